@@ -1,0 +1,142 @@
+package dev.vgi.external.batch;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * Metadata of one batch: the {@code custom_metadata} of its IPC message. Immutable, in
+ * the order it was written, without duplicate keys.
+ */
+public final class BatchMetadata {
+
+	private static final BatchMetadata EMPTY = new BatchMetadata(Map.of());
+
+	private final Map<String, String> entries;
+
+	private BatchMetadata(Map<String, String> entries) {
+		this.entries = entries;
+	}
+
+	/**
+	 * Return metadata without entries.
+	 * @return the shared empty instance
+	 */
+	public static BatchMetadata empty() {
+		return EMPTY;
+	}
+
+	/**
+	 * Return metadata with one entry.
+	 * @param key the key
+	 * @param value its value
+	 * @return the metadata
+	 */
+	public static BatchMetadata of(String key, String value) {
+		return new BatchMetadata(Map.of(key, value));
+	}
+
+	/**
+	 * Return metadata with the given entries.
+	 * @param entries the entries, copied in their order
+	 * @return the metadata
+	 */
+	public static BatchMetadata of(Map<String, String> entries) {
+		Assert.notNull(entries, "'entries' must not be null");
+		return entries.isEmpty() ? EMPTY : new BatchMetadata(Collections.unmodifiableMap(new LinkedHashMap<>(entries)));
+	}
+
+	/**
+	 * Return a value.
+	 * @param key the key
+	 * @return its value, or {@code null} if there is no such entry
+	 */
+	public @Nullable String get(String key) {
+		return this.entries.get(key);
+	}
+
+	/**
+	 * Return whether a key is present.
+	 * @param key the key
+	 * @return {@code true} if it has a value, even an empty one
+	 */
+	public boolean contains(String key) {
+		return this.entries.containsKey(key);
+	}
+
+	/**
+	 * Return whether there is no entry.
+	 * @return {@code true} without entries
+	 */
+	public boolean isEmpty() {
+		return this.entries.isEmpty();
+	}
+
+	/**
+	 * Return a copy with one entry added or replaced.
+	 * @param key the key
+	 * @param value its value
+	 * @return the copy
+	 */
+	public BatchMetadata with(String key, String value) {
+		Map<String, String> copy = new LinkedHashMap<>(this.entries);
+		copy.put(key, value);
+		return of(copy);
+	}
+
+	/**
+	 * Return a copy with all entries of another added or replaced.
+	 * @param other the entries that win
+	 * @return the copy
+	 */
+	public BatchMetadata with(BatchMetadata other) {
+		Map<String, String> copy = new LinkedHashMap<>(this.entries);
+		copy.putAll(other.entries);
+		return of(copy);
+	}
+
+	/**
+	 * Return a copy without some entries.
+	 * @param keys the keys to leave out
+	 * @return the copy
+	 */
+	public BatchMetadata without(String... keys) {
+		Map<String, String> copy = new LinkedHashMap<>(this.entries);
+		for (String key : keys) {
+			copy.remove(key);
+		}
+		return of(copy);
+	}
+
+	/**
+	 * Return all entries.
+	 * @return an unmodifiable view in writing order
+	 */
+	public Map<String, String> asMap() {
+		return this.entries;
+	}
+
+	@Override
+	public boolean equals(Object other) {
+		return other instanceof BatchMetadata that && this.entries.equals(that.entries);
+	}
+
+	@Override
+	public int hashCode() {
+		return this.entries.hashCode();
+	}
+
+	/**
+	 * Return the keys only: a value may be a signed URL.
+	 * @return the keys
+	 */
+	@Override
+	public String toString() {
+		return this.entries.keySet().toString();
+	}
+
+}

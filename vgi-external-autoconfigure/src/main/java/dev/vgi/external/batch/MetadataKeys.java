@@ -1,0 +1,62 @@
+package dev.vgi.external.batch;
+
+/**
+ * The protocol's metadata keys. No other class spells them.
+ */
+public final class MetadataKeys {
+
+	/** Method name of a request; must equal the method in its URL. */
+	public static final String METHOD = "vgi_rpc.method";
+
+	/** Version of the request format. */
+	public static final String REQUEST_VERSION = "vgi_rpc.request_version";
+
+	/** Version of the service contract, where the service declares one. */
+	public static final String PROTOCOL_VERSION = "vgi_rpc.protocol_version";
+
+	/** Name of the protocol (namespaced dialect). */
+	public static final String PROTOCOL = "vgi_rpc.protocol";
+
+	/** Free text that correlates a request with its log and error batches. */
+	public static final String REQUEST_ID = "vgi_rpc.request_id";
+
+	/** Level of a log or error batch. */
+	public static final String LOG_LEVEL = "vgi_rpc.log_level";
+
+	/** Text of a log or error batch. */
+	public static final String LOG_MESSAGE = "vgi_rpc.log_message";
+
+	/** JSON object with further fields of a log or error batch. */
+	public static final String LOG_EXTRA = "vgi_rpc.log_extra";
+
+	/** Machine-readable kind of an error batch. */
+	public static final String ERROR_KIND = "vgi_rpc.error_kind";
+
+	/** Identifier of the answering server, 12 hexadecimal digits. */
+	public static final String SERVER_ID = "vgi_rpc.server_id";
+
+	/** Cursor token of a stream. */
+	public static final String STREAM_STATE = "vgi_rpc.stream_state#b64";
+
+	/** Call token of a stream. */
+	public static final String CALL_STATE = "vgi_rpc.call_state#b64";
+
+	/** Presence asks to cancel a stream. */
+	public static final String CANCEL = "vgi_rpc.cancel";
+
+	/** Absolute URL of an externalised batch: what makes a batch a pointer. */
+	public static final String LOCATION = "vgi_rpc.location";
+
+	/** SHA-256 of the raw stream, 64 lowercase hexadecimal digits. */
+	public static final String LOCATION_SHA256 = "vgi_rpc.location.sha256";
+
+	/** Milliseconds a resolution took; added locally, never sent. */
+	public static final String LOCATION_FETCH_MS = "vgi_rpc.location.fetch_ms";
+
+	/** URL a batch was resolved from; added locally, never sent. */
+	public static final String LOCATION_SOURCE = "vgi_rpc.location.source";
+
+	private MetadataKeys() {
+	}
+
+}

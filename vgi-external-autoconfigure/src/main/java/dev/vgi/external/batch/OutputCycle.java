@@ -1,0 +1,35 @@
+package dev.vgi.external.batch;
+
+import java.util.List;
+
+/**
+ * What one call or one turn of a stream puts out: log messages and then one data batch.
+ * The unit that is externalised and resolved as a whole. Owns the batch.
+ *
+ * @param logs messages in the order they were logged
+ * @param data the data batch, taken over; may be a pointer or have no rows
+ */
+public record OutputCycle(List<LogMessage> logs, AnnotatedBatch data) implements AutoCloseable {
+
+	public OutputCycle {
+		logs = List.copyOf(logs);
+	}
+
+	/**
+	 * Create a cycle without logs.
+	 * @param data the data batch, taken over
+	 * @return the cycle; the caller closes it
+	 */
+	public static OutputCycle of(AnnotatedBatch data) {
+		return new OutputCycle(List.of(), data);
+	}
+
+	/**
+	 * Free the data batch. Idempotent.
+	 */
+	@Override
+	public void close() {
+		this.data.close();
+	}
+
+}

@@ -1,0 +1,87 @@
+package dev.vgi.external.fetch;
+
+import java.time.Duration;
+
+import org.springframework.util.Assert;
+
+/**
+ * How objects are fetched. The defaults are the protocol's.
+ *
+ * @param probe how the size of an object is found out
+ * @param parallelThreshold bytes from which on ranges are fetched in parallel; 64 MiB
+ * @param chunkSize bytes of the largest range; 8 MiB
+ * @param maxParallelRequests requests of one fetch at once, hedges included; 8
+ * @param timeout overall deadline of a fetch, body and waiting included; 60 s
+ * @param maxFetchSize most encoded bytes, inclusive; 256 MiB
+ * @param maxDecompressedSize most decoded bytes, inclusive; 16 times {@code maxFetchSize}
+ * @param maxRedirects redirects followed, each validated; 5
+ * @param speculativeRetryMultiplier a chunk is hedged after this multiple of the median
+ * chunk time; 2.0, 0 turns hedging off
+ * @param maxSpeculativeHedges hedges of one fetch; 4, 0 for no limit
+ */
+public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, int maxParallelRequests,
+		Duration timeout, long maxFetchSize, long maxDecompressedSize, int maxRedirects,
+		double speculativeRetryMultiplier, int maxSpeculativeHedges) {
+
+	private static final FetchConfig DEFAULTS = new FetchConfig(Probe.RANGE, 64L << 20, 8L << 20, 8,
+			Duration.ofSeconds(60), 256L << 20, 4L << 30, 5, 2.0, 4);
+
+	public FetchConfig {
+		Assert.notNull(probe, "'probe' must not be null");
+		Assert.isTrue(parallelThreshold > 0, "'parallelThreshold' must be positive");
+		Assert.isTrue(chunkSize > 0 && chunkSize <= Integer.MAX_VALUE, "'chunkSize' must be positive and below 2 GiB");
+		Assert.isTrue(maxParallelRequests > 0, "'maxParallelRequests' must be positive");
+		Assert.isTrue(!timeout.isNegative() && !timeout.isZero(), "'timeout' must be positive");
+		Assert.isTrue(maxFetchSize > 0, "'maxFetchSize' must be positive");
+		Assert.isTrue(maxDecompressedSize > 0, "'maxDecompressedSize' must be positive");
+		Assert.isTrue(maxRedirects >= 0, "'maxRedirects' must not be negative");
+		Assert.isTrue(speculativeRetryMultiplier == 0 || speculativeRetryMultiplier >= 1,
+				"'speculativeRetryMultiplier' must be 0 or at least 1");
+		Assert.isTrue(maxSpeculativeHedges >= 0, "'maxSpeculativeHedges' must not be negative");
+	}
+
+	/**
+	 * Return the protocol's defaults.
+	 * @return the shared instance
+	 */
+	public static FetchConfig defaults() {
+		return DEFAULTS;
+	}
+
+	/**
+	 * Return a copy with other caps.
+	 * @param maxFetchSize most encoded bytes, inclusive
+	 * @param maxDecompressedSize most decoded bytes, inclusive
+	 * @return the copy
+	 */
+	public FetchConfig withMaxSizes(long maxFetchSize, long maxDecompressedSize) {
+		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
+				this.timeout, maxFetchSize, maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
+				this.maxSpeculativeHedges);
+	}
+
+	/**
+	 * Return a copy with another deadline.
+	 * @param timeout overall deadline of a fetch
+	 * @return the copy
+	 */
+	public FetchConfig withTimeout(Duration timeout) {
+		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests, timeout,
+				this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
+				this.maxSpeculativeHedges);
+	}
+
+	/**
+	 * How the size of an object is found out.
+	 */
+	public enum Probe {
+
+		/** The first ranged GET is probe and first chunk in one. */
+		RANGE,
+
+		/** HEAD first, a ranged GET where the URL is signed or HEAD is refused. */
+		HEAD
+
+	}
+
+}

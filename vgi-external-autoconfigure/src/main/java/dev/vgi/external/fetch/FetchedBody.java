@@ -1,0 +1,20 @@
+package dev.vgi.external.fetch;
+
+import org.apache.arrow.memory.ArrowBuf;
+
+/**
+ * A fetched, decoded and verified body. Whoever receives it closes it; a reader that
+ * retained the buffer keeps it alive beyond that.
+ *
+ * @param buffer the memory, at least {@code length} bytes
+ * @param length how many of its bytes are the Arrow stream
+ * @param statistics what the fetch cost
+ */
+public record FetchedBody(ArrowBuf buffer, long length, FetchStatistics statistics) implements AutoCloseable {
+
+	@Override
+	public void close() {
+		this.buffer.close();
+	}
+
+}

@@ -1,0 +1,7 @@
+/**
+ * A URL to verified bytes, bounded in memory and time.
+ */
+@NullMarked
+package dev.vgi.external.fetch;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,44 @@
+package dev.vgi.external.location;
+
+import java.time.Duration;
+
+import dev.vgi.external.codec.Compression;
+import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.url.UrlValidator;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * How batches are externalised and resolved. The defaults are the protocol's.
+ *
+ * @param storage where oversized batches go; {@code null} for resolving only
+ * @param externalizeThreshold bytes from which on a data batch goes to storage; 1 MiB
+ * @param maxRetries further attempts of a fetch, at most 2; 2
+ * @param retryDelay pause between attempts; 0.5 s
+ * @param fetchConfig how objects are fetched
+ * @param compression how stored objects are compressed; {@code null} for not at all
+ * @param urlValidator asked before any URL is requested
+ */
+public record ExternalLocationConfig(@Nullable ExternalStorage storage, long externalizeThreshold, int maxRetries,
+		Duration retryDelay, FetchConfig fetchConfig, @Nullable Compression compression, UrlValidator urlValidator) {
+
+	public ExternalLocationConfig {
+		Assert.isTrue(externalizeThreshold >= 0, "'externalizeThreshold' must not be negative");
+		Assert.isTrue(maxRetries >= 0 && maxRetries <= 2, "'maxRetries' must be 0, 1 or 2");
+		Assert.isTrue(!retryDelay.isNegative(), "'retryDelay' must not be negative");
+		Assert.notNull(fetchConfig, "'fetchConfig' must not be null");
+		Assert.notNull(urlValidator, "'urlValidator' must not be null");
+	}
+
+	/**
+	 * Return the protocol's defaults without a storage: resolves pointers to https URLs.
+	 * @return a configuration for resolving only
+	 */
+	public static ExternalLocationConfig defaults() {
+		return new ExternalLocationConfig(null, 1L << 20, 2, Duration.ofMillis(500), FetchConfig.defaults(), null,
+				UrlValidator.httpsOnly());
+	}
+
+}

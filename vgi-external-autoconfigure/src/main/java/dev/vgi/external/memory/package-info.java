@@ -1,0 +1,7 @@
+/**
+ * Bounded, pooled off-heap memory.
+ */
+@NullMarked
+package dev.vgi.external.memory;
+
+import org.jspecify.annotations.NullMarked;

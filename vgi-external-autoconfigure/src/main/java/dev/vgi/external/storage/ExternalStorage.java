@@ -1,0 +1,61 @@
+package dev.vgi.external.storage;
+
+import java.net.URI;
+
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where oversized batches live. Thread-safe: uploads run concurrently. Nothing here
+ * deletes an object; the bucket's lifecycle rules (for a folder, its retention) do.
+ */
+public interface ExternalStorage {
+
+	/**
+	 * Store a complete Arrow IPC stream as a new object.
+	 * @param payload the bytes as they are to be stored; borrowed until this returns
+	 * @param schema the stream's schema, as a hint
+	 * @param contentCoding the coding of the bytes, stored with the object and returned
+	 * as {@code Content-Encoding}; or {@code null} for none
+	 * @return an absolute URL, usually signed for GET, that serves the object
+	 * @throws UploadRefusedException if the storage refuses it
+	 * @throws dev.vgi.external.VgiExternalException if the storage cannot be reached or
+	 * takes too long; nothing is left behind
+	 */
+	URI upload(Payload payload, Schema schema, @Nullable String contentCoding);
+
+	/**
+	 * Return whether this storage could have vended a download URL: its own bucket and
+	 * key prefix, with a signature.
+	 * @param url an absolute URL from anywhere
+	 * @return {@code false} for every other URL; {@code true} does not mean that the
+	 * signature is right
+	 */
+	boolean isOwn(URI url);
+
+	/**
+	 * Open an object of this storage without going over HTTP.
+	 * @param url a URL for which {@link #isOwn} holds
+	 * @return the object, which the caller closes; or {@code null} if it has to be
+	 * fetched over HTTP
+	 * @throws dev.vgi.external.VgiExternalException if the URL's signature is wrong or
+	 * expired, or there is no such object
+	 */
+	default @Nullable StoredObject open(URI url) {
+		return null;
+	}
+
+	/**
+	 * Check that the storage answers, for the health contribution. Creates nothing.
+	 * @throws dev.vgi.external.VgiExternalException if it does not
+	 */
+	default void verifyReachable() {
+	}
+
+	/**
+	 * Return the backend's name, for metrics and health.
+	 * @return such as {@code s3}; from a closed set
+	 */
+	String name();
+
+}

@@ -1,0 +1,41 @@
+package dev.vgi.external.transport;
+
+import java.net.URI;
+import java.time.Duration;
+
+import javax.net.ssl.SSLContext;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of the storage traffic.
+ *
+ * @param connectTimeout longest wait for a connection to open; default 10 s
+ * @param readTimeout longest silence while waiting for bytes; default 30 s
+ * @param maxConnections most connections open at once; default 64
+ * @param proxy HTTP proxy as {@code http://host:port}, or {@code null} for none
+ * @param proxyUsername user name for the proxy, or {@code null}
+ * @param proxyPassword password for the proxy, or {@code null}; never shown
+ * @param sslContext trust and keys, or {@code null} for the JDK's
+ */
+public record TransportSettings(Duration connectTimeout, Duration readTimeout, int maxConnections, @Nullable URI proxy,
+		@Nullable String proxyUsername, @Nullable String proxyPassword, @Nullable SSLContext sslContext) {
+
+	private static final TransportSettings DEFAULTS = new TransportSettings(Duration.ofSeconds(10),
+			Duration.ofSeconds(30), 64, null, null, null, null);
+
+	/**
+	 * Return the defaults.
+	 * @return the shared instance
+	 */
+	public static TransportSettings defaults() {
+		return DEFAULTS;
+	}
+
+	@Override
+	public String toString() {
+		return "TransportSettings[connectTimeout=" + this.connectTimeout + ", readTimeout=" + this.readTimeout
+				+ ", maxConnections=" + this.maxConnections + ", proxy=" + (this.proxy != null) + "]";
+	}
+
+}

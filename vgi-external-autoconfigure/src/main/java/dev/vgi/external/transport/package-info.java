@@ -1,0 +1,7 @@
+/**
+ * Bytes to and from storage over HTTP.
+ */
+@NullMarked
+package dev.vgi.external.transport;
+
+import org.jspecify.annotations.NullMarked;

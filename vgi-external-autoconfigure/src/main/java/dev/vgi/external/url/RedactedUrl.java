@@ -1,0 +1,57 @@
+package dev.vgi.external.url;
+
+import java.net.URI;
+import java.net.URISyntaxException;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The part of a URL that may be shown: scheme, host, port and path. The query of a signed
+ * URL is a bearer credential and user info is a password, so neither reaches a log, a
+ * message, a metric or a span.
+ */
+public final class RedactedUrl {
+
+	private static final String INVALID = "<invalid-url>";
+
+	private RedactedUrl() {
+	}
+
+	/**
+	 * Redact a URL.
+	 * @param url the URL, or {@code null}
+	 * @return scheme, host (IPv6 in brackets), port if given, and path;
+	 * {@code <invalid-url>} for a URL without scheme or host
+	 */
+	public static String of(@Nullable URI url) {
+		if (url == null || url.getScheme() == null || url.getHost() == null) {
+			return INVALID;
+		}
+		StringBuilder shown = new StringBuilder(url.getScheme()).append("://").append(url.getHost());
+		if (url.getPort() >= 0) {
+			shown.append(':').append(url.getPort());
+		}
+		if (url.getRawPath() != null) {
+			shown.append(url.getRawPath());
+		}
+		return shown.toString();
+	}
+
+	/**
+	 * Redact a URL that may not even be one.
+	 * @param url the text, or {@code null}
+	 * @return as {@link #of(URI)}; {@code <invalid-url>} for text that does not parse
+	 */
+	public static String of(@Nullable String url) {
+		if (url == null) {
+			return INVALID;
+		}
+		try {
+			return of(new URI(url));
+		}
+		catch (URISyntaxException ex) {
+			return INVALID;
+		}
+	}
+
+}

@@ -1,0 +1,56 @@
+package dev.vgi.external.url;
+
+import java.net.URI;
+
+import org.springframework.util.Assert;
+
+/**
+ * Decides whether a URL may be requested. Asked before the first byte is sent to any host
+ * and again for every redirect. Implementations are thread-safe and do no I/O. An
+ * application's bean replaces the default policy as a whole.
+ */
+@FunctionalInterface
+public interface UrlValidator {
+
+	/**
+	 * Check a URL.
+	 * @param url the absolute URL about to be requested
+	 * @throws UrlRejectedException if it may not be requested
+	 */
+	void validate(URI url);
+
+	/**
+	 * Return a validator that accepts what this one or the other accepts.
+	 * @param other asked when this one refuses
+	 * @return the combination, which reports the other's refusal
+	 */
+	default UrlValidator or(UrlValidator other) {
+		Assert.notNull(other, "'other' must not be null");
+		return (url) -> {
+			try {
+				validate(url);
+			}
+			catch (UrlRejectedException ex) {
+				other.validate(url);
+			}
+		};
+	}
+
+	/**
+	 * Return the protocol's default policy: https and nothing else.
+	 * @return a validator that rejects every other scheme
+	 */
+	static UrlValidator httpsOnly() {
+		return HttpsOnlyUrlValidator.INSTANCE;
+	}
+
+	/**
+	 * Return a policy that refuses nothing. For tests and closed networks.
+	 * @return a validator that accepts every URL
+	 */
+	static UrlValidator acceptAll() {
+		return (url) -> {
+		};
+	}
+
+}

@@ -1,0 +1,97 @@
+package dev.vgi.external;
+
+import java.util.Arrays;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.library.Architectures;
+import com.tngtech.archunit.library.Architectures.LayeredArchitecture;
+import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
+import org.junit.jupiter.api.Test;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+/**
+ * Holds the order of the rooms: a package uses only lower floors.
+ */
+class ArchitectureTests {
+
+	private static final String BASE = "dev.vgi.external";
+
+	/** Ground floor first, as in docs/architecture.md. */
+	private static final String[] ROOMS = { "url", "memory", "batch", "codec", "transport", "storage", "fetch",
+			"location", "web", "rpc", "observation", "autoconfigure" };
+
+	private static final JavaClasses CLASSES = new ClassFileImporter()
+		.withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+		.importPackages(BASE);
+
+	@Test
+	void everyRoomUsesOnlyLowerFloors() {
+		LayeredArchitecture house = Architectures.layeredArchitecture().consideringOnlyDependenciesInLayers();
+		house = house.layer("base").definedBy(BASE);
+		for (String room : ROOMS) {
+			house = house.optionalLayer(room).definedBy(BASE + "." + room + "..");
+		}
+		for (int floor = 0; floor < ROOMS.length; floor++) {
+			String[] above = Arrays.copyOfRange(ROOMS, floor + 1, ROOMS.length);
+			house = (above.length > 0) ? house.whereLayer(ROOMS[floor]).mayOnlyBeAccessedByLayers(above)
+					: house.whereLayer(ROOMS[floor]).mayNotBeAccessedByAnyLayer();
+		}
+		house.check(CLASSES);
+	}
+
+	@Test
+	void roomsHaveNoCycles() {
+		SlicesRuleDefinition.slices().matching(BASE + ".(**)").should().beFreeOfCycles().check(CLASSES);
+	}
+
+	@Test
+	void onlyAutoconfigureKnowsBoot() {
+		noClasses().that()
+			.resideOutsideOfPackage(BASE + ".autoconfigure..")
+			.should()
+			.dependOnClassesThat()
+			.resideInAPackage("org.springframework.boot..")
+			.check(CLASSES);
+	}
+
+	@Test
+	void onlyTheUpperFloorsKnowSpringWeb() {
+		noClasses().that()
+			.resideOutsideOfPackages(BASE + ".web..", BASE + ".rpc..", BASE + ".observation..",
+					BASE + ".autoconfigure..")
+			.should()
+			.dependOnClassesThat()
+			.resideInAnyPackage("org.springframework.web..", "org.springframework.http..", "jakarta.servlet..")
+			.check(CLASSES);
+	}
+
+	@Test
+	void onlyItsBackendKnowsAnSdk() {
+		noClasses().that()
+			.resideOutsideOfPackages(BASE + ".storage.s3..", BASE + ".autoconfigure..")
+			.should()
+			.dependOnClassesThat()
+			.resideInAPackage("software.amazon.awssdk..")
+			.check(CLASSES);
+		noClasses().that()
+			.resideOutsideOfPackages(BASE + ".storage.gcs..", BASE + ".autoconfigure..")
+			.should()
+			.dependOnClassesThat()
+			.resideInAPackage("com.google.cloud..")
+			.check(CLASSES);
+	}
+
+	@Test
+	void everyErrorHasTheOneParent() {
+		classes().that()
+			.areAssignableTo(RuntimeException.class)
+			.should()
+			.beAssignableTo(VgiExternalException.class)
+			.check(CLASSES);
+	}
+
+}
