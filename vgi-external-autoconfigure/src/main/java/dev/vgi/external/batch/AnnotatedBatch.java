@@ -1,11 +1,19 @@
 package dev.vgi.external.batch;
 
+import java.util.HashSet;
+import java.util.Objects;
 import java.util.Set;
 
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
+import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.arrow.vector.util.DictionaryUtility;
+
+import org.springframework.util.Assert;
 
 /**
  * A record batch with its own metadata and the dictionaries its columns refer to. Owns
@@ -18,6 +26,8 @@ public final class AnnotatedBatch implements AutoCloseable {
 	private final DictionaryProvider dictionaries;
 
 	private final BatchMetadata metadata;
+
+	private boolean closed;
 
 	/**
 	 * Create a batch.
@@ -38,28 +48,68 @@ public final class AnnotatedBatch implements AutoCloseable {
 	 * @return the batch; the caller closes it
 	 */
 	public static AnnotatedBatch of(VectorSchemaRoot root) {
-		throw new UnsupportedOperationException();
+		return new AnnotatedBatch(root, new DictionaryProvider.MapDictionaryProvider(), BatchMetadata.empty());
 	}
 
 	/**
 	 * Create a batch without rows.
-	 * @param schema the schema in memory format (dictionary columns have their index
-	 * type); its dictionaries are empty
+	 * @param schema the schema, without dictionary columns (their memory format does not
+	 * tell what the dictionary holds)
 	 * @param metadata the batch's metadata
 	 * @param allocator allocates nothing of note
 	 * @return the batch; the caller closes it
+	 * @throws IllegalArgumentException if the schema has dictionary columns
 	 */
 	public static AnnotatedBatch empty(Schema schema, BatchMetadata metadata, BufferAllocator allocator) {
-		throw new UnsupportedOperationException();
+		return empty(schema, new DictionaryProvider.MapDictionaryProvider(), metadata, allocator);
 	}
 
 	/**
-	 * Return the same vectors under other metadata. This batch hands its vectors over:
-	 * only the returned batch is closed.
+	 * Create a batch without rows whose dictionaries are empty.
+	 * @param schema the schema in memory format (dictionary columns have their index
+	 * type)
+	 * @param dictionaries tells what the schema's dictionaries hold; borrowed for the
+	 * time of the call
+	 * @param metadata the batch's metadata
+	 * @param allocator allocates nothing of note
+	 * @return the batch; the caller closes it
+	 * @throws IllegalArgumentException if a dictionary of the schema is missing
+	 */
+	public static AnnotatedBatch empty(Schema schema, DictionaryProvider dictionaries, BatchMetadata metadata,
+			BufferAllocator allocator) {
+		Set<Long> ids = new HashSet<>();
+		for (Field field : schema.getFields()) {
+			DictionaryUtility.toMessageFormat(field, dictionaries, ids);
+		}
+		DictionaryProvider.MapDictionaryProvider empty = new DictionaryProvider.MapDictionaryProvider();
+		for (long id : ids) {
+			Dictionary dictionary = Objects.requireNonNull(dictionaries.lookup(id));
+			FieldVector vector = dictionary.getVector().getField().createVector(allocator);
+			empty.put(new Dictionary(vector, dictionary.getEncoding()));
+		}
+		return new AnnotatedBatch(VectorSchemaRoot.create(schema, allocator), empty, metadata);
+	}
+
+	/**
+	 * Create a batch without rows that has the columns of this one, and empty
+	 * dictionaries.
+	 * @param metadata the batch's metadata
+	 * @param allocator allocates nothing of note
+	 * @return the batch, independent of this one; the caller closes it
+	 */
+	public AnnotatedBatch zeroRows(BatchMetadata metadata, BufferAllocator allocator) {
+		return empty(schema(), this.dictionaries, metadata, allocator);
+	}
+
+	/**
+	 * Return the same vectors under other metadata. This batch hands its vectors over: it
+	 * can still be read, but closing it does nothing any more.
 	 * @param metadata the other metadata
 	 * @return the batch that owns the vectors from now on
 	 */
 	public AnnotatedBatch withMetadata(BatchMetadata metadata) {
+		Assert.state(!this.closed, "The batch is closed");
+		this.closed = true;
 		return new AnnotatedBatch(this.root, this.dictionaries, metadata);
 	}
 
@@ -90,10 +140,18 @@ public final class AnnotatedBatch implements AutoCloseable {
 
 	/**
 	 * Return how much memory the values occupy: what the threshold is compared with.
-	 * @return bytes of all vector buffers, those of the dictionaries included
+	 * @return bytes of all vector buffers as far as they hold values, those of the
+	 * dictionaries included
 	 */
 	public long bufferSize() {
-		throw new UnsupportedOperationException();
+		long size = 0;
+		for (FieldVector vector : this.root.getFieldVectors()) {
+			size += BatchLayout.bufferSize(vector);
+		}
+		for (long id : this.dictionaries.getDictionaryIds()) {
+			size += BatchLayout.bufferSize(Objects.requireNonNull(this.dictionaries.lookup(id)).getVector());
+		}
+		return size;
 	}
 
 	/**
@@ -101,7 +159,14 @@ public final class AnnotatedBatch implements AutoCloseable {
 	 */
 	@Override
 	public void close() {
-		throw new UnsupportedOperationException(Set.of().toString());
+		if (this.closed) {
+			return;
+		}
+		this.closed = true;
+		this.root.close();
+		for (long id : this.dictionaries.getDictionaryIds()) {
+			Objects.requireNonNull(this.dictionaries.lookup(id)).getVector().close();
+		}
 	}
 
 }

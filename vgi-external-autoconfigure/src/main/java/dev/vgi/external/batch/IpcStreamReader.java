@@ -1,11 +1,35 @@
 package dev.vgi.external.batch;
 
 import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 
+import org.apache.arrow.flatbuf.DictionaryBatch;
+import org.apache.arrow.flatbuf.Endianness;
+import org.apache.arrow.flatbuf.Message;
+import org.apache.arrow.flatbuf.MessageHeader;
+import org.apache.arrow.flatbuf.MetadataVersion;
+import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.OutOfMemoryException;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.arrow.vector.util.DictionaryUtility;
 import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
 
 /**
  * Reads Arrow IPC streams that stand back to back, batch by batch, with the batches'
@@ -14,29 +38,52 @@ import org.jspecify.annotations.Nullable;
  */
 public final class IpcStreamReader implements AutoCloseable {
 
+	private final MessageSource source;
+
+	private final BufferAllocator allocator;
+
+	private final Map<Long, ReaderDictionary> dictionaries = new LinkedHashMap<>();
+
+	private @Nullable Schema schema;
+
+	private boolean inStream;
+
+	private boolean dictionariesUnchecked;
+
+	private @Nullable CorruptStreamException broken;
+
+	private IpcStreamReader(MessageSource source, BufferAllocator allocator) {
+		this.source = source;
+		this.allocator = allocator;
+	}
+
 	/**
 	 * Read from memory without copying: the batches are slices of the body and keep it
-	 * alive.
+	 * alive. Only buffers that do not start at a multiple of eight bytes are copied.
 	 * @param body the bytes, retained until this reader and all batches are closed
 	 * @param length how many of its bytes belong to the streams
-	 * @param allocator the owner of what must be allocated nevertheless
+	 * @param allocator the owner of what must be allocated nevertheless; of the same root
+	 * as the body's
 	 * @return the reader
 	 */
 	public static IpcStreamReader of(ArrowBuf body, long length, BufferAllocator allocator) {
-		throw new UnsupportedOperationException();
+		return new IpcStreamReader(new MessageSource.Memory(body, length), allocator);
 	}
 
 	/**
 	 * Read from a stream, one copy into off-heap memory per batch; never reads past the
-	 * last end marker it was asked for.
+	 * last end marker it was asked for. Memory grows with the bytes that have arrived,
+	 * whatever lengths they declare. If reading fails, the reader's methods throw
+	 * {@link UncheckedIOException}, or the {@link CorruptStreamException} that is the
+	 * direct cause of the failure.
 	 * @param in the bytes; left open
 	 * @param maxBytes how many bytes may be read in all before
-	 * {@link CorruptStreamException} says it is too much
+	 * {@link CorruptStreamException} says it is too much; exactly as many are allowed
 	 * @param allocator the owner of the batches' memory
 	 * @return the reader
 	 */
 	public static IpcStreamReader of(InputStream in, long maxBytes, BufferAllocator allocator) {
-		throw new UnsupportedOperationException();
+		return new IpcStreamReader(new MessageSource.Stream(in, maxBytes, allocator), allocator);
 	}
 
 	/**
@@ -45,7 +92,7 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @throws CorruptStreamException if there are bytes that are no stream
 	 */
 	public boolean nextStream() {
-		throw new UnsupportedOperationException();
+		return guarded(this::readStream);
 	}
 
 	/**
@@ -54,7 +101,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @throws IllegalStateException before {@link #nextStream()}
 	 */
 	public Schema schema() {
-		throw new UnsupportedOperationException();
+		Assert.state(this.schema != null, "There is no current stream");
+		return this.schema;
 	}
 
 	/**
@@ -64,7 +112,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @throws CorruptStreamException if the bytes are not a batch of this schema
 	 */
 	public @Nullable AnnotatedBatch next() {
-		throw new UnsupportedOperationException();
+		Schema schema = schema();
+		return guardedNullable(() -> readBatch(schema));
 	}
 
 	/**
@@ -72,14 +121,224 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @return bytes up to the end of the last batch or marker
 	 */
 	public long position() {
-		throw new UnsupportedOperationException();
+		return this.source.position();
+	}
+
+	private boolean readStream() {
+		while (this.inStream) {
+			Envelope skipped = nextMessage();
+			if (skipped != null) {
+				this.source.skip(skipped.message().bodyLength());
+			}
+		}
+		closeDictionaries();
+		this.schema = null;
+		int length = this.source.nextLength();
+		if (length == MessageSource.NOTHING) {
+			return false;
+		}
+		Envelope envelope = (length != MessageSource.END_MARKER) ? envelope(length) : null;
+		if (envelope == null || envelope.message().headerType() != MessageHeader.Schema) {
+			throw new CorruptStreamException("The Arrow IPC stream does not start with a schema");
+		}
+		this.source.skip(envelope.message().bodyLength());
+		this.schema = readSchema(envelope);
+		this.inStream = true;
+		return true;
+	}
+
+	private Schema readSchema(Envelope envelope) {
+		org.apache.arrow.flatbuf.Schema table = new org.apache.arrow.flatbuf.Schema();
+		if (envelope.message().header(table) == null) {
+			throw new CorruptStreamException("The schema message is empty");
+		}
+		if (table.endianness() != Endianness.Little) {
+			throw new CorruptStreamException("The stream is big-endian, which is not supported");
+		}
+		envelope.guard().check(table);
+		Schema sent = Schema.convertSchema(table);
+		Map<Long, Dictionary> found = new HashMap<>();
+		List<Field> fields = new ArrayList<>();
+		for (Field field : sent.getFields()) {
+			fields.add(DictionaryUtility.toMemoryFormat(field, this.allocator, found));
+		}
+		found.forEach((id, dictionary) -> this.dictionaries.put(id, new ReaderDictionary(dictionary, this.allocator)));
+		// a schema whose vectors cannot be made is broken whether batches follow or not
+		fields.forEach((field) -> field.createVector(this.allocator).close());
+		this.dictionariesUnchecked = false;
+		return new Schema(fields, sent.getCustomMetadata());
+	}
+
+	private @Nullable AnnotatedBatch readBatch(Schema schema) {
+		while (this.inStream) {
+			Envelope envelope = nextMessage();
+			if (envelope == null) {
+				return null;
+			}
+			byte type = envelope.message().headerType();
+			if (type != MessageHeader.RecordBatch && type != MessageHeader.DictionaryBatch) {
+				throw new CorruptStreamException("The stream has a message of type " + type + " among its batches");
+			}
+			ArrowBuf body = this.source.body(envelope.message().bodyLength());
+			try {
+				if (type == MessageHeader.RecordBatch) {
+					return readRecordBatch(schema, envelope, body);
+				}
+				readDictionaryBatch(envelope, body);
+			}
+			finally {
+				body.getReferenceManager().release();
+			}
+		}
+		return null;
+	}
+
+	private AnnotatedBatch readRecordBatch(Schema schema, Envelope envelope, ArrowBuf body) {
+		RecordBatch table = new RecordBatch();
+		if (envelope.message().header(table) == null) {
+			throw new CorruptStreamException("The record batch message is empty");
+		}
+		BatchMetadata metadata = envelope.guard().metadata(envelope.message());
+		List<FieldVector> vectors = new ArrayList<>();
+		MapDictionaryProvider provider = new MapDictionaryProvider();
+		try {
+			List<BatchLoader.Encoded> encoded = new ArrayList<>();
+			int rows = load(table, envelope.guard(), body, schema.getFields(), vectors, encoded);
+			checkIndices(encoded);
+			if (this.dictionariesUnchecked) {
+				this.dictionaries.values().forEach((dictionary) -> checkIndices(dictionary.encoded()));
+				this.dictionariesUnchecked = false;
+			}
+			for (ReaderDictionary dictionary : this.dictionaries.values()) {
+				provider.put(dictionary.share());
+			}
+			return new AnnotatedBatch(new VectorSchemaRoot(schema, vectors, rows), provider, metadata);
+		}
+		catch (RuntimeException ex) {
+			vectors.forEach(FieldVector::close);
+			provider.close();
+			throw ex;
+		}
+	}
+
+	private void readDictionaryBatch(Envelope envelope, ArrowBuf body) {
+		DictionaryBatch table = new DictionaryBatch();
+		RecordBatch data = new RecordBatch();
+		if (envelope.message().header(table) == null || table.data(data) == null) {
+			throw new CorruptStreamException("The dictionary batch message is empty");
+		}
+		ReaderDictionary dictionary = this.dictionaries.get(table.id());
+		if (dictionary == null) {
+			throw new CorruptStreamException("The schema has no dictionary " + table.id());
+		}
+		List<FieldVector> vectors = new ArrayList<>();
+		try {
+			List<BatchLoader.Encoded> encoded = new ArrayList<>();
+			load(data, envelope.guard(), body, List.of(dictionary.field()), vectors, encoded);
+			if (table.isDelta()) {
+				dictionary.append(vectors.get(0), encoded);
+				vectors.get(0).close();
+			}
+			else {
+				dictionary.replace(vectors.get(0), encoded);
+			}
+			this.dictionariesUnchecked = true;
+		}
+		catch (RuntimeException ex) {
+			vectors.forEach(FieldVector::close);
+			throw ex;
+		}
+	}
+
+	private int load(RecordBatch table, FlatBufferGuard guard, ArrowBuf body, List<Field> fields,
+			List<FieldVector> vectors, List<BatchLoader.Encoded> encoded) {
+		BatchLoader loader = new BatchLoader(table, body, this.allocator, guard, encoded);
+		for (Field field : fields) {
+			vectors.add(field.createVector(this.allocator));
+		}
+		loader.load(fields, vectors);
+		return loader.rows();
+	}
+
+	private void checkIndices(List<BatchLoader.Encoded> encoded) {
+		for (BatchLoader.Encoded indices : encoded) {
+			ReaderDictionary dictionary = this.dictionaries.get(indices.id());
+			indices.check((dictionary != null) ? dictionary.size() : 0);
+		}
+	}
+
+	// read the next message of the current stream, or note its end
+	private @Nullable Envelope nextMessage() {
+		int length = this.source.nextLength();
+		if (length == MessageSource.END_MARKER || length == MessageSource.NOTHING) {
+			this.inStream = false;
+			return null;
+		}
+		return envelope(length);
+	}
+
+	private Envelope envelope(int length) {
+		ByteBuffer metadata = this.source.metadata(length);
+		Message message = Message.getRootAsMessage(metadata);
+		short version = message.version();
+		if (version != MetadataVersion.V5 && version != MetadataVersion.V4) {
+			throw new CorruptStreamException("The message has the unsupported metadata version " + version);
+		}
+		return new Envelope(message, new FlatBufferGuard(length));
+	}
+
+	private boolean guarded(BooleanSupplier action) {
+		return Boolean.TRUE.equals(guardedNullable(action::getAsBoolean));
+	}
+
+	// turn whatever a broken stream makes the libraries throw into our own error
+	private <T> @Nullable T guardedNullable(Supplier<@Nullable T> action) {
+		if (this.broken != null) {
+			throw this.broken;
+		}
+		try {
+			return action.get();
+		}
+		catch (CorruptStreamException ex) {
+			this.broken = ex;
+			throw ex;
+		}
+		catch (UncheckedIOException | OutOfMemoryException ex) {
+			this.broken = new CorruptStreamException("An earlier message could not be read");
+			throw ex;
+		}
+		catch (RuntimeException ex) {
+			this.broken = new CorruptStreamException(
+					"The Arrow IPC stream is broken (" + ex.getClass().getSimpleName() + ")", ex);
+			throw this.broken;
+		}
 	}
 
 	/**
 	 * Free dictionaries and let go of the body. Batches handed out stay valid.
+	 * Idempotent.
 	 */
 	@Override
 	public void close() {
+		closeDictionaries();
+		this.inStream = false;
+		this.schema = null;
+		this.source.close();
+	}
+
+	private void closeDictionaries() {
+		this.dictionaries.values().forEach(ReaderDictionary::close);
+		this.dictionaries.clear();
+	}
+
+	/**
+	 * A message without its body.
+	 *
+	 * @param message its metadata
+	 * @param guard what the metadata may cost
+	 */
+	private record Envelope(Message message, FlatBufferGuard guard) {
+
 	}
 
 }

@@ -4,21 +4,35 @@ import java.io.IOException;
 import java.nio.channels.WritableByteChannel;
 import java.util.List;
 
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
 
 /**
  * Writes one Arrow IPC stream whose batches keep their metadata. Not thread-safe.
  */
 public final class IpcStreamWriter implements AutoCloseable {
 
+	private final WritableByteChannel channel;
+
+	private final StreamEncoder encoder;
+
+	private boolean ended;
+
 	/**
 	 * Start a stream; its schema is written with the first batch or with its end.
 	 * @param channel a blocking channel; left open
 	 * @param schema the schema in memory format
-	 * @param dictionaries borrowed; written before the first batch
+	 * @param dictionaries borrowed; written before the first batch unless that batch
+	 * brings its own
 	 */
 	public IpcStreamWriter(WritableByteChannel channel, Schema schema, DictionaryProvider dictionaries) {
+		this.channel = channel;
+		this.encoder = new StreamEncoder(schema, dictionaries);
 	}
 
 	/**
@@ -28,26 +42,59 @@ public final class IpcStreamWriter implements AutoCloseable {
 	 * @return the stream; the caller closes it
 	 */
 	public static GatheredStream gather(OutputCycle cycle) {
-		throw new UnsupportedOperationException();
+		AnnotatedBatch data = cycle.data();
+		try (Gatherer gatherer = new Gatherer(allocator(data));
+				StreamEncoder encoder = new StreamEncoder(data.schema(), data.dictionaries())) {
+			for (LogMessage log : cycle.logs()) {
+				encoder.zeroRows(gatherer, log.toMetadata());
+			}
+			encoder.batch(gatherer, data);
+			encoder.end(gatherer);
+			return gatherer.finish();
+		}
 	}
 
 	/**
 	 * Gather a complete stream of several batches of one schema.
 	 * @param schema the schema in memory format
-	 * @param batches borrowed, and their buffers retained; may be empty
+	 * @param batches borrowed, and their buffers retained; may be empty unless the schema
+	 * has dictionary columns
 	 * @return the stream; the caller closes it
+	 * @throws IllegalArgumentException if a batch has other columns, or the dictionaries
+	 * of the schema are nowhere
 	 */
 	public static GatheredStream gather(Schema schema, List<AnnotatedBatch> batches) {
-		throw new UnsupportedOperationException();
+		DictionaryProvider dictionaries = batches.isEmpty() ? new DictionaryProvider.MapDictionaryProvider()
+				: batches.get(0).dictionaries();
+		try (Gatherer gatherer = new Gatherer(batches.isEmpty() ? null : allocator(batches.get(0)));
+				StreamEncoder encoder = new StreamEncoder(schema, dictionaries)) {
+			for (AnnotatedBatch batch : batches) {
+				encoder.batch(gatherer, batch);
+			}
+			encoder.end(gatherer);
+			return gatherer.finish();
+		}
+	}
+
+	private static @Nullable BufferAllocator allocator(AnnotatedBatch batch) {
+		List<FieldVector> vectors = batch.root().getFieldVectors();
+		return vectors.isEmpty() ? null : vectors.get(0).getAllocator();
 	}
 
 	/**
-	 * Write one batch with its metadata.
+	 * Write one batch with its metadata; before it, those of its dictionaries that the
+	 * stream does not have yet or that changed. A dictionary's vector must not be changed
+	 * in place while this writer is open.
 	 * @param batch of the stream's schema; borrowed
 	 * @throws IOException if the channel fails
+	 * @throws IllegalArgumentException if the batch has other columns than the stream
 	 */
 	public void write(AnnotatedBatch batch) throws IOException {
-		throw new UnsupportedOperationException();
+		Assert.state(!this.ended, "The stream has ended");
+		try (Gatherer gatherer = new Gatherer(allocator(batch))) {
+			this.encoder.batch(gatherer, batch);
+			send(gatherer);
+		}
 	}
 
 	/**
@@ -56,7 +103,11 @@ public final class IpcStreamWriter implements AutoCloseable {
 	 * @throws IOException if the channel fails
 	 */
 	public void writeEmpty(BatchMetadata metadata) throws IOException {
-		throw new UnsupportedOperationException();
+		Assert.state(!this.ended, "The stream has ended");
+		try (Gatherer gatherer = new Gatherer(null)) {
+			this.encoder.zeroRows(gatherer, metadata);
+			send(gatherer);
+		}
 	}
 
 	/**
@@ -64,14 +115,28 @@ public final class IpcStreamWriter implements AutoCloseable {
 	 * @throws IOException if the channel fails
 	 */
 	public void end() throws IOException {
-		throw new UnsupportedOperationException();
+		if (!this.ended) {
+			try (Gatherer gatherer = new Gatherer(null)) {
+				this.encoder.end(gatherer);
+				send(gatherer);
+			}
+			this.ended = true;
+		}
+	}
+
+	private void send(Gatherer gatherer) throws IOException {
+		try (GatheredStream stream = gatherer.finish()) {
+			stream.writeTo(this.channel);
+		}
 	}
 
 	/**
-	 * Free what the writer holds; writes nothing.
+	 * Free what the writer holds; writes nothing. Idempotent.
 	 */
 	@Override
 	public void close() {
+		this.ended = true;
+		this.encoder.close();
 	}
 
 }

@@ -1,10 +1,16 @@
 package dev.vgi.external.batch;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 
 import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.type.TypeReference;
+import tools.jackson.databind.json.JsonMapper;
 
 import org.springframework.util.Assert;
+import org.springframework.util.StringUtils;
 
 /**
  * One log message of a peer: travels as a zero-row batch before the data of its turn.
@@ -12,17 +18,24 @@ import org.springframework.util.Assert;
  * @param level one of {@code ERROR WARN INFO DEBUG TRACE}, or {@link #EXCEPTION} for an
  * error batch
  * @param message the text
- * @param extra further fields, sent as a flat JSON object; may be empty
+ * @param extra further fields, sent as a JSON object in their order; may be empty
  */
 public record LogMessage(String level, String message, Map<String, Object> extra) {
 
 	/** The level that makes a batch an error batch. */
 	public static final String EXCEPTION = "EXCEPTION";
 
+	private static final JsonMapper JSON = JsonMapper.shared();
+
+	private static final TypeReference<Map<String, @Nullable Object>> OBJECT = new TypeReference<>() {
+	};
+
 	public LogMessage {
 		Assert.hasText(level, "'level' must not be empty");
 		Assert.notNull(message, "'message' must not be null");
-		extra = Map.copyOf(extra);
+		Assert.notNull(extra, "'extra' must not be null");
+		// keeps the order, so that equal messages become equal bytes
+		extra = Collections.unmodifiableMap(new LinkedHashMap<>(extra));
 	}
 
 	/**
@@ -30,7 +43,13 @@ public record LogMessage(String level, String message, Map<String, Object> extra
 	 * @return level, message and, if there are any, the further fields
 	 */
 	public BatchMetadata toMetadata() {
-		throw new UnsupportedOperationException();
+		Map<String, String> entries = new LinkedHashMap<>();
+		entries.put(MetadataKeys.LOG_LEVEL, this.level);
+		entries.put(MetadataKeys.LOG_MESSAGE, this.message);
+		if (!this.extra.isEmpty()) {
+			entries.put(MetadataKeys.LOG_EXTRA, JSON.writeValueAsString(this.extra));
+		}
+		return BatchMetadata.of(entries);
 	}
 
 	/**
@@ -40,7 +59,34 @@ public record LogMessage(String level, String message, Map<String, Object> extra
 	 * {@code null} if the metadata has no level or no message
 	 */
 	public static @Nullable LogMessage from(BatchMetadata metadata) {
-		throw new UnsupportedOperationException();
+		String level = metadata.get(MetadataKeys.LOG_LEVEL);
+		String message = metadata.get(MetadataKeys.LOG_MESSAGE);
+		if (!StringUtils.hasText(level) || message == null) {
+			return null;
+		}
+		return new LogMessage(level, message, extra(metadata.get(MetadataKeys.LOG_EXTRA)));
+	}
+
+	private static Map<String, Object> extra(@Nullable String json) {
+		if (!StringUtils.hasText(json)) {
+			return Map.of();
+		}
+		try {
+			Map<String, @Nullable Object> read = JSON.readValue(json, OBJECT);
+			Map<String, Object> extra = new LinkedHashMap<>();
+			if (read != null) {
+				read.forEach((key, value) -> {
+					if (value != null) {
+						extra.put(key, value);
+					}
+				});
+			}
+			return extra;
+		}
+		catch (JacksonException ex) {
+			// the protocol wants broken extras dropped, not the message
+			return Map.of();
+		}
 	}
 
 }

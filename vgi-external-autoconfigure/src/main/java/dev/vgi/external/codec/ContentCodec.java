@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.util.Locale;
 
 import org.jspecify.annotations.Nullable;
 
@@ -27,8 +28,9 @@ public interface ContentCodec {
 	/**
 	 * Decode a stream on the fly.
 	 * @param encoded the encoded bytes; closed with the returned stream
-	 * @return the decoded bytes; reading throws {@link IOException} for corrupt input and
-	 * for input that ends early
+	 * @return the decoded bytes; for corrupt input and for input that ends early reading
+	 * throws an {@link IOException} whose cause is a
+	 * {@link dev.vgi.external.batch.CorruptStreamException}
 	 * @throws IOException if the encoded stream fails
 	 */
 	InputStream decode(InputStream encoded) throws IOException;
@@ -51,7 +53,16 @@ public interface ContentCodec {
 	 * @return the codec, or {@code null} if there is none ({@code identity} included)
 	 */
 	static @Nullable ContentCodec forCoding(@Nullable String contentEncoding) {
-		throw new UnsupportedOperationException();
+		if (contentEncoding == null) {
+			return null;
+		}
+		int parameters = contentEncoding.indexOf(';');
+		String coding = (parameters >= 0) ? contentEncoding.substring(0, parameters) : contentEncoding;
+		return switch (coding.trim().toLowerCase(Locale.ROOT)) {
+			case ZstdContentCodec.CODING -> ZstdContentCodec.INSTANCE;
+			case GzipContentCodec.CODING, "x-gzip" -> GzipContentCodec.INSTANCE;
+			default -> null;
+		};
 	}
 
 	/**
@@ -60,12 +71,20 @@ public interface ContentCodec {
 	interface Decoder extends AutoCloseable {
 
 		/**
-		 * Decode as much as both buffers allow.
-		 * @param source encoded bytes; its position moves past what was consumed
-		 * @param target where decoded bytes go; its position moves past what was written
-		 * @return whether the end of the coding was reached: what follows is not part of
-		 * it
-		 * @throws IOException if the bytes are corrupt
+		 * Decode as much as both buffers allow. Call it again with further encoded bytes
+		 * once the source is used up, and with more room (and the same source, even if
+		 * nothing is left in it) whenever the target was filled; an empty target may be
+		 * passed to find out whether only a trailer is missing. When there are no further
+		 * encoded bytes and the last call left room in its target, or had none to fill,
+		 * its result must have been {@code true}: otherwise the body was cut off.
+		 * @param source a direct buffer with encoded bytes; its position moves past what
+		 * was consumed
+		 * @param target a direct buffer for decoded bytes; its position moves past what
+		 * was written, never beyond its limit
+		 * @return whether the body may end here: all bytes so far form whole frames or
+		 * members and are wholly decoded. Further bytes have to be further frames
+		 * @throws IOException if the bytes are corrupt; its cause is a
+		 * {@link dev.vgi.external.batch.CorruptStreamException}
 		 */
 		boolean decode(ByteBuffer source, ByteBuffer target) throws IOException;
 

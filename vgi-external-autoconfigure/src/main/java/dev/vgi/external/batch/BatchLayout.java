@@ -1,0 +1,283 @@
+package dev.vgi.external.batch;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import com.google.flatbuffers.FlatBufferBuilder;
+import org.apache.arrow.flatbuf.Buffer;
+import org.apache.arrow.flatbuf.FieldNode;
+import org.apache.arrow.flatbuf.RecordBatch;
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.vector.BaseVariableWidthViewVector;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.TypeLayout;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The nodes and buffers of one record batch in the order of the IPC format. Borrows the
+ * buffers; a buffer may be shorter than it is written, the rest is zeros then.
+ */
+final class BatchLayout {
+
+	private static final int ALIGNMENT = 8;
+
+	private final long rows;
+
+	private final List<Node> nodes = new ArrayList<>();
+
+	private final List<Body> buffers = new ArrayList<>();
+
+	private final List<Long> variadicBufferCounts = new ArrayList<>();
+
+	private BatchLayout(long rows) {
+		this.rows = rows;
+	}
+
+	/**
+	 * Lay out vectors.
+	 * @param rows how many rows the batch has
+	 * @param vectors its columns, borrowed
+	 * @return the layout
+	 */
+	static BatchLayout of(int rows, Iterable<FieldVector> vectors) {
+		BatchLayout layout = new BatchLayout(rows);
+		for (FieldVector vector : vectors) {
+			layout.add(vector);
+		}
+		return layout;
+	}
+
+	/**
+	 * Lay out a batch without rows, without having vectors.
+	 * @param fields the columns in memory format
+	 * @return the layout
+	 */
+	static BatchLayout zeroRows(List<Field> fields) {
+		BatchLayout layout = new BatchLayout(0);
+		for (Field field : fields) {
+			layout.addZeroRows(field);
+		}
+		return layout;
+	}
+
+	/**
+	 * Return how many bytes vectors occupy when they are sent, padding left out.
+	 * @param vector the vector
+	 * @return bytes of its buffers and those of its children
+	 */
+	static long bufferSize(FieldVector vector) {
+		long size = 0;
+		for (ArrowBuf buffer : vector.getFieldBuffers()) {
+			size += buffer.readableBytes();
+		}
+		for (FieldVector child : vector.getChildrenFromFields()) {
+			size += bufferSize(child);
+		}
+		return size;
+	}
+
+	private void add(FieldVector vector) {
+		this.nodes.add(new Node(vector.getValueCount(), vector.getNullCount()));
+		List<ArrowBuf> buffers = vector.getFieldBuffers();
+		int expected = TypeLayout.getTypeBufferCount(vector.getField().getType());
+		if (vector instanceof BaseVariableWidthViewVector views) {
+			int variadic = views.getDataBuffers().size();
+			this.variadicBufferCounts.add((long) variadic);
+			expected += variadic;
+		}
+		if (buffers.size() != expected) {
+			throw new IllegalArgumentException("Vector '" + vector.getName() + "' has " + buffers.size()
+					+ " buffers where its type has " + expected);
+		}
+		for (ArrowBuf buffer : buffers) {
+			this.buffers.add(new Body(buffer, buffer.readableBytes()));
+		}
+		for (FieldVector child : vector.getChildrenFromFields()) {
+			add(child);
+		}
+	}
+
+	private void addZeroRows(Field field) {
+		this.nodes.add(new Node(0, 0));
+		ArrowType type = field.getType();
+		ArrowType storage = (type instanceof ArrowType.ExtensionType extension) ? extension.storageType() : type;
+		int count = TypeLayout.getTypeBufferCount(storage);
+		switch (storage.getTypeID()) {
+			// readers of other languages want the one offset that says "empty"
+			case Utf8, Binary, List, Map -> addZeros(count, Integer.BYTES);
+			case LargeUtf8, LargeBinary, LargeList -> addZeros(count, Long.BYTES);
+			case Utf8View, BinaryView -> {
+				addZeros(count, 0);
+				this.variadicBufferCounts.add(0L);
+			}
+			default -> addZeros(count, 0);
+		}
+		for (Field child : field.getChildren()) {
+			addZeroRows(child);
+		}
+	}
+
+	private void addZeros(int count, int second) {
+		for (int i = 0; i < count; i++) {
+			this.buffers.add(new Body(null, (i == 1) ? second : 0));
+		}
+	}
+
+	/**
+	 * Return how long the body of the message is.
+	 * @return bytes, padding included
+	 */
+	long bodyLength() {
+		long length = 0;
+		for (Body buffer : this.buffers) {
+			length += padded(buffer.length());
+		}
+		return length;
+	}
+
+	/**
+	 * Write the batch's table.
+	 * @param builder where to
+	 * @return its offset
+	 */
+	int writeTable(FlatBufferBuilder builder) {
+		// last element first: a flat buffer grows downwards
+		RecordBatch.startNodesVector(builder, this.nodes.size());
+		for (int i = this.nodes.size() - 1; i >= 0; i--) {
+			Node node = this.nodes.get(i);
+			FieldNode.createFieldNode(builder, node.length(), node.nullCount());
+		}
+		int nodesOffset = builder.endVector();
+		long position = bodyLength();
+		RecordBatch.startBuffersVector(builder, this.buffers.size());
+		for (int i = this.buffers.size() - 1; i >= 0; i--) {
+			long length = this.buffers.get(i).length();
+			position -= padded(length);
+			Buffer.createBuffer(builder, position, length);
+		}
+		int buffersOffset = builder.endVector();
+		int variadicOffset = 0;
+		if (!this.variadicBufferCounts.isEmpty()) {
+			RecordBatch.startVariadicBufferCountsVector(builder, this.variadicBufferCounts.size());
+			for (int i = this.variadicBufferCounts.size() - 1; i >= 0; i--) {
+				builder.addLong(this.variadicBufferCounts.get(i));
+			}
+			variadicOffset = builder.endVector();
+		}
+		RecordBatch.startRecordBatch(builder);
+		RecordBatch.addLength(builder, this.rows);
+		RecordBatch.addNodes(builder, nodesOffset);
+		RecordBatch.addBuffers(builder, buffersOffset);
+		if (variadicOffset != 0) {
+			RecordBatch.addVariadicBufferCounts(builder, variadicOffset);
+		}
+		return RecordBatch.endRecordBatch(builder);
+	}
+
+	/**
+	 * Gather the body.
+	 * @param gatherer where to
+	 */
+	void writeBody(Gatherer gatherer) {
+		for (Body buffer : this.buffers) {
+			long written = 0;
+			if (buffer.memory() != null) {
+				written = Math.min(buffer.length(), buffer.memory().capacity());
+				gatherer.buffer(buffer.memory(), written);
+			}
+			gatherer.zeros(padded(buffer.length()) - written);
+		}
+	}
+
+	/**
+	 * Return whether two layouts hold the same values.
+	 * @param other the other layout
+	 * @return whether nodes and all bytes are equal
+	 */
+	boolean sameAs(BatchLayout other) {
+		if (this.rows != other.rows || !this.nodes.equals(other.nodes)
+				|| !this.variadicBufferCounts.equals(other.variadicBufferCounts)
+				|| this.buffers.size() != other.buffers.size()) {
+			return false;
+		}
+		for (int i = 0; i < this.buffers.size(); i++) {
+			if (!this.buffers.get(i).sameAs(other.buffers.get(i))) {
+				return false;
+			}
+		}
+		return true;
+	}
+
+	/**
+	 * Keep the buffers alive. Every call wants a {@link #release()}.
+	 */
+	void retain() {
+		for (Body buffer : this.buffers) {
+			if (buffer.memory() != null) {
+				buffer.memory().getReferenceManager().retain();
+			}
+		}
+	}
+
+	/**
+	 * Undo {@link #retain()}.
+	 */
+	void release() {
+		for (Body buffer : this.buffers) {
+			if (buffer.memory() != null) {
+				buffer.memory().getReferenceManager().release();
+			}
+		}
+	}
+
+	private static long padded(long length) {
+		return (length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	}
+
+	/**
+	 * Length and null count of one vector.
+	 *
+	 * @param length how many values
+	 * @param nullCount how many of them are null
+	 */
+	private record Node(long length, long nullCount) {
+
+	}
+
+	/**
+	 * One buffer.
+	 *
+	 * @param memory its bytes from the start on, or {@code null} for zeros only
+	 * @param length how many bytes are written
+	 */
+	private record Body(@Nullable ArrowBuf memory, long length) {
+
+		private static final int WINDOW = 1 << 30;
+
+		boolean sameAs(Body other) {
+			if (this.length != other.length) {
+				return false;
+			}
+			if (this.memory == null || other.memory == null) {
+				return this.memory == other.memory;
+			}
+			if (this.memory.memoryAddress() == other.memory.memoryAddress()) {
+				return true;
+			}
+			if (Math.min(this.memory.capacity(), other.memory.capacity()) < this.length) {
+				return this.memory.capacity() == other.memory.capacity() && this.memory.capacity() == 0;
+			}
+			for (long position = 0; position < this.length; position += WINDOW) {
+				int size = (int) Math.min(WINDOW, this.length - position);
+				if (!this.memory.nioBuffer(position, size).equals(other.memory.nioBuffer(position, size))) {
+					return false;
+				}
+			}
+			return true;
+		}
+
+	}
+
+}

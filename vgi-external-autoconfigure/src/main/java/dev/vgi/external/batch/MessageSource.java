@@ -1,0 +1,339 @@
+package dev.vgi.external.batch;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+
+/**
+ * Where the messages of IPC streams come from: takes exactly the bytes it is asked for,
+ * and believes no length before the bytes are there. Not thread-safe; closed by its
+ * creator.
+ */
+abstract class MessageSource implements AutoCloseable {
+
+	/** What {@link #nextLength()} returns at the clean end of the bytes. */
+	static final int NOTHING = -1;
+
+	/** What {@link #nextLength()} returns at an end marker. */
+	static final int END_MARKER = 0;
+
+	private static final int CONTINUATION = -1;
+
+	/** Enough for a schema of a hundred thousand columns. */
+	private static final int MAX_METADATA = 1 << 26;
+
+	private long position;
+
+	final long position() {
+		return this.position;
+	}
+
+	/**
+	 * Read the prefix of the next message.
+	 * @return the length of its metadata, or one of the constants
+	 */
+	final int nextLength() {
+		byte[] prefix = new byte[Integer.BYTES];
+		int got = read(prefix);
+		this.position += got;
+		if (got == 0) {
+			return NOTHING;
+		}
+		if (got < prefix.length || littleEndian(prefix) != CONTINUATION) {
+			throw new CorruptStreamException("The bytes are no Arrow IPC stream: no message starts at " + start(got));
+		}
+		got = read(prefix);
+		this.position += got;
+		if (got < prefix.length) {
+			throw truncated();
+		}
+		int length = littleEndian(prefix);
+		if (length < 0 || length > MAX_METADATA) {
+			throw new CorruptStreamException(
+					"The message at " + start(2L * Integer.BYTES) + " declares " + length + " bytes of metadata");
+		}
+		return length;
+	}
+
+	/**
+	 * Read a message's metadata.
+	 * @param length its length
+	 * @return the bytes
+	 */
+	final ByteBuffer metadata(int length) {
+		byte[] bytes = readMetadata(length);
+		this.position += length;
+		return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+	}
+
+	/**
+	 * Read a message's body.
+	 * @param length its length, checked here
+	 * @return the body, which the caller releases
+	 */
+	final ArrowBuf body(long length) {
+		checkLength(length);
+		ArrowBuf body = readBody(length);
+		this.position += length;
+		return body;
+	}
+
+	/**
+	 * Pass over a message's body.
+	 * @param length its length, checked here
+	 */
+	final void skip(long length) {
+		checkLength(length);
+		skipBody(length);
+		this.position += length;
+	}
+
+	private void checkLength(long length) {
+		if (length < 0) {
+			throw new CorruptStreamException(
+					"The message before " + this.position + " declares a body of " + length + " bytes");
+		}
+	}
+
+	private long start(long back) {
+		return this.position - back;
+	}
+
+	private static int littleEndian(byte[] bytes) {
+		return (bytes[0] & 0xFF) | (bytes[1] & 0xFF) << 8 | (bytes[2] & 0xFF) << 16 | bytes[3] << 24;
+	}
+
+	final CorruptStreamException truncated() {
+		return new CorruptStreamException("The Arrow IPC stream ends in the middle of a message");
+	}
+
+	// fill the array as far as there are bytes
+	abstract int read(byte[] target);
+
+	abstract byte[] readMetadata(int length);
+
+	abstract ArrowBuf readBody(long length);
+
+	abstract void skipBody(long length);
+
+	@Override
+	public abstract void close();
+
+	/**
+	 * Bytes that are all in memory.
+	 */
+	static final class Memory extends MessageSource {
+
+		private final ArrowBuf bytes;
+
+		private final long length;
+
+		private boolean closed;
+
+		Memory(ArrowBuf bytes, long length) {
+			if (length < 0 || length > bytes.capacity()) {
+				throw new IllegalArgumentException("'length' must be from 0 to " + bytes.capacity());
+			}
+			this.bytes = bytes;
+			this.length = length;
+			bytes.getReferenceManager().retain();
+		}
+
+		@Override
+		int read(byte[] target) {
+			int count = (int) Math.min(target.length, this.length - position());
+			this.bytes.getBytes(position(), target, 0, count);
+			return count;
+		}
+
+		@Override
+		byte[] readMetadata(int length) {
+			checkAvailable(length);
+			byte[] metadata = new byte[length];
+			this.bytes.getBytes(position(), metadata);
+			return metadata;
+		}
+
+		@Override
+		ArrowBuf readBody(long length) {
+			checkAvailable(length);
+			ArrowBuf body = this.bytes.slice(position(), length);
+			body.getReferenceManager().retain();
+			return body;
+		}
+
+		@Override
+		void skipBody(long length) {
+			checkAvailable(length);
+		}
+
+		private void checkAvailable(long length) {
+			if (length > this.length - position()) {
+				throw truncated();
+			}
+		}
+
+		@Override
+		public void close() {
+			if (!this.closed) {
+				this.closed = true;
+				this.bytes.getReferenceManager().release();
+			}
+		}
+
+	}
+
+	/**
+	 * Bytes as they arrive.
+	 */
+	static final class Stream extends MessageSource {
+
+		/** What a declared length may claim before its bytes have arrived. */
+		private static final int STEP = 1 << 20;
+
+		private static final int TRANSFER = 1 << 16;
+
+		private final InputStream in;
+
+		private final long maxBytes;
+
+		private final BufferAllocator allocator;
+
+		private byte[] transfer = new byte[0];
+
+		Stream(InputStream in, long maxBytes, BufferAllocator allocator) {
+			this.in = in;
+			this.maxBytes = maxBytes;
+			this.allocator = allocator;
+		}
+
+		@Override
+		int read(byte[] target) {
+			long room = this.maxBytes - position();
+			if (room >= target.length) {
+				return read(target, 0, target.length);
+			}
+			// the end may come exactly at the cap
+			int got = read(target, 0, (int) Math.max(room, 1));
+			if (got > room || got == room && got > 0) {
+				throw tooLong();
+			}
+			return got;
+		}
+
+		private int read(byte[] target, int offset, int length) {
+			try {
+				return this.in.readNBytes(target, offset, length);
+			}
+			catch (IOException ex) {
+				if (ex.getCause() instanceof CorruptStreamException corrupt) {
+					throw corrupt;
+				}
+				throw new UncheckedIOException(ex);
+			}
+		}
+
+		@Override
+		byte[] readMetadata(int length) {
+			checkRoom(length);
+			byte[] metadata = new byte[Math.min(length, STEP)];
+			int done = 0;
+			while (true) {
+				int got = read(metadata, done, metadata.length - done);
+				done += got;
+				if (done < metadata.length) {
+					throw truncated();
+				}
+				if (done == length) {
+					return metadata;
+				}
+				metadata = Arrays.copyOf(metadata, (int) Math.min(length, 2L * done));
+			}
+		}
+
+		@Override
+		ArrowBuf readBody(long length) {
+			checkRoom(length);
+			ArrowBuf body = this.allocator.buffer(Math.min(length, STEP));
+			try {
+				long capacity = Math.min(length, STEP);
+				long done = 0;
+				while (true) {
+					fill(body, done, capacity);
+					done = capacity;
+					if (done == length) {
+						// an allocator rounds up; what was not sent must not be seen
+						return body.slice(0, length);
+					}
+					capacity = Math.min(length, 2 * done);
+					ArrowBuf larger = this.allocator.buffer(capacity);
+					larger.setBytes(0, body, 0, done);
+					body.close();
+					body = larger;
+				}
+			}
+			catch (RuntimeException ex) {
+				body.close();
+				throw ex;
+			}
+		}
+
+		private void fill(ArrowBuf body, long from, long to) {
+			byte[] bytes = transfer(to - from);
+			long done = from;
+			while (done < to) {
+				int got = read(bytes, 0, (int) Math.min(bytes.length, to - done));
+				if (got == 0) {
+					throw truncated();
+				}
+				body.setBytes(done, bytes, 0, got);
+				done += got;
+			}
+		}
+
+		@Override
+		void skipBody(long length) {
+			checkRoom(length);
+			byte[] bytes = transfer(length);
+			long left = length;
+			while (left > 0) {
+				int got = read(bytes, 0, (int) Math.min(bytes.length, left));
+				if (got == 0) {
+					throw truncated();
+				}
+				left -= got;
+			}
+		}
+
+		private byte[] transfer(long wanted) {
+			int size = (int) Math.min(wanted, TRANSFER);
+			if (this.transfer.length < size) {
+				this.transfer = new byte[size];
+			}
+			return this.transfer;
+		}
+
+		private void checkRoom(long length) {
+			if (length > this.maxBytes - position()) {
+				throw tooLong();
+			}
+		}
+
+		private CorruptStreamException tooLong() {
+			return new CorruptStreamException(
+					"The Arrow IPC stream is longer than the " + this.maxBytes + " bytes allowed");
+		}
+
+		@Override
+		public void close() {
+		}
+
+	}
+
+}

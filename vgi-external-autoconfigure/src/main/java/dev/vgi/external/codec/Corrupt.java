@@ -1,0 +1,22 @@
+package dev.vgi.external.codec;
+
+import java.io.IOException;
+
+import dev.vgi.external.batch.CorruptStreamException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Errors of decoders: {@link IOException} for whoever reads a stream, with the typed
+ * error as its cause.
+ */
+final class Corrupt {
+
+	private Corrupt() {
+	}
+
+	static IOException encoding(String coding, @Nullable String problem, @Nullable Throwable cause) {
+		String message = "Failed to decompress " + coding + " data" + ((problem != null) ? ": " + problem : "");
+		return new IOException(message, new CorruptStreamException(message, cause));
+	}
+
+}

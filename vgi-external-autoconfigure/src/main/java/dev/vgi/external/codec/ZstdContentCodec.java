@@ -1,0 +1,203 @@
+package dev.vgi.external.codec;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+import com.github.luben.zstd.EndDirective;
+import com.github.luben.zstd.ZstdCompressCtx;
+import com.github.luben.zstd.ZstdDecompressCtx;
+import com.github.luben.zstd.ZstdException;
+
+import org.springframework.util.Assert;
+
+/**
+ * The content coding {@code zstd}. Decodes what the format allows: frames with or without
+ * content size, several frames in a row, skippable frames; a frame whose window is larger
+ * than 128 MB, more than any regular level writes, is refused.
+ */
+public final class ZstdContentCodec implements ContentCodec {
+
+	/** The coding's name. */
+	public static final String CODING = "zstd";
+
+	static final ZstdContentCodec INSTANCE = new ZstdContentCodec();
+
+	private static final int HTTP_LEVEL = 1;
+
+	private static final int MAX_WINDOW_LOG = 27;
+
+	private static final int MAGIC = 0xFD2FB528;
+
+	private ZstdContentCodec() {
+	}
+
+	@Override
+	public String coding() {
+		return CODING;
+	}
+
+	@Override
+	public Decoder decoder() {
+		return new ZstdDecoder();
+	}
+
+	@Override
+	public InputStream decode(InputStream encoded) {
+		return new DecodingInputStream(CODING, encoded, decoder());
+	}
+
+	@Override
+	public OutputStream encode(OutputStream target, long size) {
+		return new EncodingOutputStream(target, encoder(new Compression(HTTP_LEVEL, 0), size));
+	}
+
+	/**
+	 * Start to compress one body into a single frame.
+	 * @param compression level and additional threads
+	 * @param pledgedSize the exact number of bytes that will be encoded, recorded in the
+	 * frame; or -1 if unknown
+	 * @return an encoder; the caller closes it
+	 */
+	public static Encoder encoder(Compression compression, long pledgedSize) {
+		Assert.isTrue(pledgedSize >= -1, "'pledgedSize' must be -1 or the number of bytes");
+		return new ZstdEncoder(compression, pledgedSize);
+	}
+
+	/**
+	 * Compresses one body as it comes. Not thread-safe.
+	 */
+	public interface Encoder extends AutoCloseable {
+
+		/**
+		 * Encode as much as both buffers allow.
+		 * @param source a direct buffer with bytes to encode; its position moves past
+		 * what was taken in
+		 * @param target a direct buffer for encoded bytes; its position moves past what
+		 * was written
+		 * @param last whether the body ends with this source; once {@code true} it has to
+		 * stay so until this method returns {@code true}
+		 * @return with {@code last}, whether the frame is complete and wholly written: if
+		 * not, call again with more room. Without it, whether the source was used up
+		 * @throws IOException if the bytes are not as many as were pledged
+		 */
+		boolean encode(ByteBuffer source, ByteBuffer target, boolean last) throws IOException;
+
+		@Override
+		void close();
+
+	}
+
+	private static final class ZstdEncoder implements Encoder {
+
+		private final ZstdCompressCtx context = new ZstdCompressCtx();
+
+		ZstdEncoder(Compression compression, long pledgedSize) {
+			try {
+				this.context.setLevel(compression.level());
+				if (compression.workers() > 0) {
+					this.context.setWorkers(compression.workers());
+				}
+				if (pledgedSize >= 0) {
+					this.context.setPledgedSrcSize(pledgedSize);
+				}
+			}
+			catch (RuntimeException ex) {
+				this.context.close();
+				throw ex;
+			}
+		}
+
+		@Override
+		public boolean encode(ByteBuffer source, ByteBuffer target, boolean last) throws IOException {
+			try {
+				if (last) {
+					return this.context.compressDirectByteBufferStream(target, source, EndDirective.END);
+				}
+				while (source.hasRemaining() && target.hasRemaining()) {
+					this.context.compressDirectByteBufferStream(target, source, EndDirective.CONTINUE);
+				}
+				return !source.hasRemaining();
+			}
+			catch (ZstdException ex) {
+				throw new IOException("Failed to compress zstd data: " + ex.getMessage(), ex);
+			}
+		}
+
+		@Override
+		public void close() {
+			this.context.close();
+		}
+
+	}
+
+	private static final class ZstdDecoder implements Decoder {
+
+		private final ZstdDecompressCtx context = new ZstdDecompressCtx();
+
+		private boolean atEnd;
+
+		ZstdDecoder() {
+			this.context.setLongMax(MAX_WINDOW_LOG);
+		}
+
+		@Override
+		public boolean decode(ByteBuffer source, ByteBuffer target) throws IOException {
+			try {
+				boolean progress = true;
+				// not a single further byte must be looked for after a frame's end
+				while (progress && (source.hasRemaining() || !this.atEnd)) {
+					int before = source.remaining();
+					int room = target.remaining();
+					this.atEnd = this.context.decompressDirectByteBufferStream(target, source);
+					progress = (source.remaining() != before || target.remaining() != room)
+							&& (this.atEnd || target.hasRemaining());
+				}
+				return this.atEnd && !source.hasRemaining();
+			}
+			catch (ZstdException ex) {
+				throw Corrupt.encoding(CODING, ex.getMessage(), ex);
+			}
+		}
+
+		@Override
+		public long declaredSize(ByteBuffer head) {
+			return sizeInHeader(head.duplicate().order(ByteOrder.LITTLE_ENDIAN));
+		}
+
+		@Override
+		public void close() {
+			this.context.close();
+		}
+
+		// read the frame header as RFC 8878, section 3.1.1.1 describes it
+		private static long sizeInHeader(ByteBuffer head) {
+			if (head.remaining() < Integer.BYTES + 1 || head.getInt() != MAGIC) {
+				return -1;
+			}
+			int descriptor = head.get();
+			boolean singleSegment = (descriptor & 0x20) != 0;
+			int dictionaryBytes = new int[] { 0, 1, 2, 4 }[descriptor & 3];
+			int sizeBytes = new int[] { singleSegment ? 1 : 0, 2, 4, 8 }[descriptor >> 6 & 3];
+			int skip = (singleSegment ? 0 : 1) + dictionaryBytes;
+			if (sizeBytes == 0 || head.remaining() < skip + sizeBytes) {
+				return -1;
+			}
+			head.position(head.position() + skip);
+			return switch (sizeBytes) {
+				case 1 -> head.get() & 0xFF;
+				case 2 -> (head.getShort() & 0xFFFF) + 256;
+				case 4 -> head.getInt() & 0xFFFFFFFFL;
+				// the sign bit stands for a size that nobody has room for
+				default -> {
+					long size = head.getLong();
+					yield (size >= 0) ? size : Long.MAX_VALUE;
+				}
+			};
+		}
+
+	}
+
+}
