@@ -1,0 +1,361 @@
+package dev.vgi.external.storage.local;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HexFormat;
+import java.util.Locale;
+import java.util.function.Supplier;
+
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Payload;
+import dev.vgi.external.storage.StoredObject;
+import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.storage.local.LocalAccessException.Reason;
+import dev.vgi.external.transport.LinkExpiredException;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.url.UrlRejectedException;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * A folder of this machine as storage. The service itself serves the objects below
+ * {@link #PATH}: whoever does calls {@link #read} for GET and HEAD and {@link #receive}
+ * for PUT, and answers a {@link LocalAccessException} with the status of its reason.
+ * <p>
+ * URLs are signed with a key that is generated once per folder and kept in it, so they
+ * survive a restart and work on every process that shares the folder. Each is bound to
+ * one object and one method and expires. The host is not signed: behind a proxy it may
+ * differ from one request to the next.
+ * <p>
+ * An object appears whole or not at all and never changes afterwards: a second PUT with
+ * other bytes is refused, one with the same bytes (a retry whose first answer was lost)
+ * succeeds. So an object's id is also its strong entity tag. Files are not forced to the
+ * disk: they are worth little longer than the process that waits for them.
+ * <p>
+ * Thread-safe.
+ */
+public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
+
+	/**
+	 * Path below the base URL, without a final slash, under which {@code {key}} is
+	 * served. Also what a client may fetch from the very service it calls.
+	 */
+	public static final String PATH = "/_vgi/objects";
+
+	/** Query parameter that tells when a URL stops working, in seconds of the epoch. */
+	public static final String EXPIRES_PARAMETER = "expires";
+
+	/** Query parameter with the signature. */
+	public static final String SIGNATURE_PARAMETER = "signature";
+
+	private static final String GET = "GET";
+
+	private static final String PUT = "PUT";
+
+	private static final int TRANSFER_BUFFER = 64 * 1024;
+
+	private final LocalStorageSettings settings;
+
+	private final Supplier<URI> baseUrl;
+
+	private final Clock clock;
+
+	private final SecureRandom random = new SecureRandom();
+
+	private final UrlSigner signer;
+
+	private final ObjectFolder folder;
+
+	/**
+	 * Create a storage; creates the folder and its signing key if they are missing, and
+	 * sweeps once.
+	 * @param settings the folder and its limits
+	 * @param baseUrl gives the absolute URL under which callers reach this service,
+	 * context path included, with or without a final slash; asked for every URL, in the
+	 * thread of the request
+	 * @param clock decides on expiry and age
+	 * @throws StorageUnavailableException if the folder cannot be used; names the key
+	 */
+	public LocalStorage(LocalStorageSettings settings, Supplier<URI> baseUrl, Clock clock) {
+		Assert.notNull(settings, "'settings' must not be null");
+		Assert.notNull(baseUrl, "'baseUrl' must not be null");
+		Assert.notNull(clock, "'clock' must not be null");
+		this.settings = settings;
+		this.baseUrl = baseUrl;
+		this.clock = clock;
+		try {
+			Path directory = Files.createDirectories(settings.directory());
+			this.signer = UrlSigner.of(directory, this.random);
+			this.folder = new ObjectFolder(directory, settings.maxTotalSize(), settings.retention(), clock);
+		}
+		catch (IOException ex) {
+			throw new StorageUnavailableException("The folder " + settings.directory()
+					+ " of 'vgi.external.local.directory' cannot be used: " + describe(ex), 0, ex);
+		}
+	}
+
+	@Override
+	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+		String coding = coding(contentCoding);
+		if (!ObjectFolder.supports(coding)) {
+			throw new UploadRefusedException("The local store keeps objects coded with zstd, gzip or not at all", null);
+		}
+		String id = newId();
+		URI url = url(base(), GET, id + (coding.equals("zstd") ? ".arrow.zst" : ".arrow"),
+				expires(this.settings.urlExpiry()));
+		try {
+			this.folder.store(id, coding, payload.length(), payload::writeTo);
+		}
+		catch (ObjectFolder.FullException ex) {
+			throw new UploadRefusedException(full(), null);
+		}
+		catch (IOException ex) {
+			throw new StorageUnavailableException(failure("write an object", ex), 0, ex);
+		}
+		return url;
+	}
+
+	@Override
+	public UploadUrl generateUploadUrl(Schema schema) {
+		URI base = base();
+		String key = newId() + ".arrow";
+		long expires = expires(this.settings.uploadUrlExpiry());
+		return new UploadUrl(url(base, PUT, key, expires), url(base, GET, key, expires),
+				Instant.ofEpochSecond(expires));
+	}
+
+	/**
+	 * Return whether this storage signed a download URL, expired or not. The host does
+	 * not matter: {@link #open} never asks it.
+	 * @param url an absolute URL from anywhere
+	 * @return whether its signature is right
+	 */
+	@Override
+	public boolean isOwn(URI url) {
+		SignedKey signed = SignedKey.of(url);
+		return signed != null && this.signer.isValid(GET, signed.key(), signed.expires(), signed.signature());
+	}
+
+	@Override
+	public StoredObject open(URI url) {
+		SignedKey signed = SignedKey.of(url);
+		if (signed == null) {
+			throw new UrlRejectedException(url, "it is not a URL of the local store");
+		}
+		try {
+			return read(signed.key(), Long.toString(signed.expires()), signed.signature());
+		}
+		catch (LocalAccessException ex) {
+			String message = String.valueOf(ex.getMessage());
+			switch (ex.reason()) {
+				case EXPIRED -> throw new LinkExpiredException(message, null);
+				case NOT_FOUND -> throw new StorageUnavailableException(message, ex.reason().status(), null);
+				default -> throw new UrlRejectedException(url, message);
+			}
+		}
+	}
+
+	/**
+	 * Check a GET or HEAD request and open its object.
+	 * @param key last segment of the path, decoded, from anywhere
+	 * @param expires the parameter {@value #EXPIRES_PARAMETER}, or {@code null}
+	 * @param signature the parameter {@value #SIGNATURE_PARAMETER}, or {@code null}
+	 * @return the object, which the caller closes
+	 * @throws LocalAccessException with {@link Reason#BAD_SIGNATURE},
+	 * {@link Reason#EXPIRED} or {@link Reason#NOT_FOUND}
+	 * @throws StorageUnavailableException if the folder fails
+	 */
+	public StoredObject read(String key, @Nullable String expires, @Nullable String signature) {
+		String id = check(GET, key, expires, signature);
+		StoredObject object;
+		try {
+			object = this.folder.open(id);
+		}
+		catch (IOException ex) {
+			throw new StorageUnavailableException(failure("read an object", ex), 0, ex);
+		}
+		if (object == null) {
+			throw new LocalAccessException(Reason.NOT_FOUND, "There is no such object, or no longer", null);
+		}
+		return object;
+	}
+
+	/**
+	 * Check a PUT request and store its body. The size limit and the room in the folder
+	 * are checked before the first byte is read.
+	 * @param key last segment of the path, decoded, from anywhere
+	 * @param expires the parameter {@value #EXPIRES_PARAMETER}, or {@code null}
+	 * @param signature the parameter {@value #SIGNATURE_PARAMETER}, or {@code null}
+	 * @param body the body as it comes, still coded; read to its end, not closed
+	 * @param contentLength bytes as {@code Content-Length} says, or -1 if it is missing
+	 * @param contentEncoding as {@code Content-Encoding} says, or {@code null}
+	 * @return the object's strong entity tag, in quotes
+	 * @throws LocalAccessException with any reason but {@link Reason#NOT_FOUND}; nothing
+	 * is stored
+	 * @throws StorageUnavailableException if the folder fails; nothing is stored
+	 */
+	public String receive(String key, @Nullable String expires, @Nullable String signature, InputStream body,
+			long contentLength, @Nullable String contentEncoding) {
+		String id = check(PUT, key, expires, signature);
+		if (contentLength < 0) {
+			throw new LocalAccessException(Reason.LENGTH_REQUIRED, "An upload needs a Content-Length", null);
+		}
+		Long limit = this.settings.maxUploadSize();
+		if (limit != null && contentLength > limit) {
+			throw new LocalAccessException(Reason.TOO_LARGE,
+					"The upload is larger than the " + limit + " bytes of 'vgi.external.upload-url.max-upload-size'",
+					null);
+		}
+		String coding = coding(contentEncoding);
+		if (!ObjectFolder.supports(coding)) {
+			throw new LocalAccessException(Reason.UNSUPPORTED_CODING,
+					"The Content-Encoding of an upload must be zstd, gzip or missing", null);
+		}
+		try {
+			if (!this.folder.store(id, coding, contentLength, (file) -> copy(body, contentLength, file))) {
+				throw new LocalAccessException(Reason.ALREADY_STORED, "The object is there already", null);
+			}
+			return '"' + id + '"';
+		}
+		catch (ObjectFolder.FullException ex) {
+			throw new LocalAccessException(Reason.FULL, full(), null);
+		}
+		catch (IOException ex) {
+			throw new StorageUnavailableException(failure("write an object", ex), 0, ex);
+		}
+	}
+
+	private static void copy(InputStream body, long length, FileChannel file) throws IOException {
+		byte[] buffer = new byte[TRANSFER_BUFFER];
+		long remaining = length;
+		while (remaining > 0) {
+			int count = readFrom(body, buffer, (int) Math.min(buffer.length, remaining));
+			if (count < 0) {
+				throw new LocalAccessException(Reason.INCOMPLETE,
+						"The upload broke off " + remaining + " bytes before its announced end", null);
+			}
+			ByteBuffer bytes = ByteBuffer.wrap(buffer, 0, count);
+			while (bytes.hasRemaining()) {
+				file.write(bytes);
+			}
+			remaining -= count;
+		}
+		if (readFrom(body, buffer, 1) >= 0) {
+			throw new LocalAccessException(Reason.INCOMPLETE, "The upload is longer than announced", null);
+		}
+	}
+
+	private static int readFrom(InputStream body, byte[] buffer, int length) {
+		// A body that fails is the caller's fault, a folder that fails is ours.
+		try {
+			return body.read(buffer, 0, length);
+		}
+		catch (IOException ex) {
+			throw new LocalAccessException(Reason.INCOMPLETE,
+					(ex instanceof EOFException) ? "The upload broke off" : "The upload cannot be read", null);
+		}
+	}
+
+	private String check(String method, String key, @Nullable String expires, @Nullable String signature) {
+		String id = SignedKey.isKey(key) ? ObjectFolder.id(key) : null;
+		long until = SignedKey.parseExpires(expires);
+		if (id == null || until < 0 || signature == null || !this.signer.isValid(method, key, until, signature)) {
+			throw new LocalAccessException(Reason.BAD_SIGNATURE,
+					"The signature is not one of this store for this object and method", null);
+		}
+		if (this.clock.instant().getEpochSecond() >= until) {
+			throw new LocalAccessException(Reason.EXPIRED, "The link has expired", null);
+		}
+		return id;
+	}
+
+	/**
+	 * Delete objects older than the retention and what abandoned uploads left behind. To
+	 * be called now and then, such as every minute.
+	 * @return how many files were deleted
+	 * @throws StorageUnavailableException if the folder fails
+	 */
+	public int sweep() {
+		try {
+			return this.folder.sweep();
+		}
+		catch (IOException ex) {
+			throw new StorageUnavailableException(failure("be swept", ex), 0, ex);
+		}
+	}
+
+	@Override
+	public void verifyReachable() {
+		if (!this.folder.isWritable()) {
+			throw new StorageUnavailableException("The folder of 'vgi.external.local.directory' cannot be written to",
+					0, null);
+		}
+	}
+
+	@Override
+	public String name() {
+		return "local";
+	}
+
+	private String full() {
+		return "The local store has no room left: 'vgi.external.local.max-total-size' is "
+				+ this.settings.maxTotalSize() + " bytes";
+	}
+
+	private String newId() {
+		byte[] id = new byte[16];
+		this.random.nextBytes(id);
+		return HexFormat.of().formatHex(id);
+	}
+
+	private long expires(Duration expiry) {
+		return this.clock.instant().plus(expiry).getEpochSecond();
+	}
+
+	private URI base() {
+		URI base = this.baseUrl.get();
+		if (base == null || base.getScheme() == null || base.getHost() == null) {
+			throw new StorageUnavailableException(
+					"The URL of this service is not known: set 'vgi.external.local.base-url'", 0, null);
+		}
+		return base;
+	}
+
+	private URI url(URI base, String method, String key, long expires) {
+		String path = (base.getRawPath() != null) ? base.getRawPath() : "";
+		while (path.endsWith("/")) {
+			path = path.substring(0, path.length() - 1);
+		}
+		return URI.create(
+				base.getScheme() + "://" + base.getRawAuthority() + path + PATH + '/' + key + '?' + EXPIRES_PARAMETER
+						+ '=' + expires + '&' + SIGNATURE_PARAMETER + '=' + this.signer.sign(method, key, expires));
+	}
+
+	private static String coding(@Nullable String contentCoding) {
+		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : "";
+		return coding.equals("identity") ? "" : coding;
+	}
+
+	private static String failure(String what, IOException ex) {
+		return "The local store cannot " + what + " in the folder of 'vgi.external.local.directory': " + describe(ex);
+	}
+
+	private static String describe(IOException ex) {
+		return ex.getClass().getSimpleName();
+	}
+
+}

@@ -1,0 +1,49 @@
+package dev.vgi.external.storage.local;
+
+import java.nio.file.Path;
+import java.time.Duration;
+
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * Settings of a {@link LocalStorage}.
+ *
+ * @param directory the folder; created if it is missing, together with its parents
+ * @param urlExpiry how long a download URL works, at least a second; 1 h
+ * @param uploadUrlExpiry how long both URLs of a vended pair work, at least a second; 15
+ * min
+ * @param retention age from which on an object is removed; at least as long as its URLs
+ * work; {@code urlExpiry} and 10 min
+ * @param maxTotalSize most bytes of all objects together, positive; 10 GiB
+ * @param maxUploadSize most bytes of one object sent to a vended upload URL, positive; or
+ * {@code null} for no limit of its own
+ */
+public record LocalStorageSettings(Path directory, Duration urlExpiry, Duration uploadUrlExpiry, Duration retention,
+		long maxTotalSize, @Nullable Long maxUploadSize) {
+
+	private static final Duration SHORTEST = Duration.ofSeconds(1);
+
+	public LocalStorageSettings {
+		Assert.notNull(directory, "'directory' must not be null");
+		Assert.isTrue(urlExpiry.compareTo(SHORTEST) >= 0, "'urlExpiry' must be at least a second");
+		Assert.isTrue(uploadUrlExpiry.compareTo(SHORTEST) >= 0, "'uploadUrlExpiry' must be at least a second");
+		Assert.isTrue(retention.compareTo(urlExpiry) >= 0 && retention.compareTo(uploadUrlExpiry) >= 0,
+				"'retention' must not be shorter than the URLs work");
+		Assert.isTrue(maxTotalSize > 0, "'maxTotalSize' must be positive");
+		Assert.isTrue(maxUploadSize == null || maxUploadSize > 0, "'maxUploadSize' must be positive");
+	}
+
+	/**
+	 * Return the defaults for a folder.
+	 * @param directory the folder
+	 * @return settings with every other component at its default
+	 */
+	public static LocalStorageSettings of(Path directory) {
+		Duration urlExpiry = Duration.ofHours(1);
+		return new LocalStorageSettings(directory, urlExpiry, Duration.ofMinutes(15), urlExpiry.plusMinutes(10),
+				10L << 30, null);
+	}
+
+}

@@ -1,0 +1,260 @@
+package dev.vgi.external.storage.local;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import dev.vgi.external.storage.StoredObject;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The files of a local store. An object's file is named by its id and its content coding,
+ * so that both survive a restart without a second file. Objects appear whole or not at
+ * all and never change. Thread-safe.
+ */
+final class ObjectFolder {
+
+	static final String TEMPORARY_PREFIX = ".incoming-";
+
+	static final String TEMPORARY_SUFFIX = ".tmp";
+
+	/** Suffix of the file by content coding; no coding is the empty name. */
+	private static final Map<String, String> SUFFIXES = Map.of("", ".arrow", "zstd", ".arrow.zst", "gzip", ".arrow.gz");
+
+	private static final Pattern OBJECT = Pattern.compile("([0-9a-f]{32})\\.arrow(?:\\.zst|\\.gz)?");
+
+	private final Path directory;
+
+	private final long maxTotalSize;
+
+	private final Duration retention;
+
+	private final Clock clock;
+
+	/** Guards the two sizes and every change of which objects there are. */
+	private final ReentrantLock lock = new ReentrantLock();
+
+	private long storedBytes;
+
+	private long incomingBytes;
+
+	ObjectFolder(Path directory, long maxTotalSize, Duration retention, Clock clock) throws IOException {
+		this.directory = directory;
+		this.maxTotalSize = maxTotalSize;
+		this.retention = retention;
+		this.clock = clock;
+		sweep();
+	}
+
+	/**
+	 * Return whether objects can be kept with a content coding.
+	 * @param coding the coding, or the empty string for none
+	 * @return whether {@link #store} accepts it
+	 */
+	static boolean supports(String coding) {
+		return SUFFIXES.containsKey(coding);
+	}
+
+	/**
+	 * Open an object.
+	 * @param id its 32 hex digits
+	 * @return the object, which the caller closes; or {@code null} if there is none
+	 * @throws IOException if it cannot be read
+	 */
+	@Nullable StoredObject open(String id) throws IOException {
+		for (Map.Entry<String, String> suffix : SUFFIXES.entrySet()) {
+			try {
+				FileChannel channel = FileChannel.open(this.directory.resolve(id + suffix.getValue()),
+						StandardOpenOption.READ);
+				try {
+					String coding = suffix.getKey().isEmpty() ? null : suffix.getKey();
+					// The id alone tells the bytes: they are never replaced.
+					return new StoredObject(channel, channel.size(), coding, '"' + id + '"');
+				}
+				catch (IOException ex) {
+					channel.close();
+					throw ex;
+				}
+			}
+			catch (NoSuchFileException ex) {
+				// Not with this coding.
+			}
+		}
+		return null;
+	}
+
+	/**
+	 * Store an object. A repetition with the same bytes and coding counts as stored.
+	 * @param id its 32 hex digits
+	 * @param coding a supported coding, or the empty string
+	 * @param length how many bytes the writer will write
+	 * @param writer writes them
+	 * @return whether it is stored; {@code false} if there is another object of this id
+	 * @throws FullException if there is no room even without the objects that are due
+	 * @throws IOException if the folder fails; nothing is left behind
+	 */
+	boolean store(String id, String coding, long length, Writer writer) throws IOException {
+		reserve(length);
+		Path temporary = this.directory.resolve(TEMPORARY_PREFIX + UUID.randomUUID() + TEMPORARY_SUFFIX);
+		try {
+			try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW,
+					StandardOpenOption.WRITE)) {
+				writer.writeTo(channel);
+				if (channel.size() != length) {
+					throw new IOException("Wrote " + channel.size() + " bytes instead of " + length);
+				}
+			}
+			return publish(temporary, id, coding, length);
+		}
+		finally {
+			release(length);
+			Files.deleteIfExists(temporary);
+		}
+	}
+
+	private void reserve(long length) throws IOException {
+		this.lock.lock();
+		try {
+			if (!hasRoom(length)) {
+				sweep();
+			}
+			if (!hasRoom(length)) {
+				throw new FullException();
+			}
+			this.incomingBytes += length;
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	private boolean hasRoom(long length) {
+		return length <= this.maxTotalSize - this.storedBytes - this.incomingBytes;
+	}
+
+	private void release(long length) {
+		this.lock.lock();
+		try {
+			this.incomingBytes -= length;
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	private boolean publish(Path temporary, String id, String coding, long length) throws IOException {
+		// The clock that made the expiry also decides the age.
+		Files.setLastModifiedTime(temporary, FileTime.from(this.clock.instant()));
+		Path target = this.directory.resolve(id + SUFFIXES.get(coding));
+		this.lock.lock();
+		try {
+			for (String suffix : SUFFIXES.values()) {
+				Path existing = this.directory.resolve(id + suffix);
+				if (Files.exists(existing)) {
+					return existing.equals(target) && Files.mismatch(existing, temporary) == -1;
+				}
+			}
+			Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+			this.storedBytes += length;
+			return true;
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	/**
+	 * Delete what is due: objects older than the retention, and files of uploads that
+	 * have not grown for as long. Corrects the known size of the folder.
+	 * @return how many files were deleted
+	 * @throws IOException if the folder cannot be read
+	 */
+	int sweep() throws IOException {
+		Instant due = this.clock.instant().minus(this.retention);
+		int deleted = 0;
+		long kept = 0;
+		this.lock.lock();
+		try (DirectoryStream<Path> files = Files.newDirectoryStream(this.directory)) {
+			for (Path file : files) {
+				String name = file.getFileName().toString();
+				boolean object = OBJECT.matcher(name).matches();
+				if (!object && !(name.startsWith(TEMPORARY_PREFIX) && name.endsWith(TEMPORARY_SUFFIX))) {
+					continue;
+				}
+				BasicFileAttributes attributes = attributes(file);
+				if (attributes == null) {
+					continue;
+				}
+				if (attributes.lastModifiedTime().toInstant().isBefore(due)) {
+					Files.deleteIfExists(file);
+					deleted++;
+				}
+				else if (object) {
+					kept += attributes.size();
+				}
+			}
+			this.storedBytes = kept;
+		}
+		finally {
+			this.lock.unlock();
+		}
+		return deleted;
+	}
+
+	private static @Nullable BasicFileAttributes attributes(Path file) throws IOException {
+		try {
+			return Files.readAttributes(file, BasicFileAttributes.class);
+		}
+		catch (NoSuchFileException ex) {
+			// Published or deleted in the meantime.
+			return null;
+		}
+	}
+
+	/**
+	 * Return the id in a key.
+	 * @param key 32 hex digits and {@code .arrow} or {@code .arrow.zst}
+	 * @return the 32 hex digits, or {@code null} if it is no key
+	 */
+	static @Nullable String id(String key) {
+		Matcher matcher = OBJECT.matcher(key);
+		return matcher.matches() ? matcher.group(1) : null;
+	}
+
+	boolean isWritable() {
+		return Files.isDirectory(this.directory) && Files.isWritable(this.directory);
+	}
+
+	/**
+	 * Writes the bytes of an object.
+	 */
+	@FunctionalInterface
+	interface Writer {
+
+		void writeTo(FileChannel channel) throws IOException;
+
+	}
+
+	/**
+	 * The folder has no room left.
+	 */
+	static final class FullException extends IOException {
+
+	}
+
+}

@@ -1,0 +1,79 @@
+package dev.vgi.external.storage.local;
+
+import java.net.URI;
+import java.util.regex.Pattern;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a URL of a local store says, not yet checked.
+ *
+ * @param key the object's key
+ * @param expires seconds of the epoch
+ * @param signature the signature
+ */
+record SignedKey(String key, long expires, String signature) {
+
+	private static final Pattern KEY = Pattern.compile("[0-9a-f]{32}\\.arrow(?:\\.zst)?");
+
+	private static final Pattern EXPIRES = Pattern.compile("[1-9][0-9]{0,11}");
+
+	/** As text: the signature must not be shown. */
+	@Override
+	public String toString() {
+		return "SignedKey[key=" + this.key + ", expires=" + this.expires + "]";
+	}
+
+	static boolean isKey(String key) {
+		return KEY.matcher(key).matches();
+	}
+
+	/**
+	 * Parse an expiry.
+	 * @param expires the text, or {@code null}
+	 * @return seconds of the epoch, or -1 if it is no expiry
+	 */
+	static long parseExpires(@Nullable String expires) {
+		return (expires != null && EXPIRES.matcher(expires).matches()) ? Long.parseLong(expires) : -1;
+	}
+
+	/**
+	 * Take a URL apart.
+	 * @param url a URL from anywhere
+	 * @return what it says, or {@code null} if it does not look like one of a local store
+	 */
+	static @Nullable SignedKey of(URI url) {
+		String path = url.getRawPath();
+		boolean http = "http".equalsIgnoreCase(url.getScheme()) || "https".equalsIgnoreCase(url.getScheme());
+		if (!http || path == null || url.getRawUserInfo() != null || url.getRawFragment() != null) {
+			return null;
+		}
+		int slash = path.lastIndexOf('/');
+		String key = path.substring(slash + 1);
+		long expires = parseExpires(parameter(url, LocalStorage.EXPIRES_PARAMETER));
+		String signature = parameter(url, LocalStorage.SIGNATURE_PARAMETER);
+		if (slash < 0 || !path.substring(0, slash).endsWith(LocalStorage.PATH) || !isKey(key) || expires < 0
+				|| signature == null) {
+			return null;
+		}
+		return new SignedKey(key, expires, signature);
+	}
+
+	private static @Nullable String parameter(URI url, String name) {
+		String query = url.getRawQuery();
+		if (query == null) {
+			return null;
+		}
+		String found = null;
+		for (String parameter : query.split("&", 20)) {
+			if (parameter.startsWith(name + '=')) {
+				if (found != null) {
+					return null;
+				}
+				found = parameter.substring(name.length() + 1);
+			}
+		}
+		return found;
+	}
+
+}

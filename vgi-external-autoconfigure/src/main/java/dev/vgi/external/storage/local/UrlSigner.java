@@ -1,0 +1,147 @@
+package dev.vgi.external.storage.local;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.security.SecureRandom;
+import java.util.Base64;
+import java.util.Set;
+import java.util.UUID;
+
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+
+import org.apache.commons.logging.LogFactory;
+
+import org.springframework.core.log.LogAccessor;
+
+/**
+ * Signs a method, an object and an expiry with the key of a folder. Thread-safe.
+ */
+final class UrlSigner {
+
+	static final String KEY_FILE = ".signing-key";
+
+	private static final LogAccessor logger = new LogAccessor(LogFactory.getLog(UrlSigner.class));
+
+	private static final String ALGORITHM = "HmacSHA256";
+
+	private static final int KEY_LENGTH = 32;
+
+	private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rw-------");
+
+	private final SecretKeySpec key;
+
+	private UrlSigner(byte[] key) {
+		this.key = new SecretKeySpec(key, ALGORITHM);
+	}
+
+	/**
+	 * Use the key of a folder. The first to need it generates it; when several processes
+	 * start at once, one of their keys wins and all use that.
+	 * @param directory the existing folder
+	 * @param random where a new key comes from
+	 * @return the signer
+	 * @throws IOException if the key can neither be read nor written, or is none
+	 */
+	static UrlSigner of(Path directory, SecureRandom random) throws IOException {
+		Path file = directory.resolve(KEY_FILE);
+		if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+			generate(directory, file, random);
+		}
+		if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) != KEY_LENGTH) {
+			throw new IOException("The file " + KEY_FILE + " of the folder is not a signing key");
+		}
+		if (isPosix() && !OWNER_ONLY.containsAll(Files.getPosixFilePermissions(file))) {
+			logger.warn(() -> "Others may read the signing key " + file + ": whoever does can forge URLs");
+		}
+		return new UrlSigner(Files.readAllBytes(file));
+	}
+
+	private static void generate(Path directory, Path file, SecureRandom random) throws IOException {
+		byte[] key = new byte[KEY_LENGTH];
+		random.nextBytes(key);
+		FileAttribute<?>[] attributes = isPosix()
+				? new FileAttribute<?>[] { PosixFilePermissions.asFileAttribute(OWNER_ONLY) } : new FileAttribute<?>[0];
+		Path draft = Files.createFile(
+				directory.resolve(ObjectFolder.TEMPORARY_PREFIX + UUID.randomUUID() + ObjectFolder.TEMPORARY_SUFFIX),
+				attributes);
+		try {
+			Files.write(draft, key, StandardOpenOption.WRITE);
+			publish(draft, file);
+		}
+		finally {
+			Files.deleteIfExists(draft);
+		}
+	}
+
+	private static void publish(Path draft, Path file) throws IOException {
+		// A link appears with its whole content and never replaces another's key.
+		try {
+			Files.createLink(file, draft);
+		}
+		catch (FileAlreadyExistsException ex) {
+			// Another process was faster: its key counts.
+		}
+		catch (UnsupportedOperationException | FileSystemException ex) {
+			if (ex instanceof NoSuchFileException) {
+				throw (NoSuchFileException) ex;
+			}
+			try {
+				Files.move(draft, file);
+			}
+			catch (FileAlreadyExistsException faster) {
+				// As above.
+			}
+		}
+	}
+
+	private static boolean isPosix() {
+		return FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
+	}
+
+	/**
+	 * Sign.
+	 * @param method the method the URL is for
+	 * @param key the object's key
+	 * @param expires seconds of the epoch after which the URL stops working
+	 * @return the signature, safe in a query
+	 */
+	String sign(String method, String key, long expires) {
+		try {
+			Mac mac = Mac.getInstance(ALGORITHM);
+			mac.init(this.key);
+			byte[] signature = mac.doFinal((method + '\n' + key + '\n' + expires).getBytes(StandardCharsets.UTF_8));
+			return Base64.getUrlEncoder().withoutPadding().encodeToString(signature);
+		}
+		catch (GeneralSecurityException ex) {
+			throw new IllegalStateException("Every Java platform has " + ALGORITHM, ex);
+		}
+	}
+
+	/**
+	 * Compare a signature in constant time.
+	 * @param method the method of the request
+	 * @param key the object's key
+	 * @param expires as the URL says
+	 * @param signature as the URL says
+	 * @return whether it is right
+	 */
+	boolean isValid(String method, String key, long expires, String signature) {
+		return MessageDigest.isEqual(sign(method, key, expires).getBytes(StandardCharsets.UTF_8),
+				signature.getBytes(StandardCharsets.UTF_8));
+	}
+
+}

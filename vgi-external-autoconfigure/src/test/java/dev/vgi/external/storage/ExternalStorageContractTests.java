@@ -1,0 +1,390 @@
+package dev.vgi.external.storage;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.ByteBuffer;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+import dev.vgi.external.VgiExternalException;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+/**
+ * What every storage backend has to do. A subclass says how its backend is started; URLs
+ * are used by an HTTP client that knows nothing of the backend, as a peer would.
+ */
+public abstract class ExternalStorageContractTests {
+
+	/** The hint that says nothing. */
+	protected static final Schema NO_FIELDS = new Schema(List.of());
+
+	private static final String ARROW = "application/vnd.apache.arrow.stream";
+
+	private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+
+	/**
+	 * Return the backend under test, the same one during a test.
+	 * @return a working backend
+	 */
+	protected abstract ExternalStorage storage();
+
+	/**
+	 * Return the vending side of {@link #storage()}.
+	 * @return the provider
+	 */
+	protected abstract UploadUrlProvider uploadUrls();
+
+	/**
+	 * Return a working backend whose URLs go through another path, such as below another
+	 * key prefix, of the same server.
+	 * @param prefix the prefix, without a slash at either end
+	 * @return the backend
+	 */
+	protected abstract ExternalStorage withPrefix(String prefix);
+
+	/**
+	 * Return a size that the backend stores in several pieces, or a large one if it knows
+	 * no pieces.
+	 * @return the size in bytes
+	 */
+	protected abstract int multipartSize();
+
+	/**
+	 * Let a URL expire.
+	 * @param url a download URL of the backend
+	 * @return a URL of the same object, rightly signed but expired
+	 */
+	protected abstract URI expired(URI url);
+
+	/**
+	 * Sign with the wrong credentials.
+	 * @param url a download URL of the backend
+	 * @return a URL of the same object, signed by someone else
+	 */
+	protected abstract URI forged(URI url);
+
+	/**
+	 * Return backends that cannot work.
+	 * @return the backend by a text that its errors contain, such as the key to change
+	 */
+	protected abstract Map<String, ExternalStorage> broken();
+
+	/**
+	 * Return what a stranger could send that looks like a URL of the backend.
+	 * @param url a download URL of the backend
+	 * @return URLs that the backend could not have vended
+	 */
+	protected abstract List<URI> foreign(URI url);
+
+	/**
+	 * Return everything the backend holds.
+	 * @return names of objects, and of uploads that have not been finished
+	 */
+	protected abstract List<String> contents();
+
+	@ParameterizedTest
+	@ValueSource(ints = { 1, 8, 1000, 1_000_000 })
+	void uploadedObjectIsDownloadedByUrl(int size) throws Exception {
+		BytesPayload payload = BytesPayload.random(size, 1);
+		URI url = storage().upload(payload, NO_FIELDS, null);
+		HttpResponse<byte[]> response = get(url);
+		assertThat(response.statusCode()).isEqualTo(200);
+		assertThat(response.body()).isEqualTo(payload.bytes());
+		assertThat(response.headers().firstValueAsLong("content-length")).hasValue(size);
+		assertThat(response.headers().firstValue("content-encoding")).isEmpty();
+	}
+
+	@Test
+	void objectOfSeveralPartsIsDownloadedByUrl() throws Exception {
+		BytesPayload payload = BytesPayload.random(multipartSize(), 2);
+		HttpResponse<byte[]> response = get(storage().upload(payload, NO_FIELDS, "zstd"));
+		assertThat(response.statusCode()).isEqualTo(200);
+		assertThat(response.headers().firstValue("content-encoding")).hasValue("zstd");
+		assertThat(response.body()).isEqualTo(payload.bytes());
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "zstd", "gzip" })
+	void contentCodingIsKept(String coding) throws Exception {
+		BytesPayload payload = BytesPayload.random(1000, 3);
+		HttpResponse<byte[]> response = get(storage().upload(payload, NO_FIELDS, coding));
+		assertThat(response.headers().firstValue("content-encoding")).hasValue(coding);
+		assertThat(response.body()).isEqualTo(payload.bytes());
+	}
+
+	@Test
+	void rangesAreServed() throws Exception {
+		URI url = storage().upload(BytesPayload.of("0123456789".getBytes()), NO_FIELDS, null);
+		HttpResponse<byte[]> middle = get(url, "Range", "bytes=2-4");
+		assertThat(middle.statusCode()).isEqualTo(206);
+		assertThat(middle.body()).asString().isEqualTo("234");
+		assertThat(middle.headers().firstValue("content-range")).hasValue("bytes 2-4/10");
+		HttpResponse<byte[]> end = get(url, "Range", "bytes=8-100");
+		assertThat(end.body()).asString().isEqualTo("89");
+		assertThat(end.headers().firstValue("content-range")).hasValue("bytes 8-9/10");
+		assertThat(get(url, "Range", "bytes=10-12").statusCode()).isEqualTo(416);
+	}
+
+	@Test
+	void entityTagTiesRangesToOneObject() throws Exception {
+		URI url = storage().upload(BytesPayload.of("0123456789".getBytes()), NO_FIELDS, null);
+		String tag = get(url).headers().firstValue("etag").orElseThrow();
+		assertThat(tag).startsWith("\"");
+		assertThat(get(url, "Range", "bytes=0-1", "If-Match", tag).statusCode()).isEqualTo(206);
+		assertThat(get(url, "Range", "bytes=0-1", "If-Match", "\"other\"").statusCode()).isEqualTo(412);
+	}
+
+	@Test
+	void vendedUrlsAreBoundToTheirMethods() throws Exception {
+		UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS);
+		byte[] bytes = BytesPayload.random(5000, 4).bytes();
+		assertThat(get(pair.uploadUrl()).statusCode()).isEqualTo(403);
+		assertThat(put(pair.downloadUrl(), bytes).statusCode()).isEqualTo(403);
+		assertThat(get(pair.downloadUrl()).statusCode()).isEqualTo(404);
+		assertThat(put(pair.uploadUrl(), bytes).statusCode()).isBetween(200, 299);
+		assertThat(get(pair.downloadUrl()).body()).isEqualTo(bytes);
+		assertThat(get(pair.uploadUrl()).statusCode()).isEqualTo(403);
+	}
+
+	@Test
+	void vendedUploadNeedsNoContentType() throws Exception {
+		UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS);
+		HttpResponse<byte[]> response = send(
+				HttpRequest.newBuilder(pair.uploadUrl()).PUT(BodyPublishers.ofByteArray(new byte[10])));
+		assertThat(response.statusCode()).isBetween(200, 299);
+		assertThat(get(pair.downloadUrl()).body()).isEqualTo(new byte[10]);
+	}
+
+	@Test
+	void uploadOfAnUploadUrlCanBeRepeated() throws Exception {
+		UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS);
+		byte[] bytes = BytesPayload.random(5000, 5).bytes();
+		assertThat(put(pair.uploadUrl(), bytes).statusCode()).isBetween(200, 299);
+		assertThat(put(pair.uploadUrl(), bytes).statusCode()).isBetween(200, 299);
+		assertThat(get(pair.downloadUrl()).body()).isEqualTo(bytes);
+	}
+
+	@Test
+	void everyPairIsForANewObject() {
+		Set<URI> urls = new HashSet<>();
+		for (int i = 0; i < 10; i++) {
+			UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS);
+			urls.add(pair.uploadUrl());
+			urls.add(pair.downloadUrl());
+			assertThat(pair.expiresAt()).isAfter(Instant.EPOCH);
+		}
+		assertThat(urls).hasSize(20);
+	}
+
+	@Test
+	void tamperedUrlsAreRefused() throws Exception {
+		URI url = storage().upload(BytesPayload.random(100, 6), NO_FIELDS, null);
+		URI other = storage().upload(BytesPayload.random(100, 7), NO_FIELDS, null);
+		URI swapped = URI.create(url.toString().replace(url.getRawPath(), other.getRawPath()));
+		assertThat(get(swapped).statusCode()).isEqualTo(403);
+		String query = url.getRawQuery();
+		assertThat(get(URI.create(url.toString().replace("?" + query, ""))).statusCode()).isEqualTo(403);
+		int signature = url.toString().toLowerCase().lastIndexOf("signature=") + "signature=".length();
+		char first = url.toString().charAt(signature);
+		URI tampered = URI.create(url.toString().substring(0, signature) + ((first == 'a') ? 'b' : 'a')
+				+ url.toString().substring(signature + 1));
+		assertThat(get(tampered).statusCode()).isEqualTo(403);
+	}
+
+	@Test
+	void expiredUrlsAreRefused() throws Exception {
+		URI url = storage().upload(BytesPayload.random(100, 8), NO_FIELDS, null);
+		assertThat(get(url).statusCode()).isEqualTo(200);
+		assertThat(get(expired(url)).statusCode()).isEqualTo(403);
+	}
+
+	@Test
+	void urlsOfOthersCredentialsAreRefused() throws Exception {
+		URI url = storage().upload(BytesPayload.random(100, 9), NO_FIELDS, null);
+		assertThat(get(forged(url)).statusCode()).isEqualTo(403);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "a", "deep/er/still", "données/日本", "a b+c", "100%", "q?u=e&r#y", "..dots.." })
+	void unicodeAndOddPrefixesWork(String prefix) throws Exception {
+		ExternalStorage storage = withPrefix(prefix);
+		BytesPayload payload = BytesPayload.random(100, 10);
+		URI url = storage.upload(payload, NO_FIELDS, null);
+		assertThat(url.toString()).isASCII();
+		assertThat(get(url).body()).isEqualTo(payload.bytes());
+		assertThat(storage.isOwn(url)).isTrue();
+	}
+
+	@Test
+	void recognisesItsOwnUrlsAndNoOneElses() {
+		ExternalStorage storage = storage();
+		URI url = storage.upload(BytesPayload.random(100, 11), NO_FIELDS, "zstd");
+		assertThat(storage.isOwn(url)).isTrue();
+		assertThat(storage.isOwn(uploadUrls().generateUploadUrl(NO_FIELDS).downloadUrl())).isTrue();
+		List<URI> foreign = new ArrayList<>(foreign(url));
+		String text = url.toString();
+		foreign.add(URI.create(text.replace("?" + url.getRawQuery(), "")));
+		foreign.add(URI.create(text.replaceFirst("^https?:", "ftp:")));
+		foreign.add(URI.create(text.replace("://", "://user:password@")));
+		foreign.add(URI.create(text.replace(".arrow.zst?", ".arrow.zst/../../x?")));
+		foreign.add(URI.create(text.replace(".arrow.zst?", ".arrow.zst%2F..%2F..%2Fx?")));
+		foreign.add(URI.create(text.replaceFirst("[0-9a-f]{32}\\.arrow", "x.arrow")));
+		foreign.add(URI.create("mailto:someone"));
+		foreign.add(URI.create("relative/path"));
+		foreign.add(URI.create("http://127.0.0.1:8080/actuator/heapdump"));
+		assertThat(foreign).allSatisfy((other) -> assertThat(storage.isOwn(other)).isFalse());
+	}
+
+	@Test
+	void opensItsObjectsIfItCan() throws Exception {
+		BytesPayload payload = BytesPayload.random(10_000, 12);
+		URI url = storage().upload(payload, NO_FIELDS, "zstd");
+		try (StoredObject object = storage().open(url)) {
+			if (object != null) {
+				assertThat(object.length()).isEqualTo(10_000);
+				assertThat(object.contentCoding()).isEqualTo("zstd");
+				assertThat(object.entityTag()).startsWith("\"").endsWith("\"");
+				ByteBuffer bytes = ByteBuffer.allocate(10_001);
+				while (object.channel().read(bytes) >= 0) {
+					assertThat(bytes.hasRemaining()).isTrue();
+				}
+				assertThat(bytes.flip()).isEqualTo(ByteBuffer.wrap(payload.bytes()));
+			}
+		}
+	}
+
+	@Test
+	void failedUploadLeavesNothing() {
+		BytesPayload small = BytesPayload.random(1000, 13).failingAt(500);
+		BytesPayload large = BytesPayload.random(multipartSize(), 14).failingAt(multipartSize() - 10);
+		assertThatExceptionOfType(VgiExternalException.class)
+			.isThrownBy(() -> storage().upload(small, NO_FIELDS, null));
+		assertThatExceptionOfType(VgiExternalException.class)
+			.isThrownBy(() -> storage().upload(large, NO_FIELDS, null));
+		assertThat(contents()).isEmpty();
+	}
+
+	@Test
+	void concurrentUploadsAndDownloadsAreNotTorn() throws Exception {
+		ExecutorService executor = Executors.newFixedThreadPool(64);
+		try {
+			List<Future<?>> calls = new ArrayList<>();
+			for (int i = 0; i < 64; i++) {
+				int seed = i;
+				calls.add(executor.submit(() -> {
+					BytesPayload payload = BytesPayload.random(50_000 + seed * 1000, seed);
+					URI url = storage().upload(payload, NO_FIELDS, null);
+					UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS);
+					put(pair.uploadUrl(), payload.bytes());
+					assertThat(get(url).body()).isEqualTo(payload.bytes());
+					assertThat(get(pair.downloadUrl()).body()).isEqualTo(payload.bytes());
+					return null;
+				}));
+			}
+			for (Future<?> call : calls) {
+				call.get();
+			}
+		}
+		finally {
+			executor.shutdownNow();
+		}
+		assertThat(contents()).hasSize(128);
+	}
+
+	@Test
+	void misconfigurationIsAClearError() {
+		broken().forEach((text, storage) -> {
+			assertThatExceptionOfType(VgiExternalException.class).as(text)
+				.isThrownBy(() -> storage.upload(BytesPayload.random(100, 15), NO_FIELDS, null))
+				.satisfies(ExternalStorageContractTests::namesNoSecret)
+				.withMessageContaining(text);
+			assertThatExceptionOfType(VgiExternalException.class).as(text)
+				.isThrownBy(() -> storage.upload(BytesPayload.random(multipartSize(), 15), NO_FIELDS, null))
+				.satisfies(ExternalStorageContractTests::namesNoSecret)
+				.withMessageContaining(text);
+			assertThatExceptionOfType(VgiExternalException.class).as(text)
+				.isThrownBy(storage::verifyReachable)
+				.satisfies(ExternalStorageContractTests::namesNoSecret)
+				.withMessageContaining(text);
+		});
+	}
+
+	@Test
+	void saysThatItIsReachableWithoutCreatingAnything() {
+		storage().verifyReachable();
+		assertThat(contents()).isEmpty();
+		assertThat(storage().name()).matches("[a-z0-9]+");
+	}
+
+	@Test
+	void showsNoSignature() {
+		UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS);
+		assertThat(pair.toString()).doesNotContain(pair.uploadUrl().getRawQuery());
+		assertThat(storage().toString()).doesNotContainIgnoringCase("signature");
+	}
+
+	private static void namesNoSecret(Throwable error) {
+		for (Throwable shown = error; shown != null; shown = shown.getCause()) {
+			assertThat(String.valueOf(shown.getMessage())).doesNotContainIgnoringCase("signature=")
+				.doesNotContain("X-Amz-");
+			for (Throwable suppressed : shown.getSuppressed()) {
+				namesNoSecret(suppressed);
+			}
+		}
+	}
+
+	/**
+	 * Send a GET as a peer would.
+	 * @param url the URL
+	 * @param headers names and values in turn
+	 * @return the whole response
+	 * @throws IOException if there is none
+	 * @throws InterruptedException if interrupted
+	 */
+	protected final HttpResponse<byte[]> get(URI url, String... headers) throws IOException, InterruptedException {
+		HttpRequest.Builder request = HttpRequest.newBuilder(url);
+		if (headers.length > 0) {
+			request.headers(headers);
+		}
+		return send(request.GET());
+	}
+
+	/**
+	 * Send a PUT as peers do: the Arrow type, no content coding, a length.
+	 * @param url the URL
+	 * @param bytes the body
+	 * @return the whole response
+	 * @throws IOException if there is none
+	 * @throws InterruptedException if interrupted
+	 */
+	protected final HttpResponse<byte[]> put(URI url, byte @Nullable [] bytes)
+			throws IOException, InterruptedException {
+		return send(HttpRequest.newBuilder(url)
+			.header("Content-Type", ARROW)
+			.PUT((bytes != null) ? BodyPublishers.ofByteArray(bytes) : BodyPublishers.noBody()));
+	}
+
+	protected final HttpResponse<byte[]> send(HttpRequest.Builder request) throws IOException, InterruptedException {
+		return this.http.send(request.build(), BodyHandlers.ofByteArray());
+	}
+
+}
