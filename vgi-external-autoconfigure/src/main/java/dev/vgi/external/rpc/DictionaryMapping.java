@@ -1,0 +1,87 @@
+package dev.vgi.external.rpc;
+
+import java.nio.charset.StandardCharsets;
+import java.util.function.Function;
+
+import org.apache.arrow.vector.BaseIntVector;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.SmallIntVector;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryProvider;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
+import org.apache.arrow.vector.types.pojo.Field;
+
+/**
+ * Text as 16-bit indices into a dictionary: repeated strings, and enums by name.
+ */
+final class DictionaryMapping extends ValueMapping {
+
+	private static final ArrowType.Int INDEX_TYPE = new ArrowType.Int(16, true);
+
+	private final long id;
+
+	private final Function<Object, String> toText;
+
+	private final Function<String, Object> fromText;
+
+	private DictionaryMapping(DictionaryEncoding encoding, Function<Object, String> toText,
+			Function<String, Object> fromText) {
+		super(INDEX_TYPE, SmallIntVector.class, encoding);
+		this.id = encoding.getId();
+		this.toText = toText;
+		this.fromText = fromText;
+	}
+
+	static DictionaryEncoding encoding(long id) {
+		return new DictionaryEncoding(id, false, INDEX_TYPE);
+	}
+
+	static ValueMapping ofStrings(DictionaryEncoding encoding) {
+		return new DictionaryMapping(encoding, String.class::cast, (text) -> text);
+	}
+
+	static ValueMapping ofEnum(DictionaryEncoding encoding, Class<?> type) {
+		Object[] constants = type.getEnumConstants();
+		return new DictionaryMapping(encoding, (value) -> ((Enum<?>) value).name(), (text) -> {
+			for (Object constant : constants) {
+				if (((Enum<?>) constant).name().equals(text)) {
+					return constant;
+				}
+			}
+			throw mismatch("'" + text + "' is not a " + type.getSimpleName());
+		});
+	}
+
+	@Override
+	boolean accepts(Field actual, DictionaryProvider dictionaries) {
+		DictionaryEncoding encoding = actual.getDictionary();
+		if (encoding == null || !INDEX_TYPE.equals(actual.getType())) {
+			return false;
+		}
+		Dictionary dictionary = dictionaries.lookup(encoding.getId());
+		return dictionary == null || dictionary.getVectorType().equals(ArrowType.Utf8.INSTANCE);
+	}
+
+	@Override
+	void writePresent(FieldVector vector, int index, Object value, RowWriting writing) {
+		int code = writing.indexOf(this.id, this.toText.apply(value));
+		((BaseIntVector) vector).setWithPossibleTruncate(index, code);
+	}
+
+	@Override
+	Object readPresent(FieldVector vector, int index, RowReading reading) {
+		DictionaryEncoding encoding = vector.getField().getDictionary();
+		Dictionary dictionary = (encoding != null) ? reading.dictionaries().lookup(encoding.getId()) : null;
+		if (dictionary == null || !(dictionary.getVector() instanceof VarCharVector texts)) {
+			throw mismatch("expected text in a dictionary");
+		}
+		long code = ((BaseIntVector) vector).getValueAsLong(index);
+		if (code < 0 || code >= texts.getValueCount() || texts.isNull((int) code)) {
+			throw mismatch("index " + code + " is not in the dictionary");
+		}
+		return this.fromText.apply(new String(texts.get((int) code), StandardCharsets.UTF_8));
+	}
+
+}

@@ -1,0 +1,30 @@
+package dev.vgi.external.rpc;
+
+import java.lang.annotation.Documented;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+import org.springframework.core.annotation.AliasFor;
+import org.springframework.web.service.annotation.HttpExchange;
+
+/**
+ * A method that peers call by name: one row of parameters in, one value out. Spring MVC
+ * maps it as {@code POST {prefix}/{name}}; the same declaration works as a client.
+ */
+@Documented
+@Target(ElementType.METHOD)
+@Retention(RetentionPolicy.RUNTIME)
+@HttpExchange(method = "POST")
+public @interface RpcMethod {
+
+	/**
+	 * The name on the wire, such as {@code echo_string}: one path segment. It does not
+	 * follow from the Java name, so that renaming a method breaks no peer.
+	 * @return the name
+	 */
+	@AliasFor(annotation = HttpExchange.class, attribute = "url")
+	String value();
+
+}

@@ -1,0 +1,43 @@
+package dev.vgi.external.rpc;
+
+import java.lang.annotation.Documented;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Inherited;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+import org.springframework.core.annotation.AliasFor;
+
+/**
+ * Names the protocol whose methods an interface declares. The interface is implemented by
+ * a {@code @RestController} and used by clients as it is.
+ */
+@Documented
+@Inherited
+@Target(ElementType.TYPE)
+@Retention(RetentionPolicy.RUNTIME)
+public @interface RpcService {
+
+	/**
+	 * Alias for {@link #name()}.
+	 * @return the protocol name; empty for the simple name of the interface
+	 */
+	@AliasFor("name")
+	String value() default "";
+
+	/**
+	 * The protocol name.
+	 * @return the protocol name; empty for the simple name of the interface
+	 */
+	@AliasFor("value")
+	String name() default "";
+
+	/**
+	 * The version of the contract, such as {@code 1.0.0}. A peer must declare the same
+	 * major and minor version.
+	 * @return the version; empty if none is declared, and then none is compared
+	 */
+	String version() default "";
+
+}
