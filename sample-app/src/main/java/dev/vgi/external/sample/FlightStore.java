@@ -1,0 +1,297 @@
+package dev.vgi.external.sample;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.sql.Timestamp;
+import java.time.LocalDateTime;
+import java.util.ArrayList;
+import java.util.List;
+
+import org.apache.arrow.c.ArrowArrayStream;
+import org.apache.arrow.c.Data;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.util.AutoCloseables;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
+import org.apache.arrow.vector.types.TimeUnit;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.arrow.vector.util.TransferPair;
+import org.duckdb.DuckDBConnection;
+import org.duckdb.DuckDBResultSet;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.core.io.ClassPathResource;
+import org.springframework.stereotype.Component;
+
+/**
+ * Three million flights in an embedded DuckDB, in memory. DuckDB and Arrow share the
+ * buffers of what goes in and out, so that no row is touched by Java. Thread-safe: every
+ * call has a connection of its own.
+ */
+@Component
+public class FlightStore implements AutoCloseable {
+
+	/**
+	 * The columns of every batch: departure (local time), delay in minutes, distance in
+	 * miles, and the IATA codes of both airports.
+	 */
+	public static final Schema SCHEMA = new Schema(List.of(
+			Field.nullable("date", new ArrowType.Timestamp(TimeUnit.MICROSECOND, null)),
+			Field.nullable("delay", new ArrowType.Int(64, true)),
+			Field.nullable("distance", new ArrowType.Int(64, true)), Field.nullable("origin", new ArrowType.Utf8()),
+			Field.nullable("destination", new ArrowType.Utf8())));
+
+	private static final String DATA = "data/flights-3m.parquet";
+
+	private static final String COLUMNS = "date, delay, distance, origin, destination";
+
+	private final BufferAllocator allocator;
+
+	private final DuckDBConnection database;
+
+	private final Object importing = new Object();
+
+	/**
+	 * Open the database and load the flights that come with the application.
+	 * @param allocator the owner of every batch given out, borrowed
+	 */
+	public FlightStore(BufferAllocator allocator) {
+		this.allocator = allocator;
+		try {
+			this.database = DriverManager.getConnection("jdbc:duckdb:").unwrap(DuckDBConnection.class);
+			try {
+				load(this.database);
+			}
+			catch (IOException | SQLException | RuntimeException ex) {
+				this.database.close();
+				throw ex;
+			}
+		}
+		catch (SQLException ex) {
+			throw new IllegalStateException("Flights could not be loaded", ex);
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException("Flights could not be loaded", ex);
+		}
+	}
+
+	private static void load(Connection database) throws IOException, SQLException {
+		// DuckDB reads files only, and inside an executable jar the resource is none
+		Path file = Files.createTempFile("flights", ".parquet");
+		try (Statement statement = database.createStatement()) {
+			try (InputStream resource = new ClassPathResource(DATA).getInputStream()) {
+				Files.copy(resource, file, StandardCopyOption.REPLACE_EXISTING);
+			}
+			statement.execute("SET autoinstall_known_extensions = false");
+			statement.execute("""
+					CREATE TABLE flights (date TIMESTAMP NOT NULL, delay BIGINT NOT NULL, distance BIGINT NOT NULL,
+						origin VARCHAR NOT NULL, destination VARCHAR NOT NULL)""");
+			try (PreparedStatement insert = database
+				.prepareStatement("INSERT INTO flights SELECT " + COLUMNS + " FROM read_parquet(?)")) {
+				insert.setString(1, file.toString());
+				insert.execute();
+			}
+			// From here on the database is memory only, whatever a statement says
+			statement.execute("SET temp_directory = ''");
+			statement.execute("SET enable_external_access = false");
+		}
+		finally {
+			Files.deleteIfExists(file);
+		}
+	}
+
+	/**
+	 * Return all flights as one batch, in the order of their departure.
+	 * @return the batch; the caller closes it
+	 */
+	public VectorSchemaRoot all() {
+		return query("SELECT " + COLUMNS + " FROM flights");
+	}
+
+	/**
+	 * Return the flights of one route as one batch, in the order of their departure.
+	 * @param origin the airport of departure, an IATA code
+	 * @param destination the airport of arrival, an IATA code
+	 * @return the batch, without rows if nobody flies there; the caller closes it
+	 */
+	public VectorSchemaRoot route(String origin, String destination) {
+		return query("SELECT " + COLUMNS + " FROM flights WHERE origin = ? AND destination = ?", origin, destination);
+	}
+
+	/**
+	 * Sum up the flights of one route.
+	 * @param origin the airport of departure, an IATA code
+	 * @param destination the airport of arrival, an IATA code
+	 * @return the summary, of zero flights if nobody flies there
+	 */
+	public RouteSummary summarize(String origin, String destination) {
+		try (Connection connection = this.database.duplicate();
+				PreparedStatement statement = connection.prepareStatement("""
+						SELECT count(*), avg(delay), max(delay), max(distance), min(date), max(date)
+						FROM flights WHERE origin = ? AND destination = ?""")) {
+			statement.setString(1, origin);
+			statement.setString(2, destination);
+			try (ResultSet result = statement.executeQuery()) {
+				result.next();
+				return new RouteSummary(origin, destination, result.getLong(1), result.getObject(2, Double.class),
+						result.getObject(3, Long.class), result.getObject(4, Long.class), dateTime(result, 5),
+						dateTime(result, 6));
+			}
+		}
+		catch (SQLException ex) {
+			throw new IllegalStateException("Flights could not be summed up", ex);
+		}
+	}
+
+	/**
+	 * Import the flights of a period. For every route in the batch they take the place of
+	 * what is stored between the route's first and last departure in it: to import a
+	 * batch twice changes nothing.
+	 * @param flights a batch of {@link #SCHEMA} without nulls, borrowed
+	 * @return how many flights were imported
+	 * @throws IllegalArgumentException if the batch has other columns or nulls
+	 */
+	public long importFlights(VectorSchemaRoot flights) {
+		checkImportable(flights);
+		if (flights.getRowCount() == 0) {
+			return 0;
+		}
+		synchronized (this.importing) {
+			try (DuckDBConnection connection = this.database.duplicate().unwrap(DuckDBConnection.class);
+					Statement statement = connection.createStatement()) {
+				connection.setAutoCommit(false);
+				try (ArrowArrayStream stream = ArrowArrayStream.allocateNew(this.allocator)) {
+					Data.exportArrayStream(this.allocator, new SingleBatchReader(flights, this.allocator), stream);
+					connection.registerArrowStream("received", stream);
+					statement.execute("CREATE TEMP TABLE incoming AS SELECT " + COLUMNS + " FROM received");
+				}
+				statement.execute("""
+						DELETE FROM flights USING (
+							SELECT origin, destination, min(date) AS first, max(date) AS last FROM incoming
+							GROUP BY origin, destination) AS period
+						WHERE flights.origin = period.origin AND flights.destination = period.destination
+							AND flights.date BETWEEN period.first AND period.last""");
+				statement.execute("INSERT INTO flights SELECT " + COLUMNS + " FROM incoming");
+				connection.commit();
+				return flights.getRowCount();
+			}
+			catch (SQLException ex) {
+				// An uncommitted transaction ends with its connection
+				throw new IllegalStateException("Flights could not be imported", ex);
+			}
+		}
+	}
+
+	private static void checkImportable(VectorSchemaRoot flights) {
+		Schema schema = flights.getSchema();
+		if (!typesByName(schema).equals(typesByName(SCHEMA))) {
+			throw new IllegalArgumentException(
+					"Flights have the columns " + typesByName(SCHEMA) + ", not " + typesByName(schema));
+		}
+		for (FieldVector vector : flights.getFieldVectors()) {
+			if (vector.getNullCount() > 0) {
+				throw new IllegalArgumentException("Column '" + vector.getName() + "' has nulls");
+			}
+		}
+	}
+
+	private static List<String> typesByName(Schema schema) {
+		return schema.getFields()
+			.stream()
+			.map((field) -> field.getName() + " " + field.getType()
+					+ ((field.getDictionary() != null) ? " (dictionary)" : ""))
+			.toList();
+	}
+
+	/**
+	 * Return how many flights there are.
+	 * @return the number of flights
+	 */
+	public long count() {
+		try (Connection connection = this.database.duplicate();
+				Statement statement = connection.createStatement();
+				ResultSet result = statement.executeQuery("SELECT count(*) FROM flights")) {
+			result.next();
+			return result.getLong(1);
+		}
+		catch (SQLException ex) {
+			throw new IllegalStateException("Flights could not be counted", ex);
+		}
+	}
+
+	private VectorSchemaRoot query(String sql, String... arguments) {
+		try (Connection connection = this.database.duplicate();
+				PreparedStatement statement = connection.prepareStatement(sql)) {
+			for (int i = 0; i < arguments.length; i++) {
+				statement.setString(i + 1, arguments[i]);
+			}
+			try (DuckDBResultSet result = statement.executeQuery().unwrap(DuckDBResultSet.class);
+					ArrowReader reader = (ArrowReader) result.arrowExportStream(this.allocator, Integer.MAX_VALUE)) {
+				return readAll(reader);
+			}
+		}
+		catch (SQLException ex) {
+			throw new IllegalStateException("Flights could not be read", ex);
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException("Flights could not be read", ex);
+		}
+	}
+
+	private VectorSchemaRoot readAll(ArrowReader reader) throws IOException {
+		if (!reader.loadNextBatch()) {
+			VectorSchemaRoot none = VectorSchemaRoot.create(SCHEMA, this.allocator);
+			none.allocateNew();
+			none.setRowCount(0);
+			return none;
+		}
+		// The reader frees what it still owns when it is closed, so the vectors move out
+		VectorSchemaRoot batch = reader.getVectorSchemaRoot();
+		int rows = batch.getRowCount();
+		List<FieldVector> columns = new ArrayList<>();
+		try {
+			for (FieldVector vector : batch.getFieldVectors()) {
+				TransferPair transfer = vector.getTransferPair(this.allocator);
+				columns.add((FieldVector) transfer.getTo());
+				transfer.transfer();
+			}
+			if (reader.loadNextBatch()) {
+				throw new IllegalStateException("More flights than one batch holds");
+			}
+			return new VectorSchemaRoot(SCHEMA, columns, rows);
+		}
+		catch (IOException | RuntimeException ex) {
+			AutoCloseables.close(ex, columns);
+			throw ex;
+		}
+	}
+
+	private static @Nullable LocalDateTime dateTime(ResultSet result, int column) throws SQLException {
+		Timestamp timestamp = result.getTimestamp(column);
+		return (timestamp != null) ? timestamp.toLocalDateTime() : null;
+	}
+
+	@Override
+	public void close() {
+		try {
+			this.database.close();
+		}
+		catch (SQLException ex) {
+			throw new IllegalStateException("Database could not be closed", ex);
+		}
+	}
+
+}

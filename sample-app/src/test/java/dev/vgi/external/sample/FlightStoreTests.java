@@ -1,0 +1,226 @@
+package dev.vgi.external.sample;
+
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.time.LocalDateTime;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BaseFixedWidthVector;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.TimeStampMicroVector;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+/**
+ * Tests for {@link FlightStore}, with all flights.
+ */
+class FlightStoreTests {
+
+	private final BufferAllocator allocator = new RootAllocator();
+
+	private FlightStore store;
+
+	@BeforeEach
+	void open() {
+		this.store = new FlightStore(this.allocator);
+	}
+
+	@AfterEach
+	void close() {
+		this.store.close();
+		// Fails if a byte is still held
+		this.allocator.close();
+	}
+
+	@Test
+	void allIsOneBatchOfThreeMillionFlights() throws Exception {
+		try (VectorSchemaRoot all = this.store.all()) {
+			assertThat(all.getRowCount()).isEqualTo(3_000_000);
+			assertThat(all.getSchema()).isEqualTo(FlightStore.SCHEMA);
+			assertThat(all.getFieldVectors()).allSatisfy((vector) -> assertThat(vector.getNullCount()).isZero());
+			assertThat(all.getFieldVectors().stream().mapToLong(FieldVector::getBufferSize).sum())
+				.isBetween(115_000_000L, 117_000_000L);
+			assertThat(digest(all)).isEqualTo("4abf6cd51127f93db6f619c9c475edec4ef7d1ea7155bd972621a3e00db83be8");
+		}
+	}
+
+	@Test
+	void batchesOutliveTheirQuery() {
+		try (VectorSchemaRoot first = this.store.route("LAS", "LAX"); VectorSchemaRoot all = this.store.all()) {
+			all.close();
+			assertThat(first.getRowCount()).isEqualTo(8109);
+			assertThat(first.getVector("origin").getObject(8108)).hasToString("LAS");
+		}
+	}
+
+	@Test
+	void routeHasOnlyItsFlights() {
+		try (VectorSchemaRoot route = this.store.route("LAX", "LAS")) {
+			assertThat(route.getRowCount()).isEqualTo(8323);
+			for (int row = 0; row < route.getRowCount(); row++) {
+				assertThat(route.getVector("origin").getObject(row)).hasToString("LAX");
+				assertThat(route.getVector("destination").getObject(row)).hasToString("LAS");
+			}
+		}
+	}
+
+	@Test
+	void unknownRouteIsEmptyBatch() {
+		try (VectorSchemaRoot route = this.store.route("LAX", "'; DROP TABLE flights; --")) {
+			assertThat(route.getRowCount()).isZero();
+			assertThat(route.getSchema()).isEqualTo(FlightStore.SCHEMA);
+		}
+		assertThat(this.store.count()).isEqualTo(3_000_000);
+	}
+
+	@Test
+	void summaryAgreesWithFlights() {
+		RouteSummary summary = this.store.summarize("LAX", "LAS");
+		try (VectorSchemaRoot route = this.store.route("LAX", "LAS")) {
+			BigIntVector delay = (BigIntVector) route.getVector("delay");
+			long total = 0;
+			long max = Long.MIN_VALUE;
+			for (int row = 0; row < route.getRowCount(); row++) {
+				total += delay.get(row);
+				max = Math.max(max, delay.get(row));
+			}
+			assertThat(summary.flights()).isEqualTo(route.getRowCount());
+			assertThat(summary.meanDelay()).isEqualTo((double) total / route.getRowCount());
+			assertThat(summary.maxDelay()).isEqualTo(max);
+			assertThat(summary.maxDistance()).isEqualTo(236);
+			assertThat(summary.firstDeparture())
+				.isEqualTo(((TimeStampMicroVector) route.getVector("date")).getObject(0));
+			assertThat(summary.lastDeparture()).isBefore(LocalDateTime.of(2001, 7, 2, 0, 0))
+				.isAfter(LocalDateTime.of(2001, 6, 30, 0, 0));
+		}
+	}
+
+	@Test
+	void summaryOfUnknownRouteHasNoFlights() {
+		assertThat(this.store.summarize("XXX", "YYY"))
+			.isEqualTo(new RouteSummary("XXX", "YYY", 0, null, null, null, null, null));
+	}
+
+	@Test
+	void importOfWhatIsStoredChangesNothing() throws Exception {
+		try (VectorSchemaRoot all = this.store.all()) {
+			String before = digest(all);
+			try (VectorSchemaRoot tail = all.slice(2_500_000)) {
+				assertThat(this.store.importFlights(tail)).isEqualTo(500_000);
+			}
+			assertThat(this.store.count()).isEqualTo(3_000_000);
+			assertThat(this.store.importFlights(all)).isEqualTo(3_000_000);
+			try (VectorSchemaRoot again = this.store.all()) {
+				assertThat(digest(again)).isEqualTo(before);
+			}
+		}
+	}
+
+	@Test
+	void importAddsNewFlights() {
+		try (VectorSchemaRoot flights = flight("AAA", "BBB", 17)) {
+			assertThat(this.store.importFlights(flights)).isEqualTo(1);
+		}
+		assertThat(this.store.count()).isEqualTo(3_000_001);
+		assertThat(this.store.summarize("AAA", "BBB").maxDelay()).isEqualTo(17);
+		try (VectorSchemaRoot corrected = flight("AAA", "BBB", 18)) {
+			assertThat(this.store.importFlights(corrected)).isEqualTo(1);
+		}
+		assertThat(this.store.summarize("AAA", "BBB").maxDelay()).isEqualTo(18);
+		assertThat(this.store.count()).isEqualTo(3_000_001);
+	}
+
+	@Test
+	void importOfNothingIsNothing() {
+		try (VectorSchemaRoot none = this.store.route("XXX", "YYY")) {
+			assertThat(this.store.importFlights(none)).isZero();
+		}
+		assertThat(this.store.count()).isEqualTo(3_000_000);
+	}
+
+	@Test
+	void importOfOtherColumnsIsRefused() {
+		try (BigIntVector delay = new BigIntVector("delay", this.allocator)) {
+			delay.allocateNew(1);
+			delay.setSafe(0, 1);
+			delay.setValueCount(1);
+			assertThatIllegalArgumentException()
+				.isThrownBy(() -> this.store.importFlights(new VectorSchemaRoot(List.of(delay))))
+				.withMessageContaining("destination Utf8")
+				.withMessageContaining("not [delay Int(64, true)]");
+		}
+		assertThat(this.store.count()).isEqualTo(3_000_000);
+	}
+
+	@Test
+	void importOfNullsIsRefused() {
+		try (VectorSchemaRoot flights = flight("AAA", "BBB", 1)) {
+			((BigIntVector) flights.getVector("delay")).setNull(0);
+			assertThatIllegalArgumentException().isThrownBy(() -> this.store.importFlights(flights))
+				.withMessage("Column 'delay' has nulls");
+		}
+		assertThat(this.store.count()).isEqualTo(3_000_000);
+	}
+
+	@Test
+	void queriesAndImportsRunConcurrently() throws Exception {
+		ExecutorService executor = Executors.newFixedThreadPool(4);
+		try (VectorSchemaRoot route = this.store.route("LAX", "LAS")) {
+			List<Future<Long>> results = executor.invokeAll(List.of(() -> this.store.importFlights(route), () -> {
+				try (VectorSchemaRoot other = this.store.route("LAX", "LAS")) {
+					return (long) other.getRowCount();
+				}
+			}, () -> this.store.importFlights(route), () -> this.store.summarize("LAX", "LAS").flights()));
+			for (Future<Long> result : results) {
+				assertThat(result.get()).isEqualTo(8323);
+			}
+		}
+		finally {
+			executor.shutdownNow();
+		}
+		assertThat(this.store.count()).isEqualTo(3_000_000);
+	}
+
+	private VectorSchemaRoot flight(String origin, String destination, long delay) {
+		VectorSchemaRoot flights = VectorSchemaRoot.create(FlightStore.SCHEMA, this.allocator);
+		((TimeStampMicroVector) flights.getVector("date")).setSafe(0, 1_000_000L);
+		((BigIntVector) flights.getVector("delay")).setSafe(0, delay);
+		((BigIntVector) flights.getVector("distance")).setSafe(0, 100);
+		((VarCharVector) flights.getVector("origin")).setSafe(0, origin.getBytes());
+		((VarCharVector) flights.getVector("destination")).setSafe(0, destination.getBytes());
+		flights.setRowCount(1);
+		return flights;
+	}
+
+	/*
+	 * The values of all columns, one after the other: what PyArrow makes of the file has
+	 * the same digest.
+	 */
+	private static String digest(VectorSchemaRoot batch) throws Exception {
+		MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+		for (FieldVector vector : batch.getFieldVectors()) {
+			ArrowBuf data = vector.getDataBuffer();
+			long length = (vector instanceof BaseFixedWidthVector fixed)
+					? (long) fixed.getTypeWidth() * batch.getRowCount()
+					: ((VarCharVector) vector).getEndOffset(batch.getRowCount() - 1);
+			ByteBuffer bytes = data.nioBuffer(0, (int) length);
+			sha256.update(bytes);
+		}
+		return HexFormat.of().formatHex(sha256.digest());
+	}
+
+}
