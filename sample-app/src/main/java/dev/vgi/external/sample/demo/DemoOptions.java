@@ -1,0 +1,62 @@
+package dev.vgi.external.sample.demo;
+
+import java.net.URI;
+import java.util.Iterator;
+import java.util.List;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the command line says.
+ *
+ * @param url the service to call, or {@code null} to start one
+ * @param help whether to explain the command only
+ */
+record DemoOptions(@Nullable URI url, boolean help) {
+
+	static final String USAGE = """
+			usage: demo [--url URL]
+
+			Calls the flight service both ways and prints what travelled how.
+
+			  --url URL  a running service, such as http://localhost:8080;
+			             without it one is started, and stopped again
+			""";
+
+	/**
+	 * Read the command line.
+	 * @param arguments what follows {@code demo}
+	 * @return the options
+	 * @throws IllegalArgumentException if an argument is not understood
+	 */
+	static DemoOptions parse(List<String> arguments) {
+		URI url = null;
+		boolean help = false;
+		Iterator<String> remaining = arguments.iterator();
+		while (remaining.hasNext()) {
+			String argument = remaining.next();
+			if (argument.equals("--help") || argument.equals("-h")) {
+				help = true;
+			}
+			else if (argument.startsWith("--url=")) {
+				url = url(argument.substring("--url=".length()));
+			}
+			else if (argument.equals("--url") && remaining.hasNext()) {
+				url = url(remaining.next());
+			}
+			else {
+				throw new IllegalArgumentException("Not understood: " + argument);
+			}
+		}
+		return new DemoOptions(url, help);
+	}
+
+	private static URI url(String text) {
+		URI url = URI.create(text.endsWith("/") ? text.substring(0, text.length() - 1) : text);
+		if (url.getHost() == null || !("http".equals(url.getScheme()) || "https".equals(url.getScheme()))) {
+			throw new IllegalArgumentException("Not the URL of a service: " + text);
+		}
+		return url;
+	}
+
+}

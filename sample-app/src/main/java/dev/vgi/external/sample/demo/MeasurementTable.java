@@ -1,0 +1,58 @@
+package dev.vgi.external.sample.demo;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Measurements as a text table: names to the left, numbers to the right.
+ */
+final class MeasurementTable {
+
+	private static final List<String> HEADINGS = List.of("call", "travelled", "rows", "bytes", "ms", "MB/s");
+
+	private static final int TEXT_COLUMNS = 2;
+
+	private MeasurementTable() {
+	}
+
+	/**
+	 * Lay out measurements.
+	 * @param measurements the rows
+	 * @return the lines, heading and rule included
+	 */
+	static List<String> lines(List<Measurement> measurements) {
+		List<List<String>> rows = new ArrayList<>();
+		rows.add(HEADINGS);
+		measurements.forEach((measurement) -> rows.add(cells(measurement)));
+		int[] widths = new int[HEADINGS.size()];
+		for (List<String> row : rows) {
+			for (int column = 0; column < widths.length; column++) {
+				widths[column] = Math.max(widths[column], row.get(column).length());
+			}
+		}
+		List<String> lines = new ArrayList<>();
+		rows.forEach((row) -> lines.add(line(row, widths)));
+		lines.add(1, "-".repeat(lines.get(0).length()));
+		return lines;
+	}
+
+	private static List<String> cells(Measurement measurement) {
+		return List.of(measurement.call(), measurement.external() ? "external" : "inline",
+				String.format(Locale.ROOT, "%,d", measurement.rows()),
+				String.format(Locale.ROOT, "%,d", measurement.bytes()),
+				String.format(Locale.ROOT, "%,d", measurement.elapsed().toMillis()),
+				String.format(Locale.ROOT, "%,.1f", measurement.megabytesPerSecond()));
+	}
+
+	private static String line(List<String> row, int[] widths) {
+		StringBuilder line = new StringBuilder();
+		for (int column = 0; column < widths.length; column++) {
+			String padding = " ".repeat(widths[column] - row.get(column).length());
+			line.append((column > 0) ? "  " : "");
+			line.append((column < TEXT_COLUMNS) ? row.get(column) + padding : padding + row.get(column));
+		}
+		return line.toString();
+	}
+
+}

@@ -1,0 +1,25 @@
+package dev.vgi.external.sample.demo;
+
+import java.time.Duration;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for {@link MeasurementTable}.
+ */
+class MeasurementTableTests {
+
+	@Test
+	void columnsAreAligned() {
+		List<String> lines = MeasurementTable
+			.lines(List.of(new Measurement("all flights", true, 3_000_000, 116_000_000, Duration.ofMillis(500)),
+					new Measurement("summary", false, 1, 2_000, Duration.ofMillis(4))));
+		assertThat(lines).containsExactly("call         travelled       rows        bytes   ms   MB/s", "-".repeat(58),
+				"all flights  external   3,000,000  116,000,000  500  232.0",
+				"summary      inline             1        2,000    4    0.5");
+	}
+
+}
