@@ -41,6 +41,14 @@ final class RowMapping {
 	}
 
 	/**
+	 * Map nothing: no columns, no row.
+	 * @return the mapping
+	 */
+	static RowMapping none() {
+		return new RowMapping(List.of(), List.of(), List.of());
+	}
+
+	/**
 	 * Return the schema in memory format.
 	 * @return the schema
 	 */

@@ -84,7 +84,7 @@ final class ValueMappings {
 	 */
 	static RowMapping ofResult(Method method) {
 		if (method.getReturnType() == void.class || method.getReturnType() == Void.class) {
-			return new RowMapping(List.of(), List.of(), List.of());
+			return RowMapping.none();
 		}
 		ValueMappings mappings = new ValueMappings(new ArrayDeque<>());
 		Slot slot = mappings.named(RESULT, method.getAnnotatedReturnType(), isNullable(method), true);

@@ -39,7 +39,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 /**
  * Tests for {@link ValueMappings} and what it builds.
  */
-@NullUnmarked // The compiler of JDK 17 does not see array element annotations in class files.
+@NullUnmarked // The compiler of JDK 17 does not see array element annotations in class
+				// files.
 class ValueMappingsTests {
 
 	private final BufferAllocator allocator = new RootAllocator();

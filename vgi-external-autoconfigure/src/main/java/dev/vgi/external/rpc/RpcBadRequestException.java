@@ -1,0 +1,32 @@
+package dev.vgi.external.rpc;
+
+import dev.vgi.external.VgiExternalException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request that does not follow the protocol or the method's signature. The method did
+ * not run.
+ */
+public class RpcBadRequestException extends VgiExternalException implements WireError {
+
+	private final String errorType;
+
+	private final @Nullable String errorKind;
+
+	RpcBadRequestException(String errorType, @Nullable String errorKind, String message) {
+		super(Kind.BAD_REQUEST, message, null);
+		this.errorType = errorType;
+		this.errorKind = errorKind;
+	}
+
+	@Override
+	public String errorType() {
+		return this.errorType;
+	}
+
+	@Override
+	public @Nullable String errorKind() {
+		return this.errorKind;
+	}
+
+}

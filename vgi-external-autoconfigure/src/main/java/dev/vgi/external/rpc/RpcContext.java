@@ -1,0 +1,95 @@
+package dev.vgi.external.rpc;
+
+import java.util.Map;
+
+import dev.vgi.external.batch.BatchMetadata;
+import org.apache.arrow.memory.BufferAllocator;
+
+import org.springframework.util.Assert;
+import org.springframework.web.context.request.RequestAttributes;
+import org.springframework.web.context.request.RequestContextHolder;
+
+/**
+ * The call that a method serves. A handler declares it as a parameter, which does not
+ * travel, or asks for {@link #current()}; an interface that clients share has no use for
+ * the parameter, and a client passes {@code null} there. Used by one thread at a time.
+ */
+public interface RpcContext {
+
+	/**
+	 * Return the name of the called method.
+	 * @return its name on the wire
+	 */
+	String method();
+
+	/**
+	 * Return what the caller calls this request.
+	 * @return the request id, empty if there is none
+	 */
+	String requestId();
+
+	/**
+	 * Return the metadata of the request, that of a pointer included.
+	 * @return the metadata; may hold signed URLs
+	 */
+	BatchMetadata metadata();
+
+	/**
+	 * Return the owner of the memory of this call's batches.
+	 * @return the allocator; never closed by a handler
+	 */
+	BufferAllocator allocator();
+
+	/**
+	 * Send a message to the caller, ahead of the result or the error.
+	 * @param level how important it is
+	 * @param message the text
+	 * @param extra further fields, sent as a flat JSON object
+	 */
+	void log(Level level, String message, Map<String, Object> extra);
+
+	/**
+	 * Send a message to the caller, ahead of the result or the error.
+	 * @param level how important it is
+	 * @param message the text
+	 */
+	default void log(Level level, String message) {
+		log(level, message, Map.of());
+	}
+
+	/**
+	 * Return the call that the current thread serves.
+	 * @return the call
+	 * @throws IllegalStateException outside a call, as in a thread that the handler
+	 * started
+	 */
+	static RpcContext current() {
+		RequestAttributes attributes = RequestContextHolder.getRequestAttributes();
+		RpcCall call = (attributes != null) ? RpcCall.of(attributes) : null;
+		Assert.state(call != null, "No RPC call is being served by this thread");
+		return call;
+	}
+
+	/**
+	 * How important a message is.
+	 */
+	enum Level {
+
+		/** Something failed. */
+		ERROR,
+
+		/** Something may be wrong. */
+		WARN,
+
+		/** Worth knowing. */
+		INFO,
+
+		/** Helps to find an error. */
+		DEBUG,
+
+		/** Every detail. */
+		TRACE
+
+	}
+
+}

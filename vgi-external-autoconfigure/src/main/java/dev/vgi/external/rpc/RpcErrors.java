@@ -1,0 +1,128 @@
+package dev.vgi.external.rpc;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.url.RedactedUrl;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns exceptions into the metadata of error batches. No URL keeps its query, and
+ * nothing of the Java side shows unless stack traces are on.
+ */
+final class RpcErrors {
+
+	private static final Pattern URL = Pattern.compile("[A-Za-z][A-Za-z0-9+.-]*://[^\\s\"'<>]+");
+
+	private static final int MAX_TRACEBACK = 16_000;
+
+	private static final int MAX_FRAMES = 5;
+
+	private final String serverId;
+
+	private final boolean includeStackTrace;
+
+	RpcErrors(String serverId, boolean includeStackTrace) {
+		this.serverId = serverId;
+		this.includeStackTrace = includeStackTrace;
+	}
+
+	/**
+	 * Describe a failure.
+	 * @param failure what happened
+	 * @param requestId the request it ends, empty if unknown
+	 * @return the metadata of its error batch
+	 */
+	BatchMetadata metadata(Throwable failure, String requestId) {
+		String type = errorType(failure);
+		String message = message(failure);
+		String kind = errorKind(failure);
+		Map<String, Object> extra = new LinkedHashMap<>();
+		extra.put("exception_type", type);
+		extra.put("exception_message", message);
+		extra.put("traceback", this.includeStackTrace ? traceback(failure) : type + ": " + message + "\n");
+		extra.put("frames", this.includeStackTrace ? frames(failure) : List.of());
+		Throwable cause = failure.getCause();
+		if (this.includeStackTrace && cause != null) {
+			extra.put("cause", Map.of("exception_type", errorType(cause), "exception_message", message(cause)));
+		}
+		if (kind != null) {
+			extra.put("error_kind", kind);
+		}
+		BatchMetadata metadata = new LogMessage(LogMessage.EXCEPTION, type + ": " + message, extra).toMetadata();
+		if (kind != null) {
+			metadata = metadata.with(MetadataKeys.ERROR_KIND, kind);
+		}
+		metadata = metadata.with(MetadataKeys.SERVER_ID, this.serverId);
+		return requestId.isEmpty() ? metadata : metadata.with(MetadataKeys.REQUEST_ID, requestId);
+	}
+
+	private static String errorType(Throwable failure) {
+		if (failure instanceof WireError error) {
+			return error.errorType();
+		}
+		if (failure instanceof ErrorBatchException remote) {
+			return remote.errorType();
+		}
+		if (failure instanceof VgiExternalException external) {
+			return switch (external.kind()) {
+				case URL_REJECTED, SCHEMA_MISMATCH, BAD_REQUEST -> "ValueError";
+				default -> "RuntimeError";
+			};
+		}
+		if (failure instanceof IllegalArgumentException) {
+			return "ValueError";
+		}
+		return (failure instanceof ClassCastException) ? "TypeError" : "RuntimeError";
+	}
+
+	private static @Nullable String errorKind(Throwable failure) {
+		if (failure instanceof WireError error) {
+			return error.errorKind();
+		}
+		return (failure instanceof ErrorBatchException remote) ? remote.errorKind() : null;
+	}
+
+	private static String message(Throwable failure) {
+		String message = (failure instanceof ErrorBatchException remote) ? remote.errorMessage() : failure.getMessage();
+		return scrub((message != null) ? message : "");
+	}
+
+	private static String traceback(Throwable failure) {
+		StringWriter text = new StringWriter();
+		failure.printStackTrace(new PrintWriter(text, true));
+		String traceback = scrub(text.toString());
+		return (traceback.length() > MAX_TRACEBACK) ? traceback.substring(0, MAX_TRACEBACK) + "... [truncated]"
+				: traceback;
+	}
+
+	private static List<Map<String, Object>> frames(Throwable failure) {
+		List<Map<String, Object>> frames = new ArrayList<>();
+		for (StackTraceElement element : failure.getStackTrace()) {
+			if (frames.size() == MAX_FRAMES) {
+				break;
+			}
+			String file = element.getFileName();
+			// Peers list the innermost frame last.
+			frames.add(0, Map.of("file", (file != null) ? file : "", "line", Math.max(0, element.getLineNumber()),
+					"function", element.getClassName() + "." + element.getMethodName(), "code", ""));
+		}
+		return frames;
+	}
+
+	private static String scrub(String text) {
+		return URL.matcher(text).replaceAll((url) -> Matcher.quoteReplacement(RedactedUrl.of(url.group())));
+	}
+
+}

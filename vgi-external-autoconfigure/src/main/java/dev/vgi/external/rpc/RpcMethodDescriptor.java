@@ -1,0 +1,133 @@
+package dev.vgi.external.rpc;
+
+import java.lang.annotation.Annotation;
+import java.lang.reflect.Method;
+import java.lang.reflect.Parameter;
+import java.security.Principal;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+import jakarta.servlet.ServletRequest;
+import jakarta.servlet.ServletResponse;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.core.annotation.AnnotatedElementUtils;
+import org.springframework.util.Assert;
+import org.springframework.util.StringUtils;
+import org.springframework.web.context.request.WebRequest;
+
+/**
+ * One method of a protocol, as its declaration says. Immutable.
+ */
+final class RpcMethodDescriptor {
+
+	private static final List<Class<?>> SERVER_SIDE = List.of(RpcContext.class, ServletRequest.class,
+			ServletResponse.class, WebRequest.class, Principal.class, Locale.class);
+
+	private static final List<String> SERVER_SIDE_ANNOTATIONS = List.of("org.springframework.web.bind.annotation.",
+			"org.springframework.security.");
+
+	private final String name;
+
+	private final String protocol;
+
+	private final @Nullable String protocolVersion;
+
+	private final int[] columns;
+
+	private final RowMapping parameters;
+
+	private final RowMapping result;
+
+	/**
+	 * Describe a method.
+	 * @param declaration the method that carries the annotation
+	 * @throws IllegalStateException if its signature has no Arrow side
+	 */
+	RpcMethodDescriptor(Method declaration) {
+		RpcMethod method = AnnotatedElementUtils.findMergedAnnotation(declaration, RpcMethod.class);
+		Assert.state(method != null && StringUtils.hasText(method.value()),
+				() -> "@RpcMethod without a name: " + declaration);
+		this.name = StringUtils.trimLeadingCharacter(method.value(), '/');
+		Class<?> declaring = declaration.getDeclaringClass();
+		RpcService service = AnnotatedElementUtils.findMergedAnnotation(declaring, RpcService.class);
+		this.protocol = (service != null && StringUtils.hasText(service.name())) ? service.name()
+				: declaring.getSimpleName();
+		this.protocolVersion = (service != null && StringUtils.hasText(service.version())) ? service.version() : null;
+		List<Parameter> travelling = new ArrayList<>();
+		Parameter[] all = declaration.getParameters();
+		this.columns = new int[all.length];
+		for (int i = 0; i < all.length; i++) {
+			this.columns[i] = -1;
+			if (travels(all[i])) {
+				this.columns[i] = travelling.size();
+				travelling.add(all[i]);
+			}
+		}
+		try {
+			this.parameters = ValueMappings.ofParameters(travelling);
+			this.result = ValueMappings.ofResult(declaration);
+		}
+		catch (IllegalArgumentException ex) {
+			throw new IllegalStateException("RPC method " + declaration + ": " + ex.getMessage(), ex);
+		}
+	}
+
+	private static boolean travels(Parameter parameter) {
+		for (Annotation annotation : parameter.getAnnotations()) {
+			String type = annotation.annotationType().getName();
+			if (SERVER_SIDE_ANNOTATIONS.stream().anyMatch(type::startsWith)) {
+				return false;
+			}
+		}
+		return SERVER_SIDE.stream().noneMatch((type) -> type.isAssignableFrom(parameter.getType()));
+	}
+
+	/**
+	 * Return the name on the wire.
+	 * @return the name, one path segment
+	 */
+	String name() {
+		return this.name;
+	}
+
+	String protocol() {
+		return this.protocol;
+	}
+
+	@Nullable String protocolVersion() {
+		return this.protocolVersion;
+	}
+
+	/**
+	 * Return where a parameter's value is.
+	 * @param parameter index of the Java parameter
+	 * @return index of its column, or -1 if it does not travel
+	 */
+	int column(int parameter) {
+		return this.columns[parameter];
+	}
+
+	RowMapping parameters() {
+		return this.parameters;
+	}
+
+	/**
+	 * Return the mapping of the result.
+	 * @return one column, or none for {@code void}
+	 */
+	RowMapping result() {
+		return this.result;
+	}
+
+	boolean isVoid() {
+		return this.result.schema().getFields().isEmpty();
+	}
+
+	@Override
+	public String toString() {
+		return this.protocol + "." + this.name;
+	}
+
+}

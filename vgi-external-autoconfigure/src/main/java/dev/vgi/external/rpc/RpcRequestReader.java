@@ -1,0 +1,141 @@
+package dev.vgi.external.rpc;
+
+import java.io.IOException;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchKind;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.batch.IpcStreamReader;
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.location.SchemaMismatchException;
+import jakarta.servlet.http.HttpServletRequest;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads a request and refuses what its method cannot accept, before the method runs: from
+ * then on every failure is the method's own.
+ */
+final class RpcRequestReader {
+
+	private static final String REQUEST_VERSION = "1";
+
+	private final PointerResolver resolver;
+
+	RpcRequestReader(PointerResolver resolver) {
+		this.resolver = resolver;
+	}
+
+	/**
+	 * Read the request of a call.
+	 * @param request the HTTP request, whose body is read up to the first batch
+	 * @param call receives metadata, arguments and embedded batches
+	 * @throws RpcBadRequestException if it does not fit
+	 * @throws IOException if the body breaks off
+	 */
+	void read(HttpServletRequest request, RpcCall call) throws IOException {
+		AnnotatedBatch sent = readBatch(request, call);
+		BatchMetadata metadata = sent.metadata();
+		if (BatchKind.of(sent.rowCount(), metadata) == BatchKind.POINTER) {
+			if (metadata.contains(MetadataKeys.METHOD)) {
+				refuseUnlessClosed(sent, () -> checkMetadata(call.descriptor(), metadata));
+			}
+			sent = this.resolver.resolve(sent, call.allocator(), LogSink.discarding());
+		}
+		try (AnnotatedBatch batch = sent) {
+			BatchMetadata merged = batch.metadata()
+				.with(metadata.without(MetadataKeys.LOCATION, MetadataKeys.LOCATION_SHA256));
+			checkMetadata(call.descriptor(), merged);
+			RowMapping parameters = call.descriptor().parameters();
+			parameters.check(batch);
+			call.received(merged, parameters.read(batch, call.allocator(), call::own));
+		}
+		catch (SchemaMismatchException ex) {
+			throw new RpcBadRequestException("TypeError", null,
+					call.descriptor().name() + "() parameters: " + ex.getMessage());
+		}
+		catch (CorruptStreamException ex) {
+			throw corrupt(ex);
+		}
+	}
+
+	private AnnotatedBatch readBatch(HttpServletRequest request, RpcCall call) throws IOException {
+		try (IpcStreamReader reader = IpcStreamReader.of(request.getInputStream(), Long.MAX_VALUE, call.allocator())) {
+			AnnotatedBatch batch = reader.nextStream() ? reader.next() : null;
+			if (batch == null) {
+				throw new RpcBadRequestException("ValueError", null, "The request holds no batch");
+			}
+			return batch;
+		}
+		catch (CorruptStreamException ex) {
+			throw corrupt(ex);
+		}
+	}
+
+	private static RpcBadRequestException corrupt(CorruptStreamException ex) {
+		return new RpcBadRequestException("ValueError", null, "The request is no Arrow stream: " + ex.getMessage());
+	}
+
+	private static void refuseUnlessClosed(AnnotatedBatch batch, Runnable check) {
+		try {
+			check.run();
+		}
+		catch (RpcBadRequestException ex) {
+			batch.close();
+			throw ex;
+		}
+	}
+
+	private static void checkMetadata(RpcMethodDescriptor descriptor, BatchMetadata metadata) {
+		String method = metadata.get(MetadataKeys.METHOD);
+		if (method == null) {
+			throw new RpcBadRequestException("TypeError", null,
+					"The request lacks the metadata " + MetadataKeys.METHOD);
+		}
+		if (!method.equals(descriptor.name())) {
+			throw new RpcBadRequestException("TypeError", null, "The URL names the method '" + descriptor.name()
+					+ "' but the metadata " + MetadataKeys.METHOD + " names '" + method + "'");
+		}
+		String version = metadata.get(MetadataKeys.REQUEST_VERSION);
+		if (!REQUEST_VERSION.equals(version)) {
+			throw new RpcBadRequestException("VersionError", null,
+					"The metadata " + MetadataKeys.REQUEST_VERSION + " must be '" + REQUEST_VERSION + "' but is "
+							+ ((version != null) ? "'" + version + "'" : "missing"));
+		}
+		checkProtocolVersion(descriptor.protocolVersion(), metadata.get(MetadataKeys.PROTOCOL_VERSION));
+	}
+
+	private static void checkProtocolVersion(@Nullable String declared, @Nullable String sent) {
+		if (declared == null) {
+			return;
+		}
+		String[] ours = declared.split("\\.");
+		String[] theirs = (sent != null) ? sent.split("\\.") : new String[0];
+		if (theirs.length < 2 || !isNumber(theirs[0]) || !isNumber(theirs[1])) {
+			throw versionMismatch(declared, sent, "the client declares no version");
+		}
+		int difference = Integer.compare(number(theirs[0]), number(ours[0]));
+		if (difference == 0) {
+			difference = Integer.compare(number(theirs[1]), (ours.length > 1) ? number(ours[1]) : 0);
+		}
+		if (difference != 0) {
+			throw versionMismatch(declared, sent, (difference > 0) ? "the client is newer" : "the server is newer");
+		}
+	}
+
+	private static boolean isNumber(String part) {
+		return part.length() < 10 && part.matches("[0-9]+");
+	}
+
+	private static int number(String part) {
+		return isNumber(part) ? Integer.parseInt(part) : 0;
+	}
+
+	private static RpcBadRequestException versionMismatch(String declared, @Nullable String sent, String reason) {
+		return new RpcBadRequestException("ProtocolVersionError", "protocol_version_mismatch",
+				"protocol_version mismatch: the client has " + ((sent != null) ? "'" + sent + "'" : "none")
+						+ ", the server has '" + declared + "'; " + reason);
+	}
+
+}

@@ -1,0 +1,388 @@
+package dev.vgi.external.rpc;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.OutputCycle;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.core.MethodParameter;
+import org.springframework.http.HttpMethod;
+import org.springframework.http.HttpStatusCode;
+import org.springframework.http.InvalidMediaTypeException;
+import org.springframework.http.MediaType;
+import org.springframework.util.Assert;
+import org.springframework.util.StringUtils;
+import org.springframework.web.ErrorResponse;
+import org.springframework.web.HttpMediaTypeNotSupportedException;
+import org.springframework.web.bind.support.WebDataBinderFactory;
+import org.springframework.web.context.request.NativeWebRequest;
+import org.springframework.web.method.HandlerMethod;
+import org.springframework.web.method.support.HandlerMethodArgumentResolver;
+import org.springframework.web.method.support.HandlerMethodReturnValueHandler;
+import org.springframework.web.method.support.ModelAndViewContainer;
+import org.springframework.web.servlet.AsyncHandlerInterceptor;
+import org.springframework.web.servlet.HandlerExceptionResolver;
+import org.springframework.web.servlet.ModelAndView;
+import org.springframework.web.servlet.NoHandlerFoundException;
+import org.springframework.web.servlet.config.annotation.InterceptorRegistry;
+import org.springframework.web.servlet.config.annotation.PathMatchConfigurer;
+import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
+import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
+import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
+import org.springframework.web.servlet.resource.NoResourceFoundException;
+
+/**
+ * Teaches Spring MVC to serve {@link RpcMethod} handlers. Spring maps and calls them;
+ * this class reads their requests, writes their results and gives their failures the form
+ * that peers expect. Other handlers are not touched.
+ * <p>
+ * A configurer alone is not enough, because Spring's own resolvers would take a map for a
+ * model: call {@link #install} when both beans are there.
+ */
+public final class RpcWebMvc implements WebMvcConfigurer {
+
+	private static final Log logger = LogFactory.getLog(RpcWebMvc.class);
+
+	private static final MediaType ARROW_STREAM = MediaType.parseMediaType("application/vnd.apache.arrow.stream");
+
+	private static final String ERROR_HEADER = "X-VGI-RPC-Error";
+
+	private static final String REQUEST_ID_HEADER = "X-Request-ID";
+
+	private final RpcMethods methods = new RpcMethods();
+
+	private final String prefix;
+
+	private final BufferAllocator allocator;
+
+	private final RpcRequestReader reader;
+
+	private final OutputCycleWriter writer;
+
+	private final RpcErrors errors;
+
+	private final Set<String> protocols = new TreeSet<>();
+
+	/**
+	 * Create the support for one application.
+	 * @param prefix what stands before the name of a method in its path, such as
+	 * {@code /vgi}; may be empty
+	 * @param allocator the owner of the memory of requests and results
+	 * @param resolver resolves requests that are pointers
+	 * @param writer writes results and errors
+	 * @param serverId identifier of this process, 12 hexadecimal digits
+	 * @param includeStackTrace whether errors carry stack traces
+	 */
+	public RpcWebMvc(String prefix, BufferAllocator allocator, PointerResolver resolver, OutputCycleWriter writer,
+			String serverId, boolean includeStackTrace) {
+		String trimmed = StringUtils.trimTrailingCharacter(prefix, '/');
+		this.prefix = (trimmed.isEmpty() || trimmed.startsWith("/")) ? trimmed : "/" + trimmed;
+		this.allocator = allocator;
+		this.reader = new RpcRequestReader(resolver);
+		this.writer = writer;
+		this.errors = new RpcErrors(serverId, includeStackTrace);
+	}
+
+	@Override
+	public void configurePathMatch(PathMatchConfigurer configurer) {
+		if (!this.prefix.isEmpty()) {
+			configurer.addPathPrefix(this.prefix, RpcMethods::isRpcController);
+		}
+	}
+
+	@Override
+	public void addInterceptors(InterceptorRegistry registry) {
+		registry.addInterceptor(new CallInterceptor());
+	}
+
+	@Override
+	public void extendHandlerExceptionResolvers(List<HandlerExceptionResolver> resolvers) {
+		resolvers.add(0, this::resolveException);
+	}
+
+	/**
+	 * Put our resolvers before Spring's own and look at all RPC methods, so that a
+	 * signature that cannot be mapped fails at start.
+	 * @param mapping knows the handlers
+	 * @param adapter calls them
+	 * @throws IllegalStateException if a signature has no Arrow side
+	 */
+	public void install(RequestMappingHandlerMapping mapping, RequestMappingHandlerAdapter adapter) {
+		List<HandlerMethodArgumentResolver> resolvers = new ArrayList<>(List.of(new ArgumentResolver()));
+		resolvers.addAll((adapter.getArgumentResolvers() != null) ? adapter.getArgumentResolvers() : List.of());
+		adapter.setArgumentResolvers(resolvers);
+		List<HandlerMethodReturnValueHandler> handlers = new ArrayList<>(List.of(new ReturnValueHandler()));
+		handlers.addAll((adapter.getReturnValueHandlers() != null) ? adapter.getReturnValueHandlers() : List.of());
+		adapter.setReturnValueHandlers(handlers);
+		for (HandlerMethod handler : mapping.getHandlerMethods().values()) {
+			RpcMethodDescriptor descriptor = this.methods.find(handler);
+			if (descriptor != null) {
+				this.protocols.add(descriptor.protocol());
+			}
+		}
+	}
+
+	/**
+	 * Return the names of the protocols that this application serves.
+	 * @return their names in alphabetical order; empty before {@link #install}
+	 */
+	public Set<String> protocols() {
+		return Set.copyOf(this.protocols);
+	}
+
+	private @Nullable ModelAndView resolveException(HttpServletRequest request, HttpServletResponse response,
+			@Nullable Object handler, Exception failure) {
+		RpcMethodDescriptor descriptor = this.methods.find(handler);
+		Throwable reason = failure;
+		HttpStatusCode status;
+		if (descriptor == null) {
+			if (!isUnknownMethod(request, failure)) {
+				return null;
+			}
+			status = HttpStatusCode.valueOf(HttpServletResponse.SC_NOT_FOUND);
+			reason = new RpcBadRequestException("MethodNotImplementedError", "method_not_implemented",
+					"Unknown method: '" + request.getRequestURI().substring(this.prefix.length() + 1) + "'");
+		}
+		else {
+			if (isSecurityFailure(failure)) {
+				return null;
+			}
+			// Spring wraps an Error that a handler throws.
+			reason = (failure.getCause() instanceof Error error) ? error : failure;
+			status = status(failure);
+		}
+		return sendError(request, response, descriptor, status, reason) ? new ModelAndView() : null;
+	}
+
+	private boolean sendError(HttpServletRequest request, HttpServletResponse response,
+			@Nullable RpcMethodDescriptor descriptor, HttpStatusCode status, Throwable reason) {
+		if (response.isCommitted()) {
+			return false;
+		}
+		RpcCall call = RpcCall.of(request);
+		BatchMetadata metadata = this.errors.metadata(reason, requestId(request, response, call));
+		RowMapping row = (descriptor != null) ? descriptor.result() : RowMapping.none();
+		AnnotatedBatch error = row.empty(metadata, this.allocator);
+		response.resetBuffer();
+		response.setStatus(status.value());
+		response.setContentType(ARROW_STREAM.toString());
+		if (status.is2xxSuccessful()) {
+			response.setHeader(ERROR_HEADER, "true");
+		}
+		try {
+			this.writer.write(new OutputCycle((call != null) ? call.logs() : List.of(), error), request, response);
+			return true;
+		}
+		catch (IOException ex) {
+			logger.debug("The error could not be sent", ex);
+			return false;
+		}
+	}
+
+	private static HttpStatusCode status(Exception failure) {
+		if (failure instanceof RpcBadRequestException) {
+			return HttpStatusCode.valueOf(HttpServletResponse.SC_BAD_REQUEST);
+		}
+		if (failure instanceof ErrorResponse response && response.getStatusCode().is4xxClientError()) {
+			return response.getStatusCode();
+		}
+		// Peers take every failure of a method as a successful exchange with an error in
+		// it.
+		return HttpStatusCode.valueOf(HttpServletResponse.SC_OK);
+	}
+
+	private boolean isUnknownMethod(HttpServletRequest request, Exception failure) {
+		return (failure instanceof NoResourceFoundException || failure instanceof NoHandlerFoundException)
+				&& HttpMethod.POST.matches(request.getMethod())
+				&& request.getRequestURI().startsWith(request.getContextPath() + this.prefix + "/")
+				&& isArrowStream(request.getContentType());
+	}
+
+	// Spring Security answers its own failures, in filters that expect the exception.
+	private static boolean isSecurityFailure(Exception failure) {
+		for (Class<?> type = failure.getClass(); type != null; type = type.getSuperclass()) {
+			if (type.getName().equals("org.springframework.security.access.AccessDeniedException")
+					|| type.getName().equals("org.springframework.security.core.AuthenticationException")) {
+				return true;
+			}
+		}
+		return false;
+	}
+
+	private static boolean isArrowStream(@Nullable String contentType) {
+		try {
+			return ARROW_STREAM
+				.equalsTypeAndSubtype(StringUtils.hasText(contentType) ? MediaType.parseMediaType(contentType) : null);
+		}
+		catch (InvalidMediaTypeException ex) {
+			return false;
+		}
+	}
+
+	private static String requestId(HttpServletRequest request, HttpServletResponse response, @Nullable RpcCall call) {
+		if (call != null) {
+			return call.requestId();
+		}
+		// A filter may have chosen one already.
+		String chosen = response.getHeader(REQUEST_ID_HEADER);
+		String sent = request.getHeader(REQUEST_ID_HEADER);
+		return (chosen != null) ? chosen : ((sent != null) ? sent : "");
+	}
+
+	private @Nullable RpcMethodDescriptor descriptor(MethodParameter parameter) {
+		return (parameter.getMethod() != null) ? this.methods.find(parameter.getMethod()) : null;
+	}
+
+	private static RpcCall call(NativeWebRequest request) {
+		RpcCall call = RpcCall.of(request);
+		Assert.state(call != null, "The request of an RPC method was not read");
+		return call;
+	}
+
+	/**
+	 * Reads the request before the method can run and cleans up after the response.
+	 */
+	private final class CallInterceptor implements AsyncHandlerInterceptor {
+
+		@Override
+		public boolean preHandle(HttpServletRequest request, HttpServletResponse response, Object handler)
+				throws Exception {
+			RpcMethodDescriptor descriptor = RpcWebMvc.this.methods.find(handler);
+			if (descriptor == null || RpcCall.of(request) != null) {
+				return true;
+			}
+			if (!isArrowStream(request.getContentType())) {
+				throw new HttpMediaTypeNotSupportedException("Expected Content-Type: " + ARROW_STREAM);
+			}
+			RpcCall call = new RpcCall(descriptor, requestId(request, response, null), RpcWebMvc.this.allocator);
+			call.bindTo(request);
+			try {
+				RpcWebMvc.this.reader.read(request, call);
+			}
+			catch (Exception | Error ex) {
+				call.close();
+				throw ex;
+			}
+			return true;
+		}
+
+		@Override
+		public void afterConcurrentHandlingStarted(HttpServletRequest request, HttpServletResponse response,
+				Object handler) {
+			RpcCall call = RpcCall.of(request);
+			if (call != null) {
+				request.getAsyncContext().addListener(new ClosingListener(call));
+			}
+		}
+
+		@Override
+		public void afterCompletion(HttpServletRequest request, HttpServletResponse response, Object handler,
+				@Nullable Exception ex) {
+			RpcCall call = RpcCall.of(request);
+			if (call != null) {
+				call.close();
+			}
+		}
+
+	}
+
+	/**
+	 * Cleans up after a request that ends without coming back to a dispatcher.
+	 */
+	private static final class ClosingListener implements AsyncListener {
+
+		private final RpcCall call;
+
+		ClosingListener(RpcCall call) {
+			this.call = call;
+		}
+
+		@Override
+		public void onComplete(AsyncEvent event) {
+			this.call.close();
+		}
+
+		@Override
+		public void onTimeout(AsyncEvent event) {
+			// Completion follows.
+		}
+
+		@Override
+		public void onError(AsyncEvent event) {
+			// Completion follows.
+		}
+
+		@Override
+		public void onStartAsync(AsyncEvent event) {
+			event.getAsyncContext().addListener(this);
+		}
+
+	}
+
+	/**
+	 * Hands out what the request held.
+	 */
+	private final class ArgumentResolver implements HandlerMethodArgumentResolver {
+
+		@Override
+		public boolean supportsParameter(MethodParameter parameter) {
+			RpcMethodDescriptor descriptor = descriptor(parameter);
+			return descriptor != null && (descriptor.column(parameter.getParameterIndex()) >= 0
+					|| parameter.getParameterType() == RpcContext.class);
+		}
+
+		@Override
+		public @Nullable Object resolveArgument(MethodParameter parameter, @Nullable ModelAndViewContainer mavContainer,
+				NativeWebRequest webRequest, @Nullable WebDataBinderFactory binderFactory) {
+			RpcCall call = call(webRequest);
+			return (parameter.getParameterType() == RpcContext.class) ? call
+					: call.argument(parameter.getParameterIndex());
+		}
+
+	}
+
+	/**
+	 * Writes what the method returned.
+	 */
+	private final class ReturnValueHandler implements HandlerMethodReturnValueHandler {
+
+		@Override
+		public boolean supportsReturnType(MethodParameter returnType) {
+			return descriptor(returnType) != null;
+		}
+
+		@Override
+		public void handleReturnValue(@Nullable Object returnValue, MethodParameter returnType,
+				ModelAndViewContainer mavContainer, NativeWebRequest webRequest) throws Exception {
+			mavContainer.setRequestHandled(true);
+			HttpServletRequest request = webRequest.getNativeRequest(HttpServletRequest.class);
+			HttpServletResponse response = webRequest.getNativeResponse(HttpServletResponse.class);
+			Assert.state(request != null && response != null, "There is no servlet request");
+			RpcCall call = call(webRequest);
+			OutputCycle cycle = new OutputCycle(call.logs(), result(call, returnValue));
+			response.setContentType(ARROW_STREAM.toString());
+			RpcWebMvc.this.writer.write(cycle, request, response);
+		}
+
+		private AnnotatedBatch result(RpcCall call, @Nullable Object value) {
+			RpcMethodDescriptor descriptor = call.descriptor();
+			@Nullable Object[] row = descriptor.isVoid() ? new @Nullable Object[0] : new @Nullable Object[] { value };
+			return descriptor.result().write(row, BatchMetadata.empty(), call.allocator(), call::own);
+		}
+
+	}
+
+}

@@ -1,0 +1,25 @@
+package dev.vgi.external.rpc;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Implemented by an exception that has a name of its own on the wire. Other exceptions
+ * travel under the name of the Python exception they come closest to.
+ */
+public interface WireError {
+
+	/**
+	 * Return the type that peers see.
+	 * @return such as {@code ValueError}
+	 */
+	String errorType();
+
+	/**
+	 * Return the machine-readable kind.
+	 * @return such as {@code method_not_implemented}, or {@code null} if it has none
+	 */
+	default @Nullable String errorKind() {
+		return null;
+	}
+
+}
