@@ -16,6 +16,7 @@ import java.sql.Timestamp;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Properties;
 
 import org.apache.arrow.c.ArrowArrayStream;
 import org.apache.arrow.c.Data;
@@ -30,6 +31,7 @@ import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.TransferPair;
 import org.duckdb.DuckDBConnection;
+import org.duckdb.DuckDBDriver;
 import org.duckdb.DuckDBResultSet;
 import org.jspecify.annotations.Nullable;
 
@@ -71,7 +73,10 @@ public class FlightStore implements AutoCloseable {
 	public FlightStore(BufferAllocator allocator) {
 		this.allocator = allocator;
 		try {
-			this.database = DriverManager.getConnection("jdbc:duckdb:").unwrap(DuckDBConnection.class);
+			// Results are not gathered in DuckDB before they are exported
+			Properties properties = new Properties();
+			properties.setProperty(DuckDBDriver.JDBC_STREAM_RESULTS, "true");
+			this.database = DriverManager.getConnection("jdbc:duckdb:", properties).unwrap(DuckDBConnection.class);
 			try {
 				load(this.database);
 			}
