@@ -69,8 +69,8 @@ final class BatchLayout {
 	 */
 	static long bufferSize(FieldVector vector) {
 		long size = 0;
-		for (ArrowBuf buffer : vector.getFieldBuffers()) {
-			size += buffer.readableBytes();
+		for (Body body : bodies(vector)) {
+			size += body.length();
 		}
 		for (FieldVector child : vector.getChildrenFromFields()) {
 			size += bufferSize(child);
@@ -80,49 +80,62 @@ final class BatchLayout {
 
 	private void add(FieldVector vector) {
 		this.nodes.add(new Node(vector.getValueCount(), vector.getNullCount()));
-		List<ArrowBuf> buffers = vector.getFieldBuffers();
+		List<Body> bodies = bodies(vector);
 		int expected = TypeLayout.getTypeBufferCount(vector.getField().getType());
 		if (vector instanceof BaseVariableWidthViewVector views) {
 			int variadic = views.getDataBuffers().size();
 			this.variadicBufferCounts.add((long) variadic);
 			expected += variadic;
 		}
-		if (buffers.size() != expected) {
-			throw new IllegalArgumentException("Vector '" + vector.getName() + "' has " + buffers.size()
+		if (bodies.size() != expected) {
+			throw new IllegalArgumentException("Vector '" + vector.getName() + "' has " + bodies.size()
 					+ " buffers where its type has " + expected);
 		}
-		for (ArrowBuf buffer : buffers) {
-			this.buffers.add(new Body(buffer, buffer.readableBytes()));
-		}
+		this.buffers.addAll(bodies);
 		for (FieldVector child : vector.getChildrenFromFields()) {
 			add(child);
 		}
 	}
 
+	private static List<Body> bodies(FieldVector vector) {
+		List<ArrowBuf> buffers = vector.getFieldBuffers();
+		List<Body> bodies = new ArrayList<>(buffers.size());
+		for (int i = 0; i < buffers.size(); i++) {
+			ArrowBuf buffer = buffers.get(i);
+			// all unallocated buffers are one and the same, its indices mean nothing
+			bodies.add((buffer.capacity() > 0) ? new Body(buffer, buffer.readableBytes())
+					: new Body(null, (i == 1) ? firstOffset(vector.getField()) : 0));
+		}
+		return bodies;
+	}
+
 	private void addZeroRows(Field field) {
 		this.nodes.add(new Node(0, 0));
-		ArrowType type = field.getType();
-		ArrowType storage = (type instanceof ArrowType.ExtensionType extension) ? extension.storageType() : type;
+		ArrowType storage = storage(field);
 		int count = TypeLayout.getTypeBufferCount(storage);
-		switch (storage.getTypeID()) {
-			// readers of other languages want the one offset that says "empty"
-			case Utf8, Binary, List, Map -> addZeros(count, Integer.BYTES);
-			case LargeUtf8, LargeBinary, LargeList -> addZeros(count, Long.BYTES);
-			case Utf8View, BinaryView -> {
-				addZeros(count, 0);
-				this.variadicBufferCounts.add(0L);
-			}
-			default -> addZeros(count, 0);
+		for (int i = 0; i < count; i++) {
+			this.buffers.add(new Body(null, (i == 1) ? firstOffset(field) : 0));
+		}
+		if (storage instanceof ArrowType.Utf8View || storage instanceof ArrowType.BinaryView) {
+			this.variadicBufferCounts.add(0L);
 		}
 		for (Field child : field.getChildren()) {
 			addZeroRows(child);
 		}
 	}
 
-	private void addZeros(int count, int second) {
-		for (int i = 0; i < count; i++) {
-			this.buffers.add(new Body(null, (i == 1) ? second : 0));
-		}
+	// readers of other languages want the one offset that says "empty"
+	private static int firstOffset(Field field) {
+		return switch (storage(field).getTypeID()) {
+			case Utf8, Binary, List, Map -> Integer.BYTES;
+			case LargeUtf8, LargeBinary, LargeList -> Long.BYTES;
+			default -> 0;
+		};
+	}
+
+	private static ArrowType storage(Field field) {
+		ArrowType type = field.getType();
+		return (type instanceof ArrowType.ExtensionType extension) ? extension.storageType() : type;
 	}
 
 	/**

@@ -163,20 +163,24 @@ final class StreamEncoder implements AutoCloseable {
 		if (previous != null && previous.sameAs(layout)) {
 			return;
 		}
-		FlatBufferBuilder builder = new FlatBufferBuilder();
-		int data = layout.writeTable(builder);
-		DictionaryBatch.startDictionaryBatch(builder);
-		DictionaryBatch.addId(builder, id);
-		DictionaryBatch.addData(builder, data);
-		DictionaryBatch.addIsDelta(builder, false);
-		int header = DictionaryBatch.endDictionaryBatch(builder);
-		message(gatherer, builder, MessageHeader.DictionaryBatch, header, layout.bodyLength(), BatchMetadata.empty());
-		layout.writeBody(gatherer);
+		dictionaryBatch(gatherer, id, layout, false);
 		layout.retain();
 		this.written.put(id, layout);
 		if (previous != null) {
 			previous.release();
 		}
+	}
+
+	void dictionaryBatch(Gatherer gatherer, long id, BatchLayout layout, boolean delta) {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int data = layout.writeTable(builder);
+		DictionaryBatch.startDictionaryBatch(builder);
+		DictionaryBatch.addId(builder, id);
+		DictionaryBatch.addData(builder, data);
+		DictionaryBatch.addIsDelta(builder, delta);
+		int header = DictionaryBatch.endDictionaryBatch(builder);
+		message(gatherer, builder, MessageHeader.DictionaryBatch, header, layout.bodyLength(), BatchMetadata.empty());
+		layout.writeBody(gatherer);
 	}
 
 	private void recordBatch(Gatherer gatherer, BatchLayout layout, BatchMetadata metadata) {

@@ -1,0 +1,586 @@
+package dev.vgi.external.batch;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Stream;
+
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.ipc.ArrowStreamReader;
+import org.apache.arrow.vector.ipc.ArrowStreamWriter;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.arrow.vector.util.TransferPair;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+/**
+ * Tests for {@link IpcStreamWriter} and {@link IpcStreamReader} together, against the
+ * stock writer and reader.
+ */
+class IpcStreamTests {
+
+	private static final BatchMetadata SOME = BatchMetadata.of(new LinkedHashMap<>(Map.of("clé", "wärtvoll", "b", "")));
+
+	private final RootAllocator allocator = new RootAllocator();
+
+	@AfterEach
+	void closeAllocator() {
+		this.allocator.close();
+	}
+
+	static Stream<Sample> samples() {
+		return Stream.of(new Sample("numbers", (allocator) -> SampleBatches.numbers(allocator, 10)),
+				new Sample("many numbers", (allocator) -> SampleBatches.numbers(allocator, 100_000)),
+				new Sample("flat", (allocator) -> SampleBatches.flat(allocator, 37)),
+				new Sample("much flat", (allocator) -> SampleBatches.flat(allocator, 20_001)),
+				new Sample("flat without rows", (allocator) -> SampleBatches.flat(allocator, 0)),
+				new Sample("nested", (allocator) -> SampleBatches.nested(allocator, 23)),
+				new Sample("much nested", (allocator) -> SampleBatches.nested(allocator, 9_000)),
+				new Sample("runs", SampleBatches::runs),
+				new Sample("dictionaries", (allocator) -> SampleBatches.dictionaries(allocator, 12)),
+				new Sample("dictionaries without rows", (allocator) -> SampleBatches.dictionaries(allocator, 0)),
+				new Sample("nested dictionaries", SampleBatches::nestedDictionaries),
+				new Sample("no columns", (allocator) -> SampleBatches.batch(0, List.of(), BatchMetadata.empty())));
+	}
+
+	@ParameterizedTest
+	@MethodSource("samples")
+	void withoutMetadataIsWhatTheStockWriterWrites(Sample sample) throws IOException {
+		try (AnnotatedBatch batch = sample.make(this.allocator).withMetadata(BatchMetadata.empty())) {
+			byte[] ours = SampleBatches.bytes(IpcStreamWriter.gather(batch.schema(), List.of(batch)));
+			assertThat(ours).isEqualTo(stock(batch));
+		}
+	}
+
+	@ParameterizedTest
+	@MethodSource("samples")
+	void stockReaderReadsWhatWeWrite(Sample sample) throws IOException {
+		try (AnnotatedBatch batch = sample.make(this.allocator).withMetadata(SOME)) {
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(batch.schema(), List.of(batch)));
+			try (ArrowStreamReader reader = new ArrowStreamReader(new ByteArrayInputStream(bytes), this.allocator)) {
+				assertThat(reader.loadNextBatch()).isTrue();
+				assertThat(reader.getVectorSchemaRoot().getRowCount()).isEqualTo(batch.rowCount());
+				AnnotatedBatch view = new AnnotatedBatch(reader.getVectorSchemaRoot(), reader, BatchMetadata.empty());
+				assertThat(SampleBatches.values(view)).isEqualTo(SampleBatches.values(batch));
+				assertThat(reader.loadNextBatch()).isFalse();
+			}
+		}
+	}
+
+	@ParameterizedTest
+	@MethodSource("samples")
+	void roundTripsThroughMemoryAndStream(Sample sample) {
+		try (AnnotatedBatch batch = sample.make(this.allocator).withMetadata(SOME)) {
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(batch.schema(), List.of(batch)));
+			try (ArrowBuf body = SampleBatches.offHeap(this.allocator, bytes);
+					IpcStreamReader reader = IpcStreamReader.of(body, bytes.length, this.allocator)) {
+				assertReads(reader, batch, bytes);
+			}
+			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+					this.allocator)) {
+				assertReads(reader, batch, bytes);
+			}
+		}
+	}
+
+	@ParameterizedTest
+	@MethodSource("samples")
+	void whatWasReadIsWrittenAsItWas(Sample sample) {
+		try (AnnotatedBatch batch = sample.make(this.allocator).withMetadata(SOME)) {
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(batch.schema(), List.of(batch)));
+			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+					this.allocator)) {
+				assertThat(reader.nextStream()).isTrue();
+				try (AnnotatedBatch read = SampleBatches.next(reader)) {
+					assertThat(SampleBatches.bytes(IpcStreamWriter.gather(reader.schema(), List.of(read))))
+						.isEqualTo(bytes);
+				}
+			}
+		}
+	}
+
+	@ParameterizedTest
+	@MethodSource("samples")
+	void unalignedBodyIsRead(Sample sample) {
+		try (AnnotatedBatch batch = sample.make(this.allocator).withMetadata(SOME)) {
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(batch.schema(), List.of(batch)));
+			try (ArrowBuf memory = this.allocator.buffer(bytes.length + 3)) {
+				memory.setBytes(3, bytes);
+				ArrowBuf body = memory.slice(3, bytes.length);
+				try (IpcStreamReader reader = IpcStreamReader.of(body, bytes.length, this.allocator)) {
+					assertReads(reader, batch, bytes);
+				}
+			}
+		}
+	}
+
+	private void assertReads(IpcStreamReader reader, AnnotatedBatch expected, byte[] bytes) {
+		assertThat(reader.nextStream()).isTrue();
+		AnnotatedBatch read = SampleBatches.next(reader);
+		assertThat(read).isNotNull();
+		try (read) {
+			assertThat(reader.next()).isNull();
+			assertThat(reader.next()).isNull();
+			assertThat(reader.position()).isEqualTo(bytes.length);
+			assertThat(reader.nextStream()).isFalse();
+			reader.close();
+			assertThat(read.metadata()).isEqualTo(SOME);
+			assertThat(read.schema().getFields()).hasSameSizeAs(expected.schema().getFields());
+			assertThat(read.rowCount()).isEqualTo(expected.rowCount());
+			assertThat(read.bufferSize()).isEqualTo(expected.bufferSize());
+			assertThat(SampleBatches.values(read)).isEqualTo(SampleBatches.values(expected));
+		}
+	}
+
+	@Test
+	void cycleWritesItsLogsBeforeItsData() {
+		LogMessage first = new LogMessage("INFO", "début", Map.of("detail", 1));
+		LogMessage second = new LogMessage("WARN", "second", Map.of());
+		try (AnnotatedBatch data = SampleBatches.dictionaries(this.allocator, 6);
+				GatheredStream stream = IpcStreamWriter.gather(new OutputCycle(List.of(first, second), data))) {
+			byte[] bytes = copy(stream);
+			assertThat(bytes).hasSize((int) stream.length());
+			assertThat(copy(stream)).as("written again").isEqualTo(bytes);
+			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+					this.allocator)) {
+				reader.nextStream();
+				try (AnnotatedBatch log = SampleBatches.next(reader);
+						AnnotatedBatch other = SampleBatches.next(reader);
+						AnnotatedBatch read = SampleBatches.next(reader)) {
+					assertThat(log.rowCount()).isZero();
+					assertThat(BatchKind.of(0, log.metadata())).isEqualTo(BatchKind.LOG);
+					assertThat(LogMessage.from(log.metadata())).isEqualTo(first);
+					assertThat(LogMessage.from(other.metadata())).isEqualTo(second);
+					assertThat(read.metadata()).isEqualTo(data.metadata());
+					assertThat(SampleBatches.values(read)).isEqualTo(SampleBatches.values(data));
+					assertThat(reader.next()).isNull();
+				}
+			}
+		}
+	}
+
+	@Test
+	void zeroRowMessagesAreWhatTheStockWriterWrites() throws IOException {
+		for (AnnotatedBatch batch : List.of(SampleBatches.flat(this.allocator, 0),
+				SampleBatches.nested(this.allocator, 0), SampleBatches.dictionaries(this.allocator, 0))) {
+			try (batch; AnnotatedBatch unallocated = batch.zeroRows(BatchMetadata.empty(), this.allocator)) {
+				byte[] expected = stock(batch);
+				ByteArrayOutputStream out = new ByteArrayOutputStream();
+				try (IpcStreamWriter writer = new IpcStreamWriter(Channels.newChannel(out), batch.schema(),
+						batch.dictionaries())) {
+					writer.writeEmpty(BatchMetadata.empty());
+					writer.end();
+				}
+				assertThat(out.toByteArray()).isEqualTo(expected);
+				if (batch.dictionaries().getDictionaryIds().isEmpty()) {
+					assertThat(SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(unallocated))))
+						.isEqualTo(expected);
+				}
+			}
+		}
+	}
+
+	@Test
+	void gatheredStreamCopiesOnlySmallBuffers() {
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 1_000_000)) {
+			long before = this.allocator.getAllocatedMemory();
+			try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch))) {
+				assertThat(stream.length()).isGreaterThan(8_000_000);
+				assertThat(this.allocator.getAllocatedMemory() - before).isLessThan(8192);
+				assertThat(stream.segments()).hasSizeLessThan(8).allSatisfy((segment) -> {
+					assertThat(segment.isDirect()).isTrue();
+					assertThat(segment.isReadOnly()).isTrue();
+				});
+				assertThat(stream.segments().stream().mapToLong(ByteBuffer::remaining).sum())
+					.isEqualTo(stream.length());
+			}
+		}
+	}
+
+	@Test
+	void gatheredStreamKeepsItsBuffersAlive() {
+		AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 10_000);
+		byte[] expected = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
+		GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch));
+		batch.close();
+		assertThat(this.allocator.getAllocatedMemory()).isPositive();
+		assertThat(copy(stream)).isEqualTo(expected);
+		stream.close();
+		stream.close();
+		assertThat(this.allocator.getAllocatedMemory()).isZero();
+		assertThatIllegalStateException().isThrownBy(stream::segments);
+	}
+
+	@Test
+	void writerWritesStreamsBackToBack() throws IOException {
+		ByteArrayOutputStream out = new ByteArrayOutputStream();
+		try (AnnotatedBatch numbers = SampleBatches.numbers(this.allocator, 3);
+				AnnotatedBatch flat = SampleBatches.flat(this.allocator, 2)) {
+			try (IpcStreamWriter writer = new IpcStreamWriter(Channels.newChannel(out), numbers.schema(),
+					numbers.dictionaries())) {
+				writer.writeEmpty(BatchMetadata.of("first", "1"));
+				writer.write(numbers);
+				writer.write(numbers);
+				writer.end();
+				writer.end();
+			}
+			int firstLength = out.size();
+			try (IpcStreamWriter writer = new IpcStreamWriter(Channels.newChannel(out), flat.schema(),
+					flat.dictionaries())) {
+				writer.end();
+			}
+			int secondLength = out.size();
+			try (IpcStreamWriter writer = new IpcStreamWriter(Channels.newChannel(out), flat.schema(),
+					flat.dictionaries())) {
+				writer.write(flat);
+				writer.end();
+			}
+			out.write("trailing".getBytes());
+			ByteArrayInputStream in = new ByteArrayInputStream(out.toByteArray());
+			try (IpcStreamReader reader = IpcStreamReader.of(in, Long.MAX_VALUE, this.allocator)) {
+				assertThatIllegalStateException().isThrownBy(reader::schema);
+				assertThat(reader.nextStream()).isTrue();
+				assertThat(reader.schema()).isEqualTo(numbers.schema());
+				List<Integer> rows = new ArrayList<>();
+				for (AnnotatedBatch batch = reader.next(); batch != null; batch = reader.next()) {
+					rows.add(batch.rowCount());
+					batch.close();
+				}
+				assertThat(rows).containsExactly(0, 3, 3);
+				assertThat(reader.position()).isEqualTo(firstLength);
+				assertThat(in.available()).as("not read ahead").isEqualTo(out.size() - firstLength);
+				assertThat(reader.nextStream()).isTrue();
+				assertThat(reader.next()).isNull();
+				assertThat(reader.position()).isEqualTo(secondLength);
+				assertThat(reader.nextStream()).isTrue();
+				assertThatExceptionOfType(CorruptStreamException.class).as("the rest of the stream is skipped")
+					.isThrownBy(reader::nextStream);
+			}
+		}
+	}
+
+	@Test
+	void missingEndMarkerIsAnEnd() {
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 3)) {
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
+			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes, 0, bytes.length - 8),
+					bytes.length, this.allocator)) {
+				assertThat(reader.nextStream()).isTrue();
+				SampleBatches.next(reader).close();
+				assertThat(reader.next()).isNull();
+				assertThat(reader.nextStream()).isFalse();
+			}
+		}
+	}
+
+	@Test
+	void changedDictionariesAreSentAgain() throws IOException {
+		ByteArrayOutputStream out = new ByteArrayOutputStream();
+		try (AnnotatedBatch first = SampleBatches.dictionaries(this.allocator, 3);
+				AnnotatedBatch same = SampleBatches.dictionaries(this.allocator, 4);
+				AnnotatedBatch other = SampleBatches.dictionaries(this.allocator, 5)) {
+			MapDictionaryProvider changed = (MapDictionaryProvider) other.dictionaries();
+			Dictionary old = changed.lookup(7);
+			old.getVector().close();
+			changed.put(new Dictionary(SampleBatches.texts(this.allocator, "colors", "cyan", "magenta", "yellow"),
+					old.getEncoding()));
+			int lengthOfSame;
+			try (IpcStreamWriter writer = new IpcStreamWriter(Channels.newChannel(out), first.schema(),
+					new MapDictionaryProvider())) {
+				writer.write(first);
+				int before = out.size();
+				writer.write(same);
+				lengthOfSame = out.size() - before;
+				writer.write(other);
+				writer.writeEmpty(BatchMetadata.of("x", "y"));
+				writer.end();
+			}
+			assertThat(lengthOfSame).as("no dictionary is repeated").isLessThan(700);
+			byte[] bytes = out.toByteArray();
+			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+					this.allocator)) {
+				reader.nextStream();
+				try (AnnotatedBatch a = SampleBatches.next(reader);
+						AnnotatedBatch b = SampleBatches.next(reader);
+						AnnotatedBatch c = SampleBatches.next(reader);
+						AnnotatedBatch d = SampleBatches.next(reader)) {
+					assertThat(SampleBatches.values(a)).isEqualTo(SampleBatches.values(first));
+					assertThat(SampleBatches.values(b)).isEqualTo(SampleBatches.values(same));
+					assertThat(SampleBatches.values(c)).isEqualTo(SampleBatches.values(other));
+					assertThat(d.rowCount()).isZero();
+				}
+			}
+		}
+	}
+
+	@Test
+	void emptyBatchHasEmptyDictionaries() {
+		try (AnnotatedBatch batch = SampleBatches.nestedDictionaries(this.allocator);
+				AnnotatedBatch empty = batch.zeroRows(BatchMetadata.of("a", "b"), this.allocator)) {
+			assertThat(empty.schema()).isEqualTo(batch.schema());
+			assertThat(empty.rowCount()).isZero();
+			assertThat(empty.dictionaries().getDictionaryIds()).containsExactlyInAnyOrder(2L, 40L);
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(empty)));
+			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+					this.allocator)) {
+				reader.nextStream();
+				try (AnnotatedBatch read = SampleBatches.next(reader)) {
+					assertThat(read.metadata().get("a")).isEqualTo("b");
+				}
+			}
+			Schema schema = batch.schema();
+			assertThatIllegalArgumentException()
+				.isThrownBy(() -> AnnotatedBatch.empty(schema, BatchMetadata.empty(), this.allocator));
+		}
+	}
+
+	@Test
+	void wrongColumnsAreRefusedAndNothingLeaks() {
+		try (AnnotatedBatch numbers = SampleBatches.numbers(this.allocator, 3);
+				AnnotatedBatch flat = SampleBatches.flat(this.allocator, 2)) {
+			assertThatIllegalArgumentException()
+				.isThrownBy(() -> IpcStreamWriter.gather(numbers.schema(), List.of(numbers, flat)));
+			numbers.root().getVector(0).setValueCount(2);
+			assertThatIllegalArgumentException().isThrownBy(() -> IpcStreamWriter.gather(OutputCycle.of(numbers)))
+				.withMessageContaining("2 values");
+		}
+	}
+
+	@Test
+	void slicedVectorsAreWritten() {
+		try (AnnotatedBatch batch = SampleBatches.flat(this.allocator, 100)) {
+			List<FieldVector> slices = new ArrayList<>();
+			for (FieldVector vector : batch.root().getFieldVectors()) {
+				TransferPair pair = vector.getTransferPair(vector.getField(), this.allocator);
+				pair.splitAndTransfer(13, 40);
+				slices.add((FieldVector) pair.getTo());
+			}
+			try (AnnotatedBatch slice = SampleBatches.batch(40, slices, SOME)) {
+				byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(slice)));
+				try (ArrowBuf body = SampleBatches.offHeap(this.allocator, bytes);
+						IpcStreamReader reader = IpcStreamReader.of(body, bytes.length, this.allocator)) {
+					assertReads(reader, slice, bytes);
+				}
+			}
+		}
+	}
+
+	@Test
+	void batchMovesToOtherMetadata() {
+		AnnotatedBatch batch = SampleBatches.dictionaries(this.allocator, 3);
+		AnnotatedBatch moved = batch.withMetadata(SOME);
+		batch.close();
+		assertThat(SampleBatches.values(moved)).hasSize(7);
+		assertThatIllegalStateException().isThrownBy(() -> batch.withMetadata(SOME));
+		moved.close();
+		moved.close();
+		assertThat(this.allocator.getAllocatedMemory()).isZero();
+	}
+
+	@Test
+	void metadataKeepsItsOrder() {
+		Map<String, String> entries = new LinkedHashMap<>();
+		for (int i = 0; i < 50; i++) {
+			entries.put("key" + (i * 31 % 50), "value" + i);
+		}
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 1).withMetadata(BatchMetadata.of(entries))) {
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
+			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+					this.allocator)) {
+				reader.nextStream();
+				try (AnnotatedBatch read = SampleBatches.next(reader)) {
+					assertThat(read.metadata().asMap()).containsExactlyEntriesOf(entries);
+				}
+			}
+		}
+	}
+
+	@Test
+	void readingStopsAtTheCap() {
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 1000)) {
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
+			for (int cap = 0; cap < bytes.length; cap += 7) {
+				try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), cap,
+						this.allocator)) {
+					assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> {
+						reader.nextStream();
+						AnnotatedBatch read = reader.next();
+						if (read != null) {
+							read.close();
+						}
+						reader.next();
+					});
+				}
+			}
+		}
+	}
+
+	@Test
+	void failingStreamIsNoCorruptStream() {
+		InputStream failing = new InputStream() {
+			@Override
+			public int read() throws IOException {
+				throw new IOException("reset");
+			}
+		};
+		try (IpcStreamReader reader = IpcStreamReader.of(failing, 100, this.allocator)) {
+			assertThatExceptionOfType(UncheckedIOException.class).isThrownBy(reader::nextStream);
+		}
+		InputStream corrupt = new InputStream() {
+			@Override
+			public int read() throws IOException {
+				throw new IOException("coding", new CorruptStreamException("coding"));
+			}
+		};
+		try (IpcStreamReader reader = IpcStreamReader.of(corrupt, 100, this.allocator)) {
+			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(reader::nextStream);
+		}
+	}
+
+	@Test
+	void batchesShareTheBodyTheyWereReadFrom() {
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 100_000)) {
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
+			ArrowBuf body = SampleBatches.offHeap(this.allocator, bytes);
+			long before = this.allocator.getAllocatedMemory();
+			AnnotatedBatch read;
+			try (IpcStreamReader reader = IpcStreamReader.of(body, bytes.length, this.allocator)) {
+				reader.nextStream();
+				read = SampleBatches.next(reader);
+			}
+			body.close();
+			try (read) {
+				assertThat(this.allocator.getAllocatedMemory() - before).isZero();
+				assertThat(((BigIntVector) read.root().getVector(0)).get(99_999)).isEqualTo(299_997);
+			}
+		}
+	}
+
+	@Test
+	void schemaSurvives() {
+		try (AnnotatedBatch batch = SampleBatches.dictionaries(this.allocator, 2)) {
+			List<Field> fields = batch.schema().getFields();
+			Schema schema = new Schema(fields, Map.of("schema", "metadata"));
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(schema, List.of(batch)));
+			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+					this.allocator)) {
+				reader.nextStream();
+				assertThat(reader.schema().getCustomMetadata()).containsEntry("schema", "metadata");
+				assertThat(reader.schema().getFields().get(0)).isEqualTo(fields.get(0));
+			}
+		}
+	}
+
+	@Test
+	void deltaDictionariesGrow() throws IOException {
+		byte[] bytes = deltaStream();
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+				this.allocator)) {
+			reader.nextStream();
+			AnnotatedBatch first = SampleBatches.next(reader);
+			AnnotatedBatch second = SampleBatches.next(reader);
+			AnnotatedBatch third = SampleBatches.next(reader);
+			assertThat(reader.next()).isNull();
+			try (first; second; third) {
+				assertThat(dictionary(first)).containsExactly("red", "green", "blue");
+				assertThat(dictionary(second)).containsExactly("red", "green", "blue", "black");
+				assertThat(dictionary(third)).containsExactly("red", "green", "blue", "black", "white", "grey");
+			}
+		}
+	}
+
+	private List<String> dictionary(AnnotatedBatch batch) {
+		VarCharVector vector = (VarCharVector) batch.dictionaries().lookup(7).getVector();
+		List<String> texts = new ArrayList<>();
+		for (int i = 0; i < vector.getValueCount(); i++) {
+			texts.add(vector.getObject(i).toString());
+		}
+		return texts;
+	}
+
+	private byte[] deltaStream() throws IOException {
+		try (AnnotatedBatch batch = SampleBatches.dictionaries(this.allocator, 3);
+				Gatherer gatherer = new Gatherer(null);
+				StreamEncoder encoder = new StreamEncoder(batch.schema(), batch.dictionaries())) {
+			encoder.batch(gatherer, batch);
+			delta(encoder, gatherer, "black");
+			encoder.batch(gatherer, batch);
+			delta(encoder, gatherer, "white");
+			delta(encoder, gatherer, "grey");
+			encoder.batch(gatherer, batch);
+			encoder.end(gatherer);
+			return SampleBatches.bytes(gatherer.finish());
+		}
+	}
+
+	private void delta(StreamEncoder encoder, Gatherer gatherer, String text) {
+		try (VarCharVector vector = SampleBatches.texts(this.allocator, "delta", text)) {
+			encoder.dictionaryBatch(gatherer, 7, BatchLayout.of(vector.getValueCount(), List.of(vector)), true);
+		}
+	}
+
+	private static byte[] copy(GatheredStream stream) {
+		ByteArrayOutputStream out = new ByteArrayOutputStream();
+		try {
+			stream.writeTo(Channels.newChannel(out));
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+		return out.toByteArray();
+	}
+
+	private static byte[] stock(AnnotatedBatch batch) throws IOException {
+		ByteArrayOutputStream out = new ByteArrayOutputStream();
+		try (ArrowStreamWriter writer = new ArrowStreamWriter(batch.root(), batch.dictionaries(), out)) {
+			writer.start();
+			writer.writeBatch();
+			writer.end();
+		}
+		return out.toByteArray();
+	}
+
+	/**
+	 * A batch by name.
+	 *
+	 * @param name its name
+	 * @param factory makes it
+	 */
+	record Sample(String name, Function<BufferAllocator, AnnotatedBatch> factory) {
+
+		AnnotatedBatch make(BufferAllocator allocator) {
+			return this.factory.apply(allocator);
+		}
+
+		@Override
+		public String toString() {
+			return this.name;
+		}
+
+	}
+
+}
