@@ -1,0 +1,103 @@
+package dev.vgi.external.storage.s3;
+
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Pattern;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Recognises the URLs of a bucket's objects below a prefix, in virtual host and in path
+ * style. Learned from one URL that was signed for the bucket, so that it follows however
+ * the presigner is configured. Immutable.
+ */
+final class OwnUrls {
+
+	private static final Pattern NAME = Pattern.compile("[0-9a-f]{32}\\.arrow(?:\\.zst)?");
+
+	private static final Pattern SIGNED = Pattern.compile("(?:^|&)X-Amz-Signature=[0-9a-fA-F]+(?:&|$)");
+
+	private final List<Origin> origins;
+
+	private final String prefix;
+
+	private OwnUrls(List<Origin> origins, String prefix) {
+		this.origins = List.copyOf(origins);
+		this.prefix = prefix;
+	}
+
+	/**
+	 * Learn from a signed URL.
+	 * @param signed the URL
+	 * @param bucket its bucket
+	 * @param prefix what its key starts with
+	 * @param key its key
+	 * @return what recognises others like it
+	 */
+	static OwnUrls like(URI signed, String bucket, String prefix, String key) {
+		List<Origin> origins = new ArrayList<>();
+		Origin origin = Origin.of(signed);
+		String path = signed.getPath();
+		if (origin != null && path.endsWith(key)) {
+			String base = path.substring(0, path.length() - key.length());
+			origins.add(origin.withBase(base));
+			String segment = '/' + bucket + '/';
+			if (base.endsWith(segment)) {
+				origins.add(new Origin(origin.scheme(), bucket + '.' + origin.host(), origin.port(),
+						base.substring(0, base.length() - segment.length() + 1)));
+			}
+			else if (origin.host().startsWith(bucket + '.')) {
+				origins.add(new Origin(origin.scheme(), origin.host().substring(bucket.length() + 1), origin.port(),
+						base + bucket + '/'));
+			}
+		}
+		return new OwnUrls(origins, prefix);
+	}
+
+	boolean contains(URI url) {
+		Origin origin = Origin.of(url);
+		if (origin == null || url.getRawUserInfo() != null || url.getRawFragment() != null
+				|| !SIGNED.matcher(String.valueOf(url.getRawQuery())).find()) {
+			return false;
+		}
+		for (Origin own : this.origins) {
+			String base = own.base() + this.prefix;
+			if (origin.withBase(own.base()).equals(own) && url.getPath().startsWith(base)
+					&& NAME.matcher(url.getPath().substring(base.length())).matches()) {
+				return true;
+			}
+		}
+		return false;
+	}
+
+	/**
+	 * Where a bucket is reached.
+	 *
+	 * @param scheme in lower case
+	 * @param host in lower case
+	 * @param port the port, given or not
+	 * @param base the decoded path before a key, with both slashes
+	 */
+	private record Origin(String scheme, String host, int port, String base) {
+
+		static @Nullable Origin of(URI url) {
+			if (url.getScheme() == null || url.getHost() == null || url.getPath() == null) {
+				return null;
+			}
+			String scheme = url.getScheme().toLowerCase(Locale.ROOT);
+			if (!scheme.equals("http") && !scheme.equals("https")) {
+				return null;
+			}
+			int port = (url.getPort() >= 0) ? url.getPort() : (scheme.equals("https") ? 443 : 80);
+			return new Origin(scheme, url.getHost().toLowerCase(Locale.ROOT), port, "");
+		}
+
+		Origin withBase(String base) {
+			return new Origin(this.scheme, this.host, this.port, base);
+		}
+
+	}
+
+}

@@ -1,0 +1,118 @@
+package dev.vgi.external.storage.s3;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferTimeoutException;
+import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.awscore.exception.AwsServiceException;
+import software.amazon.awssdk.core.exception.ApiCallAttemptTimeoutException;
+import software.amazon.awssdk.core.exception.ApiCallTimeoutException;
+import software.amazon.awssdk.core.exception.SdkException;
+
+/**
+ * Turns what S3 and its SDK report into errors that name the key to change. Messages of
+ * the SDK may hold signed URLs: of its exceptions only status, error code, request id and
+ * class names are kept.
+ */
+final class S3Failures {
+
+	private static final int LONGEST_ERROR_BODY = 8192;
+
+	private static final Pattern CODE = Pattern.compile("<Code>([A-Za-z0-9.]{1,64})</Code>");
+
+	private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9+/=._-]{1,128}");
+
+	private S3Failures() {
+	}
+
+	static VgiExternalException of(String operation, SdkException ex) {
+		if (ex instanceof AwsServiceException service) {
+			String code = (service.awsErrorDetails() != null) ? service.awsErrorDetails().errorCode() : null;
+			return of(operation, service.statusCode(), code, service.requestId());
+		}
+		if (ex instanceof ApiCallTimeoutException || ex instanceof ApiCallAttemptTimeoutException) {
+			return new TransferTimeoutException(
+					"S3 did not answer in time to " + operation + ": check 'vgi.external.s3.endpoint'", null);
+		}
+		if (String.valueOf(ex.getMessage()).contains("credentials")) {
+			return new StorageUnavailableException(
+					"There are no credentials for S3 to " + operation + ": set 'spring.cloud.aws.credentials'", 0,
+					null);
+		}
+		Throwable root = ex;
+		while (root.getCause() != null) {
+			root = root.getCause();
+		}
+		return unreachable(operation, root.getClass().getSimpleName(), null);
+	}
+
+	static VgiExternalException unreachable(String operation, String what, @Nullable VgiExternalException cause) {
+		return new StorageUnavailableException("S3 cannot be reached to " + operation + " (" + what
+				+ "): check 'vgi.external.s3.endpoint' and 'vgi.external.s3.region'", 0, cause);
+	}
+
+	static VgiExternalException of(String operation, StorageResponse response) {
+		Matcher code = CODE.matcher(errorBody(response));
+		return of(operation, response.status(), code.find() ? code.group(1) : null,
+				response.header("x-amz-request-id"));
+	}
+
+	private static String errorBody(StorageResponse response) {
+		ByteBuffer body = ByteBuffer.allocate(LONGEST_ERROR_BODY);
+		try {
+			while (body.hasRemaining() && response.read(body) >= 0) {
+				// The error document is short, or not one.
+			}
+		}
+		catch (VgiExternalException ex) {
+			// The status alone has to do.
+		}
+		return new String(body.array(), 0, body.position(), StandardCharsets.UTF_8);
+	}
+
+	private static VgiExternalException of(String operation, int status, @Nullable String errorCode,
+			@Nullable String requestId) {
+		String code = (errorCode != null && TOKEN.matcher(errorCode).matches()) ? errorCode : "";
+		StringBuilder message = new StringBuilder("S3 refused to ").append(operation)
+			.append(" (status ")
+			.append(status);
+		if (!code.isEmpty() && !code.equals(Integer.toString(status))) {
+			message.append(' ').append(code);
+		}
+		if (requestId != null && TOKEN.matcher(requestId).matches()) {
+			message.append(", request ").append(requestId);
+		}
+		message.append(')');
+		if (status >= 500 || status == 429 || code.equals("RequestTimeout")) {
+			return new StorageUnavailableException(message.toString(), status, null);
+		}
+		return new UploadRefusedException(message.append(hint(status, code)).toString(), null);
+	}
+
+	private static String hint(int status, String code) {
+		return switch (code) {
+			case "NoSuchBucket" -> ": the bucket of 'vgi.external.s3.bucket' does not exist";
+			case "ExpiredToken" -> ": the session of the credentials is over";
+			case "RequestTimeTooSkewed" -> ": the clock of this machine is wrong";
+			case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException" ->
+				": the bucket is in another region than 'vgi.external.s3.region' or 'spring.cloud.aws.region' says";
+			case "InvalidAccessKeyId", "SignatureDoesNotMatch" -> ": the credentials of S3 are wrong";
+			default -> switch (status) {
+				case 301 -> ": the bucket is in another region than 'vgi.external.s3.region' or"
+						+ " 'spring.cloud.aws.region' says";
+				case 404 -> ": check 'vgi.external.s3.bucket'";
+				case 401, 403 -> ": the credentials of S3 are wrong or lack permissions for 'vgi.external.s3.bucket'"
+						+ " and 'vgi.external.s3.prefix'";
+				default -> "";
+			};
+		};
+	}
+
+}

@@ -1,0 +1,462 @@
+package dev.vgi.external.storage.s3;
+
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Payload;
+import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.RequestBody;
+import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferTimeoutException;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
+import software.amazon.awssdk.awscore.presigner.PresignedRequest;
+import software.amazon.awssdk.core.SdkPlugin;
+import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
+import software.amazon.awssdk.core.exception.SdkClientException;
+import software.amazon.awssdk.core.exception.SdkException;
+import software.amazon.awssdk.identity.spi.AwsCredentialsIdentity;
+import software.amazon.awssdk.identity.spi.IdentityProvider;
+import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.S3ServiceClientConfiguration;
+import software.amazon.awssdk.services.s3.model.CompletedPart;
+import software.amazon.awssdk.services.s3.model.CreateMultipartUploadRequest;
+import software.amazon.awssdk.services.s3.model.PutObjectRequest;
+import software.amazon.awssdk.services.s3.model.Tag;
+import software.amazon.awssdk.services.s3.model.Tagging;
+import software.amazon.awssdk.services.s3.presigner.S3Presigner;
+
+import org.springframework.core.log.LogAccessor;
+import org.springframework.util.Assert;
+
+/**
+ * A bucket of Amazon S3 or of a compatible store. The SDK signs, and creates, completes
+ * and aborts multipart uploads; the bytes go through the {@link StorageTransport}. No
+ * request carries a checksum that S3 does not require, whatever the client's own setting:
+ * compatible stores refuse what they do not know.
+ * <p>
+ * Signed URLs end with the credentials they were signed with: where the SDK tells the
+ * credentials' lifetime, the expiry is shortened to it.
+ * <p>
+ * Thread-safe. Closes neither client, presigner nor transport.
+ */
+public final class S3Storage implements ExternalStorage, UploadUrlProvider {
+
+	private static final LogAccessor logger = new LogAccessor(LogFactory.getLog(S3Storage.class));
+
+	private static final String ARROW = "application/vnd.apache.arrow.stream";
+
+	/** Longest wait where nobody else set a limit: for credentials, health and aborts. */
+	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
+
+	private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+
+	private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
+
+	private static final SdkPlugin REQUIRED_CHECKSUMS_ONLY = (configuration) -> {
+		if (configuration instanceof S3ServiceClientConfiguration.Builder s3) {
+			s3.requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED);
+		}
+	};
+
+	private final S3Client client;
+
+	private final S3Presigner presigner;
+
+	private final StorageTransport transport;
+
+	private final S3StorageSettings settings;
+
+	private final Clock clock;
+
+	private final Consumer<Duration> pause;
+
+	private final SecureRandom random = new SecureRandom();
+
+	private final AtomicBoolean warnedOfLifetime = new AtomicBoolean();
+
+	private volatile @Nullable OwnUrls ownUrls;
+
+	private volatile Duration effectiveExpiry;
+
+	/**
+	 * Create a storage; asks the bucket nothing yet.
+	 * @param client creates, completes and aborts; its credentials are asked for their
+	 * lifetime
+	 * @param presigner signs, with the same credentials, for the endpoint that callers
+	 * reach
+	 * @param transport carries the bytes
+	 * @param settings the bucket and its limits
+	 * @param clock compared with the credentials' lifetime
+	 */
+	public S3Storage(S3Client client, S3Presigner presigner, StorageTransport transport, S3StorageSettings settings,
+			Clock clock) {
+		this(client, presigner, transport, settings, clock, S3Storage::sleep);
+	}
+
+	S3Storage(S3Client client, S3Presigner presigner, StorageTransport transport, S3StorageSettings settings,
+			Clock clock, Consumer<Duration> pause) {
+		Assert.notNull(client, "'client' must not be null");
+		Assert.notNull(presigner, "'presigner' must not be null");
+		Assert.notNull(transport, "'transport' must not be null");
+		Assert.notNull(settings, "'settings' must not be null");
+		Assert.notNull(clock, "'clock' must not be null");
+		this.client = client;
+		this.presigner = presigner;
+		this.transport = transport;
+		this.settings = settings;
+		this.clock = clock;
+		this.pause = pause;
+		this.effectiveExpiry = settings.presignExpiry();
+	}
+
+	@Override
+	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
+		String key = newKey("zstd".equals(coding) ? ".arrow.zst" : ".arrow");
+		Deadline deadline = Deadline.in(this.settings.timeout());
+		if (payload.length() <= this.settings.partSize()) {
+			PutObjectRequest request = putRequest(key, coding);
+			send("store an object",
+					() -> sign(
+							(expiry) -> this.presigner
+								.presignPutObject((put) -> put.signatureDuration(expiry).putObjectRequest(request)),
+							this.settings.uploadUrlExpiry()),
+					payload, deadline, () -> false);
+		}
+		else {
+			uploadInParts(key, payload, coding, deadline);
+		}
+		return url(signGet(key, this.settings.presignExpiry()));
+	}
+
+	private void uploadInParts(String key, Payload payload, @Nullable String coding, Deadline deadline) {
+		String uploadId = call("create a multipart upload", deadline.remaining(),
+				(limits) -> this.client.createMultipartUpload(multipartRequest(key, coding, limits)))
+			.uploadId();
+		try {
+			List<String> tags = new PartUploads(payload, this.settings.partSize(), (number, body, cancelled) -> send(
+					"store a part",
+					() -> sign((expiry) -> this.presigner.presignUploadPart((part) -> part.signatureDuration(expiry)
+						.uploadPartRequest((upload) -> upload.bucket(this.settings.bucket())
+							.key(key)
+							.uploadId(uploadId)
+							.partNumber(number))), this.settings.uploadUrlExpiry()),
+					body, deadline, cancelled))
+				.run(this.settings.maxParallelParts());
+			List<CompletedPart> parts = new ArrayList<>(tags.size());
+			for (String tag : tags) {
+				parts.add(CompletedPart.builder().partNumber(parts.size() + 1).eTag(tag).build());
+			}
+			call("complete a multipart upload", deadline.remaining(),
+					(limits) -> this.client
+						.completeMultipartUpload((complete) -> complete.bucket(this.settings.bucket())
+							.key(key)
+							.uploadId(uploadId)
+							.multipartUpload((upload) -> upload.parts(parts))
+							.overrideConfiguration(limits)));
+		}
+		catch (RuntimeException | Error ex) {
+			abort(key, uploadId, ex);
+			throw ex;
+		}
+	}
+
+	private void abort(String key, String uploadId, Throwable failure) {
+		// An interrupted caller still cleans up: the SDK would refuse to.
+		boolean interrupted = Thread.interrupted();
+		try {
+			call("abort a multipart upload", SHORT_TIMEOUT,
+					(limits) -> this.client.abortMultipartUpload((abort) -> abort.bucket(this.settings.bucket())
+						.key(key)
+						.uploadId(uploadId)
+						.overrideConfiguration(limits)));
+		}
+		catch (RuntimeException ex) {
+			failure.addSuppressed(ex);
+		}
+		finally {
+			if (interrupted) {
+				Thread.currentThread().interrupt();
+			}
+		}
+	}
+
+	/**
+	 * Send a body to a signed URL, signed anew for each attempt.
+	 * @param operation what for, in an error's words
+	 * @param signed signs
+	 * @param body the bytes
+	 * @param deadline covers all attempts
+	 * @param cancelled whether a further attempt is pointless
+	 * @return the entity tag
+	 */
+	private String send(String operation, Supplier<PresignedRequest> signed, RequestBody body, Deadline deadline,
+			BooleanSupplier cancelled) {
+		List<VgiExternalException> earlier = new ArrayList<>();
+		while (true) {
+			VgiExternalException failure;
+			try {
+				return sendOnce(operation, signed.get(), body, deadline);
+			}
+			catch (StorageUnavailableException ex) {
+				failure = ex;
+			}
+			catch (VgiExternalException ex) {
+				earlier.forEach(ex::addSuppressed);
+				throw ex;
+			}
+			Duration wait = pauseAfter(earlier.size());
+			if (earlier.size() >= this.settings.maxRetries() || cancelled.getAsBoolean()
+					|| wait.compareTo(deadline.remaining()) >= 0 || Thread.currentThread().isInterrupted()) {
+				earlier.forEach(failure::addSuppressed);
+				throw failure;
+			}
+			earlier.add(failure);
+			this.pause.accept(wait);
+		}
+	}
+
+	private String sendOnce(String operation, PresignedRequest signed, RequestBody body, Deadline deadline) {
+		Map<String, String> headers = new HashMap<>();
+		signed.signedHeaders().forEach((name, values) -> {
+			if (!name.equalsIgnoreCase("host")) {
+				headers.put(name, String.join(",", values));
+			}
+		});
+		try (StorageResponse response = this.transport.put(url(signed), body, headers, deadline)) {
+			if (response.status() / 100 != 2) {
+				throw S3Failures.of(operation, response);
+			}
+			String tag = response.header("ETag");
+			return (tag != null) ? tag : "";
+		}
+		catch (StorageUnavailableException ex) {
+			throw (ex.status() != 0) ? ex : S3Failures.unreachable(operation, String.valueOf(ex.getMessage()), ex);
+		}
+	}
+
+	private static Duration pauseAfter(int failures) {
+		// Doubled each time, and scattered so that parts do not retry in step.
+		long longest = Math.min(FIRST_PAUSE.toMillis() << Math.min(failures, 10), LONGEST_PAUSE.toMillis());
+		return Duration.ofMillis(ThreadLocalRandom.current().nextLong(longest / 2, longest + 1));
+	}
+
+	private static void sleep(Duration duration) {
+		try {
+			TimeUnit.MILLISECONDS.sleep(duration.toMillis());
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+	}
+
+	private PutObjectRequest putRequest(String key, @Nullable String coding) {
+		PutObjectRequest.Builder request = PutObjectRequest.builder()
+			.bucket(this.settings.bucket())
+			.key(key)
+			.contentType(ARROW)
+			.contentEncoding(coding)
+			.storageClass(this.settings.storageClass())
+			.tagging(tagging());
+		S3Encryption encryption = this.settings.encryption();
+		if (encryption != null) {
+			request.serverSideEncryption(encryption.algorithm())
+				.ssekmsKeyId(encryption.kmsKeyId())
+				.bucketKeyEnabled(encryption.bucketKey() ? true : null);
+		}
+		return request.build();
+	}
+
+	private CreateMultipartUploadRequest multipartRequest(String key, @Nullable String coding,
+			AwsRequestOverrideConfiguration limits) {
+		CreateMultipartUploadRequest.Builder request = CreateMultipartUploadRequest.builder()
+			.bucket(this.settings.bucket())
+			.key(key)
+			.contentType(ARROW)
+			.contentEncoding(coding)
+			.storageClass(this.settings.storageClass())
+			.tagging(tagging())
+			.overrideConfiguration(limits);
+		S3Encryption encryption = this.settings.encryption();
+		if (encryption != null) {
+			request.serverSideEncryption(encryption.algorithm())
+				.ssekmsKeyId(encryption.kmsKeyId())
+				.bucketKeyEnabled(encryption.bucketKey() ? true : null);
+		}
+		return request.build();
+	}
+
+	private @Nullable Tagging tagging() {
+		if (this.settings.tags().isEmpty()) {
+			return null;
+		}
+		List<Tag> tags = new ArrayList<>();
+		this.settings.tags().forEach((key, value) -> tags.add(Tag.builder().key(key).value(value).build()));
+		return Tagging.builder().tagSet(tags).build();
+	}
+
+	/**
+	 * Vend URLs for a new object. Only method and host are signed: a peer may send the
+	 * Arrow content type, another one or none. What the bucket does by default, such as
+	 * its encryption, applies.
+	 */
+	@Override
+	public UploadUrl generateUploadUrl(Schema schema) {
+		String key = newKey(".arrow");
+		Duration expiry = this.settings.uploadUrlExpiry();
+		PresignedRequest put = sign(
+				(effective) -> this.presigner.presignPutObject((presign) -> presign.signatureDuration(effective)
+					.putObjectRequest((object) -> object.bucket(this.settings.bucket()).key(key))),
+				expiry);
+		PresignedRequest get = signGet(key, expiry);
+		Instant expiresAt = put.expiration().isBefore(get.expiration()) ? put.expiration() : get.expiration();
+		return new UploadUrl(url(put), url(get), expiresAt);
+	}
+
+	private PresignedRequest signGet(String key, Duration expiry) {
+		return sign((effective) -> this.presigner.presignGetObject((presign) -> presign.signatureDuration(effective)
+			.getObjectRequest((object) -> object.bucket(this.settings.bucket()).key(key))), expiry);
+	}
+
+	private PresignedRequest sign(Function<Duration, PresignedRequest> presign, Duration expiry) {
+		try {
+			return presign.apply(trimmed(expiry));
+		}
+		catch (SdkException ex) {
+			throw S3Failures.of("sign a URL", ex);
+		}
+		catch (CompletionException ex) {
+			throw S3Failures.of("sign a URL", (ex.getCause() instanceof SdkException cause) ? cause
+					: SdkClientException.create("no credentials"));
+		}
+	}
+
+	private Duration trimmed(Duration expiry) {
+		// A URL ends with the credentials that signed it.
+		IdentityProvider<? extends AwsCredentialsIdentity> credentials = this.client.serviceClientConfiguration()
+			.credentialsProvider();
+		Instant end = (credentials != null) ? credentials.resolveIdentity().join().expirationTime().orElse(null) : null;
+		Duration effective = expiry;
+		if (end != null) {
+			Duration remaining = Duration.between(this.clock.instant(), end);
+			if (remaining.compareTo(expiry) < 0) {
+				effective = (remaining.toSeconds() > 0) ? remaining.truncatedTo(ChronoUnit.SECONDS)
+						: Duration.ofSeconds(1);
+				warnOfLifetime(expiry, effective);
+			}
+		}
+		this.effectiveExpiry = effective;
+		return effective;
+	}
+
+	private void warnOfLifetime(Duration expiry, Duration effective) {
+		if (this.warnedOfLifetime.compareAndSet(false, true)) {
+			logger.warn(() -> "Signed URLs shall work for " + expiry.toSeconds()
+					+ " s, but the credentials of S3 end in " + effective.toSeconds()
+					+ " s and the URLs with them: use credentials that live longer, or lower"
+					+ " 'vgi.external.s3.presign-expiry'. This is said once.");
+		}
+	}
+
+	/**
+	 * Return how long the URL that was signed last works from its signing on: the
+	 * configured expiry or, if that is shorter, what was left of the credentials.
+	 * @return the lifetime, for a metric
+	 */
+	public Duration effectiveExpiry() {
+		return this.effectiveExpiry;
+	}
+
+	@Override
+	public boolean isOwn(URI url) {
+		OwnUrls own = this.ownUrls;
+		if (own == null) {
+			String key = this.settings.prefix() + "0".repeat(32) + ".arrow";
+			try {
+				own = OwnUrls.like(url(signGet(key, this.settings.presignExpiry())), this.settings.bucket(),
+						this.settings.prefix(), key);
+			}
+			catch (VgiExternalException ex) {
+				// Who cannot sign has not signed.
+				return false;
+			}
+			this.ownUrls = own;
+		}
+		return own.contains(url);
+	}
+
+	@Override
+	public void verifyReachable() {
+		call("look at the bucket", SHORT_TIMEOUT, (limits) -> this.client
+			.headBucket((head) -> head.bucket(this.settings.bucket()).overrideConfiguration(limits)));
+	}
+
+	@Override
+	public String name() {
+		return "s3";
+	}
+
+	private <T> T call(String operation, Duration timeout, Function<AwsRequestOverrideConfiguration, T> call) {
+		if (timeout.isZero()) {
+			throw new TransferTimeoutException("No time is left to " + operation, null);
+		}
+		AwsRequestOverrideConfiguration limits = AwsRequestOverrideConfiguration.builder()
+			.apiCallTimeout(timeout)
+			.addPlugin(REQUIRED_CHECKSUMS_ONLY)
+			.build();
+		try {
+			return call.apply(limits);
+		}
+		catch (SdkException ex) {
+			throw S3Failures.of(operation, ex);
+		}
+	}
+
+	private String newKey(String suffix) {
+		byte[] id = new byte[16];
+		this.random.nextBytes(id);
+		return this.settings.prefix() + HexFormat.of().formatHex(id) + suffix;
+	}
+
+	private static URI url(PresignedRequest signed) {
+		URL url = signed.url();
+		try {
+			return url.toURI();
+		}
+		catch (URISyntaxException ex) {
+			// The exception holds the URL.
+			throw new UploadRefusedException("The SDK signed something that is not a URL", null);
+		}
+	}
+
+}

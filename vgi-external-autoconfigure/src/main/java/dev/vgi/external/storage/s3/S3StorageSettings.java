@@ -1,0 +1,80 @@
+package dev.vgi.external.storage.s3;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * Settings of an {@link S3Storage}.
+ *
+ * @param bucket the bucket's name, or an access point's ARN
+ * @param prefix put before every object's name as it is, usually with a final slash; may
+ * be empty; {@code vgi-rpc/}
+ * @param presignExpiry how long a download URL works, from a second to 7 days; 1 h
+ * @param uploadUrlExpiry how long both URLs of a vended pair work, from a second to 7
+ * days; 15 min
+ * @param encryption for the server's own uploads, or {@code null} for the bucket's
+ * default
+ * @param storageClass for the server's own uploads, or {@code null} for the bucket's
+ * default
+ * @param tags of the server's own uploads, at most 10
+ * @param partSize bytes from which on an upload is split, and size of its parts; 5 MiB to
+ * 5 GiB; 8 MiB
+ * @param maxParallelParts most parts of one upload at once, positive; 4
+ * @param maxRetries further attempts of each part; 2
+ * @param timeout longest time for a whole upload, retries included; 60 s
+ */
+public record S3StorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
+		@Nullable S3Encryption encryption, @Nullable String storageClass, Map<String, String> tags, long partSize,
+		int maxParallelParts, int maxRetries, Duration timeout) {
+
+	/** What S3 accepts as the smallest part that is not the last. */
+	private static final long SMALLEST_PART = 5L << 20;
+
+	private static final long LARGEST_PART = 5L << 30;
+
+	private static final Duration SHORTEST = Duration.ofSeconds(1);
+
+	private static final Duration LONGEST = Duration.ofDays(7);
+
+	private static final List<String> UNSAFE_SEGMENTS = List.of(".", "..", "");
+
+	public S3StorageSettings {
+		Assert.hasText(bucket, "'bucket' must not be empty");
+		Assert.notNull(prefix, "'prefix' must not be null");
+		// HTTP clients and proxies normalise such paths, which breaks the signature.
+		Assert.isTrue(
+				prefix.isEmpty() || Arrays.stream((prefix + "x").split("/", -1)).noneMatch(UNSAFE_SEGMENTS::contains),
+				"'prefix' must not start with a slash or have an empty segment, '.' or '..'");
+		Assert.isTrue(prefix.getBytes(StandardCharsets.UTF_8).length <= 900, "'prefix' must not exceed 900 bytes");
+		Assert.isTrue(isSignable(presignExpiry), "'presignExpiry' must be from a second to 7 days");
+		Assert.isTrue(isSignable(uploadUrlExpiry), "'uploadUrlExpiry' must be from a second to 7 days");
+		tags = Map.copyOf(tags);
+		Assert.isTrue(tags.size() <= 10, "'tags' must not be more than 10");
+		Assert.isTrue(partSize >= SMALLEST_PART && partSize <= LARGEST_PART, "'partSize' must be from 5 MB to 5 GB");
+		Assert.isTrue(maxParallelParts > 0, "'maxParallelParts' must be positive");
+		Assert.isTrue(maxRetries >= 0, "'maxRetries' must not be negative");
+		Assert.isTrue(timeout.compareTo(Duration.ZERO) > 0, "'timeout' must be positive");
+	}
+
+	private static boolean isSignable(Duration expiry) {
+		return expiry.compareTo(SHORTEST) >= 0 && expiry.compareTo(LONGEST) <= 0;
+	}
+
+	/**
+	 * Return the defaults for a bucket.
+	 * @param bucket the bucket's name
+	 * @return settings with every other component at its default
+	 */
+	public static S3StorageSettings of(String bucket) {
+		return new S3StorageSettings(bucket, "vgi-rpc/", Duration.ofHours(1), Duration.ofMinutes(15), null, null,
+				Map.of(), 8L << 20, 4, 2, Duration.ofSeconds(60));
+	}
+
+}
