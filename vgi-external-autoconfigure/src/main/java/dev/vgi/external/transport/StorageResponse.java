@@ -30,6 +30,12 @@ public interface StorageResponse extends AutoCloseable {
 	long contentLength();
 
 	/**
+	 * Return how many requests were sent for this response.
+	 * @return at least 1; redirects and the repetition on a stale connection count
+	 */
+	int requests();
+
+	/**
 	 * Read what is there, at least one byte.
 	 * @param target where to read to, a heap or direct buffer with room
 	 * @return how many bytes were read, or -1 at the end

@@ -1,28 +1,90 @@
 package dev.vgi.external.transport;
 
+import java.io.IOException;
 import java.net.URI;
+import java.net.URISyntaxException;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Future;
 
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.url.RedactedUrl;
+import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.hc.client5.http.DnsResolver;
+import org.apache.hc.client5.http.SystemDefaultDnsResolver;
+import org.apache.hc.core5.http.HttpHost;
+import org.apache.hc.core5.io.CloseMode;
+import org.apache.hc.core5.pool.PoolEntry;
+import org.apache.hc.core5.pool.PoolReusePolicy;
+import org.apache.hc.core5.pool.StrictConnPool;
+import org.apache.hc.core5.util.TimeValue;
+import org.apache.hc.core5.util.Timeout;
 import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
 
 /**
  * Carries bytes to and from storage over HTTP: own connection pool, redirects followed by
  * hand and each hop validated before anything is sent to it, no automatic decoding, every
  * exchange bounded by a deadline that covers connecting, waiting and the body. Shares no
- * interceptor, credential or header with the application's own clients. Thread-safe;
- * whoever creates it closes it.
+ * interceptor, credential or header with the application's own clients, and logs nothing:
+ * no logging configuration can make it show a signed query. Interrupting a thread inside
+ * one of its methods ends the exchange. Thread-safe; whoever creates it closes it.
  */
 public final class StorageTransport implements AutoCloseable {
+
+	/** How long an unused connection is kept. */
+	private static final Duration IDLE = Duration.ofSeconds(30);
+
+	private final TransportSettings settings;
+
+	private final Connector connector;
+
+	private final TransferTimer timer;
+
+	private final boolean ownsTimer;
+
+	private final StrictConnPool<HttpHost, StorageConnection> pool;
+
+	private final Set<Exchange> exchanges = ConcurrentHashMap.newKeySet();
+
+	private volatile boolean closed;
+
+	private boolean evictionScheduled;
 
 	/**
 	 * Create a transport.
 	 * @param settings timeouts, proxy and trust
 	 * @param dnsResolver resolves hosts; may refuse an address by throwing
-	 * {@link java.net.UnknownHostException}, or {@code null} for the system's
+	 * {@link AddressRejectedException}, or {@code null} for the system's. Not asked for
+	 * the proxy, and with a proxy not asked for anything else
 	 */
 	public StorageTransport(TransportSettings settings, @Nullable DnsResolver dnsResolver) {
+		this(settings, dnsResolver, null);
+	}
+
+	/**
+	 * Create a transport with another clock.
+	 * @param settings timeouts, proxy and trust
+	 * @param dnsResolver as above
+	 * @param timer measures the deadlines; not closed by this transport. {@code null} for
+	 * one by the system's clock
+	 */
+	public StorageTransport(TransportSettings settings, @Nullable DnsResolver dnsResolver,
+			@Nullable TransferTimer timer) {
+		Assert.notNull(settings, "'settings' must not be null");
+		this.settings = settings;
+		this.connector = new Connector(settings,
+				(dnsResolver != null) ? dnsResolver : SystemDefaultDnsResolver.INSTANCE);
+		this.ownsTimer = timer == null;
+		this.timer = (timer != null) ? timer : TransferTimer.system();
+		this.pool = new StrictConnPool<>(settings.maxConnections(), settings.maxConnections(),
+				TimeValue.NEG_ONE_MILLISECOND, PoolReusePolicy.LIFO, null);
 	}
 
 	/**
@@ -40,7 +102,14 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public StorageResponse get(URI url, @Nullable ByteRange range, @Nullable String entityTag, UrlValidator validator,
 			int maxRedirects, Deadline deadline) {
-		throw new UnsupportedOperationException();
+		Map<String, String> headers = new LinkedHashMap<>();
+		if (range != null) {
+			headers.put("Range", "bytes=" + range.first() + "-" + range.last());
+			if (entityTag != null) {
+				headers.put("If-Match", entityTag);
+			}
+		}
+		return follow("GET", url, headers, validator, maxRedirects, deadline);
 	}
 
 	/**
@@ -52,7 +121,7 @@ public final class StorageTransport implements AutoCloseable {
 	 * @return the response without a body; the caller closes it
 	 */
 	public StorageResponse head(URI url, UrlValidator validator, int maxRedirects, Deadline deadline) {
-		throw new UnsupportedOperationException();
+		return follow("HEAD", url, Map.of(), validator, maxRedirects, deadline);
 	}
 
 	/**
@@ -66,7 +135,94 @@ public final class StorageTransport implements AutoCloseable {
 	 * cannot be reached
 	 */
 	public StorageResponse put(URI url, RequestBody body, Map<String, String> headers, Deadline deadline) {
-		throw new UnsupportedOperationException();
+		return new Exchange(this, "PUT", target(url), headers, body, deadline).execute(0);
+	}
+
+	private StorageResponse follow(String method, URI url, Map<String, String> headers, UrlValidator validator,
+			int maxRedirects, Deadline deadline) {
+		URI hop = url;
+		int requests = 0;
+		for (int redirects = 0;; redirects++) {
+			validate(validator, hop);
+			Exchange exchange = new Exchange(this, method, target(hop), headers, null, deadline).execute(requests);
+			if (!isRedirect(exchange.status())) {
+				return exchange;
+			}
+			requests = exchange.requests();
+			String location = exchange.header("Location");
+			exchange.discard();
+			if (redirects >= maxRedirects) {
+				throw new RedirectLimitException("The redirect limit of " + maxRedirects + " was exceeded fetching "
+						+ RedactedUrl.of(url) + ", last at " + RedactedUrl.of(hop), null);
+			}
+			hop = resolve(hop, location);
+		}
+	}
+
+	private static void validate(UrlValidator validator, URI url) {
+		try {
+			validator.validate(url);
+		}
+		catch (UrlRejectedException ex) {
+			throw ex;
+		}
+		catch (RuntimeException ex) {
+			// An application's policy may throw anything, and may well quote the URL.
+			throw new UrlRejectedException(url, RedactedUrl.scrub(ex.getMessage()));
+		}
+	}
+
+	private static boolean isRedirect(int status) {
+		return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+	}
+
+	private static URI resolve(URI base, @Nullable String location) {
+		if (location == null || location.isBlank()) {
+			throw new RedirectLimitException("A redirect of " + RedactedUrl.of(base) + " has no Location", null);
+		}
+		try {
+			URI reference = new URI(location.strip());
+			if (!reference.isAbsolute() && reference.getRawAuthority() == null && reference.getRawPath().isEmpty()) {
+				// java.net.URI drops the last segment of the base here.
+				reference = new URI(
+						base.getRawPath() + ((reference.getRawQuery() != null) ? "?" + reference.getRawQuery() : ""));
+			}
+			URI resolved = base.resolve(reference);
+			if (resolved.getHost() != null && ("http".equalsIgnoreCase(resolved.getScheme())
+					|| "https".equalsIgnoreCase(resolved.getScheme()))) {
+				return resolved;
+			}
+		}
+		catch (URISyntaxException | IllegalArgumentException ex) {
+			// Reported below, without the text that did not parse.
+		}
+		throw new RedirectLimitException("A redirect of " + RedactedUrl.of(base) + " has a Location that is no URL",
+				null);
+	}
+
+	private static URI target(URI url) {
+		String scheme = url.getScheme();
+		if (url.getHost() == null || scheme == null
+				|| !("https".equalsIgnoreCase(scheme) || "http".equalsIgnoreCase(scheme))) {
+			throw new UrlRejectedException(url, "only absolute http and https URLs can be requested");
+		}
+		return url;
+	}
+
+	/**
+	 * Return the clock and alarms that measure this transport's deadlines.
+	 * @return the timer, owned by this transport or whoever created it
+	 */
+	public TransferTimer timer() {
+		return this.timer;
+	}
+
+	/**
+	 * Return how many connections are in use right now.
+	 * @return connections of exchanges that have not ended
+	 */
+	public int leasedConnections() {
+		return this.closed ? 0 : this.pool.getTotalStats().getLeased();
 	}
 
 	/**
@@ -74,6 +230,82 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	@Override
 	public void close() {
+		this.closed = true;
+		this.exchanges.forEach(Exchange::close);
+		this.pool.close(CloseMode.IMMEDIATE);
+		if (this.ownsTimer) {
+			this.timer.close();
+		}
+	}
+
+	TransportSettings settings() {
+		return this.settings;
+	}
+
+	Connector connector() {
+		return this.connector;
+	}
+
+	StrictConnPool<HttpHost, StorageConnection> pool() {
+		return this.pool;
+	}
+
+	Future<PoolEntry<HttpHost, StorageConnection>> lease(HttpHost route) throws IOException {
+		try {
+			return this.pool.lease(route, null, Timeout.DISABLED, null);
+		}
+		catch (IllegalStateException ex) {
+			throw new IOException("the storage transport is closed");
+		}
+	}
+
+	void started(Exchange exchange) {
+		this.exchanges.add(exchange);
+		if (this.closed) {
+			exchange.close();
+			throw new StorageUnavailableException("The storage transport is closed", 0, null);
+		}
+	}
+
+	void ended(Exchange exchange) {
+		this.exchanges.remove(exchange);
+		scheduleEviction();
+	}
+
+	/** Peers close idle connections: without this they would linger half closed. */
+	private synchronized void scheduleEviction() {
+		if (!this.evictionScheduled && !this.closed && this.pool.getTotalStats().getAvailable() > 0) {
+			this.evictionScheduled = true;
+			this.timer.schedule(IDLE, this::evict);
+		}
+	}
+
+	private void evict() {
+		this.pool.closeIdle(TimeValue.ofMilliseconds(IDLE.toMillis()));
+		this.pool.closeExpired();
+		synchronized (this) {
+			this.evictionScheduled = false;
+		}
+		scheduleEviction();
+	}
+
+	// Turn whatever went wrong in an exchange into an error without secrets. Exceptions
+	// of
+	// others may hold the URL: they are named and scrubbed, not chained.
+	static VgiExternalException unreachable(URI url, String what, Exception cause) {
+		String message = RedactedUrl.scrub(cause.getMessage());
+		return new StorageUnavailableException(what + " " + RedactedUrl.of(url) + ": "
+				+ cause.getClass().getSimpleName() + (message.isEmpty() ? "" : ": " + message), 0, null);
+	}
+
+	static HttpHost route(URI url) {
+		String host = url.getHost();
+		if (host.startsWith("[")) {
+			host = host.substring(1, host.length() - 1);
+		}
+		String scheme = url.getScheme().toLowerCase(Locale.ROOT);
+		int port = (url.getPort() >= 0) ? url.getPort() : ("https".equals(scheme) ? 443 : 80);
+		return new HttpHost(scheme, host, port);
 	}
 
 }

@@ -2,6 +2,8 @@ package dev.vgi.external.url;
 
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
 
@@ -13,6 +15,12 @@ import org.jspecify.annotations.Nullable;
 public final class RedactedUrl {
 
 	private static final String INVALID = "<invalid-url>";
+
+	private static final Pattern URL_IN_TEXT = Pattern.compile("[A-Za-z][A-Za-z0-9+.-]*://[^\\s\"'<>`]+");
+
+	private static final Pattern QUERY_IN_TEXT = Pattern
+		.compile("(?i)([?&](?:X-Amz-|X-Goog-|Signature|AWSAccessKeyId|GoogleAccessId|Policy|Key-Pair-Id|sig)[^=\\s]*=)"
+				+ "[^\\s&\"'<>`]*");
 
 	private RedactedUrl() {
 	}
@@ -52,6 +60,22 @@ public final class RedactedUrl {
 		catch (URISyntaxException ex) {
 			return INVALID;
 		}
+	}
+
+	/**
+	 * Redact every URL inside a text that somebody else wrote, such as the message of a
+	 * third-party exception.
+	 * @param text the text, or {@code null}
+	 * @return the text without user info, query and fragment of any URL; empty for
+	 * {@code null}
+	 */
+	public static String scrub(@Nullable String text) {
+		if (text == null) {
+			return "";
+		}
+		String scrubbed = URL_IN_TEXT.matcher(text).replaceAll((found) -> Matcher.quoteReplacement(of(found.group())));
+		// A request line or a bare path has no scheme, but its query is as secret.
+		return QUERY_IN_TEXT.matcher(scrubbed).replaceAll("$1<redacted>");
 	}
 
 }

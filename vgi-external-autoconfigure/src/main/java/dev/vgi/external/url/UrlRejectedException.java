@@ -17,7 +17,8 @@ public class UrlRejectedException extends VgiExternalException {
 	 * @param reason why, and which key would allow it; free of secrets
 	 */
 	public UrlRejectedException(URI url, String reason) {
-		super(Kind.URL_REJECTED, "ExternalLocation URL rejected: " + RedactedUrl.of(url) + ": " + reason, null);
+		super(Kind.URL_REJECTED,
+				"ExternalLocation URL rejected: " + RedactedUrl.of(url) + ": " + RedactedUrl.scrub(reason), null);
 		this.redactedUrl = RedactedUrl.of(url);
 	}
 

@@ -1,0 +1,178 @@
+package dev.vgi.external.transport;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.function.Consumer;
+
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+
+import org.apache.hc.client5.http.DnsResolver;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.HttpException;
+import org.apache.hc.core5.http.HttpHost;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Opens connections: resolves the host, connects to exactly the addresses the resolver
+ * returned, tunnels through the proxy if there is one, and does the TLS handshake with
+ * the host's name verified.
+ */
+final class Connector {
+
+	private final TransportSettings settings;
+
+	private final DnsResolver dnsResolver;
+
+	private final @Nullable String proxyAuthorization;
+
+	Connector(TransportSettings settings, DnsResolver dnsResolver) {
+		this.settings = settings;
+		this.dnsResolver = dnsResolver;
+		this.proxyAuthorization = (settings.proxyUsername() != null)
+				? basic(settings.proxyUsername(), settings.proxyPassword()) : null;
+	}
+
+	private static String basic(String username, @Nullable String password) {
+		byte[] credentials = (username + ":" + ((password != null) ? password : "")).getBytes(StandardCharsets.UTF_8);
+		return "Basic " + Base64.getEncoder().encodeToString(credentials);
+	}
+
+	/**
+	 * Return the credentials a forwarding proxy wants with every request.
+	 * @return the header's value, or {@code null} for none
+	 */
+	@Nullable String proxyAuthorization() {
+		return this.proxyAuthorization;
+	}
+
+	/**
+	 * Open a connection.
+	 * @param target the storage's scheme, host and port
+	 * @param opening is told every socket before it blocks, so that it can be closed
+	 * @return the open connection; the caller closes it
+	 * @throws IOException if nothing could be connected
+	 * @throws HttpException if the proxy answers something that is no HTTP
+	 */
+	StorageConnection connect(HttpHost target, Consumer<Socket> opening) throws IOException, HttpException {
+		URI proxy = this.settings.proxy();
+		boolean secure = "https".equals(target.getSchemeName());
+		Socket socket = (proxy != null) ? connect(proxyAddresses(proxy), proxyPort(proxy), opening)
+				: connect(this.dnsResolver.resolve(target.getHostName()), target.getPort(), opening);
+		try {
+			socket.setTcpNoDelay(true);
+			socket.setKeepAlive(true);
+			// A handshake, like a connect, must not take forever.
+			socket.setSoTimeout(millis(this.settings.connectTimeout()));
+			SSLSocket sslSocket = null;
+			if (secure) {
+				if (proxy != null) {
+					tunnel(socket, target);
+				}
+				sslSocket = secure(socket, target);
+			}
+			socket.setSoTimeout(millis(this.settings.readTimeout()));
+			return new StorageConnection(socket, sslSocket, proxy != null && !secure);
+		}
+		catch (IOException | HttpException | RuntimeException ex) {
+			closeQuietly(socket);
+			throw ex;
+		}
+	}
+
+	private static InetAddress[] proxyAddresses(URI proxy) throws UnknownHostException {
+		return InetAddress.getAllByName(proxy.getHost());
+	}
+
+	private static int proxyPort(URI proxy) {
+		return (proxy.getPort() >= 0) ? proxy.getPort() : 80;
+	}
+
+	private Socket connect(InetAddress[] addresses, int port, Consumer<Socket> opening) throws IOException {
+		IOException failure = null;
+		for (InetAddress address : addresses) {
+			// Of a channel, because an interrupt wakes a thread that is blocked in one.
+			Socket socket = SocketChannel.open().socket();
+			try {
+				opening.accept(socket);
+				socket.connect(new InetSocketAddress(address, port), millis(this.settings.connectTimeout()));
+				return socket;
+			}
+			catch (IOException ex) {
+				closeQuietly(socket);
+				if (Thread.currentThread().isInterrupted()) {
+					throw ex;
+				}
+				failure = ex;
+			}
+			catch (RuntimeException ex) {
+				closeQuietly(socket);
+				throw ex;
+			}
+		}
+		throw (failure != null) ? failure : new UnknownHostException("no address");
+	}
+
+	private void tunnel(Socket socket, HttpHost target) throws IOException, HttpException {
+		String authority = target.toHostString();
+		StorageConnection connection = new StorageConnection(socket, null, false);
+		TargetedRequest request = new TargetedRequest("CONNECT", authority);
+		request.setHeader("Host", authority);
+		if (this.proxyAuthorization != null) {
+			request.setHeader("Proxy-Authorization", this.proxyAuthorization);
+		}
+		connection.sendRequestHeader(request);
+		connection.flush();
+		ClassicHttpResponse response = connection.receiveResponseHeader();
+		if (response.getCode() / 100 != 2) {
+			throw new IOException("the proxy answered " + response.getCode());
+		}
+	}
+
+	private SSLSocket secure(Socket socket, HttpHost target) throws IOException {
+		SSLSocket sslSocket = (SSLSocket) sslContext().getSocketFactory()
+			.createSocket(socket, target.getHostName(), target.getPort(), true);
+		SSLParameters parameters = sslSocket.getSSLParameters();
+		parameters.setEndpointIdentificationAlgorithm("HTTPS");
+		sslSocket.setSSLParameters(parameters);
+		sslSocket.startHandshake();
+		return sslSocket;
+	}
+
+	private SSLContext sslContext() throws IOException {
+		SSLContext configured = this.settings.sslContext();
+		if (configured != null) {
+			return configured;
+		}
+		try {
+			return SSLContext.getDefault();
+		}
+		catch (NoSuchAlgorithmException ex) {
+			throw new IOException("no TLS in this JDK", ex);
+		}
+	}
+
+	static int millis(Duration duration) {
+		return (int) Math.max(1, Math.min(Integer.MAX_VALUE, duration.toMillis()));
+	}
+
+	static void closeQuietly(Socket socket) {
+		try {
+			socket.close();
+		}
+		catch (IOException ex) {
+			// Nothing is lost: it is not used any more.
+		}
+	}
+
+}

@@ -1,0 +1,606 @@
+package dev.vgi.external.transport;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.WritableByteChannel;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.url.RedactedUrl;
+import dev.vgi.external.url.UrlRejectedException;
+import org.apache.hc.core5.http.ClassicHttpRequest;
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.Header;
+import org.apache.hc.core5.http.HttpEntity;
+import org.apache.hc.core5.http.HttpException;
+import org.apache.hc.core5.http.HttpHost;
+import org.apache.hc.core5.http.impl.DefaultConnectionReuseStrategy;
+import org.apache.hc.core5.http.io.entity.AbstractHttpEntity;
+import org.apache.hc.core5.io.CloseMode;
+import org.apache.hc.core5.pool.PoolEntry;
+import org.apache.hc.core5.util.TimeValue;
+import org.apache.hc.core5.util.Timeout;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request and its response. Ends exactly once: read to its end, given up by its
+ * owner, or cancelled from outside by the deadline, another thread or the closing
+ * transport. Whoever ends it also gives the connection back.
+ */
+final class Exchange implements StorageResponse {
+
+	/** A connection unused for longer is looked at before it is used again. */
+	private static final long TRUSTED_IDLE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+	private static final TimeValue KEEP_ALIVE = TimeValue.ofSeconds(30);
+
+	private final StorageTransport transport;
+
+	private final String method;
+
+	private final URI url;
+
+	private final Map<String, String> headers;
+
+	private final @Nullable RequestBody requestBody;
+
+	private final Deadline deadline;
+
+	private State state = State.RUNNING;
+
+	private TransferTimer.@Nullable Alarm alarm;
+
+	private @Nullable Future<?> waiting;
+
+	private @Nullable Socket opening;
+
+	private @Nullable PoolEntry<HttpHost, StorageConnection> entry;
+
+	private int requests;
+
+	private @Nullable ClassicHttpResponse response;
+
+	private @Nullable InputStream body;
+
+	private byte[] scratch = new byte[0];
+
+	private long contentLength = -1;
+
+	private long bytesRead;
+
+	private boolean answeredEarly;
+
+	private boolean reusable;
+
+	Exchange(StorageTransport transport, String method, URI url, Map<String, String> headers,
+			@Nullable RequestBody requestBody, Deadline deadline) {
+		this.transport = transport;
+		this.method = method;
+		this.url = url;
+		this.headers = headers;
+		this.requestBody = requestBody;
+		this.deadline = deadline;
+	}
+
+	/**
+	 * Send the request and receive the head of the response.
+	 * @param before how many requests were sent for earlier hops
+	 * @return this exchange, which the caller closes; on failure it has ended
+	 */
+	Exchange execute(int before) {
+		this.requests = before;
+		Duration remaining = this.deadline.remaining();
+		if (remaining.isZero()) {
+			this.state = State.TIMED_OUT;
+			throw timedOut();
+		}
+		this.transport.started(this);
+		try {
+			synchronized (this) {
+				if (this.state == State.RUNNING) {
+					this.alarm = this.transport.timer().schedule(remaining, () -> end(State.TIMED_OUT, false));
+				}
+			}
+			open();
+			return this;
+		}
+		catch (IOException | HttpException ex) {
+			VgiExternalException failure = failure("Cannot reach", ex);
+			end(State.CANCELLED, false);
+			throw failure;
+		}
+		catch (RuntimeException | Error ex) {
+			end(State.CANCELLED, false);
+			throw ex;
+		}
+	}
+
+	private void open() throws IOException, HttpException {
+		while (true) {
+			PoolEntry<HttpHost, StorageConnection> leased = lease();
+			StorageConnection connection = leased.getConnection();
+			boolean reused = connection != null;
+			if (connection == null) {
+				connection = connect(leased);
+			}
+			long receivedBefore = connection.received();
+			try {
+				this.requests++;
+				receive(connection, send(connection));
+				return;
+			}
+			catch (IOException ex) {
+				// The peer may have closed an idle connection at the very moment it was
+				// used again: that is no failure, if it answered nothing.
+				if (!reused || connection.received() != receivedBefore || !giveUp(leased)) {
+					throw ex;
+				}
+			}
+		}
+	}
+
+	private PoolEntry<HttpHost, StorageConnection> lease() throws IOException {
+		HttpHost route = StorageTransport.route(this.url);
+		while (true) {
+			PoolEntry<HttpHost, StorageConnection> leased = await(this.transport.lease(route));
+			synchronized (this) {
+				this.waiting = null;
+				if (this.state != State.RUNNING) {
+					release(leased, false);
+					throw new IOException("ended while waiting for a connection");
+				}
+				this.entry = leased;
+			}
+			StorageConnection connection = leased.getConnection();
+			if (connection == null || (connection.isOpen() && !isStale(connection))) {
+				return leased;
+			}
+			if (!giveUp(leased)) {
+				throw new IOException("ended while checking a connection");
+			}
+		}
+	}
+
+	private boolean isStale(StorageConnection connection) {
+		try {
+			return this.transport.timer().nanoTime() - connection.idleSince > TRUSTED_IDLE_NANOS
+					&& connection.isStale();
+		}
+		catch (IOException ex) {
+			return true;
+		}
+	}
+
+	private PoolEntry<HttpHost, StorageConnection> await(Future<PoolEntry<HttpHost, StorageConnection>> future)
+			throws IOException {
+		synchronized (this) {
+			this.waiting = future;
+			if (this.state != State.RUNNING) {
+				future.cancel(true);
+			}
+		}
+		try {
+			return future.get();
+		}
+		catch (CancellationException ex) {
+			throw new IOException("ended while waiting for a connection");
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+			if (!future.cancel(true)) {
+				release(granted(future), false);
+			}
+			throw new ClosedByInterruptException();
+		}
+		catch (ExecutionException ex) {
+			throw new IOException("no connection: " + ex.getCause());
+		}
+	}
+
+	private static @Nullable PoolEntry<HttpHost, StorageConnection> granted(
+			Future<PoolEntry<HttpHost, StorageConnection>> future) {
+		try {
+			return future.get(0, TimeUnit.NANOSECONDS);
+		}
+		catch (InterruptedException | ExecutionException | TimeoutException | CancellationException ex) {
+			return null;
+		}
+	}
+
+	private StorageConnection connect(PoolEntry<HttpHost, StorageConnection> leased) throws IOException, HttpException {
+		StorageConnection connection = this.transport.connector().connect(leased.getRoute(), this::opening);
+		synchronized (this) {
+			this.opening = null;
+			if (this.state != State.RUNNING) {
+				connection.abort();
+				throw new IOException("ended while connecting");
+			}
+			leased.assignConnection(connection);
+		}
+		return connection;
+	}
+
+	private synchronized void opening(Socket socket) {
+		this.opening = socket;
+		if (this.state != State.RUNNING) {
+			Connector.closeQuietly(socket);
+		}
+	}
+
+	private ClassicHttpRequest send(StorageConnection connection) throws IOException, HttpException {
+		String path = this.url.getRawPath();
+		String target = ((path == null || path.isEmpty()) ? "/" : path)
+				+ ((this.url.getRawQuery() != null) ? "?" + this.url.getRawQuery() : "");
+		HttpHost route = StorageTransport.route(this.url);
+		String authority = (this.url.getPort() >= 0) ? route.toHostString() : withoutPort(route);
+		if (connection.forwarded) {
+			target = route.getSchemeName() + "://" + authority + target;
+		}
+		TargetedRequest request = new TargetedRequest(this.method, target);
+		request.setHeader("Host", authority);
+		request.setHeader("User-Agent", "vgi-external");
+		String proxyAuthorization = this.transport.connector().proxyAuthorization();
+		if (connection.forwarded && proxyAuthorization != null) {
+			request.setHeader("Proxy-Authorization", proxyAuthorization);
+		}
+		this.headers.forEach(request::setHeader);
+		connection.setSocketTimeout(Timeout.ofMilliseconds(Connector.millis(this.transport.settings().readTimeout())));
+		if (this.requestBody != null) {
+			request.setHeader("Content-Length", Long.toString(this.requestBody.length()));
+			request.setEntity(new BodyEntity(this.requestBody, connection.scratch));
+		}
+		connection.sendRequestHeader(request);
+		try {
+			connection.sendRequestEntity(request);
+			connection.flush();
+		}
+		catch (IOException ex) {
+			// A storage that refuses a body answers without reading all of it.
+			if (this.requestBody == null || !connection.isOpen() || !connection.isDataAvailable(Timeout.ofSeconds(1))) {
+				throw ex;
+			}
+			this.answeredEarly = true;
+		}
+		return request;
+	}
+
+	private static String withoutPort(HttpHost route) {
+		String host = route.getHostName();
+		return (host.indexOf(':') >= 0) ? "[" + host + "]" : host;
+	}
+
+	private void receive(StorageConnection connection, ClassicHttpRequest request) throws IOException, HttpException {
+		ClassicHttpResponse received = connection.receiveResponseHeader();
+		for (int interim = 0; received.getCode() < 200; interim++) {
+			if (received.getCode() == 101 || interim > 8) {
+				throw new IOException("unexpected interim responses");
+			}
+			received = connection.receiveResponseHeader();
+		}
+		this.response = received;
+		this.contentLength = parseLength(received);
+		this.reusable = !this.answeredEarly
+				&& DefaultConnectionReuseStrategy.INSTANCE.keepAlive(request, received, null);
+		int status = received.getCode();
+		if ("HEAD".equals(this.method) || status == 204 || status == 304) {
+			end(State.COMPLETE, this.reusable);
+			return;
+		}
+		connection.receiveResponseEntity(received);
+		HttpEntity entity = received.getEntity();
+		this.body = (entity != null) ? entity.getContent() : null;
+		this.scratch = connection.scratch;
+		if (this.body == null || this.contentLength == 0) {
+			end(State.COMPLETE, this.reusable);
+		}
+	}
+
+	private static long parseLength(ClassicHttpResponse response) {
+		Header header = response.getFirstHeader("Content-Length");
+		if (header == null || response.containsHeader("Transfer-Encoding")) {
+			return -1;
+		}
+		try {
+			return Math.max(-1, Long.parseLong(header.getValue().strip()));
+		}
+		catch (NumberFormatException ex) {
+			return -1;
+		}
+	}
+
+	@Override
+	public int status() {
+		return response().getCode();
+	}
+
+	@Override
+	public @Nullable String header(String name) {
+		Header header = response().getFirstHeader(name);
+		return (header != null) ? header.getValue() : null;
+	}
+
+	private ClassicHttpResponse response() {
+		if (this.response == null) {
+			throw new IllegalStateException("no response yet");
+		}
+		return this.response;
+	}
+
+	@Override
+	public long contentLength() {
+		return this.contentLength;
+	}
+
+	@Override
+	public int requests() {
+		return this.requests;
+	}
+
+	@Override
+	public int read(ByteBuffer target) {
+		InputStream in = this.body;
+		State now = state();
+		if (now == State.COMPLETE || in == null) {
+			return -1;
+		}
+		if (now != State.RUNNING) {
+			throw failure("Cannot read", new IOException("ended"));
+		}
+		try {
+			int read;
+			if (target.hasArray()) {
+				read = in.read(target.array(), target.arrayOffset() + target.position(), target.remaining());
+				target.position(target.position() + Math.max(0, read));
+			}
+			else {
+				read = in.read(this.scratch, 0, Math.min(target.remaining(), this.scratch.length));
+				if (read > 0) {
+					target.put(this.scratch, 0, read);
+				}
+			}
+			this.bytesRead += Math.max(0, read);
+			if (read < 0 || this.bytesRead == this.contentLength) {
+				end(State.COMPLETE, this.reusable);
+			}
+			return read;
+		}
+		catch (IOException ex) {
+			VgiExternalException failure = failure("Broke off after " + this.bytesRead
+					+ ((this.contentLength >= 0) ? " of " + this.contentLength : "") + " bytes of", ex);
+			end(State.CANCELLED, false);
+			throw failure;
+		}
+	}
+
+	/**
+	 * Be done with a response whose body does not matter, and keep the connection if that
+	 * is cheap.
+	 */
+	void discard() {
+		if (this.contentLength > 0 && this.contentLength <= 16 * 1024) {
+			ByteBuffer sink = ByteBuffer.allocate((int) this.contentLength);
+			try {
+				while (sink.hasRemaining() && read(sink) >= 0) {
+					continue;
+				}
+			}
+			catch (VgiExternalException ex) {
+				// Only the connection is lost.
+			}
+		}
+		close();
+	}
+
+	@Override
+	public void close() {
+		end(State.CANCELLED, false);
+	}
+
+	private synchronized State state() {
+		return this.state;
+	}
+
+	private void end(State end, boolean keep) {
+		PoolEntry<HttpHost, StorageConnection> leased;
+		synchronized (this) {
+			if (this.state != State.RUNNING) {
+				return;
+			}
+			this.state = end;
+			leased = this.entry;
+			this.entry = null;
+			if (this.waiting != null) {
+				this.waiting.cancel(true);
+			}
+			if (this.opening != null) {
+				Connector.closeQuietly(this.opening);
+			}
+			if (this.alarm != null) {
+				this.alarm.cancel();
+			}
+		}
+		release(leased, keep);
+		this.transport.ended(this);
+	}
+
+	// Drop a connection that turned out to be stale. @return whether this exchange goes
+	// on
+	private boolean giveUp(PoolEntry<HttpHost, StorageConnection> leased) {
+		synchronized (this) {
+			if (this.state != State.RUNNING) {
+				return false;
+			}
+			this.entry = null;
+		}
+		release(leased, false);
+		return true;
+	}
+
+	private void release(@Nullable PoolEntry<HttpHost, StorageConnection> leased, boolean keep) {
+		if (leased == null) {
+			return;
+		}
+		StorageConnection connection = leased.getConnection();
+		boolean kept = keep && connection != null && !this.transport.pool().isShutdown();
+		if (connection != null && kept) {
+			connection.idleSince = this.transport.timer().nanoTime();
+			leased.updateExpiry(keepAlive());
+		}
+		else if (connection != null) {
+			connection.abort();
+			leased.discardConnection(CloseMode.IMMEDIATE);
+		}
+		this.transport.pool().release(leased, kept);
+	}
+
+	private TimeValue keepAlive() {
+		String hint = (this.response != null) ? header("Keep-Alive") : null;
+		if (hint != null) {
+			for (String part : hint.split(",")) {
+				String[] pair = part.strip().split("=", 2);
+				if (pair.length == 2 && "timeout".equalsIgnoreCase(pair[0].strip())
+						&& pair[1].strip().matches("[0-9]{1,6}")) {
+					// One second less, since it is the peer's clock that counts.
+					return TimeValue.ofSeconds(Math.max(0, Long.parseLong(pair[1].strip()) - 1));
+				}
+			}
+		}
+		return KEEP_ALIVE;
+	}
+
+	private TransferTimeoutException timedOut() {
+		return new TransferTimeoutException("Transfer of " + RedactedUrl.of(this.url) + " did not finish within "
+				+ this.deadline.timeout().toMillis() + " ms", null);
+	}
+
+	private VgiExternalException failure(String what, Exception cause) {
+		if (state() == State.TIMED_OUT || this.deadline.hasPassed()) {
+			return timedOut();
+		}
+		if (cause instanceof AddressRejectedException) {
+			return new UrlRejectedException(this.url, String.valueOf(cause.getMessage()));
+		}
+		if (Thread.currentThread().isInterrupted()) {
+			return new StorageUnavailableException("Interrupted during the transfer of " + RedactedUrl.of(this.url), 0,
+					null);
+		}
+		if (state() == State.CANCELLED) {
+			return new StorageUnavailableException("Transfer of " + RedactedUrl.of(this.url) + " was cancelled", 0,
+					null);
+		}
+		if (cause instanceof SocketTimeoutException) {
+			return new StorageUnavailableException(
+					what + " " + RedactedUrl.of(this.url) + ": it was silent for too long", 0, null);
+		}
+		return StorageTransport.unreachable(this.url, what, cause);
+	}
+
+	private enum State {
+
+		RUNNING, COMPLETE, TIMED_OUT, CANCELLED
+
+	}
+
+	/**
+	 * A request body on its way to the socket, in pieces of the connection's copy buffer.
+	 */
+	private static final class BodyEntity extends AbstractHttpEntity {
+
+		private final RequestBody body;
+
+		private final byte[] scratch;
+
+		BodyEntity(RequestBody body, byte[] scratch) {
+			super((String) null, null, false);
+			this.body = body;
+			this.scratch = scratch;
+		}
+
+		@Override
+		public long getContentLength() {
+			return this.body.length();
+		}
+
+		@Override
+		public boolean isRepeatable() {
+			return true;
+		}
+
+		@Override
+		public boolean isStreaming() {
+			return false;
+		}
+
+		@Override
+		public InputStream getContent() {
+			throw new UnsupportedOperationException();
+		}
+
+		@Override
+		public void writeTo(OutputStream out) throws IOException {
+			BodyChannel channel = new BodyChannel(out, this.scratch, this.body.length());
+			this.body.writeTo(channel);
+			if (channel.left != 0) {
+				throw new IOException("the request body ended " + channel.left + " bytes early");
+			}
+		}
+
+		@Override
+		public void close() {
+		}
+
+	}
+
+	private static final class BodyChannel implements WritableByteChannel {
+
+		private final OutputStream out;
+
+		private final byte[] scratch;
+
+		private long left;
+
+		BodyChannel(OutputStream out, byte[] scratch, long length) {
+			this.out = out;
+			this.scratch = scratch;
+			this.left = length;
+		}
+
+		@Override
+		public int write(ByteBuffer source) throws IOException {
+			int length = source.remaining();
+			if (length > this.left) {
+				throw new IOException("the request body is longer than announced");
+			}
+			while (source.hasRemaining()) {
+				int piece = Math.min(this.scratch.length, source.remaining());
+				source.get(this.scratch, 0, piece);
+				this.out.write(this.scratch, 0, piece);
+			}
+			this.left -= length;
+			return length;
+		}
+
+		@Override
+		public boolean isOpen() {
+			return true;
+		}
+
+		@Override
+		public void close() {
+		}
+
+	}
+
+}

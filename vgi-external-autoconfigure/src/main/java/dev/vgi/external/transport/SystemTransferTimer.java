@@ -1,0 +1,47 @@
+package dev.vgi.external.transport;
+
+import java.time.Duration;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Alarms on one daemon thread.
+ */
+final class SystemTransferTimer implements TransferTimer {
+
+	private final ScheduledThreadPoolExecutor executor;
+
+	SystemTransferTimer() {
+		this.executor = new ScheduledThreadPoolExecutor(1, (task) -> {
+			Thread thread = new Thread(task, "vgi-external-timer");
+			thread.setDaemon(true);
+			return thread;
+		});
+		// Most alarms are cancelled: a deadline that does not pass must leave nothing.
+		this.executor.setRemoveOnCancelPolicy(true);
+		this.executor.setKeepAliveTime(5, TimeUnit.SECONDS);
+		this.executor.allowCoreThreadTimeOut(true);
+	}
+
+	@Override
+	public long nanoTime() {
+		return System.nanoTime();
+	}
+
+	@Override
+	public Alarm schedule(Duration delay, Runnable action) {
+		if (this.executor.isShutdown()) {
+			return () -> {
+			};
+		}
+		Future<?> future = this.executor.schedule(action, delay.toNanos(), TimeUnit.NANOSECONDS);
+		return () -> future.cancel(false);
+	}
+
+	@Override
+	public void close() {
+		this.executor.shutdownNow();
+	}
+
+}

@@ -1,0 +1,30 @@
+package dev.vgi.external.transport;
+
+import org.apache.hc.core5.http.message.BasicClassicHttpRequest;
+
+/**
+ * A request whose target goes out exactly as given: a signature covers every byte of it,
+ * and a proxy is addressed in forms of its own.
+ */
+final class TargetedRequest extends BasicClassicHttpRequest {
+
+	private static final long serialVersionUID = 1L;
+
+	private final String target;
+
+	TargetedRequest(String method, String target) {
+		super(method, "/");
+		this.target = target;
+	}
+
+	@Override
+	public String getRequestUri() {
+		return this.target;
+	}
+
+	@Override
+	public String toString() {
+		return getMethod();
+	}
+
+}
