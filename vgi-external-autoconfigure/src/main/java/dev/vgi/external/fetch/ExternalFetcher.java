@@ -1,21 +1,30 @@
 package dev.vgi.external.fetch;
 
 import java.net.URI;
+import java.time.Duration;
+import java.time.InstantSource;
 
+import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
 
 /**
  * Fetches a URL into verified bytes. Thread-safe.
  */
 public final class ExternalFetcher {
 
+	private final FetchContext context;
+
 	/**
-	 * Create a fetcher.
+	 * Create a fetcher that keeps no memory between fetches.
 	 * @param config caps, deadline and parallelism
 	 * @param transport carries the bytes; not closed by this fetcher
 	 * @param validator asked before every hop
@@ -25,6 +34,28 @@ public final class ExternalFetcher {
 	 */
 	public ExternalFetcher(FetchConfig config, StorageTransport transport, UrlValidator validator,
 			@Nullable ExternalStorage storage, TransferBudget budget) {
+		this(config, transport, validator, storage, budget, new SlabPool(0, Duration.ofSeconds(1)));
+	}
+
+	/**
+	 * Create a fetcher.
+	 * @param config caps, deadline and parallelism
+	 * @param transport carries the bytes and measures the time; not closed by this
+	 * fetcher
+	 * @param validator asked before every hop
+	 * @param storage the service's own storage, whose objects may be read without HTTP;
+	 * or {@code null}
+	 * @param budget memory of all transfers of the process
+	 * @param slabs memory that is used again; not closed by this fetcher
+	 */
+	public ExternalFetcher(FetchConfig config, StorageTransport transport, UrlValidator validator,
+			@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs) {
+		Assert.notNull(config, "'config' must not be null");
+		Assert.notNull(transport, "'transport' must not be null");
+		Assert.notNull(validator, "'validator' must not be null");
+		Assert.notNull(budget, "'budget' must not be null");
+		Assert.notNull(slabs, "'slabs' must not be null");
+		this.context = new FetchContext(config, transport, validator, storage, budget, slabs, InstantSource.system());
 	}
 
 	/**
@@ -38,18 +69,43 @@ public final class ExternalFetcher {
 	 * further attempt makes sense is {@link #isRetryable}
 	 */
 	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator) {
-		throw new UnsupportedOperationException();
+		return fetch(url, sha256, allocator, newDeadline());
+	}
+
+	/**
+	 * Fetch, decode and verify one object: one attempt, within a deadline that several
+	 * attempts may share.
+	 * @param url the absolute URL
+	 * @param sha256 the expected digest of the decoded bytes in hexadecimal, any case; or
+	 * {@code null} if there is none to check
+	 * @param allocator the owner of the body's memory
+	 * @param deadline covers connecting, waiting for memory and the whole body
+	 * @return the verified body; the caller closes it
+	 * @throws dev.vgi.external.VgiExternalException one subtype per cause; whether a
+	 * further attempt makes sense is {@link #isRetryable}
+	 */
+	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline) {
+		return new FetchAttempt(this.context, url, sha256, allocator, deadline).run();
+	}
+
+	/**
+	 * Start the configured deadline, for attempts that share it.
+	 * @return the deadline, by the transport's clock
+	 */
+	public Deadline newDeadline() {
+		return Deadline.in(this.context.config().timeout(), this.context.transport().timer()::nanoTime);
 	}
 
 	/**
 	 * Return whether another attempt may succeed: after I/O failures, time-outs of one
 	 * request and statuses that are no success; never after a refusal, a passed cap, the
-	 * redirect limit or a wrong digest.
+	 * redirect limit, a wrong digest, undecodable bytes, the overall deadline or an
+	 * interrupt.
 	 * @param failure what {@link #fetch} threw
 	 * @return whether to try again
 	 */
 	public static boolean isRetryable(RuntimeException failure) {
-		throw new UnsupportedOperationException();
+		return failure instanceof StorageUnavailableException && !Thread.currentThread().isInterrupted();
 	}
 
 }

@@ -1,0 +1,318 @@
+package dev.vgi.external.fetch;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Locale;
+
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.memory.SlabPool;
+import dev.vgi.external.memory.SlabPool.Slab;
+import dev.vgi.external.memory.TransferBudget.Lease;
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * Turns encoded bytes, given in order, into one verified piece of memory: decodes and
+ * digests while the rest is still on its way, and enforces both caps byte by byte.
+ * Belongs to one thread.
+ */
+final class BodyAssembly implements AutoCloseable {
+
+	static final int STEP = 1 << 20;
+
+	/** Room for bytes of unknown number at the start. */
+	private static final long FIRST_CAPACITY = 1L << 20;
+
+	private final FetchConfig config;
+
+	private final SlabPool slabs;
+
+	private final Lease lease;
+
+	private final ContentCodec.@Nullable Decoder decoder;
+
+	private final String coding;
+
+	private final @Nullable MessageDigest digest;
+
+	private final @Nullable String sha256;
+
+	private final byte[] hashed;
+
+	private Slab body;
+
+	private long charged;
+
+	private @Nullable Slab input;
+
+	private ByteBuffer window = ByteBuffer.allocate(0);
+
+	private long encoded;
+
+	private long length;
+
+	private long digested;
+
+	private boolean decoded;
+
+	/**
+	 * Create an assembly.
+	 * @param config the caps
+	 * @param slabs where the memory comes from
+	 * @param lease is charged for the memory beyond {@code reserved}; not closed here
+	 * @param codec the coding of the bytes, or {@code null} for none
+	 * @param size decoded size as far as known, or -1
+	 * @param reserved bytes the lease already holds for this assembly
+	 * @param sha256 the expected digest, or {@code null}
+	 */
+	BodyAssembly(FetchConfig config, SlabPool slabs, Lease lease, @Nullable ContentCodec codec, long size,
+			long reserved, @Nullable String sha256) {
+		this.config = config;
+		this.slabs = slabs;
+		this.lease = lease;
+		this.coding = (codec != null) ? codec.coding() : "";
+		this.sha256 = sha256;
+		this.digest = (sha256 != null) ? sha256() : null;
+		this.hashed = (sha256 != null) ? new byte[(int) Math.min(64 * 1024, (size > 0) ? size : Long.MAX_VALUE)]
+				: new byte[0];
+		this.charged = reserved;
+		this.body = slabs.acquire(memoryFor(codec, size) - ((codec != null) ? STEP : 0));
+		this.decoder = (codec != null) ? codec.decoder() : null;
+	}
+
+	/**
+	 * Return how much memory a body needs to begin with.
+	 * @param codec the coding of the bytes, or {@code null} for none
+	 * @param size decoded size as far as known, or -1
+	 * @return bytes to reserve
+	 */
+	static long memoryFor(@Nullable ContentCodec codec, long size) {
+		if (codec == null) {
+			return (size > 0) ? size : FIRST_CAPACITY;
+		}
+		// A decoder notices that it has finished only if it has room for more.
+		return ((size >= 0) ? size + 1 : FIRST_CAPACITY) + STEP;
+	}
+
+	private static MessageDigest sha256() {
+		try {
+			return MessageDigest.getInstance("SHA-256");
+		}
+		catch (NoSuchAlgorithmException ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+	/**
+	 * Return whether ranges may be written straight into {@link #window(long, int)}.
+	 * @return {@code true} if the bytes are not coded and their number was known
+	 */
+	boolean isPlain() {
+		return this.decoder == null;
+	}
+
+	/**
+	 * View a part of a plain body of known size, to be filled by somebody else and then
+	 * {@linkplain #received announced}.
+	 * @param offset where the view starts
+	 * @param length how many bytes it has
+	 * @return a direct buffer over exactly these bytes
+	 */
+	ByteBuffer window(long offset, int length) {
+		return this.body.window(offset, length);
+	}
+
+	/**
+	 * Return where the next bytes go. To be called again after each {@link #advance}.
+	 * @return a direct buffer with room
+	 */
+	ByteBuffer input() {
+		if (this.decoder != null) {
+			Slab slab = this.input;
+			if (slab == null) {
+				slab = this.slabs.acquire(STEP);
+				this.input = slab;
+			}
+			this.window = slab.window(0, STEP);
+			return this.window;
+		}
+		if (this.length == this.body.capacity()) {
+			grow(this.config.maxFetchSize());
+		}
+		this.window = this.body.window(this.length, (int) Math.min(STEP, this.body.capacity() - this.length));
+		return this.window;
+	}
+
+	/**
+	 * Take in what was put into {@link #input}.
+	 */
+	void advance() {
+		int count = this.window.position();
+		count(count);
+		if (this.decoder == null) {
+			this.length += count;
+			digest();
+		}
+		else {
+			this.window.flip();
+			decode(this.window);
+		}
+	}
+
+	/**
+	 * Take in bytes of a plain body that were written through {@link #window(long, int)},
+	 * in order.
+	 * @param count how many further bytes are complete
+	 */
+	void received(long count) {
+		count(count);
+		this.length += count;
+		digest();
+	}
+
+	/**
+	 * Take in coded bytes.
+	 * @param source a direct buffer, consumed wholly
+	 */
+	void coded(ByteBuffer source) {
+		count(source.remaining());
+		decode(source);
+	}
+
+	private void count(long count) {
+		this.encoded += count;
+		if (this.encoded > this.config.maxFetchSize()) {
+			throw tooLargeEncoded(this.config);
+		}
+	}
+
+	static PayloadTooLargeException tooLargeEncoded(FetchConfig config) {
+		return new PayloadTooLargeException("max_fetch_bytes", config.maxFetchSize(),
+				"vgi.external.fetch.max-fetch-size");
+	}
+
+	static PayloadTooLargeException tooLargeDecoded(FetchConfig config) {
+		return new PayloadTooLargeException("max_decompressed_bytes", config.maxDecompressedSize(),
+				"vgi.external.fetch.max-decompressed-size");
+	}
+
+	private void decode(ByteBuffer source) {
+		ContentCodec.Decoder codec = this.decoder;
+		Assert.state(codec != null, "not coded");
+		while (source.hasRemaining()) {
+			if (!step(codec, source)) {
+				throw new CorruptStreamException("Failed to decompress " + this.coding + " data: no progress");
+			}
+		}
+	}
+
+	// One step of the decoder; digested while it is still in the processor's cache.
+	private boolean step(ContentCodec.Decoder codec, ByteBuffer source) {
+		if (this.length == this.body.capacity()) {
+			grow(this.config.maxDecompressedSize());
+		}
+		ByteBuffer target = this.body.window(this.length, (int) Math.min(STEP, this.body.capacity() - this.length));
+		int before = source.position();
+		try {
+			this.decoded = codec.decode(source, target);
+		}
+		catch (IOException ex) {
+			throw new CorruptStreamException("Failed to decompress " + this.coding + " data: " + ex.getMessage());
+		}
+		this.length += target.position();
+		if (this.length > this.config.maxDecompressedSize()) {
+			throw tooLargeDecoded(this.config);
+		}
+		digest();
+		return target.position() > 0 || source.position() > before;
+	}
+
+	private void grow(long cap) {
+		long capacity = Math.min(Math.max(this.length + STEP, this.length * 2), cap + 1);
+		// Both are held for the time of the copy.
+		this.lease.grow(capacity);
+		this.charged += capacity;
+		Slab larger = this.slabs.acquire(capacity);
+		larger.copyFrom(this.body, this.length);
+		this.body.close();
+		this.body = larger;
+		long unused = Math.max(0, this.charged - capacity - ((this.decoder != null) ? STEP : 0));
+		this.lease.shrink(unused);
+		this.charged -= unused;
+	}
+
+	private void digest() {
+		if (this.digest == null) {
+			return;
+		}
+		while (this.digested < this.length) {
+			int count = (int) Math.min(this.hashed.length, this.length - this.digested);
+			this.body.window(this.digested, count).get(this.hashed, 0, count);
+			this.digest.update(this.hashed, 0, count);
+			this.digested += count;
+		}
+	}
+
+	/**
+	 * Verify the whole and hand it over.
+	 * @param allocator is charged for the body
+	 * @return the body; the caller closes it
+	 */
+	ArrowBuf finish(BufferAllocator allocator) {
+		if (this.decoder != null) {
+			ByteBuffer nothing = ByteBuffer.allocateDirect(0);
+			while (!this.decoded && step(this.decoder, nothing)) {
+				continue;
+			}
+			if (!this.decoded) {
+				throw new CorruptStreamException("Failed to decompress " + this.coding + " data: it ends early");
+			}
+		}
+		if (this.length == 0) {
+			throw new CorruptStreamException("The fetched object is empty");
+		}
+		if (this.digest != null && this.sha256 != null) {
+			String actual = HexFormat.of().formatHex(this.digest.digest());
+			if (!actual.equals(this.sha256.strip().toLowerCase(Locale.ROOT))) {
+				throw new ChecksumMismatchException(
+						"SHA-256 checksum mismatch: the fetched object is not the one its pointer names", null);
+			}
+		}
+		return this.body.handOver(allocator, this.length);
+	}
+
+	/**
+	 * Return how many encoded bytes were taken in.
+	 * @return bytes
+	 */
+	long encoded() {
+		return this.encoded;
+	}
+
+	/**
+	 * Return how many decoded bytes there are so far.
+	 * @return bytes
+	 */
+	long length() {
+		return this.length;
+	}
+
+	@Override
+	public void close() {
+		this.body.close();
+		if (this.input != null) {
+			this.input.close();
+		}
+		if (this.decoder != null) {
+			this.decoder.close();
+		}
+	}
+
+}

@@ -1,0 +1,25 @@
+package dev.vgi.external.fetch;
+
+import java.time.InstantSource;
+
+import dev.vgi.external.memory.SlabPool;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.url.UrlValidator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What all fetches of one fetcher share.
+ *
+ * @param config caps, deadline and parallelism
+ * @param transport carries the bytes and measures the time
+ * @param validator asked before every hop
+ * @param storage the service's own storage, or {@code null}
+ * @param budget memory of all transfers of the process
+ * @param slabs memory that is used again
+ * @param wallClock what the time is, to tell whether a link has expired
+ */
+record FetchContext(FetchConfig config, StorageTransport transport, UrlValidator validator,
+		@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, InstantSource wallClock) {
+}

@@ -1,0 +1,682 @@
+package dev.vgi.external.fetch;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.URI;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.HexFormat;
+import java.util.Locale;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.memory.BudgetExhaustedException;
+import dev.vgi.external.memory.SlabPool;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.memory.TransferBudget.Lease;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Payload;
+import dev.vgi.external.storage.StoredObject;
+import dev.vgi.external.transport.FaultServer;
+import dev.vgi.external.transport.LinkExpiredException;
+import dev.vgi.external.transport.ManualTimer;
+import dev.vgi.external.transport.RedirectLimitException;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.url.UrlRejectedException;
+import dev.vgi.external.url.UrlValidator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+class ExternalFetcherTests {
+
+	private static final String SIGNED = "?X-Amz-Credential=AKIASECRET&X-Amz-Signature=5ec4e7";
+
+	private static final int CHUNK = 64 * 1024;
+
+	private final RootAllocator allocator = new RootAllocator();
+
+	private final ManualTimer timer = new ManualTimer();
+
+	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null, this.timer);
+
+	private final SlabPool slabs = new SlabPool(64 << 20, Duration.ofHours(1));
+
+	private final TransferBudget budget = new TransferBudget(64 << 20, 8);
+
+	private FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, 16 * CHUNK, CHUNK, 4, Duration.ofSeconds(60),
+			8 << 20, 32 << 20, 5, 2, 4);
+
+	private @Nullable ExternalStorage storage;
+
+	private UrlValidator validator = UrlValidator.acceptAll();
+
+	private @Nullable FaultServer server;
+
+	@AfterEach
+	void nothingIsLeft() {
+		assertThat(this.transport.leasedConnections()).isZero();
+		assertThat(this.timer.alarms()).isLessThanOrEqualTo(1); // idle connections
+		this.transport.close();
+		if (this.server != null) {
+			this.server.close();
+		}
+		assertThat(this.budget.inUse()).isZero();
+		this.allocator.close();
+		assertThat(this.slabs.leasedSlabs()).isZero();
+		this.slabs.close();
+		assertThat(Thread.getAllStackTraces().keySet())
+			.noneMatch((thread) -> thread.getName().startsWith("vgi-external"));
+	}
+
+	private FaultServer serve(FaultServer.Handler handler) {
+		FaultServer started = new FaultServer(handler);
+		this.server = started;
+		return started;
+	}
+
+	private ExternalFetcher fetcher() {
+		return new ExternalFetcher(this.config, this.transport, this.validator, this.storage, this.budget, this.slabs);
+	}
+
+	private FetchStatistics fetch(URI url, byte[] expected) {
+		try (FetchedBody body = fetcher().fetch(url, sha256(expected).toUpperCase(Locale.ROOT), this.allocator)) {
+			assertThat(content(body)).isEqualTo(expected);
+			assertThat(body.statistics().decodedBytes()).isEqualTo(expected.length);
+			return body.statistics();
+		}
+	}
+
+	private void fail(URI url) {
+		fetcher().fetch(url, null, this.allocator).close();
+	}
+
+	private static byte[] content(FetchedBody body) {
+		byte[] bytes = new byte[(int) body.length()];
+		body.buffer().getBytes(0, bytes);
+		return bytes;
+	}
+
+	static byte[] bytes(int length) {
+		byte[] bytes = new byte[length];
+		new Random(length).nextBytes(bytes);
+		return bytes;
+	}
+
+	static byte[] compressible(int length) {
+		byte[] bytes = new byte[length];
+		Random random = new Random(length);
+		for (int i = 0; i < length; i++) {
+			bytes[i] = (byte) random.nextInt(4);
+		}
+		return bytes;
+	}
+
+	static String sha256(byte[] bytes) {
+		try {
+			return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+		}
+		catch (Exception ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+	static byte[] encode(String coding, byte[] bytes, boolean withSize) {
+		ContentCodec codec = ContentCodec.forCoding(coding);
+		assertThat(codec).isNotNull();
+		ByteArrayOutputStream encoded = new ByteArrayOutputStream();
+		try (OutputStream out = codec.encode(encoded, withSize ? bytes.length : -1)) {
+			new ByteArrayInputStream(bytes).transferTo(out);
+		}
+		catch (IOException ex) {
+			throw new IllegalStateException(ex);
+		}
+		return encoded.toByteArray();
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 1, 200, CHUNK - 1, CHUNK })
+	void objectUpToOneChunkCostsOneRequest(int length) {
+		byte[] content = bytes(length);
+		FaultServer server = serve(FaultServer.object(content));
+		FetchStatistics statistics = fetch(server.url("/o" + SIGNED), content);
+		assertThat(statistics.requests()).isEqualTo(1);
+		assertThat(statistics.encodedBytes()).isEqualTo(length);
+		assertThat(statistics.contentCoding()).isNull();
+		assertThat(server.requests()).hasSize(1);
+		assertThat(server.requests().get(0).header("Range")).isEqualTo("bytes=0-" + (CHUNK - 1));
+	}
+
+	@Test
+	void objectBelowTheParallelThresholdCostsTwoRequests() {
+		byte[] content = bytes(10 * CHUNK);
+		FaultServer server = serve(FaultServer.object(content));
+		assertThat(fetch(server.url("/o"), content).requests()).isEqualTo(2);
+		FaultServer.Request second = server.requests().get(1);
+		assertThat(second.header("Range")).isEqualTo("bytes=" + CHUNK + "-" + (content.length - 1));
+		assertThat(second.header("If-Match")).isEqualTo("\"v1\"");
+	}
+
+	@Test
+	void whenRangesAreIgnoredReadsTheOneAnswer() {
+		byte[] content = bytes(40 * CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			reply.head(200, "Content-Length: " + content.length);
+			reply.raw(content);
+		});
+		assertThat(fetch(server.url("/o"), content).requests()).isEqualTo(1);
+	}
+
+	@Test
+	void whenSizeIsUnknownGrows() {
+		byte[] content = bytes(5_000_000);
+		FaultServer server = serve((request, reply) -> {
+			reply.head(200, "Connection: close");
+			reply.raw(content);
+			reply.hangUp();
+		});
+		assertThat(fetch(server.url("/o"), content).requests()).isEqualTo(1);
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 403, 405, 501, 416 })
+	void whenRangedGetIsRefusedSendsAPlainOne(int status) {
+		byte[] content = bytes(3 * CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			if (request.header("Range") != null) {
+				reply.empty(status);
+			}
+			else {
+				reply.object(content);
+			}
+		});
+		assertThat(fetch(server.url("/o" + SIGNED), content).requests()).isEqualTo(2);
+		assertThat(server.requests()).extracting(FaultServer.Request::method).containsOnly("GET");
+	}
+
+	@Test
+	void whenTotalIsUnknownSendsAPlainGet() {
+		byte[] content = bytes(3 * CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			if (request.header("Range") != null) {
+				reply.head(206, "Content-Range: bytes 0-" + (CHUNK - 1) + "/*", "Content-Length: " + CHUNK);
+				reply.raw(content, 0, CHUNK);
+			}
+			else {
+				reply.object(content);
+			}
+		});
+		assertThat(fetch(server.url("/o"), content).requests()).isEqualTo(2);
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 404, 429, 500, 503 })
+	void otherStatusesAreErrorsWorthAnotherAttempt(int status) {
+		FaultServer server = serve((request, reply) -> reply.empty(status));
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/o" + SIGNED)))
+			.withMessageContaining(String.valueOf(status))
+			.withMessageNotContaining("AKIA")
+			.matches((ex) -> ex.status() == status)
+			.matches(ExternalFetcher::isRetryable);
+		assertThat(server.requests()).hasSize(1);
+	}
+
+	@Test
+	void headProbeIsFollowedByOneGet() {
+		this.config = withProbe(FetchConfig.Probe.HEAD);
+		byte[] content = bytes(5 * CHUNK);
+		FaultServer server = serve(FaultServer.object(content));
+		assertThat(fetch(server.url("/o?Expires=99"), content).requests()).isEqualTo(2);
+		assertThat(server.requests()).extracting(FaultServer.Request::method).containsExactly("HEAD", "GET");
+		assertThat(server.requests().get(1).header("Range")).isNull();
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "X-Amz-Signature=1&X-Amz-Credential=2", "X-Goog-Signature=1&X-Goog-Credential=2",
+			"Signature=1&AWSAccessKeyId=2", "GoogleAccessId=2&Expires=99999999999&Signature=1" })
+	void headIsNeverSentToASignedUrl(String query) {
+		this.config = withProbe(FetchConfig.Probe.HEAD);
+		byte[] content = bytes(100);
+		FaultServer server = serve(FaultServer.object(content));
+		fetch(server.url("/o?" + query), content);
+		assertThat(server.requests()).extracting(FaultServer.Request::method).containsExactly("GET");
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 403, 405, 501 })
+	void whenHeadIsRefusedGets(int status) {
+		this.config = withProbe(FetchConfig.Probe.HEAD);
+		byte[] content = bytes(100);
+		FaultServer server = serve((request, reply) -> {
+			if ("HEAD".equals(request.method())) {
+				reply.empty(status);
+			}
+			else {
+				reply.object(content);
+			}
+		});
+		assertThat(fetch(server.url("/o"), content).requests()).isEqualTo(2);
+	}
+
+	@Test
+	void whenHeadFailsFails() {
+		this.config = withProbe(FetchConfig.Probe.HEAD);
+		FaultServer server = serve((request, reply) -> reply.empty(500));
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/o")));
+		assertThat(server.requests()).hasSize(1);
+	}
+
+	@Test
+	void whenHeadSaysTooLargeSendsNoGet() {
+		this.config = withProbe(FetchConfig.Probe.HEAD).withMaxSizes(99, 1000);
+		FaultServer server = serve(FaultServer.object(bytes(100)));
+		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(server.url("/o")));
+		assertThat(server.requests()).hasSize(1);
+	}
+
+	@Test
+	void whenProbeAloneNamesTheCodingItCounts() {
+		this.config = withProbe(FetchConfig.Probe.HEAD);
+		byte[] content = compressible(1000);
+		byte[] encoded = encode("zstd", content, true);
+		FaultServer server = serve((request, reply) -> {
+			if ("HEAD".equals(request.method())) {
+				reply.object(encoded, "Content-Encoding: ZSTD ; q=1");
+			}
+			else {
+				reply.object(encoded);
+			}
+		});
+		fetch(server.url("/o"), content);
+	}
+
+	private FetchConfig withProbe(FetchConfig.Probe probe) {
+		return new FetchConfig(probe, this.config.parallelThreshold(), this.config.chunkSize(),
+				this.config.maxParallelRequests(), this.config.timeout(), this.config.maxFetchSize(),
+				this.config.maxDecompressedSize(), this.config.maxRedirects(), this.config.speculativeRetryMultiplier(),
+				this.config.maxSpeculativeHedges());
+	}
+
+	enum Delivery {
+
+		ONE_CHUNK, TWO_RANGES, CHUNKED
+
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void codedObjectsAreDecoded(Delivery delivery) {
+		byte[] content = compressible((delivery == Delivery.TWO_RANGES) ? 2_000_000 : 150_000);
+		for (String coding : new String[] { "zstd", "gzip" }) {
+			for (boolean withSize : new boolean[] { true, false }) {
+				byte[] encoded = encode(coding, content, withSize);
+				try (FaultServer server = new FaultServer((request, reply) -> {
+					if (delivery == Delivery.CHUNKED) {
+						reply.head(200, "Connection: close", "Content-Encoding: " + coding);
+						reply.raw(encoded);
+						reply.hangUp();
+					}
+					else {
+						reply.object(encoded, "Content-Encoding: " + coding);
+					}
+				})) {
+					FetchStatistics statistics = fetch(server.url("/o"), content);
+					assertThat(statistics.encodedBytes()).isEqualTo(encoded.length);
+					assertThat(statistics.contentCoding()).isEqualTo(coding);
+				}
+			}
+		}
+	}
+
+	@Test
+	void unknownCodingsAreLeftAlone() {
+		byte[] content = bytes(1000);
+		for (String coding : new String[] { "identity", "br", "aws-chunked" }) {
+			try (FaultServer server = new FaultServer(FaultServer.object(content, "Content-Encoding: " + coding))) {
+				fetch(server.url("/o"), content);
+			}
+		}
+	}
+
+	@Test
+	void encodedCapIsInclusive() {
+		byte[] content = bytes(1000);
+		FaultServer server = serve(FaultServer.object(content));
+		this.config = this.config.withMaxSizes(1000, 10_000);
+		fetch(server.url("/o"), content);
+		this.config = this.config.withMaxSizes(999, 10_000);
+		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(server.url("/o")))
+			.withMessageContaining("max_fetch_bytes")
+			.withMessageContaining("vgi.external.fetch.max-fetch-size")
+			.matches((ex) -> !ExternalFetcher.isRetryable(ex));
+	}
+
+	@Test
+	void encodedCapHoldsWithoutAnyLength() {
+		this.config = this.config.withMaxSizes(2_500_000, 10_000_000);
+		CountDownLatch gone = new CountDownLatch(1);
+		FaultServer server = serve((request, reply) -> {
+			reply.head(200, "Transfer-Encoding: chunked");
+			byte[] chunk = ("10000\r\n" + "x".repeat(65536) + "\r\n").getBytes();
+			try {
+				while (true) {
+					reply.raw(chunk);
+				}
+			}
+			catch (IOException ex) {
+				gone.countDown();
+				throw ex;
+			}
+		});
+		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(server.url("/o")))
+			.withMessageContaining("max_fetch_bytes");
+		assertThat(awaited(gone)).isTrue();
+	}
+
+	private static boolean awaited(CountDownLatch latch) {
+		try {
+			return latch.await(20, TimeUnit.SECONDS);
+		}
+		catch (InterruptedException ex) {
+			return false;
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void bombIsStopped(boolean withSize) {
+		this.config = this.config.withMaxSizes(8192, 8_000_000);
+		byte[] content = new byte[8_000_000];
+		byte[] encoded = encode("zstd", content, withSize);
+		byte[] bomb = encode("zstd", new byte[8_000_001], withSize);
+		assertThat(bomb.length).isLessThan(8192);
+		FaultServer server = serve((request, reply) -> reply.object("/bomb".equals(request.target()) ? bomb : encoded,
+				"Content-Encoding: zstd"));
+		fetch(server.url("/o"), content);
+		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(server.url("/bomb")))
+			.withMessageContaining("max_decompressed_bytes")
+			.withMessageContaining("vgi.external.fetch.max-decompressed-size");
+		assertThat(this.budget.peak()).isLessThan(20 << 20);
+	}
+
+	@Test
+	void corruptAndShortZstdAreFinal() {
+		byte[] encoded = encode("zstd", compressible(100_000), true);
+		byte[] corrupt = encoded.clone();
+		corrupt[corrupt.length / 2] ^= 0x55;
+		corrupt[corrupt.length / 3] ^= 0x55;
+		byte[] cut = java.util.Arrays.copyOf(encoded, encoded.length - 10);
+		for (byte[] bad : new byte[][] { corrupt, cut, bytes(1000), new byte[] { 1 } }) {
+			try (FaultServer server = new FaultServer(FaultServer.object(bad, "Content-Encoding: zstd"))) {
+				assertThatExceptionOfType(CorruptStreamException.class)
+					.isThrownBy(() -> fetcher().fetch(server.url("/o"), null, this.allocator))
+					.withMessageContaining("Failed to decompress zstd data")
+					.matches((ex) -> !ExternalFetcher.isRetryable(ex));
+			}
+		}
+	}
+
+	@Test
+	void wrongDigestIsFinal() {
+		FaultServer server = serve(FaultServer.object(bytes(1000)));
+		assertThatExceptionOfType(ChecksumMismatchException.class)
+			.isThrownBy(() -> fetcher().fetch(server.url("/o"), sha256(bytes(1001)), this.allocator))
+			.withMessageContaining("checksum")
+			.matches((ex) -> !ExternalFetcher.isRetryable(ex));
+	}
+
+	@Test
+	void emptyObjectIsAnError() {
+		FaultServer server = serve((request, reply) -> {
+			if ("/plain".equals(request.target())) {
+				reply.empty(200);
+			}
+			else {
+				reply.object(new byte[0]);
+			}
+		});
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> fail(server.url("/plain")))
+			.withMessageContaining("empty");
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> fail(server.url("/ranged")))
+			.withMessageContaining("empty");
+	}
+
+	@Test
+	void truncatedBodyIsWorthAnotherAttempt() {
+		byte[] content = bytes(5 * CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			int[] range = reply.range(content);
+			assertThat(range).isNotNull();
+			reply.rangeHead(content, range);
+			reply.raw(content, range[0], range[1] - 1);
+			if (request.rangeStart() > 0) {
+				reply.hangUp();
+			}
+			else {
+				reply.raw(content, range[1] - 1, range[1]);
+			}
+		});
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/o")))
+			.matches(ExternalFetcher::isRetryable);
+	}
+
+	@Test
+	void anotherRangeThanAskedForIsRefused() {
+		byte[] content = bytes(5 * CHUNK);
+		for (String range : new String[] { "bytes 1-65536/327680", "bytes 0-70000/327680", "bytes 0-65536/327680",
+				"bytes 5-3/9", "nonsense" }) {
+			try (FaultServer server = new FaultServer((request, reply) -> {
+				reply.head(206, "Content-Range: " + range, "Content-Length: " + CHUNK);
+				reply.raw(content, 0, CHUNK);
+			})) {
+				assertThatExceptionOfType(CorruptStreamException.class)
+					.isThrownBy(() -> fetcher().fetch(server.url("/o"), null, this.allocator))
+					.withMessageContaining("Range chunk size mismatch");
+			}
+		}
+	}
+
+	@Test
+	void laterRangeMustBeOfTheSameObject() {
+		byte[] content = bytes(5 * CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			if (request.rangeStart() == 0) {
+				reply.object(content);
+				return;
+			}
+			switch (request.target()) {
+				case "/precondition" -> reply.empty(412);
+				case "/tag" -> reply.object(content, "ETag: \"v2\"");
+				case "/whole" -> {
+					reply.head(200, "Content-Length: " + content.length);
+					reply.raw(content);
+				}
+				default -> reply.object(java.util.Arrays.copyOf(content, content.length - 1));
+			}
+		});
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/precondition")))
+			.withMessageContaining("changed");
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/tag")))
+			.withMessageContaining("changed");
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> fail(server.url("/whole")))
+			.withMessageContaining("Expected HTTP 206");
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> fail(server.url("/shrunk")))
+			.withMessageContaining("Range chunk size mismatch");
+	}
+
+	@Test
+	void moreBytesThanTheRangeAreRefused() {
+		FaultServer server = serve((request, reply) -> {
+			reply.head(206, "Content-Range: bytes 0-9/10", "Connection: close");
+			reply.raw(bytes(11));
+			reply.hangUp();
+		});
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> fail(server.url("/o")))
+			.withMessageContaining("Range chunk size mismatch");
+	}
+
+	@Test
+	void stalledBodyEndsWithTheDeadline() throws Exception {
+		CountDownLatch sent = new CountDownLatch(1);
+		byte[] content = bytes(CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			reply.rangeHead(content, new int[] { 0, CHUNK });
+			reply.raw(content, 0, CHUNK / 2);
+			sent.countDown();
+			reply.stall();
+		});
+		CompletableFuture<Void> call = CompletableFuture.runAsync(() -> fail(server.url("/o" + SIGNED)));
+		sent.await();
+		this.timer.awaitAlarmIn(Duration.ofSeconds(60));
+		this.timer.advance(Duration.ofSeconds(60));
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> call.get(20, TimeUnit.SECONDS))
+			.withCauseInstanceOf(TransferTimeoutException.class)
+			.withMessageNotContaining("AKIA");
+	}
+
+	@Test
+	void refusalsAndLoopsAreFinal() {
+		FaultServer server = serve((request, reply) -> reply.empty(302, "Location: /again" + SIGNED));
+		assertThatExceptionOfType(RedirectLimitException.class).isThrownBy(() -> fail(server.url("/o")))
+			.matches((ex) -> !ExternalFetcher.isRetryable(ex));
+		this.validator = UrlValidator.httpsOnly();
+		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> fail(server.url("/o")))
+			.matches((ex) -> !ExternalFetcher.isRetryable(ex));
+		assertThat(server.requests()).hasSize(6);
+	}
+
+	@Test
+	void expiredLinkIsNamedAsSuch() {
+		String signedAt = DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'")
+			.withZone(ZoneOffset.UTC)
+			.format(Instant.parse("2020-01-01T00:00:00Z"));
+		FaultServer server = serve((request, reply) -> reply.empty(403));
+		assertThatExceptionOfType(LinkExpiredException.class)
+			.isThrownBy(() -> fail(server.url("/o" + SIGNED + "&X-Amz-Date=" + signedAt + "&X-Amz-Expires=3600")))
+			.withMessageContaining("2020-01-01T01:00:00Z")
+			.withMessageNotContaining("AKIA")
+			.matches((ex) -> !ExternalFetcher.isRetryable(ex));
+		assertThatExceptionOfType(LinkExpiredException.class)
+			.isThrownBy(() -> fail(server.url("/o?Signature=a&AWSAccessKeyId=b&Expires=1577836800")))
+			.withMessageContaining("2020-01-01T00:00:00Z");
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> fail(server.url("/o?Signature=a&AWSAccessKeyId=b&Expires=99999999999")));
+	}
+
+	@Test
+	void refusedLinkNamesAClockSkew() {
+		FaultServer server = serve((request, reply) -> reply.empty(403, "Date: Sat, 01 Jan 2011 00:00:00 GMT"));
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> fail(server.url("/o?Signature=a&AWSAccessKeyId=b&Expires=1577836800")))
+			.withMessageContaining("its clock says 2011-01-01T00:00:00Z");
+	}
+
+	@Test
+	void waitsForBudgetWithoutAConnection() throws Exception {
+		byte[] content = bytes(CHUNK / 2);
+		FaultServer server = serve(FaultServer.object(content));
+		CompletableFuture<FetchStatistics> call;
+		try (Lease all = this.budget.acquire(64 << 20, Duration.ZERO)) {
+			call = CompletableFuture.supplyAsync(() -> fetch(server.url("/o"), content));
+			while (this.budget.waiting() == 0) {
+				Thread.onSpinWait();
+			}
+			assertThat(this.transport.leasedConnections()).isZero();
+		}
+		assertThat(call.get(20, TimeUnit.SECONDS).requests()).isEqualTo(2);
+	}
+
+	@Test
+	void moreThanTheWholeBudgetIsRefused() {
+		this.config = this.config.withMaxSizes(8 << 20, 1L << 30);
+		byte[] encoded = encode("zstd", new byte[65 << 20], true);
+		FaultServer server = serve(FaultServer.object(encoded, "Content-Encoding: zstd"));
+		assertThatExceptionOfType(BudgetExhaustedException.class).isThrownBy(() -> fail(server.url("/o")))
+			.withMessageContaining("vgi.external.memory.budget");
+	}
+
+	@Test
+	void limitOfTheAllocatorIsReported() {
+		FaultServer server = serve(FaultServer.object(bytes(10_000)));
+		try (var child = this.allocator.newChildAllocator("small", 0, 5000)) {
+			assertThatExceptionOfType(BudgetExhaustedException.class)
+				.isThrownBy(() -> fetcher().fetch(server.url("/o"), null, child));
+		}
+	}
+
+	@Test
+	void ownObjectsAreReadWithoutHttp(@TempDir Path folder) throws Exception {
+		byte[] content = compressible(3_000_000);
+		Path plain = Files.write(folder.resolve("plain"), content);
+		Path coded = Files.write(folder.resolve("coded"), encode("zstd", content, true));
+		this.storage = new OwnStorage(plain, coded);
+		this.validator = UrlValidator.httpsOnly();
+		assertThat(fetch(URI.create("http://own/plain"), content).requests()).isZero();
+		FetchStatistics statistics = fetch(URI.create("http://own/coded"), content);
+		assertThat(statistics.contentCoding()).isEqualTo("zstd");
+		assertThat(statistics.encodedBytes()).isEqualTo(Files.size(coded));
+		this.config = this.config.withMaxSizes(2_999_999, 2_999_999);
+		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(URI.create("http://own/plain")))
+			.withMessageContaining("max_fetch_bytes");
+		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(URI.create("http://own/coded")))
+			.withMessageContaining("max_decompressed_bytes");
+	}
+
+	private record OwnStorage(Path plain, Path coded) implements ExternalStorage {
+
+		@Override
+		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+			throw new UnsupportedOperationException();
+		}
+
+		@Override
+		public boolean isOwn(URI url) {
+			return "own".equals(url.getHost());
+		}
+
+		@Override
+		public StoredObject open(URI url) {
+			boolean isCoded = url.getPath().equals("/coded");
+			try {
+				Path path = isCoded ? this.coded : this.plain;
+				SeekableByteChannel channel = Files.newByteChannel(path);
+				return new StoredObject(channel, Files.size(path), isCoded ? "zstd" : null, "\"1\"");
+			}
+			catch (IOException ex) {
+				throw new IllegalStateException(ex);
+			}
+		}
+
+		@Override
+		public String name() {
+			return "own";
+		}
+
+	}
+
+}
