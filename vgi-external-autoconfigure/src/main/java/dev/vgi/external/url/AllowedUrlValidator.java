@@ -1,0 +1,212 @@
+package dev.vgi.external.url;
+
+import java.net.InetAddress;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * The policy an application configures: URLs of its own storage, listed hosts, and (where
+ * wanted) every public host. Knows names only; whether a name leads to a private address
+ * is decided where it is resolved, with the help of {@link #mayBePrivate}. Immutable.
+ */
+public final class AllowedUrlValidator implements UrlValidator {
+
+	private static final Pattern NUMBER = Pattern.compile("[0-9]+|0[xX][0-9a-fA-F]*");
+
+	private static final Pattern DOTTED = Pattern.compile("(?:(?:0|[1-9][0-9]{0,2})\\.){3}(?:0|[1-9][0-9]{0,2})");
+
+	private final Set<String> schemes;
+
+	private final List<HostPattern> hosts;
+
+	private final boolean publicHosts;
+
+	private final boolean allowPrivateAddresses;
+
+	private final Predicate<URI> own;
+
+	private final List<HostPattern> ownHosts;
+
+	private final String key;
+
+	/**
+	 * Create a policy.
+	 * @param schemes schemes that may be requested, of listed hosts too; own URLs may
+	 * have any
+	 * @param hosts hosts that may be requested, public or private: {@code host},
+	 * {@code *.suffix} (not the suffix itself), either with {@code :port} for only that
+	 * port
+	 * @param publicHosts whether hosts that are not listed may be requested if their
+	 * addresses are public
+	 * @param allowPrivateAddresses whether the addresses of hosts that are not listed may
+	 * be private
+	 * @param own whether a URL is one of the application's own storage
+	 * @param ownHosts hosts of the application's own storage, in the form of
+	 * {@code hosts}: they may be private, and are admitted by {@code own} only
+	 * @param key the prefix of the settings that refusals name, such as
+	 * {@code vgi.external.url}
+	 */
+	public AllowedUrlValidator(Collection<String> schemes, Collection<String> hosts, boolean publicHosts,
+			boolean allowPrivateAddresses, Predicate<URI> own, Collection<String> ownHosts, String key) {
+		Assert.notNull(own, "'own' must not be null");
+		Assert.hasText(key, "'key' must not be empty");
+		this.schemes = schemes.stream().map((scheme) -> scheme.toLowerCase(Locale.ROOT)).collect(Collectors.toSet());
+		this.hosts = hosts.stream().map(HostPattern::parse).toList();
+		this.publicHosts = publicHosts;
+		this.allowPrivateAddresses = allowPrivateAddresses;
+		this.own = own;
+		this.ownHosts = ownHosts.stream().map(HostPattern::parse).toList();
+		this.key = key;
+	}
+
+	@Override
+	public void validate(URI url) {
+		String scheme = url.getScheme();
+		String host = url.getHost();
+		if (scheme == null || url.isOpaque()) {
+			throw new UrlRejectedException(url, "it is not an absolute URL");
+		}
+		if (url.getRawUserInfo() != null || (url.getRawAuthority() != null && url.getRawAuthority().contains("@"))) {
+			throw new UrlRejectedException(url, "it contains user info");
+		}
+		if (host == null || host.isEmpty()) {
+			throw new UrlRejectedException(url, "it has no valid host");
+		}
+		if (this.own.test(url)) {
+			return;
+		}
+		if (!this.schemes.contains(scheme.toLowerCase(Locale.ROOT))) {
+			throw new UrlRejectedException(url,
+					"scheme " + scheme + " is not among " + this.key + ".allowed-schemes (" + shown() + ")");
+		}
+		if (isListed(this.hosts, host, port(url))) {
+			return;
+		}
+		if (!this.publicHosts) {
+			throw new UrlRejectedException(url, "host " + host + " is not among " + this.key + ".allowed-hosts");
+		}
+		if (!this.allowPrivateAddresses) {
+			checkPublic(url, host);
+		}
+	}
+
+	private String shown() {
+		return this.schemes.stream().sorted().collect(Collectors.joining(", "));
+	}
+
+	private static int port(URI url) {
+		if (url.getPort() >= 0) {
+			return url.getPort();
+		}
+		return "http".equalsIgnoreCase(url.getScheme()) ? 80 : 443;
+	}
+
+	private static boolean isListed(List<HostPattern> patterns, String host, int port) {
+		String name = normalize(host);
+		return patterns.stream().anyMatch((pattern) -> pattern.matches(name, port));
+	}
+
+	private static String normalize(String host) {
+		String name = host.toLowerCase(Locale.ROOT);
+		if (name.startsWith("[") && name.endsWith("]")) {
+			name = name.substring(1, name.length() - 1);
+		}
+		return name.endsWith(".") ? name.substring(0, name.length() - 1) : name;
+	}
+
+	private void checkPublic(URI url, String host) {
+		String name = normalize(host);
+		String lastLabel = name.substring(name.lastIndexOf('.') + 1);
+		InetAddress literal = null;
+		if (name.indexOf(':') >= 0) {
+			literal = (name.indexOf('%') < 0) ? literal(name) : null;
+			if (literal == null) {
+				throw new UrlRejectedException(url, "host " + host + " is not a valid address");
+			}
+		}
+		else if (NUMBER.matcher(lastLabel).matches()) {
+			// Numbers that are no plain dotted quad are addresses to some resolvers.
+			literal = DOTTED.matcher(name).matches() ? literal(name) : null;
+			if (literal == null) {
+				throw new UrlRejectedException(url, "host " + host + " is not a valid address");
+			}
+		}
+		if ((literal != null && !PublicAddresses.isPublic(literal)) || "localhost".equals(lastLabel)) {
+			throw new UrlRejectedException(url, "host " + host + " is not public; allow it with " + this.key
+					+ ".allowed-hosts or " + this.key + ".allow-private-addresses");
+		}
+	}
+
+	private static @Nullable InetAddress literal(String name) {
+		try {
+			// Text of this form is parsed, never looked up.
+			return InetAddress.getByName((name.indexOf(':') >= 0) ? "[" + name + "]" : name);
+		}
+		catch (UnknownHostException ex) {
+			return null;
+		}
+	}
+
+	/**
+	 * Return whether a host may have a private address, for the filter inside the
+	 * resolver that the connections use.
+	 * @param host the name or address to connect to
+	 * @return {@code true} for listed hosts, hosts of the own storage, and all if private
+	 * addresses are allowed
+	 */
+	public boolean mayBePrivate(String host) {
+		return this.allowPrivateAddresses || isListed(this.hosts, host, -1) || isListed(this.ownHosts, host, -1);
+	}
+
+	/**
+	 * A host that is listed.
+	 *
+	 * @param name the host or, with {@code suffix}, what it ends with
+	 * @param suffix whether only hosts below {@code name} are meant
+	 * @param port the only port, or -1 for any
+	 */
+	private record HostPattern(String name, boolean suffix, int port) {
+
+		private static final Pattern WITH_PORT = Pattern.compile("(\\[.*\\]|[^:]*):([0-9]{1,5})");
+
+		static HostPattern parse(String text) {
+			String host = text.strip();
+			int port = -1;
+			var matcher = WITH_PORT.matcher(host);
+			if (matcher.matches()) {
+				host = matcher.group(1);
+				port = Integer.parseInt(matcher.group(2));
+			}
+			boolean suffix = host.startsWith("*.");
+			String name = normalize(suffix ? host.substring(1) : host);
+			Assert.isTrue(name.length() > (suffix ? 1 : 0) && name.indexOf('*') < 0 && name.indexOf('/') < 0
+					&& name.indexOf('@') < 0, () -> "'" + text + "' is not a host, *.suffix or host:port");
+			return new HostPattern(name, suffix, port);
+		}
+
+		/**
+		 * Return whether a host is meant.
+		 * @param host a normalized host
+		 * @param actual its port, or -1 if that does not matter
+		 * @return whether it matches
+		 */
+		boolean matches(String host, int actual) {
+			boolean named = this.suffix ? host.endsWith(this.name) && host.length() > this.name.length()
+					: host.equals(this.name);
+			return named && (this.port < 0 || actual < 0 || actual == this.port);
+		}
+
+	}
+
+}

@@ -1,0 +1,122 @@
+package dev.vgi.external.url;
+
+import java.net.URI;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatNoException;
+
+class AllowedUrlValidatorTests {
+
+	private static final String KEY = "vgi.external.url";
+
+	private final AllowedUrlValidator open = new AllowedUrlValidator(List.of("https"), List.of(), true, false,
+			(url) -> false, List.of(), KEY);
+
+	private final AllowedUrlValidator listed = new AllowedUrlValidator(List.of("HTTPS", "http"),
+			List.of("data.example", "*.cdn.example", "ports.example:8443", "[::1]:9000", "10.0.0.1"), false, false,
+			(url) -> url.toString().startsWith("http://minio:9000/bucket/vgi-rpc/"), List.of("minio"), KEY);
+
+	private static void refused(UrlValidator validator, String url, String reason) {
+		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> validator.validate(URI.create(url)))
+			.withMessageContaining("URL rejected")
+			.withMessageContaining(reason)
+			.withMessageNotContaining("s3cret");
+	}
+
+	private static void accepted(UrlValidator validator, String url) {
+		assertThatNoException().isThrownBy(() -> validator.validate(URI.create(url)));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "https://storage.example/x?sig=s3cret", "https://8.8.8.8/x", "HTTPS://a.example:8443/#f",
+			"https://[2606:4700::1111]/", "https://a.example./x" })
+	void publicHostsAreAdmitted(String url) {
+		accepted(this.open, url);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "http://a.example/?sig=s3cret", "ftp://a.example/", "file://host/etc/passwd",
+			"gopher://a.example:70/" })
+	void otherSchemesAreRefused(String url) {
+		refused(this.open, url, KEY + ".allowed-schemes (https)");
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "https://127.0.0.1/?sig=s3cret", "https://10.1.2.3/", "https://192.168.0.1/",
+			"https://172.16.0.1/", "https://169.254.169.254/latest/meta-data", "https://100.64.0.1/",
+			"https://0.0.0.0/", "https://224.0.0.1/", "https://[::1]/", "https://[::]/", "https://[fe80::1]/",
+			"https://[fd00::1]/", "https://[::ffff:10.0.0.1]/", "https://[::ffff:7f00:1]/", "https://[64:ff9b::a00:1]/",
+			"https://[2002:a00:1::]/", "https://localhost/", "https://a.LOCALHOST./" })
+	void privateHostsAreRefused(String url) {
+		refused(this.open, url, KEY + ".allow-private-addresses");
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "https://2130706433/", "https://0x7f000001/", "https://127.1/", "https://0177.0.0.1/",
+			"https://1.2.3.4.5/", "https://[fe80::1%25eth0]/" })
+	void oddFormsOfAddressesAreRefused(String url) {
+		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> this.open.validate(URI.create(url)));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "mailto:a@b", "/relative", "https:///path", "https://user:s3cret@a.example/",
+			"https://us_er@a.example/", "https://under_score.example/" })
+	void malformedUrlsAreRefused(String url) {
+		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> this.open.validate(URI.create(url)))
+			.withMessageNotContaining("s3cret");
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "https://data.example/", "http://DATA.example:81/", "https://a.cdn.example/",
+			"https://a.b.cdn.example./", "https://ports.example:8443/", "http://[::1]:9000/", "https://10.0.0.1/" })
+	void listedHostsAreAdmitted(String url) {
+		accepted(this.listed, url);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "https://cdn.example/", "https://evilcdn.example/", "https://data.example.evil/",
+			"https://ports.example/", "http://[::1]/", "https://8.8.8.8/", "http://minio:9000/other/x",
+			"http://minio:9000/actuator" })
+	void hostsThatAreNotListedAreRefused(String url) {
+		refused(this.listed, url, KEY + ".allowed-hosts");
+	}
+
+	@Test
+	void ownUrlsAreAdmittedWhateverTheirScheme() {
+		accepted(this.listed, "http://minio:9000/bucket/vgi-rpc/1.arrow?sig=s3cret");
+	}
+
+	@Test
+	void listedAndOwnHostsMayBePrivate() {
+		assertThat(this.listed.mayBePrivate("data.example")).isTrue();
+		assertThat(this.listed.mayBePrivate("A.cdn.example.")).isTrue();
+		assertThat(this.listed.mayBePrivate("ports.example")).isTrue();
+		assertThat(this.listed.mayBePrivate("::1")).isTrue();
+		assertThat(this.listed.mayBePrivate("minio")).isTrue();
+		assertThat(this.listed.mayBePrivate("other.example")).isFalse();
+		assertThat(this.open.mayBePrivate("localhost")).isFalse();
+	}
+
+	@Test
+	void privateAddressesCanBeAllowed() {
+		AllowedUrlValidator lax = new AllowedUrlValidator(List.of("http"), List.of(), true, true, (url) -> false,
+				List.of(), KEY);
+		accepted(lax, "http://localhost:1/");
+		assertThat(lax.mayBePrivate("localhost")).isTrue();
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "", "*", "*.", "https://a.example", "a*b.example", "u@h" })
+	void hostsThatAreNoneAreRefusedAtOnce(String host) {
+		assertThatIllegalArgumentException().isThrownBy(() -> new AllowedUrlValidator(List.of("https"), List.of(host),
+				false, false, (url) -> false, List.of(), KEY));
+	}
+
+}
