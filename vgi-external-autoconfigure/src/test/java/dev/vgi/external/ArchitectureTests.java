@@ -89,6 +89,9 @@ class ArchitectureTests {
 	void everyErrorHasTheOneParent() {
 		classes().that()
 			.areAssignableTo(RuntimeException.class)
+			// A failure to start is for the FailureAnalyzer, not for a caller.
+			.and()
+			.resideOutsideOfPackage(BASE + ".autoconfigure..")
 			.should()
 			.beAssignableTo(VgiExternalException.class)
 			.check(CLASSES);

@@ -58,6 +58,10 @@ public final class ExternalFetcher {
 		this.context = new FetchContext(config, transport, validator, storage, budget, slabs, InstantSource.system());
 	}
 
+	private ExternalFetcher(FetchContext context) {
+		this.context = context;
+	}
+
 	/**
 	 * Fetch, decode and verify one object: one attempt, within the configured deadline.
 	 * @param url the absolute URL
@@ -106,6 +110,15 @@ public final class ExternalFetcher {
 	 */
 	public static boolean isRetryable(RuntimeException failure) {
 		return failure instanceof StorageUnavailableException && !Thread.currentThread().isInterrupted();
+	}
+
+	/**
+	 * Return a fetcher with another URL policy.
+	 * @param validator asked before every hop
+	 * @return a fetcher that shares everything else
+	 */
+	public ExternalFetcher withValidator(UrlValidator validator) {
+		return new ExternalFetcher(this.context.withValidator(validator));
 	}
 
 }

@@ -22,4 +22,10 @@ import org.jspecify.annotations.Nullable;
  */
 record FetchContext(FetchConfig config, StorageTransport transport, UrlValidator validator,
 		@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, InstantSource wallClock) {
+
+	FetchContext withValidator(UrlValidator validator) {
+		return new FetchContext(this.config, this.transport, validator, this.storage, this.budget, this.slabs,
+				this.wallClock);
+	}
+
 }

@@ -41,4 +41,14 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 				UrlValidator.httpsOnly());
 	}
 
+	/**
+	 * Return a copy with another URL policy.
+	 * @param urlValidator asked before any URL is requested
+	 * @return the copy
+	 */
+	public ExternalLocationConfig withUrlValidator(UrlValidator urlValidator) {
+		return new ExternalLocationConfig(this.storage, this.externalizeThreshold, this.maxRetries, this.retryDelay,
+				this.fetchConfig, this.compression, urlValidator);
+	}
+
 }

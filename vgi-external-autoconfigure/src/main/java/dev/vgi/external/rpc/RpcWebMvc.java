@@ -9,6 +9,7 @@ import java.util.TreeSet;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.web.server.ErrorWriter;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
 import jakarta.servlet.http.HttpServletRequest;
@@ -52,7 +53,7 @@ import org.springframework.web.servlet.resource.NoResourceFoundException;
  * A configurer alone is not enough, because Spring's own resolvers would take a map for a
  * model: call {@link #install} when both beans are there.
  */
-public final class RpcWebMvc implements WebMvcConfigurer {
+public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 
 	private static final Log logger = LogFactory.getLog(RpcWebMvc.class);
 
@@ -165,6 +166,11 @@ public final class RpcWebMvc implements WebMvcConfigurer {
 			status = status(failure);
 		}
 		return sendError(request, response, descriptor, status, reason) ? new ModelAndView() : null;
+	}
+
+	@Override
+	public void writeError(HttpServletRequest request, HttpServletResponse response, int status, Exception failure) {
+		sendError(request, response, null, HttpStatusCode.valueOf(status), failure);
 	}
 
 	private boolean sendError(HttpServletRequest request, HttpServletResponse response,

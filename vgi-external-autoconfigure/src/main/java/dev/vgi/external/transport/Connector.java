@@ -10,6 +10,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.function.Consumer;
 
@@ -17,6 +18,7 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 
+import dev.vgi.external.url.PublicAddresses;
 import org.apache.hc.client5.http.DnsResolver;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.HttpException;
@@ -58,17 +60,18 @@ final class Connector {
 
 	/**
 	 * Open a connection.
-	 * @param target the storage's scheme, host and port
+	 * @param route where to, and whether its address has to be public
 	 * @param opening is told every socket before it blocks, so that it can be closed
 	 * @return the open connection; the caller closes it
 	 * @throws IOException if nothing could be connected
 	 * @throws HttpException if the proxy answers something that is no HTTP
 	 */
-	StorageConnection connect(HttpHost target, Consumer<Socket> opening) throws IOException, HttpException {
+	StorageConnection connect(Route route, Consumer<Socket> opening) throws IOException, HttpException {
+		HttpHost target = route.host();
 		URI proxy = this.settings.proxy();
 		boolean secure = "https".equals(target.getSchemeName());
 		Socket socket = (proxy != null) ? connect(proxyAddresses(proxy), proxyPort(proxy), opening)
-				: connect(this.dnsResolver.resolve(target.getHostName()), target.getPort(), opening);
+				: connect(resolve(route), target.getPort(), opening);
 		try {
 			socket.setTcpNoDelay(true);
 			socket.setKeepAlive(true);
@@ -88,6 +91,22 @@ final class Connector {
 			closeQuietly(socket);
 			throw ex;
 		}
+	}
+
+	private InetAddress[] resolve(Route route) throws UnknownHostException {
+		String host = route.host().getHostName();
+		InetAddress[] addresses = this.dnsResolver.resolve(host);
+		if (!route.publicOnly()) {
+			return addresses;
+		}
+		// What is connected to is exactly what was checked: no second look-up in between.
+		InetAddress[] open = Arrays.stream(addresses).filter(PublicAddresses::isPublic).toArray(InetAddress[]::new);
+		if (open.length == 0) {
+			throw new AddressRejectedException("host " + host
+					+ " has no public address, and the allowed hosts of vgi.external.url or vgi.external.client.url do"
+					+ " not list it");
+		}
+		return open;
 	}
 
 	private static InetAddress[] proxyAddresses(URI proxy) throws UnknownHostException {

@@ -52,6 +52,8 @@ final class Exchange implements StorageResponse {
 
 	private final URI url;
 
+	private final boolean publicOnly;
+
 	private final Map<String, String> headers;
 
 	private final @Nullable RequestBody requestBody;
@@ -66,7 +68,7 @@ final class Exchange implements StorageResponse {
 
 	private @Nullable Socket opening;
 
-	private @Nullable PoolEntry<HttpHost, StorageConnection> entry;
+	private @Nullable PoolEntry<Route, StorageConnection> entry;
 
 	private int requests;
 
@@ -84,11 +86,12 @@ final class Exchange implements StorageResponse {
 
 	private boolean reusable;
 
-	Exchange(StorageTransport transport, String method, URI url, Map<String, String> headers,
+	Exchange(StorageTransport transport, String method, URI url, boolean publicOnly, Map<String, String> headers,
 			@Nullable RequestBody requestBody, Deadline deadline) {
 		this.transport = transport;
 		this.method = method;
 		this.url = url;
+		this.publicOnly = publicOnly;
 		this.headers = headers;
 		this.requestBody = requestBody;
 		this.deadline = deadline;
@@ -129,7 +132,7 @@ final class Exchange implements StorageResponse {
 
 	private void open() throws IOException, HttpException {
 		while (true) {
-			PoolEntry<HttpHost, StorageConnection> leased = lease();
+			PoolEntry<Route, StorageConnection> leased = lease();
 			StorageConnection connection = leased.getConnection();
 			boolean reused = connection != null;
 			if (connection == null) {
@@ -151,10 +154,10 @@ final class Exchange implements StorageResponse {
 		}
 	}
 
-	private PoolEntry<HttpHost, StorageConnection> lease() throws IOException {
-		HttpHost route = StorageTransport.route(this.url);
+	private PoolEntry<Route, StorageConnection> lease() throws IOException {
+		Route route = new Route(StorageTransport.route(this.url), this.publicOnly);
 		while (true) {
-			PoolEntry<HttpHost, StorageConnection> leased = await(this.transport.lease(route));
+			PoolEntry<Route, StorageConnection> leased = await(this.transport.lease(route));
 			synchronized (this) {
 				this.waiting = null;
 				if (this.state != State.RUNNING) {
@@ -183,7 +186,7 @@ final class Exchange implements StorageResponse {
 		}
 	}
 
-	private PoolEntry<HttpHost, StorageConnection> await(Future<PoolEntry<HttpHost, StorageConnection>> future)
+	private PoolEntry<Route, StorageConnection> await(Future<PoolEntry<Route, StorageConnection>> future)
 			throws IOException {
 		synchronized (this) {
 			this.waiting = future;
@@ -209,8 +212,8 @@ final class Exchange implements StorageResponse {
 		}
 	}
 
-	private static @Nullable PoolEntry<HttpHost, StorageConnection> granted(
-			Future<PoolEntry<HttpHost, StorageConnection>> future) {
+	private static @Nullable PoolEntry<Route, StorageConnection> granted(
+			Future<PoolEntry<Route, StorageConnection>> future) {
 		try {
 			return future.get(0, TimeUnit.NANOSECONDS);
 		}
@@ -219,7 +222,7 @@ final class Exchange implements StorageResponse {
 		}
 	}
 
-	private StorageConnection connect(PoolEntry<HttpHost, StorageConnection> leased) throws IOException, HttpException {
+	private StorageConnection connect(PoolEntry<Route, StorageConnection> leased) throws IOException, HttpException {
 		StorageConnection connection = this.transport.connector().connect(leased.getRoute(), this::opening);
 		synchronized (this) {
 			this.opening = null;
@@ -413,7 +416,7 @@ final class Exchange implements StorageResponse {
 	}
 
 	private void end(State end, boolean keep) {
-		PoolEntry<HttpHost, StorageConnection> leased;
+		PoolEntry<Route, StorageConnection> leased;
 		synchronized (this) {
 			if (this.state != State.RUNNING) {
 				return;
@@ -437,7 +440,7 @@ final class Exchange implements StorageResponse {
 
 	// Drop a connection that turned out to be stale. @return whether this exchange goes
 	// on
-	private boolean giveUp(PoolEntry<HttpHost, StorageConnection> leased) {
+	private boolean giveUp(PoolEntry<Route, StorageConnection> leased) {
 		synchronized (this) {
 			if (this.state != State.RUNNING) {
 				return false;
@@ -448,7 +451,7 @@ final class Exchange implements StorageResponse {
 		return true;
 	}
 
-	private void release(@Nullable PoolEntry<HttpHost, StorageConnection> leased, boolean keep) {
+	private void release(@Nullable PoolEntry<Route, StorageConnection> leased, boolean keep) {
 		if (leased == null) {
 			return;
 		}

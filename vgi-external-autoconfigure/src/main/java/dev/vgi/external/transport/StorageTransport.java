@@ -49,7 +49,7 @@ public final class StorageTransport implements AutoCloseable {
 
 	private final boolean ownsTimer;
 
-	private final StrictConnPool<HttpHost, StorageConnection> pool;
+	private final StrictConnPool<Route, StorageConnection> pool;
 
 	private final Set<Exchange> exchanges = ConcurrentHashMap.newKeySet();
 
@@ -129,13 +129,17 @@ public final class StorageTransport implements AutoCloseable {
 	 * @param url the absolute, usually signed, URL
 	 * @param body the bytes
 	 * @param headers further request headers, such as {@code Content-Type}
+	 * @param validator asked before anything is sent
 	 * @param deadline covers everything
 	 * @return the response of any status; the caller closes it
-	 * @throws dev.vgi.external.VgiExternalException if the deadline passes or the storage
-	 * cannot be reached
+	 * @throws dev.vgi.external.VgiExternalException if the URL is refused, the deadline
+	 * passes or the storage cannot be reached
 	 */
-	public StorageResponse put(URI url, RequestBody body, Map<String, String> headers, Deadline deadline) {
-		return new Exchange(this, "PUT", target(url), headers, body, deadline).execute(0);
+	public StorageResponse put(URI url, RequestBody body, Map<String, String> headers, UrlValidator validator,
+			Deadline deadline) {
+		validate(validator, url);
+		return new Exchange(this, "PUT", target(url), !validator.admitsPrivateAddresses(url), headers, body, deadline)
+			.execute(0);
 	}
 
 	private StorageResponse follow(String method, URI url, Map<String, String> headers, UrlValidator validator,
@@ -144,7 +148,9 @@ public final class StorageTransport implements AutoCloseable {
 		int requests = 0;
 		for (int redirects = 0;; redirects++) {
 			validate(validator, hop);
-			Exchange exchange = new Exchange(this, method, target(hop), headers, null, deadline).execute(requests);
+			Exchange exchange = new Exchange(this, method, target(hop), !validator.admitsPrivateAddresses(hop), headers,
+					null, deadline)
+				.execute(requests);
 			if (!isRedirect(exchange.status())) {
 				return exchange;
 			}
@@ -246,11 +252,11 @@ public final class StorageTransport implements AutoCloseable {
 		return this.connector;
 	}
 
-	StrictConnPool<HttpHost, StorageConnection> pool() {
+	StrictConnPool<Route, StorageConnection> pool() {
 		return this.pool;
 	}
 
-	Future<PoolEntry<HttpHost, StorageConnection>> lease(HttpHost route) throws IOException {
+	Future<PoolEntry<Route, StorageConnection>> lease(Route route) throws IOException {
 		try {
 			return this.pool.lease(route, null, Timeout.DISABLED, null);
 		}

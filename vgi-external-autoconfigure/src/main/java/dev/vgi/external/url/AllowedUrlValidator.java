@@ -18,7 +18,8 @@ import org.springframework.util.Assert;
 /**
  * The policy an application configures: URLs of its own storage, listed hosts, and (where
  * wanted) every public host. Knows names only; whether a name leads to a private address
- * is decided where it is resolved, with the help of {@link #mayBePrivate}. Immutable.
+ * is decided where it is resolved, with the help of {@link #admitsPrivateAddresses}.
+ * Immutable.
  */
 public final class AllowedUrlValidator implements UrlValidator {
 
@@ -36,8 +37,6 @@ public final class AllowedUrlValidator implements UrlValidator {
 
 	private final Predicate<URI> own;
 
-	private final List<HostPattern> ownHosts;
-
 	private final String key;
 
 	/**
@@ -52,13 +51,11 @@ public final class AllowedUrlValidator implements UrlValidator {
 	 * @param allowPrivateAddresses whether the addresses of hosts that are not listed may
 	 * be private
 	 * @param own whether a URL is one of the application's own storage
-	 * @param ownHosts hosts of the application's own storage, in the form of
-	 * {@code hosts}: they may be private, and are admitted by {@code own} only
 	 * @param key the prefix of the settings that refusals name, such as
 	 * {@code vgi.external.url}
 	 */
 	public AllowedUrlValidator(Collection<String> schemes, Collection<String> hosts, boolean publicHosts,
-			boolean allowPrivateAddresses, Predicate<URI> own, Collection<String> ownHosts, String key) {
+			boolean allowPrivateAddresses, Predicate<URI> own, String key) {
 		Assert.notNull(own, "'own' must not be null");
 		Assert.hasText(key, "'key' must not be empty");
 		this.schemes = schemes.stream().map((scheme) -> scheme.toLowerCase(Locale.ROOT)).collect(Collectors.toSet());
@@ -66,7 +63,6 @@ public final class AllowedUrlValidator implements UrlValidator {
 		this.publicHosts = publicHosts;
 		this.allowPrivateAddresses = allowPrivateAddresses;
 		this.own = own;
-		this.ownHosts = ownHosts.stream().map(HostPattern::parse).toList();
 		this.key = key;
 	}
 
@@ -158,15 +154,9 @@ public final class AllowedUrlValidator implements UrlValidator {
 		}
 	}
 
-	/**
-	 * Return whether a host may have a private address, for the filter inside the
-	 * resolver that the connections use.
-	 * @param host the name or address to connect to
-	 * @return {@code true} for listed hosts, hosts of the own storage, and all if private
-	 * addresses are allowed
-	 */
-	public boolean mayBePrivate(String host) {
-		return this.allowPrivateAddresses || isListed(this.hosts, host, -1) || isListed(this.ownHosts, host, -1);
+	@Override
+	public boolean admitsPrivateAddresses(URI url) {
+		return this.allowPrivateAddresses || this.own.test(url) || isListed(this.hosts, url.getHost(), port(url));
 	}
 
 	/**

@@ -20,20 +20,24 @@ public interface UrlValidator {
 	void validate(URI url);
 
 	/**
+	 * Return whether the host of a URL may resolve to a private, loopback or link-local
+	 * address. Decided per URL and not per host: one path of a private host may be
+	 * allowed and the others not.
+	 * @param url a URL that this validator accepts
+	 * @return {@code true} by default: a custom policy takes all responsibility
+	 */
+	default boolean admitsPrivateAddresses(URI url) {
+		return true;
+	}
+
+	/**
 	 * Return a validator that accepts what this one or the other accepts.
 	 * @param other asked when this one refuses
 	 * @return the combination, which reports the other's refusal
 	 */
 	default UrlValidator or(UrlValidator other) {
 		Assert.notNull(other, "'other' must not be null");
-		return (url) -> {
-			try {
-				validate(url);
-			}
-			catch (UrlRejectedException ex) {
-				other.validate(url);
-			}
-		};
+		return new EitherUrlValidator(this, other);
 	}
 
 	/**

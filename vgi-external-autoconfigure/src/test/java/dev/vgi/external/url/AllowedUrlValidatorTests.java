@@ -17,11 +17,11 @@ class AllowedUrlValidatorTests {
 	private static final String KEY = "vgi.external.url";
 
 	private final AllowedUrlValidator open = new AllowedUrlValidator(List.of("https"), List.of(), true, false,
-			(url) -> false, List.of(), KEY);
+			(url) -> false, KEY);
 
 	private final AllowedUrlValidator listed = new AllowedUrlValidator(List.of("HTTPS", "http"),
 			List.of("data.example", "*.cdn.example", "ports.example:8443", "[::1]:9000", "10.0.0.1"), false, false,
-			(url) -> url.toString().startsWith("http://minio:9000/bucket/vgi-rpc/"), List.of("minio"), KEY);
+			(url) -> url.toString().startsWith("http://minio:9000/bucket/vgi-rpc/"), KEY);
 
 	private static void refused(UrlValidator validator, String url, String reason) {
 		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> validator.validate(URI.create(url)))
@@ -94,29 +94,33 @@ class AllowedUrlValidatorTests {
 	}
 
 	@Test
-	void listedAndOwnHostsMayBePrivate() {
-		assertThat(this.listed.mayBePrivate("data.example")).isTrue();
-		assertThat(this.listed.mayBePrivate("A.cdn.example.")).isTrue();
-		assertThat(this.listed.mayBePrivate("ports.example")).isTrue();
-		assertThat(this.listed.mayBePrivate("::1")).isTrue();
-		assertThat(this.listed.mayBePrivate("minio")).isTrue();
-		assertThat(this.listed.mayBePrivate("other.example")).isFalse();
-		assertThat(this.open.mayBePrivate("localhost")).isFalse();
+	void listedAndOwnUrlsMayHavePrivateAddresses() {
+		assertThat(mayBePrivate(this.listed, "https://data.example/x")).isTrue();
+		assertThat(mayBePrivate(this.listed, "https://A.cdn.example./x")).isTrue();
+		assertThat(mayBePrivate(this.listed, "https://ports.example:8443/x")).isTrue();
+		assertThat(mayBePrivate(this.listed, "https://ports.example/x")).isFalse();
+		assertThat(mayBePrivate(this.listed, "http://[::1]:9000/x")).isTrue();
+		assertThat(mayBePrivate(this.listed, "http://minio:9000/bucket/vgi-rpc/1.arrow")).isTrue();
+		assertThat(mayBePrivate(this.listed, "http://minio:9000/minio/admin")).isFalse();
+		assertThat(mayBePrivate(this.open, "https://localhost/x")).isFalse();
+	}
+
+	private static boolean mayBePrivate(UrlValidator validator, String url) {
+		return validator.admitsPrivateAddresses(URI.create(url));
 	}
 
 	@Test
 	void privateAddressesCanBeAllowed() {
-		AllowedUrlValidator lax = new AllowedUrlValidator(List.of("http"), List.of(), true, true, (url) -> false,
-				List.of(), KEY);
+		AllowedUrlValidator lax = new AllowedUrlValidator(List.of("http"), List.of(), true, true, (url) -> false, KEY);
 		accepted(lax, "http://localhost:1/");
-		assertThat(lax.mayBePrivate("localhost")).isTrue();
+		assertThat(mayBePrivate(lax, "http://localhost:1/")).isTrue();
 	}
 
 	@ParameterizedTest
 	@ValueSource(strings = { "", "*", "*.", "https://a.example", "a*b.example", "u@h" })
 	void hostsThatAreNoneAreRefusedAtOnce(String host) {
-		assertThatIllegalArgumentException().isThrownBy(() -> new AllowedUrlValidator(List.of("https"), List.of(host),
-				false, false, (url) -> false, List.of(), KEY));
+		assertThatIllegalArgumentException().isThrownBy(
+				() -> new AllowedUrlValidator(List.of("https"), List.of(host), false, false, (url) -> false, KEY));
 	}
 
 }

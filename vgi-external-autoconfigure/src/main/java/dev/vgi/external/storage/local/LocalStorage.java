@@ -70,7 +70,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	private final LocalStorageSettings settings;
 
-	private final Supplier<URI> baseUrl;
+	private final Supplier<@Nullable URI> baseUrl;
 
 	private final Clock clock;
 
@@ -90,7 +90,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	 * @param clock decides on expiry and age
 	 * @throws StorageUnavailableException if the folder cannot be used; names the key
 	 */
-	public LocalStorage(LocalStorageSettings settings, Supplier<URI> baseUrl, Clock clock) {
+	public LocalStorage(LocalStorageSettings settings, Supplier<@Nullable URI> baseUrl, Clock clock) {
 		Assert.notNull(settings, "'settings' must not be null");
 		Assert.notNull(baseUrl, "'baseUrl' must not be null");
 		Assert.notNull(clock, "'clock' must not be null");

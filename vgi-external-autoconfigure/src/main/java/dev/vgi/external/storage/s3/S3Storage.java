@@ -35,6 +35,7 @@ import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
@@ -253,7 +254,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider {
 				headers.put(name, String.join(",", values));
 			}
 		});
-		try (StorageResponse response = this.transport.put(url(signed), body, headers, deadline)) {
+		try (StorageResponse response = this.transport.put(url(signed), body, headers, UrlValidator.acceptAll(),
+				deadline)) {
 			if (response.status() / 100 != 2) {
 				throw S3Failures.of(operation, response);
 			}

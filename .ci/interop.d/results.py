@@ -1,0 +1,123 @@
+"""pytest plugin: required cases first, hopeless groups stopped, results as JSON for summary.py."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+#: A group whose cases run into their time limit this often is stopped: five seconds each would eat the run.
+TIMEOUTS_PER_GROUP = 3
+
+#: After this long, cases that are not required are no longer begun.
+BUDGET_SECONDS = float(os.environ.get("VGI_INTEROP_BUDGET", "170"))
+
+#: The method matrix with every data batch in storage, and its own limit per case.
+EXTERNAL_MATRIX = "Matrix (every batch external)"
+EXTERNAL_MATRIX_SECONDS = 15
+
+#: Where the fixtures leave their list of workers that died by themselves.
+DEATHS = pytest.StashKey[list[str]]()
+
+_release = os.environ.get("VGI_INTEROP_RELEASE", "flat")
+_results: dict[str, dict[str, Any]] = {}
+_timeouts: Counter[str] = Counter()
+_left_out: dict[str, tuple[int, str]] = {}
+_begun = time.monotonic()
+
+
+def required_cases(release: str) -> list[str]:
+    """Cases of *release* that must pass, in the order of the file."""
+    lines = (Path(__file__).parent / "required.txt").read_text().splitlines()
+    pairs = [line.split(None, 1) for line in lines if line.strip() and not line.startswith("#")]
+    return [case.strip() for name, case in pairs if name == release]
+
+
+_required = required_cases(_release)
+
+
+def _case(item: pytest.Item) -> str:
+    return item.nodeid.split("::", 1)[1]
+
+
+def _group(item: pytest.Item) -> str:
+    """Name of the table row: the method matrix by transport, everything else by class."""
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    transport = parameters.get("conformance_conn")
+    if transport is not None:
+        return EXTERNAL_MATRIX if "always" in transport else "Matrix (inline)"
+    return item.parent.name.removeprefix("Test") if item.parent else item.name
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot apply, and begin with what is required: time may end, they may not miss it."""
+    from conftest import LEFT_OUT
+
+    kept = []
+    for item in items:
+        name = item.parent.name if item.parent else ""
+        if name in LEFT_OUT:
+            _left_out[name] = (_left_out.get(name, (0, ""))[0] + 1, LEFT_OUT[name])
+        else:
+            kept.append(item)
+    for item in kept:
+        # Every call here is some six HTTP requests, half of them to a single-threaded storage in this very process:
+        # five seconds are a limit for that storage on a shared machine, not for the worker.
+        if _group(item) == EXTERNAL_MATRIX:
+            item.add_marker(pytest.mark.timeout(EXTERNAL_MATRIX_SECONDS), append=False)
+    rank = {case: position for position, case in enumerate(_required)}
+    items[:] = sorted(kept, key=lambda item: rank.get(_case(item), len(rank)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a case of a stopped group, or one that begins too late."""
+    if _case(item) in _required:
+        return
+    if _timeouts[_group(item)] >= TIMEOUTS_PER_GROUP:
+        pytest.skip(f"group stopped after {TIMEOUTS_PER_GROUP} timeouts")
+    if time.monotonic() - _begun > BUDGET_SECONDS:
+        pytest.skip(f"not begun: {BUDGET_SECONDS:.0f} s are over")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
+    """Keep the worst outcome of the three phases of a case."""
+    report = (yield).get_result()
+    entry = _results.setdefault(
+        _case(item), {"group": _group(item), "outcome": "passed", "reason": "", "seconds": 0.0}
+    )
+    entry["seconds"] = round(entry["seconds"] + report.duration, 3)
+    if report.failed:
+        message = report.longrepr.reprcrash.message if hasattr(report.longrepr, "reprcrash") else str(report.longrepr)
+        entry.update(outcome="failed", reason=" ".join(message.split())[:300])
+        if "Timeout" in message:
+            _timeouts[entry["group"]] += 1
+    elif report.skipped and entry["outcome"] == "passed":
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        entry.update(outcome="skipped", reason=" ".join(reason.split()).removeprefix("Skipped: ")[:300])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Write the results when all fixtures are gone, so that workers that died late are known."""
+    folder = Path(os.environ.get("VGI_INTEROP_RUN", "."))
+    (folder / f"{_release}.json").write_text(
+        json.dumps(
+            {
+                "release": _release,
+                "version": importlib.metadata.version("vgi-rpc"),
+                "seconds": round(time.monotonic() - _begun, 1),
+                "required": _required,
+                "left_out": _left_out,
+                "deaths": config.stash.get(DEATHS, []),
+                "cases": _results,
+            }
+        )
+    )

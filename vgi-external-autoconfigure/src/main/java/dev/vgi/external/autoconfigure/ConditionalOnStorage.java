@@ -1,0 +1,26 @@
+package dev.vgi.external.autoconfigure;
+
+import java.lang.annotation.Documented;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+import org.springframework.context.annotation.Conditional;
+
+/**
+ * Matches if the settings select a backend.
+ */
+@Target(ElementType.TYPE)
+@Retention(RetentionPolicy.RUNTIME)
+@Documented
+@Conditional(OnStorageCondition.class)
+@interface ConditionalOnStorage {
+
+	/**
+	 * The backend.
+	 * @return the selected storage to match
+	 */
+	StorageType value();
+
+}

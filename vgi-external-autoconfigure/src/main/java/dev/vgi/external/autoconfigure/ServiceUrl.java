@@ -1,0 +1,86 @@
+package dev.vgi.external.autoconfigure;
+
+import java.net.InetAddress;
+import java.net.URI;
+import java.util.Locale;
+import java.util.function.Supplier;
+
+import jakarta.servlet.http.HttpServletRequest;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.core.env.Environment;
+import org.springframework.util.ClassUtils;
+import org.springframework.web.context.request.RequestContextHolder;
+import org.springframework.web.context.request.ServletRequestAttributes;
+import org.springframework.web.servlet.support.ServletUriComponentsBuilder;
+
+/**
+ * Knows under which URL callers reach this service. A configured one wins. Where Boot is
+ * set to trust forwarded headers, the request tells. Otherwise it is the address that the
+ * caller's connection has reached: the {@code Host} header alone is the caller's
+ * invention, and a signed URL must not lead to a place of the caller's choice.
+ */
+final class ServiceUrl implements Supplier<@Nullable URI> {
+
+	private static final boolean SERVLET = ClassUtils.isPresent("jakarta.servlet.http.HttpServletRequest",
+			ServiceUrl.class.getClassLoader());
+
+	private final @Nullable URI configured;
+
+	private final Environment environment;
+
+	ServiceUrl(@Nullable URI configured, Environment environment) {
+		this.configured = configured;
+		this.environment = environment;
+	}
+
+	@Override
+	public @Nullable URI get() {
+		if (this.configured != null) {
+			return this.configured;
+		}
+		URI ofRequest = SERVLET ? CurrentRequest.url(trustsForwardedHeaders()) : null;
+		return (ofRequest != null) ? ofRequest : ofConnector();
+	}
+
+	private boolean trustsForwardedHeaders() {
+		String strategy = this.environment.getProperty("server.forward-headers-strategy", "none");
+		return !"none".equals(strategy.toLowerCase(Locale.ROOT));
+	}
+
+	private @Nullable URI ofConnector() {
+		String port = this.environment.getProperty("local.server.port");
+		if (port == null) {
+			return null;
+		}
+		boolean secure = this.environment.containsProperty("server.ssl.bundle")
+				|| this.environment.containsProperty("server.ssl.key-store");
+		String host = this.environment.getProperty("server.address", InetAddress.getLoopbackAddress().getHostAddress());
+		String path = this.environment.getProperty("server.servlet.context-path", "");
+		return URI.create((secure ? "https" : "http") + "://" + literal(host) + ":" + port + path);
+	}
+
+	private static String literal(String host) {
+		return host.contains(":") ? "[" + host + "]" : host;
+	}
+
+	/**
+	 * Keeps the Servlet API out of the way of applications without it.
+	 */
+	private static final class CurrentRequest {
+
+		static @Nullable URI url(boolean trustsForwardedHeaders) {
+			if (!(RequestContextHolder.getRequestAttributes() instanceof ServletRequestAttributes attributes)) {
+				return null;
+			}
+			HttpServletRequest request = attributes.getRequest();
+			if (trustsForwardedHeaders) {
+				return ServletUriComponentsBuilder.fromContextPath(request).build().toUri();
+			}
+			return URI.create(request.getScheme() + "://" + literal(request.getLocalAddr()) + ":"
+					+ request.getLocalPort() + request.getContextPath());
+		}
+
+	}
+
+}

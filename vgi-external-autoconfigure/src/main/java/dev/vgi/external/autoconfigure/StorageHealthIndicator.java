@@ -1,0 +1,109 @@
+package dev.vgi.external.autoconfigure;
+
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.LongSupplier;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.ExternalStorage;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.boot.health.contributor.Health;
+import org.springframework.boot.health.contributor.HealthIndicator;
+
+/**
+ * Says whether the storage can be reached. Limited in time and cached, so that a storage
+ * that hangs neither blocks the health endpoint nor is asked by every probe. One check
+ * runs at a time.
+ */
+final class StorageHealthIndicator implements HealthIndicator {
+
+	private final ExternalStorage storage;
+
+	private final Executor executor;
+
+	private final Duration cache;
+
+	private final Duration timeout;
+
+	private final LongSupplier nanoTime;
+
+	private @Nullable Health latest;
+
+	private long latestTime;
+
+	private @Nullable FutureTask<Health> running;
+
+	StorageHealthIndicator(ExternalStorage storage, Executor executor, Duration cache, Duration timeout,
+			LongSupplier nanoTime) {
+		this.storage = storage;
+		this.executor = executor;
+		this.cache = cache;
+		this.timeout = timeout;
+		this.nanoTime = nanoTime;
+	}
+
+	@Override
+	public synchronized Health health() {
+		if (this.latest != null && this.nanoTime.getAsLong() - this.latestTime < this.cache.toNanos()) {
+			return this.latest;
+		}
+		this.latest = check();
+		this.latestTime = this.nanoTime.getAsLong();
+		return this.latest;
+	}
+
+	private Health check() {
+		// A check that still hangs is waited for again instead of starting another.
+		FutureTask<Health> task = this.running;
+		try {
+			if (task == null) {
+				task = new FutureTask<>(this::verify);
+				this.executor.execute(task);
+				this.running = task;
+			}
+			Health health = task.get(this.timeout.toMillis(), TimeUnit.MILLISECONDS);
+			this.running = null;
+			return health;
+		}
+		catch (TimeoutException ex) {
+			return down("timed-out", "The storage did not answer within " + this.timeout.toMillis() + " ms");
+		}
+		catch (RejectedExecutionException ex) {
+			return down("busy", "All transfer threads are busy");
+		}
+		catch (ExecutionException ex) {
+			this.running = null;
+			return down("error", String.valueOf(ex.getCause()));
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+			return Health.unknown().withDetail("storage", this.storage.name()).build();
+		}
+	}
+
+	private Health verify() {
+		try {
+			this.storage.verifyReachable();
+			return Health.up().withDetail("storage", this.storage.name()).build();
+		}
+		catch (VgiExternalException ex) {
+			return down(ex.kind().name().toLowerCase(Locale.ROOT).replace('_', '-'), String.valueOf(ex.getMessage()));
+		}
+	}
+
+	private Health down(String kind, String reason) {
+		return Health.down()
+			.withDetail("storage", this.storage.name())
+			.withDetail("kind", kind)
+			.withDetail("reason", reason)
+			.build();
+	}
+
+}

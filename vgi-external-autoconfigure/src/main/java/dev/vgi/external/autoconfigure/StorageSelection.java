@@ -1,0 +1,77 @@
+package dev.vgi.external.autoconfigure;
+
+import java.util.Locale;
+
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.boot.cloud.CloudPlatform;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.core.env.Environment;
+import org.springframework.util.StringUtils;
+
+/**
+ * Which storage the settings select.
+ *
+ * @param type the backend, never {@code AUTO}; {@code null} if the settings do not decide
+ * @param problem why there is none, or {@code null}
+ * @param action what to set, or {@code null}
+ */
+record StorageSelection(@Nullable StorageType type, @Nullable String problem, @Nullable String action) {
+
+	private static final String S3_BUCKET = "vgi.external.s3.bucket";
+
+	private static final String GCS_BUCKET = "vgi.external.gcs.bucket";
+
+	/**
+	 * Read the settings.
+	 * @param environment where they are
+	 * @return the selection
+	 */
+	static StorageSelection of(Environment environment) {
+		StorageType type = Binder.get(environment)
+			.bind("vgi.external.storage", StorageType.class)
+			.orElse(StorageType.AUTO);
+		boolean s3 = StringUtils.hasText(environment.getProperty(S3_BUCKET));
+		boolean gcs = StringUtils.hasText(environment.getProperty(GCS_BUCKET));
+		boolean kubernetes = CloudPlatform.KUBERNETES.isActive(environment);
+		return switch (type) {
+			case S3 -> s3 ? selected(type) : missing(type, S3_BUCKET);
+			case GCS -> gcs ? selected(type) : missing(type, GCS_BUCKET);
+			case AUTO -> auto(s3, gcs, kubernetes);
+			case LOCAL, NONE -> selected(type);
+		};
+	}
+
+	private static StorageSelection auto(boolean s3, boolean gcs, boolean kubernetes) {
+		if (s3 && gcs) {
+			return new StorageSelection(null,
+					"Both " + S3_BUCKET + " and " + GCS_BUCKET + " are set, and vgi.external.storage is auto.",
+					"Set vgi.external.storage to s3 or gcs, or remove one of the buckets.");
+		}
+		if (s3) {
+			return selected(StorageType.S3);
+		}
+		if (gcs) {
+			return selected(StorageType.GCS);
+		}
+		if (kubernetes) {
+			return new StorageSelection(null,
+					"No bucket is set, and on Kubernetes the local folder of one pod is out of reach of the others.",
+					"Set " + S3_BUCKET + " or " + GCS_BUCKET
+							+ ". Set vgi.external.storage to local for a single pod, or to none to only resolve"
+							+ " pointers.");
+		}
+		return selected(StorageType.LOCAL);
+	}
+
+	private static StorageSelection selected(StorageType type) {
+		return new StorageSelection(type, null, null);
+	}
+
+	private static StorageSelection missing(StorageType type, String key) {
+		String name = type.name().toLowerCase(Locale.ROOT);
+		return new StorageSelection(null, "vgi.external.storage is " + name + " but no bucket is set.",
+				"Set " + key + ", or set vgi.external.storage to local or none.");
+	}
+
+}

@@ -1,0 +1,23 @@
+package dev.vgi.external.autoconfigure;
+
+/**
+ * Which storage backend is used.
+ */
+public enum StorageType {
+
+	/** The backend whose bucket is set; without one, a local folder. */
+	AUTO,
+
+	/** A folder of this machine. */
+	LOCAL,
+
+	/** Amazon S3 or a compatible store. */
+	S3,
+
+	/** Google Cloud Storage. */
+	GCS,
+
+	/** No storage: pointers are resolved but never made. */
+	NONE
+
+}

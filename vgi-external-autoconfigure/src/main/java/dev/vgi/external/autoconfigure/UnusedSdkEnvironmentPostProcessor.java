@@ -1,0 +1,101 @@
+package dev.vgi.external.autoconfigure;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+import org.apache.commons.logging.Log;
+
+import org.springframework.boot.EnvironmentPostProcessor;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.logging.DeferredLogFactory;
+import org.springframework.core.Ordered;
+import org.springframework.core.env.ConfigurableEnvironment;
+import org.springframework.core.env.EnumerablePropertySource;
+import org.springframework.core.env.MapPropertySource;
+import org.springframework.core.env.PropertySource;
+import org.springframework.util.ClassUtils;
+
+/**
+ * Lets a service start that has the SDKs of both clouds on its class path and uses one:
+ * the other's client would ask for a region or credentials that nobody configured. Sets
+ * defaults of the lowest precedence, and only where nothing at all of the other cloud is
+ * configured.
+ */
+class UnusedSdkEnvironmentPostProcessor implements EnvironmentPostProcessor, Ordered {
+
+	private static final String AWS = "io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration";
+
+	private static final String GCP = "com.google.cloud.spring.autoconfigure.storage.GcpStorageAutoConfiguration";
+
+	private final Log logger;
+
+	UnusedSdkEnvironmentPostProcessor(DeferredLogFactory logFactory) {
+		this.logger = logFactory.getLog(UnusedSdkEnvironmentPostProcessor.class);
+	}
+
+	@Override
+	public int getOrder() {
+		// The configuration files are read by then.
+		return Ordered.LOWEST_PRECEDENCE;
+	}
+
+	@Override
+	public void postProcessEnvironment(ConfigurableEnvironment environment, SpringApplication application) {
+		Map<String, Object> defaults = new LinkedHashMap<>();
+		StorageType selected = StorageSelection.of(environment).type();
+		ClassLoader classLoader = application.getClassLoader();
+		if (selected != StorageType.S3 && ClassUtils.isPresent(AWS, classLoader) && !isAwsConfigured(environment)) {
+			defaults.put("spring.cloud.aws.s3.enabled", "false");
+		}
+		if (selected != StorageType.GCS && ClassUtils.isPresent(GCP, classLoader) && !isGcpConfigured(environment)) {
+			defaults.put("spring.cloud.gcp.storage.enabled", "false");
+			defaults.put("spring.cloud.gcp.core.enabled", "false");
+		}
+		String region = environment.getProperty("vgi.external.s3.region");
+		if (selected == StorageType.S3 && region != null && !isAwsConfigured(environment)) {
+			defaults.put("spring.cloud.aws.region.static", region);
+		}
+		if (!defaults.isEmpty()) {
+			environment.getPropertySources().addLast(new MapPropertySource("vgiUnusedSdks", defaults));
+			this.logger.info("Nothing of the other cloud is configured: defaulted " + defaults);
+		}
+	}
+
+	private static boolean isAwsConfigured(ConfigurableEnvironment environment) {
+		return hasKeyWith(environment, "spring.cloud.aws.") || hasAny(environment, "aws.region")
+				|| hasAny(environment, "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID",
+						"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+				|| Files.exists(home(".aws", "config"));
+	}
+
+	private static boolean isGcpConfigured(ConfigurableEnvironment environment) {
+		return hasKeyWith(environment, "spring.cloud.gcp.")
+				|| hasAny(environment, "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT")
+				|| Files.exists(home(".config", "gcloud", "application_default_credentials.json"));
+	}
+
+	private static boolean hasAny(ConfigurableEnvironment environment, String... names) {
+		return Arrays.stream(names).anyMatch(environment::containsProperty);
+	}
+
+	private static Path home(String... path) {
+		return Path.of(System.getProperty("user.home", "."), path);
+	}
+
+	private static boolean hasKeyWith(ConfigurableEnvironment environment, String prefix) {
+		for (PropertySource<?> source : environment.getPropertySources()) {
+			if (source instanceof EnumerablePropertySource<?> enumerable) {
+				for (String name : enumerable.getPropertyNames()) {
+					if (name.startsWith(prefix)) {
+						return true;
+					}
+				}
+			}
+		}
+		return false;
+	}
+
+}

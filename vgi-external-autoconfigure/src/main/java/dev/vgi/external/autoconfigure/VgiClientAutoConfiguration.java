@@ -1,0 +1,69 @@
+package dev.vgi.external.autoconfigure;
+
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.url.UrlValidator;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.ExternalLocationHttpMessageConverter;
+import dev.vgi.external.web.client.PayloadUploader;
+import dev.vgi.external.web.client.PointerAnnouncement;
+import dev.vgi.external.web.client.VgiClient;
+import org.apache.arrow.memory.BufferAllocator;
+
+import org.springframework.beans.factory.annotation.Qualifier;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.http.converter.autoconfigure.ClientHttpMessageConvertersCustomizer;
+import org.springframework.boot.restclient.RestClientCustomizer;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Scope;
+import org.springframework.web.client.RestClient;
+
+/**
+ * {@link AutoConfiguration Auto-configuration} of the calling side: Arrow bodies for
+ * every injected {@link RestClient.Builder}, and {@link VgiClient}.
+ */
+@AutoConfiguration(after = VgiExternalAutoConfiguration.class,
+		afterName = "org.springframework.boot.restclient.autoconfigure.RestClientAutoConfiguration")
+@ConditionalOnClass({ RestClient.class, RestClientCustomizer.class, ClientHttpMessageConvertersCustomizer.class })
+@ConditionalOnBean(name = VgiExternalAutoConfiguration.CLIENT_RESOLVER)
+public final class VgiClientAutoConfiguration {
+
+	@Bean
+	ClientHttpMessageConvertersCustomizer vgiClientConverters(BufferAllocator allocator,
+			@Qualifier(VgiExternalAutoConfiguration.CLIENT_RESOLVER) LocationResolver resolver,
+			VgiExternalProperties properties) {
+		// What a client sends stays the caller's.
+		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(allocator,
+				properties.fetch().toConfig().maxDecompressedSize(), false);
+		return (builder) -> builder.addCustomConverter(new ExternalLocationHttpMessageConverter(arrow,
+				() -> PointerAnnouncement.resolverForCurrentCall(resolver), null, LogSink.discarding()));
+	}
+
+	@Bean
+	RestClientCustomizer vgiPointerAnnouncement() {
+		return PointerAnnouncement::applyTo;
+	}
+
+	@Bean
+	@ConditionalOnMissingBean
+	PayloadUploader vgiPayloadUploader(StorageTransport transport, VgiExternalProperties properties) {
+		return new PayloadUploader(transport, properties.upload().timeout());
+	}
+
+	@Bean
+	@Scope("prototype")
+	@ConditionalOnMissingBean
+	@ConditionalOnBean(RestClient.Builder.class)
+	VgiClient.Builder vgiClientBuilder(RestClient.Builder restClient, BufferAllocator allocator,
+			@Qualifier(VgiExternalAutoConfiguration.CLIENT_RESOLVER) LocationResolver resolver,
+			@Qualifier(VgiExternalAutoConfiguration.CLIENT_URL_VALIDATOR) UrlValidator validator,
+			PayloadUploader uploader, VgiExternalProperties properties) {
+		return new VgiClient.Builder(restClient, allocator, resolver, uploader, validator)
+			.maxResponseSize(properties.fetch().toConfig().maxDecompressedSize());
+	}
+
+}

@@ -1,0 +1,184 @@
+package dev.vgi.external.autoconfigure;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Executor;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import dev.vgi.external.codec.Compression;
+import dev.vgi.external.fetch.ExternalFetcher;
+import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.url.AllowedUrlValidator;
+import dev.vgi.external.url.UrlValidator;
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.beans.factory.annotation.Qualifier;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.core.env.Environment;
+import org.springframework.util.unit.DataSize;
+
+/**
+ * {@link AutoConfiguration Auto-configuration} of both rivers: what leaves through
+ * storage and what comes back. Two sides, two configurations: the server's externalises
+ * and resolves what callers send; the client's only resolves what called services send.
+ */
+@AutoConfiguration(after = { VgiTransportAutoConfiguration.class, VgiLocalStorageAutoConfiguration.class,
+		VgiS3StorageAutoConfiguration.class })
+@ConditionalOnProperty(name = "vgi.external.enabled", matchIfMissing = true)
+@EnableConfigurationProperties(VgiExternalProperties.class)
+public final class VgiExternalAutoConfiguration {
+
+	/** Name of the executor that transfers run on. */
+	static final String TRANSFER_EXECUTOR = "vgiTransferExecutor";
+
+	/** Name of the client side's resolver. */
+	static final String CLIENT_RESOLVER = "vgiClientLocationResolver";
+
+	/** Name of the client side's URL policy. */
+	static final String CLIENT_URL_VALIDATOR = "vgiClientUrlValidator";
+
+	private static final int MAX_TRANSFER_THREADS = 256;
+
+	@Bean(destroyMethod = "")
+	@ConditionalOnMissingBean
+	BufferAllocator vgiBufferAllocator() {
+		RootAllocator allocator = new RootAllocator();
+		try (ArrowBuf probe = allocator.buffer(8)) {
+			// Allocation works without the flag; seeing the memory as an NIO buffer does
+			// not.
+			probe.nioBuffer(0, 8).putLong(0, 1);
+		}
+		catch (UnsupportedOperationException | ExceptionInInitializerError | NoClassDefFoundError ex) {
+			throw new OffHeapAccessException(ex);
+		}
+		return allocator;
+	}
+
+	@Bean
+	@ConditionalOnMissingBean
+	TransferBudget vgiTransferBudget(VgiExternalProperties properties) {
+		DataSize budget = properties.memory().budget();
+		return new TransferBudget((budget != null) ? budget.toBytes() : ProcessMemory.defaultBudget(),
+				properties.memory().maxWaiters());
+	}
+
+	@Bean(name = TRANSFER_EXECUTOR, destroyMethod = "shutdownNow")
+	@ConditionalOnMissingBean(name = TRANSFER_EXECUTOR)
+	ThreadPoolExecutor vgiTransferExecutor() {
+		AtomicInteger count = new AtomicInteger();
+		return new ThreadPoolExecutor(0, MAX_TRANSFER_THREADS, 10, TimeUnit.SECONDS, new SynchronousQueue<>(),
+				(task) -> {
+					Thread thread = new Thread(task, "vgi-external-" + count.incrementAndGet());
+					thread.setDaemon(true);
+					return thread;
+				});
+	}
+
+	@Bean
+	@ConditionalOnMissingBean
+	ExternalLocationConfig vgiExternalLocationConfig(VgiExternalProperties properties,
+			ObjectProvider<ExternalStorage> storages, ObjectProvider<UrlValidator> urlValidator,
+			Environment environment) {
+		ExternalStorage storage = storages.getIfAvailable();
+		if (storage == null) {
+			requireNoStorage(StorageSelection.of(environment));
+		}
+		VgiExternalProperties.Url url = properties.url();
+		UrlValidator validator = urlValidator
+			.getIfAvailable(() -> new AllowedUrlValidator(url.allowedSchemes(), url.allowedHosts(),
+					// With a storage of its own, a service fetches from nowhere else
+					// unless told.
+					storage == null, url.allowPrivateAddresses(),
+					(storage != null) ? storage::isOwn : (candidate) -> false, "vgi.external.url"));
+		return new ExternalLocationConfig(storage, properties.externalizeThreshold().toBytes(), properties.maxRetries(),
+				properties.retryDelay(), properties.fetch().toConfig(), compression(properties.compression()),
+				validator);
+	}
+
+	private static void requireNoStorage(StorageSelection selection) {
+		StorageType type = selection.type();
+		if (type == StorageType.NONE) {
+			return;
+		}
+		if (type == null) {
+			throw new StorageSelectionException(String.valueOf(selection.problem()),
+					String.valueOf(selection.action()));
+		}
+		String library = switch (type) {
+			case S3 -> "io.awspring.cloud:spring-cloud-aws-starter-s3";
+			case GCS -> "com.google.cloud:spring-cloud-gcp-starter-storage";
+			default -> "the library's own auto-configuration";
+		};
+		throw new StorageSelectionException(
+				"The storage " + type.name().toLowerCase(Locale.ROOT) + " is selected but its client is not available.",
+				"Add " + library
+						+ " to the application and configure it, or set vgi.external.storage to local or none.");
+	}
+
+	private static @Nullable Compression compression(VgiExternalProperties.Compression compression) {
+		return switch (compression.algorithm()) {
+			case NONE -> null;
+			case ZSTD -> new Compression(compression.level(), compression.workers());
+		};
+	}
+
+	@Bean
+	@ConditionalOnMissingBean
+	Externalizer vgiExternalizer(ExternalLocationConfig config, BufferAllocator allocator, TransferBudget budget,
+			@Qualifier(TRANSFER_EXECUTOR) Executor executor, ObjectProvider<TransferListener> listeners) {
+		return new Externalizer(config, allocator, budget, executor, composite(listeners));
+	}
+
+	@Bean
+	@ConditionalOnMissingBean(name = "vgiLocationResolver")
+	LocationResolver vgiLocationResolver(ExternalLocationConfig config, StorageTransport transport,
+			TransferBudget budget, ObjectProvider<TransferListener> listeners) {
+		ExternalFetcher fetcher = new ExternalFetcher(config.fetchConfig(), transport, config.urlValidator(),
+				config.storage(), budget);
+		return new LocationResolver(config, fetcher, composite(listeners));
+	}
+
+	@Bean(name = CLIENT_URL_VALIDATOR, defaultCandidate = false)
+	@ConditionalOnMissingBean(name = CLIENT_URL_VALIDATOR)
+	UrlValidator vgiClientUrlValidator(VgiExternalProperties properties, ObjectProvider<UrlValidator> custom) {
+		VgiExternalProperties.Url url = properties.client().url();
+		return custom.getIfAvailable(() -> new AllowedUrlValidator(url.allowedSchemes(), url.allowedHosts(), true,
+				url.allowPrivateAddresses(), (candidate) -> false, "vgi.external.client.url"));
+	}
+
+	@Bean(name = CLIENT_RESOLVER, defaultCandidate = false)
+	@ConditionalOnMissingBean(name = CLIENT_RESOLVER)
+	LocationResolver vgiClientLocationResolver(VgiExternalProperties properties, StorageTransport transport,
+			TransferBudget budget, @Qualifier(CLIENT_URL_VALIDATOR) UrlValidator validator,
+			ObjectProvider<TransferListener> listeners) {
+		FetchConfig fetchConfig = properties.fetch().toConfig();
+		ExternalLocationConfig config = new ExternalLocationConfig(null, properties.externalizeThreshold().toBytes(),
+				properties.maxRetries(), properties.retryDelay(), fetchConfig, null, validator);
+		return new LocationResolver(config, new ExternalFetcher(fetchConfig, transport, validator, null, budget),
+				composite(listeners));
+	}
+
+	private static TransferListener composite(ObjectProvider<TransferListener> listeners) {
+		List<TransferListener> all = listeners.orderedStream().toList();
+		return (all.size() == 1) ? all.get(0) : TransferListener.all(all);
+	}
+
+}

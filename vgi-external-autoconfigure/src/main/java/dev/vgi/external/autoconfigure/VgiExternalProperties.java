@@ -1,0 +1,326 @@
+package dev.vgi.external.autoconfigure;
+
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+import dev.vgi.external.fetch.FetchConfig;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.util.Assert;
+import org.springframework.util.unit.DataSize;
+
+/**
+ * Settings of external storage.
+ *
+ * @param enabled Whether oversized batches travel through storage.
+ * @param storage Storage backend to use.
+ * @param externalizeThreshold Size of a data batch's Arrow buffers from which on it goes
+ * to storage.
+ * @param plainClients How callers of ordinary handlers are served who did not announce
+ * that they resolve pointers.
+ * @param onStorageFailure What happens to a batch that cannot be stored.
+ * @param maxRetries Further attempts of a fetch, at most 2.
+ * @param retryDelay Pause between the attempts of a fetch.
+ * @param compression Compression of stored objects.
+ * @param fetch How objects are fetched.
+ * @param upload How objects are uploaded.
+ * @param http HTTP connections to storage, of both sides.
+ * @param memory Memory of all transfers of the process.
+ * @param url URLs that callers of this service may send.
+ * @param client Settings of this application's own calls.
+ * @param uploadUrl Upload URLs for large inputs.
+ * @param s3 Amazon S3 and compatible stores.
+ * @param gcs Google Cloud Storage.
+ * @param local Folder of this machine.
+ * @param health Health contribution.
+ */
+@ConfigurationProperties("vgi.external")
+public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @DefaultValue("auto") StorageType storage,
+		@DefaultValue("1MB") DataSize externalizeThreshold, @DefaultValue("redirect") PlainClients plainClients,
+		@DefaultValue("fail") OnStorageFailure onStorageFailure, @DefaultValue("2") int maxRetries,
+		@DefaultValue("500ms") Duration retryDelay, @DefaultValue Compression compression, @DefaultValue Fetch fetch,
+		@DefaultValue Upload upload, @DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Url url,
+		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue S3 s3, @DefaultValue Gcs gcs,
+		@DefaultValue Local local, @DefaultValue Health health) {
+
+	public VgiExternalProperties {
+		Assert.isTrue(maxRetries >= 0 && maxRetries <= 2, "vgi.external.max-retries must be 0, 1 or 2");
+		Assert.isTrue(!retryDelay.isNegative(), "vgi.external.retry-delay must not be negative");
+	}
+
+	/**
+	 * How callers are served who do not resolve pointers.
+	 */
+	public enum PlainClients {
+
+		/** With 303 See Other to the stored object. */
+		REDIRECT,
+
+		/** With the whole result. */
+		INLINE
+
+	}
+
+	/**
+	 * What happens to a batch that cannot be stored.
+	 */
+	public enum OnStorageFailure {
+
+		/** The call fails. */
+		FAIL,
+
+		/** The batch travels inline. */
+		INLINE
+
+	}
+
+	/**
+	 * Compression of stored objects.
+	 *
+	 * @param algorithm Compression algorithm.
+	 * @param level Compression level, from 1 to 22.
+	 * @param workers Additional threads of the compressor.
+	 */
+	public record Compression(@DefaultValue("none") Algorithm algorithm, @DefaultValue("3") int level,
+			@DefaultValue("0") int workers) {
+
+		public Compression {
+			Assert.isTrue(level >= 1 && level <= 22, "vgi.external.compression.level must be from 1 to 22");
+			Assert.isTrue(workers >= 0 && workers <= 64, "vgi.external.compression.workers must be from 0 to 64");
+		}
+
+		/**
+		 * Compression algorithm.
+		 */
+		public enum Algorithm {
+
+			/** Not at all. */
+			NONE,
+
+			/** Zstandard. */
+			ZSTD
+
+		}
+
+	}
+
+	/**
+	 * How objects are fetched.
+	 *
+	 * @param probe How the size of an object is found out.
+	 * @param parallelThreshold Size from which on ranges are fetched in parallel.
+	 * @param chunkSize Largest range; ranges are equalised to whole waves.
+	 * @param maxParallelRequests Requests of one fetch at once, hedges included.
+	 * @param timeout Overall deadline of a fetch, body and waiting included.
+	 * @param maxFetchSize Largest object, as it is stored.
+	 * @param maxDecompressedSize Largest object, decoded. 16 times 'max-fetch-size' by
+	 * default.
+	 * @param maxRedirects Redirects that are followed, each validated.
+	 * @param speculativeRetryMultiplier Multiple of the median chunk time after which a
+	 * chunk is requested a second time. Use 0 to turn this off.
+	 * @param maxSpeculativeHedges Speculative requests of one fetch. Use 0 for no limit.
+	 */
+	public record Fetch(@DefaultValue("range") FetchConfig.Probe probe,
+			@DefaultValue("64MB") DataSize parallelThreshold, @DefaultValue("8MB") DataSize chunkSize,
+			@DefaultValue("8") int maxParallelRequests, @DefaultValue("60s") Duration timeout,
+			@DefaultValue("256MB") DataSize maxFetchSize, @Nullable DataSize maxDecompressedSize,
+			@DefaultValue("5") int maxRedirects, @DefaultValue("2.0") double speculativeRetryMultiplier,
+			@DefaultValue("4") int maxSpeculativeHedges) {
+
+		FetchConfig toConfig() {
+			long decompressed = (this.maxDecompressedSize != null) ? this.maxDecompressedSize.toBytes()
+					: 16 * this.maxFetchSize.toBytes();
+			return new FetchConfig(this.probe, this.parallelThreshold.toBytes(), this.chunkSize.toBytes(),
+					this.maxParallelRequests, this.timeout, this.maxFetchSize.toBytes(), decompressed,
+					this.maxRedirects, this.speculativeRetryMultiplier, this.maxSpeculativeHedges);
+		}
+
+	}
+
+	/**
+	 * How objects are uploaded.
+	 *
+	 * @param partSize Size of the parts of a multipart upload; smaller objects are one
+	 * request.
+	 * @param maxParallelParts Parts of one upload at once.
+	 * @param maxRetries Further attempts of a part.
+	 * @param timeout Overall deadline of an upload.
+	 */
+	public record Upload(@DefaultValue("8MB") DataSize partSize, @DefaultValue("4") int maxParallelParts,
+			@DefaultValue("2") int maxRetries, @DefaultValue("5m") Duration timeout) {
+
+		public Upload {
+			Assert.isTrue(partSize.toBytes() >= 5L << 20,
+					"vgi.external.upload.part-size must be at least 5MB, the smallest part stores accept");
+			Assert.isTrue(maxParallelParts > 0, "vgi.external.upload.max-parallel-parts must be positive");
+			Assert.isTrue(maxRetries >= 0, "vgi.external.upload.max-retries must not be negative");
+		}
+
+	}
+
+	/**
+	 * HTTP connections to storage, of both sides.
+	 *
+	 * @param proxy HTTP proxy.
+	 * @param ssl Transport security.
+	 * @param connectTimeout Longest wait for a connection to open.
+	 * @param readTimeout Longest silence while waiting for bytes.
+	 * @param maxConnections Most connections open at once.
+	 */
+	public record Http(@DefaultValue Proxy proxy, @DefaultValue Ssl ssl, @DefaultValue("10s") Duration connectTimeout,
+			@DefaultValue("30s") Duration readTimeout, @DefaultValue("64") int maxConnections) {
+
+		/**
+		 * HTTP proxy. With a proxy, allowed hosts are mandatory: addresses are resolved
+		 * by it and cannot be checked.
+		 *
+		 * @param host Host of the proxy.
+		 * @param port Port of the proxy.
+		 * @param username User name for the proxy.
+		 * @param password Password for the proxy.
+		 */
+		public record Proxy(@Nullable String host, @DefaultValue("8080") int port, @Nullable String username,
+				@Nullable String password) {
+
+			@Override
+			public String toString() {
+				return "Proxy[host=" + this.host + ", port=" + this.port + "]";
+			}
+
+		}
+
+		/**
+		 * Transport security.
+		 *
+		 * @param bundle Name of the SSL bundle with trust and keys.
+		 */
+		public record Ssl(@Nullable String bundle) {
+
+		}
+
+	}
+
+	/**
+	 * Memory of all transfers of the process.
+	 *
+	 * @param budget Off-heap memory that all running transfers may hold together. Half of
+	 * what the process's memory limit leaves beside the heap by default, at least 64MB.
+	 * @param maxWaiters Transfers that may wait for memory at once.
+	 * @param maxWait Longest wait for memory. The deadline of the fetch by default.
+	 */
+	public record Memory(@Nullable DataSize budget, @DefaultValue("64") int maxWaiters, @Nullable Duration maxWait) {
+
+	}
+
+	/**
+	 * Which URLs may be fetched.
+	 *
+	 * @param allowedHosts Hosts that may be fetched from in addition, such as
+	 * 'storage.example' or '*.storage.example'.
+	 * @param allowedSchemes Schemes that may be fetched.
+	 * @param allowPrivateAddresses Whether private, loopback and link-local addresses may
+	 * be fetched from.
+	 */
+	public record Url(@DefaultValue List<String> allowedHosts, @DefaultValue("https") List<String> allowedSchemes,
+			@DefaultValue("false") boolean allowPrivateAddresses) {
+
+	}
+
+	/**
+	 * Settings of this application's own calls.
+	 *
+	 * @param url URLs that called services may send.
+	 */
+	public record Client(@DefaultValue Url url) {
+
+	}
+
+	/**
+	 * Upload URLs for large inputs.
+	 *
+	 * @param enabled Whether upload URLs are vended. Where the storage can by default.
+	 * @param maxUploadSize Largest upload, as it is announced to callers.
+	 * @param expiry Lifetime of an upload URL.
+	 */
+	public record UploadUrl(@Nullable Boolean enabled, @Nullable DataSize maxUploadSize,
+			@DefaultValue("15m") Duration expiry) {
+
+	}
+
+	/**
+	 * Amazon S3 and compatible stores.
+	 *
+	 * @param bucket Name of the bucket.
+	 * @param prefix Prefix of the keys of stored objects.
+	 * @param presignExpiry Lifetime of a download URL.
+	 * @param region Region, if it differs from Spring Cloud AWS.
+	 * @param endpoint Endpoint of a compatible store, if it differs from Spring Cloud
+	 * AWS.
+	 * @param sse Server-side encryption of the service's own uploads.
+	 * @param storageClass Storage class of the service's own uploads.
+	 * @param tags Tags of the service's own uploads.
+	 */
+	public record S3(@Nullable String bucket, @DefaultValue("vgi-rpc/") String prefix,
+			@DefaultValue("1h") Duration presignExpiry, @Nullable String region, @Nullable URI endpoint,
+			@DefaultValue Sse sse, @Nullable String storageClass, @DefaultValue Map<String, String> tags) {
+
+		/**
+		 * Server-side encryption.
+		 *
+		 * @param algorithm Algorithm, 'AES256' or 'aws:kms'.
+		 * @param kmsKeyId Identifier of the KMS key.
+		 */
+		public record Sse(@Nullable String algorithm, @Nullable String kmsKeyId) {
+
+		}
+
+	}
+
+	/**
+	 * Google Cloud Storage.
+	 *
+	 * @param bucket Name of the bucket.
+	 * @param prefix Prefix of the names of stored objects.
+	 * @param presignExpiry Lifetime of a download URL.
+	 * @param project Project, if it differs from Spring Cloud GCP.
+	 */
+	public record Gcs(@Nullable String bucket, @DefaultValue("vgi-rpc/") String prefix,
+			@DefaultValue("1h") Duration presignExpiry, @Nullable String project) {
+
+	}
+
+	/**
+	 * Folder of this machine.
+	 *
+	 * @param directory Folder of the stored objects. A folder for temporary files by
+	 * default.
+	 * @param baseUrl URL under which callers reach this service. Derived from the
+	 * connection, or from forwarded headers if Boot is set to use these, by default.
+	 * @param urlExpiry Lifetime of a download URL.
+	 * @param retention Age from which on objects are removed. 10 minutes more than
+	 * 'url-expiry' by default.
+	 * @param maxTotalSize Most bytes of all stored objects together.
+	 */
+	public record Local(@Nullable Path directory, @Nullable URI baseUrl, @DefaultValue("1h") Duration urlExpiry,
+			@Nullable Duration retention, @DefaultValue("10GB") DataSize maxTotalSize) {
+
+	}
+
+	/**
+	 * Health contribution.
+	 *
+	 * @param writeProbe Whether the health check stores a small object.
+	 * @param cache How long a result is kept.
+	 * @param timeout Longest time a check may take.
+	 */
+	public record Health(@DefaultValue("false") boolean writeProbe, @DefaultValue("30s") Duration cache,
+			@DefaultValue("5s") Duration timeout) {
+
+	}
+
+}

@@ -1,0 +1,99 @@
+package dev.vgi.external.autoconfigure;
+
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.local.LocalStorage;
+import dev.vgi.external.storage.local.LocalStorageSettings;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+
+import org.springframework.beans.factory.DisposableBean;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.core.env.Environment;
+import org.springframework.util.unit.DataSize;
+
+/**
+ * {@link AutoConfiguration Auto-configuration} of a local folder as storage.
+ */
+@AutoConfiguration
+@ConditionalOnProperty(name = "vgi.external.enabled", matchIfMissing = true)
+@ConditionalOnStorage(StorageType.LOCAL)
+@EnableConfigurationProperties(VgiExternalProperties.class)
+public final class VgiLocalStorageAutoConfiguration {
+
+	@Bean
+	@ConditionalOnMissingBean
+	ServiceUrl vgiServiceUrl(VgiExternalProperties properties, Environment environment) {
+		return new ServiceUrl(properties.local().baseUrl(), environment);
+	}
+
+	@Bean
+	@ConditionalOnMissingBean(ExternalStorage.class)
+	LocalStorage vgiLocalStorage(VgiExternalProperties properties, ServiceUrl serviceUrl) {
+		VgiExternalProperties.Local local = properties.local();
+		VgiExternalProperties.UploadUrl uploadUrl = properties.uploadUrl();
+		Duration longest = (local.urlExpiry().compareTo(uploadUrl.expiry()) > 0) ? local.urlExpiry()
+				: uploadUrl.expiry();
+		Duration retention = (local.retention() != null) ? local.retention() : longest.plusMinutes(10);
+		Path directory = (local.directory() != null) ? local.directory()
+				: Path.of(System.getProperty("java.io.tmpdir"), "vgi-external-" + System.getProperty("user.name"));
+		DataSize maxUploadSize = uploadUrl.maxUploadSize();
+		return new LocalStorage(
+				new LocalStorageSettings(directory, local.urlExpiry(), uploadUrl.expiry(), retention,
+						local.maxTotalSize().toBytes(), (maxUploadSize != null) ? maxUploadSize.toBytes() : null),
+				serviceUrl, Clock.systemUTC());
+	}
+
+	@Bean
+	LocalStorageSweeper vgiLocalStorageSweeper(LocalStorage storage) {
+		return new LocalStorageSweeper(storage);
+	}
+
+	/**
+	 * Removes old objects once a minute.
+	 */
+	static final class LocalStorageSweeper implements DisposableBean {
+
+		private static final Log logger = LogFactory.getLog(LocalStorageSweeper.class);
+
+		private final LocalStorage storage;
+
+		private final ScheduledExecutorService scheduler;
+
+		LocalStorageSweeper(LocalStorage storage) {
+			this.storage = storage;
+			this.scheduler = Executors.newSingleThreadScheduledExecutor((task) -> {
+				Thread thread = new Thread(task, "vgi-external-sweeper");
+				thread.setDaemon(true);
+				return thread;
+			});
+			this.scheduler.scheduleWithFixedDelay(this::sweep, 1, 1, TimeUnit.MINUTES);
+		}
+
+		private void sweep() {
+			try {
+				this.storage.sweep();
+			}
+			catch (RuntimeException ex) {
+				logger.warn("Old objects could not be removed: " + ex.getMessage());
+			}
+		}
+
+		@Override
+		public void destroy() {
+			this.scheduler.shutdownNow();
+		}
+
+	}
+
+}

@@ -1,0 +1,29 @@
+package dev.vgi.external.autoconfigure;
+
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.observation.TransferMetrics;
+import io.micrometer.core.instrument.MeterRegistry;
+import org.apache.arrow.memory.BufferAllocator;
+
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.context.annotation.Bean;
+
+/**
+ * {@link AutoConfiguration Auto-configuration} of the meters.
+ */
+@AutoConfiguration(after = VgiExternalAutoConfiguration.class,
+		afterName = "org.springframework.boot.micrometer.metrics.autoconfigure.CompositeMeterRegistryAutoConfiguration")
+@ConditionalOnClass(MeterRegistry.class)
+@ConditionalOnBean({ MeterRegistry.class, TransferBudget.class })
+public final class VgiMetricsAutoConfiguration {
+
+	@Bean
+	@ConditionalOnMissingBean
+	TransferMetrics vgiTransferMetrics(MeterRegistry registry, TransferBudget budget, BufferAllocator allocator) {
+		return new TransferMetrics(registry, budget, allocator);
+	}
+
+}

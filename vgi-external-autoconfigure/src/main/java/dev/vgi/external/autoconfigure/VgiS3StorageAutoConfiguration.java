@@ -1,0 +1,155 @@
+package dev.vgi.external.autoconfigure;
+
+import java.time.Clock;
+
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.s3.S3Clients;
+import dev.vgi.external.storage.s3.S3Encryption;
+import dev.vgi.external.storage.s3.S3Storage;
+import dev.vgi.external.storage.s3.S3StorageSettings;
+import dev.vgi.external.transport.StorageTransport;
+import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.presigner.S3Presigner;
+
+import org.springframework.beans.factory.annotation.Qualifier;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.AnyNestedCondition;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.autoconfigure.condition.NoneNestedConditions;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Conditional;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.Environment;
+import org.springframework.util.StringUtils;
+
+/**
+ * {@link AutoConfiguration Auto-configuration} of S3 as storage, on the beans of Spring
+ * Cloud AWS: its client and presigner, or, where region or endpoint are overridden, ones
+ * of our own with its credentials.
+ */
+@AutoConfiguration(after = VgiTransportAutoConfiguration.class,
+		afterName = "io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration")
+@ConditionalOnClass({ S3Client.class, S3Presigner.class })
+@ConditionalOnStorage(StorageType.S3)
+@ConditionalOnBean(StorageTransport.class)
+public final class VgiS3StorageAutoConfiguration {
+
+	private static S3StorageSettings settings(VgiExternalProperties properties) {
+		VgiExternalProperties.S3 s3 = properties.s3();
+		VgiExternalProperties.Upload upload = properties.upload();
+		VgiExternalProperties.S3.Sse sse = s3.sse();
+		S3Encryption encryption = StringUtils.hasText(sse.algorithm())
+				? new S3Encryption(sse.algorithm(), sse.kmsKeyId(), false) : null;
+		return new S3StorageSettings(String.valueOf(s3.bucket()), s3.prefix(), s3.presignExpiry(),
+				properties.uploadUrl().expiry(), encryption, s3.storageClass(), s3.tags(), upload.partSize().toBytes(),
+				upload.maxParallelParts(), upload.maxRetries(), upload.timeout());
+	}
+
+	/**
+	 * Reuses the application's beans.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	@Conditional(OnNoOverride.class)
+	@ConditionalOnBean({ S3Client.class, S3Presigner.class })
+	static class SharedClientConfiguration {
+
+		@Bean
+		@ConditionalOnMissingBean(ExternalStorage.class)
+		S3Storage vgiS3Storage(S3Client client, S3Presigner presigner, StorageTransport transport,
+				VgiExternalProperties properties) {
+			return new S3Storage(client, presigner, transport, settings(properties), Clock.systemUTC());
+		}
+
+	}
+
+	/**
+	 * Makes beans of its own, for this use only.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	@Conditional(OnOverride.class)
+	@ConditionalOnBean(AwsCredentialsProvider.class)
+	@ConditionalOnMissingBean(ExternalStorage.class)
+	static class OverriddenClientConfiguration {
+
+		@Bean(defaultCandidate = false)
+		S3Client vgiS3Client(AwsCredentialsProvider credentials, VgiExternalProperties properties,
+				Environment environment) {
+			VgiExternalProperties.S3 s3 = properties.s3();
+			return S3Clients.client(credentials, region(s3, environment), s3.endpoint(), pathStyle(s3, environment));
+		}
+
+		@Bean(defaultCandidate = false)
+		S3Presigner vgiS3Presigner(AwsCredentialsProvider credentials, VgiExternalProperties properties,
+				Environment environment) {
+			VgiExternalProperties.S3 s3 = properties.s3();
+			return S3Clients.presigner(credentials, region(s3, environment), s3.endpoint(), pathStyle(s3, environment));
+		}
+
+		@Bean
+		S3Storage vgiS3Storage(@Qualifier("vgiS3Client") S3Client client,
+				@Qualifier("vgiS3Presigner") S3Presigner presigner, StorageTransport transport,
+				VgiExternalProperties properties) {
+			return new S3Storage(client, presigner, transport, settings(properties), Clock.systemUTC());
+		}
+
+		private static @Nullable String region(VgiExternalProperties.S3 s3, Environment environment) {
+			return (s3.region() != null) ? s3.region() : environment.getProperty("spring.cloud.aws.s3.region",
+					environment.getProperty("spring.cloud.aws.region.static", "us-east-1"));
+		}
+
+		private static boolean pathStyle(VgiExternalProperties.S3 s3, Environment environment) {
+			// Compatible stores seldom have a host name per bucket.
+			return environment.getProperty("spring.cloud.aws.s3.path-style-access-enabled", Boolean.class,
+					s3.endpoint() != null);
+		}
+
+	}
+
+	/**
+	 * Matches if region or endpoint are overridden.
+	 */
+	static class OnOverride extends AnyNestedCondition {
+
+		OnOverride() {
+			super(ConfigurationPhase.REGISTER_BEAN);
+		}
+
+		@ConditionalOnProperty("vgi.external.s3.region")
+		static class Region {
+
+		}
+
+		@ConditionalOnProperty("vgi.external.s3.endpoint")
+		static class Endpoint {
+
+		}
+
+	}
+
+	/**
+	 * Matches if neither region nor endpoint are overridden.
+	 */
+	static class OnNoOverride extends NoneNestedConditions {
+
+		OnNoOverride() {
+			super(ConfigurationPhase.REGISTER_BEAN);
+		}
+
+		@ConditionalOnProperty("vgi.external.s3.region")
+		static class Region {
+
+		}
+
+		@ConditionalOnProperty("vgi.external.s3.endpoint")
+		static class Endpoint {
+
+		}
+
+	}
+
+}

@@ -1,0 +1,240 @@
+package dev.vgi.external.autoconfigure;
+
+import java.lang.reflect.Method;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Predicate;
+
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.rpc.OutputCycleWriter;
+import dev.vgi.external.rpc.RpcWebMvc;
+import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.storage.local.LocalStorage;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.Capabilities;
+import dev.vgi.external.web.ExternalLocationHttpMessageConverter;
+import dev.vgi.external.web.server.ArrowBodyAdvice;
+import dev.vgi.external.web.server.ArrowReturnValueHandler;
+import dev.vgi.external.web.server.BatchScope;
+import dev.vgi.external.web.server.CapabilitiesFilter;
+import dev.vgi.external.web.server.ContentCodingFilter;
+import dev.vgi.external.web.server.ExternalErrorResolver;
+import dev.vgi.external.web.server.HealthController;
+import dev.vgi.external.web.server.LocalStorageController;
+import dev.vgi.external.web.server.UploadUrlController;
+import jakarta.servlet.http.HttpServletRequest;
+import org.apache.arrow.memory.BufferAllocator;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.beans.factory.SmartInitializingSingleton;
+import org.springframework.beans.factory.annotation.Qualifier;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.http.converter.autoconfigure.ServerHttpMessageConvertersCustomizer;
+import org.springframework.boot.web.servlet.FilterRegistrationBean;
+import org.springframework.context.annotation.Bean;
+import org.springframework.core.Ordered;
+import org.springframework.core.env.Environment;
+import org.springframework.util.ReflectionUtils;
+import org.springframework.util.unit.DataSize;
+import org.springframework.web.bind.annotation.RequestMethod;
+import org.springframework.web.method.support.HandlerMethodReturnValueHandler;
+import org.springframework.web.servlet.DispatcherServlet;
+import org.springframework.web.servlet.HandlerExceptionResolver;
+import org.springframework.web.servlet.config.annotation.InterceptorRegistry;
+import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
+import org.springframework.web.servlet.mvc.method.RequestMappingInfo;
+import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
+import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
+
+/**
+ * {@link AutoConfiguration Auto-configuration} of the serving side: Arrow bodies for
+ * handler methods, RPC methods, upload URLs, capabilities, content codings and the routes
+ * of the local store.
+ */
+@AutoConfiguration(after = VgiExternalAutoConfiguration.class,
+		afterName = "org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration")
+@ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+@ConditionalOnClass({ DispatcherServlet.class, ServerHttpMessageConvertersCustomizer.class })
+@ConditionalOnBean(ExternalLocationConfig.class)
+@EnableConfigurationProperties(VgiRpcProperties.class)
+public final class VgiWebMvcAutoConfiguration {
+
+	/** Before Spring Security's, so that refusals have the headers too. */
+	private static final int CAPABILITIES_ORDER = Ordered.HIGHEST_PRECEDENCE + 50;
+
+	private static final List<String> CODINGS = List.of("zstd", "gzip");
+
+	private final String serverId = String.format("%012x", ThreadLocalRandom.current().nextLong(1L << 48));
+
+	@Bean
+	ServerHttpMessageConvertersCustomizer vgiServerConverters(BufferAllocator allocator,
+			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
+			VgiExternalProperties properties) {
+		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(allocator,
+				properties.fetch().toConfig().maxDecompressedSize(), true);
+		return (builder) -> builder.addCustomConverter(
+				new ExternalLocationHttpMessageConverter(arrow, () -> resolver, externalizer, LogSink.discarding()));
+	}
+
+	@Bean
+	@ConditionalOnMissingBean
+	ArrowBodyAdvice vgiArrowBodyAdvice(Externalizer externalizer, VgiExternalProperties properties) {
+		return new ArrowBodyAdvice(externalizer,
+				properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT);
+	}
+
+	@Bean
+	@ConditionalOnMissingBean
+	RpcWebMvc vgiRpcWebMvc(VgiRpcProperties properties, BufferAllocator allocator,
+			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer) {
+		// The logs of a unary call stay inline; only its result becomes a pointer.
+		return new RpcWebMvc(properties.prefix(), allocator, resolver::resolve,
+				OutputCycleWriter.externalizing(externalizer::externalizeData), this.serverId,
+				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS);
+	}
+
+	@Bean
+	WebMvcConfigurer vgiWebMvcConfigurer() {
+		return new WebMvcConfigurer() {
+
+			@Override
+			public void addInterceptors(InterceptorRegistry registry) {
+				registry.addInterceptor(BatchScope.interceptor()).order(Ordered.HIGHEST_PRECEDENCE);
+			}
+
+			@Override
+			public void extendHandlerExceptionResolvers(List<HandlerExceptionResolver> resolvers) {
+				resolvers.add(0, new ExternalErrorResolver());
+			}
+
+		};
+	}
+
+	@Bean
+	@ConditionalOnMissingBean
+	Capabilities vgiCapabilities(VgiRpcProperties rpc, VgiExternalProperties properties, ExternalLocationConfig config,
+			ObjectProvider<UploadUrlProvider> uploadUrls) {
+		boolean vends = vendsUploadUrls(properties, uploadUrls.getIfAvailable());
+		return new Capabilities(bytes(rpc.maxRequestSize()), null, null, config.storage() != null, CODINGS, vends,
+				bytes(properties.uploadUrl().maxUploadSize()));
+	}
+
+	private static boolean vendsUploadUrls(VgiExternalProperties properties, @Nullable UploadUrlProvider provider) {
+		return provider != null && !Boolean.FALSE.equals(properties.uploadUrl().enabled());
+	}
+
+	private static @Nullable Long bytes(@Nullable DataSize size) {
+		return (size != null) ? size.toBytes() : null;
+	}
+
+	@Bean
+	FilterRegistrationBean<CapabilitiesFilter> vgiCapabilitiesFilter(Capabilities capabilities, VgiRpcProperties rpc,
+			Environment environment) {
+		FilterRegistrationBean<CapabilitiesFilter> registration = new FilterRegistrationBean<>(
+				new CapabilitiesFilter(capabilities, protocolRoutes(rpc, environment)));
+		registration.setOrder(CAPABILITIES_ORDER);
+		return registration;
+	}
+
+	@Bean
+	FilterRegistrationBean<ContentCodingFilter> vgiContentCodingFilter(VgiRpcProperties rpc, Environment environment) {
+		FilterRegistrationBean<ContentCodingFilter> registration = new FilterRegistrationBean<>(
+				new ContentCodingFilter(protocolRoutes(rpc, environment), bytes(rpc.maxRequestSize()), CODINGS));
+		registration.setOrder(CAPABILITIES_ORDER + 1);
+		registration.setAsyncSupported(true);
+		return registration;
+	}
+
+	// Everything below the prefix; without a prefix everything, except Actuator and the
+	// local store, which is a bucket and speaks no RPC.
+	private static Predicate<HttpServletRequest> protocolRoutes(VgiRpcProperties rpc, Environment environment) {
+		String actuator = environment.getProperty("management.endpoints.web.base-path", "/actuator");
+		return (request) -> {
+			String path = request.getRequestURI().substring(request.getContextPath().length());
+			return path.startsWith(rpc.prefix() + "/") && !path.startsWith(LocalStorage.PATH + "/")
+					&& !path.equals(actuator) && !path.startsWith(actuator + "/");
+		};
+	}
+
+	@Bean
+	@ConditionalOnBean(LocalStorage.class)
+	@ConditionalOnMissingBean
+	LocalStorageController vgiLocalStorageController(LocalStorage storage) {
+		return new LocalStorageController(storage);
+	}
+
+	// Adds what has to be added once all mappings of the application are known: our
+	// handlers go before Spring's, our routes after the application's.
+	@Bean
+	SmartInitializingSingleton vgiRoutes(
+			@Qualifier("requestMappingHandlerMapping") RequestMappingHandlerMapping mapping,
+			RequestMappingHandlerAdapter adapter, RpcWebMvc rpc, VgiRpcProperties rpcProperties,
+			VgiExternalProperties properties, BufferAllocator allocator, ObjectProvider<UploadUrlProvider> uploadUrls,
+			ObjectProvider<LocalStorageController> localStorage, ObjectProvider<TransferListener> listeners) {
+		return () -> {
+			takeOverReturnValues(adapter);
+			rpc.install(mapping, adapter);
+			register(mapping, rpcProperties.prefix() + "/health", RequestMethod.GET,
+					new HealthController(this.serverId, String.join(",", rpc.protocols())), "health");
+			UploadUrlProvider provider = uploadUrls.getIfAvailable();
+			if (provider != null && vendsUploadUrls(properties, provider)) {
+				register(mapping, rpcProperties.prefix() + "/" + UploadUrlController.METHOD + "/init",
+						RequestMethod.POST, new UploadUrlController(provider, allocator, rpc,
+								TransferListener.all(listeners.orderedStream().toList())),
+						"init");
+			}
+			localStorage.ifAvailable((controller) -> {
+				String path = LocalStorage.PATH + "/{key}";
+				register(mapping, path, RequestMethod.GET, controller, "download");
+				register(mapping, path, RequestMethod.PUT, controller, "upload");
+			});
+		};
+	}
+
+	private static void takeOverReturnValues(RequestMappingHandlerAdapter adapter) {
+		List<HandlerMethodReturnValueHandler> handlers = adapter.getReturnValueHandlers();
+		List<HandlerMethodReturnValueHandler> extended = new ArrayList<>();
+		if (handlers != null) {
+			handlers.forEach((handler) -> extended.add(new ArrowReturnValueHandler(handler)));
+			extended.addAll(handlers);
+		}
+		adapter.setReturnValueHandlers(extended);
+	}
+
+	private static void register(RequestMappingHandlerMapping mapping, String path, RequestMethod method,
+			Object controller, String handler) {
+		RequestMappingInfo info = RequestMappingInfo.paths(path)
+			.methods(method)
+			.options(mapping.getBuilderConfiguration())
+			.build();
+		for (RequestMappingInfo existing : mapping.getHandlerMethods().keySet()) {
+			if (existing.getPatternValues().contains(path) && (existing.getMethodsCondition().getMethods().isEmpty()
+					|| existing.getMethodsCondition().getMethods().contains(method))) {
+				// The application's own mapping wins.
+				return;
+			}
+		}
+		mapping.registerMapping(info, controller, handlerMethod(controller, handler));
+	}
+
+	private static Method handlerMethod(Object controller, String name) {
+		for (Method method : ReflectionUtils.getDeclaredMethods(controller.getClass())) {
+			if (method.getName().equals(name)) {
+				return method;
+			}
+		}
+		throw new IllegalStateException("No handler " + name + " in " + controller.getClass().getName());
+	}
+
+}

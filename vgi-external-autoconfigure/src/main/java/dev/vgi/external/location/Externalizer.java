@@ -1,0 +1,155 @@
+package dev.vgi.external.location;
+
+import java.net.URI;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Executor;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.codec.Compression;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.storage.ExternalStorage;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns batches into pointers: the outbound river. Serialises an output cycle once,
+ * digests and compresses it side by side, stores it and leaves a zero-row batch with the
+ * URL in its place. Thread-safe.
+ */
+public final class Externalizer {
+
+	private static final Log logger = LogFactory.getLog(Externalizer.class);
+
+	private final ExternalLocationConfig config;
+
+	private final BufferAllocator allocator;
+
+	private final TransferBudget budget;
+
+	private final Executor executor;
+
+	private final TransferListener listener;
+
+	/**
+	 * Create an externalizer.
+	 * @param config without a storage, everything stays inline
+	 * @param allocator the owner of the memory that compressed bytes need
+	 * @param budget memory of all transfers of the process
+	 * @param executor runs the digest beside the upload
+	 * @param listener hears of every upload
+	 */
+	public Externalizer(ExternalLocationConfig config, BufferAllocator allocator, TransferBudget budget,
+			Executor executor, TransferListener listener) {
+		this.config = config;
+		this.allocator = allocator;
+		this.budget = budget;
+		this.executor = executor;
+		this.listener = listener;
+	}
+
+	/**
+	 * Return whether a batch has to go to storage.
+	 * @param batch the batch; borrowed
+	 * @return {@code true} if there is a storage, the batch has rows and its buffers
+	 * reach the threshold: zero-row, log, error and token batches never leave
+	 */
+	public boolean exceedsThreshold(AnnotatedBatch batch) {
+		return this.config.storage() != null && batch.rowCount() > 0
+				&& batch.bufferSize() >= this.config.externalizeThreshold();
+	}
+
+	/**
+	 * Externalise a whole output cycle, logs included, as one object. What stays inline
+	 * is returned as it is.
+	 * @param cycle the cycle, taken over also on failure
+	 * @return the same cycle, or one without logs whose data batch is a pointer; the
+	 * caller closes it
+	 * @throws VgiExternalException if the upload fails; names no signed URL
+	 */
+	public OutputCycle externalize(OutputCycle cycle) {
+		boolean external = false;
+		try {
+			external = exceedsThreshold(cycle.data());
+			if (!external) {
+				return cycle;
+			}
+			return OutputCycle.of(pointerTo(cycle));
+		}
+		catch (RuntimeException ex) {
+			external = true;
+			throw ex;
+		}
+		finally {
+			if (external) {
+				cycle.close();
+			}
+		}
+	}
+
+	/**
+	 * Externalise the data batch alone: the logs of a unary call stay inline.
+	 * @param cycle the cycle, taken over also on failure
+	 * @return the same cycle, or one with the same logs whose data batch is a pointer;
+	 * the caller closes it
+	 * @throws VgiExternalException if the upload fails; names no signed URL
+	 */
+	public OutputCycle externalizeData(OutputCycle cycle) {
+		OutputCycle data = externalize(OutputCycle.of(cycle.data()));
+		return (data.data() == cycle.data()) ? cycle : new OutputCycle(cycle.logs(), data.data());
+	}
+
+	/**
+	 * Store a complete stream whatever its size, for a caller who follows a redirect
+	 * instead of a pointer.
+	 * @param schema the schema in memory format
+	 * @param batches its batches; borrowed
+	 * @param compress whether the caller decodes what {@link Compression} makes
+	 * @return the URL that serves the stream
+	 * @throws VgiExternalException if the upload fails; names no signed URL
+	 */
+	public URI store(Schema schema, List<AnnotatedBatch> batches, boolean compress) {
+		try (GatheredStream stream = IpcStreamWriter.gather(schema, batches)) {
+			return upload(stream, schema, compress ? this.config.compression() : null).location();
+		}
+	}
+
+	private AnnotatedBatch pointerTo(OutputCycle cycle) {
+		Schema schema = cycle.data().schema();
+		try (GatheredStream stream = IpcStreamWriter.gather(cycle)) {
+			Pointer pointer = upload(stream, schema, this.config.compression());
+			return AnnotatedBatch.empty(schema, pointer.toMetadata(), this.allocator);
+		}
+	}
+
+	private Pointer upload(GatheredStream stream, Schema schema, @Nullable Compression compression) {
+		ExternalStorage storage = this.config.storage();
+		if (storage == null) {
+			throw new IllegalStateException("There is no storage to externalise to");
+		}
+		long start = System.nanoTime();
+		try (Digest digest = Digest.start(stream, this.executor);
+				EncodedPayload payload = EncodedPayload.of(stream, compression, this.allocator, this.budget)) {
+			URI url = storage.upload(payload, schema, payload.contentCoding());
+			Pointer pointer = new Pointer(url, digest.await());
+			this.listener.uploaded(new UploadStatistics(storage.name(), stream.length(), payload.length(),
+					payload.contentCoding(), Duration.ofNanos(System.nanoTime() - start)));
+			return pointer;
+		}
+		catch (VgiExternalException ex) {
+			Duration elapsed = Duration.ofNanos(System.nanoTime() - start);
+			this.listener.uploadFailed(storage.name(), ex.kind(), elapsed);
+			logger.warn("Upload of " + stream.length() + " bytes to " + storage.name() + " failed after "
+					+ elapsed.toMillis() + " ms: " + ex.getMessage());
+			throw ex;
+		}
+	}
+
+}

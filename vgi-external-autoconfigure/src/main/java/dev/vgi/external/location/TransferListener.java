@@ -1,0 +1,84 @@
+package dev.vgi.external.location;
+
+import java.time.Duration;
+import java.util.List;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.fetch.FetchStatistics;
+
+/**
+ * Hears what was transferred. Called on the transferring thread once per transfer, so
+ * implementations are quick, thread-safe and do not throw.
+ */
+public interface TransferListener {
+
+	/**
+	 * A batch was stored.
+	 * @param statistics what it cost
+	 */
+	default void uploaded(UploadStatistics statistics) {
+	}
+
+	/**
+	 * A batch could not be stored.
+	 * @param storage name of the backend
+	 * @param kind what went wrong
+	 * @param elapsed time until it failed
+	 */
+	default void uploadFailed(String storage, VgiExternalException.Kind kind, Duration elapsed) {
+	}
+
+	/**
+	 * A pointer was resolved.
+	 * @param statistics what it cost
+	 */
+	default void fetched(FetchStatistics statistics) {
+	}
+
+	/**
+	 * A pointer could not be resolved, after all attempts.
+	 * @param kind what went wrong
+	 * @param elapsed time until it failed
+	 */
+	default void fetchFailed(VgiExternalException.Kind kind, Duration elapsed) {
+	}
+
+	/**
+	 * An attempt to fetch failed and is made again.
+	 * @param kind what went wrong
+	 */
+	default void fetchRetried(VgiExternalException.Kind kind) {
+	}
+
+	/**
+	 * A batch that could not be stored travels inline instead.
+	 * @param kind what went wrong
+	 */
+	default void fellBackInline(VgiExternalException.Kind kind) {
+	}
+
+	/**
+	 * Upload URLs were vended.
+	 * @param count how many pairs
+	 */
+	default void uploadUrlsVended(int count) {
+	}
+
+	/**
+	 * Return a listener that hears nothing.
+	 * @return the listener
+	 */
+	static TransferListener none() {
+		return all(List.of());
+	}
+
+	/**
+	 * Return a listener that passes everything on.
+	 * @param listeners who hears it, in order
+	 * @return the listener
+	 */
+	static TransferListener all(List<TransferListener> listeners) {
+		return new CompositeTransferListener(listeners);
+	}
+
+}

@@ -1,0 +1,175 @@
+package dev.vgi.external.observation;
+
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Set;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.fetch.FetchStatistics;
+import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.location.UploadStatistics;
+import dev.vgi.external.memory.TransferBudget;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import org.apache.arrow.memory.BufferAllocator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Counts what travelled through storage. Every tag comes from a closed set, so that no
+ * URL can become one.
+ */
+public final class TransferMetrics implements TransferListener {
+
+	private static final String OUTCOME = "outcome";
+
+	private static final String SUCCESS = "success";
+
+	private static final String CODING = "content.coding";
+
+	private static final String DIRECTION = "direction";
+
+	private static final Set<String> KNOWN_CODINGS = Set.of("zstd", "gzip");
+
+	private final MeterRegistry registry;
+
+	/**
+	 * Create the meters.
+	 * @param registry receives them
+	 * @param budget asked for the bytes in flight
+	 * @param allocator asked for the bytes of all batches
+	 */
+	public TransferMetrics(MeterRegistry registry, TransferBudget budget, BufferAllocator allocator) {
+		this.registry = registry;
+		Gauge.builder("vgi.external.in.flight", budget, TransferBudget::inUse)
+			.baseUnit("bytes")
+			.description("Memory that running transfers hold of the budget")
+			.register(registry);
+		Gauge.builder("vgi.external.allocated", allocator, BufferAllocator::getAllocatedMemory)
+			.baseUnit("bytes")
+			.description("Off-heap memory of all batches that are not closed yet")
+			.register(registry);
+		// Known from the start, so that a dashboard shows zero instead of a gap.
+		hedges();
+		uploadUrls();
+	}
+
+	@Override
+	public void uploaded(UploadStatistics statistics) {
+		uploadTimer(statistics.storage(), SUCCESS, statistics.contentCoding()).record(statistics.elapsed());
+		bytes("upload", statistics.contentCoding()).record(statistics.storedBytes());
+		ratio("upload").record((double) statistics.storedBytes() / statistics.rawBytes());
+	}
+
+	@Override
+	public void uploadFailed(String storage, VgiExternalException.Kind kind, Duration elapsed) {
+		uploadTimer(storage, tag(kind), null).record(elapsed);
+		failures("upload", kind).increment();
+	}
+
+	@Override
+	public void fetched(FetchStatistics statistics) {
+		fetchTimer(SUCCESS, statistics.contentCoding()).record(statistics.elapsed());
+		bytes("fetch", statistics.contentCoding()).record(statistics.encodedBytes());
+		ratio("fetch").record((double) statistics.encodedBytes() / Math.max(1, statistics.decodedBytes()));
+		Counter.builder("vgi.external.fetch.requests")
+			.description("HTTP requests sent by fetches, redirects and hedges included")
+			.register(this.registry)
+			.increment(statistics.requests());
+		hedges().increment(statistics.hedges());
+	}
+
+	@Override
+	public void fetchFailed(VgiExternalException.Kind kind, Duration elapsed) {
+		fetchTimer(tag(kind), null).record(elapsed);
+		failures("fetch", kind).increment();
+	}
+
+	@Override
+	public void fetchRetried(VgiExternalException.Kind kind) {
+		Counter.builder("vgi.external.fetch.retries")
+			.description("Attempts to fetch that failed and were made again")
+			.tag("kind", tag(kind))
+			.register(this.registry)
+			.increment();
+	}
+
+	@Override
+	public void fellBackInline(VgiExternalException.Kind kind) {
+		Counter.builder("vgi.external.inline.fallbacks")
+			.description("Batches that could not be stored and travelled inline instead")
+			.tag("kind", tag(kind))
+			.register(this.registry)
+			.increment();
+	}
+
+	@Override
+	public void uploadUrlsVended(int count) {
+		uploadUrls().increment(count);
+	}
+
+	private Timer uploadTimer(String storage, String outcome, @Nullable String coding) {
+		return Timer.builder("vgi.external.upload")
+			.description("Time from a batch to its URL")
+			.tag("storage", storage)
+			.tag(OUTCOME, outcome)
+			.tag(CODING, coding(coding))
+			.register(this.registry);
+	}
+
+	private Timer fetchTimer(String outcome, @Nullable String coding) {
+		return Timer.builder("vgi.external.fetch")
+			.description("Time from a pointer to its verified bytes")
+			.tag(OUTCOME, outcome)
+			.tag(CODING, coding(coding))
+			.register(this.registry);
+	}
+
+	private DistributionSummary bytes(String direction, @Nullable String coding) {
+		return DistributionSummary.builder("vgi.external.transferred")
+			.baseUnit("bytes")
+			.description("Bytes as they are stored")
+			.tag(DIRECTION, direction)
+			.tag(CODING, coding(coding))
+			.register(this.registry);
+	}
+
+	private DistributionSummary ratio(String direction) {
+		return DistributionSummary.builder("vgi.external.compression.ratio")
+			.description("Stored bytes divided by the bytes of the Arrow stream")
+			.tag(DIRECTION, direction)
+			.register(this.registry);
+	}
+
+	private Counter failures(String direction, VgiExternalException.Kind kind) {
+		return Counter.builder("vgi.external.failures")
+			.description("Transfers that failed")
+			.tag(DIRECTION, direction)
+			.tag("kind", tag(kind))
+			.register(this.registry);
+	}
+
+	private Counter hedges() {
+		return Counter.builder("vgi.external.hedges")
+			.description("Speculative requests of fetches")
+			.register(this.registry);
+	}
+
+	private Counter uploadUrls() {
+		return Counter.builder("vgi.external.upload.urls")
+			.description("Pairs of upload and download URLs vended")
+			.register(this.registry);
+	}
+
+	private static String coding(@Nullable String coding) {
+		// The header of a foreign storage is not from a closed set.
+		return (coding != null && KNOWN_CODINGS.contains(coding)) ? coding : "none";
+	}
+
+	private static String tag(VgiExternalException.Kind kind) {
+		return kind.name().toLowerCase(Locale.ROOT).replace('_', '-');
+	}
+
+}

@@ -1,0 +1,192 @@
+package dev.vgi.external.web;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchKind;
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamReader;
+import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.OutputCycle;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.dictionary.DictionaryProvider;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.core.ResolvableType;
+import org.springframework.http.HttpInputMessage;
+import org.springframework.http.HttpOutputMessage;
+import org.springframework.http.MediaType;
+import org.springframework.http.converter.AbstractSmartHttpMessageConverter;
+
+/**
+ * Converts between Arrow IPC streams and {@link AnnotatedBatch}, {@link OutputCycle},
+ * {@link VectorSchemaRoot}, lists of batches or roots and, for writing, lazy
+ * {@link java.util.stream.Stream streams} of them. Handles no other type, so that it
+ * never gets in the way of an ordinary handler.
+ * <p>
+ * What is read is the reader's to close. What is written is closed afterwards, also on
+ * failure, if this converter {@linkplain #takesOver takes it over}.
+ */
+public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMessageConverter<Object> {
+
+	/** The media type of Arrow IPC streams. */
+	public static final MediaType ARROW_STREAM = new MediaType("application", "vnd.apache.arrow.stream");
+
+	private final BufferAllocator allocator;
+
+	private final long maxBodySize;
+
+	private final boolean takesOver;
+
+	/**
+	 * Create a converter.
+	 * @param allocator the owner of the memory of what is read
+	 * @param maxBodySize most bytes of a body that is read
+	 * @param takesOver whether what is written is closed afterwards: {@code true} for
+	 * what handlers return, {@code false} for what a client sends
+	 */
+	public ArrowStreamHttpMessageConverter(BufferAllocator allocator, long maxBodySize, boolean takesOver) {
+		super(ARROW_STREAM);
+		this.allocator = allocator;
+		this.maxBodySize = maxBodySize;
+		this.takesOver = takesOver;
+	}
+
+	boolean takesOver() {
+		return this.takesOver;
+	}
+
+	BufferAllocator allocator() {
+		return this.allocator;
+	}
+
+	@Override
+	public boolean canRead(ResolvableType type, @Nullable MediaType mediaType) {
+		// A body without a type is not taken for Arrow: too much else looks like it.
+		return mediaType != null && canRead(mediaType) && ArrowValues.isReadable(type);
+	}
+
+	@Override
+	public boolean canWrite(ResolvableType type, Class<?> valueClass, @Nullable MediaType mediaType) {
+		return canWrite(mediaType) && ArrowValues.isWritable(type, valueClass);
+	}
+
+	@Override
+	public Object read(ResolvableType type, HttpInputMessage inputMessage, @Nullable Map<String, Object> hints)
+			throws IOException {
+		return ArrowValues.read(type, readAll(inputMessage, LogSink.discarding()));
+	}
+
+	/**
+	 * Read every batch of the body's first stream.
+	 * @param message the HTTP message
+	 * @param logs receives its log messages, unless it is the reader of a cycle who wants
+	 * them
+	 * @return the schema, logs and data batches, pointers among them; the caller closes
+	 * it
+	 * @throws ErrorBatchException if the stream holds an error
+	 * @throws IOException if the message fails
+	 */
+	StreamContent readAll(HttpInputMessage message, LogSink logs) throws IOException {
+		InputStream body = message.getBody();
+		List<LogMessage> messages = new ArrayList<>();
+		List<AnnotatedBatch> batches = new ArrayList<>();
+		try (IpcStreamReader reader = IpcStreamReader.of(body, this.maxBodySize, this.allocator)) {
+			if (!reader.nextStream()) {
+				throw new CorruptStreamException("The body is empty: expected an Arrow stream");
+			}
+			for (AnnotatedBatch batch = reader.next(); batch != null; batch = reader.next()) {
+				BatchKind kind = BatchKind.of(batch.rowCount(), batch.metadata());
+				if (kind == BatchKind.LOG || kind == BatchKind.ERROR) {
+					batch.close();
+					if (kind == BatchKind.ERROR) {
+						throw ErrorBatchException.from(batch.metadata());
+					}
+					LogMessage log = LogMessage.from(batch.metadata());
+					if (log != null) {
+						messages.add(log);
+						logs.log(log);
+					}
+				}
+				else {
+					batches.add(batch);
+				}
+			}
+			return new StreamContent(reader.schema(), messages, batches, this.allocator);
+		}
+		catch (RuntimeException ex) {
+			batches.forEach(AnnotatedBatch::close);
+			throw ex;
+		}
+	}
+
+	@Override
+	protected void writeInternal(Object value, ResolvableType type, HttpOutputMessage outputMessage,
+			@Nullable Map<String, Object> hints) throws IOException {
+		try (ArrowValues.Cycles cycles = ArrowValues.cyclesOf(value)) {
+			writeAll(cycles.iterator(), outputMessage);
+		}
+		finally {
+			if (this.takesOver) {
+				ArrowValues.close(value);
+			}
+		}
+	}
+
+	/**
+	 * Write one stream. A single cycle gets its exact length; several are written one by
+	 * one as they come.
+	 * @param cycles the cycles; each borrowed until the next is asked for
+	 * @param message the HTTP message
+	 * @throws IOException if the message fails
+	 */
+	void writeAll(Iterator<OutputCycle> cycles, HttpOutputMessage message) throws IOException {
+		message.getHeaders().setContentType(ARROW_STREAM);
+		if (!cycles.hasNext()) {
+			writeIncrementally(null, cycles, message);
+			return;
+		}
+		OutputCycle first = cycles.next();
+		if (!cycles.hasNext()) {
+			try (GatheredStream stream = IpcStreamWriter.gather(first)) {
+				message.getHeaders().setContentLength(stream.length());
+				stream.writeTo(new OutputStreamChannel(message.getBody()));
+			}
+			return;
+		}
+		writeIncrementally(first, cycles, message);
+	}
+
+	private void writeIncrementally(@Nullable OutputCycle first, Iterator<OutputCycle> rest, HttpOutputMessage message)
+			throws IOException {
+		Schema schema = (first != null) ? first.data().schema() : new Schema(List.of());
+		DictionaryProvider dictionaries = (first != null) ? first.data().dictionaries()
+				: new DictionaryProvider.MapDictionaryProvider();
+		OutputStream body = message.getBody();
+		try (IpcStreamWriter writer = new IpcStreamWriter(new OutputStreamChannel(body), schema, dictionaries)) {
+			OutputCycle cycle = first;
+			while (cycle != null) {
+				for (LogMessage log : cycle.logs()) {
+					writer.writeEmpty(log.toMetadata());
+				}
+				writer.write(cycle.data());
+				cycle = rest.hasNext() ? rest.next() : null;
+			}
+			writer.end();
+		}
+		body.flush();
+	}
+
+}

@@ -1,0 +1,263 @@
+package dev.vgi.external.web;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.batch.OutputCycle;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryEncoder;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.core.ResolvableType;
+
+/**
+ * The Java types that stand for Arrow streams, and nothing else.
+ */
+public final class ArrowValues {
+
+	private static final List<Class<?>> SINGLE = List.of(AnnotatedBatch.class, OutputCycle.class,
+			VectorSchemaRoot.class);
+
+	private ArrowValues() {
+	}
+
+	/**
+	 * Return whether a declared type stands for an Arrow stream.
+	 * @param type the type of a handler's result or a body
+	 * @return {@code true} for a batch, a cycle, a root, and lists and streams of them
+	 */
+	public static boolean isArrow(ResolvableType type) {
+		Class<?> raw = type.toClass();
+		if (SINGLE.contains(raw)) {
+			return true;
+		}
+		boolean sequence = Collection.class.isAssignableFrom(raw) || raw == Iterable.class
+				|| Stream.class.isAssignableFrom(raw);
+		return sequence && SINGLE.contains(elementType(type, raw).toClass());
+	}
+
+	private static ResolvableType elementType(ResolvableType type, Class<?> raw) {
+		return type.as(Stream.class.isAssignableFrom(raw) ? Stream.class : Iterable.class).getGeneric(0);
+	}
+
+	static boolean isReadable(ResolvableType type) {
+		Class<?> raw = type.toClass();
+		return isArrow(type) && (SINGLE.contains(raw) || raw.isAssignableFrom(List.class));
+	}
+
+	static boolean isWritable(ResolvableType type, Class<?> valueClass) {
+		return SINGLE.contains(valueClass) || isArrow(type);
+	}
+
+	/**
+	 * Turn what a stream held into a declared type.
+	 * @param type a {@linkplain #isReadable readable} type
+	 * @param content taken over, also on failure
+	 * @return the value; the caller closes it
+	 */
+	static Object read(ResolvableType type, StreamContent content) {
+		boolean complete = false;
+		try {
+			Object value = SINGLE.contains(type.toClass()) ? readOne(type.toClass(), content)
+					: readList(elementType(type, type.toClass()).toClass(), content);
+			complete = true;
+			return value;
+		}
+		finally {
+			if (!complete) {
+				content.close();
+			}
+		}
+	}
+
+	private static Object readOne(Class<?> type, StreamContent content) {
+		if (content.batches().size() > 1) {
+			throw new CorruptStreamException(
+					"The stream has " + content.batches().size() + " batches where one is expected");
+		}
+		// A complete stream without batches is a table without rows.
+		AnnotatedBatch batch = content.batches().isEmpty()
+				? AnnotatedBatch.empty(content.schema(), BatchMetadata.empty(), content.allocator())
+				: content.batches().get(0);
+		return convert(type, batch, content);
+	}
+
+	private static List<Object> readList(Class<?> type, StreamContent content) {
+		List<Object> values = new ArrayList<>();
+		for (AnnotatedBatch batch : content.batches()) {
+			values.add(convert(type, batch, content));
+		}
+		return values;
+	}
+
+	private static Object convert(Class<?> type, AnnotatedBatch batch, StreamContent content) {
+		if (type == OutputCycle.class) {
+			return new OutputCycle(content.logs(), batch);
+		}
+		return (type == VectorSchemaRoot.class) ? decodeDictionaries(batch) : batch;
+	}
+
+	/**
+	 * Replace dictionary columns by their values: a bare root has no place for
+	 * dictionaries.
+	 * @param batch taken over
+	 * @return the root; the caller closes it
+	 */
+	private static VectorSchemaRoot decodeDictionaries(AnnotatedBatch batch) {
+		VectorSchemaRoot root = batch.root();
+		boolean encoded = root.getSchema().getFields().stream().anyMatch((field) -> field.getDictionary() != null);
+		if (!encoded) {
+			return root;
+		}
+		try (batch) {
+			List<FieldVector> vectors = new ArrayList<>();
+			try {
+				for (FieldVector vector : root.getFieldVectors()) {
+					vectors.add(decode(vector, batch));
+				}
+				return new VectorSchemaRoot(vectors);
+			}
+			catch (RuntimeException ex) {
+				vectors.forEach(FieldVector::close);
+				throw ex;
+			}
+		}
+	}
+
+	private static FieldVector decode(FieldVector vector, AnnotatedBatch batch) {
+		if (vector.getField().getDictionary() == null) {
+			return (FieldVector) transfer(vector);
+		}
+		Dictionary dictionary = batch.dictionaries().lookup(vector.getField().getDictionary().getId());
+		if (dictionary == null) {
+			throw new CorruptStreamException("Column '" + vector.getName() + "' has no dictionary");
+		}
+		return (FieldVector) DictionaryEncoder.decode(vector, dictionary);
+	}
+
+	private static Object transfer(FieldVector vector) {
+		var pair = vector.getTransferPair(vector.getField(), vector.getAllocator());
+		pair.transfer();
+		return pair.getTo();
+	}
+
+	/**
+	 * Iterate over a value as cycles.
+	 * @param value a value of a {@linkplain #isWritable writable} type; borrowed
+	 * @return its cycles, lazily; the caller closes them
+	 */
+	static Cycles cyclesOf(Object value) {
+		if (value instanceof Stream<?> stream) {
+			return new Cycles(stream.iterator(), true);
+		}
+		if (value instanceof Iterable<?> iterable) {
+			return new Cycles(iterable.iterator(), false);
+		}
+		return new Cycles(List.of(value).iterator(), false);
+	}
+
+	private static OutputCycle cycleOf(Object element) {
+		if (element instanceof OutputCycle cycle) {
+			return cycle;
+		}
+		if (element instanceof AnnotatedBatch batch) {
+			return OutputCycle.of(batch);
+		}
+		VectorSchemaRoot root = (VectorSchemaRoot) element;
+		requireNoDictionaries(root);
+		return OutputCycle.of(AnnotatedBatch.of(root));
+	}
+
+	private static void requireNoDictionaries(VectorSchemaRoot root) {
+		Set<String> encoded = new HashSet<>();
+		for (Field field : root.getSchema().getFields()) {
+			if (field.getDictionary() != null) {
+				encoded.add(field.getName());
+			}
+		}
+		if (!encoded.isEmpty()) {
+			throw new IllegalArgumentException("Columns " + encoded
+					+ " are dictionary-encoded: return an AnnotatedBatch, which has a place for dictionaries");
+		}
+	}
+
+	/**
+	 * Close a value of any of these types. Idempotent.
+	 * @param value the value, or {@code null}
+	 */
+	public static void close(@Nullable Object value) {
+		if (value instanceof AnnotatedBatch batch) {
+			batch.close();
+		}
+		else if (value instanceof OutputCycle cycle) {
+			cycle.close();
+		}
+		else if (value instanceof VectorSchemaRoot root) {
+			root.close();
+		}
+		else if (value instanceof Stream<?> stream) {
+			stream.close();
+		}
+		else if (value instanceof Iterable<?> iterable) {
+			iterable.forEach(ArrowValues::close);
+		}
+	}
+
+	/**
+	 * The cycles of a value. Elements of a lazy sequence belong to nobody else, so each
+	 * is closed once the next is asked for.
+	 */
+	static final class Cycles implements AutoCloseable, Iterable<OutputCycle> {
+
+		private final Iterator<?> elements;
+
+		private final boolean lazy;
+
+		private @Nullable OutputCycle current;
+
+		private Cycles(Iterator<?> elements, boolean lazy) {
+			this.elements = elements;
+			this.lazy = lazy;
+		}
+
+		@Override
+		public Iterator<OutputCycle> iterator() {
+			return new Iterator<>() {
+
+				@Override
+				public boolean hasNext() {
+					return Cycles.this.elements.hasNext();
+				}
+
+				@Override
+				public OutputCycle next() {
+					close();
+					Cycles.this.current = cycleOf(Cycles.this.elements.next());
+					return Cycles.this.current;
+				}
+
+			};
+		}
+
+		@Override
+		public void close() {
+			if (this.lazy && this.current != null) {
+				this.current.close();
+			}
+			this.current = null;
+		}
+
+	}
+
+}

@@ -1,0 +1,83 @@
+package dev.vgi.external.web.client;
+
+import java.io.IOException;
+import java.nio.channels.WritableByteChannel;
+import java.time.Duration;
+import java.util.Map;
+
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.RequestBody;
+import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.url.RedactedUrl;
+import dev.vgi.external.url.UrlValidator;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+
+import org.springframework.http.HttpHeaders;
+
+/**
+ * Puts large inputs straight into storage, through a vended URL. Uses the storage
+ * transport: no header, credential or interceptor of the application's clients reaches
+ * the storage. Thread-safe.
+ */
+public final class PayloadUploader {
+
+	private final StorageTransport transport;
+
+	private final Duration timeout;
+
+	/**
+	 * Create an uploader.
+	 * @param transport carries the bytes
+	 * @param timeout overall deadline of an upload
+	 */
+	public PayloadUploader(StorageTransport transport, Duration timeout) {
+		this.transport = transport;
+		this.timeout = timeout;
+	}
+
+	/**
+	 * Upload a stream, once and without a content coding, as the protocol has it.
+	 * @param stream the bytes; borrowed
+	 * @param target the vended pair
+	 * @param validator the caller's URL policy, asked about both URLs
+	 * @throws UploadRefusedException if the storage answers with anything but success
+	 * @throws dev.vgi.external.VgiExternalException if a URL is refused, the storage
+	 * cannot be reached or the deadline passes
+	 */
+	void upload(GatheredStream stream, UploadUrl target, UrlValidator validator) {
+		validator.validate(target.downloadUrl());
+		Map<String, String> headers = Map.of(HttpHeaders.CONTENT_TYPE,
+				ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());
+		try (StorageResponse response = this.transport.put(target.uploadUrl(), new StreamBody(stream), headers,
+				validator, Deadline.in(this.timeout))) {
+			if (response.status() < 200 || response.status() >= 300) {
+				throw new UploadRefusedException("Storage answered the upload to " + RedactedUrl.of(target.uploadUrl())
+						+ " with status " + response.status(), null);
+			}
+		}
+	}
+
+	/**
+	 * A gathered stream as a request body.
+	 *
+	 * @param stream the bytes
+	 */
+	private record StreamBody(GatheredStream stream) implements RequestBody {
+
+		@Override
+		public long length() {
+			return this.stream.length();
+		}
+
+		@Override
+		public void writeTo(WritableByteChannel channel) throws IOException {
+			this.stream.writeTo(channel);
+		}
+
+	}
+
+}

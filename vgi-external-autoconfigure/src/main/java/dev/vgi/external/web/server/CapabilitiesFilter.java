@@ -1,0 +1,66 @@
+package dev.vgi.external.web.server;
+
+import java.io.IOException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Predicate;
+
+import dev.vgi.external.web.Capabilities;
+import jakarta.servlet.FilterChain;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.HttpMethod;
+import org.springframework.web.filter.OncePerRequestFilter;
+
+/**
+ * Puts the capability headers and the request id on every response, errors included: set
+ * before anything else can answer. Set once each, since peers refuse a repeated header.
+ */
+public final class CapabilitiesFilter extends OncePerRequestFilter {
+
+	private static final int MAX_REQUEST_ID = 256;
+
+	private final Capabilities capabilities;
+
+	private final Predicate<HttpServletRequest> matcher;
+
+	/**
+	 * Create a filter.
+	 * @param capabilities what the server can do
+	 * @param matcher the requests to answer so
+	 */
+	public CapabilitiesFilter(Capabilities capabilities, Predicate<HttpServletRequest> matcher) {
+		this.capabilities = capabilities;
+		this.matcher = matcher;
+	}
+
+	@Override
+	protected boolean shouldNotFilter(HttpServletRequest request) {
+		return !this.matcher.test(request);
+	}
+
+	@Override
+	protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+			throws ServletException, IOException {
+		this.capabilities.writeTo(response::setHeader);
+		String requestId = requestId(request.getHeader(Capabilities.REQUEST_ID));
+		request.setAttribute(Capabilities.REQUEST_ID, requestId);
+		response.setHeader(Capabilities.REQUEST_ID, requestId);
+		if (HttpMethod.OPTIONS.matches(request.getMethod())) {
+			response.setHeader(HttpHeaders.CACHE_CONTROL, "public, max-age=300");
+		}
+		chain.doFilter(request, response);
+	}
+
+	private static String requestId(@Nullable String inbound) {
+		if (inbound != null && !inbound.isEmpty() && inbound.length() <= MAX_REQUEST_ID
+				&& inbound.chars().allMatch((c) -> c > ' ' && c < 0x7F)) {
+			return inbound;
+		}
+		return String.format("%016x", ThreadLocalRandom.current().nextLong());
+	}
+
+}

@@ -1,0 +1,66 @@
+package dev.vgi.external.web.server;
+
+import java.io.IOException;
+
+import dev.vgi.external.VgiExternalException;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.web.servlet.HandlerExceptionResolver;
+import org.springframework.web.servlet.ModelAndView;
+
+/**
+ * Gives the errors of this library their HTTP status in ordinary handlers: bad input 400,
+ * too large 413, storage failed 502, budget exhausted 503, storage too slow 504.
+ */
+public final class ExternalErrorResolver implements HandlerExceptionResolver {
+
+	private static final Log logger = LogFactory.getLog(ExternalErrorResolver.class);
+
+	@Override
+	public @Nullable ModelAndView resolveException(HttpServletRequest request, HttpServletResponse response,
+			@Nullable Object handler, Exception ex) {
+		VgiExternalException error = find(ex);
+		if (error == null || response.isCommitted()) {
+			return null;
+		}
+		try {
+			response.sendError(status(error.kind()), error.getMessage());
+			return new ModelAndView();
+		}
+		catch (IOException sendFailure) {
+			logger.debug("The error could not be sent", sendFailure);
+			return null;
+		}
+	}
+
+	private static @Nullable VgiExternalException find(Throwable failure) {
+		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+			if (cause instanceof VgiExternalException error) {
+				return error;
+			}
+		}
+		return null;
+	}
+
+	/**
+	 * Return the status of an error.
+	 * @param kind what went wrong
+	 * @return the HTTP status
+	 */
+	static int status(VgiExternalException.Kind kind) {
+		return switch (kind) {
+			case TOO_LARGE -> HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE;
+			case STORAGE_UNAVAILABLE, UPLOAD_REFUSED, REMOTE_ERROR -> HttpServletResponse.SC_BAD_GATEWAY;
+			case BUDGET_EXHAUSTED -> HttpServletResponse.SC_SERVICE_UNAVAILABLE;
+			case TIMED_OUT -> HttpServletResponse.SC_GATEWAY_TIMEOUT;
+			case URL_REJECTED, CHECKSUM_MISMATCH, CORRUPT_STREAM, SCHEMA_MISMATCH, REDIRECT_LOOP, LINK_EXPIRED,
+					BAD_REQUEST ->
+				HttpServletResponse.SC_BAD_REQUEST;
+		};
+	}
+
+}

@@ -1,0 +1,160 @@
+package dev.vgi.external.web.server;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamReader;
+import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.OutputStreamChannel;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.TimeStampMicroTZVector;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.types.TimeUnit;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Vends upload URLs: {@code POST {prefix}/__upload_url__/init}.
+ */
+public final class UploadUrlController {
+
+	/** Name of the method, as it stands in paths and metadata. */
+	public static final String METHOD = "__upload_url__";
+
+	private static final int MAX_COUNT = 100;
+
+	/** A request is one number: more than this is something else. */
+	private static final long MAX_REQUEST = 64 * 1024;
+
+	private static final Schema SCHEMA = new Schema(List.of(
+			new Field("upload_url", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null),
+			new Field("download_url", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null), new Field("expires_at",
+					FieldType.notNullable(new ArrowType.Timestamp(TimeUnit.MICROSECOND, "UTC")), null)));
+
+	private final UploadUrlProvider provider;
+
+	private final BufferAllocator allocator;
+
+	private final ErrorWriter errors;
+
+	private final TransferListener listener;
+
+	/**
+	 * Create a controller.
+	 * @param provider vends the URLs
+	 * @param allocator the owner of the memory of requests and answers
+	 * @param errors writes what goes wrong
+	 * @param listener hears how many were vended
+	 */
+	public UploadUrlController(UploadUrlProvider provider, BufferAllocator allocator, ErrorWriter errors,
+			TransferListener listener) {
+		this.provider = provider;
+		this.allocator = allocator;
+		this.errors = errors;
+		this.listener = listener;
+	}
+
+	/**
+	 * Vend as many pairs as asked for, from 1 to 100: 200 with one row each, 415 for what
+	 * is not Arrow, 400 for a request that does not follow the protocol, 200 with an
+	 * error batch if none can be signed.
+	 * @param request the request
+	 * @param response the response
+	 * @throws IOException if the caller is gone
+	 */
+	public void init(HttpServletRequest request, HttpServletResponse response) throws IOException {
+		String contentType = request.getContentType();
+		if (contentType == null || !contentType.startsWith(ArrowStreamHttpMessageConverter.ARROW_STREAM.toString())) {
+			response.sendError(HttpServletResponse.SC_UNSUPPORTED_MEDIA_TYPE);
+			return;
+		}
+		int count;
+		try {
+			count = readCount(request);
+		}
+		catch (CorruptStreamException ex) {
+			this.errors.writeError(request, response, HttpServletResponse.SC_BAD_REQUEST, ex);
+			return;
+		}
+		List<UploadUrl> urls;
+		try {
+			urls = vend(count);
+		}
+		catch (RuntimeException ex) {
+			this.errors.writeError(request, response, HttpServletResponse.SC_OK, ex);
+			return;
+		}
+		this.listener.uploadUrlsVended(urls.size());
+		write(urls, response);
+	}
+
+	private int readCount(HttpServletRequest request) throws IOException {
+		try (IpcStreamReader reader = IpcStreamReader.of(request.getInputStream(), MAX_REQUEST, this.allocator);
+				AnnotatedBatch batch = reader.nextStream() ? reader.next() : null) {
+			if (batch == null || batch.rowCount() == 0) {
+				throw new CorruptStreamException("The request has no row");
+			}
+			if (!METHOD.equals(batch.metadata().get(MetadataKeys.METHOD))) {
+				throw new CorruptStreamException("The request is not for " + METHOD);
+			}
+			if (!"1".equals(batch.metadata().get(MetadataKeys.REQUEST_VERSION))) {
+				throw new CorruptStreamException("The request has no version that is known here");
+			}
+			return count(batch.root().getVector("count"));
+		}
+	}
+
+	private static int count(@Nullable FieldVector vector) {
+		Object value = (vector != null) ? vector.getObject(0) : null;
+		return (value instanceof Long count) ? (int) Math.max(1, Math.min(count, MAX_COUNT)) : 1;
+	}
+
+	private List<UploadUrl> vend(int count) {
+		List<UploadUrl> urls = new ArrayList<>(count);
+		for (int i = 0; i < count; i++) {
+			urls.add(this.provider.generateUploadUrl(new Schema(List.of())));
+		}
+		return urls;
+	}
+
+	private void write(List<UploadUrl> urls, HttpServletResponse response) throws IOException {
+		try (VectorSchemaRoot root = VectorSchemaRoot.create(SCHEMA, this.allocator)) {
+			VarCharVector upload = (VarCharVector) root.getVector(0);
+			VarCharVector download = (VarCharVector) root.getVector(1);
+			TimeStampMicroTZVector expiry = (TimeStampMicroTZVector) root.getVector(2);
+			for (int i = 0; i < urls.size(); i++) {
+				UploadUrl url = urls.get(i);
+				upload.setSafe(i, url.uploadUrl().toString().getBytes(StandardCharsets.UTF_8));
+				download.setSafe(i, url.downloadUrl().toString().getBytes(StandardCharsets.UTF_8));
+				expiry.setSafe(i, ChronoUnit.MICROS.between(Instant.EPOCH, url.expiresAt()));
+			}
+			root.setRowCount(urls.size());
+			try (GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(AnnotatedBatch.of(root)))) {
+				response.setContentType(ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());
+				response.setContentLengthLong(body.length());
+				body.writeTo(new OutputStreamChannel(response.getOutputStream()));
+			}
+		}
+	}
+
+}

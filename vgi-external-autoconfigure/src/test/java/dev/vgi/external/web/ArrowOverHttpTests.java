@@ -1,0 +1,376 @@
+package dev.vgi.external.web;
+
+import java.io.ByteArrayInputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.IpcStreamReader;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.web.client.VgiClient;
+import io.micrometer.core.instrument.MeterRegistry;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.web.server.LocalServerPort;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
+import org.springframework.core.ParameterizedTypeReference;
+import org.springframework.http.MediaType;
+import org.springframework.test.context.DynamicPropertyRegistry;
+import org.springframework.test.context.DynamicPropertySource;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.client.HttpClientErrorException;
+import org.springframework.web.client.RestClient;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+/**
+ * Ordinary handlers that return and accept Arrow, called over real HTTP with the embedded
+ * local store.
+ */
+@SpringBootTest(webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
+		properties = { "vgi.external.externalize-threshold=64KB", "vgi.rpc.max-request-size=256KB" })
+class ArrowOverHttpTests {
+
+	private static final int SMALL = 10;
+
+	private static final int LARGE = 100_000;
+
+	@TempDir
+	static Path folder;
+
+	@LocalServerPort
+	private int port;
+
+	@Autowired
+	private RestClient.Builder restClientBuilder;
+
+	@Autowired
+	private VgiClient.Builder vgiClientBuilder;
+
+	@Autowired
+	private BufferAllocator serverAllocator;
+
+	@Autowired
+	private MeterRegistry meters;
+
+	private BufferAllocator allocator;
+
+	private RestClient restClient;
+
+	@DynamicPropertySource
+	static void properties(DynamicPropertyRegistry registry) {
+		registry.add("vgi.external.local.directory", () -> folder.toString());
+	}
+
+	@BeforeEach
+	void setUp() {
+		this.allocator = new RootAllocator();
+		this.restClient = this.restClientBuilder.baseUrl("http://localhost:" + this.port).build();
+	}
+
+	@AfterEach
+	void nothingIsLeftAllocated() {
+		this.allocator.close();
+		assertThat(this.serverAllocator.getAllocatedMemory()).isZero();
+	}
+
+	@Test
+	void whenResultIsSmallItTravelsInline() throws Exception {
+		long before = objects();
+		try (VectorSchemaRoot root = get("/numbers/" + SMALL, VectorSchemaRoot.class)) {
+			assertNumbers(root, SMALL);
+		}
+		assertThat(objects()).isEqualTo(before);
+	}
+
+	@Test
+	void whenResultIsLargeItTravelsThroughStorageUnnoticed() throws Exception {
+		long before = objects();
+		double fetches = fetches();
+		try (VectorSchemaRoot root = get("/numbers/" + LARGE, VectorSchemaRoot.class)) {
+			assertNumbers(root, LARGE);
+		}
+		assertThat(objects()).isEqualTo(before + 1);
+		assertThat(fetches()).isEqualTo(fetches + 1);
+	}
+
+	@Test
+	void whenBatchIsReadItTellsWhereItCameFrom() {
+		try (AnnotatedBatch batch = get("/numbers/" + LARGE, AnnotatedBatch.class)) {
+			assertThat(batch.metadata().get(MetadataKeys.LOCATION_SOURCE)).startsWith("http://");
+			assertThat(batch.metadata().get(MetadataKeys.LOCATION_FETCH_MS)).matches("\\d+\\.\\d");
+		}
+	}
+
+	@Test
+	void whenCallerDoesNotAnnounceItFollowsARedirectToTheWholeStream() throws Exception {
+		HttpResponse<byte[]> response = HttpClient.newBuilder()
+			.followRedirects(HttpClient.Redirect.NORMAL)
+			.build()
+			.send(request("/numbers/" + LARGE), HttpResponse.BodyHandlers.ofByteArray());
+		assertThat(response.statusCode()).isEqualTo(200);
+		assertThat(response.previousResponse()).get().extracting(HttpResponse::statusCode).isEqualTo(303);
+		assertThat(response.headers().firstValue("X-Content-Type-Options")).contains("nosniff");
+		assertStream(response.body(), LARGE);
+	}
+
+	@Test
+	void whenCallerDoesNotFollowRedirectsItSeesNoEmptyResult() throws Exception {
+		HttpResponse<byte[]> response = HttpClient.newHttpClient()
+			.send(request("/numbers/" + LARGE), HttpResponse.BodyHandlers.ofByteArray());
+		assertThat(response.statusCode()).isEqualTo(303);
+		assertThat(response.headers().firstValue("Location")).isPresent();
+		assertThat(response.body()).isEmpty();
+	}
+
+	@Test
+	void whenResultIsSmallPlainCallerGetsItDirectly() throws Exception {
+		HttpResponse<byte[]> response = HttpClient.newHttpClient()
+			.send(request("/numbers/" + SMALL), HttpResponse.BodyHandlers.ofByteArray());
+		assertThat(response.statusCode()).isEqualTo(200);
+		assertThat(response.headers().firstValue("Content-Type")).contains("application/vnd.apache.arrow.stream");
+		assertStream(response.body(), SMALL);
+	}
+
+	@Test
+	void whenListIsReturnedEachLargeBatchBecomesItsOwnPointer() throws Exception {
+		long before = objects();
+		List<VectorSchemaRoot> roots = this.restClient.get()
+			.uri("/lists/" + LARGE)
+			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+			.retrieve()
+			.body(new ParameterizedTypeReference<>() {
+			});
+		assertThat(roots).hasSize(2);
+		assertNumbers(roots.get(0), LARGE);
+		assertNumbers(roots.get(1), SMALL);
+		roots.forEach(VectorSchemaRoot::close);
+		assertThat(objects()).isEqualTo(before + 1);
+	}
+
+	@Test
+	void whenSequenceIsLazyItIsWrittenBatchByBatch() {
+		List<AnnotatedBatch> batches = this.restClient.get()
+			.uri("/streams/" + SMALL)
+			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+			.retrieve()
+			.body(new ParameterizedTypeReference<>() {
+			});
+		assertThat(batches).hasSize(5).allSatisfy((batch) -> assertThat(batch.rowCount()).isEqualTo(SMALL));
+		batches.forEach(AnnotatedBatch::close);
+	}
+
+	@Test
+	void whenHandlerIsGivenABatchItIsClosedAfterwards() {
+		try (VectorSchemaRoot numbers = numbers(this.allocator, 100)) {
+			String sum = this.restClient.post()
+				.uri("/sum")
+				.contentType(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+				.body(numbers)
+				.retrieve()
+				.body(String.class);
+			assertThat(sum).isEqualTo("4950");
+			// What a client sends stays the caller's.
+			assertNumbers(numbers, 100);
+		}
+	}
+
+	@Test
+	void whenInputIsLargerThanTheCapItGoesThroughAnUploadUrl() throws Exception {
+		long before = objects();
+		VgiClient client = this.vgiClientBuilder.baseUrl("http://localhost:" + this.port).build();
+		assertThat(client.capabilities().uploadUrlSupport()).isTrue();
+		assertThat(client.capabilities().maxRequestBytes()).isEqualTo(256 * 1024);
+		try (AnnotatedBatch batch = AnnotatedBatch.of(numbers(this.allocator, LARGE));
+				AnnotatedBatch answer = client.call("/double", batch, (log) -> {
+				})) {
+			assertThat(answer.rowCount()).isEqualTo(LARGE);
+			assertThat(((BigIntVector) answer.root().getVector(0)).get(LARGE - 1)).isEqualTo(2L * (LARGE - 1));
+		}
+		assertThat(objects()).isEqualTo(before + 2);
+	}
+
+	@Test
+	void whenHandlerReturnsSomethingElseItIsUntouched() {
+		assertThat(this.restClient.get().uri("/text").retrieve().body(String.class)).isEqualTo("plain");
+		assertThat(this.restClient.get().uri("/json").retrieve().body(String.class)).isEqualTo("[1,2,3]");
+	}
+
+	@Test
+	void whenCallerAcceptsOnlyJsonArrowIsNotAcceptable() {
+		assertThatExceptionOfType(HttpClientErrorException.NotAcceptable.class).isThrownBy(() -> this.restClient.get()
+			.uri("/numbers/" + LARGE)
+			.accept(MediaType.APPLICATION_JSON)
+			.retrieve()
+			.body(String.class));
+	}
+
+	@Test
+	void whenBodyIsNoArrowItIsABadRequestAndTheNextWorks() {
+		assertThatExceptionOfType(HttpClientErrorException.BadRequest.class).isThrownBy(() -> this.restClient.post()
+			.uri("/sum")
+			.contentType(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+			.body("this is no Arrow".getBytes())
+			.retrieve()
+			.toBodilessEntity());
+		whenHandlerIsGivenABatchItIsClosedAfterwards();
+	}
+
+	@Test
+	void whenHealthIsAskedCapabilitiesComeAlong() throws Exception {
+		HttpResponse<String> response = HttpClient.newHttpClient()
+			.send(request("/health"), HttpResponse.BodyHandlers.ofString());
+		assertThat(response.body()).contains("\"status\":\"ok\"");
+		assertThat(response.headers().allValues("VGI-Accept-Max-Response-Bytes-Support")).containsExactly("true");
+		assertThat(response.headers().allValues("VGI-Supported-Encodings")).containsExactly("zstd, gzip");
+		assertThat(response.headers().firstValue("X-Request-ID")).isPresent();
+	}
+
+	@Test
+	void whenPointerLeadsToActuatorItIsRefused() {
+		BatchHelper.withPointer(this.allocator, "http://localhost:" + this.port + "/actuator/health", (pointer) -> {
+			VgiClient client = this.vgiClientBuilder.baseUrl("http://localhost:" + this.port).build();
+			assertThatExceptionOfType(VgiExternalException.class)
+				.isThrownBy(() -> client.call("/double", pointer, (log) -> {
+				}).close())
+				.withMessageContaining("400");
+		});
+	}
+
+	private <T> T get(String path, Class<T> type) {
+		T body = this.restClient.get()
+			.uri(path)
+			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+			.retrieve()
+			.body(type);
+		assertThat(body).isNotNull();
+		return body;
+	}
+
+	private HttpRequest request(String path) {
+		return HttpRequest.newBuilder(URI.create("http://localhost:" + this.port + path)).build();
+	}
+
+	private static long objects() throws Exception {
+		try (Stream<Path> files = Files.walk(folder)) {
+			return files.filter((file) -> file.toFile().length() > 64).count();
+		}
+	}
+
+	private double fetches() {
+		return this.meters.find("vgi.external.fetch").timers().stream().mapToLong((timer) -> timer.count()).sum();
+	}
+
+	private void assertStream(byte[] body, int rows) {
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(body), body.length, this.allocator)) {
+			assertThat(reader.nextStream()).isTrue();
+			try (AnnotatedBatch batch = reader.next()) {
+				assertThat(batch).isNotNull();
+				assertNumbers(batch.root(), rows);
+			}
+			assertThat(reader.next()).isNull();
+			assertThat(reader.nextStream()).isFalse();
+		}
+	}
+
+	private static void assertNumbers(VectorSchemaRoot root, int rows) {
+		assertThat(root.getRowCount()).isEqualTo(rows);
+		BigIntVector vector = (BigIntVector) root.getVector("n");
+		assertThat(IntStream.range(0, rows).allMatch((i) -> vector.get(i) == i)).isTrue();
+	}
+
+	static VectorSchemaRoot numbers(BufferAllocator allocator, int rows) {
+		BigIntVector vector = new BigIntVector("n", allocator);
+		vector.allocateNew(rows);
+		for (int i = 0; i < rows; i++) {
+			vector.set(i, i);
+		}
+		vector.setValueCount(rows);
+		return new VectorSchemaRoot(List.of(vector));
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@EnableAutoConfiguration
+	@Import(NumbersController.class)
+	static class Application {
+
+	}
+
+	@RestController
+	static class NumbersController {
+
+		private final BufferAllocator allocator;
+
+		NumbersController(BufferAllocator allocator) {
+			this.allocator = allocator;
+		}
+
+		@GetMapping("/numbers/{rows}")
+		VectorSchemaRoot numbers(@PathVariable int rows) {
+			return ArrowOverHttpTests.numbers(this.allocator, rows);
+		}
+
+		@GetMapping("/lists/{rows}")
+		List<VectorSchemaRoot> lists(@PathVariable int rows) {
+			return List.of(numbers(rows), numbers(SMALL));
+		}
+
+		@GetMapping("/streams/{rows}")
+		Stream<AnnotatedBatch> streams(@PathVariable int rows) {
+			return IntStream.range(0, 5).mapToObj((i) -> AnnotatedBatch.of(numbers(rows)));
+		}
+
+		@PostMapping("/sum")
+		String sum(@RequestBody VectorSchemaRoot root) {
+			BigIntVector vector = (BigIntVector) root.getVector("n");
+			return String.valueOf(IntStream.range(0, root.getRowCount()).mapToLong(vector::get).sum());
+		}
+
+		@PostMapping("/double")
+		VectorSchemaRoot doubled(@RequestBody AnnotatedBatch batch) {
+			BigIntVector vector = (BigIntVector) batch.root().getVector("n");
+			VectorSchemaRoot result = numbers(batch.rowCount());
+			BigIntVector target = (BigIntVector) result.getVector("n");
+			for (int i = 0; i < batch.rowCount(); i++) {
+				target.set(i, 2 * vector.get(i));
+			}
+			return result;
+		}
+
+		@GetMapping("/text")
+		String text() {
+			return "plain";
+		}
+
+		@GetMapping("/json")
+		List<Integer> json() {
+			return List.of(1, 2, 3);
+		}
+
+	}
+
+}
