@@ -186,6 +186,7 @@ final class BatchLoader {
 			check(take(buffers).capacity() >= bytesForBits(length), field, "has too few values");
 		}
 		else if (vector instanceof BaseFixedWidthVector fixed) {
+			check(fixed.getTypeWidth() > 0, field, "has values without a width");
 			checkSize(field, take(buffers), length, fixed.getTypeWidth());
 		}
 		else if (vector instanceof BaseVariableWidthVector) {
@@ -212,6 +213,7 @@ final class BatchLoader {
 			return new long[] { listViews(field, length, Long.BYTES, buffers) };
 		}
 		else if (vector instanceof FixedSizeListVector list) {
+			check(list.getListSize() >= 0, field, "has lists of a negative size");
 			return new long[] { (long) length * list.getListSize() };
 		}
 		else if (vector instanceof StructVector) {

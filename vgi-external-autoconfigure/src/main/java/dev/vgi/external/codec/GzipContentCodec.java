@@ -72,6 +72,9 @@ public final class GzipContentCodec implements ContentCodec {
 		/** Value of the current fixed-size part, little-endian. */
 		private long value;
 
+		/** What the checksum in the header or the trailer has to be. */
+		private long expected;
+
 		private long members;
 
 		@Override
@@ -119,11 +122,13 @@ public final class GzipContentCodec implements ContentCodec {
 				}
 				case HEADER_CRC -> {
 					if ((this.flags & HEADER_CRC) != 0) {
-						long expected = this.crc.getValue() & 0xFFFF;
+						if (this.read == 0) {
+							this.expected = this.crc.getValue();
+						}
 						if (!header(source, 2, State.BODY)) {
 							return false;
 						}
-						check(this.value == expected, "wrong header checksum");
+						check(this.value == (this.expected & 0xFFFF), "wrong header checksum");
 					}
 					this.state = State.BODY;
 					this.crc.reset();
@@ -137,7 +142,7 @@ public final class GzipContentCodec implements ContentCodec {
 						return false;
 					}
 					long length = this.inflater.getBytesWritten() & 0xFFFFFFFFL;
-					check(this.value == (this.crcOfBody | length << 32), "wrong checksum or length");
+					check(this.value == (this.expected | length << 32), "wrong checksum or length");
 					this.inflater.reset();
 					this.crc.reset();
 					this.members++;
@@ -147,8 +152,6 @@ public final class GzipContentCodec implements ContentCodec {
 			throw new IllegalStateException();
 		}
 
-		private long crcOfBody;
-
 		private boolean inflate(ByteBuffer source, ByteBuffer target) throws IOException, DataFormatException {
 			int start = target.position();
 			this.inflater.setInput(source);
@@ -156,7 +159,7 @@ public final class GzipContentCodec implements ContentCodec {
 			this.crc.update(target.duplicate().limit(start + count).position(start));
 			check(!this.inflater.needsDictionary(), "preset dictionary");
 			if (this.inflater.finished()) {
-				this.crcOfBody = this.crc.getValue();
+				this.expected = this.crc.getValue();
 				this.state = State.TRAILER;
 				return true;
 			}

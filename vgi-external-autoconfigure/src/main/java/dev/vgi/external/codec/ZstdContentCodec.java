@@ -94,7 +94,12 @@ public final class ZstdContentCodec implements ContentCodec {
 
 		private final ZstdCompressCtx context = new ZstdCompressCtx();
 
+		private final long pledgedSize;
+
+		private long taken;
+
 		ZstdEncoder(Compression compression, long pledgedSize) {
+			this.pledgedSize = pledgedSize;
 			try {
 				this.context.setLevel(compression.level());
 				if (compression.workers() > 0) {
@@ -112,18 +117,29 @@ public final class ZstdContentCodec implements ContentCodec {
 
 		@Override
 		public boolean encode(ByteBuffer source, ByteBuffer target, boolean last) throws IOException {
+			// the library forgives a wrong pledge when all bytes come in one call
+			long size = this.taken + source.remaining();
+			if (this.pledgedSize >= 0 && (last ? size != this.pledgedSize : size > this.pledgedSize)) {
+				throw new IOException("Failed to compress zstd data: " + this.pledgedSize + " bytes were announced, "
+						+ size + " came");
+			}
 			try {
-				if (last) {
-					return this.context.compressDirectByteBufferStream(target, source, EndDirective.END);
-				}
-				while (source.hasRemaining() && target.hasRemaining()) {
-					this.context.compressDirectByteBufferStream(target, source, EndDirective.CONTINUE);
-				}
-				return !source.hasRemaining();
+				return last ? this.context.compressDirectByteBufferStream(target, source, EndDirective.END)
+						: encode(source, target);
 			}
 			catch (ZstdException ex) {
 				throw new IOException("Failed to compress zstd data: " + ex.getMessage(), ex);
 			}
+			finally {
+				this.taken = size - source.remaining();
+			}
+		}
+
+		private boolean encode(ByteBuffer source, ByteBuffer target) {
+			while (source.hasRemaining() && target.hasRemaining()) {
+				this.context.compressDirectByteBufferStream(target, source, EndDirective.CONTINUE);
+			}
+			return !source.hasRemaining();
 		}
 
 		@Override

@@ -60,7 +60,7 @@ class IpcStreamTests {
 				new Sample("flat without rows", (allocator) -> SampleBatches.flat(allocator, 0)),
 				new Sample("nested", (allocator) -> SampleBatches.nested(allocator, 23)),
 				new Sample("much nested", (allocator) -> SampleBatches.nested(allocator, 9_000)),
-				new Sample("runs", SampleBatches::runs),
+				new Sample("runs", SampleBatches::runs), new Sample("times", SampleBatches::times),
 				new Sample("dictionaries", (allocator) -> SampleBatches.dictionaries(allocator, 12)),
 				new Sample("dictionaries without rows", (allocator) -> SampleBatches.dictionaries(allocator, 0)),
 				new Sample("nested dictionaries", SampleBatches::nestedDictionaries),

@@ -13,8 +13,10 @@ import java.util.Objects;
 
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.BaseFixedWidthVector;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.BitVector;
+import org.apache.arrow.vector.BitVectorHelper;
 import org.apache.arrow.vector.DecimalVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.FixedSizeBinaryVector;
@@ -46,7 +48,9 @@ import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
 import org.apache.arrow.vector.holders.NullableFloat8Holder;
 import org.apache.arrow.vector.holders.NullableIntHolder;
+import org.apache.arrow.vector.types.DateUnit;
 import org.apache.arrow.vector.types.FloatingPointPrecision;
+import org.apache.arrow.vector.types.IntervalUnit;
 import org.apache.arrow.vector.types.TimeUnit;
 import org.apache.arrow.vector.types.Types;
 import org.apache.arrow.vector.types.pojo.ArrowType;
@@ -208,6 +212,41 @@ final class SampleBatches {
 		}
 		((BigIntVector) largeLists.getDataVector()).setValueCount(items);
 		return batch(rows, vectors, BatchMetadata.empty());
+	}
+
+	/**
+	 * Return every temporal type, with values at both ends of what they can hold.
+	 * @param allocator the owner
+	 * @return the batch; the caller closes it
+	 */
+	static AnnotatedBatch times(BufferAllocator allocator) {
+		List<FieldVector> vectors = new ArrayList<>();
+		List<ArrowType> types = new ArrayList<>();
+		for (TimeUnit unit : TimeUnit.values()) {
+			types.add(new ArrowType.Timestamp(unit, null));
+			types.add(new ArrowType.Timestamp(unit, "Europe/Berlin"));
+			types.add(new ArrowType.Duration(unit));
+			types.add(new ArrowType.Time(unit, (unit.ordinal() < 2) ? 32 : 64));
+		}
+		for (IntervalUnit unit : IntervalUnit.values()) {
+			types.add(new ArrowType.Interval(unit));
+		}
+		types.add(new ArrowType.Date(DateUnit.DAY));
+		types.add(new ArrowType.Date(DateUnit.MILLISECOND));
+		types.add(new ArrowType.Decimal(38, 10, 256));
+		types.add(new ArrowType.FloatingPoint(FloatingPointPrecision.HALF));
+		for (ArrowType type : types) {
+			FieldVector vector = Field.nullable("c" + vectors.size(), type).createVector(allocator);
+			((BaseFixedWidthVector) vector).allocateNew(4);
+			vector.getDataBuffer().setZero(0, vector.getDataBuffer().capacity());
+			for (int i = 0; i < 3; i++) {
+				BitVectorHelper.setBit(vector.getValidityBuffer(), i);
+				vector.getDataBuffer().setByte(2L * i, i);
+			}
+			vector.setValueCount(4);
+			vectors.add(vector);
+		}
+		return batch(4, vectors, BatchMetadata.empty());
 	}
 
 	static AnnotatedBatch runs(BufferAllocator allocator) {

@@ -1,0 +1,112 @@
+package dev.vgi.external.batch;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+import dev.vgi.external.VgiExternalException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for {@link LogMessage}, {@link ErrorBatchException} and {@link BatchKind}.
+ */
+class LogMessageTests {
+
+	@Test
+	void roundTrips() {
+		Map<String, Object> extra = new LinkedHashMap<>();
+		extra.put("source", "conformance");
+		extra.put("count", 3);
+		extra.put("list", List.of("a", "b"));
+		LogMessage message = new LogMessage("INFO", "Grüße", extra);
+		BatchMetadata metadata = message.toMetadata();
+		assertThat(metadata.asMap().keySet()).containsExactly(MetadataKeys.LOG_LEVEL, MetadataKeys.LOG_MESSAGE,
+				MetadataKeys.LOG_EXTRA);
+		assertThat(metadata.get(MetadataKeys.LOG_EXTRA))
+			.isEqualTo("{\"source\":\"conformance\",\"count\":3,\"list\":[\"a\",\"b\"]}");
+		assertThat(LogMessage.from(metadata)).isEqualTo(message);
+	}
+
+	@Test
+	void withoutExtraThereIsNoKey() {
+		assertThat(new LogMessage("DEBUG", "", Map.of()).toMetadata().asMap()).hasSize(2);
+	}
+
+	@Test
+	void incompleteMetadataIsNoMessage() {
+		assertThat(LogMessage.from(BatchMetadata.empty())).isNull();
+		assertThat(LogMessage.from(BatchMetadata.of(MetadataKeys.LOG_LEVEL, "INFO"))).isNull();
+		assertThat(LogMessage.from(BatchMetadata.of(MetadataKeys.LOG_MESSAGE, "x"))).isNull();
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "", "{", "[1]", "3", "null", "\"text\"", "{\"a\":", "{\"a\":null}", "nonsense" })
+	void brokenExtraIsDropped(String json) {
+		LogMessage message = LogMessage
+			.from(new LogMessage("INFO", "m", Map.of()).toMetadata().with(MetadataKeys.LOG_EXTRA, json));
+		assertThat(message).isEqualTo(new LogMessage("INFO", "m", Map.of()));
+	}
+
+	@Test
+	void deeplyNestedExtraIsDropped() {
+		String json = "{\"a\":".repeat(100_000);
+		assertThat(
+				LogMessage.from(new LogMessage("INFO", "m", Map.of()).toMetadata().with(MetadataKeys.LOG_EXTRA, json)))
+			.isEqualTo(new LogMessage("INFO", "m", Map.of()));
+	}
+
+	@Test
+	void errorIsReadFromItsBatch() {
+		BatchMetadata metadata = new LogMessage(LogMessage.EXCEPTION, "ValueError: no", Map.of("exception_type",
+				"ValueError", "exception_message", "no", "traceback", "File ...", "error_kind", "inner"))
+			.toMetadata()
+			.with(MetadataKeys.REQUEST_ID, "abc");
+		ErrorBatchException error = ErrorBatchException.from(metadata);
+		assertThat(error).hasMessage("ValueError: no");
+		assertThat(error.kind()).isEqualTo(VgiExternalException.Kind.REMOTE_ERROR);
+		assertThat(error.errorType()).isEqualTo("ValueError");
+		assertThat(error.errorMessage()).isEqualTo("no");
+		assertThat(error.remoteTraceback()).isEqualTo("File ...");
+		assertThat(error.requestId()).isEqualTo("abc");
+		assertThat(error.errorKind()).isEqualTo("inner");
+		assertThat(ErrorBatchException.from(metadata.with(MetadataKeys.ERROR_KIND, "session_lost")).errorKind())
+			.isEqualTo("session_lost");
+	}
+
+	@Test
+	void errorWithoutExtraIsNeutral() {
+		ErrorBatchException error = ErrorBatchException
+			.from(new LogMessage(LogMessage.EXCEPTION, "boom", Map.of()).toMetadata());
+		assertThat(error.errorType()).isEqualTo("EXCEPTION");
+		assertThat(error.errorMessage()).isEqualTo("boom");
+		assertThat(error.remoteTraceback()).isNull();
+		assertThat(error.requestId()).isNull();
+		assertThat(error.errorKind()).isNull();
+		assertThat(ErrorBatchException.from(BatchMetadata.empty())).hasMessage("EXCEPTION: ");
+	}
+
+	@Test
+	void classifiesBatches() {
+		BatchMetadata location = BatchMetadata.of(MetadataKeys.LOCATION, "https://x");
+		BatchMetadata log = new LogMessage("INFO", "m", Map.of()).toMetadata();
+		BatchMetadata error = new LogMessage(LogMessage.EXCEPTION, "m", Map.of()).toMetadata();
+		BatchMetadata token = BatchMetadata.of(MetadataKeys.STREAM_STATE, "t");
+		assertThat(BatchKind.of(0, BatchMetadata.empty())).isEqualTo(BatchKind.DATA);
+		assertThat(BatchKind.of(1, location)).isEqualTo(BatchKind.DATA);
+		assertThat(BatchKind.of(0, location)).isEqualTo(BatchKind.POINTER);
+		assertThat(BatchKind.of(0, location.with(MetadataKeys.LOG_LEVEL, "INFO"))).isEqualTo(BatchKind.DATA);
+		assertThat(BatchKind.of(0, log.with(location))).isEqualTo(BatchKind.LOG);
+		assertThat(BatchKind.of(0, error)).isEqualTo(BatchKind.ERROR);
+		assertThat(BatchKind.of(0, token)).isEqualTo(BatchKind.DATA);
+		assertThat(BatchKind.ofStreamResponse(0, token)).isEqualTo(BatchKind.TOKEN);
+		assertThat(BatchKind.ofStreamResponse(0, token.with(location))).isEqualTo(BatchKind.TOKEN);
+		assertThat(BatchKind.of(0, token.with(location))).isEqualTo(BatchKind.POINTER);
+		assertThat(BatchKind.ofStreamResponse(0, token.with(error))).isEqualTo(BatchKind.ERROR);
+		assertThat(BatchKind.ofStreamResponse(2, token)).isEqualTo(BatchKind.DATA);
+	}
+
+}
