@@ -5,12 +5,25 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
+import com.google.flatbuffers.FlatBufferBuilder;
+import org.apache.arrow.flatbuf.Buffer;
+import org.apache.arrow.flatbuf.Endianness;
+import org.apache.arrow.flatbuf.Field;
+import org.apache.arrow.flatbuf.FieldNode;
+import org.apache.arrow.flatbuf.Message;
+import org.apache.arrow.flatbuf.MessageHeader;
+import org.apache.arrow.flatbuf.MetadataVersion;
+import org.apache.arrow.flatbuf.RecordBatch;
+import org.apache.arrow.flatbuf.Schema;
+import org.apache.arrow.flatbuf.Struct_;
+import org.apache.arrow.flatbuf.Type;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -153,6 +166,138 @@ class HostileStreamTests {
 			assertThatExceptionOfType(CorruptStreamException.class).as("broken for good")
 				.isThrownBy(reader::nextStream);
 		}
+	}
+
+	@Test
+	void lastOfEqualKeysWinsAndBrokenTextIsDropped() {
+		byte[] bytes;
+		Map<String, String> entries = new LinkedHashMap<>();
+		entries.put("keyA", "first");
+		entries.put("keyB", "second");
+		entries.put("keyC", "broken");
+		entries.put("keyD", "other");
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 2).withMetadata(BatchMetadata.of(entries))) {
+			bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
+		}
+		replace(bytes, "keyB", SampleBatches.utf8("keyA"));
+		replace(bytes, "broken", new byte[] { 'b', (byte) 0xC3, 'o', 'k', 'e', 'n' });
+		replace(bytes, "keyD", new byte[] { 'k', (byte) 0xFF, 'y', 'D' });
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+				this.allocator)) {
+			reader.nextStream();
+			try (AnnotatedBatch batch = SampleBatches.next(reader)) {
+				assertThat(batch.metadata().asMap()).containsExactly(Map.entry("keyA", "second"));
+			}
+		}
+	}
+
+	private static void replace(byte[] bytes, String text, byte[] replacement) {
+		byte[] wanted = SampleBatches.utf8(text);
+		for (int i = 0; i + wanted.length <= bytes.length; i++) {
+			if (Arrays.equals(bytes, i, i + wanted.length, wanted, 0, wanted.length)) {
+				System.arraycopy(replacement, 0, bytes, i, replacement.length);
+				return;
+			}
+		}
+		throw new IllegalArgumentException(text);
+	}
+
+	@Test
+	void bigEndianStreamIsRefused() {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int fields = Schema.createFieldsVector(builder, new int[0]);
+		int schema = Schema.createSchema(builder, Endianness.Big, fields, 0, 0);
+		assertRefused(message(builder, schema, MetadataVersion.V5), "big-endian");
+	}
+
+	@Test
+	void oldMetadataVersionIsRefused() {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int fields = Schema.createFieldsVector(builder, new int[0]);
+		int schema = Schema.createSchema(builder, Endianness.Little, fields, 0, 0);
+		assertRefused(message(builder, schema, MetadataVersion.V3), "version");
+	}
+
+	@Test
+	void schemaWhosePartsAreSharedAMillionTimesIsRefused() {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int field = field(builder, new int[0]);
+		for (int depth = 0; depth < 40; depth++) {
+			field = field(builder, new int[] { field, field });
+		}
+		int schema = Schema.createSchema(builder, Endianness.Little,
+				Schema.createFieldsVector(builder, new int[] { field }), 0, 0);
+		assertRefused(message(builder, schema, MetadataVersion.V5), "overlap");
+	}
+
+	@Test
+	void deeplyNestedSchemaIsRefused() {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int field = field(builder, new int[0]);
+		for (int depth = 0; depth < 5_000; depth++) {
+			field = field(builder, new int[] { field });
+		}
+		int schema = Schema.createSchema(builder, Endianness.Little,
+				Schema.createFieldsVector(builder, new int[] { field }), 0, 0);
+		assertRefused(message(builder, schema, MetadataVersion.V5), "nests");
+	}
+
+	@Test
+	void rowsThatNothingPaysForAreRefused() {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int[] columns = new int[50];
+		Arrays.setAll(columns, (i) -> field(builder, new int[0]));
+		int schema = Schema.createSchema(builder, Endianness.Little, Schema.createFieldsVector(builder, columns), 0, 0);
+		byte[] start = message(builder, schema, MetadataVersion.V5);
+		FlatBufferBuilder batchBuilder = new FlatBufferBuilder();
+		RecordBatch.startNodesVector(batchBuilder, columns.length);
+		for (int i = 0; i < columns.length; i++) {
+			FieldNode.createFieldNode(batchBuilder, Integer.MAX_VALUE, 0);
+		}
+		int nodes = batchBuilder.endVector();
+		RecordBatch.startBuffersVector(batchBuilder, columns.length);
+		for (int i = 0; i < columns.length; i++) {
+			Buffer.createBuffer(batchBuilder, 0, 0);
+		}
+		int buffers = batchBuilder.endVector();
+		int batch = RecordBatch.createRecordBatch(batchBuilder, Integer.MAX_VALUE, nodes, buffers, 0, 0);
+		byte[] rest = message(batchBuilder, batch, MetadataVersion.V5, MessageHeader.RecordBatch);
+		byte[] all = Arrays.copyOf(start, start.length + rest.length);
+		System.arraycopy(rest, 0, all, start.length, rest.length);
+		assertRefused(all, "more values than its body");
+	}
+
+	private void assertRefused(byte[] bytes, String reason) {
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+				this.allocator)) {
+			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> {
+				reader.nextStream();
+				reader.next();
+			}).withMessageContaining(reason);
+		}
+	}
+
+	private static int field(FlatBufferBuilder builder, int[] children) {
+		int offset = Field.createChildrenVector(builder, children);
+		Struct_.startStruct_(builder);
+		int type = Struct_.endStruct_(builder);
+		return Field.createField(builder, 0, true, Type.Struct_, type, 0, offset, 0);
+	}
+
+	private static byte[] message(FlatBufferBuilder builder, int header, short version) {
+		return message(builder, header, version, MessageHeader.Schema);
+	}
+
+	private static byte[] message(FlatBufferBuilder builder, int header, short version, byte type) {
+		builder.finish(Message.createMessage(builder, version, type, header, 0, 0));
+		byte[] metadata = builder.sizedByteArray();
+		int padded = (metadata.length + 7) / 8 * 8;
+		return ByteBuffer.allocate(8 + padded)
+			.order(ByteOrder.LITTLE_ENDIAN)
+			.putInt(-1)
+			.putInt(padded)
+			.put(metadata)
+			.array();
 	}
 
 	private byte[] stream(Function<BufferAllocator, AnnotatedBatch> seed) {
