@@ -1,0 +1,127 @@
+package dev.vgi.external.storage.s3;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Answers like S3 as far as an upload goes, stores nothing, records every request and
+ * fails when told to.
+ */
+final class RecordingS3 implements AutoCloseable {
+
+	private final HttpServer server;
+
+	private final ExecutorService executor = Executors.newCachedThreadPool();
+
+	private final List<Request> requests = new CopyOnWriteArrayList<>();
+
+	private final AtomicInteger running = new AtomicInteger();
+
+	private final AtomicInteger mostRunning = new AtomicInteger();
+
+	/** Returns an error as {@code status code}, or {@code null} to succeed. */
+	private volatile Function<Request, @Nullable String> failures = (request) -> null;
+
+	RecordingS3() throws IOException {
+		this.server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 100);
+		this.server.setExecutor(this.executor);
+		this.server.createContext("/", this::handle);
+		this.server.start();
+	}
+
+	URI url() {
+		return URI.create("http://127.0.0.1:" + this.server.getAddress().getPort());
+	}
+
+	void failing(Function<Request, @Nullable String> failures) {
+		this.failures = failures;
+	}
+
+	List<Request> requests() {
+		return this.requests;
+	}
+
+	List<Request> requests(String method) {
+		return this.requests.stream().filter((request) -> request.method().equals(method)).toList();
+	}
+
+	int mostRunning() {
+		return this.mostRunning.get();
+	}
+
+	private void handle(HttpExchange exchange) throws IOException {
+		TreeMap<String, String> headers = new TreeMap<>();
+		exchange.getRequestHeaders()
+			.forEach((name, values) -> headers.put(name.toLowerCase(Locale.ROOT), String.join(",", values)));
+		int now = this.running.incrementAndGet();
+		this.mostRunning.accumulateAndGet(now, Math::max);
+		byte[] body = exchange.getRequestBody().readAllBytes();
+		Request request = new Request(exchange.getRequestMethod(), exchange.getRequestURI(), headers, body);
+		this.requests.add(request);
+		String failure = this.failures.apply(request);
+		String answer = "";
+		int status = 200;
+		if (failure != null) {
+			status = Integer.parseInt(failure.replaceFirst(" .*", ""));
+			answer = "<Error><Code>" + failure.replaceFirst(".* ", "")
+					+ "</Code><Message>https://x/?X-Amz-Signature=planted</Message></Error>";
+		}
+		else if (request.query().equals("uploads")) {
+			answer = "<InitiateMultipartUploadResult><UploadId>upload-1</UploadId></InitiateMultipartUploadResult>";
+		}
+		else if (request.method().equals("POST")) {
+			answer = "<CompleteMultipartUploadResult><ETag>\"all\"</ETag></CompleteMultipartUploadResult>";
+		}
+		byte[] bytes = answer.getBytes(StandardCharsets.UTF_8);
+		exchange.getResponseHeaders().set("ETag", "\"tag-" + body.length + "\"");
+		exchange.getResponseHeaders().set("Content-Type", "application/xml");
+		exchange.getResponseHeaders().set("x-amz-request-id", "REQUEST1");
+		this.running.decrementAndGet();
+		exchange.sendResponseHeaders(status, (bytes.length > 0) ? bytes.length : -1);
+		exchange.getResponseBody().write(bytes);
+		exchange.close();
+	}
+
+	@Override
+	public void close() {
+		this.server.stop(0);
+		this.executor.shutdownNow();
+	}
+
+	/**
+	 * What came.
+	 *
+	 * @param method its method
+	 * @param uri its target
+	 * @param headers its headers, names in lower case
+	 * @param body its body
+	 */
+	record Request(String method, URI uri, TreeMap<String, String> headers, byte[] body) {
+
+		String query() {
+			String query = this.uri.getRawQuery();
+			return (query != null) ? query : "";
+		}
+
+		boolean isPart(int number) {
+			return query().contains("partNumber=" + number + "&") || query().endsWith("partNumber=" + number);
+		}
+
+	}
+
+}

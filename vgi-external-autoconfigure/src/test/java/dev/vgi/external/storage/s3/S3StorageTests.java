@@ -1,0 +1,335 @@
+package dev.vgi.external.storage.s3;
+
+import java.io.ByteArrayOutputStream;
+import java.net.URI;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.BytesPayload;
+import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.storage.s3.RecordingS3.Request;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransportSettings;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.AwsSessionCredentials;
+import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.core.exception.SdkClientException;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.s3.S3Client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+/**
+ * Tests of {@link S3Storage}: what exactly it sends, and what it does when that fails.
+ */
+class S3StorageTests {
+
+	private static final Schema SCHEMA = new Schema(List.of());
+
+	private static final int PART = 5 << 20;
+
+	private static final AwsCredentialsProvider CREDENTIALS = StaticCredentialsProvider
+		.create(AwsBasicCredentials.create("access", "planted-secret"));
+
+	private static final S3StorageSettings SETTINGS = new S3StorageSettings("batches", "vgi-rpc/", Duration.ofHours(1),
+			Duration.ofMinutes(15), null, null, Map.of(), PART, 3, 2, Duration.ofSeconds(30));
+
+	private final List<AutoCloseable> resources = new ArrayList<>();
+
+	private final List<Duration> pauses = Collections.synchronizedList(new ArrayList<>());
+
+	private RecordingS3 server;
+
+	private StorageTransport transport;
+
+	@BeforeEach
+	void start() throws Exception {
+		this.server = closed(new RecordingS3());
+		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null));
+	}
+
+	@AfterEach
+	void stop() throws Exception {
+		for (AutoCloseable resource : this.resources) {
+			resource.close();
+		}
+	}
+
+	private <T extends AutoCloseable> T closed(T resource) {
+		this.resources.add(resource);
+		return resource;
+	}
+
+	private S3Storage create(S3StorageSettings settings) {
+		return create(settings, CREDENTIALS, Clock.systemUTC());
+	}
+
+	private S3Storage create(S3StorageSettings settings, AwsCredentialsProvider credentials, Clock clock) {
+		// As an application's own client is: with the SDK's defaults.
+		S3Client client = closed(S3Client.builder()
+			.credentialsProvider(credentials)
+			.region(Region.EU_CENTRAL_1)
+			.endpointOverride(this.server.url())
+			.forcePathStyle(true)
+			.overrideConfiguration((overrides) -> overrides.retryStrategy((retry) -> retry.maxAttempts(1)))
+			.build());
+		return new S3Storage(client, closed(S3Clients.presigner(credentials, "eu-central-1", this.server.url(), true)),
+				this.transport, settings, clock, this.pauses::add);
+	}
+
+	private static Map<String, String> parameters(URI url) {
+		Map<String, String> parameters = new TreeMap<>();
+		for (String parameter : url.getQuery().split("&")) {
+			parameters.put(parameter.replaceFirst("=.*", ""), parameter.replaceFirst("[^=]*=", ""));
+		}
+		return parameters;
+	}
+
+	@Test
+	void vendedUrlsSignOnlyMethodAndHost() {
+		UploadUrl pair = create(SETTINGS).generateUploadUrl(SCHEMA);
+		assertThat(pair.uploadUrl().getPath()).matches("/batches/vgi-rpc/[0-9a-f]{32}\\.arrow")
+			.isEqualTo(pair.downloadUrl().getPath());
+		for (URI url : List.of(pair.uploadUrl(), pair.downloadUrl())) {
+			assertThat(parameters(url))
+				.containsOnlyKeys("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires",
+						"X-Amz-SignedHeaders", "X-Amz-Signature")
+				.containsEntry("X-Amz-SignedHeaders", "host")
+				.containsEntry("X-Amz-Expires", "900");
+		}
+		assertThat(this.server.requests()).isEmpty();
+	}
+
+	@Test
+	void smallUploadIsOnePutWithoutChecksums() {
+		URI url = create(SETTINGS).upload(BytesPayload.random(PART, 1), SCHEMA, "zstd");
+		assertThat(url.getPath()).matches("/batches/vgi-rpc/[0-9a-f]{32}\\.arrow\\.zst");
+		assertThat(parameters(url)).containsEntry("X-Amz-Expires", "3600");
+		assertThat(this.server.requests()).singleElement().satisfies((request) -> {
+			assertThat(request.method()).isEqualTo("PUT");
+			assertThat(request.headers()).containsEntry("content-type", "application/vnd.apache.arrow.stream")
+				.containsEntry("content-encoding", "zstd")
+				.containsEntry("content-length", Integer.toString(PART))
+				.doesNotContainKey("transfer-encoding");
+			assertThat(request.headers().keySet()).noneMatch((name) -> name.contains("checksum"));
+			assertThat(request.query()).doesNotContainIgnoringCase("checksum");
+		});
+	}
+
+	@Test
+	void encryptionClassAndTagsAreSent() {
+		S3StorageSettings settings = new S3StorageSettings("batches", "", Duration.ofHours(1), Duration.ofMinutes(15),
+				new S3Encryption("aws:kms", "key-1", true), "ONEZONE_IA", Map.of("team", "a b"), PART, 3, 2,
+				Duration.ofSeconds(30));
+		create(settings).upload(BytesPayload.random(10, 1), SCHEMA, null);
+		create(settings).upload(BytesPayload.random(PART + 1, 1), SCHEMA, null);
+		List<Request> requests = new ArrayList<>(this.server.requests("PUT").subList(0, 1));
+		requests.add(this.server.requests("POST").get(0));
+		assertThat(requests).allSatisfy(
+				(request) -> assertThat(request.headers()).containsEntry("x-amz-server-side-encryption", "aws:kms")
+					.containsEntry("x-amz-server-side-encryption-aws-kms-key-id", "key-1")
+					.containsEntry("x-amz-server-side-encryption-bucket-key-enabled", "true")
+					.containsEntry("x-amz-storage-class", "ONEZONE_IA")
+					.containsEntry("x-amz-tagging", "team=a%20b"));
+	}
+
+	@Test
+	void largeUploadGoesInPartsWithoutChecksums() {
+		BytesPayload payload = BytesPayload.random(PART * 3 + 1, 2);
+		create(SETTINGS).upload(payload, SCHEMA, "zstd");
+		assertThat(this.server.requests()).allSatisfy((request) -> {
+			assertThat(request.headers().keySet()).noneMatch((name) -> name.contains("checksum"));
+			assertThat(request.query()).doesNotContainIgnoringCase("checksum");
+		});
+		ByteArrayOutputStream joined = new ByteArrayOutputStream();
+		this.server.requests("PUT")
+			.stream()
+			.sorted(Comparator.comparing((request) -> parameters(request.uri()).get("partNumber")))
+			.forEach((request) -> joined.writeBytes(request.body()));
+		assertThat(joined.toByteArray()).isEqualTo(payload.bytes());
+		assertThat(new String(this.server.requests("POST").get(1).body())).contains("<PartNumber>4</PartNumber>",
+				"tag-" + PART, "tag-1");
+		assertThat(this.server.requests("DELETE")).isEmpty();
+	}
+
+	@Test
+	void partsGoInParallelButNotAllAtOnce() {
+		CyclicBarrier three = new CyclicBarrier(3);
+		AtomicInteger parts = new AtomicInteger();
+		this.server.failing((request) -> {
+			if (request.method().equals("PUT") && parts.incrementAndGet() <= 6) {
+				try {
+					three.await(10, TimeUnit.SECONDS);
+				}
+				catch (Exception ex) {
+					return "400 NotParallel";
+				}
+			}
+			return null;
+		});
+		create(SETTINGS).upload(BytesPayload.random(PART * 6 + 1, 2), SCHEMA, null);
+		assertThat(this.server.mostRunning()).isEqualTo(3);
+		assertThat(Thread.getAllStackTraces().keySet())
+			.noneMatch((thread) -> thread.getName().startsWith("vgi-upload"));
+	}
+
+	@Test
+	void eachPartIsRetriedAlone() {
+		AtomicInteger failures = new AtomicInteger();
+		this.server
+			.failing((request) -> (request.isPart(2) && failures.incrementAndGet() <= 2) ? "503 SlowDown" : null);
+		create(SETTINGS).upload(BytesPayload.random(PART * 3, 3), SCHEMA, null);
+		assertThat(this.server.requests("PUT")).hasSize(5);
+		assertThat(this.pauses).hasSize(2);
+		assertThat(this.pauses.get(0)).isBetween(Duration.ofMillis(50), Duration.ofMillis(100));
+		assertThat(this.pauses.get(1)).isBetween(Duration.ofMillis(100), Duration.ofMillis(200));
+	}
+
+	@Test
+	void whenAPartFailsForGoodTheUploadIsAborted() {
+		this.server.failing((request) -> request.isPart(2) ? "500 InternalError" : null);
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 3, 3), SCHEMA, null))
+			.satisfies((ex) -> {
+				assertThat(ex.status()).isEqualTo(500);
+				assertThat(ex.getSuppressed()).hasSize(2);
+			})
+			.withMessageContaining("500 InternalError, request REQUEST1")
+			.withMessageNotContaining("planted");
+		assertThat(this.server.requests("DELETE")).singleElement()
+			.satisfies((request) -> assertThat(request.query()).isEqualTo("uploadId=upload-1"));
+	}
+
+	@Test
+	void whenTheAbortFailsTooTheFirstFailureIsToldFirst() {
+		this.server.failing((request) -> {
+			if (request.method().equals("DELETE")) {
+				return "503 SlowDown";
+			}
+			return (request.query().equals("uploadId=upload-1")) ? "403 AccessDenied" : null;
+		});
+		assertThatExceptionOfType(UploadRefusedException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null))
+			.satisfies((ex) -> assertThat(ex.getSuppressed()).singleElement()
+				.isInstanceOf(StorageUnavailableException.class))
+			.withMessageContaining("complete a multipart upload")
+			.withMessageContaining("AccessDenied");
+	}
+
+	@Test
+	void refusalsAreNotRetried() {
+		for (String refusal : List.of("403 SignatureDoesNotMatch", "403 AccessDenied", "404 NoSuchBucket",
+				"400 AuthorizationHeaderMalformed", "301 PermanentRedirect", "403 RequestTimeTooSkewed")) {
+			this.server.requests().clear();
+			this.server.failing((request) -> refusal);
+			assertThatExceptionOfType(UploadRefusedException.class).as(refusal)
+				.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(10, 3), SCHEMA, null))
+				.withMessageContaining(refusal)
+				.withMessageNotContaining("planted");
+			assertThat(this.server.requests()).hasSize(1);
+		}
+		assertThat(this.pauses).isEmpty();
+	}
+
+	@Test
+	void wrongRegionIsNamed() {
+		this.server.failing((request) -> "301 PermanentRedirect");
+		assertThatExceptionOfType(UploadRefusedException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(10, 3), SCHEMA, null))
+			.withMessageContaining("'vgi.external.s3.region'");
+		assertThatExceptionOfType(UploadRefusedException.class).isThrownBy(() -> create(SETTINGS).verifyReachable())
+			.withMessageContaining("'vgi.external.s3.region'");
+	}
+
+	@Test
+	void expiryIsTrimmedToTheLifetimeOfTheCredentials() {
+		Instant now = Instant.now();
+		AwsCredentialsProvider session = StaticCredentialsProvider.create(AwsSessionCredentials.builder()
+			.accessKeyId("access")
+			.secretAccessKey("planted-secret")
+			.sessionToken("token")
+			.expirationTime(now.plusSeconds(600))
+			.build());
+		S3Storage storage = create(SETTINGS, session, Clock.fixed(now, ZoneOffset.UTC));
+		UploadUrl pair = storage.generateUploadUrl(SCHEMA);
+		assertThat(parameters(pair.uploadUrl())).containsEntry("X-Amz-Expires", "600");
+		assertThat(parameters(pair.downloadUrl())).containsEntry("X-Amz-Expires", "600");
+		assertThat(pair.expiresAt()).isBefore(now.plusSeconds(660));
+		assertThat(storage.effectiveExpiry()).isEqualTo(Duration.ofSeconds(600));
+		assertThat(storage.isOwn(pair.downloadUrl())).isTrue();
+	}
+
+	@Test
+	void withoutCredentialsIsAClearError() {
+		AwsCredentialsProvider none = () -> {
+			throw SdkClientException.create("Unable to load credentials from any of the providers");
+		};
+		S3Storage storage = create(SETTINGS, none, Clock.systemUTC());
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> storage.upload(BytesPayload.random(10, 3), SCHEMA, null))
+			.withMessageContaining("'spring.cloud.aws.credentials'");
+		assertThatExceptionOfType(VgiExternalException.class).isThrownBy(storage::verifyReachable)
+			.withMessageContaining("'spring.cloud.aws.credentials'");
+		assertThat(storage.isOwn(URI.create("https://batches.s3.amazonaws.com/vgi-rpc/x?X-Amz-Signature=00")))
+			.isFalse();
+	}
+
+	@Test
+	void amazonsUrlsAreOwnInBothStyles() {
+		for (boolean pathStyle : List.of(true, false)) {
+			S3Storage storage = new S3Storage(closed(S3Clients.client(CREDENTIALS, "us-west-2", null, pathStyle)),
+					closed(S3Clients.presigner(CREDENTIALS, "us-west-2", null, pathStyle)), this.transport, SETTINGS,
+					Clock.systemUTC());
+			String object = "vgi-rpc/0123456789abcdef0123456789abcdef.arrow?X-Amz-Signature=00ff";
+			assertThat(List.of("https://s3.us-west-2.amazonaws.com/batches/",
+					"https://BATCHES.s3.us-west-2.amazonaws.com/", "https://batches.s3.us-west-2.amazonaws.com:443/"))
+				.allMatch((base) -> storage.isOwn(URI.create(base + object)));
+			assertThat(List.of("http://s3.us-west-2.amazonaws.com/batches/",
+					"https://s3.us-west-2.amazonaws.com/other/", "https://other.s3.us-west-2.amazonaws.com/",
+					"https://s3.us-west-2.amazonaws.com/", "https://batches.s3.us-west-2.amazonaws.com.example.com/",
+					"https://batches.s3.us-west-2.amazonaws.com:8443/", "https://s3.us-east-1.amazonaws.com/batches/"))
+				.noneMatch((base) -> storage.isOwn(URI.create(base + object)));
+		}
+	}
+
+	@Test
+	void settingsAreChecked() {
+		S3StorageSettings defaults = S3StorageSettings.of("batches");
+		assertThat(defaults.prefix()).isEqualTo("vgi-rpc/");
+		for (String prefix : List.of("/", "/a", "a//b", "a/../b", "./a", "../", "a/./")) {
+			assertThatIllegalArgumentException().as(prefix).isThrownBy(() -> with(prefix, PART, Duration.ofHours(1)));
+		}
+		assertThat(with("..a", PART, Duration.ofDays(7)).prefix()).isEqualTo("..a");
+		assertThatIllegalArgumentException().isThrownBy(() -> with("", PART - 1, Duration.ofHours(1)));
+		assertThatIllegalArgumentException().isThrownBy(() -> with("", PART, Duration.ofDays(8)));
+		assertThatIllegalArgumentException().isThrownBy(() -> new S3Encryption("AES256", "key", false));
+		assertThatIllegalArgumentException().isThrownBy(() -> new S3Encryption("rot13", null, false));
+	}
+
+	private static S3StorageSettings with(String prefix, long partSize, Duration expiry) {
+		return new S3StorageSettings("batches", prefix, expiry, Duration.ofMinutes(15), null, null, Map.of(), partSize,
+				4, 2, Duration.ofSeconds(60));
+	}
+
+}
