@@ -41,6 +41,9 @@ final class PartUploads {
 
 	private final AtomicReferenceArray<@Nullable String> entityTags;
 
+	/** Complete before the first of them starts. */
+	private final List<Thread> helpers = new ArrayList<>();
+
 	private volatile boolean cancelled;
 
 	/** Guarded by this object's monitor. */
@@ -60,18 +63,17 @@ final class PartUploads {
 	 * @return the parts' entity tags in order
 	 */
 	List<String> run(int parallel) {
-		List<Thread> helpers = new ArrayList<>();
+		for (int i = 1; i < Math.min(parallel, this.count); i++) {
+			Thread helper = new Thread(this::work, "vgi-upload-" + THREADS.incrementAndGet());
+			helper.setDaemon(true);
+			this.helpers.add(helper);
+		}
 		try {
-			for (int i = 1; i < Math.min(parallel, this.count); i++) {
-				Thread helper = new Thread(this::work, "vgi-upload-" + THREADS.incrementAndGet());
-				helper.setDaemon(true);
-				helper.start();
-				helpers.add(helper);
-			}
+			this.helpers.forEach(Thread::start);
 			work();
 		}
 		finally {
-			join(helpers);
+			join();
 		}
 		synchronized (this) {
 			if (this.failure instanceof RuntimeException exception) {
@@ -112,14 +114,18 @@ final class PartUploads {
 		// What fails after the first failure most likely was cancelled by it.
 		if (this.failure == null) {
 			this.failure = ex;
+			this.cancelled = true;
+			// The transport ends an exchange whose thread is interrupted. The calling
+			// thread
+			// is not ours to interrupt: it stops at its next write.
+			this.helpers.forEach(Thread::interrupt);
 		}
-		this.cancelled = true;
 	}
 
-	private void join(List<Thread> helpers) {
+	private void join() {
 		// The payload is borrowed: nobody may be left who reads it.
 		boolean interrupted = false;
-		for (Thread helper : helpers) {
+		for (Thread helper : this.helpers) {
 			while (helper.isAlive()) {
 				try {
 					helper.join();

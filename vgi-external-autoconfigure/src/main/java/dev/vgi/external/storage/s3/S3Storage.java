@@ -25,6 +25,7 @@ import java.util.function.Supplier;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
@@ -52,6 +53,7 @@ import software.amazon.awssdk.services.s3.S3ServiceClientConfiguration;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.CreateMultipartUploadRequest;
 import software.amazon.awssdk.services.s3.model.PutObjectRequest;
+import software.amazon.awssdk.services.s3.model.S3Exception;
 import software.amazon.awssdk.services.s3.model.Tag;
 import software.amazon.awssdk.services.s3.model.Tagging;
 import software.amazon.awssdk.services.s3.presigner.S3Presigner;
@@ -70,7 +72,7 @@ import org.springframework.util.Assert;
  * <p>
  * Thread-safe. Closes neither client, presigner nor transport.
  */
-public final class S3Storage implements ExternalStorage, UploadUrlProvider {
+public final class S3Storage implements ExternalStorage, UploadUrlProvider, LifecycleVerifier {
 
 	private static final LogAccessor logger = new LogAccessor(LogFactory.getLog(S3Storage.class));
 
@@ -424,6 +426,31 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	@Override
+	public Finding verifyLifecycle(Duration expireAfter) {
+		String prefix = this.settings.prefix();
+		try {
+			return LifecycleRules.judge(this.client
+				.getBucketLifecycleConfiguration(
+						(get) -> get.bucket(this.settings.bucket()).overrideConfiguration(limits(SHORT_TIMEOUT)))
+				.rules(), prefix, expireAfter);
+		}
+		catch (S3Exception ex) {
+			String code = (ex.awsErrorDetails() != null) ? ex.awsErrorDetails().errorCode() : null;
+			if ("NoSuchLifecycleConfiguration".equals(code)) {
+				return LifecycleRules.judge(List.of(), prefix, expireAfter);
+			}
+			String detail = (ex.statusCode() == 403)
+					? "The lifecycle rules of the bucket cannot be read: s3:GetLifecycleConfiguration is not allowed"
+					: "The lifecycle rules of the bucket cannot be read: status " + ex.statusCode();
+			return new Finding(Verdict.UNKNOWN, detail);
+		}
+		catch (SdkException ex) {
+			return new Finding(Verdict.UNKNOWN,
+					String.valueOf(S3Failures.of("read the lifecycle rules of the bucket", ex).getMessage()));
+		}
+	}
+
+	@Override
 	public String name() {
 		return "s3";
 	}
@@ -432,16 +459,19 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider {
 		if (timeout.isZero()) {
 			throw new TransferTimeoutException("No time is left to " + operation, null);
 		}
-		AwsRequestOverrideConfiguration limits = AwsRequestOverrideConfiguration.builder()
-			.apiCallTimeout(timeout)
-			.addPlugin(REQUIRED_CHECKSUMS_ONLY)
-			.build();
 		try {
-			return call.apply(limits);
+			return call.apply(limits(timeout));
 		}
 		catch (SdkException ex) {
 			throw S3Failures.of(operation, ex);
 		}
+	}
+
+	private static AwsRequestOverrideConfiguration limits(Duration timeout) {
+		return AwsRequestOverrideConfiguration.builder()
+			.apiCallTimeout(timeout)
+			.addPlugin(REQUIRED_CHECKSUMS_ONLY)
+			.build();
 	}
 
 	private String newKey(String suffix) {

@@ -37,6 +37,8 @@ final class RecordingS3 implements AutoCloseable {
 	/** Returns an error as {@code status code}, or {@code null} to succeed. */
 	private volatile Function<Request, @Nullable String> failures = (request) -> null;
 
+	private volatile String lifecycle = "";
+
 	RecordingS3() throws IOException {
 		this.server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 100);
 		this.server.setExecutor(this.executor);
@@ -50,6 +52,10 @@ final class RecordingS3 implements AutoCloseable {
 
 	void failing(Function<Request, @Nullable String> failures) {
 		this.failures = failures;
+	}
+
+	void lifecycle(String rules) {
+		this.lifecycle = "<LifecycleConfiguration>" + rules + "</LifecycleConfiguration>";
 	}
 
 	List<Request> requests() {
@@ -74,7 +80,7 @@ final class RecordingS3 implements AutoCloseable {
 		Request request = new Request(exchange.getRequestMethod(), exchange.getRequestURI(), headers, body);
 		this.requests.add(request);
 		String failure = this.failures.apply(request);
-		String answer = "";
+		String answer = request.query().equals("lifecycle") ? this.lifecycle : "";
 		int status = 200;
 		if (failure != null) {
 			status = Integer.parseInt(failure.replaceFirst(" .*", ""));

@@ -14,10 +14,13 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.BytesPayload;
+import dev.vgi.external.storage.LifecycleVerifier.Finding;
+import dev.vgi.external.storage.LifecycleVerifier.Verdict;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.s3.RecordingS3.Request;
@@ -222,6 +225,32 @@ class S3StorageTests {
 	}
 
 	@Test
+	void whenThePayloadFailsNothingIsLeft() {
+		BytesPayload payload = BytesPayload.random(PART * 3, 3).failingAt(PART + 7);
+		assertThatExceptionOfType(VgiExternalException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(payload, SCHEMA, null));
+		assertThat(this.server.requests("DELETE")).hasSize(1);
+		assertThat(Thread.interrupted()).isFalse();
+	}
+
+	@Test
+	void whenTheCallerIsInterruptedTheUploadIsAborted() {
+		Thread caller = Thread.currentThread();
+		AtomicBoolean interrupted = new AtomicBoolean();
+		this.server.failing((request) -> {
+			if (request.method().equals("PUT") && interrupted.compareAndSet(false, true)) {
+				caller.interrupt();
+			}
+			return null;
+		});
+		assertThatExceptionOfType(VgiExternalException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 20, 3), SCHEMA, null));
+		assertThat(Thread.interrupted()).isTrue();
+		assertThat(this.server.requests("DELETE")).hasSize(1);
+		assertThat(this.server.requests("PUT")).hasSizeLessThan(20);
+	}
+
+	@Test
 	void whenTheAbortFailsTooTheFirstFailureIsToldFirst() {
 		this.server.failing((request) -> {
 			if (request.method().equals("DELETE")) {
@@ -311,6 +340,52 @@ class S3StorageTests {
 					"https://batches.s3.us-west-2.amazonaws.com:8443/", "https://s3.us-east-1.amazonaws.com/batches/"))
 				.noneMatch((base) -> storage.isOwn(URI.create(base + object)));
 		}
+	}
+
+	@Test
+	void missingLifecycleRulesAreNamed() {
+		Map<String, String> missing = Map.of("", "\"Days\": 2", rule("Enabled", "<Prefix>other/</Prefix>", 1, 1),
+				"\"Expiration\": {\"Days\": 2}", rule("Disabled", "<Prefix></Prefix>", 1, 1),
+				"\"AbortIncompleteMultipartUpload\": {\"DaysAfterInitiation\": 2}",
+				rule("Enabled", "<Prefix>vgi-rpc/</Prefix>", 1, 0),
+				"{\"ID\": \"vgi-external\", \"Status\": \"Enabled\", \"Filter\": {\"Prefix\": \"vgi-rpc/\"}, "
+						+ "\"AbortIncompleteMultipartUpload\": {\"DaysAfterInitiation\": 2}}",
+				rule("Enabled", "<Tag><Key>a</Key><Value>b</Value></Tag>", 1, 0), "\"Expiration\"");
+		S3Storage storage = create(SETTINGS);
+		missing.forEach((rules, detail) -> {
+			this.server.lifecycle(rules);
+			Finding finding = storage.verifyLifecycle(Duration.ofHours(25));
+			assertThat(finding.verdict()).as(rules).isEqualTo(Verdict.MISSING);
+			assertThat(finding.detail()).as(rules).contains(detail);
+		});
+		this.server.failing((request) -> "404 NoSuchLifecycleConfiguration");
+		assertThat(storage.verifyLifecycle(Duration.ofDays(1)).verdict()).isEqualTo(Verdict.MISSING);
+	}
+
+	@Test
+	void lifecycleRulesMayBeSpreadAndWider() {
+		this.server.lifecycle(rule("Enabled", "<Prefix>vgi</Prefix>", 3, 0) + rule("Enabled", "", 0, 7));
+		assertThat(create(SETTINGS).verifyLifecycle(Duration.ofDays(1)).verdict()).isEqualTo(Verdict.COVERED);
+	}
+
+	@Test
+	void unreadableLifecycleRulesAreNoFailure() {
+		this.server.failing((request) -> "403 AccessDenied");
+		Finding finding = create(SETTINGS).verifyLifecycle(Duration.ofDays(1));
+		assertThat(finding.verdict()).isEqualTo(Verdict.UNKNOWN);
+		assertThat(finding.detail()).contains("s3:GetLifecycleConfiguration").doesNotContain("planted");
+		this.server.failing((request) -> "501 NotImplemented");
+		assertThat(create(SETTINGS).verifyLifecycle(Duration.ofDays(1)).verdict()).isEqualTo(Verdict.UNKNOWN);
+		this.server.close();
+		assertThat(create(SETTINGS).verifyLifecycle(Duration.ofDays(1)).verdict()).isEqualTo(Verdict.UNKNOWN);
+	}
+
+	private static String rule(String status, String filter, int expiration, int abort) {
+		return "<Rule><Status>" + status + "</Status><Filter>" + filter + "</Filter>"
+				+ ((expiration > 0) ? "<Expiration><Days>" + expiration + "</Days></Expiration>" : "")
+				+ ((abort > 0) ? "<AbortIncompleteMultipartUpload><DaysAfterInitiation>" + abort
+						+ "</DaysAfterInitiation></AbortIncompleteMultipartUpload>" : "")
+				+ "</Rule>";
 	}
 
 	@Test
