@@ -125,7 +125,7 @@ public final class Externalizer {
 		Schema schema = cycle.data().schema();
 		try (GatheredStream stream = IpcStreamWriter.gather(cycle)) {
 			Pointer pointer = upload(stream, schema, this.config.compression());
-			return AnnotatedBatch.empty(schema, pointer.toMetadata(), this.allocator);
+			return cycle.data().zeroRows(pointer.toMetadata(), this.allocator);
 		}
 	}
 

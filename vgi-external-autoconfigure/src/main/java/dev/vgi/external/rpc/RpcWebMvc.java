@@ -146,6 +146,9 @@ public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 
 	private @Nullable ModelAndView resolveException(HttpServletRequest request, HttpServletResponse response,
 			@Nullable Object handler, Exception failure) {
+		if (response.isCommitted()) {
+			return null;
+		}
 		RpcMethodDescriptor descriptor = this.methods.find(handler);
 		Throwable reason = failure;
 		HttpStatusCode status;
@@ -165,37 +168,35 @@ public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 			reason = (failure.getCause() instanceof Error error) ? error : failure;
 			status = status(failure);
 		}
-		return sendError(request, response, descriptor, status, reason) ? new ModelAndView() : null;
-	}
-
-	@Override
-	public void writeError(HttpServletRequest request, HttpServletResponse response, int status, Exception failure) {
-		sendError(request, response, null, HttpStatusCode.valueOf(status), failure);
-	}
-
-	private boolean sendError(HttpServletRequest request, HttpServletResponse response,
-			@Nullable RpcMethodDescriptor descriptor, HttpStatusCode status, Throwable reason) {
-		if (response.isCommitted()) {
-			return false;
-		}
-		RpcCall call = RpcCall.of(request);
-		BatchMetadata metadata = this.errors.metadata(reason, requestId(request, response, call));
-		RowMapping row = (descriptor != null) ? descriptor.result() : RowMapping.none();
-		AnnotatedBatch error = row.empty(metadata, this.allocator);
-		response.resetBuffer();
-		response.setStatus(status.value());
-		response.setContentType(ARROW_STREAM.toString());
-		if (status.is2xxSuccessful()) {
-			response.setHeader(ERROR_HEADER, "true");
-		}
 		try {
-			this.writer.write(new OutputCycle((call != null) ? call.logs() : List.of(), error), request, response);
-			return true;
+			writeError(request, response, status.value(), reason, descriptor);
+			return new ModelAndView();
 		}
 		catch (IOException ex) {
 			logger.debug("The error could not be sent", ex);
-			return false;
+			return null;
 		}
+	}
+
+	@Override
+	public void writeError(HttpServletRequest request, HttpServletResponse response, int status, Exception failure)
+			throws IOException {
+		writeError(request, response, status, failure, null);
+	}
+
+	private void writeError(HttpServletRequest request, HttpServletResponse response, int status, Throwable failure,
+			@Nullable RpcMethodDescriptor descriptor) throws IOException {
+		RpcCall call = RpcCall.of(request);
+		BatchMetadata metadata = this.errors.metadata(failure, requestId(request, response, call));
+		RowMapping row = (descriptor != null) ? descriptor.result() : RowMapping.none();
+		AnnotatedBatch error = row.empty(metadata, this.allocator);
+		response.resetBuffer();
+		response.setStatus(status);
+		response.setContentType(ARROW_STREAM.toString());
+		if (status == HttpServletResponse.SC_OK) {
+			response.setHeader(ERROR_HEADER, "true");
+		}
+		this.writer.write(new OutputCycle((call != null) ? call.logs() : List.of(), error), request, response);
 	}
 
 	private static HttpStatusCode status(Exception failure) {

@@ -220,7 +220,7 @@ public final class VgiClient {
 		UploadUrl target = requestUploadUrls(1).get(0);
 		this.uploader.upload(body, target, this.validator);
 		BatchMetadata metadata = request.metadata().with(MetadataKeys.LOCATION, target.downloadUrl().toString());
-		try (AnnotatedBatch pointer = AnnotatedBatch.empty(request.schema(), metadata, this.allocator);
+		try (AnnotatedBatch pointer = request.zeroRows(metadata, this.allocator);
 				GatheredStream small = IpcStreamWriter.gather(OutputCycle.of(pointer))) {
 			AnnotatedBatch answer = send(HttpMethod.POST, path, small, (response) -> readAnswer(response, logs));
 			Assert.state(answer != null, "an answer is a batch or an error");
@@ -247,6 +247,7 @@ public final class VgiClient {
 			});
 		}
 		catch (ResourceAccessException ex) {
+			ex.printStackTrace();
 			Throwable cause = ex.getCause();
 			throw new StorageUnavailableException("The service cannot be reached: "
 					+ ((cause != null) ? cause.getClass().getSimpleName() : "I/O error"), 0, null);

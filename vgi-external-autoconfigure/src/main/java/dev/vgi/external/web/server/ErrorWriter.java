@@ -1,5 +1,7 @@
 package dev.vgi.external.web.server;
 
+import java.io.IOException;
+
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 
@@ -16,7 +18,9 @@ public interface ErrorWriter {
 	 * @param response the response, not committed
 	 * @param status the HTTP status; 200 is flagged as an error by its header
 	 * @param failure what happened
+	 * @throws IOException if the caller is gone
 	 */
-	void writeError(HttpServletRequest request, HttpServletResponse response, int status, Exception failure);
+	void writeError(HttpServletRequest request, HttpServletResponse response, int status, Exception failure)
+			throws IOException;
 
 }

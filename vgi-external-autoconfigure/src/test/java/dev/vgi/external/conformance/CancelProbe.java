@@ -1,0 +1,27 @@
+package dev.vgi.external.conformance;
+
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Counts what the cancel tests ask for.
+ */
+final class CancelProbe {
+
+	private final AtomicLong produced = new AtomicLong();
+
+	private final AtomicLong exchanged = new AtomicLong();
+
+	private final AtomicLong cancelled = new AtomicLong();
+
+	List<Long> counters() {
+		return List.of(this.produced.get(), this.exchanged.get(), this.cancelled.get());
+	}
+
+	void reset() {
+		this.produced.set(0);
+		this.exchanged.set(0);
+		this.cancelled.set(0);
+	}
+
+}

@@ -1,0 +1,223 @@
+package dev.vgi.external.rpc;
+
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.UnaryOperator;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.conformance.ConformanceController;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+
+import org.springframework.beans.factory.SmartInitializingSingleton;
+import org.springframework.beans.factory.annotation.Qualifier;
+import org.springframework.beans.factory.annotation.Value;
+import org.springframework.boot.SpringBootConfiguration;
+import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
+import org.springframework.boot.http.converter.autoconfigure.HttpMessageConvertersAutoConfiguration;
+import org.springframework.boot.jackson.autoconfigure.JacksonAutoConfiguration;
+import org.springframework.boot.tomcat.autoconfigure.servlet.TomcatServletWebServerAutoConfiguration;
+import org.springframework.boot.webmvc.autoconfigure.DispatcherServletAutoConfiguration;
+import org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration;
+import org.springframework.boot.webmvc.autoconfigure.error.ErrorMvcAutoConfiguration;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Import;
+import org.springframework.http.HttpStatus;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.server.ResponseStatusException;
+import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
+import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
+
+/**
+ * Spring MVC with RPC methods beside ordinary handlers, without the library's own
+ * auto-configuration.
+ */
+@SpringBootConfiguration(proxyBeanMethods = false)
+@ImportAutoConfiguration({ TomcatServletWebServerAutoConfiguration.class, DispatcherServletAutoConfiguration.class,
+		WebMvcAutoConfiguration.class, HttpMessageConvertersAutoConfiguration.class, JacksonAutoConfiguration.class,
+		ErrorMvcAutoConfiguration.class })
+@Import({ ConformanceController.class, RpcTestApplication.OtherController.class,
+		RpcTestApplication.OrdinaryController.class })
+class RpcTestApplication {
+
+	static final String SERVER_ID = "0123456789ab";
+
+	@Bean
+	BufferAllocator allocator() {
+		return new RootAllocator();
+	}
+
+	@Bean
+	Seams seams() {
+		return new Seams();
+	}
+
+	@Bean
+	RpcWebMvc rpcWebMvc(@Value("${vgi.rpc.prefix:}") String prefix, BufferAllocator allocator, Seams seams) {
+		return new RpcWebMvc(prefix, allocator,
+				(batch, owner, logs) -> seams.resolver.get().resolve(batch, owner, logs),
+				OutputCycleWriter.externalizing((cycle) -> seams.externalizer.get().apply(cycle)), SERVER_ID, false);
+	}
+
+	@Bean
+	SmartInitializingSingleton rpcInstallation(RpcWebMvc rpc,
+			@Qualifier("requestMappingHandlerMapping") RequestMappingHandlerMapping mapping,
+			RequestMappingHandlerAdapter adapter) {
+		return () -> rpc.install(mapping, adapter);
+	}
+
+	/**
+	 * What a test may put in the way of requests and results.
+	 */
+	static final class Seams {
+
+		final AtomicReference<PointerResolver> resolver = new AtomicReference<>();
+
+		final AtomicReference<UnaryOperator<OutputCycle>> externalizer = new AtomicReference<>();
+
+		Seams() {
+			reset();
+		}
+
+		void reset() {
+			this.resolver.set((batch, allocator, logs) -> batch);
+			this.externalizer.set(UnaryOperator.identity());
+		}
+
+	}
+
+	/**
+	 * Declares a contract without a version.
+	 */
+	@RpcService("Other")
+	interface OtherService {
+
+		@RpcMethod("fail_void")
+		void failVoid(String message);
+
+		@RpcMethod("own_error")
+		String ownError();
+
+		@RpcMethod("teapot")
+		String teapot();
+
+		@RpcMethod("result_missing")
+		String resultMissing();
+
+		@RpcMethod("optional_length")
+		java.util.Optional<Long> optionalLength(java.util.Optional<String> text);
+
+		@RpcMethod("batch_rows")
+		long batchRows(AnnotatedBatch batch);
+
+		@RpcMethod("fatal")
+		void fatal();
+
+	}
+
+	/**
+	 * Fails in several ways, and has one method outside the shared interface.
+	 */
+	@RestController
+	static class OtherController implements OtherService {
+
+		@Override
+		public void failVoid(String message) {
+			RpcContext.current().log(RpcContext.Level.WARN, "about to fail");
+			throw new IllegalArgumentException(message);
+		}
+
+		@Override
+		public String ownError() {
+			throw new OwnException();
+		}
+
+		@Override
+		public String teapot() {
+			throw new ResponseStatusException(HttpStatus.I_AM_A_TEAPOT, "short and stout");
+		}
+
+		@Override
+		@SuppressWarnings("NullAway")
+		public String resultMissing() {
+			return null;
+		}
+
+		@Override
+		public java.util.Optional<Long> optionalLength(java.util.Optional<String> text) {
+			return text.map((value) -> (long) value.length());
+		}
+
+		@Override
+		public long batchRows(AnnotatedBatch batch) {
+			return batch.rowCount();
+		}
+
+		@Override
+		public void fatal() {
+			throw new StackOverflowError("too deep");
+		}
+
+		@RpcMethod("whoami")
+		String whoami(long number, RpcContext context) {
+			return context.method() + " " + number + " " + context.requestId();
+		}
+
+		@GetMapping("/beside")
+		String beside() {
+			return "beside";
+		}
+
+	}
+
+	/**
+	 * Handlers that have nothing to do with RPC.
+	 */
+	@RestController
+	static class OrdinaryController {
+
+		@GetMapping("/plain")
+		String plain() {
+			return "plain";
+		}
+
+		@PostMapping("/json")
+		Map<String, Object> json(@RequestBody Map<String, Object> body) {
+			return Map.of("got", List.copyOf(body.keySet()));
+		}
+
+		@PostMapping("/refuse")
+		String refuse() {
+			throw new IllegalArgumentException("ordinary");
+		}
+
+	}
+
+	/**
+	 * Has a name of its own.
+	 */
+	@SuppressWarnings("serial")
+	static class OwnException extends RuntimeException implements WireError {
+
+		OwnException() {
+			super("see https://user:pw@storage.example:8443/key?X-Amz-Signature=secret#part for more");
+		}
+
+		@Override
+		public String errorType() {
+			return "FlightNotFoundError";
+		}
+
+		@Override
+		public String errorKind() {
+			return "flight_not_found";
+		}
+
+	}
+
+}
