@@ -17,6 +17,8 @@ import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.url.RedactedUrl;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.web.method.annotation.HandlerMethodValidationException;
+
 /**
  * Turns exceptions into the metadata of error batches. No URL keeps its query, and
  * nothing of the Java side shows unless stack traces are on.
@@ -81,7 +83,7 @@ final class RpcErrors {
 				default -> "RuntimeError";
 			};
 		}
-		if (failure instanceof IllegalArgumentException) {
+		if (failure instanceof IllegalArgumentException || failure instanceof HandlerMethodValidationException) {
 			return "ValueError";
 		}
 		return (failure instanceof ClassCastException) ? "TypeError" : "RuntimeError";

@@ -22,8 +22,6 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.core.MethodParameter;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpStatusCode;
-import org.springframework.http.InvalidMediaTypeException;
-import org.springframework.http.MediaType;
 import org.springframework.util.Assert;
 import org.springframework.util.StringUtils;
 import org.springframework.web.ErrorResponse;
@@ -57,7 +55,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 
 	private static final Log logger = LogFactory.getLog(RpcWebMvc.class);
 
-	private static final MediaType ARROW_STREAM = MediaType.parseMediaType("application/vnd.apache.arrow.stream");
+	private static final String ARROW_STREAM = "application/vnd.apache.arrow.stream";
 
 	private static final String ERROR_HEADER = "X-VGI-RPC-Error";
 
@@ -192,7 +190,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 		AnnotatedBatch error = row.empty(metadata, this.allocator);
 		response.resetBuffer();
 		response.setStatus(status);
-		response.setContentType(ARROW_STREAM.toString());
+		response.setContentType(ARROW_STREAM);
 		if (status == HttpServletResponse.SC_OK) {
 			response.setHeader(ERROR_HEADER, "true");
 		}
@@ -230,13 +228,12 @@ public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 	}
 
 	private static boolean isArrowStream(@Nullable String contentType) {
-		try {
-			return ARROW_STREAM
-				.equalsTypeAndSubtype(StringUtils.hasText(contentType) ? MediaType.parseMediaType(contentType) : null);
-		}
-		catch (InvalidMediaTypeException ex) {
+		if (contentType == null) {
 			return false;
 		}
+		int end = contentType.indexOf(';');
+		String type = (end < 0) ? contentType : contentType.substring(0, end);
+		return ARROW_STREAM.equalsIgnoreCase(type.trim());
 	}
 
 	private static String requestId(HttpServletRequest request, HttpServletResponse response, @Nullable RpcCall call) {
@@ -380,7 +377,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 			Assert.state(request != null && response != null, "There is no servlet request");
 			RpcCall call = call(webRequest);
 			OutputCycle cycle = new OutputCycle(call.logs(), result(call, returnValue));
-			response.setContentType(ARROW_STREAM.toString());
+			response.setContentType(ARROW_STREAM);
 			RpcWebMvc.this.writer.write(cycle, request, response);
 		}
 

@@ -42,6 +42,10 @@ final class Loopback implements UnaryExchange {
 		this.allocator = allocator;
 	}
 
+	String base() {
+		return this.base;
+	}
+
 	HttpResponse<byte[]> post(String path, @Nullable String contentType, byte[] body) {
 		HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(this.base + path))
 			.header("X-Request-ID", "feedfacefeedface")

@@ -2,12 +2,14 @@ package dev.vgi.external.rpc;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.conformance.ConformanceController;
+import jakarta.validation.constraints.Max;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 
@@ -110,13 +112,16 @@ class RpcTestApplication {
 		String resultMissing();
 
 		@RpcMethod("optional_length")
-		java.util.Optional<Long> optionalLength(java.util.Optional<String> text);
+		Optional<Long> optionalLength(Optional<String> text);
 
 		@RpcMethod("batch_rows")
 		long batchRows(AnnotatedBatch batch);
 
 		@RpcMethod("fatal")
 		void fatal();
+
+		@RpcMethod("at_most_ten")
+		long atMostTen(@Max(10) long value);
 
 	}
 
@@ -149,7 +154,7 @@ class RpcTestApplication {
 		}
 
 		@Override
-		public java.util.Optional<Long> optionalLength(java.util.Optional<String> text) {
+		public Optional<Long> optionalLength(Optional<String> text) {
 			return text.map((value) -> (long) value.length());
 		}
 
@@ -161,6 +166,11 @@ class RpcTestApplication {
 		@Override
 		public void fatal() {
 			throw new StackOverflowError("too deep");
+		}
+
+		@Override
+		public long atMostTen(long value) {
+			return value;
 		}
 
 		@RpcMethod("whoami")

@@ -1,0 +1,59 @@
+package dev.vgi.external.rpc;
+
+import java.net.http.HttpResponse;
+import java.util.Optional;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.conformance.ConformanceService;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.web.server.LocalServerPort;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * RPC methods below a prefix, and nothing else there.
+ */
+@SpringBootTest(classes = RpcTestApplication.class, webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
+		properties = "vgi.rpc.prefix=vgi/")
+class RpcPrefixTests {
+
+	private final BufferAllocator allocator = new RootAllocator();
+
+	@LocalServerPort
+	private int port;
+
+	@AfterEach
+	void everythingIsFreed() {
+		this.allocator.close();
+	}
+
+	@Test
+	void methodsAreBelowThePrefix(@Autowired RpcWebMvc rpc) {
+		Loopback below = new Loopback(this.port, "/vgi", this.allocator);
+		ConformanceService service = new RpcClients(below, this.allocator, (message) -> {
+		}).createClient(ConformanceService.class);
+		assertThat(service.echoString("prefixed")).isEqualTo("prefixed");
+		assertThat(rpc.protocols()).containsExactlyInAnyOrder("ConformanceService", "Other");
+	}
+
+	@Test
+	void whatIsNotBelowThePrefixIsTheApplications() {
+		Loopback root = new Loopback(this.port, "", this.allocator);
+		assertThat(root.get("/plain").statusCode()).isEqualTo(200);
+		HttpResponse<byte[]> response = root.post("/echo_string", Loopback.ARROW, new byte[0]);
+		assertThat(response.statusCode()).isEqualTo(404);
+		assertThat(response.headers().firstValue("Content-Type")).isNotEqualTo(Optional.of(Loopback.ARROW));
+		HttpResponse<byte[]> unknown = root.post("/vgi/no_such_method", Loopback.ARROW, new byte[0]);
+		try (AnnotatedBatch none = root.read(unknown.body()).data()) {
+			assertThat(none).isNull();
+		}
+		assertThat(unknown.statusCode()).isEqualTo(404);
+	}
+
+}
