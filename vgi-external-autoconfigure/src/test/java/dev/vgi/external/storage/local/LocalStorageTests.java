@@ -1,0 +1,410 @@
+package dev.vgi.external.storage.local;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+import dev.vgi.external.VgiExternalException.Kind;
+import dev.vgi.external.storage.BytesPayload;
+import dev.vgi.external.storage.StoredObject;
+import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.storage.local.LocalAccessException.Reason;
+import dev.vgi.external.transport.LinkExpiredException;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.url.UrlRejectedException;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+/**
+ * Tests of {@link LocalStorage} without HTTP.
+ */
+class LocalStorageTests {
+
+	private static final Schema SCHEMA = new Schema(List.of());
+
+	private final SteppedClock clock = new SteppedClock();
+
+	@TempDir
+	private Path directory;
+
+	private URI baseUrl = URI.create("https://example.com/app/");
+
+	private LocalStorage storage;
+
+	@BeforeEach
+	void create() {
+		this.storage = create(10_000, null);
+	}
+
+	private LocalStorage create(long maxTotalSize, @Nullable Long maxUploadSize) {
+		return new LocalStorage(new LocalStorageSettings(this.directory, Duration.ofHours(1), Duration.ofMinutes(15),
+				Duration.ofMinutes(70), maxTotalSize, maxUploadSize), () -> this.baseUrl, this.clock);
+	}
+
+	private List<String> files() throws IOException {
+		try (Stream<Path> files = Files.list(this.directory)) {
+			return files.map((file) -> file.getFileName().toString())
+				.filter((name) -> !name.equals(UrlSigner.KEY_FILE))
+				.toList();
+		}
+	}
+
+	private static byte[] content(StoredObject object) throws IOException {
+		try (object) {
+			ByteBuffer bytes = ByteBuffer.allocate((int) object.length());
+			object.channel().read(bytes);
+			return bytes.array();
+		}
+	}
+
+	private static String key(URI url) {
+		return url.getPath().substring(url.getPath().lastIndexOf('/') + 1);
+	}
+
+	private static @Nullable String parameter(URI url, String name) {
+		for (String parameter : url.getQuery().split("&")) {
+			if (parameter.startsWith(name + "=")) {
+				return parameter.substring(name.length() + 1);
+			}
+		}
+		return null;
+	}
+
+	private StoredObject read(URI url) {
+		return this.storage.read(key(url), parameter(url, "expires"), parameter(url, "signature"));
+	}
+
+	private String receive(URI url, byte[] bytes, @Nullable String coding) {
+		return receive(url, new ByteArrayInputStream(bytes), bytes.length, coding);
+	}
+
+	private String receive(URI url, InputStream body, long length, @Nullable String coding) {
+		return this.storage.receive(key(url), parameter(url, "expires"), parameter(url, "signature"), body, length,
+				coding);
+	}
+
+	private static void assertRefused(Reason reason, ThrowingCallable call) {
+		assertThatExceptionOfType(LocalAccessException.class).isThrownBy(call)
+			.satisfies((ex) -> assertThat(ex.reason()).isEqualTo(reason))
+			.withMessageNotContaining("signature=");
+	}
+
+	@Test
+	void urlsAreBelowTheBaseUrl() {
+		assertThat(this.storage.upload(BytesPayload.random(10, 1), SCHEMA, null).toString())
+			.matches("https://example\\.com/app/_vgi/objects/[0-9a-f]{32}\\.arrow"
+					+ "\\?expires=[0-9]+&signature=[A-Za-z0-9_-]{43}");
+		assertThat(this.storage.upload(BytesPayload.random(10, 1), SCHEMA, "zstd").getPath()).endsWith(".arrow.zst");
+	}
+
+	@Test
+	void baseUrlIsAskedEveryTime() {
+		this.baseUrl = URI.create("http://[::1]:8080");
+		assertThat(this.storage.generateUploadUrl(SCHEMA).uploadUrl().toString())
+			.startsWith("http://[::1]:8080/_vgi/objects/");
+		this.baseUrl = URI.create("relative");
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> this.storage.upload(BytesPayload.random(10, 1), SCHEMA, null))
+			.withMessageContaining("'vgi.external.local.base-url'");
+	}
+
+	@Test
+	void urlsAndCodingsSurviveARestart() throws Exception {
+		byte[] bytes = BytesPayload.random(100, 2).bytes();
+		URI uploaded = this.storage.upload(BytesPayload.of(bytes), SCHEMA, "zstd");
+		UploadUrl pair = this.storage.generateUploadUrl(SCHEMA);
+		receive(pair.uploadUrl(), bytes, "gzip");
+		this.storage = create(10_000, null);
+		assertThat(this.storage.isOwn(uploaded)).isTrue();
+		StoredObject object = this.storage.open(uploaded);
+		assertThat(object.contentCoding()).isEqualTo("zstd");
+		assertThat(content(object)).isEqualTo(bytes);
+		StoredObject vended = this.storage.open(pair.downloadUrl());
+		assertThat(vended.contentCoding()).isEqualTo("gzip");
+		assertThat(content(vended)).isEqualTo(bytes);
+		assertThat(receive(pair.uploadUrl(), bytes, "gzip")).isEqualTo(vended.entityTag());
+	}
+
+	@Test
+	void signingKeyIsTheOwnersAlone() throws Exception {
+		Path key = this.directory.resolve(UrlSigner.KEY_FILE);
+		assertThat(Files.size(key)).isEqualTo(32);
+		assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(key))).isEqualTo("rw-------");
+	}
+
+	@Test
+	void whenTheSigningKeyIsNoneFailsAtStart() throws Exception {
+		Files.writeString(this.directory.resolve(UrlSigner.KEY_FILE), "short");
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> create(10_000, null))
+			.withMessageContaining("'vgi.external.local.directory'");
+	}
+
+	@Test
+	void whenTheFolderIsAFileFailsAtStart() throws Exception {
+		Path file = Files.createFile(this.directory.resolve("file"));
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> new LocalStorage(LocalStorageSettings.of(file), () -> this.baseUrl, this.clock))
+			.withMessageContaining("'vgi.external.local.directory'");
+	}
+
+	@Nested
+	class Open {
+
+		@Test
+		void whenExpiredIsALinkExpiredError() {
+			URI url = LocalStorageTests.this.storage.upload(BytesPayload.random(10, 3), SCHEMA, null);
+			LocalStorageTests.this.clock.step(Duration.ofMinutes(59));
+			assertThat(LocalStorageTests.this.storage.open(url)).satisfies(LocalStorageTests::content);
+			LocalStorageTests.this.clock.step(Duration.ofMinutes(1));
+			assertThatExceptionOfType(LinkExpiredException.class)
+				.isThrownBy(() -> LocalStorageTests.this.storage.open(url));
+			assertThat(LocalStorageTests.this.storage.isOwn(url)).isTrue();
+		}
+
+		@Test
+		void whenThereIsNoObjectIsAnErrorWithStatus404() {
+			URI url = LocalStorageTests.this.storage.generateUploadUrl(SCHEMA).downloadUrl();
+			assertThatExceptionOfType(StorageUnavailableException.class)
+				.isThrownBy(() -> LocalStorageTests.this.storage.open(url))
+				.satisfies((ex) -> assertThat(ex.status()).isEqualTo(404));
+		}
+
+		@Test
+		void whenSignedForPutIsRefused() {
+			URI url = LocalStorageTests.this.storage.generateUploadUrl(SCHEMA).uploadUrl();
+			assertThatExceptionOfType(UrlRejectedException.class)
+				.isThrownBy(() -> LocalStorageTests.this.storage.open(url));
+			assertThatExceptionOfType(UrlRejectedException.class)
+				.isThrownBy(() -> LocalStorageTests.this.storage.open(URI.create("https://example.com/other")));
+		}
+
+	}
+
+	@Nested
+	class Read {
+
+		@ParameterizedTest
+		@ValueSource(strings = { "", ".", "..", "../x", ".signing-key", "0123456789abcdef0123456789abcdef",
+				"0123456789abcdef0123456789abcdef.arrow/..", "0123456789ABCDEF0123456789ABCDEF.arrow",
+				"0123456789abcdef0123456789abcdef.arrow.gz", "0123456789abcdef0123456789abcdef.arrow\n",
+				"..\\0123456789abcdef0123456789abcdef.arrow" })
+		void whenTheKeyIsNoneIsRefusedThoughSigned(String key) {
+			LocalStorage storage = LocalStorageTests.this.storage;
+			assertRefused(Reason.BAD_SIGNATURE, () -> storage.read(key, "4000000000", signed(key)));
+		}
+
+		private String signed(String key) {
+			try {
+				return UrlSigner.of(LocalStorageTests.this.directory, new SecureRandom()).sign("GET", key, 4000000000L);
+			}
+			catch (IOException ex) {
+				throw new IllegalStateException(ex);
+			}
+		}
+
+		@Test
+		void theSignatureCountsNotTheKey() throws Exception {
+			String key = "0123456789abcdef0123456789abcdef.arrow";
+			LocalStorage storage = LocalStorageTests.this.storage;
+			assertRefused(Reason.NOT_FOUND, () -> storage.read(key, "4000000000", signed(key)));
+			assertRefused(Reason.BAD_SIGNATURE, () -> storage.read(key, "4000000001", signed(key)));
+			assertRefused(Reason.BAD_SIGNATURE, () -> storage.read(key, "04000000000", signed(key)));
+			assertRefused(Reason.BAD_SIGNATURE, () -> storage.read(key, null, signed(key)));
+			assertRefused(Reason.BAD_SIGNATURE, () -> storage.read(key, "4000000000", null));
+			assertRefused(Reason.BAD_SIGNATURE, () -> storage.read(key, "99999999999999999999", signed(key)));
+		}
+
+	}
+
+	@Nested
+	class Receive {
+
+		private final byte[] bytes = BytesPayload.random(1000, 4).bytes();
+
+		private URI url;
+
+		@BeforeEach
+		void vend() {
+			this.url = LocalStorageTests.this.storage.generateUploadUrl(SCHEMA).uploadUrl();
+		}
+
+		@Test
+		void whenLengthIsMissingIsRefused() throws Exception {
+			assertRefused(Reason.LENGTH_REQUIRED,
+					() -> receive(this.url, new ByteArrayInputStream(this.bytes), -1, null));
+			assertThat(files()).isEmpty();
+		}
+
+		@Test
+		void whenTooLargeIsRefusedUnread() throws Exception {
+			LocalStorageTests.this.storage = create(10_000, 999L);
+			InputStream body = new ByteArrayInputStream(this.bytes);
+			assertRefused(Reason.TOO_LARGE, () -> receive(this.url, body, 1000, null));
+			assertThat(body.available()).isEqualTo(1000);
+			assertThat(receive(this.url, new byte[999], null)).startsWith("\"");
+		}
+
+		@Test
+		void whenShorterThanAnnouncedIsRefused() throws Exception {
+			assertRefused(Reason.INCOMPLETE, () -> receive(this.url, new ByteArrayInputStream(this.bytes), 1001, null));
+			assertThat(files()).isEmpty();
+		}
+
+		@Test
+		void whenLongerThanAnnouncedIsRefused() throws Exception {
+			assertRefused(Reason.INCOMPLETE, () -> receive(this.url, new ByteArrayInputStream(this.bytes), 999, null));
+			assertThat(files()).isEmpty();
+		}
+
+		@Test
+		void whenTheBodyFailsIsRefused() throws Exception {
+			InputStream broken = new InputStream() {
+
+				@Override
+				public int read() throws IOException {
+					throw new IOException("https://example.com?signature=planted");
+				}
+
+			};
+			assertRefused(Reason.INCOMPLETE, () -> receive(this.url, broken, 10, null));
+			assertThat(files()).isEmpty();
+		}
+
+		@Test
+		void whenTheCodingIsUnknownIsRefused() throws Exception {
+			assertRefused(Reason.UNSUPPORTED_CODING, () -> receive(this.url, this.bytes, "br"));
+			assertRefused(Reason.UNSUPPORTED_CODING, () -> receive(this.url, this.bytes, "gzip, zstd"));
+			assertRefused(Reason.UNSUPPORTED_CODING, () -> receive(this.url, this.bytes, "../x"));
+			assertThat(receive(this.url, this.bytes, " ZSTD ")).startsWith("\"");
+		}
+
+		@Test
+		void whenExpiredIsRefused() {
+			LocalStorageTests.this.clock.step(Duration.ofMinutes(15));
+			assertRefused(Reason.EXPIRED, () -> receive(this.url, this.bytes, null));
+		}
+
+		@Test
+		void whenThereAreOtherBytesIsRefused() throws Exception {
+			receive(this.url, this.bytes, null);
+			byte[] others = BytesPayload.random(1000, 5).bytes();
+			assertRefused(Reason.ALREADY_STORED, () -> receive(this.url, others, null));
+			assertRefused(Reason.ALREADY_STORED, () -> receive(this.url, this.bytes, "zstd"));
+			assertThat(files()).hasSize(1);
+		}
+
+		@Test
+		void emptyObjectIsKept() throws Exception {
+			UploadUrl pair = LocalStorageTests.this.storage.generateUploadUrl(SCHEMA);
+			receive(pair.uploadUrl(), new byte[0], null);
+			assertThat(content(read(pair.downloadUrl()))).isEmpty();
+		}
+
+		@Test
+		void whenTheFolderIsFullIsRefused() {
+			LocalStorageTests.this.storage.upload(BytesPayload.random(9500, 6), SCHEMA, null);
+			assertRefused(Reason.FULL, () -> receive(this.url, this.bytes, null));
+		}
+
+		@Test
+		void everyReasonHasAStatus() {
+			assertThat(Stream.of(Reason.values()).map(Reason::status)).allMatch((status) -> status >= 400);
+			assertThat(new LocalAccessException(Reason.EXPIRED, "", null).kind()).isEqualTo(Kind.LINK_EXPIRED);
+		}
+
+	}
+
+	@Nested
+	class Limits {
+
+		@Test
+		void whenFullRefusesUntilObjectsAreDue() throws Exception {
+			LocalStorage storage = LocalStorageTests.this.storage;
+			storage.upload(BytesPayload.random(6000, 7), SCHEMA, null);
+			assertThatExceptionOfType(UploadRefusedException.class)
+				.isThrownBy(() -> storage.upload(BytesPayload.random(6000, 8), SCHEMA, null))
+				.withMessageContaining("'vgi.external.local.max-total-size'");
+			LocalStorageTests.this.clock.step(Duration.ofMinutes(71));
+			storage.upload(BytesPayload.random(6000, 8), SCHEMA, null);
+			assertThat(files()).hasSize(1);
+		}
+
+		@Test
+		void failedUploadsTakeNoRoom() {
+			LocalStorage storage = LocalStorageTests.this.storage;
+			for (int i = 0; i < 10; i++) {
+				assertThatExceptionOfType(StorageUnavailableException.class)
+					.isThrownBy(() -> storage.upload(BytesPayload.random(6000, 7).failingAt(10), SCHEMA, null));
+			}
+			assertThat(storage.upload(BytesPayload.random(10_000, 7), SCHEMA, null)).isNotNull();
+		}
+
+		@Test
+		void whatIsThereAtStartCounts() {
+			LocalStorageTests.this.storage.upload(BytesPayload.random(6000, 7), SCHEMA, null);
+			LocalStorage restarted = create(10_000, null);
+			assertThatExceptionOfType(UploadRefusedException.class)
+				.isThrownBy(() -> restarted.upload(BytesPayload.random(6000, 8), SCHEMA, null));
+		}
+
+		@Test
+		void sweepDeletesWhatIsDueAndNothingElse() throws Exception {
+			LocalStorage storage = LocalStorageTests.this.storage;
+			Path abandoned = LocalStorageTests.this.directory.resolve(".incoming-1.tmp");
+			Path stranger = LocalStorageTests.this.directory.resolve("README");
+			for (Path file : List.of(abandoned, stranger)) {
+				Files.createFile(file);
+				Files.setLastModifiedTime(file, FileTime.from(LocalStorageTests.this.clock.instant()));
+			}
+			URI old = storage.upload(BytesPayload.random(10, 9), SCHEMA, "zstd");
+			LocalStorageTests.this.clock.step(Duration.ofMinutes(60));
+			assertThat(storage.sweep()).isZero();
+			storage.upload(BytesPayload.random(10, 9), SCHEMA, null);
+			LocalStorageTests.this.clock.step(Duration.ofMinutes(11));
+			assertThat(storage.sweep()).isEqualTo(2);
+			assertThat(files()).hasSize(2).contains("README").doesNotContain(key(old));
+			assertThat(Files.exists(LocalStorageTests.this.directory.resolve(UrlSigner.KEY_FILE))).isTrue();
+		}
+
+		@Test
+		void settingsAreChecked() {
+			LocalStorageSettings settings = LocalStorageSettings.of(LocalStorageTests.this.directory);
+			assertThat(settings.retention()).isEqualTo(Duration.ofMinutes(70));
+			Map<String, Runnable> wrong = Map.of("'retention'",
+					() -> new LocalStorageSettings(settings.directory(), Duration.ofHours(2), Duration.ofMinutes(15),
+							Duration.ofHours(1), 1, null),
+					"'maxTotalSize'",
+					() -> new LocalStorageSettings(settings.directory(), Duration.ofHours(1), Duration.ofMinutes(15),
+							Duration.ofHours(1), 0, null),
+					"'urlExpiry'", () -> new LocalStorageSettings(settings.directory(), Duration.ZERO,
+							Duration.ofMinutes(15), Duration.ofHours(1), 1, null));
+			wrong.forEach((name, call) -> assertThatIllegalArgumentException().isThrownBy(call::run)
+				.withMessageContaining(name));
+		}
+
+	}
+
+}
