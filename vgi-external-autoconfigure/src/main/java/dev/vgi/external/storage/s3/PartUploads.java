@@ -69,7 +69,7 @@ final class PartUploads {
 			this.helpers.add(helper);
 		}
 		try {
-			this.helpers.forEach(Thread::start);
+			startHelpers();
 			work();
 		}
 		finally {
@@ -92,6 +92,16 @@ final class PartUploads {
 			tags.add(tag);
 		}
 		return tags;
+	}
+
+	private void startHelpers() {
+		try {
+			this.helpers.forEach(Thread::start);
+		}
+		catch (OutOfMemoryError ex) {
+			// No further thread is to be had: the others, at least the caller, do the
+			// work.
+		}
 	}
 
 	private void work() {

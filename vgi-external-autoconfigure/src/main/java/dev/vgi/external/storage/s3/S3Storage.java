@@ -7,7 +7,6 @@ import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -42,14 +41,11 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
 import software.amazon.awssdk.awscore.presigner.PresignedRequest;
-import software.amazon.awssdk.core.SdkPlugin;
-import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.identity.spi.AwsCredentialsIdentity;
 import software.amazon.awssdk.identity.spi.IdentityProvider;
 import software.amazon.awssdk.services.s3.S3Client;
-import software.amazon.awssdk.services.s3.S3ServiceClientConfiguration;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.CreateMultipartUploadRequest;
 import software.amazon.awssdk.services.s3.model.PutObjectRequest;
@@ -64,8 +60,8 @@ import org.springframework.util.Assert;
 /**
  * A bucket of Amazon S3 or of a compatible store. The SDK signs, and creates, completes
  * and aborts multipart uploads; the bytes go through the {@link StorageTransport}. No
- * request carries a checksum that S3 does not require, whatever the client's own setting:
- * compatible stores refuse what they do not know.
+ * request carries a checksum that S3 does not require, also with a client of the SDK's
+ * defaults, whose checksums compatible stores refuse: the SDK never sees the bytes.
  * <p>
  * Signed URLs end with the credentials they were signed with: where the SDK tells the
  * credentials' lifetime, the expiry is shortened to it.
@@ -85,12 +81,6 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
 
-	private static final SdkPlugin REQUIRED_CHECKSUMS_ONLY = (configuration) -> {
-		if (configuration instanceof S3ServiceClientConfiguration.Builder s3) {
-			s3.requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED);
-		}
-	};
-
 	private final S3Client client;
 
 	private final S3Presigner presigner;
@@ -109,7 +99,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	private volatile @Nullable OwnUrls ownUrls;
 
-	private volatile Duration effectiveExpiry;
+	private volatile @Nullable Instant credentialsEnd;
 
 	/**
 	 * Create a storage; asks the bucket nothing yet.
@@ -139,7 +129,6 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		this.settings = settings;
 		this.clock = clock;
 		this.pause = pause;
-		this.effectiveExpiry = settings.presignExpiry();
 	}
 
 	@Override
@@ -366,21 +355,24 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	}
 
 	private Duration trimmed(Duration expiry) {
-		// A URL ends with the credentials that signed it.
 		IdentityProvider<? extends AwsCredentialsIdentity> credentials = this.client.serviceClientConfiguration()
 			.credentialsProvider();
 		Instant end = (credentials != null) ? credentials.resolveIdentity().join().expirationTime().orElse(null) : null;
-		Duration effective = expiry;
-		if (end != null) {
-			Duration remaining = Duration.between(this.clock.instant(), end);
-			if (remaining.compareTo(expiry) < 0) {
-				effective = (remaining.toSeconds() > 0) ? remaining.truncatedTo(ChronoUnit.SECONDS)
-						: Duration.ofSeconds(1);
-				warnOfLifetime(expiry, effective);
-			}
+		this.credentialsEnd = end;
+		Duration effective = trimmed(expiry, end);
+		if (effective.compareTo(expiry) < 0) {
+			warnOfLifetime(expiry, effective);
 		}
-		this.effectiveExpiry = effective;
 		return effective;
+	}
+
+	private Duration trimmed(Duration expiry, @Nullable Instant end) {
+		// A URL ends with the credentials that signed it.
+		Duration remaining = (end != null) ? Duration.between(this.clock.instant(), end) : expiry;
+		if (remaining.compareTo(expiry) >= 0) {
+			return expiry;
+		}
+		return Duration.ofSeconds(Math.max(1, remaining.toSeconds()));
 	}
 
 	private void warnOfLifetime(Duration expiry, Duration effective) {
@@ -393,12 +385,12 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	}
 
 	/**
-	 * Return how long the URL that was signed last works from its signing on: the
-	 * configured expiry or, if that is shorter, what was left of the credentials.
+	 * Return how long a download URL signed now would work: the configured expiry or, if
+	 * that is shorter, what is left of the credentials that signed last. Does no I/O.
 	 * @return the lifetime, for a metric
 	 */
 	public Duration effectiveExpiry() {
-		return this.effectiveExpiry;
+		return trimmed(this.settings.presignExpiry(), this.credentialsEnd);
 	}
 
 	@Override
@@ -468,10 +460,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	}
 
 	private static AwsRequestOverrideConfiguration limits(Duration timeout) {
-		return AwsRequestOverrideConfiguration.builder()
-			.apiCallTimeout(timeout)
-			.addPlugin(REQUIRED_CHECKSUMS_ONLY)
-			.build();
+		return AwsRequestOverrideConfiguration.builder().apiCallTimeout(timeout).build();
 	}
 
 	private String newKey(String suffix) {
