@@ -274,8 +274,10 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		 *
 		 * @param algorithm Algorithm, 'AES256' or 'aws:kms'.
 		 * @param kmsKeyId Identifier of the KMS key.
+		 * @param bucketKey Whether to use a bucket key, which saves calls to KMS.
 		 */
-		public record Sse(@Nullable String algorithm, @Nullable String kmsKeyId) {
+		public record Sse(@Nullable String algorithm, @Nullable String kmsKeyId,
+				@DefaultValue("false") boolean bucketKey) {
 
 		}
 

@@ -44,7 +44,7 @@ public final class VgiS3StorageAutoConfiguration {
 		VgiExternalProperties.Upload upload = properties.upload();
 		VgiExternalProperties.S3.Sse sse = s3.sse();
 		S3Encryption encryption = StringUtils.hasText(sse.algorithm())
-				? new S3Encryption(sse.algorithm(), sse.kmsKeyId(), false) : null;
+				? new S3Encryption(sse.algorithm(), sse.kmsKeyId(), sse.bucketKey()) : null;
 		return new S3StorageSettings(String.valueOf(s3.bucket()), s3.prefix(), s3.presignExpiry(),
 				properties.uploadUrl().expiry(), encryption, s3.storageClass(), s3.tags(), upload.partSize().toBytes(),
 				upload.maxParallelParts(), upload.maxRetries(), upload.timeout());

@@ -21,6 +21,7 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -95,7 +96,8 @@ class ArrowOverHttpTests {
 	@AfterEach
 	void nothingIsLeftAllocated() {
 		this.allocator.close();
-		assertThat(this.serverAllocator.getAllocatedMemory()).isZero();
+		// The server lets go of a request after its response has arrived here.
+		Awaitility.await().untilAsserted(() -> assertThat(this.serverAllocator.getAllocatedMemory()).isZero());
 	}
 
 	@Test

@@ -234,7 +234,9 @@ public final class VgiClient {
 			.uri(this.prefix + path)
 			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
 			.header(Capabilities.ACCEPT_POINTERS, "true")
-			.header("Accept-Encoding", "zstd, gzip");
+			// Not the standard header: HTTP clients refuse standard codings they do not
+			// know.
+			.header("X-VGI-Accept-Encoding", "zstd, gzip");
 		if (body != null) {
 			request.contentType(ArrowStreamHttpMessageConverter.ARROW_STREAM)
 				.contentLength(body.length())
@@ -247,7 +249,6 @@ public final class VgiClient {
 			});
 		}
 		catch (ResourceAccessException ex) {
-			ex.printStackTrace();
 			Throwable cause = ex.getCause();
 			throw new StorageUnavailableException("The service cannot be reached: "
 					+ ((cause != null) ? cause.getClass().getSimpleName() : "I/O error"), 0, null);
