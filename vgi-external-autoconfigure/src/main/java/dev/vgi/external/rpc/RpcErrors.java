@@ -6,8 +6,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.BatchMetadata;
@@ -24,8 +22,6 @@ import org.springframework.web.method.annotation.HandlerMethodValidationExceptio
  * nothing of the Java side shows unless stack traces are on.
  */
 final class RpcErrors {
-
-	private static final Pattern URL = Pattern.compile("[A-Za-z][A-Za-z0-9+.-]*://[^\\s\"'<>]+");
 
 	private static final int MAX_TRACEBACK = 16_000;
 
@@ -98,13 +94,13 @@ final class RpcErrors {
 
 	private static String message(Throwable failure) {
 		String message = (failure instanceof ErrorBatchException remote) ? remote.errorMessage() : failure.getMessage();
-		return scrub((message != null) ? message : "");
+		return RedactedUrl.scrub(message);
 	}
 
 	private static String traceback(Throwable failure) {
 		StringWriter text = new StringWriter();
 		failure.printStackTrace(new PrintWriter(text, true));
-		String traceback = scrub(text.toString());
+		String traceback = RedactedUrl.scrub(text.toString());
 		return (traceback.length() > MAX_TRACEBACK) ? traceback.substring(0, MAX_TRACEBACK) + "... [truncated]"
 				: traceback;
 	}
@@ -121,10 +117,6 @@ final class RpcErrors {
 					"function", element.getClassName() + "." + element.getMethodName(), "code", ""));
 		}
 		return frames;
-	}
-
-	private static String scrub(String text) {
-		return URL.matcher(text).replaceAll((url) -> Matcher.quoteReplacement(RedactedUrl.of(url.group())));
 	}
 
 }
