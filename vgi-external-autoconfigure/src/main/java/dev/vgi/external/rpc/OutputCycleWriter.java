@@ -1,12 +1,12 @@
 package dev.vgi.external.rpc;
 
 import java.io.IOException;
-import java.nio.channels.Channels;
 import java.util.function.UnaryOperator;
 
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.web.OutputStreamChannel;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 
@@ -46,7 +46,7 @@ public interface OutputCycleWriter {
 			try (OutputCycle outgoing = externalizer.apply(cycle);
 					GatheredStream body = IpcStreamWriter.gather(outgoing)) {
 				response.setContentLengthLong(body.length());
-				body.writeTo(Channels.newChannel(response.getOutputStream()));
+				body.writeTo(new OutputStreamChannel(response.getOutputStream()));
 			}
 		};
 	}

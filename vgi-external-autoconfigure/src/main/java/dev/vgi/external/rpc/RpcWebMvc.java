@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.OutputCycle;
@@ -20,6 +21,8 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.MethodParameter;
+import org.springframework.core.Ordered;
+import org.springframework.core.log.LogMessage;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpStatusCode;
 import org.springframework.util.Assert;
@@ -51,7 +54,7 @@ import org.springframework.web.servlet.resource.NoResourceFoundException;
  * A configurer alone is not enough, because Spring's own resolvers would take a map for a
  * model: call {@link #install} when both beans are there.
  */
-public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
+public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolver, Ordered, ErrorWriter {
 
 	private static final Log logger = LogFactory.getLog(RpcWebMvc.class);
 
@@ -104,12 +107,17 @@ public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 
 	@Override
 	public void addInterceptors(InterceptorRegistry registry) {
-		registry.addInterceptor(new CallInterceptor());
+		// Whoever may refuse a request does so before its body is read or a pointer in it
+		// resolved.
+		registry.addInterceptor(new CallInterceptor()).order(LOWEST_PRECEDENCE);
 	}
 
+	/**
+	 * Come before the resolvers of the application, which know nothing of error batches.
+	 */
 	@Override
-	public void extendHandlerExceptionResolvers(List<HandlerExceptionResolver> resolvers) {
-		resolvers.add(0, this::resolveException);
+	public int getOrder() {
+		return HIGHEST_PRECEDENCE;
 	}
 
 	/**
@@ -142,7 +150,8 @@ public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 		return Set.copyOf(this.protocols);
 	}
 
-	private @Nullable ModelAndView resolveException(HttpServletRequest request, HttpServletResponse response,
+	@Override
+	public @Nullable ModelAndView resolveException(HttpServletRequest request, HttpServletResponse response,
 			@Nullable Object handler, Exception failure) {
 		if (response.isCommitted()) {
 			return null;
@@ -156,7 +165,8 @@ public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 			}
 			status = HttpStatusCode.valueOf(HttpServletResponse.SC_NOT_FOUND);
 			reason = new RpcBadRequestException("MethodNotImplementedError", "method_not_implemented",
-					"Unknown method: '" + request.getRequestURI().substring(this.prefix.length() + 1) + "'");
+					"Unknown method: '" + request.getRequestURI()
+						.substring(request.getContextPath().length() + this.prefix.length() + 1) + "'");
 		}
 		else {
 			if (isSecurityFailure(failure)) {
@@ -165,6 +175,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 			// Spring wraps an Error that a handler throws.
 			reason = (failure.getCause() instanceof Error error) ? error : failure;
 			status = status(failure);
+			log(descriptor, reason);
 		}
 		try {
 			writeError(request, response, status.value(), reason, descriptor);
@@ -173,6 +184,16 @@ public final class RpcWebMvc implements WebMvcConfigurer, ErrorWriter {
 		catch (IOException ex) {
 			logger.debug("The error could not be sent", ex);
 			return null;
+		}
+	}
+
+	private static void log(RpcMethodDescriptor method, Throwable failure) {
+		// Transfers log their own failures, and a bad request is the caller's affair.
+		if (failure instanceof VgiExternalException || failure instanceof ErrorResponse) {
+			logger.debug(LogMessage.format("RPC method %s refused or failed: %s", method, failure.getMessage()));
+		}
+		else {
+			logger.warn(LogMessage.format("RPC method %s failed", method), failure);
 		}
 	}
 

@@ -46,12 +46,15 @@ final class Loopback implements UnaryExchange {
 		return this.base;
 	}
 
-	HttpResponse<byte[]> post(String path, @Nullable String contentType, byte[] body) {
+	HttpResponse<byte[]> post(String path, @Nullable String contentType, byte[] body, String... headers) {
 		HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(this.base + path))
 			.header("X-Request-ID", "feedfacefeedface")
 			.POST(HttpRequest.BodyPublishers.ofByteArray(body));
 		if (contentType != null) {
 			request.header("Content-Type", contentType);
+		}
+		if (headers.length > 0) {
+			request.headers(headers);
 		}
 		return send(request.build());
 	}

@@ -6,9 +6,12 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.conformance.ConformanceController;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.constraints.Max;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -32,6 +35,11 @@ import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.server.ResponseStatusException;
+import org.springframework.web.servlet.HandlerExceptionResolver;
+import org.springframework.web.servlet.HandlerInterceptor;
+import org.springframework.web.servlet.ModelAndView;
+import org.springframework.web.servlet.config.annotation.InterceptorRegistry;
+import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
 
@@ -71,6 +79,40 @@ class RpcTestApplication {
 			@Qualifier("requestMappingHandlerMapping") RequestMappingHandlerMapping mapping,
 			RequestMappingHandlerAdapter adapter) {
 		return () -> rpc.install(mapping, adapter);
+	}
+
+	@Bean
+	WebMvcConfigurer applicationConfigurer() {
+		return new WebMvcConfigurer() {
+
+			@Override
+			public void addInterceptors(InterceptorRegistry registry) {
+				registry.addInterceptor(new HandlerInterceptor() {
+
+					@Override
+					public boolean preHandle(HttpServletRequest request, HttpServletResponse response, Object handler) {
+						if (request.getHeader("X-Refuse") != null) {
+							response.setStatus(HttpServletResponse.SC_FORBIDDEN);
+							return false;
+						}
+						return true;
+					}
+
+				});
+			}
+
+			@Override
+			public void extendHandlerExceptionResolvers(List<HandlerExceptionResolver> resolvers) {
+				resolvers.add(0, (request, response, handler, ex) -> {
+					if (ex instanceof VgiExternalException) {
+						response.setStatus(HttpServletResponse.SC_BAD_GATEWAY);
+						return new ModelAndView();
+					}
+					return null;
+				});
+			}
+
+		};
 	}
 
 	/**

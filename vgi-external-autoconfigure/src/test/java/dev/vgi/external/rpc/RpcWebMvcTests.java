@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
@@ -249,6 +250,20 @@ class RpcWebMvcTests extends AbstractRpcTests {
 	}
 
 	@Test
+	void anInterceptorOfTheApplicationRefusesBeforeAPointerIsResolved() {
+		AtomicBoolean resolved = new AtomicBoolean();
+		this.seams.resolver.set((pointer, allocator, logs) -> {
+			resolved.set(true);
+			return pointer;
+		});
+		byte[] body = request(floats(), 0, false,
+				metadata("add_floats").with(MetadataKeys.LOCATION, "https://storage.example/key"));
+		assertThat(this.loopback.post("/add_floats", Loopback.ARROW, body, "X-Refuse", "yes").statusCode())
+			.isEqualTo(403);
+		assertThat(resolved).isFalse();
+	}
+
+	@Test
 	void aPointerWithoutAnybodyToResolveItIsRefused() {
 		assertRefused("add_floats", request(floats(), 0, false,
 				metadata("add_floats").with(MetadataKeys.LOCATION, "https://storage.example/key")));
@@ -258,8 +273,10 @@ class RpcWebMvcTests extends AbstractRpcTests {
 	void aResultMayBecomeAPointer() {
 		this.seams.externalizer.set((cycle) -> {
 			try (cycle) {
-				return new OutputCycle(cycle.logs(), AnnotatedBatch.empty(cycle.data().schema(),
-						BatchMetadata.of(MetadataKeys.LOCATION, "https://storage.example/key"), this.allocator));
+				return new OutputCycle(cycle.logs(),
+						AnnotatedBatch.empty(cycle.data().schema(),
+								BatchMetadata.of(MetadataKeys.LOCATION, "https://storage.example/key"),
+								cycle.data().root().getVector(0).getAllocator()));
 			}
 		});
 		HttpResponse<byte[]> response = post("add_floats", request(floats(), 1, false, metadata("add_floats")));
