@@ -119,7 +119,15 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 	// Replace whatever the application made of a body that broke off at the cap.
 	private boolean refusedAsTooLarge(HttpServletRequest request, HttpServletResponse response,
 			@Nullable DecodedRequest decoded, EncodedResponse outbound) throws IOException {
-		if (decoded == null || this.maxRequestBytes == null || !decoded.isTooLarge() || response.isCommitted()) {
+		if (decoded == null || this.maxRequestBytes == null || response.isCommitted()) {
+			return false;
+		}
+		if (response.getStatus() >= HttpServletResponse.SC_BAD_REQUEST) {
+			// A body that broke a reader early may be too large all the same, and that is
+			// what its sender has to know.
+			decoded.readAway();
+		}
+		if (!decoded.isTooLarge()) {
 			return false;
 		}
 		outbound.abandon();
@@ -151,7 +159,10 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 
 	private static void refuse(HttpServletRequest request, HttpServletResponse response, int status, String reason)
 			throws IOException {
+		// What an abandoned answer has left behind.
 		response.setHeader(Capabilities.RPC_ERROR, null);
+		response.setHeader(HttpHeaders.CONTENT_ENCODING, null);
+		response.setHeader(RESPONSE_CODING, null);
 		response.setStatus(status);
 		byte[] text = (reason + "\n").getBytes(StandardCharsets.UTF_8);
 		response.setContentType("text/plain;charset=UTF-8");
@@ -190,6 +201,15 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 
 		boolean isTooLarge() {
 			return this.body != null && this.body.tooLarge;
+		}
+
+		void readAway() throws IOException {
+			try {
+				drain(getInputStream());
+			}
+			catch (RequestTooLargeException ex) {
+				// Noted by the body.
+			}
 		}
 
 		@Override

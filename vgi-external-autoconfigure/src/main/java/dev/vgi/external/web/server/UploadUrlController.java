@@ -1,5 +1,6 @@
 package dev.vgi.external.web.server;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -44,7 +45,7 @@ public final class UploadUrlController {
 	private static final int MAX_COUNT = 100;
 
 	/** A request is one number: more than this is something else. */
-	private static final long MAX_REQUEST = 64 * 1024;
+	private static final int MAX_REQUEST = 64 * 1024;
 
 	private static final Schema SCHEMA = new Schema(List.of(
 			new Field("upload_url", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null),
@@ -88,9 +89,15 @@ public final class UploadUrlController {
 			response.sendError(HttpServletResponse.SC_UNSUPPORTED_MEDIA_TYPE);
 			return;
 		}
+		// Read to its end before anything is vended: too much is refused, not cut off.
+		byte[] body = request.getInputStream().readNBytes(MAX_REQUEST + 1);
+		if (body.length > MAX_REQUEST) {
+			response.sendError(HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE);
+			return;
+		}
 		int count;
 		try {
-			count = readCount(request);
+			count = readCount(body);
 		}
 		catch (CorruptStreamException ex) {
 			this.errors.writeError(request, response, HttpServletResponse.SC_BAD_REQUEST, ex);
@@ -108,8 +115,8 @@ public final class UploadUrlController {
 		write(urls, response);
 	}
 
-	private int readCount(HttpServletRequest request) throws IOException {
-		try (IpcStreamReader reader = IpcStreamReader.of(request.getInputStream(), MAX_REQUEST, this.allocator);
+	private int readCount(byte[] body) {
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(body), MAX_REQUEST, this.allocator);
 				AnnotatedBatch batch = reader.nextStream() ? reader.next() : null) {
 			if (batch == null || batch.rowCount() == 0) {
 				throw new CorruptStreamException("The request has no row");

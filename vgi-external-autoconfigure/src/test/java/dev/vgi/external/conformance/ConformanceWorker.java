@@ -1,0 +1,113 @@
+package dev.vgi.external.conformance;
+
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.url.UrlRejectedException;
+import dev.vgi.external.url.UrlValidator;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
+import org.springframework.core.env.Environment;
+
+/**
+ * The worker that the reference's conformance suite drives: an ordinary application that
+ * uses what the starter configures. Its flags are the suite's; each becomes a setting a
+ * user could make. Prints {@code PORT:<n>} once it listens.
+ */
+public final class ConformanceWorker {
+
+	/**
+	 * What the shell calls wrong usage: the suite then skips the cases that need the
+	 * flag.
+	 */
+	private static final int USAGE = 64;
+
+	private static final Map<String, String> SETTINGS = Map.of("--port", "server.port", "--fake-storage",
+			"conformance.fake-storage", "--externalize-threshold", "vgi.external.externalize-threshold",
+			"--max-request-bytes", "vgi.rpc.max-request-size", "--max-upload-bytes",
+			"vgi.external.upload-url.max-upload-size", "--max-fetch-bytes", "vgi.external.fetch.max-fetch-size",
+			"--max-decompressed-fetch-bytes", "vgi.external.fetch.max-decompressed-size", "--compression",
+			"vgi.external.compression.algorithm");
+
+	private ConformanceWorker() {
+	}
+
+	public static void main(String[] args) {
+		List<String> properties = properties(args);
+		if (properties == null) {
+			System.exit(USAGE);
+			return;
+		}
+		ConfigurableApplicationContext context = new SpringApplication(Application.class)
+			.run(properties.toArray(String[]::new));
+		System.out.println("PORT:" + context.getEnvironment().getProperty("local.server.port"));
+		System.out.flush();
+	}
+
+	private static @Nullable List<String> properties(String[] args) {
+		Map<String, String> properties = new LinkedHashMap<>();
+		properties.put("server.port", "0");
+		properties.put("server.address", "127.0.0.1");
+		properties.put("vgi.external.storage", "none");
+		properties.put("spring.main.banner-mode", "off");
+		properties.put("logging.level.root", "warn");
+		for (int i = 0; i < args.length; i++) {
+			String setting = SETTINGS.get(args[i]);
+			if (setting != null && i + 1 < args.length) {
+				properties.put(setting, args[++i]);
+			}
+			else if (args[i].equals("--reject-localhost-redirects")) {
+				properties.put("conformance.reject-localhost-redirects", "true");
+			}
+			else {
+				System.err.println("Unknown flag: " + args[i]);
+				return null;
+			}
+		}
+		List<String> arguments = new ArrayList<>();
+		properties.forEach((name, value) -> arguments.add("--" + name + "=" + value));
+		return arguments;
+	}
+
+	/**
+	 * The application.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	@EnableAutoConfiguration
+	@Import(ConformanceController.class)
+	static class Application {
+
+		@Bean
+		@ConditionalOnProperty("conformance.fake-storage")
+		ExternalStorage fakeStorage(Environment environment, StorageTransport transport) {
+			return new FakeStorage(URI.create(environment.getRequiredProperty("conformance.fake-storage")), transport);
+		}
+
+		@Bean
+		@ConditionalOnProperty("conformance.fake-storage")
+		UrlValidator urlValidator(Environment environment) {
+			if (!environment.getProperty("conformance.reject-localhost-redirects", Boolean.class, false)) {
+				return UrlValidator.acceptAll();
+			}
+			return (url) -> {
+				if (!"127.0.0.1".equals(url.getHost())) {
+					throw new UrlRejectedException(url, "only 127.0.0.1 is allowed");
+				}
+			};
+		}
+
+	}
+
+}
