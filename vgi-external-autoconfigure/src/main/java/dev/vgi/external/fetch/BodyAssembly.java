@@ -111,7 +111,7 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	/**
-	 * Return whether ranges may be written straight into {@link #window(long, int)}.
+	 * Return whether ranges may be written straight into {@link #body}.
 	 * @return {@code true} if the bytes are not coded and their number was known
 	 */
 	boolean isPlain() {
@@ -119,14 +119,12 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	/**
-	 * View a part of a plain body of known size, to be filled by somebody else and then
-	 * {@linkplain #received announced}.
-	 * @param offset where the view starts
-	 * @param length how many bytes it has
-	 * @return a direct buffer over exactly these bytes
+	 * Return the memory of a plain body of known size, to be filled by somebody else and
+	 * then {@linkplain #received announced}.
+	 * @return the slab, still owned by this assembly
 	 */
-	ByteBuffer window(long offset, int length) {
-		return this.body.window(offset, length);
+	Slab body() {
+		return this.body;
 	}
 
 	/**
@@ -167,8 +165,7 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	/**
-	 * Take in bytes of a plain body that were written through {@link #window(long, int)},
-	 * in order.
+	 * Take in bytes of a plain body that were written through {@link #body}, in order.
 	 * @param count how many further bytes are complete
 	 */
 	void received(long count) {

@@ -3,6 +3,7 @@ package dev.vgi.external.fetch;
 import java.net.URI;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.concurrent.ThreadFactory;
 
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
@@ -50,12 +51,38 @@ public final class ExternalFetcher {
 	 */
 	public ExternalFetcher(FetchConfig config, StorageTransport transport, UrlValidator validator,
 			@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs) {
+		this(config, transport, validator, storage, budget, slabs, ExternalFetcher::newWorker);
+	}
+
+	/**
+	 * Create a fetcher with threads of the application.
+	 * @param config caps, deadline and parallelism
+	 * @param transport carries the bytes and measures the time; not closed by this
+	 * fetcher
+	 * @param validator asked before every hop
+	 * @param storage the service's own storage, whose objects may be read without HTTP;
+	 * or {@code null}
+	 * @param budget memory of all transfers of the process
+	 * @param slabs memory that is used again; not closed by this fetcher
+	 * @param workers makes the threads of parallel ranges, each of which ends within the
+	 * fetch it was made for; may be virtual ones
+	 */
+	public ExternalFetcher(FetchConfig config, StorageTransport transport, UrlValidator validator,
+			@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, ThreadFactory workers) {
 		Assert.notNull(config, "'config' must not be null");
 		Assert.notNull(transport, "'transport' must not be null");
 		Assert.notNull(validator, "'validator' must not be null");
 		Assert.notNull(budget, "'budget' must not be null");
 		Assert.notNull(slabs, "'slabs' must not be null");
-		this.context = new FetchContext(config, transport, validator, storage, budget, slabs, InstantSource.system());
+		Assert.notNull(workers, "'workers' must not be null");
+		this.context = new FetchContext(config, transport, validator, storage, budget, slabs, workers,
+				new FirstByteTimes(), InstantSource.system());
+	}
+
+	private static Thread newWorker(Runnable task) {
+		Thread worker = new Thread(task, "vgi-external-range");
+		worker.setDaemon(true);
+		return worker;
 	}
 
 	private ExternalFetcher(FetchContext context) {

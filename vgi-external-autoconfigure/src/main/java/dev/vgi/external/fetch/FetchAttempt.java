@@ -5,6 +5,8 @@ import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.SeekableByteChannel;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
@@ -47,7 +49,7 @@ final class FetchAttempt {
 
 	private final long started;
 
-	private int requests;
+	private final AtomicInteger requests = new AtomicInteger();
 
 	FetchAttempt(FetchContext context, URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline) {
 		this.context = context;
@@ -116,7 +118,10 @@ final class FetchAttempt {
 					}
 					head.flip();
 					long size = (codec != null) ? declaredSize(codec, head) : opened.total;
-					memory = BodyAssembly.memoryFor(codec, size);
+					List<ByteRange> plan = opened.plan(this.config);
+					long body = BodyAssembly.memoryFor(codec, size);
+					memory = body + ((codec != null && plan.size() > 1)
+							? RangedDownload.slotMemory(plan, this.config.maxParallelRequests()) : 0);
 					if (lease == null) {
 						lease = this.context.budget().tryAcquire(memory);
 					}
@@ -124,8 +129,9 @@ final class FetchAttempt {
 						lease.grow(memory - reserved);
 					}
 					if (lease != null) {
-						try (BodyAssembly assembly = assembly(lease, codec, size, Math.max(memory, reserved))) {
-							return transfer(opened, head, assembly);
+						try (BodyAssembly assembly = assembly(lease, codec, size, body)) {
+							return (plan.size() > 1) ? transferInParallel(opened, plan, head, assembly, lease)
+									: transfer(opened, head, assembly);
 						}
 					}
 				}
@@ -161,7 +167,17 @@ final class FetchAttempt {
 			throw new CorruptStreamException("Range chunk size mismatch: got " + assembly.encoded() + " of "
 					+ opened.total + " bytes of " + RedactedUrl.of(this.url));
 		}
-		return finish(assembly, opened.coding, this.requests);
+		return finish(assembly, opened.coding, 0);
+	}
+
+	private FetchedBody transferInParallel(Opened opened, List<ByteRange> plan, ByteBuffer head, BodyAssembly assembly,
+			Lease lease) {
+		HedgePolicy hedging = new HedgePolicy(this.config.speculativeRetryMultiplier(),
+				this.config.maxSpeculativeHedges(), this.context.firstByteTimes().median(origin()));
+		new RangedDownload(this.config, plan, assembly, this.context.slabs(), lease, new OpenedRequests(opened),
+				hedging, this.context.transport().timer(), this.context.workers())
+			.run(opened.response, head, opened.sentAt);
+		return finish(assembly, opened.coding, hedging.hedges());
 	}
 
 	// Read a response until this many bytes of the object are here, or to its end.
@@ -182,11 +198,11 @@ final class FetchAttempt {
 		}
 	}
 
-	private FetchedBody finish(BodyAssembly assembly, @Nullable String coding, int requests) {
+	private FetchedBody finish(BodyAssembly assembly, @Nullable String coding, int hedges) {
 		ArrowBuf buffer = assembly.finish(this.allocator);
-		Duration elapsed = Duration.ofNanos(this.context.transport().timer().nanoTime() - this.started);
-		return new FetchedBody(buffer, assembly.length(),
-				new FetchStatistics(assembly.encoded(), assembly.length(), coding, requests, 0, elapsed));
+		Duration elapsed = Duration.ofNanos(nanoTime() - this.started);
+		return new FetchedBody(buffer, assembly.length(), new FetchStatistics(assembly.encoded(), assembly.length(),
+				coding, this.requests.get(), hedges, elapsed));
 	}
 
 	private void checkSize(long size) {
@@ -210,7 +226,7 @@ final class FetchAttempt {
 		if (this.config.probe() == FetchConfig.Probe.HEAD && !this.signature.isSigned()) {
 			try (StorageResponse head = this.context.transport()
 				.head(this.url, this.context.validator(), this.config.maxRedirects(), this.deadline)) {
-				this.requests += head.requests();
+				this.requests.addAndGet(head.requests());
 				if (head.status() / 100 == 2) {
 					checkSize(head.contentLength());
 					return prefersRanges(head) ? openRanged() : openWhole(head.header("Content-Encoding"));
@@ -236,6 +252,7 @@ final class FetchAttempt {
 	// The first ranged GET is probe and first chunk in one.
 	private Opened openRanged() {
 		ByteRange range = new ByteRange(0, Math.min(this.config.chunkSize(), this.config.maxFetchSize()) - 1);
+		long sentAt = nanoTime();
 		StorageResponse response = get(range, null);
 		try {
 			int status = response.status();
@@ -248,7 +265,7 @@ final class FetchAttempt {
 				if (answered.total() >= 0) {
 					checkSize(answered.total());
 					return new Opened(response, true, answered.length(), answered.total(),
-							response.header("Content-Encoding"));
+							response.header("Content-Encoding"), sentAt);
 				}
 				// The size stays unknown: one GET without a range.
 			}
@@ -289,14 +306,32 @@ final class FetchAttempt {
 		checkSize(response.contentLength());
 		String coding = response.header("Content-Encoding");
 		return new Opened(response, false, response.contentLength(), response.contentLength(),
-				(coding != null) ? coding : probedCoding);
+				(coding != null) ? coding : probedCoding, 0);
 	}
 
+	// Also called by workers.
 	private StorageResponse get(@Nullable ByteRange range, @Nullable String entityTag) {
-		StorageResponse response = this.context.transport()
-			.get(this.url, range, entityTag, this.context.validator(), this.config.maxRedirects(), this.deadline);
-		this.requests += response.requests();
+		long sentAt = nanoTime();
+		StorageResponse response;
+		try {
+			response = this.context.transport()
+				.get(this.url, range, entityTag, this.context.validator(), this.config.maxRedirects(), this.deadline);
+		}
+		catch (StorageUnavailableException ex) {
+			this.requests.incrementAndGet();
+			throw ex;
+		}
+		this.requests.addAndGet(response.requests());
+		this.context.firstByteTimes().add(origin(), nanoTime() - sentAt);
 		return response;
+	}
+
+	private long nanoTime() {
+		return this.context.transport().timer().nanoTime();
+	}
+
+	private String origin() {
+		return this.url.getHost() + ":" + this.url.getPort();
 	}
 
 	private RuntimeException failed(StorageResponse response) {
@@ -323,13 +358,30 @@ final class FetchAttempt {
 
 		private final @Nullable String entityTag;
 
-		Opened(StorageResponse response, boolean ranged, long length, long total, @Nullable String coding) {
+		private final long sentAt;
+
+		Opened(StorageResponse response, boolean ranged, long length, long total, @Nullable String coding,
+				long sentAt) {
 			this.response = response;
 			this.ranged = ranged;
 			this.length = length;
 			this.total = total;
 			this.coding = coding;
 			this.entityTag = response.header("ETag");
+			this.sentAt = sentAt;
+		}
+
+		/**
+		 * Return how the object is to be fetched.
+		 * @param config the threshold and the size of ranges
+		 * @return the ranges to fetch in parallel, of which the first is this response;
+		 * empty to fetch one after the other
+		 */
+		List<ByteRange> plan(FetchConfig config) {
+			if (!this.ranged || this.total < config.parallelThreshold() || this.total == this.length) {
+				return List.of();
+			}
+			return RangePlan.of(this.length, this.total, config.chunkSize(), config.maxParallelRequests());
 		}
 
 		/**
@@ -371,6 +423,50 @@ final class FetchAttempt {
 		@Override
 		public void close() {
 			this.response.close();
+		}
+
+	}
+
+	/**
+	 * Requests for further ranges of an object that is already open.
+	 */
+	private final class OpenedRequests implements RangedDownload.Requests {
+
+		private final Opened opened;
+
+		OpenedRequests(Opened opened) {
+			this.opened = opened;
+		}
+
+		@Override
+		public StorageResponse get(ByteRange range) {
+			StorageResponse response = FetchAttempt.this.get(range, this.opened.strongTag());
+			try {
+				if (this.opened.checkRange(FetchAttempt.this, response, range) != range.length()) {
+					throw shorter(range, -1);
+				}
+				return response;
+			}
+			catch (RuntimeException ex) {
+				response.close();
+				throw ex;
+			}
+		}
+
+		@Override
+		public RuntimeException shorter(ByteRange range, long count) {
+			String shown = RedactedUrl.of(FetchAttempt.this.url);
+			return (count < 0)
+					? new CorruptStreamException("Range chunk size mismatch: " + shown + " answered less than the "
+							+ range.length() + " bytes asked for")
+					: new StorageUnavailableException("Range chunk size mismatch: " + shown + " broke off after "
+							+ count + " of " + range.length() + " bytes", 0, null);
+		}
+
+		@Override
+		public RuntimeException longer(ByteRange range) {
+			return new CorruptStreamException("Range chunk size mismatch: " + RedactedUrl.of(FetchAttempt.this.url)
+					+ " answered more than the " + range.length() + " bytes asked for");
 		}
 
 	}

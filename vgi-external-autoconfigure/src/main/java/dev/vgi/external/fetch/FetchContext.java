@@ -1,6 +1,7 @@
 package dev.vgi.external.fetch;
 
 import java.time.InstantSource;
+import java.util.concurrent.ThreadFactory;
 
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
@@ -18,14 +19,17 @@ import org.jspecify.annotations.Nullable;
  * @param storage the service's own storage, or {@code null}
  * @param budget memory of all transfers of the process
  * @param slabs memory that is used again
+ * @param workers makes the threads of parallel ranges
+ * @param firstByteTimes what is known about the origins
  * @param wallClock what the time is, to tell whether a link has expired
  */
 record FetchContext(FetchConfig config, StorageTransport transport, UrlValidator validator,
-		@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, InstantSource wallClock) {
+		@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, ThreadFactory workers,
+		FirstByteTimes firstByteTimes, InstantSource wallClock) {
 
 	FetchContext withValidator(UrlValidator validator) {
 		return new FetchContext(this.config, this.transport, validator, this.storage, this.budget, this.slabs,
-				this.wallClock);
+				this.workers, this.firstByteTimes, this.wallClock);
 	}
 
 }

@@ -145,7 +145,13 @@ public final class FaultServer implements AutoCloseable {
 					return;
 				}
 				this.requests.add(request);
-				this.handler.handle(request, new Reply(this, socket, request));
+				Reply reply = new Reply(this, socket, request);
+				try {
+					this.handler.handle(request, reply);
+				}
+				finally {
+					reply.onEnd.run();
+				}
 				request.body();
 			}
 		}
@@ -234,6 +240,8 @@ public final class FaultServer implements AutoCloseable {
 
 		private byte @Nullable [] body;
 
+		private volatile boolean answered;
+
 		Request(String method, String target, Map<String, String> headers, InputStream in, int index) {
 			this.method = method;
 			this.target = target;
@@ -276,6 +284,14 @@ public final class FaultServer implements AutoCloseable {
 		}
 
 		/**
+		 * Return whether something was answered, or the connection ended instead.
+		 * @return whether a handler is through with this request
+		 */
+		public boolean isAnswered() {
+			return this.answered;
+		}
+
+		/**
 		 * Read the body.
 		 * @return the bytes
 		 */
@@ -305,10 +321,21 @@ public final class FaultServer implements AutoCloseable {
 
 		private final Request request;
 
+		private volatile Runnable onEnd = () -> {
+		};
+
 		Reply(FaultServer server, Socket socket, Request request) {
 			this.server = server;
 			this.socket = socket;
 			this.request = request;
+		}
+
+		/**
+		 * Do something before the next request of the connection is read.
+		 * @param action what to do
+		 */
+		public void onEnd(Runnable action) {
+			this.onEnd = action;
 		}
 
 		/**
@@ -354,6 +381,7 @@ public final class FaultServer implements AutoCloseable {
 		 * @throws IOException if the peer is gone
 		 */
 		public void raw(byte[] bytes, int from, int to) throws IOException {
+			this.request.answered = true;
 			OutputStream out = this.socket.getOutputStream();
 			out.write(bytes, from, to - from);
 			out.flush();
@@ -418,6 +446,7 @@ public final class FaultServer implements AutoCloseable {
 		 * @throws IOException never
 		 */
 		public void reset() throws IOException {
+			this.request.answered = true;
 			this.socket.setSoLinger(true, 0);
 			this.socket.close();
 		}
@@ -427,6 +456,7 @@ public final class FaultServer implements AutoCloseable {
 		 * @throws IOException never
 		 */
 		public void hangUp() throws IOException {
+			this.request.answered = true;
 			this.socket.close();
 		}
 
@@ -435,6 +465,7 @@ public final class FaultServer implements AutoCloseable {
 		 * @throws InterruptedException never
 		 */
 		public void stall() throws InterruptedException {
+			this.request.answered = true;
 			this.server.closing.await();
 		}
 

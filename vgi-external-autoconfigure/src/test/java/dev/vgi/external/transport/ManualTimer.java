@@ -59,6 +59,27 @@ public final class ManualTimer implements TransferTimer {
 	}
 
 	/**
+	 * Go on to the next alarm, if it is near.
+	 * @param most how far ahead it may be
+	 * @return whether there was one
+	 */
+	public boolean advanceToAlarmWithin(Duration most) {
+		long next = Long.MAX_VALUE;
+		long start;
+		synchronized (this) {
+			start = this.now;
+			for (Entry entry : this.entries) {
+				next = Math.min(next, entry.at);
+			}
+		}
+		if (next - start > most.toNanos()) {
+			return false;
+		}
+		advance(Duration.ofNanos(next - start));
+		return true;
+	}
+
+	/**
 	 * Return how many alarms are set.
 	 * @return the number of actions to come
 	 */

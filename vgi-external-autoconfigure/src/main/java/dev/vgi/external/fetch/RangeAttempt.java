@@ -1,0 +1,163 @@
+package dev.vgi.external.fetch;
+
+import java.nio.ByteBuffer;
+import java.util.function.Consumer;
+
+import dev.vgi.external.memory.SlabPool.Slab;
+import dev.vgi.external.transport.ByteRange;
+import dev.vgi.external.transport.StorageResponse;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request for one range, on a thread of its own. Writes to memory that nobody else
+ * writes to, counts what it wrote, and reports exactly once that it has ended.
+ */
+final class RangeAttempt implements Runnable {
+
+	private final RangedDownload.Requests requests;
+
+	private final Consumer<RangeAttempt> progress;
+
+	private final Consumer<RangeAttempt> ended;
+
+	/** Index of the range in the plan. */
+	final int chunk;
+
+	/** Whether this is a second request for a range that is late. */
+	final boolean hedge;
+
+	/** What is asked for: the range, or what an earlier attempt left of it. */
+	final ByteRange range;
+
+	/** Where the bytes go. */
+	final Slab target;
+
+	/** Position in the target of the first byte asked for. */
+	final long offset;
+
+	/** When the request was sent. */
+	final long sentAt;
+
+	private final @Nullable StorageResponse response;
+
+	private volatile @Nullable Thread thread;
+
+	private volatile boolean firstByte;
+
+	private volatile long written;
+
+	private volatile @Nullable RuntimeException failure;
+
+	RangeAttempt(RangedDownload.Requests requests, Consumer<RangeAttempt> progress, Consumer<RangeAttempt> ended,
+			int chunk, boolean hedge, ByteRange range, Slab target, long offset, long sentAt,
+			@Nullable StorageResponse response) {
+		this.requests = requests;
+		this.progress = progress;
+		this.ended = ended;
+		this.chunk = chunk;
+		this.hedge = hedge;
+		this.range = range;
+		this.target = target;
+		this.offset = offset;
+		this.sentAt = sentAt;
+		this.response = response;
+		this.firstByte = response != null;
+	}
+
+	void start(Thread worker) {
+		this.thread = worker;
+		worker.start();
+	}
+
+	@Override
+	public void run() {
+		try (StorageResponse open = (this.response != null) ? this.response : this.requests.get(this.range)) {
+			this.firstByte = true;
+			receive(open);
+		}
+		catch (RuntimeException ex) {
+			this.failure = ex;
+		}
+		catch (Error ex) {
+			this.failure = new IllegalStateException("A range could not be fetched: " + ex.getClass().getSimpleName());
+		}
+		finally {
+			this.ended.accept(this);
+		}
+	}
+
+	private void receive(StorageResponse open) {
+		long length = this.range.length();
+		long reported = 0;
+		long count = 0;
+		while (count < length) {
+			ByteBuffer window = this.target.window(this.offset + count,
+					(int) Math.min(BodyAssembly.STEP, length - count));
+			while (window.hasRemaining()) {
+				int read = open.read(window);
+				if (read < 0) {
+					throw this.requests.shorter(this.range, count);
+				}
+				count += read;
+				this.written = count;
+			}
+			if (count - reported >= BodyAssembly.STEP) {
+				reported = count;
+				this.progress.accept(this);
+			}
+		}
+		if (open.read(ByteBuffer.allocate(1)) > 0) {
+			throw this.requests.longer(this.range);
+		}
+	}
+
+	/**
+	 * Stop as soon as possible. The end is still reported.
+	 */
+	void cancel() {
+		Thread worker = this.thread;
+		if (worker != null) {
+			worker.interrupt();
+		}
+	}
+
+	/**
+	 * Wait for the thread, which has reported its end and has nothing left to do.
+	 */
+	void join() {
+		Thread worker = this.thread;
+		boolean interrupted = false;
+		while (worker != null && worker.isAlive()) {
+			try {
+				worker.join();
+			}
+			catch (InterruptedException ex) {
+				interrupted = true;
+			}
+		}
+		if (interrupted) {
+			Thread.currentThread().interrupt();
+		}
+	}
+
+	boolean hasFirstByte() {
+		return this.firstByte;
+	}
+
+	/**
+	 * Return how many bytes are in the target for good.
+	 * @return the number, growing while this runs
+	 */
+	long written() {
+		return this.written;
+	}
+
+	/**
+	 * Return why this failed, once it has ended.
+	 * @return the failure, or {@code null} if the range is complete
+	 */
+	@Nullable RuntimeException failure() {
+		return this.failure;
+	}
+
+}
