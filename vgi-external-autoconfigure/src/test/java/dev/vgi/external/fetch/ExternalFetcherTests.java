@@ -91,7 +91,7 @@ class ExternalFetcherTests {
 		assertThat(this.slabs.leasedSlabs()).isZero();
 		this.slabs.close();
 		assertThat(Thread.getAllStackTraces().keySet())
-			.noneMatch((thread) -> thread.getName().startsWith("vgi-external"));
+			.noneMatch((thread) -> thread.getName().startsWith("vgi-external-range"));
 	}
 
 	private FaultServer serve(FaultServer.Handler handler) {

@@ -87,7 +87,7 @@ class RangedDownloadTests {
 		assertThat(this.slabs.leasedSlabs()).isZero();
 		this.slabs.close();
 		assertThat(Thread.getAllStackTraces().keySet())
-			.noneMatch((thread) -> thread.getName().startsWith("vgi-external"));
+			.noneMatch((thread) -> thread.getName().startsWith("vgi-external-range"));
 	}
 
 	private FaultServer serve(String coding, Handler faults) {
