@@ -1,0 +1,41 @@
+package dev.vgi.external.sample;
+
+import dev.vgi.external.rpc.RpcMethod;
+import dev.vgi.external.rpc.RpcService;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The flights as a typed RPC service: what the controller implements is what clients
+ * call.
+ */
+@RpcService(name = "FlightService", version = "1.0.0")
+public interface FlightService {
+
+	/**
+	 * Sum up the flights of one route.
+	 * @param origin the airport of departure, an IATA code
+	 * @param destination the airport of arrival, an IATA code
+	 * @return the summary, of zero flights if nobody flies there
+	 */
+	@RpcMethod("summarize")
+	RouteSummary summarize(String origin, String destination);
+
+	/**
+	 * Fetch the flights of one route, or all flights.
+	 * @param origin the airport of departure, or {@code null} for all flights
+	 * @param destination the airport of arrival, {@code null} exactly if the origin is
+	 * @return the batch
+	 */
+	@RpcMethod("fetch_flights")
+	VectorSchemaRoot fetchFlights(@Nullable String origin, @Nullable String destination);
+
+	/**
+	 * Import flights; see {@link FlightStore#importFlights}.
+	 * @param flights the batch
+	 * @return how many were imported
+	 */
+	@RpcMethod("import_flights")
+	long importFlights(VectorSchemaRoot flights);
+
+}

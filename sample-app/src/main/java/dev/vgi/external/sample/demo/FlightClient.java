@@ -1,0 +1,226 @@
+package dev.vgi.external.sample.demo;
+
+import java.net.URI;
+import java.time.Duration;
+import java.util.function.Supplier;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.rpc.RpcClients;
+import dev.vgi.external.sample.FlightService;
+import dev.vgi.external.sample.RouteSummary;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.client.VgiClient;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.VectorSchemaRoot;
+
+import org.springframework.boot.Banner;
+import org.springframework.boot.WebApplicationType;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.boot.restclient.RestClientCustomizer;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.util.Assert;
+import org.springframework.web.client.RestClient;
+
+/**
+ * Calls the flight service and measures each call. An ordinary Spring application without
+ * a web server, whose calls do not differ for batches that travel through storage. Not
+ * thread-safe.
+ */
+final class FlightClient implements AutoCloseable {
+
+	private final ConfigurableApplicationContext context;
+
+	private final TransferMeter meter;
+
+	private final RestClient restClient;
+
+	private final FlightService service;
+
+	private FlightClient(ConfigurableApplicationContext context, URI url) {
+		this.context = context;
+		this.meter = context.getBean(TransferMeter.class);
+		this.restClient = context.getBean(RestClient.Builder.class).baseUrl(url.toString()).build();
+		VgiClient vgiClient = context.getBean(VgiClient.Builder.class).baseUrl(url.toString()).build();
+		this.service = new RpcClients(vgiClient::call, context.getBean(BufferAllocator.class), LogSink.discarding())
+			.createClient(FlightService.class);
+	}
+
+	/**
+	 * Create a client.
+	 * @param url where the service is
+	 * @return the client; the caller closes it
+	 */
+	static FlightClient connect(URI url) {
+		ConfigurableApplicationContext context = new SpringApplicationBuilder(Application.class)
+			.web(WebApplicationType.NONE)
+			.bannerMode(Banner.Mode.OFF)
+			.run("--vgi.external.storage=none", "--logging.level.root=warn");
+		try {
+			return new FlightClient(context, url);
+		}
+		catch (RuntimeException ex) {
+			context.close();
+			throw ex;
+		}
+	}
+
+	/**
+	 * Ask the service how many flights it has.
+	 * @return the number of flights
+	 */
+	long count() {
+		Info info = this.restClient.get().uri("/").retrieve().body(Info.class);
+		Assert.state(info != null, "The service says nothing of itself");
+		return info.flights();
+	}
+
+	/**
+	 * Fetch the flights of one route from an ordinary handler.
+	 * @param origin the airport of departure
+	 * @param destination the airport of arrival
+	 * @return the flights; the caller closes them
+	 */
+	Received route(String origin, String destination) {
+		return receive("GET flights " + origin + "-" + destination,
+				this.restClient.get().uri("/flights/{origin}/{destination}", origin, destination));
+	}
+
+	/**
+	 * Fetch all flights from an ordinary handler.
+	 * @return the flights; the caller closes them
+	 */
+	Received all() {
+		return receive("GET all flights", this.restClient.get().uri("/flights"));
+	}
+
+	private Received receive(String call, RestClient.RequestHeadersSpec<?> request) {
+		Timed<VectorSchemaRoot> timed = time(() -> {
+			VectorSchemaRoot batch = request.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+				.retrieve()
+				.body(VectorSchemaRoot.class);
+			Assert.state(batch != null, "The service answers without a batch");
+			return batch;
+		});
+		long rows = timed.result().getRowCount();
+		return new Received(timed.result(), measure(call, rows, this.meter.fetchedBytes(), timed.elapsed()));
+	}
+
+	/**
+	 * Have the flights of one route summed up by a typed method.
+	 * @param origin the airport of departure
+	 * @param destination the airport of arrival
+	 * @return the summary
+	 */
+	Summarized summarize(String origin, String destination) {
+		Timed<RouteSummary> timed = time(() -> this.service.summarize(origin, destination));
+		return new Summarized(timed.result(),
+				measure("RPC summarize " + origin + "-" + destination, 1, this.meter.fetchedBytes(), timed.elapsed()));
+	}
+
+	/**
+	 * Import flights by a typed method.
+	 * @param flights the flights, borrowed
+	 * @return what it took
+	 */
+	Measurement importFlights(VectorSchemaRoot flights) {
+		Timed<Long> timed = time(() -> this.service.importFlights(flights));
+		Assert.state(timed.result() == flights.getRowCount(), "The service imported another number of flights");
+		long uploaded = this.meter.uploadUrlVended() ? streamLength(flights) : 0;
+		return measure("RPC import_flights", flights.getRowCount(), uploaded, timed.elapsed());
+	}
+
+	private static long streamLength(VectorSchemaRoot flights) {
+		// Not closed: the batch stays the caller's
+		AnnotatedBatch borrowed = AnnotatedBatch.of(flights);
+		try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(borrowed))) {
+			return stream.length();
+		}
+	}
+
+	private <T> Timed<T> time(Supplier<T> call) {
+		this.meter.reset();
+		long start = System.nanoTime();
+		T result = call.get();
+		return new Timed<>(result, Duration.ofNanos(System.nanoTime() - start));
+	}
+
+	private Measurement measure(String call, long rows, long stored, Duration elapsed) {
+		return new Measurement(call, stored > 0, rows, (stored > 0) ? stored : this.meter.httpBytes(), elapsed);
+	}
+
+	@Override
+	public void close() {
+		this.context.close();
+	}
+
+	/**
+	 * A batch and what it took to get it.
+	 *
+	 * @param batch the batch
+	 * @param measurement what it took
+	 */
+	record Received(VectorSchemaRoot batch, Measurement measurement) implements AutoCloseable {
+
+		@Override
+		public void close() {
+			this.batch.close();
+		}
+
+	}
+
+	/**
+	 * A summary and what it took to get it.
+	 *
+	 * @param summary the summary
+	 * @param measurement what it took
+	 */
+	record Summarized(RouteSummary summary, Measurement measurement) {
+
+	}
+
+	/**
+	 * A result and how long it took.
+	 *
+	 * @param <T> the type of the result
+	 * @param result the result
+	 * @param elapsed from the call to the usable result
+	 */
+	private record Timed<T>(T result, Duration elapsed) {
+
+	}
+
+	/**
+	 * What the service says of itself, as far as this client cares.
+	 *
+	 * @param flights number of flights
+	 */
+	record Info(long flights) {
+
+	}
+
+	/**
+	 * The client's beans: the library's own, and the meter that hears of transfers and of
+	 * every HTTP call. Not scanned for, so that the service never gets it.
+	 */
+	@EnableAutoConfiguration
+	static class Application {
+
+		@Bean
+		TransferMeter transferMeter() {
+			return new TransferMeter();
+		}
+
+		@Bean
+		RestClientCustomizer meterCustomizer(TransferMeter meter) {
+			return (builder) -> builder.requestInterceptor(meter);
+		}
+
+	}
+
+}

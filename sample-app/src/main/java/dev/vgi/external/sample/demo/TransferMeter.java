@@ -1,0 +1,143 @@
+package dev.vgi.external.sample.demo;
+
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+
+import dev.vgi.external.fetch.FetchStatistics;
+import dev.vgi.external.location.TransferListener;
+
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.HttpRequest;
+import org.springframework.http.HttpStatusCode;
+import org.springframework.http.client.ClientHttpRequestExecution;
+import org.springframework.http.client.ClientHttpRequestInterceptor;
+import org.springframework.http.client.ClientHttpResponse;
+
+/**
+ * Counts what the client's calls carry: bytes of the HTTP bodies, and bytes fetched from
+ * storage. Thread-safe.
+ */
+final class TransferMeter implements ClientHttpRequestInterceptor, TransferListener {
+
+	private final AtomicLong httpBytes = new AtomicLong();
+
+	private final AtomicLong fetchedBytes = new AtomicLong();
+
+	private final AtomicBoolean uploadUrlVended = new AtomicBoolean();
+
+	/**
+	 * Start over.
+	 */
+	void reset() {
+		this.httpBytes.set(0);
+		this.fetchedBytes.set(0);
+		this.uploadUrlVended.set(false);
+	}
+
+	/**
+	 * Return how many bytes the bodies of requests and responses had.
+	 * @return bytes since the start, storage excluded
+	 */
+	long httpBytes() {
+		return this.httpBytes.get();
+	}
+
+	/**
+	 * Return how many bytes were fetched from storage.
+	 * @return bytes since the start, as they are stored
+	 */
+	long fetchedBytes() {
+		return this.fetchedBytes.get();
+	}
+
+	/**
+	 * Return whether a large input was given an upload URL.
+	 * @return whether one was asked for since the start
+	 */
+	boolean uploadUrlVended() {
+		return this.uploadUrlVended.get();
+	}
+
+	@Override
+	public void fetched(FetchStatistics statistics) {
+		this.fetchedBytes.addAndGet(statistics.encodedBytes());
+	}
+
+	@Override
+	public ClientHttpResponse intercept(HttpRequest request, byte[] body, ClientHttpRequestExecution execution)
+			throws IOException {
+		this.httpBytes.addAndGet(body.length);
+		ClientHttpResponse response = execution.execute(request, body);
+		if (request.getURI().getPath().endsWith("/__upload_url__/init") && response.getStatusCode().is2xxSuccessful()) {
+			this.uploadUrlVended.set(true);
+		}
+		return new MeteredResponse(response);
+	}
+
+	/**
+	 * Counts the body while it is read.
+	 */
+	private final class MeteredResponse implements ClientHttpResponse {
+
+		private final ClientHttpResponse response;
+
+		MeteredResponse(ClientHttpResponse response) {
+			this.response = response;
+		}
+
+		@Override
+		public HttpStatusCode getStatusCode() throws IOException {
+			return this.response.getStatusCode();
+		}
+
+		@Override
+		public String getStatusText() throws IOException {
+			return this.response.getStatusText();
+		}
+
+		@Override
+		public HttpHeaders getHeaders() {
+			return this.response.getHeaders();
+		}
+
+		@Override
+		public InputStream getBody() throws IOException {
+			return new MeteredStream(this.response.getBody());
+		}
+
+		@Override
+		public void close() {
+			this.response.close();
+		}
+
+	}
+
+	/**
+	 * Counts what is read.
+	 */
+	private final class MeteredStream extends FilterInputStream {
+
+		MeteredStream(InputStream in) {
+			super(in);
+		}
+
+		@Override
+		public int read() throws IOException {
+			int value = super.read();
+			TransferMeter.this.httpBytes.addAndGet((value >= 0) ? 1 : 0);
+			return value;
+		}
+
+		@Override
+		public int read(byte[] target, int offset, int length) throws IOException {
+			int count = super.read(target, offset, length);
+			TransferMeter.this.httpBytes.addAndGet(Math.max(0, count));
+			return count;
+		}
+
+	}
+
+}

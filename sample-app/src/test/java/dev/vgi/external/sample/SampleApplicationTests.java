@@ -1,0 +1,248 @@
+package dev.vgi.external.sample;
+
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpClient.Redirect;
+import java.net.http.HttpHeaders;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.util.List;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.rpc.RpcClients;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.Capabilities;
+import dev.vgi.external.web.client.VgiClient;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowStreamReader;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.context.SpringBootTest.WebEnvironment;
+import org.springframework.boot.test.web.server.LocalServerPort;
+import org.springframework.test.annotation.DirtiesContext;
+import org.springframework.web.client.RestClient;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+/**
+ * Tests for {@link SampleApplication}, from end to end with its own configuration.
+ */
+@SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT)
+class SampleApplicationTests {
+
+	private final HttpClient plainClient = HttpClient.newBuilder().followRedirects(Redirect.NORMAL).build();
+
+	@LocalServerPort
+	private int port;
+
+	@Autowired
+	private BufferAllocator allocator;
+
+	@Autowired
+	private RestClient.Builder restClientBuilder;
+
+	@Autowired
+	private VgiClient.Builder vgiClientBuilder;
+
+	private RestClient restClient;
+
+	private FlightService service;
+
+	@BeforeEach
+	void connect() {
+		String url = "http://localhost:" + this.port;
+		this.restClient = this.restClientBuilder.baseUrl(url).build();
+		this.service = new RpcClients(this.vgiClientBuilder.baseUrl(url).build()::call, this.allocator,
+				LogSink.discarding())
+			.createClient(FlightService.class);
+	}
+
+	@AfterEach
+	void nothingIsHeld() {
+		// The service lets go of a request after its response has arrived here.
+		Awaitility.await().untilAsserted(() -> assertThat(this.allocator.getAllocatedMemory()).isZero());
+	}
+
+	@Test
+	void saysWhatThereIs() throws Exception {
+		assertThat(get("/").body()).contains("\"flights\":3000000");
+	}
+
+	@Test
+	void ourClientGetsRouteInline() {
+		try (AnnotatedBatch route = arrow("/flights/LAX/LAS")) {
+			assertThat(route.rowCount()).isEqualTo(8323);
+			assertThat(route.metadata().contains(MetadataKeys.LOCATION_SOURCE)).isFalse();
+		}
+	}
+
+	@Test
+	void ourClientGetsAllFlightsThroughStorage() throws Exception {
+		double before = metric("vgi.external.fetch");
+		try (AnnotatedBatch all = arrow("/flights")) {
+			assertThat(all.rowCount()).isEqualTo(3_000_000);
+			assertThat(all.metadata().contains(MetadataKeys.LOCATION_SOURCE)).isTrue();
+			assertThat(FlightDigest.of(all.root())).isEqualTo(FlightDigest.ALL);
+		}
+		assertThat(metric("vgi.external.fetch")).isEqualTo(before + 1);
+	}
+
+	@Test
+	void plainClientIsRedirectedToWholeStream() throws Exception {
+		double before = metric("vgi.external.upload");
+		HttpResponse<InputStream> response = this.plainClient.send(request("/flights").build(),
+				BodyHandlers.ofInputStream());
+		assertThat(response.statusCode()).isEqualTo(200);
+		assertThat(response.previousResponse()).hasValueSatisfying((redirect) -> {
+			assertThat(redirect.statusCode()).isEqualTo(303);
+			assertThat(redirect.uri().getPath()).isEqualTo("/flights");
+		});
+		assertThat(response.headers().firstValueAsLong("Content-Length").orElseThrow()).isGreaterThan(115_000_000);
+		try (RootAllocator plain = new RootAllocator();
+				ArrowStreamReader reader = new ArrowStreamReader(response.body(), plain)) {
+			assertThat(reader.loadNextBatch()).isTrue();
+			assertThat(FlightDigest.of(reader.getVectorSchemaRoot())).isEqualTo(FlightDigest.ALL);
+			assertThat(reader.loadNextBatch()).isFalse();
+		}
+		assertThat(metric("vgi.external.upload")).isEqualTo(before + 1);
+	}
+
+	@Test
+	void plainClientGetsRouteInline() throws Exception {
+		HttpResponse<InputStream> response = this.plainClient.send(request("/flights/LAX/LAS").build(),
+				BodyHandlers.ofInputStream());
+		assertThat(response.previousResponse()).isEmpty();
+		try (RootAllocator plain = new RootAllocator();
+				ArrowStreamReader reader = new ArrowStreamReader(response.body(), plain)) {
+			assertThat(reader.loadNextBatch()).isTrue();
+			assertThat(reader.getVectorSchemaRoot().getRowCount()).isEqualTo(8323);
+		}
+	}
+
+	@Test
+	@DirtiesContext // leaves the flights in another order
+	void smallImportIsPosted() {
+		try (AnnotatedBatch route = arrow("/flights/LAX/LAS")) {
+			String answer = this.restClient.post()
+				.uri("/flights")
+				.contentType(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+				.body(route.root())
+				.retrieve()
+				.body(String.class);
+			assertThat(answer).contains("\"imported\":8323").contains("\"flights\":3000000");
+		}
+	}
+
+	@Test
+	@DirtiesContext // leaves the flights in another order
+	void largeImportGoesThroughUploadUrl() throws Exception {
+		double before = metric("vgi.external.upload.urls");
+		try (AnnotatedBatch all = arrow("/flights"); VectorSchemaRoot latest = all.root().slice(2_500_000)) {
+			assertThat(this.service.importFlights(latest)).isEqualTo(500_000);
+		}
+		assertThat(metric("vgi.external.upload.urls")).isEqualTo(before + 1);
+		assertThat(get("/").body()).contains("\"flights\":3000000");
+	}
+
+	@Test
+	void importThatIsNoFlightsIsRefused() throws Exception {
+		HttpResponse<String> response = this.plainClient
+			.send(request("/flights").header("Content-Type", "application/vnd.apache.arrow.stream")
+				.POST(BodyPublishers.ofString("not Arrow"))
+				.build(), BodyHandlers.ofString());
+		assertThat(response.statusCode()).isEqualTo(400);
+	}
+
+	@Test
+	void summaryIsTyped() {
+		RouteSummary summary = this.service.summarize("LAX", "LAS");
+		assertThat(summary.flights()).isEqualTo(8323);
+		assertThat(summary.maxDistance()).isEqualTo(236);
+		assertThat(summary.firstDeparture()).hasYear(2001);
+		assertThat(this.service.summarize("XXX", "YYY"))
+			.isEqualTo(new RouteSummary("XXX", "YYY", 0, null, null, null, null, null));
+	}
+
+	@Test
+	void typedMethodFetchesFlights() {
+		try (VectorSchemaRoot route = this.service.fetchFlights("LAX", "LAS")) {
+			assertThat(route.getRowCount()).isEqualTo(8323);
+		}
+		try (VectorSchemaRoot all = this.service.fetchFlights(null, null)) {
+			assertThat(FlightDigest.of(all)).isEqualTo(FlightDigest.ALL);
+		}
+	}
+
+	@Test
+	void halfARouteIsAnErrorOfTheCaller() {
+		assertThatExceptionOfType(ErrorBatchException.class).isThrownBy(() -> this.service.fetchFlights("LAX", null))
+			.withMessageContaining("A route has an origin and a destination");
+	}
+
+	@Test
+	void importOfOtherColumnsIsAnErrorOfTheCaller() {
+		try (BigIntVector delay = new BigIntVector("delay", this.allocator)) {
+			delay.setSafe(0, 1);
+			delay.setValueCount(1);
+			VectorSchemaRoot other = new VectorSchemaRoot(List.of(delay));
+			assertThatExceptionOfType(ErrorBatchException.class).isThrownBy(() -> this.service.importFlights(other))
+				.withMessageContaining("Flights have the columns");
+		}
+	}
+
+	@Test
+	void capabilitiesAreAnnounced() throws Exception {
+		HttpHeaders headers = get("/").headers();
+		assertThat(headers.firstValue(Capabilities.UPLOAD_URL_SUPPORT)).hasValue("true");
+		assertThat(headers.firstValueAsLong(Capabilities.MAX_REQUEST_BYTES)).hasValue(1 << 20);
+	}
+
+	@Test
+	void healthIsUp() throws Exception {
+		assertThat(get("/actuator/health").body()).contains("\"status\":\"UP\"");
+	}
+
+	private AnnotatedBatch arrow(String path) {
+		AnnotatedBatch batch = this.restClient.get()
+			.uri(path)
+			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+			.retrieve()
+			.body(AnnotatedBatch.class);
+		assertThat(batch).isNotNull();
+		return batch;
+	}
+
+	private HttpRequest.Builder request(String path) {
+		return HttpRequest.newBuilder(URI.create("http://localhost:" + this.port + path));
+	}
+
+	private HttpResponse<String> get(String path) throws Exception {
+		return this.plainClient.send(request(path).build(), BodyHandlers.ofString());
+	}
+
+	private double metric(String name) throws Exception {
+		HttpResponse<String> response = get("/actuator/metrics/" + name);
+		if (response.statusCode() == 404) {
+			return 0;
+		}
+		String body = response.body();
+		int start = body.indexOf("\"value\":") + "\"value\":".length();
+		return Double.parseDouble(body.substring(start, body.indexOf('}', start)));
+	}
+
+}
