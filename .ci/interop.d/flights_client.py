@@ -16,19 +16,19 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-# ---- what the lead adapts when the sample's interface changes ----------------------------------------------------
+# ---- what follows the sample's interface ----------------------------------------------------
 
 #: Plain Arrow endpoint with all flights.
 PLAIN_PATH = "/flights"
 
 #: Request header by which a caller of PLAIN_PATH says that it understands pointers; None leaves that way out.
-ANNOUNCEMENT: tuple[str, str] | None = None
+ANNOUNCEMENT: tuple[str, str] | None = ("VGI-Accept-Pointers", "true")
 
 #: Path before the RPC methods ("" or "/vgi").
 RPC_PREFIX = ""
@@ -37,10 +37,9 @@ RPC_PREFIX = ""
 class FlightService(Protocol):
     """The part of the sample's RPC interface that is called here. Names and types are the wire contract."""
 
-    #: Set it to a version, "1.0.0" say, when the service declares one: major and minor have to be the same.
-    # protocol_version: ClassVar[str] = "1.0.0"
+    protocol_version: ClassVar[str] = "1.0.0"
 
-    def flights(self) -> bytes:
+    def fetch_flights(self, origin: str | None = None, destination: str | None = None) -> bytes:
         """Return all flights as an Arrow stream (on the wire: one row, column result, binary)."""
         ...
 
@@ -195,7 +194,7 @@ def rpc(base: str) -> tuple[pa.Table, str]:
     config = ClientExternalConfig(url_validator=note)
     try:
         with http_connect(FlightService, base, prefix=RPC_PREFIX, external_location=config) as service:  # type: ignore[type-abstract]
-            answer = service.flights()
+            answer = service.fetch_flights()
     finally:
         config.fetch_config.close()
     if not fetched:

@@ -2,6 +2,7 @@ package dev.vgi.external.autoconfigure;
 
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.TransferListener;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
@@ -11,6 +12,7 @@ import dev.vgi.external.web.client.PointerAnnouncement;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -50,8 +52,10 @@ public final class VgiClientAutoConfiguration {
 
 	@Bean
 	@ConditionalOnMissingBean
-	PayloadUploader vgiPayloadUploader(StorageTransport transport, VgiExternalProperties properties) {
-		return new PayloadUploader(transport, properties.upload().timeout());
+	PayloadUploader vgiPayloadUploader(StorageTransport transport, VgiExternalProperties properties,
+			ObjectProvider<TransferListener> listeners) {
+		return new PayloadUploader(transport, properties.upload().timeout(),
+				TransferListener.all(listeners.orderedStream().toList()));
 	}
 
 	@Bean

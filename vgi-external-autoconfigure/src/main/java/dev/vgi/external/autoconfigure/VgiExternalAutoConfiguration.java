@@ -1,5 +1,6 @@
 package dev.vgi.external.autoconfigure;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Executor;
@@ -15,6 +16,7 @@ import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transport.StorageTransport;
@@ -23,6 +25,8 @@ import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.ObjectProvider;
@@ -33,6 +37,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.core.env.Environment;
+import org.springframework.util.StringUtils;
 import org.springframework.util.unit.DataSize;
 
 /**
@@ -57,10 +62,10 @@ public final class VgiExternalAutoConfiguration {
 
 	private static final int MAX_TRANSFER_THREADS = 256;
 
-	@Bean(destroyMethod = "")
+	@Bean
 	@ConditionalOnMissingBean
 	BufferAllocator vgiBufferAllocator() {
-		RootAllocator allocator = new RootAllocator();
+		RootAllocator allocator = new ClosingAllocator();
 		try (ArrowBuf probe = allocator.buffer(8)) {
 			// Allocation works without the flag; seeing the memory as an NIO buffer does
 			// not.
@@ -77,7 +82,14 @@ public final class VgiExternalAutoConfiguration {
 	TransferBudget vgiTransferBudget(VgiExternalProperties properties) {
 		DataSize budget = properties.memory().budget();
 		return new TransferBudget((budget != null) ? budget.toBytes() : ProcessMemory.defaultBudget(),
-				properties.memory().maxWaiters());
+				properties.memory().maxWaiters(), properties.memory().maxWait());
+	}
+
+	@Bean
+	@ConditionalOnMissingBean
+	SlabPool vgiSlabPool(TransferBudget budget) {
+		// What is idle is not in the budget, so it is a part of it and no more.
+		return new SlabPool(budget.maxBytes() / 4, Duration.ofMinutes(1));
 	}
 
 	@Bean(name = TRANSFER_EXECUTOR, destroyMethod = "shutdownNow")
@@ -106,7 +118,7 @@ public final class VgiExternalAutoConfiguration {
 			.getIfAvailable(() -> new AllowedUrlValidator(url.allowedSchemes(), url.allowedHosts(),
 					// With a storage of its own, a service fetches from nowhere else
 					// unless told.
-					storage == null, url.allowPrivateAddresses(),
+					storage == null && !hasProxy(properties), url.allowPrivateAddresses(),
 					(storage != null) ? storage::isOwn : (candidate) -> false, "vgi.external.url"));
 		return new ExternalLocationConfig(storage, properties.externalizeThreshold().toBytes(), properties.maxRetries(),
 				properties.retryDelay(), properties.fetch().toConfig(), compression(properties.compression()),
@@ -143,16 +155,18 @@ public final class VgiExternalAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean
 	Externalizer vgiExternalizer(ExternalLocationConfig config, BufferAllocator allocator, TransferBudget budget,
-			@Qualifier(TRANSFER_EXECUTOR) Executor executor, ObjectProvider<TransferListener> listeners) {
-		return new Externalizer(config, allocator, budget, executor, composite(listeners));
+			@Qualifier(TRANSFER_EXECUTOR) Executor executor, ObjectProvider<TransferListener> listeners,
+			VgiExternalProperties properties) {
+		return new Externalizer(config, allocator, budget, executor, composite(listeners),
+				properties.onStorageFailure() == VgiExternalProperties.OnStorageFailure.INLINE);
 	}
 
 	@Bean
 	@ConditionalOnMissingBean(name = "vgiLocationResolver")
 	LocationResolver vgiLocationResolver(ExternalLocationConfig config, StorageTransport transport,
-			TransferBudget budget, ObjectProvider<TransferListener> listeners) {
+			TransferBudget budget, SlabPool slabs, ObjectProvider<TransferListener> listeners) {
 		ExternalFetcher fetcher = new ExternalFetcher(config.fetchConfig(), transport, config.urlValidator(),
-				config.storage(), budget);
+				config.storage(), budget, slabs);
 		return new LocationResolver(config, fetcher, composite(listeners));
 	}
 
@@ -167,18 +181,45 @@ public final class VgiExternalAutoConfiguration {
 	@Bean(name = CLIENT_RESOLVER, defaultCandidate = false)
 	@ConditionalOnMissingBean(name = CLIENT_RESOLVER)
 	LocationResolver vgiClientLocationResolver(VgiExternalProperties properties, StorageTransport transport,
-			TransferBudget budget, @Qualifier(CLIENT_URL_VALIDATOR) UrlValidator validator,
+			TransferBudget budget, SlabPool slabs, @Qualifier(CLIENT_URL_VALIDATOR) UrlValidator validator,
 			ObjectProvider<TransferListener> listeners) {
 		FetchConfig fetchConfig = properties.fetch().toConfig();
 		ExternalLocationConfig config = new ExternalLocationConfig(null, properties.externalizeThreshold().toBytes(),
 				properties.maxRetries(), properties.retryDelay(), fetchConfig, null, validator);
-		return new LocationResolver(config, new ExternalFetcher(fetchConfig, transport, validator, null, budget),
+		return new LocationResolver(config, new ExternalFetcher(fetchConfig, transport, validator, null, budget, slabs),
 				composite(listeners));
+	}
+
+	private static boolean hasProxy(VgiExternalProperties properties) {
+		// A proxy resolves names itself, so addresses cannot be checked: only listed
+		// hosts then.
+		return StringUtils.hasText(properties.http().proxy().host());
 	}
 
 	private static TransferListener composite(ObjectProvider<TransferListener> listeners) {
 		List<TransferListener> all = listeners.orderedStream().toList();
 		return (all.size() == 1) ? all.get(0) : TransferListener.all(all);
+	}
+
+	/**
+	 * Ends with the application: what is not closed by then is told, and does not keep
+	 * the application from ending.
+	 */
+	private static final class ClosingAllocator extends RootAllocator {
+
+		private static final Log logger = LogFactory.getLog(VgiExternalAutoConfiguration.class);
+
+		@Override
+		public void close() {
+			long outstanding = getAllocatedMemory();
+			try {
+				super.close();
+			}
+			catch (IllegalStateException ex) {
+				logger.warn(outstanding + " bytes of batches were not closed by the application");
+			}
+		}
+
 	}
 
 }

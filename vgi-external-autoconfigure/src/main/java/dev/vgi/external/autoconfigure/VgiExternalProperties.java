@@ -316,12 +316,10 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	/**
 	 * Health contribution.
 	 *
-	 * @param writeProbe Whether the health check stores a small object.
 	 * @param cache How long a result is kept.
 	 * @param timeout Longest time a check may take.
 	 */
-	public record Health(@DefaultValue("false") boolean writeProbe, @DefaultValue("30s") Duration cache,
-			@DefaultValue("5s") Duration timeout) {
+	public record Health(@DefaultValue("30s") Duration cache, @DefaultValue("5s") Duration timeout) {
 
 	}
 

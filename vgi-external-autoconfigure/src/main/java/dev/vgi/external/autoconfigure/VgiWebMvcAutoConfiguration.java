@@ -29,6 +29,8 @@ import dev.vgi.external.web.server.LocalStorageController;
 import dev.vgi.external.web.server.UploadUrlController;
 import jakarta.servlet.http.HttpServletRequest;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.ObjectProvider;
@@ -45,6 +47,7 @@ import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.annotation.Bean;
 import org.springframework.core.Ordered;
 import org.springframework.core.env.Environment;
+import org.springframework.util.ClassUtils;
 import org.springframework.util.ReflectionUtils;
 import org.springframework.util.unit.DataSize;
 import org.springframework.web.bind.annotation.RequestMethod;
@@ -72,6 +75,10 @@ public final class VgiWebMvcAutoConfiguration {
 
 	/** Before Spring Security's, so that refusals have the headers too. */
 	private static final int CAPABILITIES_ORDER = Ordered.HIGHEST_PRECEDENCE + 50;
+
+	private static final String SECURITY = "org.springframework.security.web.SecurityFilterChain";
+
+	private static final Log logger = LogFactory.getLog(VgiWebMvcAutoConfiguration.class);
 
 	private static final List<String> CODINGS = List.of("zstd", "gzip");
 
@@ -189,6 +196,10 @@ public final class VgiWebMvcAutoConfiguration {
 					new HealthController(this.serverId, String.join(",", rpc.protocols())), "health");
 			UploadUrlProvider provider = uploadUrls.getIfAvailable();
 			if (provider != null && vendsUploadUrls(properties, provider)) {
+				if (!ClassUtils.isPresent(SECURITY, getClass().getClassLoader())) {
+					logger.warn("Nothing secures the route of upload URLs: whoever reaches this service may store"
+							+ " objects. Secure it, or set vgi.external.upload-url.enabled=false");
+				}
 				register(mapping, rpcProperties.prefix() + "/" + UploadUrlController.METHOD + "/init",
 						RequestMethod.POST, new UploadUrlController(provider, allocator, rpc,
 								TransferListener.all(listeners.orderedStream().toList())),

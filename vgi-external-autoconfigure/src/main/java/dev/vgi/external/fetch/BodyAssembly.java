@@ -32,6 +32,10 @@ final class BodyAssembly implements AutoCloseable {
 
 	private final FetchConfig config;
 
+	private final FetchProgress progress;
+
+	private final long encodedSize;
+
 	private final SlabPool slabs;
 
 	private final Lease lease;
@@ -71,10 +75,13 @@ final class BodyAssembly implements AutoCloseable {
 	 * @param size decoded size as far as known, or -1
 	 * @param reserved bytes the lease already holds for this assembly
 	 * @param sha256 the expected digest, or {@code null}
+	 * @param progress hears how far it is
 	 */
 	BodyAssembly(FetchConfig config, SlabPool slabs, Lease lease, @Nullable ContentCodec codec, long size,
-			long reserved, @Nullable String sha256) {
+			long reserved, @Nullable String sha256, FetchProgress progress) {
 		this.config = config;
+		this.progress = progress;
+		this.encodedSize = (codec != null) ? -1 : size;
 		this.slabs = slabs;
 		this.lease = lease;
 		this.coding = (codec != null) ? codec.coding() : "";
@@ -188,6 +195,7 @@ final class BodyAssembly implements AutoCloseable {
 		if (this.encoded > this.config.maxFetchSize()) {
 			throw tooLargeEncoded(this.config);
 		}
+		this.progress.progress(this.encoded, this.encodedSize);
 	}
 
 	static PayloadTooLargeException tooLargeEncoded(FetchConfig config) {

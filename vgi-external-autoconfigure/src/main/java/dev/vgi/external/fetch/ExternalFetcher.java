@@ -76,7 +76,8 @@ public final class ExternalFetcher {
 		Assert.notNull(slabs, "'slabs' must not be null");
 		Assert.notNull(workers, "'workers' must not be null");
 		this.context = new FetchContext(config, transport, validator, storage, budget, slabs, workers,
-				new FirstByteTimes(), InstantSource.system());
+				new FirstByteTimes(), InstantSource.system(), (received, size) -> {
+				});
 	}
 
 	private static Thread newWorker(Runnable task) {
@@ -146,6 +147,15 @@ public final class ExternalFetcher {
 	 */
 	public ExternalFetcher withValidator(UrlValidator validator) {
 		return new ExternalFetcher(this.context.withValidator(validator));
+	}
+
+	/**
+	 * Return a fetcher that tells how far it is.
+	 * @param progress hears of all its fetches
+	 * @return a fetcher that shares everything else
+	 */
+	public ExternalFetcher withProgress(FetchProgress progress) {
+		return new ExternalFetcher(this.context.withProgress(progress));
 	}
 
 }

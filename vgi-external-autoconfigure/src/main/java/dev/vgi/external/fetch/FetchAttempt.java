@@ -148,7 +148,8 @@ final class FetchAttempt {
 	}
 
 	private BodyAssembly assembly(Lease lease, @Nullable ContentCodec codec, long size, long reserved) {
-		return new BodyAssembly(this.config, this.context.slabs(), lease, codec, size, reserved, this.sha256);
+		return new BodyAssembly(this.config, this.context.slabs(), lease, codec, size, reserved, this.sha256,
+				this.context.progress());
 	}
 
 	private FetchedBody transfer(Opened opened, ByteBuffer head, BodyAssembly assembly) {

@@ -22,14 +22,20 @@ import org.jspecify.annotations.Nullable;
  * @param workers makes the threads of parallel ranges
  * @param firstByteTimes what is known about the origins
  * @param wallClock what the time is, to tell whether a link has expired
+ * @param progress hears how far fetches are
  */
 record FetchContext(FetchConfig config, StorageTransport transport, UrlValidator validator,
 		@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, ThreadFactory workers,
-		FirstByteTimes firstByteTimes, InstantSource wallClock) {
+		FirstByteTimes firstByteTimes, InstantSource wallClock, FetchProgress progress) {
 
 	FetchContext withValidator(UrlValidator validator) {
 		return new FetchContext(this.config, this.transport, validator, this.storage, this.budget, this.slabs,
-				this.workers, this.firstByteTimes, this.wallClock);
+				this.workers, this.firstByteTimes, this.wallClock, this.progress);
+	}
+
+	FetchContext withProgress(FetchProgress progress) {
+		return new FetchContext(this.config, this.transport, this.validator, this.storage, this.budget, this.slabs,
+				this.workers, this.firstByteTimes, this.wallClock, progress);
 	}
 
 }

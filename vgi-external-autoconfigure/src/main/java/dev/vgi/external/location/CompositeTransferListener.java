@@ -23,6 +23,16 @@ final class CompositeTransferListener implements TransferListener {
 	}
 
 	@Override
+	public void fetching(long received, long size) {
+		this.listeners.forEach((listener) -> listener.fetching(received, size));
+	}
+
+	@Override
+	public void uploading(long sent, long size) {
+		this.listeners.forEach((listener) -> listener.uploading(sent, size));
+	}
+
+	@Override
 	public void uploadFailed(String storage, VgiExternalException.Kind kind, Duration elapsed) {
 		this.listeners.forEach((listener) -> listener.uploadFailed(storage, kind, elapsed));
 	}

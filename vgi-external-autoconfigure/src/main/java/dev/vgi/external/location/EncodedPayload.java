@@ -52,16 +52,17 @@ final class EncodedPayload implements Payload, AutoCloseable {
 	 * @param stream borrowed until the payload is closed
 	 * @param compression how, or {@code null} for not at all
 	 * @param allocator the owner of the blocks
-	 * @param budget grows with the blocks
+	 * @param budget charged for the blocks
+	 * @param maxWait longest wait for room in it
 	 * @return the payload; the caller closes it
 	 */
 	static EncodedPayload of(GatheredStream stream, @Nullable Compression compression, BufferAllocator allocator,
-			TransferBudget budget) {
+			TransferBudget budget, Duration maxWait) {
 		if (compression == null) {
 			return new EncodedPayload(stream.segments(), List.of(), null, null);
 		}
 		List<ArrowBuf> blocks = new ArrayList<>();
-		TransferBudget.Lease lease = budget.acquire(BLOCK, Duration.ofSeconds(60));
+		TransferBudget.Lease lease = budget.acquire(BLOCK, maxWait);
 		try (ZstdContentCodec.Encoder encoder = ZstdContentCodec.encoder(compression, stream.length())) {
 			return new EncodedPayload(encode(stream, encoder, blocks, lease, allocator), blocks,
 					ZstdContentCodec.CODING, lease);

@@ -4,6 +4,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -28,6 +29,8 @@ public final class Externalizer {
 
 	private static final Log logger = LogFactory.getLog(Externalizer.class);
 
+	private static final long WARN_INTERVAL = Duration.ofMinutes(1).toNanos();
+
 	private final ExternalLocationConfig config;
 
 	private final BufferAllocator allocator;
@@ -38,6 +41,10 @@ public final class Externalizer {
 
 	private final TransferListener listener;
 
+	private final boolean inlineOnFailure;
+
+	private final AtomicLong lastWarning = new AtomicLong(System.nanoTime() - WARN_INTERVAL);
+
 	/**
 	 * Create an externalizer.
 	 * @param config without a storage, everything stays inline
@@ -45,14 +52,17 @@ public final class Externalizer {
 	 * @param budget memory of all transfers of the process
 	 * @param executor runs the digest beside the upload
 	 * @param listener hears of every upload
+	 * @param inlineOnFailure whether a batch that cannot be stored travels inline instead
+	 * of failing the call
 	 */
 	public Externalizer(ExternalLocationConfig config, BufferAllocator allocator, TransferBudget budget,
-			Executor executor, TransferListener listener) {
+			Executor executor, TransferListener listener, boolean inlineOnFailure) {
 		this.config = config;
 		this.allocator = allocator;
 		this.budget = budget;
 		this.executor = executor;
 		this.listener = listener;
+		this.inlineOnFailure = inlineOnFailure;
 	}
 
 	/**
@@ -75,22 +85,32 @@ public final class Externalizer {
 	 * @throws VgiExternalException if the upload fails; names no signed URL
 	 */
 	public OutputCycle externalize(OutputCycle cycle) {
-		boolean external = false;
+		boolean keep = false;
 		try {
-			external = exceedsThreshold(cycle.data());
-			if (!external) {
-				return cycle;
-			}
-			return OutputCycle.of(pointerTo(cycle));
+			keep = !exceedsThreshold(cycle.data());
+			return keep ? cycle : OutputCycle.of(pointerTo(cycle));
 		}
-		catch (RuntimeException ex) {
-			external = true;
-			throw ex;
+		catch (VgiExternalException ex) {
+			keep = this.inlineOnFailure;
+			if (!keep) {
+				throw ex;
+			}
+			fallBack(ex);
+			return cycle;
 		}
 		finally {
-			if (external) {
+			if (!keep) {
 				cycle.close();
 			}
+		}
+	}
+
+	private void fallBack(VgiExternalException failure) {
+		this.listener.fellBackInline(failure.kind());
+		long now = System.nanoTime();
+		long last = this.lastWarning.get();
+		if (now - last >= WARN_INTERVAL && this.lastWarning.compareAndSet(last, now)) {
+			logger.warn("Batches travel inline because they cannot be stored: " + failure.getMessage());
 		}
 	}
 
@@ -136,7 +156,8 @@ public final class Externalizer {
 		}
 		long start = System.nanoTime();
 		try (Digest digest = Digest.start(stream, this.executor);
-				EncodedPayload payload = EncodedPayload.of(stream, compression, this.allocator, this.budget)) {
+				EncodedPayload payload = EncodedPayload.of(stream, compression, this.allocator, this.budget,
+						this.config.fetchConfig().timeout())) {
 			URI url = storage.upload(payload, schema, payload.contentCoding());
 			Pointer pointer = new Pointer(url, digest.await());
 			this.listener.uploaded(new UploadStatistics(storage.name(), stream.length(), payload.length(),

@@ -55,7 +55,7 @@ public final class LocationResolver {
 
 	LocationResolver(ExternalLocationConfig config, ExternalFetcher fetcher, TransferListener listener, Pause pause) {
 		this.config = config;
-		this.fetcher = fetcher;
+		this.fetcher = fetcher.withProgress(listener::fetching);
 		this.listener = listener;
 		this.pause = pause;
 	}

@@ -20,6 +20,22 @@ public interface TransferListener {
 	}
 
 	/**
+	 * Bytes of a fetch have arrived. Called often.
+	 * @param received bytes so far, as they are stored
+	 * @param size bytes in all, or -1 if unknown
+	 */
+	default void fetching(long received, long size) {
+	}
+
+	/**
+	 * Bytes of a large input were sent to a vended URL. Called often.
+	 * @param sent bytes so far
+	 * @param size bytes in all
+	 */
+	default void uploading(long sent, long size) {
+	}
+
+	/**
 	 * A batch could not be stored.
 	 * @param storage name of the backend
 	 * @param kind what went wrong

@@ -87,7 +87,8 @@ public final class DemoCommand {
 	private void call(URI service) {
 		this.out.println("Calling " + service);
 		List<Measurement> measurements = new ArrayList<>();
-		try (FlightClient client = FlightClient.connect(service)) {
+		try (FlightClient client = FlightClient.connect(service,
+				new ProgressDisplay(this.out, this.terminal, System::nanoTime))) {
 			this.out.println(String.format(Locale.ROOT, "It has %,d flights", client.count()));
 			try (FlightClient.Received route = client.route(ORIGIN, DESTINATION)) {
 				measurements.add(route.measurement());

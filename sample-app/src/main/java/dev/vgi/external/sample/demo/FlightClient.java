@@ -38,13 +38,17 @@ final class FlightClient implements AutoCloseable {
 
 	private final TransferMeter meter;
 
+	private final ProgressDisplay display;
+
 	private final RestClient restClient;
 
 	private final FlightService service;
 
-	private FlightClient(ConfigurableApplicationContext context, URI url) {
+	private FlightClient(ConfigurableApplicationContext context, URI url, ProgressDisplay display) {
 		this.context = context;
+		this.display = display;
 		this.meter = context.getBean(TransferMeter.class);
+		this.meter.showOn(display);
 		this.restClient = context.getBean(RestClient.Builder.class).baseUrl(url.toString()).build();
 		VgiClient vgiClient = context.getBean(VgiClient.Builder.class).baseUrl(url.toString()).build();
 		this.service = new RpcClients(vgiClient::call, context.getBean(BufferAllocator.class), LogSink.discarding())
@@ -54,15 +58,16 @@ final class FlightClient implements AutoCloseable {
 	/**
 	 * Create a client.
 	 * @param url where the service is
+	 * @param display shows long transfers
 	 * @return the client; the caller closes it
 	 */
-	static FlightClient connect(URI url) {
+	static FlightClient connect(URI url, ProgressDisplay display) {
 		ConfigurableApplicationContext context = new SpringApplicationBuilder(Application.class)
 			.web(WebApplicationType.NONE)
 			.bannerMode(Banner.Mode.OFF)
 			.run("--vgi.external.storage=none", "--logging.level.root=warn");
 		try {
-			return new FlightClient(context, url);
+			return new FlightClient(context, url, display);
 		}
 		catch (RuntimeException ex) {
 			context.close();
@@ -146,8 +151,13 @@ final class FlightClient implements AutoCloseable {
 	private <T> Timed<T> time(Supplier<T> call) {
 		this.meter.reset();
 		long start = System.nanoTime();
-		T result = call.get();
-		return new Timed<>(result, Duration.ofNanos(System.nanoTime() - start));
+		try {
+			T result = call.get();
+			return new Timed<>(result, Duration.ofNanos(System.nanoTime() - start));
+		}
+		finally {
+			this.display.end();
+		}
 	}
 
 	private Measurement measure(String call, long rows, long stored, Duration elapsed) {

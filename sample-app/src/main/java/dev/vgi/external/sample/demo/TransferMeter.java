@@ -8,6 +8,7 @@ import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.fetch.FetchStatistics;
 import dev.vgi.external.location.TransferListener;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpRequest;
@@ -27,6 +28,16 @@ final class TransferMeter implements ClientHttpRequestInterceptor, TransferListe
 	private final AtomicLong fetchedBytes = new AtomicLong();
 
 	private final AtomicBoolean uploadUrlVended = new AtomicBoolean();
+
+	private volatile @Nullable ProgressDisplay display;
+
+	/**
+	 * Show how far transfers are.
+	 * @param display where to show it
+	 */
+	void showOn(ProgressDisplay display) {
+		this.display = display;
+	}
 
 	/**
 	 * Start over.
@@ -59,6 +70,23 @@ final class TransferMeter implements ClientHttpRequestInterceptor, TransferListe
 	 */
 	boolean uploadUrlVended() {
 		return this.uploadUrlVended.get();
+	}
+
+	@Override
+	public void fetching(long received, long size) {
+		show("fetch", received, size);
+	}
+
+	@Override
+	public void uploading(long sent, long size) {
+		show("upload", sent, size);
+	}
+
+	private void show(String transfer, long done, long total) {
+		ProgressDisplay shown = this.display;
+		if (shown != null) {
+			shown.show(transfer, done, total);
+		}
 	}
 
 	@Override

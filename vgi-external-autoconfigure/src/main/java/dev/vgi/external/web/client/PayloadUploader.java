@@ -1,11 +1,15 @@
 package dev.vgi.external.web.client;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
 import java.util.Map;
 
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.location.UploadStatistics;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.transport.Deadline;
@@ -25,18 +29,27 @@ import org.springframework.http.HttpHeaders;
  */
 public final class PayloadUploader {
 
+	/** How uploads through vended URLs are counted, whatever storage is behind them. */
+	private static final String VENDED = "vended";
+
+	private static final int STEP = 1 << 20;
+
 	private final StorageTransport transport;
 
 	private final Duration timeout;
+
+	private final TransferListener listener;
 
 	/**
 	 * Create an uploader.
 	 * @param transport carries the bytes
 	 * @param timeout overall deadline of an upload
+	 * @param listener hears of every upload
 	 */
-	public PayloadUploader(StorageTransport transport, Duration timeout) {
+	public PayloadUploader(StorageTransport transport, Duration timeout, TransferListener listener) {
 		this.transport = transport;
 		this.timeout = timeout;
+		this.listener = listener;
 	}
 
 	/**
@@ -50,10 +63,23 @@ public final class PayloadUploader {
 	 */
 	void upload(GatheredStream stream, UploadUrl target, UrlValidator validator) {
 		validator.validate(target.downloadUrl());
+		long start = System.nanoTime();
+		try {
+			send(stream, target, validator);
+			this.listener.uploaded(new UploadStatistics(VENDED, stream.length(), stream.length(), null,
+					Duration.ofNanos(System.nanoTime() - start)));
+		}
+		catch (VgiExternalException ex) {
+			this.listener.uploadFailed(VENDED, ex.kind(), Duration.ofNanos(System.nanoTime() - start));
+			throw ex;
+		}
+	}
+
+	private void send(GatheredStream stream, UploadUrl target, UrlValidator validator) {
 		Map<String, String> headers = Map.of(HttpHeaders.CONTENT_TYPE,
 				ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());
-		try (StorageResponse response = this.transport.put(target.uploadUrl(), new StreamBody(stream), headers,
-				validator, Deadline.in(this.timeout))) {
+		try (StorageResponse response = this.transport.put(target.uploadUrl(), new StreamBody(stream, this.listener),
+				headers, validator, Deadline.in(this.timeout))) {
 			if (response.status() < 200 || response.status() >= 300) {
 				throw new UploadRefusedException("Storage answered the upload to " + RedactedUrl.of(target.uploadUrl())
 						+ " with status " + response.status(), null);
@@ -65,8 +91,9 @@ public final class PayloadUploader {
 	 * A gathered stream as a request body.
 	 *
 	 * @param stream the bytes
+	 * @param listener hears how far it is
 	 */
-	private record StreamBody(GatheredStream stream) implements RequestBody {
+	private record StreamBody(GatheredStream stream, TransferListener listener) implements RequestBody {
 
 		@Override
 		public long length() {
@@ -75,7 +102,18 @@ public final class PayloadUploader {
 
 		@Override
 		public void writeTo(WritableByteChannel channel) throws IOException {
-			this.stream.writeTo(channel);
+			long sent = 0;
+			for (ByteBuffer segment : this.stream.segments()) {
+				while (segment.hasRemaining()) {
+					ByteBuffer step = segment.slice(segment.position(), Math.min(STEP, segment.remaining()));
+					segment.position(segment.position() + step.remaining());
+					sent += step.remaining();
+					while (step.hasRemaining()) {
+						channel.write(step);
+					}
+					this.listener.uploading(sent, length());
+				}
+			}
 		}
 
 	}
