@@ -134,15 +134,14 @@ public final class VgiExternalAutoConfiguration {
 			throw new StorageSelectionException(String.valueOf(selection.problem()),
 					String.valueOf(selection.action()));
 		}
-		String library = switch (type) {
-			case S3 -> "io.awspring.cloud:spring-cloud-aws-starter-s3";
-			case GCS -> "com.google.cloud:spring-cloud-gcp-starter-storage";
-			default -> "the library's own auto-configuration";
-		};
+		if (type == StorageType.GCS) {
+			throw new StorageSelectionException("The storage gcs is selected, but it is not in this version.",
+					"Set vgi.external.storage to s3, local or none.");
+		}
 		throw new StorageSelectionException(
 				"The storage " + type.name().toLowerCase(Locale.ROOT) + " is selected but its client is not available.",
-				"Add " + library
-						+ " to the application and configure it, or set vgi.external.storage to local or none.");
+				"Add io.awspring.cloud:spring-cloud-aws-starter-s3 to the application and configure it, or set"
+						+ " vgi.external.storage to local or none.");
 	}
 
 	private static @Nullable Compression compression(VgiExternalProperties.Compression compression) {

@@ -15,6 +15,7 @@ import org.apache.commons.logging.LogFactory;
 
 import org.springframework.beans.factory.DisposableBean;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
@@ -55,6 +56,7 @@ public final class VgiLocalStorageAutoConfiguration {
 	}
 
 	@Bean
+	@ConditionalOnBean(LocalStorage.class)
 	LocalStorageSweeper vgiLocalStorageSweeper(LocalStorage storage) {
 		return new LocalStorageSweeper(storage);
 	}

@@ -33,7 +33,8 @@ import org.springframework.util.StringUtils;
  * of our own with its credentials.
  */
 @AutoConfiguration(after = VgiTransportAutoConfiguration.class,
-		afterName = "io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration")
+		afterName = { "io.awspring.cloud.autoconfigure.core.CredentialsProviderAutoConfiguration",
+				"io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration" })
 @ConditionalOnClass({ S3Client.class, S3Presigner.class })
 @ConditionalOnStorage(StorageType.S3)
 @ConditionalOnBean(StorageTransport.class)

@@ -1,0 +1,116 @@
+package dev.vgi.external.autoconfigure;
+
+import java.net.URI;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Payload;
+import dev.vgi.external.transport.StorageUnavailableException;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+import org.springframework.boot.health.contributor.Health;
+import org.springframework.boot.health.contributor.Status;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for {@link StorageHealthIndicator}.
+ */
+class StorageHealthIndicatorTests {
+
+	private final ExecutorService executor = Executors.newSingleThreadExecutor();
+
+	private final AtomicLong clock = new AtomicLong();
+
+	private final AtomicInteger checks = new AtomicInteger();
+
+	@AfterEach
+	void stop() {
+		this.executor.shutdownNow();
+	}
+
+	@Test
+	void whenStorageAnswersIsUpAndCached() {
+		StorageHealthIndicator indicator = indicator(() -> {
+		}, Duration.ofSeconds(5));
+		assertThat(indicator.health().getStatus()).isEqualTo(Status.UP);
+		assertThat(indicator.health().getDetails()).containsEntry("storage", "test");
+		assertThat(this.checks).hasValue(1);
+		this.clock.addAndGet(Duration.ofSeconds(30).toNanos());
+		indicator.health();
+		assertThat(this.checks).hasValue(2);
+	}
+
+	@Test
+	void whenStorageFailsIsDownAndSaysWhy() {
+		Health health = indicator(() -> {
+			throw new StorageUnavailableException("The bucket does not answer", 503, null);
+		}, Duration.ofSeconds(5)).health();
+		assertThat(health.getStatus()).isEqualTo(Status.DOWN);
+		assertThat(health.getDetails()).containsEntry("kind", "storage-unavailable")
+			.containsEntry("reason", "The bucket does not answer");
+	}
+
+	@Test
+	void whenStorageHangsIsDownInTimeAndDoesNotPileUp() {
+		CountDownLatch hanging = new CountDownLatch(1);
+		StorageHealthIndicator indicator = indicator(() -> {
+			try {
+				hanging.await();
+			}
+			catch (InterruptedException ex) {
+				Thread.currentThread().interrupt();
+			}
+		}, Duration.ofMillis(20));
+		assertThat(indicator.health().getDetails()).containsEntry("kind", "timed-out");
+		this.clock.addAndGet(Duration.ofSeconds(30).toNanos());
+		assertThat(indicator.health().getDetails()).containsEntry("kind", "timed-out");
+		assertThat(this.checks).hasValue(1);
+		hanging.countDown();
+	}
+
+	private StorageHealthIndicator indicator(Runnable check, Duration timeout) {
+		return new StorageHealthIndicator(new CheckedStorage(check), this.executor, Duration.ofSeconds(30), timeout,
+				this.clock::get);
+	}
+
+	private final class CheckedStorage implements ExternalStorage {
+
+		private final Runnable check;
+
+		CheckedStorage(Runnable check) {
+			this.check = check;
+		}
+
+		@Override
+		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+			throw new UnsupportedOperationException();
+		}
+
+		@Override
+		public boolean isOwn(URI url) {
+			return false;
+		}
+
+		@Override
+		public void verifyReachable() {
+			StorageHealthIndicatorTests.this.checks.incrementAndGet();
+			this.check.run();
+		}
+
+		@Override
+		public String name() {
+			return "test";
+		}
+
+	}
+
+}

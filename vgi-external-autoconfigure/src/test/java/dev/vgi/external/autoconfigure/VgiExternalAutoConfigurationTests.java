@@ -1,0 +1,262 @@
+package dev.vgi.external.autoconfigure;
+
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+
+import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Payload;
+import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.storage.local.LocalStorage;
+import dev.vgi.external.storage.s3.S3Storage;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.url.UrlRejectedException;
+import dev.vgi.external.url.UrlValidator;
+import dev.vgi.external.web.Capabilities;
+import dev.vgi.external.web.client.VgiClient;
+import dev.vgi.external.web.server.LocalStorageController;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+
+import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.diagnostics.FailureAnalysis;
+import org.springframework.boot.health.contributor.HealthIndicator;
+import org.springframework.boot.http.converter.autoconfigure.HttpMessageConvertersAutoConfiguration;
+import org.springframework.boot.micrometer.metrics.autoconfigure.MetricsAutoConfiguration;
+import org.springframework.boot.restclient.autoconfigure.RestClientAutoConfiguration;
+import org.springframework.boot.test.context.FilteredClassLoader;
+import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
+import org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatNoException;
+
+/**
+ * Tests for the auto-configurations.
+ */
+class VgiExternalAutoConfigurationTests {
+
+	@TempDir
+	private Path folder;
+
+	private WebApplicationContextRunner runner = new WebApplicationContextRunner();
+
+	@BeforeEach
+	void setUp() {
+		this.runner = new WebApplicationContextRunner()
+			.withConfiguration(AutoConfigurations.of(VgiTransportAutoConfiguration.class,
+					VgiLocalStorageAutoConfiguration.class, VgiS3StorageAutoConfiguration.class,
+					VgiExternalAutoConfiguration.class, VgiWebMvcAutoConfiguration.class,
+					VgiClientAutoConfiguration.class, VgiMetricsAutoConfiguration.class,
+					VgiHealthAutoConfiguration.class, HttpMessageConvertersAutoConfiguration.class,
+					RestClientAutoConfiguration.class, WebMvcAutoConfiguration.class, MetricsAutoConfiguration.class))
+			.withPropertyValues("vgi.external.local.directory=" + this.folder);
+	}
+
+	@Test
+	void withoutConfigurationStoresInALocalFolder() {
+		this.runner.run((context) -> {
+			assertThat(context).hasSingleBean(LocalStorage.class).hasSingleBean(LocalStorageController.class);
+			assertThat(context).hasSingleBean(HealthIndicator.class);
+			ExternalLocationConfig config = context.getBean(ExternalLocationConfig.class);
+			assertThat(config.externalizeThreshold()).isEqualTo(1 << 20);
+			assertThat(config.maxRetries()).isEqualTo(2);
+			assertThat(config.retryDelay()).isEqualTo(Duration.ofMillis(500));
+			assertThat(config.compression()).isNull();
+			assertThat(config.fetchConfig().maxFetchSize()).isEqualTo(256 << 20);
+			assertThat(config.fetchConfig().maxDecompressedSize()).isEqualTo(4L << 30);
+			assertThat(context.getBean(Capabilities.class).uploadUrlSupport()).isTrue();
+			assertThat(context.getBean(VgiClient.Builder.class)).isNotSameAs(context.getBean(VgiClient.Builder.class));
+		});
+	}
+
+	@Test
+	void withoutStorageAndSdksResolvesOnly() {
+		this.runner
+			.withClassLoader(new FilteredClassLoader("software.amazon.awssdk", "io.awspring", "com.google.cloud"))
+			.withPropertyValues("vgi.external.storage=none")
+			.run((context) -> {
+				assertThat(context).doesNotHaveBean(ExternalStorage.class)
+					.doesNotHaveBean(UploadUrlProvider.class)
+					.doesNotHaveBean(HealthIndicator.class);
+				assertThat(context.getBean(Capabilities.class).externalizationEnabled()).isFalse();
+				assertThat(context.getBean(Capabilities.class).uploadUrlSupport()).isFalse();
+				UrlValidator policy = context.getBean(ExternalLocationConfig.class).urlValidator();
+				assertThatNoException().isThrownBy(() -> policy.validate(URI.create("https://storage.example/x")));
+				assertThat(policy.admitsPrivateAddresses(URI.create("https://storage.example/x"))).isFalse();
+			});
+	}
+
+	@Test
+	void withAStorageFetchesFromNowhereElse() {
+		this.runner.run((context) -> {
+			UrlValidator policy = context.getBean(ExternalLocationConfig.class).urlValidator();
+			assertThatExceptionOfType(UrlRejectedException.class)
+				.isThrownBy(() -> policy.validate(URI.create("https://storage.example/x")))
+				.withMessageContaining("vgi.external.url.allowed-hosts");
+		});
+		this.runner.withPropertyValues("vgi.external.url.allowed-hosts=storage.example").run((context) -> {
+			UrlValidator policy = context.getBean(ExternalLocationConfig.class).urlValidator();
+			assertThatNoException().isThrownBy(() -> policy.validate(URI.create("https://storage.example/x")));
+		});
+	}
+
+	@Test
+	void whenDisabledThereIsNothing() {
+		this.runner.withPropertyValues("vgi.external.enabled=false")
+			.run((context) -> assertThat(context).doesNotHaveBean(Externalizer.class)
+				.doesNotHaveBean(ExternalStorage.class)
+				.doesNotHaveBean(StorageTransport.class)
+				.doesNotHaveBean(Capabilities.class));
+	}
+
+	@Test
+	void uploadUrlsCanBeTurnedOff() {
+		this.runner.withPropertyValues("vgi.external.upload-url.enabled=false")
+			.run((context) -> assertThat(context.getBean(Capabilities.class).uploadUrlSupport()).isFalse());
+	}
+
+	@Test
+	void s3WithAnOverriddenEndpoint() {
+		this.runner.withUserConfiguration(Credentials.class)
+			.withPropertyValues("vgi.external.s3.bucket=bucket", "vgi.external.s3.endpoint=http://127.0.0.1:9000")
+			.run((context) -> {
+				assertThat(context).hasSingleBean(S3Storage.class).doesNotHaveBean(LocalStorage.class);
+				String url = context.getBean(S3Storage.class)
+					.generateUploadUrl(new Schema(List.of()))
+					.uploadUrl()
+					.toString();
+				assertThat(url).startsWith("http://127.0.0.1:9000/bucket/vgi-rpc/");
+			});
+	}
+
+	@ParameterizedTest
+	@CsvSource(delimiter = '|', value = { "vgi.external.storage=s3|vgi.external.s3.bucket",
+			"vgi.external.storage=gcs|vgi.external.gcs.bucket",
+			"vgi.external.s3.bucket=a,vgi.external.gcs.bucket=b|vgi.external.storage",
+			"vgi.external.s3.bucket=a|spring-cloud-aws-starter-s3", "vgi.external.gcs.bucket=a|not in this version",
+			"spring.main.cloud-platform=kubernetes|vgi.external.s3.bucket" })
+	void whenNoStorageCanBeSelectedSaysWhatToSet(String settings, String expected) {
+		this.runner.withPropertyValues(settings.split(",")).run((context) -> {
+			Throwable failure = context.getStartupFailure();
+			assertThat(failure).isNotNull();
+			FailureAnalysis analysis = new StorageSelectionFailureAnalyzer().analyze(failure);
+			assertThat(analysis).isNotNull();
+			assertThat(analysis.getDescription() + analysis.getAction()).contains(expected);
+		});
+	}
+
+	@Test
+	void onKubernetesALocalFolderHasToBeAskedFor() {
+		this.runner.withPropertyValues("spring.main.cloud-platform=kubernetes", "vgi.external.storage=local")
+			.run((context) -> assertThat(context).hasSingleBean(LocalStorage.class));
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "vgi.external.compression.level=23,level", "vgi.external.max-retries=3,max-retries",
+			"vgi.external.upload.part-size=1MB,part-size", "vgi.external.retry-delay=-1s,retry-delay",
+			"vgi.rpc.prefix=vgi/,vgi.rpc.prefix" })
+	void badValuesAreNamed(String setting, String named) {
+		this.runner.withPropertyValues(setting)
+			.run((context) -> assertThat(context).getFailure().rootCause().hasMessageContaining(named));
+	}
+
+	@Test
+	void everyBeanBacksOff() {
+		this.runner.withUserConfiguration(Custom.class).run((context) -> {
+			assertThat(context).hasSingleBean(BufferAllocator.class)
+				.hasSingleBean(ExternalStorage.class)
+				.hasSingleBean(TransferBudget.class);
+			assertThat(context.getBean(ExternalLocationConfig.class).storage()).isInstanceOf(CustomStorage.class);
+			assertThat(context.getBean(ExternalLocationConfig.class).urlValidator())
+				.isSameAs(context.getBean("custom", UrlValidator.class));
+			assertThat(context).doesNotHaveBean(LocalStorageController.class);
+		});
+	}
+
+	@Test
+	void missingFlagIsExplained() {
+		FailureAnalysis analysis = new OffHeapAccessFailureAnalyzer()
+			.analyze(new IllegalStateException(new OffHeapAccessException(new UnsupportedOperationException())));
+		assertThat(analysis).isNotNull();
+		assertThat(analysis.getAction()).contains("--add-opens=java.base/java.nio=ALL-UNNAMED").contains("Add-Opens");
+	}
+
+	@Test
+	void defaultBudgetLeavesRoomForTheHeap() {
+		assertThat(ProcessMemory.budget(4L << 30, 1L << 30)).isEqualTo(((3L << 30) - (256L << 20)) / 2);
+		assertThat(ProcessMemory.budget(512L << 20, 1L << 30)).isEqualTo(64L << 20);
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	static class Credentials {
+
+		@Bean
+		AwsCredentialsProvider credentials() {
+			return StaticCredentialsProvider.create(AwsBasicCredentials.create("key", "secret"));
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	static class Custom {
+
+		@Bean
+		BufferAllocator allocator() {
+			return new RootAllocator();
+		}
+
+		@Bean
+		CustomStorage storage() {
+			return new CustomStorage();
+		}
+
+		@Bean
+		UrlValidator custom() {
+			return UrlValidator.acceptAll();
+		}
+
+		@Bean
+		TransferBudget budget() {
+			return new TransferBudget(1 << 20, 1);
+		}
+
+	}
+
+	static final class CustomStorage implements ExternalStorage {
+
+		@Override
+		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+			return URI.create("https://storage.example/x");
+		}
+
+		@Override
+		public boolean isOwn(URI url) {
+			return true;
+		}
+
+		@Override
+		public String name() {
+			return "custom";
+		}
+
+	}
+
+}
