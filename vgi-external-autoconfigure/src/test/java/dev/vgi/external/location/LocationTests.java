@@ -1,0 +1,302 @@
+package dev.vgi.external.location;
+
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchKind;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.codec.Compression;
+import dev.vgi.external.fetch.ChecksumMismatchException;
+import dev.vgi.external.fetch.ExternalFetcher;
+import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Payload;
+import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.storage.local.LocalStorage;
+import dev.vgi.external.storage.local.LocalStorageSettings;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.url.UrlRejectedException;
+import dev.vgi.external.url.UrlValidator;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+/**
+ * Tests for {@link Externalizer} and {@link LocationResolver} on a real folder.
+ */
+class LocationTests {
+
+	private static final int ROWS = 1000;
+
+	@TempDir
+	private Path folder;
+
+	private final BufferAllocator allocator = new RootAllocator();
+
+	private final TransferBudget budget = new TransferBudget(64 << 20, 4);
+
+	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
+
+	private final List<Duration> pauses = new ArrayList<>();
+
+	private LocalStorage storage;
+
+	@BeforeEach
+	void setUp() {
+		this.storage = new LocalStorage(LocalStorageSettings.of(this.folder), () -> URI.create("http://127.0.0.1:1"),
+				Clock.systemUTC());
+	}
+
+	@AfterEach
+	void nothingIsLeft() {
+		assertThat(this.budget.inUse()).isZero();
+		this.transport.close();
+		this.allocator.close();
+	}
+
+	@Test
+	void belowTheThresholdStaysInline() {
+		AnnotatedBatch batch = numbers("n");
+		long size = batch.bufferSize();
+		try (OutputCycle cycle = externalizer(size + 1, null, this.storage, false).externalize(OutputCycle.of(batch))) {
+			assertThat(cycle.data()).isSameAs(batch);
+		}
+		try (OutputCycle cycle = externalizer(size, null, this.storage, false)
+			.externalize(OutputCycle.of(numbers("n")))) {
+			assertThat(cycle.data().rowCount()).isZero();
+		}
+	}
+
+	@Test
+	void withoutRowsNeverLeaves() {
+		BatchMetadata token = BatchMetadata.of(MetadataKeys.STREAM_STATE, "token");
+		try (AnnotatedBatch batch = numbers("n");
+				OutputCycle cycle = externalizer(0, null, this.storage, false)
+					.externalize(OutputCycle.of(batch.zeroRows(token, this.allocator)))) {
+			assertThat(cycle.data().metadata()).isEqualTo(token);
+		}
+	}
+
+	@Test
+	void wholeCycleTravelsAsOne() {
+		for (Compression compression : new @Nullable Compression[] { null, new Compression(1, 0),
+				new Compression(19, 0) }) {
+			LogMessage log = new LogMessage("INFO", "half way", Map.of());
+			AnnotatedBatch data = numbers("n").withMetadata(BatchMetadata.of("own", "kept"));
+			AnnotatedBatch pointer = externalizer(0, compression, this.storage, false)
+				.externalize(new OutputCycle(List.of(log), data))
+				.data();
+			assertThat(BatchKind.of(pointer.rowCount(), pointer.metadata())).isEqualTo(BatchKind.POINTER);
+			assertThat(pointer.metadata().asMap()).containsOnlyKeys(MetadataKeys.LOCATION,
+					MetadataKeys.LOCATION_SHA256);
+			List<LogMessage> logs = new ArrayList<>();
+			try (AnnotatedBatch resolved = resolver().resolve(pointer, this.allocator, logs::add)) {
+				assertThat(resolved.rowCount()).isEqualTo(ROWS);
+				assertThat(((BigIntVector) resolved.root().getVector("n")).get(ROWS - 1)).isEqualTo(ROWS - 1);
+				assertThat(resolved.metadata().get("own")).isEqualTo("kept");
+				assertThat(resolved.metadata().contains(MetadataKeys.LOCATION)).isFalse();
+				assertThat(resolved.metadata().get(MetadataKeys.LOCATION_FETCH_MS)).matches("\\d+\\.\\d");
+			}
+			assertThat(logs).containsExactly(log);
+		}
+	}
+
+	@Test
+	void unaryLogsStayInline() {
+		LogMessage log = new LogMessage("INFO", "inline", Map.of());
+		try (OutputCycle cycle = externalizer(0, null, this.storage, false)
+			.externalizeData(new OutputCycle(List.of(log), numbers("n")))) {
+			assertThat(cycle.logs()).containsExactly(log);
+			assertThat(cycle.data().rowCount()).isZero();
+		}
+	}
+
+	@Test
+	void failedUploadIsAnErrorAndFreesTheBatch() {
+		assertThatExceptionOfType(UploadRefusedException.class).isThrownBy(
+				() -> externalizer(0, null, new RefusingStorage(), false).externalize(OutputCycle.of(numbers("n"))));
+	}
+
+	@Test
+	void failedUploadMayGoInline() {
+		try (OutputCycle cycle = externalizer(0, null, new RefusingStorage(), true)
+			.externalize(OutputCycle.of(numbers("n")))) {
+			assertThat(cycle.data().rowCount()).isEqualTo(ROWS);
+		}
+	}
+
+	@Test
+	void wrongDigestIsNotRetried() {
+		AnnotatedBatch pointer = pointer(numbers("n"));
+		AnnotatedBatch wrong = pointer
+			.withMetadata(pointer.metadata().with(MetadataKeys.LOCATION_SHA256, "0".repeat(64)));
+		refused(ChecksumMismatchException.class, "checksum", wrong);
+		assertThat(this.pauses).isEmpty();
+	}
+
+	@Test
+	void upperCaseDigestIsTheSame() {
+		AnnotatedBatch pointer = pointer(numbers("n"));
+		String digest = String.valueOf(pointer.metadata().get(MetadataKeys.LOCATION_SHA256));
+		resolver()
+			.resolve(pointer.withMetadata(pointer.metadata().with(MetadataKeys.LOCATION_SHA256, digest.toUpperCase())),
+					this.allocator, LogSink.discarding())
+			.close();
+	}
+
+	@Test
+	void otherSchemaIsRefused() {
+		try (AnnotatedBatch other = numbers("other")) {
+			refused(SchemaMismatchException.class, "Schema mismatch", stored(List.of(numbers("n")), other));
+		}
+	}
+
+	@Test
+	void exactlyOneDataBatchIsExpected() {
+		try (AnnotatedBatch model = numbers("n")) {
+			refused(CorruptStreamException.class, "multiple data batches",
+					stored(List.of(numbers("n"), numbers("n")), model));
+			refused(CorruptStreamException.class, "no data batch", stored(List.of(), model));
+		}
+		assertThat(this.pauses).isEmpty();
+	}
+
+	@Test
+	void storedPointerIsALoop() {
+		try (AnnotatedBatch model = numbers("n")) {
+			BatchMetadata location = BatchMetadata.of(MetadataKeys.LOCATION, "https://storage.example/x");
+			refused(PointerLoopException.class, "Redirect loop",
+					stored(List.of(model.zeroRows(location, this.allocator)), model));
+			refused(PointerLoopException.class, "Redirect loop",
+					stored(List.of(numbers("n").withMetadata(location)), model));
+		}
+	}
+
+	@Test
+	void storedErrorIsRaised() {
+		try (AnnotatedBatch model = numbers("n")) {
+			BatchMetadata error = new LogMessage(LogMessage.EXCEPTION, "ValueError: no", Map.of()).toMetadata();
+			refused(ErrorBatchException.class, "no", stored(List.of(model.zeroRows(error, this.allocator)), model));
+		}
+	}
+
+	@Test
+	void missingObjectIsTriedAgainAndNamesNoSignature() {
+		try (AnnotatedBatch model = numbers("n")) {
+			URI missing = this.storage.generateUploadUrl(new Schema(List.of())).downloadUrl();
+			assertThatExceptionOfType(StorageUnavailableException.class)
+				.isThrownBy(() -> resolver().resolve(
+						model.zeroRows(BatchMetadata.of(MetadataKeys.LOCATION, missing.toString()), this.allocator),
+						this.allocator, LogSink.discarding()))
+				.withMessageContaining("3 attempts")
+				.satisfies((ex) -> assertThat(ex.getSuppressed()).hasSize(2))
+				.satisfies((ex) -> assertThat(ex.toString() + ex.getCause()).doesNotContain("signature="));
+		}
+		assertThat(this.pauses).hasSize(2);
+	}
+
+	@Test
+	void foreignAndBrokenUrlsAreRefused() {
+		try (AnnotatedBatch model = numbers("n")) {
+			for (String url : List.of("http://storage.example/x?s3cret", "not a url s3cret", "mailto:s3cret",
+					"http://127.0.0.1:1/actuator/health?s3cret")) {
+				assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> resolver().resolve(
+						model.zeroRows(BatchMetadata.of(MetadataKeys.LOCATION, url), this.allocator), this.allocator,
+						LogSink.discarding()))
+					.withMessageNotContaining("s3cret");
+			}
+		}
+	}
+
+	private void refused(Class<? extends RuntimeException> type, String message, AnnotatedBatch pointer) {
+		assertThatExceptionOfType(type)
+			.isThrownBy(() -> resolver().resolve(pointer, this.allocator, LogSink.discarding()))
+			.withMessageContaining(message);
+	}
+
+	private AnnotatedBatch pointer(AnnotatedBatch batch) {
+		return externalizer(0, null, this.storage, false).externalize(OutputCycle.of(batch)).data();
+	}
+
+	private AnnotatedBatch stored(List<AnnotatedBatch> batches, AnnotatedBatch model) {
+		Schema schema = batches.isEmpty() ? model.schema() : batches.get(0).schema();
+		URI url = externalizer(0, null, this.storage, false).store(schema, batches, false);
+		batches.forEach(AnnotatedBatch::close);
+		return model.zeroRows(BatchMetadata.of(MetadataKeys.LOCATION, url.toString()), this.allocator);
+	}
+
+	private AnnotatedBatch numbers(String name) {
+		BigIntVector vector = new BigIntVector(name, this.allocator);
+		vector.allocateNew(ROWS);
+		for (int i = 0; i < ROWS; i++) {
+			vector.set(i, i);
+		}
+		vector.setValueCount(ROWS);
+		return AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)));
+	}
+
+	private Externalizer externalizer(long threshold, @Nullable Compression compression, ExternalStorage storage,
+			boolean inlineOnFailure) {
+		ExternalLocationConfig config = new ExternalLocationConfig(storage, threshold, 2, Duration.ofMillis(500),
+				FetchConfig.defaults(), compression, UrlValidator.httpsOnly());
+		return new Externalizer(config, this.allocator, this.budget, Runnable::run, TransferListener.none(),
+				inlineOnFailure);
+	}
+
+	private LocationResolver resolver() {
+		UrlValidator own = (url) -> {
+			if (!this.storage.isOwn(url)) {
+				throw new UrlRejectedException(url, "it is not ours");
+			}
+		};
+		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(own);
+		ExternalFetcher fetcher = new ExternalFetcher(config.fetchConfig(), this.transport, own, this.storage,
+				this.budget);
+		return new LocationResolver(config, fetcher, TransferListener.none(), this.pauses::add);
+	}
+
+	private static final class RefusingStorage implements ExternalStorage {
+
+		@Override
+		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+			throw new UploadRefusedException("The folder is full", null);
+		}
+
+		@Override
+		public boolean isOwn(URI url) {
+			return false;
+		}
+
+		@Override
+		public String name() {
+			return "refusing";
+		}
+
+	}
+
+}
