@@ -173,8 +173,8 @@ public final class VgiExternalAutoConfiguration {
 	@ConditionalOnMissingBean(name = CLIENT_URL_VALIDATOR)
 	UrlValidator vgiClientUrlValidator(VgiExternalProperties properties, ObjectProvider<UrlValidator> custom) {
 		VgiExternalProperties.Url url = properties.client().url();
-		return custom.getIfAvailable(() -> new AllowedUrlValidator(url.allowedSchemes(), url.allowedHosts(), true,
-				url.allowPrivateAddresses(), (candidate) -> false, "vgi.external.client.url"));
+		return custom.getIfAvailable(() -> new AllowedUrlValidator(url.allowedSchemes(), url.allowedHosts(),
+				!hasProxy(properties), url.allowPrivateAddresses(), (candidate) -> false, "vgi.external.client.url"));
 	}
 
 	@Bean(name = CLIENT_RESOLVER, defaultCandidate = false)

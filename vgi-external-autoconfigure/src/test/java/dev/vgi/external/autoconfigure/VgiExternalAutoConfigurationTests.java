@@ -119,6 +119,22 @@ class VgiExternalAutoConfigurationTests {
 	}
 
 	@Test
+	void behindAProxyOnlyListedHostsMayBeFetched() {
+		this.runner
+			.withPropertyValues("vgi.external.storage=none", "vgi.external.http.proxy.host=proxy.example",
+					"vgi.external.url.allowed-hosts=storage.example",
+					"vgi.external.client.url.allowed-hosts=storage.example")
+			.run((context) -> {
+				for (UrlValidator policy : List.of(context.getBean(ExternalLocationConfig.class).urlValidator(),
+						context.getBean(VgiExternalAutoConfiguration.CLIENT_URL_VALIDATOR, UrlValidator.class))) {
+					assertThatNoException().isThrownBy(() -> policy.validate(URI.create("https://storage.example/x")));
+					assertThatExceptionOfType(UrlRejectedException.class)
+						.isThrownBy(() -> policy.validate(URI.create("https://intranet/x")));
+				}
+			});
+	}
+
+	@Test
 	void whenDisabledThereIsNothing() {
 		this.runner.withPropertyValues("vgi.external.enabled=false")
 			.run((context) -> assertThat(context).doesNotHaveBean(Externalizer.class)
