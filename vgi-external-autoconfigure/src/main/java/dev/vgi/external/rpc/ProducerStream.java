@@ -1,0 +1,52 @@
+package dev.vgi.external.rpc;
+
+import java.util.Iterator;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+
+/**
+ * What a producer method returns: batches that the service makes one after the other, one
+ * per HTTP turn. The same declaration serves both sides. A client iterates: each batch is
+ * the caller's to close, and so is the stream, which cancels what is not read to its end.
+ * A service returns one that only says how the stream starts; its turns make the batches.
+ * <p>
+ * A client's stream is used by one thread at a time.
+ *
+ * @param <H> record that the stream starts with, or {@link Void} for none
+ */
+public interface ProducerStream<H> extends Iterator<AnnotatedBatch>, AutoCloseable {
+
+	/**
+	 * Return what the stream started with.
+	 * @return the header
+	 * @throws IllegalStateException if the method declares none
+	 */
+	H header();
+
+	/**
+	 * Return whether there is a further batch. Asks the service if it has to.
+	 * @return {@code false} once the stream ended
+	 * @throws dev.vgi.external.batch.ErrorBatchException if the service reports an error;
+	 * the stream is over then
+	 * @throws dev.vgi.external.VgiExternalException if it cannot be reached, or a fetch
+	 * fails
+	 */
+	@Override
+	boolean hasNext();
+
+	/**
+	 * Return the next batch, resolved, without the protocol's tokens among its metadata.
+	 * @return the batch; the caller closes it
+	 * @throws java.util.NoSuchElementException if there is none
+	 */
+	@Override
+	AnnotatedBatch next();
+
+	/**
+	 * End the stream. Tells the service to cancel, at most once, if it has more to give.
+	 * Idempotent; a service that cannot be told is not an error.
+	 */
+	@Override
+	void close();
+
+}
