@@ -153,10 +153,10 @@ public final class VgiExternalAutoConfiguration {
 
 	@Bean
 	@ConditionalOnMissingBean
-	Externalizer vgiExternalizer(ExternalLocationConfig config, BufferAllocator allocator, TransferBudget budget,
-			@Qualifier(TRANSFER_EXECUTOR) Executor executor, ObjectProvider<TransferListener> listeners,
-			VgiExternalProperties properties) {
-		return new Externalizer(config, allocator, budget, executor, composite(listeners),
+	Externalizer vgiExternalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs,
+			TransferBudget budget, @Qualifier(TRANSFER_EXECUTOR) Executor executor,
+			ObjectProvider<TransferListener> listeners, VgiExternalProperties properties) {
+		return new Externalizer(config, allocator, slabs, budget, executor, composite(listeners),
 				properties.onStorageFailure() == VgiExternalProperties.OnStorageFailure.INLINE);
 	}
 

@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 import com.github.luben.zstd.EndDirective;
+import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdCompressCtx;
 import com.github.luben.zstd.ZstdDecompressCtx;
 import com.github.luben.zstd.ZstdException;
@@ -64,6 +65,15 @@ public final class ZstdContentCodec implements ContentCodec {
 	public static Encoder encoder(Compression compression, long pledgedSize) {
 		Assert.isTrue(pledgedSize >= -1, "'pledgedSize' must be -1 or the number of bytes");
 		return new ZstdEncoder(compression, pledgedSize);
+	}
+
+	/**
+	 * Return how many bytes a body can have at most when it is encoded.
+	 * @param size bytes of the body
+	 * @return bytes of the frame, whatever the body holds
+	 */
+	public static long maxEncodedLength(long size) {
+		return Zstd.compressBound(size);
 	}
 
 	/**

@@ -12,6 +12,7 @@ import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.codec.Compression;
+import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import org.apache.arrow.memory.BufferAllocator;
@@ -35,6 +36,8 @@ public final class Externalizer {
 
 	private final BufferAllocator allocator;
 
+	private final SlabPool slabs;
+
 	private final TransferBudget budget;
 
 	private final Executor executor;
@@ -48,17 +51,19 @@ public final class Externalizer {
 	/**
 	 * Create an externalizer.
 	 * @param config without a storage, everything stays inline
-	 * @param allocator the owner of the memory that compressed bytes need
+	 * @param allocator the owner of the memory of pointers
+	 * @param slabs memory for compressed bytes
 	 * @param budget memory of all transfers of the process
 	 * @param executor runs the digest beside the upload
 	 * @param listener hears of every upload
 	 * @param inlineOnFailure whether a batch that cannot be stored travels inline instead
 	 * of failing the call
 	 */
-	public Externalizer(ExternalLocationConfig config, BufferAllocator allocator, TransferBudget budget,
+	public Externalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs, TransferBudget budget,
 			Executor executor, TransferListener listener, boolean inlineOnFailure) {
 		this.config = config;
 		this.allocator = allocator;
+		this.slabs = slabs;
 		this.budget = budget;
 		this.executor = executor;
 		this.listener = listener;
@@ -156,11 +161,11 @@ public final class Externalizer {
 		}
 		long start = System.nanoTime();
 		try (Digest digest = Digest.start(stream, this.executor);
-				EncodedPayload payload = EncodedPayload.of(stream, compression, this.allocator, this.budget,
+				EncodedPayload payload = EncodedPayload.of(stream, compression, this.slabs, this.budget,
 						this.config.fetchConfig().timeout())) {
 			URI url = storage.upload(payload, schema, payload.contentCoding());
 			Pointer pointer = new Pointer(url, digest.await());
-			this.listener.uploaded(new UploadStatistics(storage.name(), stream.length(), payload.length(),
+			this.listener.uploaded(new UploadStatistics(storage.name(), stream.length(), payload.takenLength(),
 					payload.contentCoding(), Duration.ofNanos(System.nanoTime() - start)));
 			return pointer;
 		}

@@ -27,8 +27,8 @@ public interface ExchangeStream<H> extends AutoCloseable {
 	 * @return the answer, resolved; the caller closes it
 	 * @throws dev.vgi.external.batch.ErrorBatchException if the service reports an error;
 	 * the stream is over then
-	 * @throws dev.vgi.external.VgiExternalException if it cannot be reached, or a transfer
-	 * fails; never sent again, since a turn may have happened
+	 * @throws dev.vgi.external.VgiExternalException if it cannot be reached, or a
+	 * transfer fails; never sent again, since a turn may have happened
 	 * @throws IllegalStateException if the stream is over
 	 */
 	AnnotatedBatch exchange(AnnotatedBatch input);

@@ -1,19 +1,74 @@
 package dev.vgi.external.storage;
 
+import java.io.IOException;
+import java.nio.channels.WritableByteChannel;
+
 import dev.vgi.external.transport.RequestBody;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes of one upload: of known length, off-heap, writable again and in parts.
- * Borrowed by the storage for the time of the call. Thread-safe.
+ * The bytes of one upload, taken part by part from the first to the last. A coded payload
+ * is coded while it is taken, so that only the parts that were taken and not yet closed
+ * are in memory. Borrowed by the storage for the time of the call; can be taken once.
  */
-public interface Payload extends RequestBody {
+public interface Payload {
+
+	/** Largest part. */
+	int LARGEST_PART = 1 << 30;
 
 	/**
-	 * Return a part of the payload, for multipart uploads.
-	 * @param offset where the part starts
-	 * @param length how many bytes it has, at least 1
-	 * @return a view that shares this payload's bytes and lifetime
+	 * Return how many bytes there can be at most, such as to reserve room or to choose a
+	 * part size.
+	 * @return bytes, never fewer than all parts have together
 	 */
-	RequestBody slice(long offset, long length);
+	long maxLength();
+
+	/**
+	 * Take the next part. One thread at a time; parts that were taken before may be sent
+	 * meanwhile. Where memory is short, waits until one of them is closed.
+	 * @param size how many bytes the part has unless it is the last, from 1 to
+	 * {@value #LARGEST_PART}
+	 * @return the part, which the caller closes; or {@code null} if the last one was
+	 * taken
+	 * @throws dev.vgi.external.VgiExternalException if the bytes cannot be had
+	 */
+	@Nullable Part next(int size);
+
+	/**
+	 * Write all bytes that were not taken yet, for a storage that has no use for parts.
+	 * @param channel a blocking channel; left open
+	 * @throws IOException if the channel fails
+	 */
+	default void writeTo(WritableByteChannel channel) throws IOException {
+		boolean more = true;
+		while (more) {
+			try (Part part = next(1 << 20)) {
+				more = part != null && !part.isLast();
+				if (part != null) {
+					part.writeTo(channel);
+				}
+			}
+		}
+	}
+
+	/**
+	 * A part of a payload. Thread-safe; can be sent any number of times until it is
+	 * closed.
+	 */
+	interface Part extends RequestBody, AutoCloseable {
+
+		/**
+		 * Return whether no other part follows.
+		 * @return {@code true} for the last part, which may be shorter than asked for
+		 */
+		boolean isLast();
+
+		/**
+		 * Let go of the bytes. Idempotent. Nobody may be writing them.
+		 */
+		@Override
+		void close();
+
+	}
 
 }

@@ -21,6 +21,7 @@ import dev.vgi.external.codec.Compression;
 import dev.vgi.external.fetch.ChecksumMismatchException;
 import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
@@ -60,6 +61,8 @@ class LocationTests {
 
 	private final TransferBudget budget = new TransferBudget(64 << 20, 4);
 
+	private final SlabPool slabs = new SlabPool(16 << 20, Duration.ofHours(1));
+
 	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
 
 	private final List<Duration> pauses = new ArrayList<>();
@@ -75,6 +78,8 @@ class LocationTests {
 	@AfterEach
 	void nothingIsLeft() {
 		assertThat(this.budget.inUse()).isZero();
+		assertThat(this.slabs.leasedSlabs()).isZero();
+		this.slabs.close();
 		this.transport.close();
 		this.allocator.close();
 	}
@@ -264,7 +269,7 @@ class LocationTests {
 			boolean inlineOnFailure) {
 		ExternalLocationConfig config = new ExternalLocationConfig(storage, threshold, 2, Duration.ofMillis(500),
 				FetchConfig.defaults(), compression, UrlValidator.httpsOnly());
-		return new Externalizer(config, this.allocator, this.budget, Runnable::run, TransferListener.none(),
+		return new Externalizer(config, this.allocator, this.slabs, this.budget, Runnable::run, TransferListener.none(),
 				inlineOnFailure);
 	}
 

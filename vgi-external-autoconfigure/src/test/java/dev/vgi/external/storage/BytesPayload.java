@@ -4,21 +4,30 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 
-import dev.vgi.external.transport.RequestBody;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A payload of a test.
- *
- * @param bytes what it holds
- * @param offset where it starts
- * @param size how many bytes it has
- * @param failAt position at which writing fails, or -1
  */
-public record BytesPayload(byte[] bytes, int offset, int size, int failAt) implements Payload {
+public final class BytesPayload implements Payload {
+
+	private final byte[] bytes;
+
+	private final int failAt;
+
+	private final AtomicInteger open = new AtomicInteger();
+
+	private int taken;
+
+	private BytesPayload(byte[] bytes, int failAt) {
+		this.bytes = bytes;
+		this.failAt = failAt;
+	}
 
 	public static BytesPayload of(byte[] bytes) {
-		return new BytesPayload(bytes, 0, bytes.length, -1);
+		return new BytesPayload(bytes, -1);
 	}
 
 	public static BytesPayload random(int length, long seed) {
@@ -28,30 +37,83 @@ public record BytesPayload(byte[] bytes, int offset, int size, int failAt) imple
 	}
 
 	public BytesPayload failingAt(int position) {
-		return new BytesPayload(this.bytes, this.offset, this.size, position);
+		return new BytesPayload(this.bytes, position);
+	}
+
+	public byte[] bytes() {
+		return this.bytes;
+	}
+
+	/**
+	 * Return how many parts were taken and not closed: none after an upload.
+	 * @return the number of parts
+	 */
+	public int openParts() {
+		return this.open.get();
 	}
 
 	@Override
-	public long length() {
-		return this.size;
+	public long maxLength() {
+		// A coded payload knows no more than a bound either.
+		return this.bytes.length + 100;
 	}
 
 	@Override
-	public void writeTo(WritableByteChannel channel) throws IOException {
-		boolean fails = this.failAt >= this.offset && this.failAt < this.offset + this.size;
-		int end = fails ? this.failAt : this.offset + this.size;
-		ByteBuffer remaining = ByteBuffer.wrap(this.bytes, this.offset, end - this.offset);
-		while (remaining.hasRemaining()) {
-			channel.write(remaining);
+	public @Nullable Part next(int size) {
+		if (this.taken == this.bytes.length) {
+			return null;
 		}
-		if (fails) {
-			throw new IOException("planted failure");
-		}
+		int offset = this.taken;
+		this.taken += Math.min(size, this.bytes.length - offset);
+		this.open.incrementAndGet();
+		return new Slice(offset, this.taken);
 	}
 
-	@Override
-	public RequestBody slice(long offset, long length) {
-		return new BytesPayload(this.bytes, this.offset + (int) offset, (int) length, this.failAt);
+	private final class Slice implements Part {
+
+		private final int start;
+
+		private final int end;
+
+		private boolean closed;
+
+		Slice(int start, int end) {
+			this.start = start;
+			this.end = end;
+		}
+
+		@Override
+		public boolean isLast() {
+			return this.end == BytesPayload.this.bytes.length;
+		}
+
+		@Override
+		public long length() {
+			return this.end - this.start;
+		}
+
+		@Override
+		public void writeTo(WritableByteChannel channel) throws IOException {
+			int failAt = BytesPayload.this.failAt;
+			boolean fails = failAt >= this.start && failAt < this.end;
+			ByteBuffer remaining = ByteBuffer.wrap(BytesPayload.this.bytes, this.start,
+					(fails ? failAt : this.end) - this.start);
+			while (remaining.hasRemaining()) {
+				channel.write(remaining);
+			}
+			if (fails) {
+				throw new IOException("planted failure");
+			}
+		}
+
+		@Override
+		public synchronized void close() {
+			if (!this.closed) {
+				this.closed = true;
+				BytesPayload.this.open.decrementAndGet();
+			}
+		}
+
 	}
 
 }

@@ -120,6 +120,7 @@ public abstract class ExternalStorageContractTests {
 		assertThat(response.statusCode()).isEqualTo(200);
 		assertThat(response.headers().firstValue("content-encoding")).hasValue("zstd");
 		assertThat(response.body()).isEqualTo(payload.bytes());
+		assertThat(payload.openParts()).isZero();
 	}
 
 	@ParameterizedTest

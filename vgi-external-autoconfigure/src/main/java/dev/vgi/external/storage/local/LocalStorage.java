@@ -118,7 +118,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		URI url = url(base(), GET, id + (coding.equals("zstd") ? ".arrow.zst" : ".arrow"),
 				expires(this.settings.urlExpiry()));
 		try {
-			this.folder.store(id, coding, payload.length(), payload::writeTo);
+			this.folder.store(id, coding, payload.maxLength(), payload::writeTo);
 		}
 		catch (ObjectFolder.FullException ex) {
 			throw new UploadRefusedException(full(), null);

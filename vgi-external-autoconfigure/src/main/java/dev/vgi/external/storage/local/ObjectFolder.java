@@ -102,27 +102,29 @@ final class ObjectFolder {
 	 * Store an object. A repetition with the same bytes and coding counts as stored.
 	 * @param id its 32 hex digits
 	 * @param coding a supported coding, or the empty string
-	 * @param length how many bytes the writer will write
+	 * @param maxLength how many bytes the writer will write at most
 	 * @param writer writes them
 	 * @return whether it is stored; {@code false} if there is another object of this id
 	 * @throws FullException if there is no room even without the objects that are due
 	 * @throws IOException if the folder fails; nothing is left behind
 	 */
-	boolean store(String id, String coding, long length, Writer writer) throws IOException {
-		reserve(length);
+	boolean store(String id, String coding, long maxLength, Writer writer) throws IOException {
+		reserve(maxLength);
 		Path temporary = this.directory.resolve(TEMPORARY_PREFIX + UUID.randomUUID() + TEMPORARY_SUFFIX);
 		try {
+			long length;
 			try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW,
 					StandardOpenOption.WRITE)) {
 				writer.writeTo(channel);
-				if (channel.size() != length) {
-					throw new IOException("Wrote " + channel.size() + " bytes instead of " + length);
-				}
+				length = channel.size();
+			}
+			if (length > maxLength) {
+				throw new IOException("Wrote " + length + " bytes instead of at most " + maxLength);
 			}
 			return publish(temporary, id, coding, length);
 		}
 		finally {
-			release(length);
+			release(maxLength);
 			Files.deleteIfExists(temporary);
 		}
 	}

@@ -5,19 +5,22 @@ import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
 import dev.vgi.external.storage.Payload;
+import dev.vgi.external.storage.Payload.Part;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageUnavailableException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The parts of one multipart upload, sent by the calling thread and a few helpers that
- * are gone when {@link #run} returns. The first part that fails for good cancels the
- * others. Used once.
+ * The parts of one multipart upload, taken in order and sent by the calling thread and a
+ * few helpers that are gone when {@link #run} returns. No thread holds more than the part
+ * it sends. The first part that fails for good cancels the others. Used once.
  */
 final class PartUploads {
 
@@ -31,15 +34,18 @@ final class PartUploads {
 
 	private final Payload payload;
 
-	private final long partSize;
+	private final int partSize;
 
-	private final int count;
+	/** Only the thread that takes a part holds it. */
+	private final ReentrantLock taking = new ReentrantLock();
 
-	private final Sender sender;
+	/** The next part if it was taken already. Guarded by {@link #taking}. */
+	private @Nullable Part next;
 
-	private final AtomicInteger next = new AtomicInteger();
+	/** Guarded by {@link #taking}. */
+	private int count;
 
-	private final AtomicReferenceArray<@Nullable String> entityTags;
+	private final Map<Integer, String> entityTags = new ConcurrentHashMap<>();
 
 	/** Complete before the first of them starts. */
 	private final List<Thread> helpers = new ArrayList<>();
@@ -49,28 +55,45 @@ final class PartUploads {
 	/** Guarded by this object's monitor. */
 	private @Nullable Throwable failure;
 
-	PartUploads(Payload payload, long partSize, Sender sender) {
+	/**
+	 * Create uploads.
+	 * @param first the first part, which was taken already
+	 * @param payload has the others
+	 * @param partSize size of its parts
+	 */
+	PartUploads(Part first, Payload payload, int partSize) {
+		this.next = first;
 		this.payload = payload;
-		this.partSize = Math.max(partSize, (payload.length() + MOST_PARTS - 1) / MOST_PARTS);
-		this.count = Math.toIntExact((payload.length() + this.partSize - 1) / this.partSize);
-		this.sender = sender;
-		this.entityTags = new AtomicReferenceArray<>(this.count);
+		this.partSize = partSize;
+	}
+
+	/**
+	 * Choose a part size.
+	 * @param configured what the settings say
+	 * @param maxLength most bytes of the payload
+	 * @return the configured size, or as much more as it takes to get along with the
+	 * number of parts that S3 accepts
+	 */
+	static int partSize(long configured, long maxLength) {
+		return (int) Math.min(Payload.LARGEST_PART, Math.max(configured, (maxLength + MOST_PARTS - 1) / MOST_PARTS));
 	}
 
 	/**
 	 * Send all parts.
 	 * @param parallel most parts at once, the caller's included
+	 * @param sender sends one
 	 * @return the parts' entity tags in order
 	 */
-	List<String> run(int parallel) {
-		for (int i = 1; i < Math.min(parallel, this.count); i++) {
-			Thread helper = new Thread(this::work, "vgi-upload-" + THREADS.incrementAndGet());
+	List<String> run(int parallel, Sender sender) {
+		long mostParts = (this.payload.maxLength() + this.partSize - 1) / this.partSize;
+		for (int i = 1; i < Math.min(parallel, mostParts); i++) {
+			Thread helper = new Thread(() -> work(sender), "vgi-upload-" + THREADS.incrementAndGet());
 			helper.setDaemon(true);
 			this.helpers.add(helper);
 		}
 		try {
 			startHelpers();
-			work();
+			work(sender);
 		}
 		finally {
 			join();
@@ -83,9 +106,9 @@ final class PartUploads {
 				throw error;
 			}
 		}
-		List<String> tags = new ArrayList<>(this.count);
-		for (int part = 0; part < this.count; part++) {
-			String tag = this.entityTags.get(part);
+		List<String> tags = new ArrayList<>(this.entityTags.size());
+		for (int number = 1; number <= this.entityTags.size(); number++) {
+			String tag = this.entityTags.get(number);
 			if (tag == null) {
 				throw new IllegalStateException("A part is missing without an error");
 			}
@@ -104,20 +127,41 @@ final class PartUploads {
 		}
 	}
 
-	private void work() {
+	private void work(Sender sender) {
 		try {
-			int part = this.next.getAndIncrement();
-			while (part < this.count && !this.cancelled) {
-				long offset = part * this.partSize;
-				long length = Math.min(this.partSize, this.payload.length() - offset);
-				RequestBody body = new CancellableBody(this.payload.slice(offset, length));
-				this.entityTags.set(part, this.sender.send(part + 1, body, () -> this.cancelled));
-				part = this.next.getAndIncrement();
+			while (sendNext(sender)) {
+				// One after the other.
 			}
 		}
 		catch (RuntimeException | Error ex) {
 			fail(ex);
 		}
+	}
+
+	private boolean sendNext(Sender sender) {
+		int number;
+		Part taken;
+		this.taking.lock();
+		try {
+			taken = this.cancelled ? null : take();
+			number = ++this.count;
+		}
+		finally {
+			this.taking.unlock();
+		}
+		if (taken == null) {
+			return false;
+		}
+		try (Part part = taken) {
+			this.entityTags.put(number, sender.send(number, new CancellableBody(part), () -> this.cancelled));
+		}
+		return true;
+	}
+
+	private @Nullable Part take() {
+		Part part = this.next;
+		this.next = null;
+		return (part != null) ? part : this.payload.next(this.partSize);
 	}
 
 	private synchronized void fail(Throwable ex) {

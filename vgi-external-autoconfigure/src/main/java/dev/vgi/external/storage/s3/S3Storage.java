@@ -136,35 +136,38 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
 		String key = newKey("zstd".equals(coding) ? ".arrow.zst" : ".arrow");
 		Deadline deadline = Deadline.in(this.settings.timeout());
-		if (payload.length() <= this.settings.partSize()) {
-			PutObjectRequest request = putRequest(key, coding);
-			send("store an object",
-					() -> sign(
-							(expiry) -> this.presigner
-								.presignPutObject((put) -> put.signatureDuration(expiry).putObjectRequest(request)),
-							this.settings.uploadUrlExpiry()),
-					payload, deadline, () -> false);
-		}
-		else {
-			uploadInParts(key, payload, coding, deadline);
+		int partSize = PartUploads.partSize(this.settings.partSize(), payload.maxLength());
+		try (Payload.Part first = payload.next(partSize)) {
+			Assert.isTrue(first != null, "'payload' must have bytes that nobody took");
+			if (first.isLast()) {
+				PutObjectRequest request = putRequest(key, coding);
+				send("store an object",
+						() -> sign(
+								(expiry) -> this.presigner
+									.presignPutObject((put) -> put.signatureDuration(expiry).putObjectRequest(request)),
+								this.settings.uploadUrlExpiry()),
+						first, deadline, () -> false);
+			}
+			else {
+				uploadInParts(key, new PartUploads(first, payload, partSize), coding, deadline);
+			}
 		}
 		return url(signGet(key, this.settings.presignExpiry()));
 	}
 
-	private void uploadInParts(String key, Payload payload, @Nullable String coding, Deadline deadline) {
+	private void uploadInParts(String key, PartUploads uploads, @Nullable String coding, Deadline deadline) {
 		String uploadId = call("create a multipart upload", deadline.remaining(),
 				(limits) -> this.client.createMultipartUpload(multipartRequest(key, coding, limits)))
 			.uploadId();
 		try {
-			List<String> tags = new PartUploads(payload, this.settings.partSize(), (number, body, cancelled) -> send(
-					"store a part",
-					() -> sign((expiry) -> this.presigner.presignUploadPart((part) -> part.signatureDuration(expiry)
-						.uploadPartRequest((upload) -> upload.bucket(this.settings.bucket())
-							.key(key)
-							.uploadId(uploadId)
-							.partNumber(number))), this.settings.uploadUrlExpiry()),
-					body, deadline, cancelled))
-				.run(this.settings.maxParallelParts());
+			List<String> tags = uploads
+				.run(this.settings.maxParallelParts(), (number, body, cancelled) -> send("store a part",
+						() -> sign((expiry) -> this.presigner.presignUploadPart((part) -> part.signatureDuration(expiry)
+							.uploadPartRequest((upload) -> upload.bucket(this.settings.bucket())
+								.key(key)
+								.uploadId(uploadId)
+								.partNumber(number))), this.settings.uploadUrlExpiry()),
+						body, deadline, cancelled));
 			List<CompletedPart> parts = new ArrayList<>(tags.size());
 			for (String tag : tags) {
 				parts.add(CompletedPart.builder().partNumber(parts.size() + 1).eTag(tag).build());

@@ -359,7 +359,7 @@ class LocalStorageTests {
 				assertThatExceptionOfType(StorageUnavailableException.class)
 					.isThrownBy(() -> storage.upload(BytesPayload.random(6000, 7).failingAt(10), SCHEMA, null));
 			}
-			assertThat(storage.upload(BytesPayload.random(10_000, 7), SCHEMA, null)).isNotNull();
+			assertThat(storage.upload(BytesPayload.random(9900, 7), SCHEMA, null)).isNotNull();
 		}
 
 		@Test
