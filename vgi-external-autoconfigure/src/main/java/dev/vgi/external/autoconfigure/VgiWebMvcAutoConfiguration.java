@@ -57,6 +57,7 @@ import org.springframework.web.servlet.HandlerExceptionResolver;
 import org.springframework.web.servlet.config.annotation.InterceptorRegistry;
 import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
 import org.springframework.web.servlet.mvc.method.RequestMappingInfo;
+import org.springframework.web.servlet.mvc.method.annotation.ExceptionHandlerExceptionResolver;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
 
@@ -122,7 +123,10 @@ public final class VgiWebMvcAutoConfiguration {
 
 			@Override
 			public void extendHandlerExceptionResolvers(List<HandlerExceptionResolver> resolvers) {
-				resolvers.add(0, new ExternalErrorResolver());
+				// The application's own @ExceptionHandler methods come first.
+				boolean ownFirst = !resolvers.isEmpty()
+						&& resolvers.get(0) instanceof ExceptionHandlerExceptionResolver;
+				resolvers.add(ownFirst ? 1 : 0, new ExternalErrorResolver());
 			}
 
 		};

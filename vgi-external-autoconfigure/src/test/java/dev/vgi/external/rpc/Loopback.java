@@ -27,9 +27,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * A client of the wire: bytes out, bytes in.
  */
-final class Loopback implements UnaryExchange {
+public final class Loopback implements UnaryExchange {
 
-	static final String ARROW = "application/vnd.apache.arrow.stream";
+	public static final String ARROW = "application/vnd.apache.arrow.stream";
 
 	private static final HttpClient CLIENT = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
@@ -37,16 +37,16 @@ final class Loopback implements UnaryExchange {
 
 	private final BufferAllocator allocator;
 
-	Loopback(int port, String prefix, BufferAllocator allocator) {
+	public Loopback(int port, String prefix, BufferAllocator allocator) {
 		this.base = "http://127.0.0.1:" + port + prefix;
 		this.allocator = allocator;
 	}
 
-	String base() {
+	public String base() {
 		return this.base;
 	}
 
-	HttpResponse<byte[]> post(String path, @Nullable String contentType, byte[] body, String... headers) {
+	public HttpResponse<byte[]> post(String path, @Nullable String contentType, byte[] body, String... headers) {
 		HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(this.base + path))
 			.header("X-Request-ID", "feedfacefeedface")
 			.POST(HttpRequest.BodyPublishers.ofByteArray(body));
@@ -59,7 +59,7 @@ final class Loopback implements UnaryExchange {
 		return send(request.build());
 	}
 
-	HttpResponse<byte[]> get(String path) {
+	public HttpResponse<byte[]> get(String path) {
 		return send(HttpRequest.newBuilder(URI.create(this.base + path)).build());
 	}
 
@@ -76,7 +76,7 @@ final class Loopback implements UnaryExchange {
 		}
 	}
 
-	static byte[] bytes(AnnotatedBatch batch) {
+	public static byte[] bytes(AnnotatedBatch batch) {
 		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 		try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch))) {
 			stream.writeTo(Channels.newChannel(bytes));
@@ -92,7 +92,7 @@ final class Loopback implements UnaryExchange {
 	 * @param body one stream
 	 * @return what it held; closed by the caller
 	 */
-	Answer read(byte[] body) {
+	public Answer read(byte[] body) {
 		List<LogMessage> logs = new ArrayList<>();
 		ErrorBatchException error = null;
 		AnnotatedBatch data = null;
@@ -141,7 +141,7 @@ final class Loopback implements UnaryExchange {
 	 * @param error its error
 	 * @param data its data batch
 	 */
-	record Answer(List<LogMessage> logs, @Nullable ErrorBatchException error,
+	public record Answer(List<LogMessage> logs, @Nullable ErrorBatchException error,
 			@Nullable AnnotatedBatch data) implements AutoCloseable {
 
 		@Override

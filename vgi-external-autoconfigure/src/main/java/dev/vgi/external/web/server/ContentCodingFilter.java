@@ -32,8 +32,10 @@ import org.springframework.web.util.WebUtils;
 
 /**
  * Decodes Arrow requests, encodes Arrow responses and holds the cap on request bytes,
- * encoded and decoded. A request over the cap is answered 413 on a connection that stays
- * usable: its body is read to the end, within bounds.
+ * encoded and decoded. The body of a request over the cap is read to its end, within
+ * bounds: whoever is still sending sees the 413 and not a connection that breaks. Whether
+ * the connection is used again is the container's decision; Tomcat ends it after a 413
+ * and says so.
  */
 public final class ContentCodingFilter extends OncePerRequestFilter {
 
@@ -100,7 +102,7 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 			decoded = new DecodedRequest(request, codec, this.maxRequestBytes);
 			inbound = decoded;
 		}
-		EncodedResponse outbound = new EncodedResponse(response, request);
+		EncodedResponse outbound = new EncodedResponse(response, request, decoded);
 		try {
 			chain.doFilter(inbound, outbound);
 		}
@@ -122,15 +124,9 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 		if (decoded == null || this.maxRequestBytes == null || response.isCommitted()) {
 			return false;
 		}
-		if (response.getStatus() >= HttpServletResponse.SC_BAD_REQUEST) {
-			// A body that broke a reader early may be too large all the same, and that is
-			// what its sender has to know.
-			decoded.readAway();
-		}
-		if (!decoded.isTooLarge()) {
+		if (!outbound.isReplaced()) {
 			return false;
 		}
-		outbound.abandon();
 		response.resetBuffer();
 		refuse(request, response, HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE, tooLarge(this.maxRequestBytes));
 		return true;
@@ -203,12 +199,12 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 			return this.body != null && this.body.tooLarge;
 		}
 
-		void readAway() throws IOException {
+		void readAway() {
 			try {
 				drain(getInputStream());
 			}
-			catch (RequestTooLargeException ex) {
-				// Noted by the body.
+			catch (RequestTooLargeException | IOException ex) {
+				// Noted by the body, or nothing more to be read of it.
 			}
 		}
 
@@ -356,9 +352,13 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 			throw new UnsupportedOperationException("Arrow bodies are read by blocking");
 		}
 
+		// The container's own stream stays open: a body that is too large has still to be
+		// read away when its reader has given up.
 		@Override
 		public void close() throws IOException {
-			this.source.close();
+			if (this.inner != null) {
+				this.source.close();
+			}
 		}
 
 	}
@@ -372,13 +372,49 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 
 		private @Nullable EncodingOutputStream body;
 
+		private final @Nullable DecodedRequest decoded;
+
 		private long length = -1;
 
-		private boolean abandoned;
-
-		EncodedResponse(HttpServletResponse response, HttpServletRequest request) {
+		EncodedResponse(HttpServletResponse response, HttpServletRequest request, @Nullable DecodedRequest decoded) {
 			super(response);
 			this.request = request;
+			this.decoded = decoded;
+		}
+
+		/**
+		 * Return whether this answer gives way to a 413. Asked before its first byte: a
+		 * container closes request and response once the announced length is written.
+		 * @return whether the request was too large
+		 */
+		boolean isReplaced() {
+			return isReplaced(getStatus());
+		}
+
+		private boolean isReplaced(int status) {
+			if (this.decoded == null) {
+				return false;
+			}
+			if (status >= SC_BAD_REQUEST) {
+				// A body that broke a reader early may be too large all the same, and
+				// that is what its sender has to know.
+				this.decoded.readAway();
+			}
+			return this.decoded.isTooLarge();
+		}
+
+		@Override
+		public void sendError(int status) throws IOException {
+			if (!isReplaced(status)) {
+				super.sendError(status);
+			}
+		}
+
+		@Override
+		public void sendError(int status, String message) throws IOException {
+			if (!isReplaced(status)) {
+				super.sendError(status, message);
+			}
 		}
 
 		@Override
@@ -397,7 +433,7 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 		@Override
 		public void setContentLengthLong(long length) {
 			this.length = length;
-			if (chooseCoding() == null) {
+			if (!isReplaced() && chooseCoding() == null) {
 				super.setContentLengthLong(length);
 			}
 		}
@@ -440,15 +476,13 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 			if (this.body != null) {
 				this.body.flush();
 			}
-			super.flushBuffer();
-		}
-
-		void abandon() {
-			this.abandoned = true;
+			if (!isReplaced()) {
+				super.flushBuffer();
+			}
 		}
 
 		void finish() throws IOException {
-			if (this.body != null && !this.abandoned) {
+			if (this.body != null) {
 				this.body.finish();
 			}
 		}
@@ -515,6 +549,9 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 			private boolean encoding;
 
 			private OutputStream target() throws IOException {
+				if (this.target == null && isReplaced()) {
+					this.target = OutputStream.nullOutputStream();
+				}
 				if (this.target == null) {
 					ServletOutputStream plain = EncodedResponse.super.getOutputStream();
 					Choice choice = chooseCoding();

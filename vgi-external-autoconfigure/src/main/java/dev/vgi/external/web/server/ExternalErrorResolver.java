@@ -1,20 +1,29 @@
 package dev.vgi.external.web.server;
 
 import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.url.RedactedUrl;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.json.JsonMapper;
 
+import org.springframework.http.HttpStatus;
+import org.springframework.http.MediaType;
 import org.springframework.web.servlet.HandlerExceptionResolver;
 import org.springframework.web.servlet.ModelAndView;
 
 /**
- * Gives the errors of this library their HTTP status in ordinary handlers: bad input 400,
- * too large 413, storage failed 502, budget exhausted 503, storage too slow 504.
+ * Answers the errors of this library in ordinary handlers as problem details with their
+ * HTTP status: bad input 400, too large 413, storage failed 502, budget exhausted 503,
+ * storage too slow 504. The messages are made for callers and name no signed URL, so they
+ * are told, unlike those of Boot's error page.
  */
 public final class ExternalErrorResolver implements HandlerExceptionResolver {
 
@@ -28,13 +37,31 @@ public final class ExternalErrorResolver implements HandlerExceptionResolver {
 			return null;
 		}
 		try {
-			response.sendError(status(error.kind()), error.getMessage());
+			write(error, request, response);
 			return new ModelAndView();
 		}
 		catch (IOException sendFailure) {
 			logger.debug("The error could not be sent", sendFailure);
 			return null;
 		}
+	}
+
+	private static void write(VgiExternalException error, HttpServletRequest request, HttpServletResponse response)
+			throws IOException {
+		int status = status(error.kind());
+		Map<String, Object> problem = new LinkedHashMap<>();
+		problem.put("type", "about:blank");
+		problem.put("title", HttpStatus.valueOf(status).getReasonPhrase());
+		problem.put("status", status);
+		problem.put("detail", RedactedUrl.scrub(error.getMessage()));
+		problem.put("instance", request.getRequestURI());
+		problem.put("kind", error.kind().name().toLowerCase(Locale.ROOT).replace('_', '-'));
+		byte[] body = JsonMapper.shared().writeValueAsBytes(problem);
+		response.resetBuffer();
+		response.setStatus(status);
+		response.setContentType(MediaType.APPLICATION_PROBLEM_JSON_VALUE);
+		response.setContentLength(body.length);
+		response.getOutputStream().write(body);
 	}
 
 	private static @Nullable VgiExternalException find(Throwable failure) {

@@ -1,0 +1,691 @@
+package dev.vgi.external;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.channels.Channels;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
+
+import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdOutputStream;
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.memory.SlabPool;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.rpc.Loopback;
+import dev.vgi.external.rpc.RpcClients;
+import dev.vgi.external.rpc.RpcMethod;
+import dev.vgi.external.rpc.RpcService;
+import dev.vgi.external.storage.s3.S3Clients;
+import dev.vgi.external.storage.s3.S3Storage;
+import dev.vgi.external.transport.FaultServer;
+import dev.vgi.external.transport.FaultServer.Reply;
+import dev.vgi.external.transport.FaultServer.Request;
+import dev.vgi.external.transport.ManualTimer;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.TransportSettings;
+import jakarta.servlet.Filter;
+import jakarta.servlet.http.HttpServletRequest;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.services.s3.presigner.S3Presigner;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.web.server.LocalServerPort;
+import org.springframework.boot.web.servlet.FilterRegistrationBean;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
+import org.springframework.test.context.DynamicPropertyRegistry;
+import org.springframework.test.context.DynamicPropertySource;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RestController;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Everything bad that a caller or a storage can send, to a running service with a bucket:
+ * each is a clear error of the RPC method and of an ordinary handler, nothing is lost and
+ * the next request works. The bucket is a server that misbehaves as told.
+ */
+@SpringBootTest(classes = BadInputTests.Application.class, webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
+		properties = { "vgi.external.s3.bucket=our-bucket", "spring.cloud.aws.region.static=us-east-1",
+				"spring.cloud.aws.credentials.access-key=key", "spring.cloud.aws.credentials.secret-key=secret",
+				"vgi.external.externalize-threshold=64KB", "vgi.external.retry-delay=1ms",
+				"vgi.external.upload.max-retries=0", "vgi.external.upload.timeout=7s", "vgi.external.fetch.timeout=7s",
+				"vgi.external.fetch.max-fetch-size=256KB", "vgi.external.fetch.max-decompressed-size=1MB",
+				"vgi.rpc.max-request-size=64KB" })
+@SuppressWarnings("NullAway.Init")
+class BadInputTests {
+
+	private static final Duration TIMEOUT = Duration.ofSeconds(7);
+
+	private static final int MAX_FETCH_SIZE = 256 * 1024;
+
+	private static final int MAX_REQUEST_SIZE = 64 * 1024;
+
+	private static final Schema SCHEMA = schema("n");
+
+	private static final FaultServer.Handler NOTHING = (request, reply) -> reply.empty(404);
+
+	private static final AtomicReference<FaultServer.Handler> storage = new AtomicReference<>(NOTHING);
+
+	private static final FaultServer server = new FaultServer((request, reply) -> storage.get().handle(request, reply));
+
+	private static final ManualTimer timer = new ManualTimer();
+
+	private static final AtomicReference<String> actuator = new AtomicReference<>("");
+
+	@LocalServerPort
+	private int port;
+
+	@Autowired
+	private BufferAllocator serverAllocator;
+
+	@Autowired
+	private TransferBudget budget;
+
+	@Autowired
+	private SlabPool slabs;
+
+	@Autowired
+	private StorageTransport transport;
+
+	@Autowired
+	private ThreadPoolExecutor transferExecutor;
+
+	@Autowired
+	private S3Storage bucket;
+
+	@Autowired
+	private AwsCredentialsProvider credentials;
+
+	@Autowired
+	private AtomicInteger actuatorRequests;
+
+	private BufferAllocator allocator;
+
+	private Loopback loopback;
+
+	@DynamicPropertySource
+	static void properties(DynamicPropertyRegistry registry) {
+		registry.add("vgi.external.s3.endpoint", () -> server.url("").toString());
+	}
+
+	@AfterAll
+	static void stop() {
+		server.close();
+	}
+
+	@BeforeEach
+	void setUp() {
+		this.allocator = new RootAllocator();
+		this.loopback = new Loopback(this.port, "", this.allocator);
+		actuator.set(this.loopback.base() + "/actuator/env");
+	}
+
+	@AfterEach
+	void nothingIsLostAndTheNextRequestWorks() throws Exception {
+		storage.set(FaultServer.object(object(row(41))));
+		URI good = download();
+		Outcome rpc = rpcWithPointer(good, null);
+		assertThat(rpc.error()).isNull();
+		assertThat(rpc.value()).isEqualTo(42);
+		assertThat(mvcWithPointer(good, null).body()).isEqualTo("1");
+		storage.set(NOTHING);
+		assertThat(this.actuatorRequests).hasValue(0);
+		this.allocator.close();
+		// The last byte of an answer leaves before the server cleans up.
+		Awaitility.await().untilAsserted(() -> {
+			assertThat(this.serverAllocator.getAllocatedMemory()).isZero();
+			assertThat(this.budget.inUse()).isZero();
+			assertThat(this.slabs.leasedBytes()).isZero();
+			assertThat(this.transport.leasedConnections()).isZero();
+			assertThat(this.transferExecutor.getActiveCount()).isZero();
+		});
+	}
+
+	@ParameterizedTest
+	@MethodSource
+	void badPointers(BadPointer bad) throws Exception {
+		storage.set(bad.storage());
+		URI location = bad.location().apply(this);
+		Outcome rpc = rpcWithPointer(location, bad.sha256());
+		assertThat(rpc.status()).isEqualTo(200);
+		assertThat(rpc.flagged()).isTrue();
+		assertThat(rpc.error()).isNotNull().contains(bad.message());
+		HttpResponse<String> mvc = mvcWithPointer(location, bad.sha256());
+		assertProblem(mvc, bad.status(), bad.message());
+		if (location.getRawQuery() != null) {
+			assertThat(rpc.error()).doesNotContain(location.getRawQuery());
+			assertThat(mvc.body()).doesNotContain(location.getRawQuery());
+		}
+	}
+
+	static List<BadPointer> badPointers() {
+		byte[] good = object(row(1));
+		byte[] large = new byte[MAX_FETCH_SIZE + 1];
+		return List.of(
+				BadPointer.elsewhere("http", "http://storage.example/x.arrow?X-Amz-Signature=5ec7e7", "scheme http"),
+				BadPointer.elsewhere("private address", "https://10.0.0.8/x.arrow", "host 10.0.0.8 is not among"),
+				BadPointer.elsewhere("metadata service", "https://169.254.169.254/latest/meta-data/",
+						"host 169.254.169.254 is not among"),
+				BadPointer.elsewhere("foreign host", "https://storage.example/x.arrow?sig=5ec7e7",
+						"vgi.external.url.allowed-hosts"),
+				BadPointer.elsewhere("no URL", "not-even-a-url", "URL"),
+				new BadPointer("actuator", NOTHING, (test) -> URI.create(actuator.get()), null, 400, "scheme http"),
+				new BadPointer("redirect to actuator",
+						(request, reply) -> reply.empty(302, "Location: " + actuator.get()), BadInputTests::download,
+						null, 400, "scheme http"),
+				new BadPointer("another bucket", FaultServer.object(good),
+						(test) -> test.signed("other-bucket", "vgi-rpc/"), null, 400, "scheme http"),
+				new BadPointer("another prefix", FaultServer.object(good),
+						(test) -> test.signed("our-bucket", "private/"), null, 400, "scheme http"),
+				new BadPointer("unsigned", FaultServer.object(good),
+						(test) -> URI.create(test.download().toString().replaceAll("\\?.*", "")), null, 400,
+						"scheme http"),
+				BadPointer.object("redirect loop",
+						(request, reply) -> reply.empty(302, "Location: " + request.target()), 400,
+						"redirect limit of 5"),
+				BadPointer.object("stored pointer", FaultServer.object(object(pointer("https://storage.example/x"))),
+						400, "Redirect loop"),
+				BadPointer.object("missing object", NOTHING, 502, "storage answered 404"),
+				BadPointer.object("expired link",
+						(request, reply) -> reply.empty(403, "Date: Fri, 01 Jan 2100 00:00:00 GMT"), 400, "expired"),
+				new BadPointer("wrong digest", FaultServer.object(good), BadInputTests::download, "0".repeat(64), 400,
+						"checksum"),
+				BadPointer.object("two data batches", FaultServer.object(object(row(1), row(2))), 400,
+						"multiple data batches"),
+				BadPointer.object("no data batch", FaultServer.object(object()), 400, "no data batch"),
+				BadPointer.object("wrong schema", FaultServer.object(object(numbers(schema("other"), 1))), 400,
+						"Schema mismatch"),
+				BadPointer.object("truncated object", FaultServer.object(Arrays.copyOf(good, good.length / 2)), 400,
+						"stream"),
+				BadPointer.object("truncated on the way", BadInputTests::breakOff, 502, "3 attempts"),
+				BadPointer.object("reset", (request, reply) -> reply.reset(), 502, "3 attempts"),
+				BadPointer.object("storage fails", (request, reply) -> reply.empty(503), 502, "storage answered 503"),
+				BadPointer.object("zstd bomb",
+						FaultServer.object(Zstd.compress(new byte[16 << 20]), "Content-Encoding: zstd"), 413,
+						"max-decompressed-size"),
+				BadPointer.object("zstd bomb without a size",
+						FaultServer.object(bombWithoutSize(), "Content-Encoding: zstd"), 413, "max-decompressed-size"),
+				BadPointer.object("no zstd", FaultServer.object(good, "Content-Encoding: zstd"), 400, "zstd"),
+				BadPointer.object("too large", FaultServer.object(large), 413, "max-fetch-size"),
+				BadPointer.object("too large without a length", (request, reply) -> {
+					reply.head(200, "Connection: close");
+					reply.raw(large);
+					reply.hangUp();
+				}, 413, "max-fetch-size"), BadPointer.object("too large in chunks", (request, reply) -> {
+					reply.head(200, "Transfer-Encoding: chunked");
+					reply.raw((Integer.toHexString(large.length) + "\r\n").getBytes(StandardCharsets.US_ASCII));
+					reply.raw(large);
+					reply.raw("\r\n0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+				}, 413, "max-fetch-size"),
+				BadPointer.object("stalled body", BadInputTests::stall, 504, TIMEOUT.toMillis() + " ms"),
+				BadPointer.object("stalled head", (request, reply) -> {
+					timer.advance(TIMEOUT);
+					reply.stall();
+				}, 504, TIMEOUT.toMillis() + " ms"), BadPointer.object("no Arrow",
+						FaultServer.object("<html>not here</html>".getBytes(StandardCharsets.UTF_8)), 400, "stream"));
+	}
+
+	private static void breakOff(Request request, Reply reply) throws IOException {
+		byte[] content = object(row(1));
+		reply.rangeHead(content, new int[] { 0, content.length });
+		reply.raw(content, 0, content.length / 2);
+		reply.hangUp();
+	}
+
+	private static void stall(Request request, Reply reply) throws Exception {
+		byte[] content = object(row(1));
+		reply.rangeHead(content, new int[] { 0, content.length });
+		reply.raw(content, 0, content.length / 2);
+		timer.advance(TIMEOUT);
+		reply.stall();
+	}
+
+	private static byte[] bombWithoutSize() {
+		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+		try (ZstdOutputStream encoder = new ZstdOutputStream(bytes)) {
+			encoder.write(new byte[16 << 20]);
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+		return bytes.toByteArray();
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "/add_one, false", "/add_one, true", "/rows, false", "/rows, true" })
+	void requestOverTheCapIsRefusedWithAnAnswerThatArrives(String path, boolean chunked) throws Exception {
+		// More than socket buffers hold: who does not read it gets a broken connection.
+		byte[] large = object(numbers(schema("n"), 40L * MAX_REQUEST_SIZE));
+		try (Socket socket = new Socket("127.0.0.1", this.port)) {
+			sendRequest(socket.getOutputStream(), path, large, chunked);
+			RawResponse response = RawResponse.read(socket.getInputStream());
+			assertThat(response.status()).isEqualTo(413);
+			assertThat(response.body()).contains("max_request_bytes", "65536");
+			// Tomcat ends a connection after 413, whatever was read of it, and says so:
+			// not in the middle of anything.
+			assertThat(response.closing()).isTrue();
+			assertThat(socket.getInputStream().read()).isEqualTo(-1);
+		}
+	}
+
+	@Test
+	void requestThatIsNoArrowIsRefused() throws Exception {
+		byte[] noArrow = "this is no Arrow".getBytes(StandardCharsets.UTF_8);
+		HttpResponse<byte[]> rpc = this.loopback.post("/add_one", Loopback.ARROW, noArrow);
+		assertThat(rpc.statusCode()).isEqualTo(400);
+		try (Loopback.Answer answer = this.loopback.read(rpc.body())) {
+			assertThat(answer.error()).isNotNull()
+				.extracting(ErrorBatchException::errorMessage)
+				.asString()
+				.contains("no Arrow stream");
+		}
+		HttpResponse<byte[]> mvc = this.loopback.post("/rows", Loopback.ARROW, noArrow);
+		assertProblem(mvc.statusCode(), new String(mvc.body(), StandardCharsets.UTF_8), 400, "stream");
+	}
+
+	@Test
+	void requestThatBreaksOffIsRefused() {
+		byte[] whole = request(row(41), this.allocator);
+		byte[] half = Arrays.copyOf(whole, whole.length / 2);
+		assertThat(this.loopback.post("/add_one", Loopback.ARROW, half).statusCode()).isEqualTo(400);
+		assertThat(this.loopback.post("/rows", Loopback.ARROW, half).statusCode()).isEqualTo(400);
+	}
+
+	@ParameterizedTest
+	@MethodSource
+	void failedUploads(FailedUpload bad) throws Exception {
+		storage.set(bad.storage());
+		try {
+			client().blob(100_000);
+			assertThat(false).as("the call fails").isTrue();
+		}
+		catch (ErrorBatchException ex) {
+			assertThat(ex.errorMessage()).contains(bad.message()).doesNotContain("X-Amz-");
+		}
+		// Those who resolve pointers, and those who are redirected to the object.
+		assertProblem(get("/numbers/20000", "VGI-Accept-Pointers", "true"), bad.status(), bad.message());
+		assertProblem(get("/numbers/20000"), bad.status(), bad.message());
+	}
+
+	static List<FailedUpload> failedUploads() {
+		return List.of(new FailedUpload("unavailable", (request, reply) -> {
+			request.body();
+			reply.empty(503);
+		}, 502, "503"), new FailedUpload("refused", (request, reply) -> {
+			request.body();
+			reply.empty(403);
+		}, 502, "403"), new FailedUpload("reset", (request, reply) -> reply.reset(), 502, "cannot be reached"),
+				new FailedUpload("stalled", (request, reply) -> {
+					request.body();
+					timer.advance(TIMEOUT);
+					reply.stall();
+				}, 504, "ms"));
+	}
+
+	private URI download() {
+		return this.bucket.generateUploadUrl(SCHEMA).downloadUrl();
+	}
+
+	private URI signed(String bucket, String prefix) {
+		try (S3Presigner presigner = S3Clients.presigner(this.credentials, "us-east-1", server.url(""), true)) {
+			return URI.create(presigner
+				.presignGetObject((presign) -> presign.signatureDuration(Duration.ofMinutes(1))
+					.getObjectRequest((get) -> get.bucket(bucket).key(prefix + "0".repeat(32) + ".arrow")))
+				.url()
+				.toString());
+		}
+	}
+
+	private BadInputService client() {
+		return new RpcClients(this.loopback, this.allocator, LogSink.discarding()).createClient(BadInputService.class);
+	}
+
+	private Outcome rpcWithPointer(URI location, @Nullable String sha256) {
+		BatchMetadata metadata = pointerMetadata(location, sha256).with(MetadataKeys.METHOD, "add_one")
+			.with(MetadataKeys.REQUEST_VERSION, "1");
+		try (AnnotatedBatch pointer = AnnotatedBatch.empty(SCHEMA, metadata, this.allocator)) {
+			HttpResponse<byte[]> response = this.loopback.post("/add_one", Loopback.ARROW, Loopback.bytes(pointer));
+			boolean flagged = response.headers().firstValue("X-VGI-RPC-Error").isPresent();
+			try (Loopback.Answer answer = this.loopback.read(response.body())) {
+				String error = (answer.error() != null) ? answer.error().errorMessage() : null;
+				long value = (error == null && answer.data() != null)
+						? ((BigIntVector) answer.data().root().getVector(0)).get(0) : -1;
+				return new Outcome(response.statusCode(), flagged, error, value);
+			}
+		}
+	}
+
+	private HttpResponse<String> mvcWithPointer(URI location, @Nullable String sha256) throws Exception {
+		try (AnnotatedBatch pointer = AnnotatedBatch.empty(SCHEMA, pointerMetadata(location, sha256), this.allocator)) {
+			return send(HttpRequest.newBuilder(URI.create(this.loopback.base() + "/rows"))
+				.header("Content-Type", Loopback.ARROW)
+				.POST(HttpRequest.BodyPublishers.ofByteArray(Loopback.bytes(pointer))));
+		}
+	}
+
+	private HttpResponse<String> get(String path, String... headers) throws Exception {
+		HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(this.loopback.base() + path));
+		return send((headers.length > 0) ? request.headers(headers) : request);
+	}
+
+	private static HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
+		return HttpClient.newHttpClient().send(request.build(), HttpResponse.BodyHandlers.ofString());
+	}
+
+	private static void assertProblem(HttpResponse<String> response, int status, String message) {
+		assertProblem(response.statusCode(), response.body(), status, message);
+	}
+
+	private static void assertProblem(int actual, String body, int status, String message) {
+		assertThat(actual).as(body).isEqualTo(status);
+		JsonNode problem = JsonMapper.shared().readTree(body);
+		assertThat(problem.get("status").asInt()).isEqualTo(status);
+		assertThat(problem.get("detail").asString()).contains(message);
+		assertThat(problem.get("kind").asString()).matches("[a-z-]+");
+	}
+
+	private static BatchMetadata pointerMetadata(URI location, @Nullable String sha256) {
+		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.LOCATION, location.toString());
+		return (sha256 != null) ? metadata.with(MetadataKeys.LOCATION_SHA256, sha256) : metadata;
+	}
+
+	private static Schema schema(String name) {
+		return new Schema(List.of(new Field(name, FieldType.notNullable(new ArrowType.Int(64, true)), null)));
+	}
+
+	private static Function<BufferAllocator, AnnotatedBatch> row(long value) {
+		return numbers(SCHEMA, value, value + 1);
+	}
+
+	private static Function<BufferAllocator, AnnotatedBatch> numbers(Schema schema, long rows) {
+		return numbers(schema, 0, rows);
+	}
+
+	private static Function<BufferAllocator, AnnotatedBatch> numbers(Schema schema, long from, long to) {
+		return (allocator) -> {
+			VectorSchemaRoot root = VectorSchemaRoot.create(schema, allocator);
+			BigIntVector vector = (BigIntVector) root.getVector(0);
+			vector.allocateNew((int) (to - from));
+			for (long value = from; value < to; value++) {
+				vector.set((int) (value - from), value);
+			}
+			root.setRowCount((int) (to - from));
+			return AnnotatedBatch.of(root);
+		};
+	}
+
+	private static Function<BufferAllocator, AnnotatedBatch> pointer(String location) {
+		return (allocator) -> AnnotatedBatch.empty(SCHEMA, BatchMetadata.of(MetadataKeys.LOCATION, location),
+				allocator);
+	}
+
+	private static byte[] request(Function<BufferAllocator, AnnotatedBatch> batch, BufferAllocator allocator) {
+		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, "add_one")
+			.with(MetadataKeys.REQUEST_VERSION, "1");
+		try (AnnotatedBatch request = batch.apply(allocator).withMetadata(metadata)) {
+			return Loopback.bytes(request);
+		}
+	}
+
+	@SafeVarargs
+	private static byte[] object(Function<BufferAllocator, AnnotatedBatch>... batches) {
+		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+		try (BufferAllocator allocator = new RootAllocator()) {
+			List<AnnotatedBatch> all = Arrays.stream(batches).map((batch) -> batch.apply(allocator)).toList();
+			Schema schema = all.isEmpty() ? SCHEMA : all.get(0).schema();
+			try (GatheredStream stream = IpcStreamWriter.gather(schema, all)) {
+				stream.writeTo(Channels.newChannel(bytes));
+			}
+			all.forEach(AnnotatedBatch::close);
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+		return bytes.toByteArray();
+	}
+
+	private static void sendRequest(OutputStream out, String path, byte[] body, boolean chunked) throws IOException {
+		String head = "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + Loopback.ARROW + "\r\n"
+				+ (chunked ? "Transfer-Encoding: chunked\r\n\r\n" + Integer.toHexString(body.length) + "\r\n"
+						: "Content-Length: " + body.length + "\r\n\r\n");
+		out.write(head.getBytes(StandardCharsets.US_ASCII));
+		out.write(body);
+		out.write((chunked ? "\r\n0\r\n\r\n" : "").getBytes(StandardCharsets.US_ASCII));
+		out.flush();
+	}
+
+	/**
+	 * What came back from the RPC method.
+	 *
+	 * @param status the HTTP status
+	 * @param flagged whether it is flagged as an error
+	 * @param error the message of the error batch
+	 * @param value the result, if there is no error
+	 */
+	private record Outcome(int status, boolean flagged, @Nullable String error, long value) {
+
+	}
+
+	/**
+	 * A pointer that must fail.
+	 *
+	 * @param name what is bad about it
+	 * @param storage what the storage does
+	 * @param location where it points to
+	 * @param sha256 its digest
+	 * @param status the status of an ordinary handler
+	 * @param message part of the error's message
+	 */
+	record BadPointer(String name, FaultServer.Handler storage, Function<BadInputTests, URI> location,
+			@Nullable String sha256, int status, String message) {
+
+		static BadPointer elsewhere(String name, String location, String message) {
+			return new BadPointer(name, NOTHING, (test) -> URI.create(location), null, 400, message);
+		}
+
+		static BadPointer object(String name, FaultServer.Handler storage, int status, String message) {
+			return new BadPointer(name, storage, BadInputTests::download, null, status, message);
+		}
+
+		@Override
+		public String toString() {
+			return this.name;
+		}
+
+	}
+
+	/**
+	 * An upload that must fail.
+	 *
+	 * @param name what is bad about it
+	 * @param storage what the storage does
+	 * @param status the status of an ordinary handler
+	 * @param message part of the error's message
+	 */
+	record FailedUpload(String name, FaultServer.Handler storage, int status, String message) {
+
+		@Override
+		public String toString() {
+			return this.name;
+		}
+
+	}
+
+	/**
+	 * A response as it stands on the wire.
+	 *
+	 * @param status the status
+	 * @param closing whether the connection ends with it
+	 * @param body its body
+	 */
+	private record RawResponse(int status, boolean closing, String body) {
+
+		static RawResponse read(InputStream in) throws IOException {
+			int status = Integer.parseInt(line(in).split(" ")[1]);
+			int length = 0;
+			boolean chunked = false;
+			boolean closing = false;
+			for (String header = line(in); !header.isEmpty(); header = line(in)) {
+				String lower = header.toLowerCase(Locale.ROOT);
+				length = lower.startsWith("content-length:") ? Integer.parseInt(lower.substring(15).strip()) : length;
+				chunked |= lower.startsWith("transfer-encoding:");
+				closing |= lower.startsWith("connection:") && lower.endsWith("close");
+			}
+			if (!chunked) {
+				return new RawResponse(status, closing, new String(in.readNBytes(length), StandardCharsets.UTF_8));
+			}
+			StringBuilder body = new StringBuilder();
+			for (int size = size(in); size > 0; size = size(in)) {
+				body.append(new String(in.readNBytes(size), StandardCharsets.UTF_8));
+				line(in);
+			}
+			line(in);
+			return new RawResponse(status, closing, body.toString());
+		}
+
+		private static int size(InputStream in) throws IOException {
+			return Integer.parseInt(line(in).strip(), 16);
+		}
+
+		private static String line(InputStream in) throws IOException {
+			StringBuilder line = new StringBuilder();
+			for (int c = in.read(); c != '\n'; c = in.read()) {
+				if (c < 0) {
+					throw new IOException("The connection was closed");
+				}
+				if (c != '\r') {
+					line.append((char) c);
+				}
+			}
+			return line.toString();
+		}
+
+	}
+
+	/**
+	 * The contract.
+	 */
+	@RpcService("BadInput")
+	interface BadInputService {
+
+		@RpcMethod("add_one")
+		long addOne(long n);
+
+		@RpcMethod("blob")
+		byte[] blob(long size);
+
+	}
+
+	/**
+	 * The application.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	@EnableAutoConfiguration
+	@Import(BadInputController.class)
+	static class Application {
+
+		// The clock of the deadlines is the test's.
+		@Bean
+		StorageTransport storageTransport() {
+			return new StorageTransport(TransportSettings.defaults(), null, timer);
+		}
+
+		@Bean
+		AtomicInteger actuatorRequests() {
+			return new AtomicInteger();
+		}
+
+		@Bean
+		FilterRegistrationBean<Filter> actuatorCounter(AtomicInteger actuatorRequests) {
+			return new FilterRegistrationBean<>((request, response, chain) -> {
+				if (((HttpServletRequest) request).getRequestURI().startsWith("/actuator")) {
+					actuatorRequests.incrementAndGet();
+				}
+				chain.doFilter(request, response);
+			});
+		}
+
+	}
+
+	/**
+	 * An RPC method and ordinary handlers.
+	 */
+	@RestController
+	static class BadInputController implements BadInputService {
+
+		private final BufferAllocator allocator;
+
+		BadInputController(BufferAllocator allocator) {
+			this.allocator = allocator;
+		}
+
+		@Override
+		public long addOne(long n) {
+			return n + 1;
+		}
+
+		@Override
+		public byte[] blob(long size) {
+			return new byte[(int) size];
+		}
+
+		@PostMapping("/rows")
+		String rows(@RequestBody VectorSchemaRoot root) {
+			return String.valueOf(root.getRowCount());
+		}
+
+		@GetMapping("/numbers/{rows}")
+		AnnotatedBatch numbers(@PathVariable int rows) {
+			return BadInputTests.numbers(SCHEMA, rows).apply(this.allocator);
+		}
+
+	}
+
+}
