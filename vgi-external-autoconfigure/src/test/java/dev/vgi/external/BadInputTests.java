@@ -2,10 +2,7 @@ package dev.vgi.external;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -15,7 +12,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -303,15 +299,15 @@ class BadInputTests {
 	void requestOverTheCapIsRefusedWithAnAnswerThatArrives(String path, boolean chunked) throws Exception {
 		// More than socket buffers hold: who does not read it gets a broken connection.
 		byte[] large = object(numbers(schema("n"), 40L * MAX_REQUEST_SIZE));
-		try (Socket socket = new Socket("127.0.0.1", this.port)) {
-			sendRequest(socket.getOutputStream(), path, large, chunked);
-			RawResponse response = RawResponse.read(socket.getInputStream());
+		try (RawHttp connection = new RawHttp(this.port)) {
+			connection.send("POST", path, large, chunked, "Content-Type: " + Loopback.ARROW);
+			RawHttp.Response response = connection.receive();
 			assertThat(response.status()).isEqualTo(413);
 			assertThat(response.body()).contains("max_request_bytes", "65536");
 			// Tomcat ends a connection after 413, whatever was read of it, and says so:
 			// not in the middle of anything.
-			assertThat(response.closing()).isTrue();
-			assertThat(socket.getInputStream().read()).isEqualTo(-1);
+			assertThat(response.header("Connection")).isEqualTo("close");
+			assertThat(connection.isAtEnd()).isTrue();
 		}
 	}
 
@@ -491,16 +487,6 @@ class BadInputTests {
 		return bytes.toByteArray();
 	}
 
-	private static void sendRequest(OutputStream out, String path, byte[] body, boolean chunked) throws IOException {
-		String head = "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + Loopback.ARROW + "\r\n"
-				+ (chunked ? "Transfer-Encoding: chunked\r\n\r\n" + Integer.toHexString(body.length) + "\r\n"
-						: "Content-Length: " + body.length + "\r\n\r\n");
-		out.write(head.getBytes(StandardCharsets.US_ASCII));
-		out.write(body);
-		out.write((chunked ? "\r\n0\r\n\r\n" : "").getBytes(StandardCharsets.US_ASCII));
-		out.flush();
-	}
-
 	/**
 	 * What came back from the RPC method.
 	 *
@@ -554,57 +540,6 @@ class BadInputTests {
 		@Override
 		public String toString() {
 			return this.name;
-		}
-
-	}
-
-	/**
-	 * A response as it stands on the wire.
-	 *
-	 * @param status the status
-	 * @param closing whether the connection ends with it
-	 * @param body its body
-	 */
-	private record RawResponse(int status, boolean closing, String body) {
-
-		static RawResponse read(InputStream in) throws IOException {
-			int status = Integer.parseInt(line(in).split(" ")[1]);
-			int length = 0;
-			boolean chunked = false;
-			boolean closing = false;
-			for (String header = line(in); !header.isEmpty(); header = line(in)) {
-				String lower = header.toLowerCase(Locale.ROOT);
-				length = lower.startsWith("content-length:") ? Integer.parseInt(lower.substring(15).strip()) : length;
-				chunked |= lower.startsWith("transfer-encoding:");
-				closing |= lower.startsWith("connection:") && lower.endsWith("close");
-			}
-			if (!chunked) {
-				return new RawResponse(status, closing, new String(in.readNBytes(length), StandardCharsets.UTF_8));
-			}
-			StringBuilder body = new StringBuilder();
-			for (int size = size(in); size > 0; size = size(in)) {
-				body.append(new String(in.readNBytes(size), StandardCharsets.UTF_8));
-				line(in);
-			}
-			line(in);
-			return new RawResponse(status, closing, body.toString());
-		}
-
-		private static int size(InputStream in) throws IOException {
-			return Integer.parseInt(line(in).strip(), 16);
-		}
-
-		private static String line(InputStream in) throws IOException {
-			StringBuilder line = new StringBuilder();
-			for (int c = in.read(); c != '\n'; c = in.read()) {
-				if (c < 0) {
-					throw new IOException("The connection was closed");
-				}
-				if (c != '\r') {
-					line.append((char) c);
-				}
-			}
-			return line.toString();
 		}
 
 	}

@@ -26,6 +26,7 @@ import dev.vgi.external.web.server.ContentCodingFilter;
 import dev.vgi.external.web.server.ExternalErrorResolver;
 import dev.vgi.external.web.server.HealthController;
 import dev.vgi.external.web.server.LocalStorageController;
+import dev.vgi.external.web.server.SignedQueryFilter;
 import dev.vgi.external.web.server.UploadUrlController;
 import jakarta.servlet.http.HttpServletRequest;
 import org.apache.arrow.memory.BufferAllocator;
@@ -176,6 +177,14 @@ public final class VgiWebMvcAutoConfiguration {
 			return path.startsWith(rpc.prefix() + "/") && !path.startsWith(LocalStorage.PATH + "/")
 					&& !path.equals(actuator) && !path.startsWith(actuator + "/");
 		};
+	}
+
+	@Bean
+	@ConditionalOnBean(LocalStorage.class)
+	FilterRegistrationBean<SignedQueryFilter> vgiSignedQueryFilter() {
+		FilterRegistrationBean<SignedQueryFilter> registration = new FilterRegistrationBean<>(new SignedQueryFilter());
+		registration.setOrder(Ordered.HIGHEST_PRECEDENCE);
+		return registration;
 	}
 
 	@Bean

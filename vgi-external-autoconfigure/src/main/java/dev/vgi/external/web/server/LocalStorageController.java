@@ -18,7 +18,6 @@ import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpRange;
 import org.springframework.web.bind.annotation.PathVariable;
-import org.springframework.web.bind.annotation.RequestParam;
 
 /**
  * Serves the local store's objects under their signed URLs, like a bucket would: ranges,
@@ -45,17 +44,14 @@ public final class LocalStorageController {
 	 * URL that is not signed for GET or has expired, 404 for an object that is not there,
 	 * 412 for another entity tag than expected, 416 for a range outside the object.
 	 * @param key the object's key
-	 * @param expires when the URL ends, from its query
-	 * @param signature the URL's signature, from its query
-	 * @param request the request
+	 * @param request the request, whose query holds expiry and signature
 	 * @param response the response
 	 * @throws IOException if the caller or the folder breaks off
 	 */
-	public void download(@PathVariable String key,
-			@RequestParam(name = LocalStorage.EXPIRES_PARAMETER, required = false) @Nullable String expires,
-			@RequestParam(name = LocalStorage.SIGNATURE_PARAMETER, required = false) @Nullable String signature,
-			HttpServletRequest request, HttpServletResponse response) throws IOException {
-		try (StoredObject object = this.storage.read(key, expires, signature)) {
+	public void download(@PathVariable String key, HttpServletRequest request, HttpServletResponse response)
+			throws IOException {
+		SignedQuery query = SignedQuery.of(request);
+		try (StoredObject object = this.storage.read(key, query.expires(), query.signature())) {
 			writeHeaders(object, response);
 			String tag = object.entityTag();
 			String expected = request.getHeader(HttpHeaders.IF_MATCH);
@@ -157,18 +153,15 @@ public final class LocalStorageController {
 	 * for PUT or has expired, 411 without a length, 413 for too much, 507 when the folder
 	 * is full.
 	 * @param key the object's key
-	 * @param expires when the URL ends, from its query
-	 * @param signature the URL's signature, from its query
-	 * @param request the request
+	 * @param request the request, whose query holds expiry and signature
 	 * @param response the response
 	 * @throws IOException if the caller breaks off
 	 */
-	public void upload(@PathVariable String key,
-			@RequestParam(name = LocalStorage.EXPIRES_PARAMETER, required = false) @Nullable String expires,
-			@RequestParam(name = LocalStorage.SIGNATURE_PARAMETER, required = false) @Nullable String signature,
-			HttpServletRequest request, HttpServletResponse response) throws IOException {
+	public void upload(@PathVariable String key, HttpServletRequest request, HttpServletResponse response)
+			throws IOException {
+		SignedQuery query = SignedQuery.of(request);
 		try {
-			String tag = this.storage.receive(key, expires, signature, request.getInputStream(),
+			String tag = this.storage.receive(key, query.expires(), query.signature(), request.getInputStream(),
 					request.getContentLengthLong(), request.getHeader(HttpHeaders.CONTENT_ENCODING));
 			response.setHeader(HttpHeaders.ETAG, tag);
 			response.setStatus(HttpServletResponse.SC_NO_CONTENT);

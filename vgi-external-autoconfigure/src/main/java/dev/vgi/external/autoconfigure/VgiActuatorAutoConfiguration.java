@@ -1,0 +1,67 @@
+package dev.vgi.external.autoconfigure;
+
+import java.util.List;
+import java.util.Locale;
+
+import org.springframework.boot.actuate.autoconfigure.web.exchanges.HttpExchangesProperties;
+import org.springframework.boot.actuate.endpoint.SanitizingFunction;
+import org.springframework.boot.actuate.web.exchanges.HttpExchangeRepository;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.servlet.actuate.web.exchanges.HttpExchangesFilter;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+
+/**
+ * {@link AutoConfiguration Auto-configuration} that keeps secrets out of Actuator's
+ * endpoints: signed URLs out of the recorded HTTP exchanges, keys and passwords of this
+ * library out of the environment, also where values are shown.
+ */
+@AutoConfiguration(
+		beforeName = "org.springframework.boot.servlet.autoconfigure.actuate.web.exchanges.ServletHttpExchangesAutoConfiguration")
+@ConditionalOnClass(SanitizingFunction.class)
+@ConditionalOnProperty(name = "vgi.external.enabled", matchIfMissing = true)
+public final class VgiActuatorAutoConfiguration {
+
+	/** Without separators: an environment variable has others than a property. */
+	private static final List<String> SECRETS = List.of("vgiexternalhttpproxypassword", "vgirpctokenkeys");
+
+	@Bean
+	SanitizingFunction vgiSanitizingFunction() {
+		return (data) -> isSecret(data.getKey()) ? data.withSanitizedValue() : data;
+	}
+
+	private static boolean isSecret(String key) {
+		String letters = key.toLowerCase(Locale.ROOT).replaceAll("[^a-z]", "");
+		return SECRETS.stream().anyMatch(letters::startsWith);
+	}
+
+	/**
+	 * Records what Boot's own filter would, but redacted. The repository bean stays the
+	 * application's.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	@ConditionalOnClass({ HttpExchangesFilter.class, HttpExchangesProperties.class })
+	@ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+	@ConditionalOnBooleanProperty(name = "management.httpexchanges.recording.enabled", matchIfMissing = true)
+	@ConditionalOnBean(HttpExchangeRepository.class)
+	@EnableConfigurationProperties(HttpExchangesProperties.class)
+	static class HttpExchangesConfiguration {
+
+		@Bean
+		@ConditionalOnMissingBean
+		HttpExchangesFilter vgiHttpExchangesFilter(HttpExchangeRepository repository,
+				HttpExchangesProperties properties) {
+			return new HttpExchangesFilter(new RedactingExchangeRepository(repository),
+					properties.getRecording().getInclude());
+		}
+
+	}
+
+}
