@@ -127,7 +127,7 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 		if (!outbound.isReplaced()) {
 			return false;
 		}
-		response.resetBuffer();
+		outbound.resetBuffer();
 		refuse(request, response, HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE, tooLarge(this.maxRequestBytes));
 		return true;
 	}
@@ -460,15 +460,22 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 
 		@Override
 		public void resetBuffer() {
-			this.body = null;
 			super.resetBuffer();
+			discardBody();
 		}
 
 		@Override
 		public void reset() {
-			this.body = null;
-			this.length = -1;
 			super.reset();
+			discardBody();
+			this.length = -1;
+		}
+
+		private void discardBody() {
+			if (this.body != null) {
+				this.body.discard();
+				this.body = null;
+			}
 		}
 
 		@Override
@@ -546,7 +553,7 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 
 			private @Nullable OutputStream target;
 
-			private boolean encoding;
+			private @Nullable Detachable encoded;
 
 			private OutputStream target() throws IOException {
 				if (this.target == null && isReplaced()) {
@@ -558,8 +565,8 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 					if (choice != null && choice.codec() != null) {
 						EncodedResponse.super.setHeader(choice.label(), choice.codec().coding());
 						EncodedResponse.super.addHeader(HttpHeaders.VARY, HttpHeaders.ACCEPT_ENCODING);
-						this.encoding = true;
-						this.target = choice.codec().encode(plain, EncodedResponse.this.length);
+						this.encoded = new Detachable(plain, choice.label());
+						this.target = choice.codec().encode(this.encoded, EncodedResponse.this.length);
 					}
 					else {
 						this.target = plain;
@@ -580,7 +587,7 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 
 			@Override
 			public void flush() throws IOException {
-				if (this.target != null && !this.encoding) {
+				if (this.target != null && this.encoded == null) {
 					this.target.flush();
 				}
 			}
@@ -596,6 +603,22 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 				}
 			}
 
+			/**
+			 * Forget what was written: another answer follows, which may be coded anew.
+			 */
+			void discard() {
+				if (this.target != null && this.encoded != null) {
+					EncodedResponse.super.setHeader(this.encoded.label, null);
+					this.encoded.detached = true;
+					try {
+						this.target.close();
+					}
+					catch (IOException ex) {
+						// The coder misses the bytes that did not come.
+					}
+				}
+			}
+
 			@Override
 			public boolean isReady() {
 				return true;
@@ -606,6 +629,50 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 				throw new UnsupportedOperationException("Arrow bodies are written by blocking");
 			}
 
+		}
+
+	}
+
+	/**
+	 * Coded bytes on their way into a response, until they are not wanted any more.
+	 */
+	private static final class Detachable extends OutputStream {
+
+		private final OutputStream target;
+
+		private final String label;
+
+		private boolean detached;
+
+		Detachable(OutputStream target, String label) {
+			this.target = target;
+			this.label = label;
+		}
+
+		@Override
+		public void write(int value) throws IOException {
+			write(new byte[] { (byte) value }, 0, 1);
+		}
+
+		@Override
+		public void write(byte[] bytes, int offset, int length) throws IOException {
+			if (!this.detached) {
+				this.target.write(bytes, offset, length);
+			}
+		}
+
+		@Override
+		public void flush() throws IOException {
+			if (!this.detached) {
+				this.target.flush();
+			}
+		}
+
+		@Override
+		public void close() throws IOException {
+			if (!this.detached) {
+				this.target.close();
+			}
 		}
 
 	}

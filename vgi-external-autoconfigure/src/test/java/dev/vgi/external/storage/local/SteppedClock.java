@@ -9,11 +9,11 @@ import java.time.ZoneOffset;
 /**
  * A clock that a test steps.
  */
-final class SteppedClock extends Clock {
+public final class SteppedClock extends Clock {
 
 	private volatile Instant now = Instant.parse("2026-01-01T00:00:00.750Z");
 
-	void step(Duration duration) {
+	public void step(Duration duration) {
 		this.now = this.now.plus(duration);
 	}
 
