@@ -210,10 +210,10 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 *
 	 * @param budget Off-heap memory that all running transfers may hold together. Half of
 	 * what the process's memory limit leaves beside the heap by default, at least 64MB.
-	 * @param maxWaiters Transfers that may wait for memory at once.
 	 * @param maxWait Longest wait for memory. The deadline of the fetch by default.
+	 * @param maxWaiters Transfers that may wait for memory at once.
 	 */
-	public record Memory(@Nullable DataSize budget, @DefaultValue("64") int maxWaiters, @Nullable Duration maxWait) {
+	public record Memory(@Nullable DataSize budget, @Nullable Duration maxWait, @DefaultValue("64") int maxWaiters) {
 
 	}
 

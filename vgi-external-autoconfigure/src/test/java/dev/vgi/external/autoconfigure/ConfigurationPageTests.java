@@ -1,0 +1,61 @@
+package dev.vgi.external.autoconfigure;
+
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Keeps docs/configuration.md equal to what the annotation processor made of the
+ * properties: every key with its default and description, and no other.
+ */
+class ConfigurationPageTests {
+
+	private static final Path PAGE = Path.of("..", "docs", "configuration.md");
+
+	@Test
+	void pageListsExactlyTheKeysThereAre() throws Exception {
+		List<String> documented = Files.readAllLines(PAGE)
+			.stream()
+			.filter((line) -> line.startsWith("| `vgi."))
+			.toList();
+		// The difference is what to paste.
+		assertThat(documented).containsExactlyElementsOf(rows());
+	}
+
+	@Test
+	void everyKeyIsDescribed() throws Exception {
+		for (JsonNode property : properties()) {
+			String description = property.path("description").asString("");
+			assertThat(description).as(property.get("name").asString()).matches("\\p{Upper}.*\\.");
+		}
+	}
+
+	private static List<String> rows() throws Exception {
+		return properties().stream()
+			.map((property) -> "| `" + property.get("name").asString() + "` | " + defaultOf(property) + " | "
+					+ property.path("description").asString("") + " |")
+			.sorted()
+			.toList();
+	}
+
+	private static String defaultOf(JsonNode property) {
+		JsonNode value = property.path("defaultValue");
+		String text = value.isMissingNode() ? "" : value.asString(value.toString());
+		return text.isEmpty() ? "–" : text;
+	}
+
+	private static List<JsonNode> properties() throws Exception {
+		URI classes = VgiExternalProperties.class.getProtectionDomain().getCodeSource().getLocation().toURI();
+		JsonNode metadata = JsonMapper.shared()
+			.readTree(Files.readString(Path.of(classes).resolve("META-INF/spring-configuration-metadata.json")));
+		return metadata.get("properties").valueStream().toList();
+	}
+
+}

@@ -1,0 +1,211 @@
+package dev.vgi.external.observation;
+
+import java.io.IOException;
+import java.lang.reflect.Method;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+import dev.vgi.external.VgiExternalException.Kind;
+import dev.vgi.external.fetch.FetchStatistics;
+import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.location.UploadStatistics;
+import dev.vgi.external.memory.TransferBudget;
+import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.Meter;
+import io.micrometer.core.instrument.Tag;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.Timer;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for {@link TransferMetrics}, and for the page that lists them.
+ */
+class TransferMetricsTests {
+
+	private static final Path PAGE = Path.of("..", "docs", "metrics.md");
+
+	private static final Duration ELAPSED = Duration.ofMillis(250);
+
+	private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
+
+	private final TransferBudget budget = new TransferBudget(1000, 1);
+
+	private final BufferAllocator allocator = new RootAllocator();
+
+	private final TransferMetrics metrics = new TransferMetrics(this.registry, this.budget, this.allocator);
+
+	@AfterEach
+	void nothingIsLeft() {
+		this.allocator.close();
+		this.registry.close();
+	}
+
+	@Test
+	void uploads() {
+		this.metrics.uploaded(new UploadStatistics("s3", 1000, 250, "zstd", ELAPSED));
+		this.metrics.uploaded(new UploadStatistics("s3", 1000, 750, "zstd", ELAPSED));
+		this.metrics.uploaded(new UploadStatistics("vended", 300, 300, null, ELAPSED));
+		assertTimer("vgi.external.upload", 2, "storage", "s3", "outcome", "success", "content.coding", "zstd");
+		assertTimer("vgi.external.upload", 1, "storage", "vended", "outcome", "success", "content.coding", "none");
+		assertSummary("vgi.external.transferred", 2, 1000, "direction", "upload", "content.coding", "zstd");
+		assertSummary("vgi.external.transferred", 1, 300, "direction", "upload", "content.coding", "none");
+		assertSummary("vgi.external.compression.ratio", 3, 2, "direction", "upload");
+	}
+
+	@Test
+	void fetches() {
+		this.metrics.fetched(new FetchStatistics(100, 400, "gzip", 3, 1, ELAPSED));
+		this.metrics.fetched(new FetchStatistics(500, 500, null, 2, 0, ELAPSED));
+		this.metrics.fetched(new FetchStatistics(0, 0, null, 0, 0, ELAPSED));
+		assertTimer("vgi.external.fetch", 1, "outcome", "success", "content.coding", "gzip");
+		assertTimer("vgi.external.fetch", 2, "outcome", "success", "content.coding", "none");
+		assertSummary("vgi.external.transferred", 1, 100, "direction", "fetch", "content.coding", "gzip");
+		assertSummary("vgi.external.transferred", 2, 500, "direction", "fetch", "content.coding", "none");
+		assertSummary("vgi.external.compression.ratio", 3, 1.25, "direction", "fetch");
+		assertCounter("vgi.external.fetch.requests", 5);
+		assertCounter("vgi.external.hedges", 1);
+	}
+
+	@Test
+	void everyKindOfFailureHasItsTag() {
+		for (Kind kind : Kind.values()) {
+			this.metrics.uploadFailed("local", kind, ELAPSED);
+			this.metrics.fetchFailed(kind, ELAPSED);
+			this.metrics.fetchRetried(kind);
+			this.metrics.fellBackInline(kind);
+			String tag = kind.name().toLowerCase(Locale.ROOT).replace('_', '-');
+			assertTimer("vgi.external.upload", 1, "storage", "local", "outcome", tag, "content.coding", "none");
+			assertTimer("vgi.external.fetch", 1, "outcome", tag, "content.coding", "none");
+			assertCounter("vgi.external.failures", 1, "direction", "upload", "kind", tag);
+			assertCounter("vgi.external.failures", 1, "direction", "fetch", "kind", tag);
+			assertCounter("vgi.external.fetch.retries", 1, "kind", tag);
+			assertCounter("vgi.external.inline.fallbacks", 1, "kind", tag);
+		}
+	}
+
+	@Test
+	void whatAForeignStorageSaysIsNoTag() {
+		this.metrics.fetched(new FetchStatistics(1, 1, "br; https://storage.example/?sig=5ec7e7", 1, 0, ELAPSED));
+		this.metrics.uploaded(new UploadStatistics("s3", 1, 1, "ZSTD", ELAPSED));
+		assertThat(tagValues("content.coding")).containsOnly("none");
+	}
+
+	@Test
+	void uploadUrlsAreCountedFromZero() {
+		assertCounter("vgi.external.upload.urls", 0);
+		assertCounter("vgi.external.hedges", 0);
+		this.metrics.uploadUrlsVended(3);
+		this.metrics.uploadUrlsVended(1);
+		assertCounter("vgi.external.upload.urls", 4);
+	}
+
+	@Test
+	void gaugesFollowBudgetAndAllocator() {
+		TransferBudget.Lease lease = this.budget.tryAcquire(600);
+		assertThat(lease).isNotNull();
+		try (lease; ArrowBuf buffer = this.allocator.buffer(4096)) {
+			assertThat(this.registry.get("vgi.external.in.flight").gauge().value()).isEqualTo(600);
+			assertThat(this.registry.get("vgi.external.allocated").gauge().value()).isEqualTo(buffer.capacity());
+		}
+		assertThat(this.registry.get("vgi.external.in.flight").gauge().value()).isZero();
+		assertThat(this.registry.get("vgi.external.allocated").gauge().value()).isZero();
+	}
+
+	@Test
+	void pageListsExactlyTheMetersThereAre() throws Exception {
+		everyEvent();
+		Map<String, Set<String>> actual = new LinkedHashMap<>();
+		for (Meter meter : this.registry.getMeters()) {
+			actual.computeIfAbsent(meter.getId().getName(), (name) -> new TreeSet<>())
+				.addAll(meter.getId().getTags().stream().map(Tag::getKey).toList());
+			assertThat(meter.getId().getDescription()).as(meter.getId().getName()).isNotBlank();
+		}
+		assertThat(documentedMeters()).isEqualTo(actual);
+	}
+
+	@Test
+	void pageListsExactlyTheKindsThereAre() throws Exception {
+		String page = Files.readString(PAGE);
+		String kinds = page.substring(page.indexOf("The kinds:"), page.indexOf(".\n", page.indexOf("The kinds:")));
+		assertThat(quoted(kinds)).containsExactlyInAnyOrderElementsOf(Arrays.stream(Kind.values())
+			.map((kind) -> kind.name().toLowerCase(Locale.ROOT).replace('_', '-'))
+			.toList());
+	}
+
+	// Whatever a listener can hear may make a meter.
+	private void everyEvent() throws ReflectiveOperationException {
+		Map<Class<?>, Object> arguments = Map.of(UploadStatistics.class,
+				new UploadStatistics("s3", 1, 1, null, ELAPSED), FetchStatistics.class,
+				new FetchStatistics(1, 1, null, 1, 0, ELAPSED), Kind.class, Kind.TIMED_OUT, Duration.class, ELAPSED,
+				String.class, "s3", long.class, 1L, int.class, 1);
+		Set<String> heard = new HashSet<>();
+		for (Method event : TransferListener.class.getMethods()) {
+			if (event.isDefault()) {
+				Object[] values = Arrays.stream(event.getParameterTypes()).map(arguments::get).toArray();
+				assertThat(values).as(event.getName()).doesNotContainNull();
+				event.invoke(this.metrics, values);
+				heard.add(event.getName());
+			}
+		}
+		assertThat(heard).contains("uploaded", "fetched", "uploadFailed", "fetchFailed");
+	}
+
+	private static Map<String, Set<String>> documentedMeters() throws IOException {
+		Map<String, Set<String>> meters = new LinkedHashMap<>();
+		for (String line : Files.readAllLines(PAGE)) {
+			if (line.startsWith("| `vgi.")) {
+				String[] cells = line.split("\\|");
+				meters.put(quoted(cells[1]).get(0), new TreeSet<>(quoted(cells[3])));
+			}
+		}
+		return meters;
+	}
+
+	private static List<String> quoted(String text) {
+		return Pattern.compile("`([^`]+)`").matcher(text).results().map((found) -> found.group(1)).toList();
+	}
+
+	private void assertTimer(String name, long count, String... tags) {
+		Timer timer = this.registry.get(name).tags(Tags.of(tags)).timer();
+		assertThat(timer.count()).isEqualTo(count);
+		assertThat(timer.totalTime(TimeUnit.MILLISECONDS)).isEqualTo(count * ELAPSED.toMillis());
+	}
+
+	private void assertSummary(String name, long count, double total, String... tags) {
+		DistributionSummary summary = this.registry.get(name).tags(Tags.of(tags)).summary();
+		assertThat(summary.count()).isEqualTo(count);
+		assertThat(summary.totalAmount()).isEqualTo(total);
+	}
+
+	private void assertCounter(String name, double value, String... tags) {
+		assertThat(this.registry.get(name).tags(Tags.of(tags)).counter().count()).isEqualTo(value);
+	}
+
+	private Set<String> tagValues(String key) {
+		return this.registry.getMeters()
+			.stream()
+			.map((meter) -> meter.getId().getTag(key))
+			.filter((value) -> value != null)
+			.collect(Collectors.toSet());
+	}
+
+}

@@ -1,0 +1,181 @@
+package dev.vgi.external.web.client;
+
+import java.net.URI;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.location.UploadStatistics;
+import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.transport.FaultServer;
+import dev.vgi.external.transport.ManualTimer;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.url.UrlRejectedException;
+import dev.vgi.external.url.UrlValidator;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+/**
+ * Tests for {@link PayloadUploader}.
+ */
+class PayloadUploaderTests {
+
+	private static final int ROWS = 400_000;
+
+	private static final Duration TIMEOUT = Duration.ofSeconds(20);
+
+	private final BufferAllocator allocator = new RootAllocator();
+
+	private final ManualTimer timer = new ManualTimer();
+
+	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null, this.timer);
+
+	private final List<String> events = new ArrayList<>();
+
+	private final List<Long> progress = new ArrayList<>();
+
+	private final PayloadUploader uploader = new PayloadUploader(this.transport, TIMEOUT, new TransferListener() {
+
+		@Override
+		public void uploaded(UploadStatistics statistics) {
+			PayloadUploaderTests.this.events.add(statistics.storage() + " " + statistics.storedBytes() + " "
+					+ statistics.rawBytes() + " " + statistics.contentCoding());
+		}
+
+		@Override
+		public void uploadFailed(String storage, VgiExternalException.Kind kind, Duration elapsed) {
+			PayloadUploaderTests.this.events.add(storage + " " + kind);
+		}
+
+		@Override
+		public void uploading(long sent, long size) {
+			PayloadUploaderTests.this.progress.add(sent);
+		}
+
+	});
+
+	@AfterEach
+	void nothingIsLeft() {
+		assertThat(this.transport.leasedConnections()).isZero();
+		this.transport.close();
+		this.allocator.close();
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 200, 201, 204 })
+	void streamArrivesAsItIs(int status) {
+		try (FaultServer storage = new FaultServer((request, reply) -> {
+			request.body();
+			reply.empty(status);
+		}); AnnotatedBatch batch = numbers(); GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch))) {
+			this.uploader.upload(stream, pair(storage), UrlValidator.acceptAll());
+			FaultServer.Request request = storage.requests().get(0);
+			assertThat(storage.requests()).hasSize(1);
+			assertThat(request.method()).isEqualTo("PUT");
+			assertThat(request.target()).isEqualTo("/put?sig=5ec7e7");
+			assertThat(request.body()).hasSize((int) stream.length());
+			// As the protocol has it: no coding, no chunks, nothing of the application's.
+			assertThat(request.headers()).containsOnlyKeys("Host", "User-Agent", "Content-Type", "Content-Length");
+			assertThat(request.header("Content-Type")).isEqualTo("application/vnd.apache.arrow.stream");
+			assertThat(this.events).containsExactly("vended " + stream.length() + " " + stream.length() + " null");
+			assertThat(this.progress).hasSizeGreaterThan(3).isSorted().endsWith(stream.length());
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 302, 400, 403, 413, 500 })
+	void anyOtherStatusIsARefusalAndNotRepeated(int status) {
+		try (FaultServer storage = new FaultServer((request, reply) -> {
+			request.body();
+			reply.empty(status, "Location: /elsewhere?sig=5ec7e7");
+		})) {
+			assertThatExceptionOfType(UploadRefusedException.class).isThrownBy(() -> upload(storage))
+				.withMessageContaining("/put with status " + status)
+				.withMessageNotContaining("5ec7e7");
+			assertThat(storage.requests()).hasSize(1);
+			assertThat(this.events).containsExactly("vended UPLOAD_REFUSED");
+		}
+	}
+
+	@Test
+	void storageThatBreaksOffIsUnavailable() {
+		try (FaultServer storage = new FaultServer((request, reply) -> reply.reset())) {
+			assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> upload(storage))
+				.withMessageNotContaining("5ec7e7")
+				.satisfies((ex) -> assertThat(String.valueOf(ex.getCause())).doesNotContain("5ec7e7"));
+			assertThat(this.events).containsExactly("vended STORAGE_UNAVAILABLE");
+		}
+	}
+
+	@Test
+	void storageThatStallsIsGivenUpInTime() {
+		try (FaultServer storage = new FaultServer((request, reply) -> {
+			request.body();
+			this.timer.advance(TIMEOUT);
+			reply.stall();
+		})) {
+			assertThatExceptionOfType(TransferTimeoutException.class).isThrownBy(() -> upload(storage))
+				.withMessageNotContaining("5ec7e7");
+			assertThat(this.events).containsExactly("vended TIMED_OUT");
+		}
+	}
+
+	@Test
+	void bothUrlsHaveToBeAllowedBeforeAnythingIsSent() {
+		try (FaultServer storage = new FaultServer((request, reply) -> reply.empty(200))) {
+			for (String refused : List.of("/put", "/get")) {
+				UrlValidator policy = (url) -> {
+					if (url.getPath().equals(refused)) {
+						throw new UrlRejectedException(url, "refused");
+					}
+				};
+				try (AnnotatedBatch batch = numbers();
+						GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch))) {
+					assertThatExceptionOfType(UrlRejectedException.class)
+						.isThrownBy(() -> this.uploader.upload(stream, pair(storage), policy))
+						.withMessageNotContaining("5ec7e7");
+				}
+			}
+			assertThat(storage.requests()).isEmpty();
+		}
+	}
+
+	private void upload(FaultServer storage) {
+		try (AnnotatedBatch batch = numbers(); GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch))) {
+			this.uploader.upload(stream, pair(storage), UrlValidator.acceptAll());
+		}
+	}
+
+	private static UploadUrl pair(FaultServer storage) {
+		URI upload = storage.url("/put?sig=5ec7e7");
+		return new UploadUrl(upload, storage.url("/get?sig=5ec7e7"), Instant.MAX);
+	}
+
+	private AnnotatedBatch numbers() {
+		BigIntVector vector = new BigIntVector("n", this.allocator);
+		vector.allocateNew(ROWS);
+		vector.setValueCount(ROWS);
+		return AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)));
+	}
+
+}
