@@ -75,7 +75,7 @@ final class PartUploads {
 	 * number of parts that S3 accepts
 	 */
 	static int partSize(long configured, long maxLength) {
-		return (int) Math.min(Payload.LARGEST_PART, Math.max(configured, (maxLength + MOST_PARTS - 1) / MOST_PARTS));
+		return (int) Math.min(Payload.LARGEST_PART, Math.max(configured, (maxLength - 1) / MOST_PARTS + 1));
 	}
 
 	/**
@@ -170,8 +170,7 @@ final class PartUploads {
 			this.failure = ex;
 			this.cancelled = true;
 			// The transport ends an exchange whose thread is interrupted. The calling
-			// thread
-			// is not ours to interrupt: it stops at its next write.
+			// thread is not ours to interrupt: it stops at its next write.
 			this.helpers.forEach(Thread::interrupt);
 		}
 	}

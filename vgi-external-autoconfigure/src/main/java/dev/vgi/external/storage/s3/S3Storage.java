@@ -282,8 +282,12 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			.key(key)
 			.contentType(ARROW)
 			.contentEncoding(coding)
-			.storageClass(this.settings.storageClass())
-			.tagging(tagging());
+			.storageClass(this.settings.storageClass());
+		Tagging tagging = tagging();
+		if (tagging != null) {
+			// The SDK makes an empty header of null, which some stores refuse.
+			request.tagging(tagging);
+		}
 		S3Encryption encryption = this.settings.encryption();
 		if (encryption != null) {
 			request.serverSideEncryption(encryption.algorithm())
@@ -301,8 +305,11 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			.contentType(ARROW)
 			.contentEncoding(coding)
 			.storageClass(this.settings.storageClass())
-			.tagging(tagging())
 			.overrideConfiguration(limits);
+		Tagging tagging = tagging();
+		if (tagging != null) {
+			request.tagging(tagging);
+		}
 		S3Encryption encryption = this.settings.encryption();
 		if (encryption != null) {
 			request.serverSideEncryption(encryption.algorithm())

@@ -21,6 +21,7 @@ import dev.vgi.external.transport.TransportSettings;
 import org.gaul.s3proxy.S3Proxy;
 import org.gaul.s3proxy.auth.AuthenticationType;
 import org.gaul.s3proxy.nio2blob.TransientNio2BlobStore;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -40,7 +41,8 @@ import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 
 /**
  * The contract of a storage on {@link S3Storage}, against a server that verifies
- * signatures.
+ * signatures: s3proxy in this process or, where {@code vgi.test.s3.endpoint} names one,
+ * another server, which is how {@code .ci/storage} runs it a second time.
  */
 class S3StorageContractTests extends ExternalStorageContractTests {
 
@@ -50,9 +52,12 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 
 	private static final AwsBasicCredentials IDENTITY = AwsBasicCredentials.create("access", "planted-secret");
 
+	/** Of a server that was started for these tests: same region and credentials. */
+	private static final @Nullable String OTHER_SERVER = System.getProperty("vgi.test.s3.endpoint");
+
 	private final List<AutoCloseable> resources = new ArrayList<>();
 
-	private static S3Proxy server;
+	private static @Nullable S3Proxy server;
 
 	private static URI endpoint;
 
@@ -66,6 +71,10 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 
 	@BeforeAll
 	static void start() throws Exception {
+		if (OTHER_SERVER != null) {
+			endpoint = URI.create(OTHER_SERVER);
+			return;
+		}
 		server = S3Proxy.builder()
 			.blobStore(new TransientNio2BlobStore())
 			.endpoint(URI.create("http://127.0.0.1:0"))
@@ -79,12 +88,15 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 
 	@AfterAll
 	static void stop() throws Exception {
-		server.stop();
+		if (server != null) {
+			server.stop();
+		}
 	}
 
 	@BeforeEach
 	void create() {
-		this.bucket = "batches-" + BUCKETS.incrementAndGet();
+		// Another server may outlive these tests.
+		this.bucket = "batches-" + BUCKETS.incrementAndGet() + "-" + Long.toString(System.nanoTime(), 36);
 		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null));
 		AwsCredentialsProvider credentials = StaticCredentialsProvider.create(IDENTITY);
 		this.client = closed(S3Clients.client(credentials, REGION, endpoint, true));

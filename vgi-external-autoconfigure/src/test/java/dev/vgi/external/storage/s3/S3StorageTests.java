@@ -21,6 +21,7 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.LifecycleVerifier.Finding;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
+import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.s3.RecordingS3.Request;
@@ -28,6 +29,7 @@ import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -138,6 +140,34 @@ class S3StorageTests {
 			assertThat(request.headers().keySet()).noneMatch((name) -> name.contains("checksum"));
 			assertThat(request.query()).doesNotContainIgnoringCase("checksum");
 		});
+	}
+
+	@Test
+	void whatIsNotConfiguredIsNotSent() {
+		S3Storage storage = create(SETTINGS);
+		storage.upload(BytesPayload.random(10, 1), SCHEMA, null);
+		storage.upload(BytesPayload.random(PART + 1, 1), SCHEMA, null);
+		assertThat(this.server.requests())
+			.allSatisfy((request) -> assertThat(request.headers()).doesNotContainKeys("x-amz-tagging",
+					"x-amz-storage-class", "content-encoding", "x-amz-server-side-encryption",
+					"x-amz-server-side-encryption-aws-kms-key-id", "x-amz-server-side-encryption-bucket-key-enabled"));
+		assertThat(parameters(this.server.requests("PUT").get(0).uri())).containsEntry("X-Amz-SignedHeaders",
+				"content-type;host");
+	}
+
+	@Test
+	void payloadThatTurnsOutSmallIsOnePutWhateverItsBound() {
+		create(SETTINGS).upload(new BoundedPayload(BytesPayload.random(PART, 1), 100L * PART), SCHEMA, "zstd");
+		assertThat(this.server.requests()).singleElement()
+			.satisfies((request) -> assertThat(request.body()).hasSize(PART));
+	}
+
+	@Test
+	void partsGrowWithTheBoundOfThePayload() {
+		create(SETTINGS).upload(new BoundedPayload(BytesPayload.random(PART * 2 + 1, 1), 10_001L * PART), SCHEMA,
+				"zstd");
+		assertThat(this.server.requests("PUT")).extracting((request) -> request.body().length)
+			.containsExactlyInAnyOrder(PART + PART / 10_000 + 1, PART - PART / 10_000);
 	}
 
 	@Test
@@ -405,6 +435,21 @@ class S3StorageTests {
 	private static S3StorageSettings with(String prefix, long partSize, Duration expiry) {
 		return new S3StorageSettings("batches", prefix, expiry, Duration.ofMinutes(15), null, null, Map.of(), partSize,
 				4, 2, Duration.ofSeconds(60));
+	}
+
+	/**
+	 * Knows no more than a bound of its length, as a coded payload does.
+	 *
+	 * @param bytes the bytes
+	 * @param maxLength the bound
+	 */
+	private record BoundedPayload(BytesPayload bytes, long maxLength) implements Payload {
+
+		@Override
+		public @Nullable Part next(int size) {
+			return this.bytes.next(size);
+		}
+
 	}
 
 }
