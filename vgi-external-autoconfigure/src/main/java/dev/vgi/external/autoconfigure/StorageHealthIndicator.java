@@ -1,7 +1,6 @@
 package dev.vgi.external.autoconfigure;
 
 import java.time.Duration;
-import java.util.Locale;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.FutureTask;
@@ -10,8 +9,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.LongSupplier;
 
-import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.storage.ExternalStorage;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.health.contributor.Health;
@@ -24,7 +21,7 @@ import org.springframework.boot.health.contributor.HealthIndicator;
  */
 final class StorageHealthIndicator implements HealthIndicator {
 
-	private final ExternalStorage storage;
+	private final StorageCheck check;
 
 	private final Executor executor;
 
@@ -40,9 +37,9 @@ final class StorageHealthIndicator implements HealthIndicator {
 
 	private @Nullable FutureTask<Health> running;
 
-	StorageHealthIndicator(ExternalStorage storage, Executor executor, Duration cache, Duration timeout,
+	StorageHealthIndicator(StorageCheck check, Executor executor, Duration cache, Duration timeout,
 			LongSupplier nanoTime) {
-		this.storage = storage;
+		this.check = check;
 		this.executor = executor;
 		this.cache = cache;
 		this.timeout = timeout;
@@ -64,7 +61,7 @@ final class StorageHealthIndicator implements HealthIndicator {
 		FutureTask<Health> task = this.running;
 		try {
 			if (task == null) {
-				task = new FutureTask<>(this::verify);
+				task = new FutureTask<>(this.check::run);
 				this.executor.execute(task);
 				this.running = task;
 			}
@@ -80,27 +77,19 @@ final class StorageHealthIndicator implements HealthIndicator {
 		}
 		catch (ExecutionException ex) {
 			this.running = null;
-			return down("error", String.valueOf(ex.getCause()));
+			// Not ours, so its message may hold anything.
+			Throwable cause = (ex.getCause() != null) ? ex.getCause() : ex;
+			return down("error", "The check failed: " + cause.getClass().getSimpleName());
 		}
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();
-			return Health.unknown().withDetail("storage", this.storage.name()).build();
-		}
-	}
-
-	private Health verify() {
-		try {
-			this.storage.verifyReachable();
-			return Health.up().withDetail("storage", this.storage.name()).build();
-		}
-		catch (VgiExternalException ex) {
-			return down(ex.kind().name().toLowerCase(Locale.ROOT).replace('_', '-'), String.valueOf(ex.getMessage()));
+			return Health.unknown().withDetail("storage", this.check.storageName()).build();
 		}
 	}
 
 	private Health down(String kind, String reason) {
 		return Health.down()
-			.withDetail("storage", this.storage.name())
+			.withDetail("storage", this.check.storageName())
 			.withDetail("kind", kind)
 			.withDetail("reason", reason)
 			.build();

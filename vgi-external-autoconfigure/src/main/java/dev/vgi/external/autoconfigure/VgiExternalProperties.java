@@ -37,6 +37,7 @@ import org.springframework.util.unit.DataSize;
  * @param s3 Amazon S3 and compatible stores.
  * @param gcs Google Cloud Storage.
  * @param local Folder of this machine.
+ * @param lifecycle Removal of old objects by the bucket's own rules.
  * @param health Health contribution.
  */
 @ConfigurationProperties("vgi.external")
@@ -46,7 +47,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		@DefaultValue("500ms") Duration retryDelay, @DefaultValue Compression compression, @DefaultValue Fetch fetch,
 		@DefaultValue Upload upload, @DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Url url,
 		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue S3 s3, @DefaultValue Gcs gcs,
-		@DefaultValue Local local, @DefaultValue Health health) {
+		@DefaultValue Local local, @DefaultValue Lifecycle lifecycle, @DefaultValue Health health) {
 
 	public VgiExternalProperties {
 		Assert.isTrue(maxRetries >= 0 && maxRetries <= 2, "vgi.external.max-retries must be 0, 1 or 2");
@@ -250,6 +251,13 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	public record UploadUrl(@Nullable Boolean enabled, @Nullable DataSize maxUploadSize,
 			@DefaultValue("15m") Duration expiry) {
 
+		public UploadUrl {
+			Assert.isTrue(maxUploadSize == null || maxUploadSize.toBytes() > 0,
+					"vgi.external.upload-url.max-upload-size must be positive");
+			Assert.isTrue(expiry.compareTo(Duration.ofSeconds(1)) >= 0 && expiry.compareTo(Duration.ofDays(7)) <= 0,
+					"vgi.external.upload-url.expiry must be from 1s to 7d");
+		}
+
 	}
 
 	/**
@@ -269,6 +277,15 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("1h") Duration presignExpiry, @Nullable String region, @Nullable URI endpoint,
 			@DefaultValue Sse sse, @Nullable String storageClass, @DefaultValue Map<String, String> tags) {
 
+		public S3 {
+			Assert.isTrue(isSignable(presignExpiry), "vgi.external.s3.presign-expiry must be from 1s to 7d");
+			Assert.isTrue(tags.size() <= 10, "vgi.external.s3.tags must not be more than 10");
+		}
+
+		private static boolean isSignable(Duration expiry) {
+			return expiry.compareTo(Duration.ofSeconds(1)) >= 0 && expiry.compareTo(Duration.ofDays(7)) <= 0;
+		}
+
 		/**
 		 * Server-side encryption.
 		 *
@@ -278,6 +295,16 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		 */
 		public record Sse(@Nullable String algorithm, @Nullable String kmsKeyId,
 				@DefaultValue("false") boolean bucketKey) {
+
+			public Sse {
+				boolean kms = "aws:kms".equals(algorithm) || "aws:kms:dsse".equals(algorithm);
+				Assert.isTrue(algorithm == null || kms || "AES256".equals(algorithm),
+						"vgi.external.s3.sse.algorithm must be AES256, aws:kms or aws:kms:dsse");
+				Assert.isTrue(kms || kmsKeyId == null,
+						"vgi.external.s3.sse.kms-key-id needs vgi.external.s3.sse.algorithm=aws:kms");
+				Assert.isTrue(!bucketKey || "aws:kms".equals(algorithm),
+						"vgi.external.s3.sse.bucket-key needs vgi.external.s3.sse.algorithm=aws:kms");
+			}
 
 		}
 
@@ -311,6 +338,45 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	public record Local(@Nullable Path directory, @Nullable URI baseUrl, @DefaultValue("1h") Duration urlExpiry,
 			@Nullable Duration retention, @DefaultValue("10GB") DataSize maxTotalSize) {
 
+		public Local {
+			Assert.isTrue(urlExpiry.compareTo(Duration.ofSeconds(1)) >= 0,
+					"vgi.external.local.url-expiry must be at least 1s");
+			Assert.isTrue(retention == null || retention.compareTo(urlExpiry) >= 0,
+					"vgi.external.local.retention must not be shorter than vgi.external.local.url-expiry");
+			Assert.isTrue(maxTotalSize.toBytes() > 0, "vgi.external.local.max-total-size must be positive");
+			Assert.isTrue(baseUrl == null || (baseUrl.getHost() != null && baseUrl.getScheme() != null),
+					"vgi.external.local.base-url must be an absolute URL");
+		}
+
+	}
+
+	/**
+	 * Removal of old objects by the bucket's own rules.
+	 *
+	 * @param mode Whether to look at the bucket's rules.
+	 * @param expireAfter Age that the suggested rule removes objects at, rounded up to
+	 * days.
+	 */
+	public record Lifecycle(@DefaultValue("verify") Mode mode, @DefaultValue("1d") Duration expireAfter) {
+
+		public Lifecycle {
+			Assert.isTrue(expireAfter.compareTo(Duration.ZERO) > 0,
+					"vgi.external.lifecycle.expire-after must be positive");
+		}
+
+		/**
+		 * Whether to look at the bucket's rules.
+		 */
+		public enum Mode {
+
+			/** Warn when a rule is missing. */
+			VERIFY,
+
+			/** Do not look. */
+			NONE
+
+		}
+
 	}
 
 	/**
@@ -318,8 +384,10 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 *
 	 * @param cache How long a result is kept.
 	 * @param timeout Longest time a check may take.
+	 * @param writeProbe Whether a check stores and fetches a tiny object.
 	 */
-	public record Health(@DefaultValue("30s") Duration cache, @DefaultValue("5s") Duration timeout) {
+	public record Health(@DefaultValue("30s") Duration cache, @DefaultValue("5s") Duration timeout,
+			@DefaultValue("false") boolean writeProbe) {
 
 	}
 

@@ -1,9 +1,12 @@
 package dev.vgi.external.autoconfigure;
 
+import java.time.Clock;
 import java.util.concurrent.Executor;
 
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.transport.StorageTransport;
 
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -16,20 +19,23 @@ import org.springframework.context.annotation.Bean;
 /**
  * {@link AutoConfiguration Auto-configuration} of the storage's health contribution.
  */
-@AutoConfiguration(after = VgiExternalAutoConfiguration.class,
+@AutoConfiguration(after = { VgiExternalAutoConfiguration.class, VgiLifecycleAutoConfiguration.class },
 		afterName = "org.springframework.boot.health.autoconfigure.contributor.HealthContributorAutoConfiguration")
 @ConditionalOnClass({ HealthIndicator.class, ConditionalOnEnabledHealthIndicator.class })
-@ConditionalOnBean(ExternalStorage.class)
+@ConditionalOnBean(value = ExternalStorage.class, name = VgiExternalAutoConfiguration.TRANSFER_EXECUTOR)
 @ConditionalOnEnabledHealthIndicator("vgi-external-storage")
 public final class VgiHealthAutoConfiguration {
 
 	@Bean
 	@ConditionalOnMissingBean(name = "vgiExternalStorageHealthIndicator")
-	StorageHealthIndicator vgiExternalStorageHealthIndicator(ExternalStorage storage,
+	StorageHealthIndicator vgiExternalStorageHealthIndicator(ExternalStorage storage, StorageTransport transport,
+			ObjectProvider<LifecycleMonitor> lifecycle,
 			@Qualifier(VgiExternalAutoConfiguration.TRANSFER_EXECUTOR) Executor executor,
 			VgiExternalProperties properties) {
 		VgiExternalProperties.Health health = properties.health();
-		return new StorageHealthIndicator(storage, executor, health.cache(), health.timeout(), System::nanoTime);
+		StorageCheck check = new StorageCheck(storage, transport, lifecycle.getIfAvailable(), health.writeProbe(),
+				health.timeout(), Clock.systemUTC());
+		return new StorageHealthIndicator(check, executor, health.cache(), health.timeout(), System::nanoTime);
 	}
 
 }

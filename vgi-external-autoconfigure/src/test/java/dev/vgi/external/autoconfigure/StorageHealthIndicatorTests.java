@@ -1,6 +1,7 @@
 package dev.vgi.external.autoconfigure;
 
 import java.net.URI;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -10,7 +11,9 @@ import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
+import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransportSettings;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -28,6 +31,8 @@ class StorageHealthIndicatorTests {
 
 	private final ExecutorService executor = Executors.newSingleThreadExecutor();
 
+	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
+
 	private final AtomicLong clock = new AtomicLong();
 
 	private final AtomicInteger checks = new AtomicInteger();
@@ -35,6 +40,7 @@ class StorageHealthIndicatorTests {
 	@AfterEach
 	void stop() {
 		this.executor.shutdownNow();
+		this.transport.close();
 	}
 
 	@Test
@@ -60,6 +66,15 @@ class StorageHealthIndicatorTests {
 	}
 
 	@Test
+	void whenTheCheckItselfFailsSaysNothingOfTheCause() {
+		Health health = indicator(() -> {
+			throw new IllegalStateException("https://storage/?signature=planted");
+		}, Duration.ofSeconds(5)).health();
+		assertThat(health.getStatus()).isEqualTo(Status.DOWN);
+		assertThat(health.getDetails()).containsEntry("reason", "The check failed: IllegalStateException");
+	}
+
+	@Test
 	void whenStorageHangsIsDownInTimeAndDoesNotPileUp() {
 		CountDownLatch hanging = new CountDownLatch(1);
 		StorageHealthIndicator indicator = indicator(() -> {
@@ -78,7 +93,9 @@ class StorageHealthIndicatorTests {
 	}
 
 	private StorageHealthIndicator indicator(Runnable check, Duration timeout) {
-		return new StorageHealthIndicator(new CheckedStorage(check), this.executor, Duration.ofSeconds(30), timeout,
+		StorageCheck storageCheck = new StorageCheck(new CheckedStorage(check), this.transport, null, false, timeout,
+				Clock.systemUTC());
+		return new StorageHealthIndicator(storageCheck, this.executor, Duration.ofSeconds(30), timeout,
 				this.clock::get);
 	}
 

@@ -65,8 +65,9 @@ class VgiExternalAutoConfigurationTests {
 					VgiLocalStorageAutoConfiguration.class, VgiS3StorageAutoConfiguration.class,
 					VgiExternalAutoConfiguration.class, VgiWebMvcAutoConfiguration.class,
 					VgiClientAutoConfiguration.class, VgiMetricsAutoConfiguration.class,
-					VgiHealthAutoConfiguration.class, HttpMessageConvertersAutoConfiguration.class,
-					RestClientAutoConfiguration.class, WebMvcAutoConfiguration.class, MetricsAutoConfiguration.class))
+					VgiLifecycleAutoConfiguration.class, VgiHealthAutoConfiguration.class,
+					HttpMessageConvertersAutoConfiguration.class, RestClientAutoConfiguration.class,
+					WebMvcAutoConfiguration.class, MetricsAutoConfiguration.class))
 			.withPropertyValues("vgi.external.local.directory=" + this.folder);
 	}
 

@@ -1,0 +1,182 @@
+package dev.vgi.external.autoconfigure;
+
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.format.DateTimeFormatter;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.LifecycleVerifier.Finding;
+import dev.vgi.external.storage.LifecycleVerifier.Verdict;
+import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.storage.local.LocalStorage;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.url.UrlValidator;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.boot.health.contributor.Health;
+
+/**
+ * Looks at a storage from every side that a transfer depends on: the way of its SDK; a
+ * signed URL of no object, requested the way that bytes go, whose answer also tells the
+ * storage's clock; the rules of its bucket; and, only if asked to, an object that is
+ * stored and fetched. Takes as long as the storage does; nothing here is cached but the
+ * rules.
+ */
+final class StorageCheck {
+
+	private static final Schema NO_FIELDS = new Schema(List.of());
+
+	private static final int MAX_REDIRECTS = 5;
+
+	private static final int LONGEST_ERROR_BODY = 8192;
+
+	private static final Pattern CODE = Pattern.compile("<Code>([A-Za-z0-9.]{1,64})</Code>");
+
+	private final ExternalStorage storage;
+
+	private final StorageTransport transport;
+
+	private final @Nullable LifecycleMonitor lifecycle;
+
+	private final boolean writeProbe;
+
+	private final Duration timeout;
+
+	private final Clock clock;
+
+	/**
+	 * Create a check.
+	 * @param storage what to look at
+	 * @param transport what bytes go through
+	 * @param lifecycle knows the rules, or {@code null} not to tell
+	 * @param writeProbe whether to store an object
+	 * @param timeout longest time for a request of this class's own
+	 * @param clock compared with the storage's
+	 */
+	StorageCheck(ExternalStorage storage, StorageTransport transport, @Nullable LifecycleMonitor lifecycle,
+			boolean writeProbe, Duration timeout, Clock clock) {
+		this.storage = storage;
+		this.transport = transport;
+		this.lifecycle = lifecycle;
+		this.writeProbe = writeProbe;
+		this.timeout = timeout;
+		this.clock = clock;
+	}
+
+	String storageName() {
+		return this.storage.name();
+	}
+
+	/**
+	 * Look.
+	 * @return up or down, with details; without secrets
+	 */
+	Health run() {
+		Health.Builder health = Health.up().withDetail("storage", this.storage.name());
+		try {
+			this.storage.verifyReachable();
+			// The folder's URLs lead to this very service, by a host that only requests
+			// tell.
+			if (this.storage instanceof UploadUrlProvider signer && !(this.storage instanceof LocalStorage)) {
+				requestSignedUrl(signer.generateUploadUrl(NO_FIELDS).downloadUrl(), health);
+			}
+			if (this.writeProbe) {
+				health.withDetail("writeProbe", storeAndFetch());
+			}
+		}
+		catch (VgiExternalException ex) {
+			health.down()
+				.withDetail("kind", ex.kind().name().toLowerCase(Locale.ROOT).replace('_', '-'))
+				.withDetail("reason", String.valueOf(ex.getMessage()));
+		}
+		if (this.lifecycle != null) {
+			Finding finding = this.lifecycle.current();
+			health.withDetail("lifecycle", finding.verdict().name().toLowerCase(Locale.ROOT));
+			if (finding.verdict() != Verdict.COVERED) {
+				health.withDetail("lifecycleRule", finding.detail());
+			}
+		}
+		return health.build();
+	}
+
+	private void requestSignedUrl(URI url, Health.Builder health) {
+		Instant before = this.clock.instant();
+		try (StorageResponse response = this.transport.get(url, null, null, UrlValidator.acceptAll(), MAX_REDIRECTS,
+				Deadline.in(this.timeout))) {
+			String date = response.header("Date");
+			if (date != null) {
+				tellSkew(date, before, health);
+			}
+			judge(response, health);
+		}
+	}
+
+	private void tellSkew(String date, Instant before, Health.Builder health) {
+		Instant theirs;
+		try {
+			theirs = DateTimeFormatter.RFC_1123_DATE_TIME.parse(date, Instant::from);
+		}
+		catch (DateTimeException ex) {
+			return;
+		}
+		// The header has whole seconds, and was written some time between the two looks.
+		Instant after = this.clock.instant();
+		long skew = 0;
+		if (theirs.isAfter(after)) {
+			skew = after.getEpochSecond() - theirs.getEpochSecond();
+		}
+		else if (theirs.plusSeconds(1).isBefore(before)) {
+			skew = before.getEpochSecond() - theirs.getEpochSecond();
+		}
+		health.withDetail("clockSkew", Duration.ofSeconds(skew));
+	}
+
+	private static void judge(StorageResponse response, Health.Builder health) {
+		int status = response.status();
+		if (status / 100 == 2 || status == 404) {
+			health.withDetail("signedUrls", "accepted");
+			return;
+		}
+		Matcher matcher = CODE.matcher(errorBody(response));
+		String code = matcher.find() ? matcher.group(1) : "";
+		String answer = "status " + status + (code.isEmpty() ? "" : " " + code);
+		// Without the permission to list, storage answers so for an object that is not
+		// there.
+		if (status != 403 || !(code.isEmpty() || code.equals("AccessDenied"))) {
+			throw new StorageUnavailableException("The storage refuses a signed URL (" + answer + ")", status, null);
+		}
+		health.withDetail("signedUrls", "unknown (" + answer + "): reading or listing is not allowed");
+	}
+
+	private static String errorBody(StorageResponse response) {
+		ByteBuffer body = ByteBuffer.allocate(LONGEST_ERROR_BODY);
+		while (body.hasRemaining() && response.read(body) >= 0) {
+			// The error document is short, or not one.
+		}
+		return new String(body.array(), 0, body.position(), StandardCharsets.UTF_8);
+	}
+
+	private String storeAndFetch() {
+		ProbePayload payload = new ProbePayload();
+		URI url = this.storage.upload(payload, NO_FIELDS, null);
+		if (!payload.isContentOf(this.storage, this.transport, url, Deadline.in(this.timeout))) {
+			throw new StorageUnavailableException("What was stored is not what is fetched", 0, null);
+		}
+		return "stored and fetched";
+	}
+
+}

@@ -1,0 +1,31 @@
+package dev.vgi.external.autoconfigure;
+
+import java.util.concurrent.Executor;
+
+import dev.vgi.external.storage.LifecycleVerifier;
+
+import org.springframework.beans.factory.annotation.Qualifier;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Lazy;
+
+/**
+ * {@link AutoConfiguration Auto-configuration} of the look at the bucket's rules.
+ */
+@AutoConfiguration(after = VgiExternalAutoConfiguration.class)
+@ConditionalOnSingleCandidate(LifecycleVerifier.class)
+@ConditionalOnBean(name = VgiExternalAutoConfiguration.TRANSFER_EXECUTOR)
+@ConditionalOnProperty(name = "vgi.external.lifecycle.mode", havingValue = "verify", matchIfMissing = true)
+public final class VgiLifecycleAutoConfiguration {
+
+	@Bean
+	@Lazy(false)
+	LifecycleMonitor vgiLifecycleMonitor(LifecycleVerifier verifier, VgiExternalProperties properties,
+			@Qualifier(VgiExternalAutoConfiguration.TRANSFER_EXECUTOR) Executor executor) {
+		return new LifecycleMonitor(verifier, properties.lifecycle().expireAfter(), executor, System::nanoTime);
+	}
+
+}

@@ -1,0 +1,92 @@
+package dev.vgi.external.autoconfigure;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+import dev.vgi.external.storage.LifecycleVerifier.Finding;
+import dev.vgi.external.storage.LifecycleVerifier.Verdict;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatNoException;
+
+/**
+ * Tests for {@link LifecycleMonitor}.
+ */
+@ExtendWith(OutputCaptureExtension.class)
+class LifecycleMonitorTests {
+
+	private final List<Runnable> started = new ArrayList<>();
+
+	private final AtomicLong clock = new AtomicLong();
+
+	private final AtomicInteger looks = new AtomicInteger();
+
+	private Finding finding = new Finding(Verdict.MISSING, "No rule: add the rule {planted}");
+
+	private final LifecycleMonitor monitor = new LifecycleMonitor((expireAfter) -> {
+		assertThat(expireAfter).isEqualTo(Duration.ofDays(2));
+		this.looks.incrementAndGet();
+		return this.finding;
+	}, Duration.ofDays(2), this.started::add, this.clock::get);
+
+	@Test
+	void startDoesNotWaitForTheLook(CapturedOutput output) {
+		this.monitor.afterSingletonsInstantiated();
+		assertThat(this.looks).hasValue(0);
+		this.started.forEach(Runnable::run);
+		assertThat(this.looks).hasValue(1);
+		assertThat(output.toString().lines().filter((line) -> line.contains("add the rule {planted}"))).singleElement()
+			.asString()
+			.contains("WARN")
+			.contains("vgi.external.lifecycle.mode=none");
+	}
+
+	@Test
+	void findingIsKeptForTenMinutesAndLoggedOnce(CapturedOutput output) {
+		this.monitor.current();
+		this.clock.set(Duration.ofMinutes(10).toNanos() - 1);
+		assertThat(this.monitor.current().verdict()).isEqualTo(Verdict.MISSING);
+		assertThat(this.looks).hasValue(1);
+		this.clock.incrementAndGet();
+		this.monitor.current();
+		assertThat(this.looks).hasValue(2);
+		this.finding = new Finding(Verdict.COVERED, "covered");
+		this.clock.addAndGet(Duration.ofMinutes(10).toNanos());
+		assertThat(this.monitor.current().verdict()).isEqualTo(Verdict.COVERED);
+		assertThat(output.toString().lines().filter((line) -> line.contains("planted"))).hasSize(1);
+	}
+
+	@Test
+	void whatCannotBeReadIsNotLogged(CapturedOutput output) {
+		this.finding = new Finding(Verdict.UNKNOWN, "The rules cannot be read");
+		assertThat(this.monitor.current().verdict()).isEqualTo(Verdict.UNKNOWN);
+		assertThat(output).doesNotContain("cannot be read");
+	}
+
+	@Test
+	void backendThatThrowsIsUnknown() {
+		LifecycleMonitor throwing = new LifecycleMonitor((expireAfter) -> {
+			throw new IllegalStateException("https://x/?signature=planted");
+		}, Duration.ofDays(1), Runnable::run, this.clock::get);
+		assertThatNoException().isThrownBy(throwing::afterSingletonsInstantiated);
+		assertThat(throwing.current().detail()).contains("IllegalStateException").doesNotContain("planted");
+	}
+
+	@Test
+	void whenNoThreadIsFreeTheStartGoesOn() {
+		LifecycleMonitor busy = new LifecycleMonitor((expireAfter) -> this.finding, Duration.ofDays(1), (task) -> {
+			throw new RejectedExecutionException();
+		}, this.clock::get);
+		assertThatNoException().isThrownBy(busy::afterSingletonsInstantiated);
+	}
+
+}
