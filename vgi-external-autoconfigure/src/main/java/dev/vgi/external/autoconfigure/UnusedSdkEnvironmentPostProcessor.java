@@ -54,13 +54,17 @@ class UnusedSdkEnvironmentPostProcessor implements EnvironmentPostProcessor, Ord
 			defaults.put("spring.cloud.gcp.storage.enabled", "false");
 			defaults.put("spring.cloud.gcp.core.enabled", "false");
 		}
-		String region = environment.getProperty("vgi.external.s3.region");
-		if (selected == StorageType.S3 && region != null && !isAwsConfigured(environment)) {
-			defaults.put("spring.cloud.aws.region.static", region);
+		String region = environment.getProperty("vgi.external.s3.region",
+				environment.containsProperty("vgi.external.s3.endpoint") ? "us-east-1" : "");
+		if (selected == StorageType.S3 && !region.isEmpty() && !isAwsRegionConfigured(environment)) {
+			// Our client has its region, but Spring Cloud's would not start without one.
+			// Only
+			// that one gets it: other clients may find theirs elsewhere.
+			defaults.put("spring.cloud.aws.s3.region", region);
 		}
 		if (!defaults.isEmpty()) {
 			environment.getPropertySources().addLast(new MapPropertySource("vgiUnusedSdks", defaults));
-			this.logger.info("Nothing of the other cloud is configured: defaulted " + defaults);
+			this.logger.info("Nothing else is configured for the clouds' clients: defaulted " + defaults);
 		}
 	}
 
@@ -68,6 +72,12 @@ class UnusedSdkEnvironmentPostProcessor implements EnvironmentPostProcessor, Ord
 		return hasKeyWith(environment, "spring.cloud.aws.") || hasAny(environment, "aws.region")
 				|| hasAny(environment, "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID",
 						"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+				|| Files.exists(home(".aws", "config"));
+	}
+
+	private static boolean isAwsRegionConfigured(ConfigurableEnvironment environment) {
+		return hasAny(environment, "spring.cloud.aws.s3.region", "spring.cloud.aws.region.static", "aws.region",
+				"AWS_REGION") || hasKeyWith(environment, "spring.cloud.aws.region.")
 				|| Files.exists(home(".aws", "config"));
 	}
 

@@ -1,18 +1,26 @@
 package dev.vgi.external.autoconfigure;
 
 import java.time.Clock;
+import java.util.List;
 
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.observation.UrlLifetimeMetrics;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.s3.S3Clients;
 import dev.vgi.external.storage.s3.S3Encryption;
 import dev.vgi.external.storage.s3.S3Storage;
 import dev.vgi.external.storage.s3.S3StorageSettings;
 import dev.vgi.external.transport.StorageTransport;
+import io.micrometer.core.instrument.binder.MeterBinder;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.core.exception.SdkClientException;
+import software.amazon.awssdk.regions.providers.AwsRegionProvider;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.AnyNestedCondition;
@@ -51,6 +59,38 @@ public final class VgiS3StorageAutoConfiguration {
 				upload.maxParallelParts(), upload.maxRetries(), upload.timeout());
 	}
 
+	private static S3Storage storage(S3Client client, S3Presigner presigner, StorageTransport transport,
+			VgiExternalProperties properties) {
+		S3Storage storage = new S3Storage(client, presigner, transport, settings(properties), Clock.systemUTC());
+		try {
+			// Asks nobody but where the credentials come from.
+			storage.generateUploadUrl(new Schema(List.of()));
+		}
+		catch (VgiExternalException ex) {
+			throw new StorageSelectionException("The storage s3 is selected, but no URL can be signed: " + ex
+				.getMessage() + ".", """
+						Set spring.cloud.aws.credentials.access-key and spring.cloud.aws.credentials.secret-key, or \
+						give the process credentials that the SDK finds by itself (environment, profile, web \
+						identity, role of the container or instance).""");
+		}
+		return storage;
+	}
+
+	/**
+	 * Tells the lifetime of signed URLs.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	@ConditionalOnClass(MeterBinder.class)
+	static class MetricsConfiguration {
+
+		@Bean
+		MeterBinder vgiS3Metrics(ObjectProvider<S3Storage> storages) {
+			return (registry) -> storages.ifAvailable(
+					(storage) -> new UrlLifetimeMetrics(storage.name(), storage::effectiveExpiry).bindTo(registry));
+		}
+
+	}
+
 	/**
 	 * Reuses the application's beans.
 	 */
@@ -63,7 +103,7 @@ public final class VgiS3StorageAutoConfiguration {
 		@ConditionalOnMissingBean(ExternalStorage.class)
 		S3Storage vgiS3Storage(S3Client client, S3Presigner presigner, StorageTransport transport,
 				VgiExternalProperties properties) {
-			return new S3Storage(client, presigner, transport, settings(properties), Clock.systemUTC());
+			return storage(client, presigner, transport, properties);
 		}
 
 	}
@@ -77,30 +117,47 @@ public final class VgiS3StorageAutoConfiguration {
 	@ConditionalOnMissingBean(ExternalStorage.class)
 	static class OverriddenClientConfiguration {
 
+		/** For a store that knows no regions. */
+		private static final String ANY_REGION = "us-east-1";
+
 		@Bean(defaultCandidate = false)
-		S3Client vgiS3Client(AwsCredentialsProvider credentials, VgiExternalProperties properties,
-				Environment environment) {
+		S3Client vgiS3Client(AwsCredentialsProvider credentials, ObjectProvider<AwsRegionProvider> regions,
+				VgiExternalProperties properties, Environment environment) {
 			VgiExternalProperties.S3 s3 = properties.s3();
-			return S3Clients.client(credentials, region(s3, environment), s3.endpoint(), pathStyle(s3, environment));
+			return S3Clients.client(credentials, region(s3, environment, regions.getIfAvailable()), s3.endpoint(),
+					pathStyle(s3, environment));
 		}
 
 		@Bean(defaultCandidate = false)
-		S3Presigner vgiS3Presigner(AwsCredentialsProvider credentials, VgiExternalProperties properties,
-				Environment environment) {
+		S3Presigner vgiS3Presigner(AwsCredentialsProvider credentials, ObjectProvider<AwsRegionProvider> regions,
+				VgiExternalProperties properties, Environment environment) {
 			VgiExternalProperties.S3 s3 = properties.s3();
-			return S3Clients.presigner(credentials, region(s3, environment), s3.endpoint(), pathStyle(s3, environment));
+			return S3Clients.presigner(credentials, region(s3, environment, regions.getIfAvailable()), s3.endpoint(),
+					pathStyle(s3, environment));
 		}
 
 		@Bean
 		S3Storage vgiS3Storage(@Qualifier("vgiS3Client") S3Client client,
 				@Qualifier("vgiS3Presigner") S3Presigner presigner, StorageTransport transport,
 				VgiExternalProperties properties) {
-			return new S3Storage(client, presigner, transport, settings(properties), Clock.systemUTC());
+			return storage(client, presigner, transport, properties);
 		}
 
-		private static @Nullable String region(VgiExternalProperties.S3 s3, Environment environment) {
-			return (s3.region() != null) ? s3.region() : environment.getProperty("spring.cloud.aws.s3.region",
-					environment.getProperty("spring.cloud.aws.region.static", "us-east-1"));
+		private static String region(VgiExternalProperties.S3 s3, Environment environment,
+				@Nullable AwsRegionProvider regions) {
+			String region = (s3.region() != null) ? s3.region() : environment.getProperty("spring.cloud.aws.s3.region");
+			if (region != null) {
+				return region;
+			}
+			try {
+				if (regions != null) {
+					return regions.getRegion().id();
+				}
+			}
+			catch (SdkClientException ex) {
+				// Only the endpoint is overridden: most compatible stores do not mind.
+			}
+			return ANY_REGION;
 		}
 
 		private static boolean pathStyle(VgiExternalProperties.S3 s3, Environment environment) {

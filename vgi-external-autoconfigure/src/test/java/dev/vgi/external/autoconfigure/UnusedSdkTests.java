@@ -44,7 +44,8 @@ class UnusedSdkTests {
 	@Test
 	void withOnlyOurRegionStartsWithS3() {
 		try (ConfigurableApplicationContext context = run("--vgi.external.s3.bucket=bucket",
-				"--vgi.external.s3.region=eu-central-1")) {
+				"--vgi.external.s3.region=eu-central-1", "--spring.cloud.aws.credentials.access-key=key",
+				"--spring.cloud.aws.credentials.secret-key=secret")) {
 			assertThat(context.getBean(S3Storage.class)).isNotNull();
 		}
 	}

@@ -1,0 +1,32 @@
+package dev.vgi.external.autoconfigure;
+
+import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.core.exception.SdkClientException;
+
+import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
+import org.springframework.boot.diagnostics.FailureAnalysis;
+import org.springframework.core.env.Environment;
+
+/**
+ * Tells which key to set when the client of the selected storage s3 has no region.
+ */
+class MissingAwsRegionFailureAnalyzer extends AbstractFailureAnalyzer<SdkClientException> {
+
+	private final Environment environment;
+
+	MissingAwsRegionFailureAnalyzer(Environment environment) {
+		this.environment = environment;
+	}
+
+	@Override
+	protected @Nullable FailureAnalysis analyze(Throwable rootFailure, SdkClientException cause) {
+		if (!String.valueOf(cause.getMessage()).startsWith("Unable to load region")
+				|| StorageSelection.of(this.environment).type() != StorageType.S3) {
+			return null;
+		}
+		return new FailureAnalysis("The storage s3 is selected, but nothing tells the region of its bucket.", """
+				Set spring.cloud.aws.region.static, or vgi.external.s3.region for this use only. A compatible \
+				store without regions needs vgi.external.s3.endpoint instead.""", cause);
+	}
+
+}
