@@ -2,12 +2,16 @@ package dev.vgi.external.autoconfigure;
 
 import java.net.InetAddress;
 import java.net.URI;
+import java.util.Collections;
 import java.util.Locale;
 import java.util.function.Supplier;
 
+import jakarta.servlet.ServletRequest;
+import jakarta.servlet.ServletRequestWrapper;
 import jakarta.servlet.http.HttpServletRequest;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.boot.cloud.CloudPlatform;
 import org.springframework.core.env.Environment;
 import org.springframework.util.ClassUtils;
 import org.springframework.web.context.request.RequestContextHolder;
@@ -15,10 +19,11 @@ import org.springframework.web.context.request.ServletRequestAttributes;
 import org.springframework.web.servlet.support.ServletUriComponentsBuilder;
 
 /**
- * Knows under which URL callers reach this service. A configured one wins. Where Boot is
- * set to trust forwarded headers, the request tells. Otherwise it is the address that the
- * caller's connection has reached: the {@code Host} header alone is the caller's
- * invention, and a signed URL must not lead to a place of the caller's choice.
+ * Knows under which URL callers reach this service. A configured one wins. Where Boot
+ * trusts forwarded headers and a proxy has sent some, the request tells. Otherwise it is
+ * the address that the caller's connection has reached: the {@code Host} header alone is
+ * the caller's invention, and a signed URL must not lead to a place of the caller's
+ * choice.
  */
 final class ServiceUrl implements Supplier<@Nullable URI> {
 
@@ -44,7 +49,12 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 	}
 
 	private boolean trustsForwardedHeaders() {
-		String strategy = this.environment.getProperty("server.forward-headers-strategy", "none");
+		String strategy = this.environment.getProperty("server.forward-headers-strategy");
+		if (strategy == null) {
+			// As Boot's web servers decide.
+			CloudPlatform platform = CloudPlatform.getActive(this.environment);
+			return platform != null && platform.isUsingForwardHeaders();
+		}
 		return !"none".equals(strategy.toLowerCase(Locale.ROOT));
 	}
 
@@ -74,11 +84,26 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 				return null;
 			}
 			HttpServletRequest request = attributes.getRequest();
-			if (trustsForwardedHeaders) {
+			if (trustsForwardedHeaders && wasForwarded(request)) {
 				return ServletUriComponentsBuilder.fromContextPath(request).build().toUri();
 			}
 			return URI.create(request.getScheme() + "://" + literal(request.getLocalAddr()) + ":"
 					+ request.getLocalPort() + request.getContextPath());
+		}
+
+		private static boolean wasForwarded(HttpServletRequest request) {
+			// Spring's filter hides the headers that it has made use of.
+			ServletRequest original = request;
+			while (original instanceof ServletRequestWrapper wrapper) {
+				original = wrapper.getRequest();
+			}
+			for (String name : Collections.list(((HttpServletRequest) original).getHeaderNames())) {
+				String lower = name.toLowerCase(Locale.ROOT);
+				if (lower.equals("forwarded") || lower.startsWith("x-forwarded-")) {
+					return true;
+				}
+			}
+			return false;
 		}
 
 	}

@@ -58,11 +58,11 @@ public final class VgiLocalStorageAutoConfiguration {
 	@Bean
 	@ConditionalOnBean(LocalStorage.class)
 	LocalStorageSweeper vgiLocalStorageSweeper(LocalStorage storage) {
-		return new LocalStorageSweeper(storage);
+		return new LocalStorageSweeper(storage, Duration.ofMinutes(1));
 	}
 
 	/**
-	 * Removes old objects once a minute.
+	 * Removes old objects now and then.
 	 */
 	static final class LocalStorageSweeper implements DisposableBean {
 
@@ -72,14 +72,15 @@ public final class VgiLocalStorageAutoConfiguration {
 
 		private final ScheduledExecutorService scheduler;
 
-		LocalStorageSweeper(LocalStorage storage) {
+		LocalStorageSweeper(LocalStorage storage, Duration interval) {
 			this.storage = storage;
 			this.scheduler = Executors.newSingleThreadScheduledExecutor((task) -> {
 				Thread thread = new Thread(task, "vgi-external-sweeper");
 				thread.setDaemon(true);
 				return thread;
 			});
-			this.scheduler.scheduleWithFixedDelay(this::sweep, 1, 1, TimeUnit.MINUTES);
+			this.scheduler.scheduleWithFixedDelay(this::sweep, interval.toMillis(), interval.toMillis(),
+					TimeUnit.MILLISECONDS);
 		}
 
 		private void sweep() {
@@ -92,8 +93,11 @@ public final class VgiLocalStorageAutoConfiguration {
 		}
 
 		@Override
-		public void destroy() {
+		public void destroy() throws InterruptedException {
 			this.scheduler.shutdownNow();
+			// A sweep under way ends with the folder it reads: the next start may be at
+			// once.
+			this.scheduler.awaitTermination(5, TimeUnit.SECONDS);
 		}
 
 	}

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Serves local stores the smallest way that a client can tell nothing is missing.
  */
-final class LocalStorageServer implements AutoCloseable {
+public final class LocalStorageServer implements AutoCloseable {
 
 	private static final Pattern RANGE = Pattern.compile("bytes=(\\d+)-(\\d+)");
 
@@ -38,7 +38,7 @@ final class LocalStorageServer implements AutoCloseable {
 	 * Start a server.
 	 * @param storages finds a storage by the path before the storage's own
 	 */
-	LocalStorageServer(Function<String, @Nullable LocalStorage> storages) throws IOException {
+	public LocalStorageServer(Function<String, @Nullable LocalStorage> storages) throws IOException {
 		this.storages = storages;
 		this.server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 100);
 		this.server.setExecutor(this.executor);
@@ -46,7 +46,7 @@ final class LocalStorageServer implements AutoCloseable {
 		this.server.start();
 	}
 
-	URI url() {
+	public URI url() {
 		return URI.create("http://127.0.0.1:" + this.server.getAddress().getPort());
 	}
 

@@ -1,0 +1,66 @@
+package dev.vgi.external.autoconfigure;
+
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.Stream;
+
+import dev.vgi.external.autoconfigure.VgiLocalStorageAutoConfiguration.LocalStorageSweeper;
+import dev.vgi.external.storage.BytesPayload;
+import dev.vgi.external.storage.local.LocalStorage;
+import dev.vgi.external.storage.local.LocalStorageSettings;
+import dev.vgi.external.storage.local.SteppedClock;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for {@link LocalStorageSweeper}.
+ */
+@ExtendWith(OutputCaptureExtension.class)
+class LocalStorageSweeperTests {
+
+	@TempDir
+	private Path folder;
+
+	@Test
+	void sweepsUntilItIsStoppedAlsoAfterAFailure(CapturedOutput output) throws Exception {
+		SteppedClock clock = new SteppedClock();
+		LocalStorage storage = new LocalStorage(LocalStorageSettings.of(this.folder), () -> URI.create("http://x"),
+				clock);
+		LocalStorageSweeper sweeper = new LocalStorageSweeper(storage, Duration.ofMillis(1));
+		storage.upload(BytesPayload.random(10, 1), new Schema(List.of()), null);
+		Path moved = this.folder.resolveSibling(this.folder.getFileName() + "-moved");
+		Files.move(this.folder, moved);
+		Awaitility.await().untilAsserted(() -> assertThat(output).contains("Old objects could not be removed"));
+		Files.move(moved, this.folder);
+		assertThat(objects()).isOne();
+		clock.step(Duration.ofMinutes(71));
+		Awaitility.await().untilAsserted(() -> assertThat(objects()).isZero());
+		sweeper.destroy();
+		assertThat(isSweeping()).isFalse();
+	}
+
+	private static boolean isSweeping() {
+		return Thread.getAllStackTraces()
+			.keySet()
+			.stream()
+			.anyMatch((thread) -> thread.getName().equals("vgi-external-sweeper"));
+	}
+
+	private long objects() throws Exception {
+		try (Stream<Path> files = Files.list(this.folder)) {
+			return files.filter((file) -> file.toString().endsWith(".arrow")).count();
+		}
+	}
+
+}
