@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -46,7 +47,9 @@ public final class Externalizer {
 
 	private final boolean inlineOnFailure;
 
-	private final AtomicLong lastWarning = new AtomicLong(System.nanoTime() - WARN_INTERVAL);
+	private final LongSupplier nanoTime;
+
+	private final AtomicLong lastWarning;
 
 	/**
 	 * Create an externalizer.
@@ -61,6 +64,11 @@ public final class Externalizer {
 	 */
 	public Externalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs, TransferBudget budget,
 			Executor executor, TransferListener listener, boolean inlineOnFailure) {
+		this(config, allocator, slabs, budget, executor, listener, inlineOnFailure, System::nanoTime);
+	}
+
+	Externalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs, TransferBudget budget,
+			Executor executor, TransferListener listener, boolean inlineOnFailure, LongSupplier nanoTime) {
 		this.config = config;
 		this.allocator = allocator;
 		this.slabs = slabs;
@@ -68,6 +76,8 @@ public final class Externalizer {
 		this.executor = executor;
 		this.listener = listener;
 		this.inlineOnFailure = inlineOnFailure;
+		this.nanoTime = nanoTime;
+		this.lastWarning = new AtomicLong(nanoTime.getAsLong() - WARN_INTERVAL);
 	}
 
 	/**
@@ -112,7 +122,7 @@ public final class Externalizer {
 
 	private void fallBack(VgiExternalException failure) {
 		this.listener.fellBackInline(failure.kind());
-		long now = System.nanoTime();
+		long now = this.nanoTime.getAsLong();
 		long last = this.lastWarning.get();
 		if (now - last >= WARN_INTERVAL && this.lastWarning.compareAndSet(last, now)) {
 			logger.warn("Batches travel inline because they cannot be stored: " + failure.getMessage());

@@ -1,0 +1,130 @@
+package dev.vgi.external.location;
+
+import java.net.URI;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.memory.SlabPool;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.observation.TransferMetrics;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Payload;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.url.UrlValidator;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+/**
+ * Tests of what an {@link Externalizer} does with batches that cannot be stored.
+ */
+@ExtendWith(OutputCaptureExtension.class)
+class InlineFallbackTests {
+
+	private final BufferAllocator allocator = new RootAllocator();
+
+	private final TransferBudget budget = new TransferBudget(1 << 20, 4);
+
+	private final SlabPool slabs = new SlabPool(1 << 20, Duration.ofMinutes(1));
+
+	private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
+
+	private final AtomicLong clock = new AtomicLong(Long.MAX_VALUE - 10);
+
+	@AfterEach
+	void nothingIsLeft() {
+		this.slabs.close();
+		assertThat(this.budget.inUse()).isZero();
+		this.allocator.close();
+	}
+
+	@Test
+	void everyFallbackIsCountedAndOneAMinuteIsWarnedOf(CapturedOutput output) {
+		Externalizer externalizer = externalizer(true);
+		fallBack(externalizer);
+		fallBack(externalizer);
+		this.clock.addAndGet(Duration.ofSeconds(60).toNanos() - 1);
+		fallBack(externalizer);
+		assertThat(warnings(output)).isOne();
+		this.clock.incrementAndGet();
+		fallBack(externalizer);
+		fallBack(externalizer);
+		assertThat(warnings(output)).isEqualTo(2);
+		assertThat(
+				this.meters.get("vgi.external.inline.fallbacks").tag("kind", "storage-unavailable").counter().count())
+			.isEqualTo(5);
+	}
+
+	@Test
+	void withoutItTheCallFails() {
+		OutputCycle cycle = OutputCycle.of(numbers());
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> externalizer(false).externalize(cycle));
+		assertThat(this.meters.find("vgi.external.inline.fallbacks").counters()).isEmpty();
+	}
+
+	private void fallBack(Externalizer externalizer) {
+		try (OutputCycle cycle = OutputCycle.of(numbers())) {
+			assertThat(externalizer.externalize(cycle)).isSameAs(cycle);
+			assertThat(cycle.data().rowCount()).isEqualTo(100);
+		}
+	}
+
+	private static long warnings(CapturedOutput output) {
+		return output.toString().lines().filter((line) -> line.contains("Batches travel inline")).count();
+	}
+
+	private AnnotatedBatch numbers() {
+		BigIntVector vector = new BigIntVector("n", this.allocator);
+		vector.allocateNew(100);
+		for (int i = 0; i < 100; i++) {
+			vector.set(i, i);
+		}
+		vector.setValueCount(100);
+		return AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)));
+	}
+
+	private Externalizer externalizer(boolean inline) {
+		ExternalLocationConfig config = new ExternalLocationConfig(new DeadStorage(), 1, 0, Duration.ZERO,
+				FetchConfig.defaults(), null, UrlValidator.httpsOnly());
+		return new Externalizer(config, this.allocator, this.slabs, this.budget, Runnable::run,
+				new TransferMetrics(this.meters, this.budget, this.allocator), inline, this.clock::get);
+	}
+
+	private static final class DeadStorage implements ExternalStorage {
+
+		@Override
+		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+			throw new StorageUnavailableException("The bucket does not answer", 503, null);
+		}
+
+		@Override
+		public boolean isOwn(URI url) {
+			return false;
+		}
+
+		@Override
+		public String name() {
+			return "dead";
+		}
+
+	}
+
+}
