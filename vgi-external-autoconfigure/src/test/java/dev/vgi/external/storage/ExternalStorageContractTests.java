@@ -30,7 +30,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
  * What every storage backend has to do. A subclass says how its backend is started; URLs
- * are used by an HTTP client that knows nothing of the backend, as a peer would.
+ * are used by an HTTP client that knows nothing of the backend, as a peer would. Needs
+ * nothing but JUnit and AssertJ: backends of others are tested with it too, from this
+ * module's test jar.
  */
 public abstract class ExternalStorageContractTests {
 
@@ -246,9 +248,11 @@ public abstract class ExternalStorageContractTests {
 		foreign.add(URI.create(text.replace("?" + url.getRawQuery(), "")));
 		foreign.add(URI.create(text.replaceFirst("^https?:", "ftp:")));
 		foreign.add(URI.create(text.replace("://", "://user:password@")));
-		foreign.add(URI.create(text.replace(".arrow.zst?", ".arrow.zst/../../x?")));
-		foreign.add(URI.create(text.replace(".arrow.zst?", ".arrow.zst%2F..%2F..%2Fx?")));
+		foreign.add(URI.create(text.replace("?", "/../../x?")));
+		foreign.add(URI.create(text.replace("?", "%2F..%2F..%2Fx?")));
 		foreign.add(URI.create(text.replaceFirst("[0-9a-f]{32}\\.arrow", "x.arrow")));
+		// Names of objects may have another form.
+		foreign.removeIf(url::equals);
 		foreign.add(URI.create("mailto:someone"));
 		foreign.add(URI.create("relative/path"));
 		foreign.add(URI.create("http://127.0.0.1:8080/actuator/heapdump"));
