@@ -204,6 +204,21 @@ class LocalStorageOverHttpTests {
 	}
 
 	@Test
+	void storageThatIsGoneIsUnhealthyButNoReasonToRestart() throws Exception {
+		start("management.endpoint.health.probes.enabled=true", "vgi.external.health.cache=0s");
+		String health = "http://127.0.0.1:" + this.port + "/actuator/health";
+		assertThat(send(HttpRequest.newBuilder(URI.create(health))).statusCode()).isEqualTo(200);
+		Files.delete(this.folder.resolve(".signing-key"));
+		Files.delete(this.folder);
+		assertThat(send(HttpRequest.newBuilder(URI.create(health))).statusCode()).isEqualTo(503);
+		for (String group : List.of("/liveness", "/readiness")) {
+			assertThat(send(HttpRequest.newBuilder(URI.create(health + group))).statusCode()).isEqualTo(200);
+		}
+		Files.createDirectory(this.folder);
+		assertThat(send(HttpRequest.newBuilder(URI.create(health))).statusCode()).isEqualTo(200);
+	}
+
+	@Test
 	void urlsSurviveARestart() throws Exception {
 		start();
 		URI[] pair = vend("x", "");

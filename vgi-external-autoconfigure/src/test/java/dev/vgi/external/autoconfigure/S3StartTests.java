@@ -1,10 +1,19 @@
 package dev.vgi.external.autoconfigure;
 
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
 import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
+import com.sun.net.httpserver.HttpServer;
+import dev.vgi.external.storage.LifecycleVerifier.Verdict;
 import dev.vgi.external.storage.s3.S3Storage;
 import io.micrometer.core.instrument.MeterRegistry;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -77,6 +86,23 @@ class S3StartTests {
 	}
 
 	@Test
+	void springCloudsPresignerIsReusedAndSignsNothingMore() {
+		try (ConfigurableApplicationContext context = run(CREDENTIALS, "vgi.external.s3.bucket=bucket",
+				"spring.cloud.aws.region.static=us-west-2")) {
+			assertThat(context.containsBean("vgiS3Client")).isFalse();
+			URI url = context.getBean(S3Storage.class).generateUploadUrl(new Schema(List.of())).uploadUrl();
+			assertThat(url.getHost()).isEqualTo("bucket.s3.us-west-2.amazonaws.com");
+			assertThat(url.getQuery()).contains("X-Amz-SignedHeaders=host&").doesNotContainIgnoringCase("checksum");
+		}
+		try (ConfigurableApplicationContext context = run(CREDENTIALS, "vgi.external.s3.bucket=bucket",
+				"spring.cloud.aws.region.static=us-west-2", "spring.cloud.aws.s3.endpoint=http://store.example:9000",
+				"spring.cloud.aws.s3.path-style-access-enabled=true")) {
+			URI url = context.getBean(S3Storage.class).generateUploadUrl(new Schema(List.of())).uploadUrl();
+			assertThat(url.toString()).startsWith("http://store.example:9000/bucket/vgi-rpc/");
+		}
+	}
+
+	@Test
 	void endpointAloneTakesTheRegionOfSpringCloud() {
 		try (ConfigurableApplicationContext context = run(CREDENTIALS, "vgi.external.s3.bucket=bucket",
 				"vgi.external.s3.endpoint=https://garage.example", "spring.cloud.aws.region.static=garage")) {
@@ -130,6 +156,48 @@ class S3StartTests {
 		assertThatException().isThrownBy(() -> run(CREDENTIALS, "vgi.external.s3.bucket=bucket",
 				"vgi.external.s3.region=eu-central-1", key + "=" + value));
 		assertThat(output).contains("APPLICATION FAILED TO START").contains("Reason").contains(key);
+	}
+
+	@Test
+	void missingRuleIsLoggedWithoutDelayingTheStart(CapturedOutput output) throws Exception {
+		CountDownLatch started = new CountDownLatch(1);
+		HttpServer bucket = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 10);
+		bucket.createContext("/", (exchange) -> {
+			try {
+				// Only then, so a start that waited would never end.
+				started.await(9, TimeUnit.SECONDS);
+			}
+			catch (InterruptedException ex) {
+				Thread.currentThread().interrupt();
+			}
+			byte[] answer = "<Error><Code>NoSuchLifecycleConfiguration</Code></Error>".getBytes();
+			exchange.sendResponseHeaders(404, answer.length);
+			exchange.getResponseBody().write(answer);
+			exchange.close();
+		});
+		bucket.start();
+		try (ConfigurableApplicationContext context = run(CREDENTIALS, "vgi.external.s3.bucket=bucket",
+				"vgi.external.s3.prefix=mine/", "vgi.external.lifecycle.expire-after=36h",
+				"vgi.external.s3.endpoint=http://127.0.0.1:" + bucket.getAddress().getPort())) {
+			assertThat(output).doesNotContain("add the rule");
+			started.countDown();
+			Awaitility.await()
+				.untilAsserted(() -> assertThat(output).contains("add the rule {\"ID\": \"vgi-external\", "
+						+ "\"Status\": \"Enabled\", \"Filter\": {\"Prefix\": \"mine/\"}, \"Expiration\": {\"Days\": 2}, "
+						+ "\"AbortIncompleteMultipartUpload\": {\"DaysAfterInitiation\": 2}}"));
+			assertThat(context.getBean(LifecycleMonitor.class).current().verdict()).isEqualTo(Verdict.MISSING);
+		}
+		finally {
+			bucket.stop(0);
+		}
+	}
+
+	@Test
+	void rulesAreNotLookedAtWhenToldSo() {
+		try (ConfigurableApplicationContext context = run(CREDENTIALS, "vgi.external.s3.bucket=bucket",
+				"vgi.external.s3.region=eu-central-1", "vgi.external.lifecycle.mode=none")) {
+			assertThat(context.getBeanProvider(LifecycleMonitor.class).getIfAvailable()).isNull();
+		}
 	}
 
 	private static ConfigurableApplicationContext run(String... settings) {

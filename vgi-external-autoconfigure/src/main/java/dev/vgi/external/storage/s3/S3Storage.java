@@ -396,11 +396,14 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	/**
 	 * Return how long a download URL signed now would work: the configured expiry or, if
-	 * that is shorter, what is left of the credentials that signed last. Does no I/O.
+	 * that is shorter, what is left of the credentials that signed last. Those that have
+	 * ended do not count: the next signature asks for new ones. Does no I/O.
 	 * @return the lifetime, for a metric
 	 */
 	public Duration effectiveExpiry() {
-		return trimmed(this.settings.presignExpiry(), this.credentialsEnd);
+		Instant end = this.credentialsEnd;
+		boolean ended = end != null && !end.isAfter(this.clock.instant());
+		return trimmed(this.settings.presignExpiry(), ended ? null : end);
 	}
 
 	@Override

@@ -24,6 +24,7 @@ import dev.vgi.external.storage.LifecycleVerifier.Verdict;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.storage.local.SteppedClock;
 import dev.vgi.external.storage.s3.RecordingS3.Request;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -337,6 +338,24 @@ class S3StorageTests {
 		assertThat(pair.expiresAt()).isBefore(now.plusSeconds(660));
 		assertThat(storage.effectiveExpiry()).isEqualTo(Duration.ofSeconds(600));
 		assertThat(storage.isOwn(pair.downloadUrl())).isTrue();
+	}
+
+	@Test
+	void credentialsThatHaveEndedDoNotCount() {
+		SteppedClock clock = new SteppedClock();
+		AwsCredentialsProvider session = StaticCredentialsProvider.create(AwsSessionCredentials.builder()
+			.accessKeyId("access")
+			.secretAccessKey("planted-secret")
+			.sessionToken("token")
+			.expirationTime(clock.instant().plusSeconds(600))
+			.build());
+		S3Storage storage = create(SETTINGS, session, clock);
+		assertThat(storage.effectiveExpiry()).isEqualTo(Duration.ofHours(1));
+		storage.generateUploadUrl(SCHEMA);
+		clock.step(Duration.ofSeconds(599));
+		assertThat(storage.effectiveExpiry()).isEqualTo(Duration.ofSeconds(1));
+		clock.step(Duration.ofSeconds(1));
+		assertThat(storage.effectiveExpiry()).isEqualTo(Duration.ofHours(1));
 	}
 
 	@Test
