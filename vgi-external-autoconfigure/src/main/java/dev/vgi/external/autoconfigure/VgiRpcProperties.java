@@ -1,5 +1,9 @@
 package dev.vgi.external.autoconfigure;
 
+import java.time.Duration;
+import java.util.List;
+
+import dev.vgi.external.rpc.TokenKey;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.context.properties.ConfigurationProperties;
@@ -12,15 +16,32 @@ import org.springframework.util.unit.DataSize;
  *
  * @param prefix Prefix of all routes, such as '/vgi'.
  * @param maxRequestSize Largest request, encoded and decoded. Unlimited by default.
+ * @param maxResponseSize Largest body of a response before any content coding. What goes
+ * through storage does not count. Unlimited by default.
+ * @param maxExternalizedResponseSize Most that one response may put into storage, before
+ * it is compressed. Unlimited by default.
+ * @param tokenKeys Keys that seal the state of streams, 32 bytes each as 64 hexadecimal
+ * digits or Base64. The first seals, all open. Random by default, which allows for one
+ * process only.
+ * @param tokenTtl How long a stream may rest between two turns.
  * @param error How errors are reported.
  */
 @ConfigurationProperties("vgi.rpc")
 public record VgiRpcProperties(@DefaultValue("") String prefix, @Nullable DataSize maxRequestSize,
-		@DefaultValue Error error) {
+		@Nullable DataSize maxResponseSize, @Nullable DataSize maxExternalizedResponseSize,
+		@DefaultValue List<TokenKey> tokenKeys, @DefaultValue("1h") Duration tokenTtl, @DefaultValue Error error) {
 
 	public VgiRpcProperties {
 		Assert.isTrue(prefix.isEmpty() || (prefix.startsWith("/") && !prefix.endsWith("/")),
 				"vgi.rpc.prefix must be empty or start with a slash and not end with one");
+		Assert.isTrue(!tokenTtl.isNegative() && !tokenTtl.isZero(), "vgi.rpc.token-ttl must be positive");
+		requirePositive(maxResponseSize, "vgi.rpc.max-response-size");
+		requirePositive(maxExternalizedResponseSize, "vgi.rpc.max-externalized-response-size");
+		tokenKeys = List.copyOf(tokenKeys);
+	}
+
+	private static void requirePositive(@Nullable DataSize size, String key) {
+		Assert.isTrue(size == null || size.toBytes() > 0, () -> key + " must be positive");
 	}
 
 	/**

@@ -1,6 +1,7 @@
 package dev.vgi.external.autoconfigure;
 
 import java.lang.reflect.Method;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
@@ -11,8 +12,11 @@ import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.TransferListener;
-import dev.vgi.external.rpc.OutputCycleWriter;
+import dev.vgi.external.rpc.CycleExternalizer;
+import dev.vgi.external.rpc.RpcSettings;
 import dev.vgi.external.rpc.RpcWebMvc;
+import dev.vgi.external.rpc.StreamTokens;
+import dev.vgi.external.rpc.TokenKey;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
@@ -42,6 +46,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
+import org.springframework.boot.cloud.CloudPlatform;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.http.converter.autoconfigure.ServerHttpMessageConvertersCustomizer;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
@@ -107,10 +112,12 @@ public final class VgiWebMvcAutoConfiguration {
 	@ConditionalOnMissingBean
 	RpcWebMvc vgiRpcWebMvc(VgiRpcProperties properties, BufferAllocator allocator,
 			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer) {
-		// The logs of a unary call stay inline; only its result becomes a pointer.
-		return new RpcWebMvc(properties.prefix(), allocator, resolver::resolve,
-				OutputCycleWriter.externalizing(externalizer::externalizeData), this.serverId,
-				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS);
+		RpcSettings settings = new RpcSettings(properties.prefix(), this.serverId,
+				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS,
+				bytes(properties.maxResponseSize()), bytes(properties.maxExternalizedResponseSize()));
+		List<TokenKey> keys = properties.tokenKeys().isEmpty() ? List.of(TokenKey.random()) : properties.tokenKeys();
+		return new RpcWebMvc(settings, allocator, resolver::resolve, CycleExternalizer.of(externalizer),
+				new StreamTokens(keys, properties.tokenTtl(), InstantSource.system()));
 	}
 
 	@Bean
@@ -138,7 +145,9 @@ public final class VgiWebMvcAutoConfiguration {
 	Capabilities vgiCapabilities(VgiRpcProperties rpc, VgiExternalProperties properties, ExternalLocationConfig config,
 			ObjectProvider<UploadUrlProvider> uploadUrls) {
 		boolean vends = vendsUploadUrls(properties, uploadUrls.getIfAvailable());
-		return new Capabilities(bytes(rpc.maxRequestSize()), null, null, config.storage() != null, CODINGS, vends,
+		boolean stores = config.storage() != null;
+		return new Capabilities(bytes(rpc.maxRequestSize()), bytes(rpc.maxResponseSize()),
+				stores ? bytes(rpc.maxExternalizedResponseSize()) : null, stores, CODINGS, vends,
 				bytes(properties.uploadUrl().maxUploadSize()));
 	}
 
@@ -201,10 +210,14 @@ public final class VgiWebMvcAutoConfiguration {
 			@Qualifier("requestMappingHandlerMapping") RequestMappingHandlerMapping mapping,
 			RequestMappingHandlerAdapter adapter, RpcWebMvc rpc, VgiRpcProperties rpcProperties,
 			VgiExternalProperties properties, BufferAllocator allocator, ObjectProvider<UploadUrlProvider> uploadUrls,
-			ObjectProvider<LocalStorageController> localStorage, ObjectProvider<TransferListener> listeners) {
+			ObjectProvider<LocalStorageController> localStorage, ObjectProvider<TransferListener> listeners,
+			Environment environment) {
 		return () -> {
 			takeOverReturnValues(adapter);
 			rpc.install(mapping, adapter);
+			if (rpc.servesStreams() && rpcProperties.tokenKeys().isEmpty()) {
+				requireOneProcess(environment);
+			}
 			register(mapping, rpcProperties.prefix() + "/health", RequestMethod.GET,
 					new HealthController(this.serverId, String.join(",", rpc.protocols())), "health");
 			UploadUrlProvider provider = uploadUrls.getIfAvailable();
@@ -224,6 +237,14 @@ public final class VgiWebMvcAutoConfiguration {
 				register(mapping, path, RequestMethod.PUT, controller, "upload");
 			});
 		};
+	}
+
+	private static void requireOneProcess(Environment environment) {
+		if (CloudPlatform.getActive(environment) == CloudPlatform.KUBERNETES) {
+			throw new MissingTokenKeyException();
+		}
+		logger.warn("Streams are sealed with a key of this process alone: they end with it, and no other process can"
+				+ " go on with them. Set vgi.rpc.token-keys");
 	}
 
 	private static void takeOverReturnValues(RequestMappingHandlerAdapter adapter) {

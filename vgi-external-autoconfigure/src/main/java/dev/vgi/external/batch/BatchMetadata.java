@@ -113,6 +113,16 @@ public final class BatchMetadata {
 	}
 
 	/**
+	 * Return a copy with the application's entries only.
+	 * @return the copy, without any key of the protocol
+	 */
+	public BatchMetadata withoutProtocolKeys() {
+		Map<String, String> copy = new LinkedHashMap<>(this.entries);
+		copy.keySet().removeIf((key) -> key.startsWith(MetadataKeys.PREFIX));
+		return of(copy);
+	}
+
+	/**
 	 * Return all entries.
 	 * @return an unmodifiable view in writing order
 	 */

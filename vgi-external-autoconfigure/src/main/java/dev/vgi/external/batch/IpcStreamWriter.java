@@ -76,6 +76,32 @@ public final class IpcStreamWriter implements AutoCloseable {
 		}
 	}
 
+	/**
+	 * Gather a complete stream of at most one batch with values, between batches without
+	 * rows: logs before it, a token after it.
+	 * @param shape tells schema and dictionaries; borrowed. May be the data batch itself
+	 * @param before metadata of the batches without rows that come first
+	 * @param data the batch, or {@code null} if there is none; borrowed, and its buffers
+	 * retained
+	 * @param after metadata of the batches without rows that come last
+	 * @return the stream; the caller closes it
+	 * @throws IllegalArgumentException if the batch has other columns than the shape
+	 */
+	public static GatheredStream gather(AnnotatedBatch shape, List<BatchMetadata> before, @Nullable AnnotatedBatch data,
+			List<BatchMetadata> after) {
+		DictionaryProvider dictionaries = (data != null) ? data.dictionaries() : shape.dictionaries();
+		try (Gatherer gatherer = new Gatherer(allocator((data != null) ? data : shape));
+				StreamEncoder encoder = new StreamEncoder(shape.schema(), dictionaries)) {
+			before.forEach((metadata) -> encoder.zeroRows(gatherer, metadata));
+			if (data != null) {
+				encoder.batch(gatherer, data);
+			}
+			after.forEach((metadata) -> encoder.zeroRows(gatherer, metadata));
+			encoder.end(gatherer);
+			return gatherer.finish();
+		}
+	}
+
 	private static @Nullable BufferAllocator allocator(AnnotatedBatch batch) {
 		List<FieldVector> vectors = batch.root().getFieldVectors();
 		return vectors.isEmpty() ? null : vectors.get(0).getAllocator();

@@ -5,6 +5,9 @@ package dev.vgi.external.batch;
  */
 public final class MetadataKeys {
 
+	/** What all keys of the protocol begin with. */
+	static final String PREFIX = "vgi_rpc.";
+
 	/** Method name of a request; must equal the method in its URL. */
 	public static final String METHOD = "vgi_rpc.method";
 

@@ -100,10 +100,28 @@ public final class Externalizer {
 	 * @throws VgiExternalException if the upload fails; names no signed URL
 	 */
 	public OutputCycle externalize(OutputCycle cycle) {
+		return externalize(cycle, ResponseBudget.unlimited());
+	}
+
+	/**
+	 * Externalise a whole output cycle, logs included, as one object, if it is large or
+	 * the response has no room for it.
+	 * @param cycle the cycle, taken over also on failure
+	 * @param budget of the response that the cycle belongs to
+	 * @return the same cycle, or one without logs whose data batch is a pointer; the
+	 * caller closes it
+	 * @throws ResponseTooLargeException if the budget does not allow to store it; nothing
+	 * was uploaded
+	 * @throws VgiExternalException if the upload fails; names no signed URL
+	 */
+	public OutputCycle externalize(OutputCycle cycle, ResponseBudget budget) {
 		boolean keep = false;
 		try {
-			keep = !exceedsThreshold(cycle.data());
-			return keep ? cycle : OutputCycle.of(pointerTo(cycle));
+			keep = !exceedsThreshold(cycle.data()) && !isRescued(cycle.data(), budget);
+			return keep ? cycle : OutputCycle.of(pointerTo(cycle, budget));
+		}
+		catch (ResponseTooLargeException ex) {
+			throw ex;
 		}
 		catch (VgiExternalException ex) {
 			keep = this.inlineOnFailure;
@@ -118,6 +136,10 @@ public final class Externalizer {
 				cycle.close();
 			}
 		}
+	}
+
+	private boolean isRescued(AnnotatedBatch batch, ResponseBudget budget) {
+		return this.config.storage() != null && batch.rowCount() > 0 && !budget.fitsInline(batch.bufferSize());
 	}
 
 	private void fallBack(VgiExternalException failure) {
@@ -137,7 +159,22 @@ public final class Externalizer {
 	 * @throws VgiExternalException if the upload fails; names no signed URL
 	 */
 	public OutputCycle externalizeData(OutputCycle cycle) {
-		OutputCycle data = externalize(OutputCycle.of(cycle.data()));
+		return externalizeData(cycle, ResponseBudget.unlimited());
+	}
+
+	/**
+	 * Externalise the data batch alone, if it is large or the response has no room for
+	 * it.
+	 * @param cycle the cycle, taken over also on failure
+	 * @param budget of the response that the cycle belongs to
+	 * @return the same cycle, or one with the same logs whose data batch is a pointer;
+	 * the caller closes it
+	 * @throws ResponseTooLargeException if the budget does not allow to store it; nothing
+	 * was uploaded
+	 * @throws VgiExternalException if the upload fails; names no signed URL
+	 */
+	public OutputCycle externalizeData(OutputCycle cycle, ResponseBudget budget) {
+		OutputCycle data = externalize(OutputCycle.of(cycle.data()), budget);
 		return (data.data() == cycle.data()) ? cycle : new OutputCycle(cycle.logs(), data.data());
 	}
 
@@ -156,9 +193,10 @@ public final class Externalizer {
 		}
 	}
 
-	private AnnotatedBatch pointerTo(OutputCycle cycle) {
+	private AnnotatedBatch pointerTo(OutputCycle cycle, ResponseBudget budget) {
 		Schema schema = cycle.data().schema();
 		try (GatheredStream stream = IpcStreamWriter.gather(cycle)) {
+			budget.store(stream.length());
 			Pointer pointer = upload(stream, schema, this.config.compression());
 			return cycle.data().zeroRows(pointer.toMetadata(), this.allocator);
 		}

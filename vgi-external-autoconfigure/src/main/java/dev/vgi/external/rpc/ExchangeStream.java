@@ -1,6 +1,7 @@
 package dev.vgi.external.rpc;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
  * What an exchange method returns: a conversation in which every batch sent is answered
@@ -39,5 +40,31 @@ public interface ExchangeStream<H> extends AutoCloseable {
 	 */
 	@Override
 	void close();
+
+	/**
+	 * Say how a conversation starts: what a service's method returns.
+	 * @param input schema of what is sent; a batch with the same columns in another order
+	 * or of narrower types is converted to it
+	 * @param output schema of the answers; a dictionary column has the type of its values
+	 * @param state what the first turn is given
+	 * @return the start of a conversation without a header
+	 */
+	static ExchangeStream<Void> of(Schema input, Schema output, Record state) {
+		return new StreamStart<>(input, output, state, null);
+	}
+
+	/**
+	 * Say how a conversation starts: what a service's method returns.
+	 * @param <H> type of the header
+	 * @param input schema of what is sent; a batch with the same columns in another order
+	 * or of narrower types is converted to it
+	 * @param output schema of the answers; a dictionary column has the type of its values
+	 * @param state what the first turn is given
+	 * @param header what the conversation starts with
+	 * @return the start of a conversation
+	 */
+	static <H extends Record> ExchangeStream<H> of(Schema input, Schema output, Record state, H header) {
+		return new StreamStart<>(input, output, state, header);
+	}
 
 }

@@ -3,6 +3,7 @@ package dev.vgi.external.rpc;
 import java.util.Iterator;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
  * What a producer method returns: batches that the service makes one after the other, one
@@ -48,5 +49,27 @@ public interface ProducerStream<H> extends Iterator<AnnotatedBatch>, AutoCloseab
 	 */
 	@Override
 	void close();
+
+	/**
+	 * Say how a stream starts: what a service's method returns.
+	 * @param output schema of the batches; a dictionary column has the type of its values
+	 * @param state what the first turn is given
+	 * @return the start of a stream without a header
+	 */
+	static ProducerStream<Void> of(Schema output, Record state) {
+		return new StreamStart<>(null, output, state, null);
+	}
+
+	/**
+	 * Say how a stream starts: what a service's method returns.
+	 * @param <H> type of the header
+	 * @param output schema of the batches; a dictionary column has the type of its values
+	 * @param state what the first turn is given
+	 * @param header what the stream starts with
+	 * @return the start of a stream
+	 */
+	static <H extends Record> ProducerStream<H> of(Schema output, Record state, H header) {
+		return new StreamStart<>(null, output, state, header);
+	}
 
 }

@@ -12,6 +12,7 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.location.ResponseTooLargeException;
 import dev.vgi.external.url.RedactedUrl;
 import org.jspecify.annotations.Nullable;
 
@@ -72,6 +73,9 @@ final class RpcErrors {
 		}
 		if (failure instanceof ErrorBatchException remote) {
 			return remote.errorType();
+		}
+		if (failure instanceof ResponseTooLargeException) {
+			return "ResponseTooLargeError";
 		}
 		if (failure instanceof VgiExternalException external) {
 			return switch (external.kind()) {

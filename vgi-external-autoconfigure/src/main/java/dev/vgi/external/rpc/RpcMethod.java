@@ -10,8 +10,10 @@ import org.springframework.core.annotation.AliasFor;
 import org.springframework.web.service.annotation.HttpExchange;
 
 /**
- * A method that peers call by name: one row of parameters in, one value out. Spring MVC
- * maps it as {@code POST {prefix}/{name}}; the same declaration works as a client.
+ * A method that peers call by name: one row of parameters in, one value out, or a
+ * {@link ProducerStream} or {@link ExchangeStream}. Spring MVC maps it as {@code POST
+ * {prefix}/{name}}, a stream with {@code /init} and {@code /exchange} below; the same
+ * declaration works as a client.
  */
 @Documented
 @Target(ElementType.METHOD)
@@ -26,5 +28,12 @@ public @interface RpcMethod {
 	 */
 	@AliasFor(annotation = HttpExchange.class, attribute = "url")
 	String value();
+
+	/**
+	 * Whether large results may travel through storage. Switch it off for peers that
+	 * refuse pointers over HTTP.
+	 * @return {@code false} to keep every result inline
+	 */
+	boolean externalize() default true;
 
 }

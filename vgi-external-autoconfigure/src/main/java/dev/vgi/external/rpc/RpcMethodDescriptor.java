@@ -12,6 +12,7 @@ import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletResponse;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.core.ResolvableType;
 import org.springframework.core.annotation.AnnotatedElementUtils;
 import org.springframework.util.Assert;
 import org.springframework.util.StringUtils;
@@ -40,6 +41,12 @@ final class RpcMethodDescriptor {
 
 	private final RowMapping result;
 
+	private final MethodKind kind;
+
+	private final @Nullable RecordRow header;
+
+	private final boolean externalizing;
+
 	/**
 	 * Describe a method.
 	 * @param declaration the method that carries the annotation
@@ -55,6 +62,7 @@ final class RpcMethodDescriptor {
 		this.protocol = (service != null && StringUtils.hasText(service.name())) ? service.name()
 				: declaring.getSimpleName();
 		this.protocolVersion = (service != null && StringUtils.hasText(service.version())) ? service.version() : null;
+		this.externalizing = method.externalize() && (service == null || service.externalize());
 		List<Parameter> travelling = new ArrayList<>();
 		Parameter[] all = declaration.getParameters();
 		this.columns = new int[all.length];
@@ -67,11 +75,18 @@ final class RpcMethodDescriptor {
 		}
 		try {
 			this.parameters = ValueMappings.ofParameters(travelling);
-			this.result = ValueMappings.ofResult(declaration);
+			this.kind = MethodKind.of(declaration.getReturnType());
+			this.result = this.kind.isStream() ? RowMapping.none() : ValueMappings.ofResult(declaration);
+			this.header = this.kind.isStream() ? header(declaration) : null;
 		}
 		catch (IllegalArgumentException ex) {
 			throw new IllegalStateException("RPC method " + declaration + ": " + ex.getMessage(), ex);
 		}
+	}
+
+	private static @Nullable RecordRow header(Method declaration) {
+		Class<?> type = ResolvableType.forMethodReturnType(declaration).getGeneric(0).resolve();
+		return (type == null || type == Void.class) ? null : ValueMappings.ofRecord(type);
 	}
 
 	private static boolean travels(Parameter parameter) {
@@ -123,6 +138,26 @@ final class RpcMethodDescriptor {
 
 	boolean isVoid() {
 		return this.result.schema().getFields().isEmpty();
+	}
+
+	MethodKind kind() {
+		return this.kind;
+	}
+
+	/**
+	 * Return the mapping of what a stream starts with.
+	 * @return its columns, or {@code null} if the stream has no header
+	 */
+	@Nullable RecordRow header() {
+		return this.header;
+	}
+
+	/**
+	 * Return whether results may become pointers.
+	 * @return {@code false} for peers that refuse them
+	 */
+	boolean isExternalizing() {
+		return this.externalizing;
 	}
 
 	@Override

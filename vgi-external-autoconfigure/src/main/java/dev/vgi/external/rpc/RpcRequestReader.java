@@ -10,6 +10,7 @@ import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.location.SchemaMismatchException;
+import dev.vgi.external.rpc.StreamCalls.TurnRequest;
 import jakarta.servlet.http.HttpServletRequest;
 import org.jspecify.annotations.Nullable;
 
@@ -60,6 +61,50 @@ final class RpcRequestReader {
 		}
 	}
 
+	/**
+	 * Read the request of a stream's turn.
+	 * @param request the HTTP request, whose body is read up to the first batch
+	 * @param call receives metadata, stream, state and input
+	 * @param calls opens the tokens
+	 * @param turns the methods that make the turns
+	 * @throws RpcBadRequestException if it is no request of an open stream
+	 * @throws IOException if the body breaks off
+	 */
+	void readTurn(HttpServletRequest request, RpcCall call, StreamCalls calls, StreamTurns turns) throws IOException {
+		AnnotatedBatch sent = readBatch(request, call);
+		BatchMetadata metadata = sent.metadata();
+		boolean pointer = BatchKind.of(sent.rowCount(), metadata) == BatchKind.POINTER;
+		if (pointer && !metadata.contains(MetadataKeys.CANCEL)) {
+			if (metadata.contains(MetadataKeys.STREAM_STATE)) {
+				// Nothing is fetched for who holds no stream.
+				refuseUnlessClosed(sent, () -> calls.open(call, turns, metadata));
+			}
+			sent = this.resolver.resolve(sent, call.allocator(), LogSink.discarding());
+		}
+		AnnotatedBatch batch = sent;
+		call.own(batch);
+		// The payload's own cursor is the one that belongs to it.
+		BatchMetadata merged = metadata.with(batch.metadata());
+		checkProtocol(call.descriptor(), merged);
+		TurnRequest turn = calls.open(call, turns, merged);
+		call.received(
+				merged.without(MetadataKeys.STREAM_STATE, MetadataKeys.CALL_STATE, MetadataKeys.LOCATION,
+						MetadataKeys.LOCATION_SHA256),
+				turn.withInput(turn.cancelled() ? null : input(turn.stream(), batch, call)));
+		call.acceptResponseBytes(turn.stream().maxResponseBytes());
+	}
+
+	private static @Nullable AnnotatedBatch input(OpenStream stream, AnnotatedBatch batch, RpcCall call) {
+		if (stream.input() == null) {
+			return null;
+		}
+		try (AnnotatedBatch shape = StreamShape.empty(stream.input(), call.allocator())) {
+			AnnotatedBatch input = new ExchangeInput(shape, call.allocator()).convert(batch);
+			call.own(input);
+			return input;
+		}
+	}
+
 	private AnnotatedBatch readBatch(HttpServletRequest request, RpcCall call) throws IOException {
 		try (IpcStreamReader reader = IpcStreamReader.of(request.getInputStream(), Long.MAX_VALUE, call.allocator())) {
 			AnnotatedBatch batch = reader.nextStream() ? reader.next() : null;
@@ -103,7 +148,17 @@ final class RpcRequestReader {
 					"The metadata " + MetadataKeys.REQUEST_VERSION + " must be '" + REQUEST_VERSION + "' but is "
 							+ ((version != null) ? "'" + version + "'" : "missing"));
 		}
+		checkProtocol(descriptor, metadata);
 		checkProtocolVersion(descriptor.protocolVersion(), metadata.get(MetadataKeys.PROTOCOL_VERSION));
+	}
+
+	private static void checkProtocol(RpcMethodDescriptor descriptor, BatchMetadata metadata) {
+		String protocol = metadata.get(MetadataKeys.PROTOCOL);
+		if (protocol != null && !protocol.equals(descriptor.protocol())) {
+			throw new RpcBadRequestException("TypeError", null,
+					"The method belongs to the protocol '" + descriptor.protocol() + "' but the metadata "
+							+ MetadataKeys.PROTOCOL + " names '" + protocol + "'");
+		}
 	}
 
 	private static void checkProtocolVersion(@Nullable String declared, @Nullable String sent) {

@@ -40,4 +40,11 @@ public @interface RpcService {
 	 */
 	String version() default "";
 
+	/**
+	 * Whether large results may travel through storage. Switch it off for peers that
+	 * refuse pointers over HTTP.
+	 * @return {@code false} to keep every result of every method inline
+	 */
+	boolean externalize() default true;
+
 }

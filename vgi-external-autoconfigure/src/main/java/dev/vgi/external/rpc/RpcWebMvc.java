@@ -1,15 +1,23 @@
 package dev.vgi.external.rpc;
 
 import java.io.IOException;
+import java.lang.reflect.Method;
+import java.security.Principal;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.location.ResponseBudget;
+import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.server.ErrorWriter;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
@@ -20,13 +28,13 @@ import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.context.ApplicationContext;
 import org.springframework.core.MethodParameter;
 import org.springframework.core.Ordered;
 import org.springframework.core.log.LogMessage;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpStatusCode;
 import org.springframework.util.Assert;
-import org.springframework.util.StringUtils;
 import org.springframework.web.ErrorResponse;
 import org.springframework.web.HttpMediaTypeNotSupportedException;
 import org.springframework.web.bind.support.WebDataBinderFactory;
@@ -60,11 +68,24 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 
 	private static final String ARROW_STREAM = "application/vnd.apache.arrow.stream";
 
-	private static final String ERROR_HEADER = "X-VGI-RPC-Error";
+	private static final String ERROR_HEADER = Capabilities.RPC_ERROR;
 
-	private static final String REQUEST_ID_HEADER = "X-Request-ID";
+	private static final String REQUEST_ID_HEADER = Capabilities.REQUEST_ID;
+
+	/**
+	 * What a caller may name as its limit: from 64 KiB to what a double holds exactly.
+	 */
+	private static final Pattern RESPONSE_LIMIT = Pattern.compile("[1-9][0-9]{0,15}");
+
+	private static final long MIN_RESPONSE_LIMIT = 1 << 16;
+
+	private static final long MAX_RESPONSE_LIMIT = (1L << 53) - 1;
 
 	private final RpcMethods methods = new RpcMethods();
+
+	private final RpcRoutes routes = new RpcRoutes();
+
+	private final RpcSettings settings;
 
 	private final String prefix;
 
@@ -72,30 +93,35 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 
 	private final RpcRequestReader reader;
 
-	private final OutputCycleWriter writer;
+	private final CycleExternalizer externalizer;
+
+	private final StreamTokens tokens;
 
 	private final RpcErrors errors;
 
 	private final Set<String> protocols = new TreeSet<>();
 
+	private final Map<Method, StreamHandler> streams = new HashMap<>();
+
+	private @Nullable StreamCalls calls;
+
 	/**
 	 * Create the support for one application.
-	 * @param prefix what stands before the name of a method in its path, such as
-	 * {@code /vgi}; may be empty
+	 * @param settings how methods are served
 	 * @param allocator the owner of the memory of requests and results
 	 * @param resolver resolves requests that are pointers
-	 * @param writer writes results and errors
-	 * @param serverId identifier of this process, 12 hexadecimal digits
-	 * @param includeStackTrace whether errors carry stack traces
+	 * @param externalizer sends large results through storage
+	 * @param tokens seals the state of streams
 	 */
-	public RpcWebMvc(String prefix, BufferAllocator allocator, PointerResolver resolver, OutputCycleWriter writer,
-			String serverId, boolean includeStackTrace) {
-		String trimmed = StringUtils.trimTrailingCharacter(prefix, '/');
-		this.prefix = (trimmed.isEmpty() || trimmed.startsWith("/")) ? trimmed : "/" + trimmed;
+	public RpcWebMvc(RpcSettings settings, BufferAllocator allocator, PointerResolver resolver,
+			CycleExternalizer externalizer, StreamTokens tokens) {
+		this.settings = settings;
+		this.prefix = settings.prefix();
 		this.allocator = allocator;
 		this.reader = new RpcRequestReader(resolver);
-		this.writer = writer;
-		this.errors = new RpcErrors(serverId, includeStackTrace);
+		this.externalizer = externalizer;
+		this.tokens = tokens;
+		this.errors = new RpcErrors(settings.serverId(), settings.includeStackTrace());
 	}
 
 	@Override
@@ -134,12 +160,34 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		List<HandlerMethodReturnValueHandler> handlers = new ArrayList<>(List.of(new ReturnValueHandler()));
 		handlers.addAll((adapter.getReturnValueHandlers() != null) ? adapter.getReturnValueHandlers() : List.of());
 		adapter.setReturnValueHandlers(handlers);
-		for (HandlerMethod handler : mapping.getHandlerMethods().values()) {
+		this.calls = new StreamCalls(this.tokens, new HandlerInvoker(adapter));
+		Map.copyOf(mapping.getHandlerMethods()).forEach((info, handler) -> {
 			RpcMethodDescriptor descriptor = this.methods.find(handler);
 			if (descriptor != null) {
 				this.protocols.add(descriptor.protocol());
+				this.routes.add(mapping, info, handler, descriptor, stream(mapping, handler, descriptor));
 			}
+		});
+	}
+
+	private @Nullable StreamHandler stream(RequestMappingHandlerMapping mapping, HandlerMethod handler,
+			RpcMethodDescriptor descriptor) {
+		if (!descriptor.kind().isStream()) {
+			return null;
 		}
+		ApplicationContext beans = mapping.getApplicationContext();
+		Assert.state(beans != null && this.calls != null, "The handler mapping is not initialised");
+		StreamHandler stream = new StreamHandler(descriptor, StreamTurns.of(handler, beans), this.calls);
+		this.streams.put(handler.getMethod(), stream);
+		return stream;
+	}
+
+	/**
+	 * Return whether any method is a stream.
+	 * @return {@code true} if tokens are needed; {@code false} before {@link #install}
+	 */
+	public boolean servesStreams() {
+		return !this.streams.isEmpty();
 	}
 
 	/**
@@ -156,7 +204,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		if (response.isCommitted()) {
 			return null;
 		}
-		RpcMethodDescriptor descriptor = this.methods.find(handler);
+		RpcMethodDescriptor descriptor = descriptor(handler);
 		Throwable reason = failure;
 		HttpStatusCode status;
 		if (descriptor == null) {
@@ -178,7 +226,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 			log(descriptor, reason);
 		}
 		try {
-			writeError(request, response, status.value(), reason, descriptor);
+			writeFailure(request, response, status.value(), reason);
 			return new ModelAndView();
 		}
 		catch (IOException ex) {
@@ -200,22 +248,26 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	@Override
 	public void writeError(HttpServletRequest request, HttpServletResponse response, int status, Exception failure)
 			throws IOException {
-		writeError(request, response, status, failure, null);
+		writeFailure(request, response, status, failure);
 	}
 
-	private void writeError(HttpServletRequest request, HttpServletResponse response, int status, Throwable failure,
-			@Nullable RpcMethodDescriptor descriptor) throws IOException {
+	private void writeFailure(HttpServletRequest request, HttpServletResponse response, int status, Throwable failure)
+			throws IOException {
 		RpcCall call = RpcCall.of(request);
 		BatchMetadata metadata = this.errors.metadata(failure, requestId(request, response, call));
-		RowMapping row = (descriptor != null) ? descriptor.result() : RowMapping.none();
-		AnnotatedBatch error = row.empty(metadata, this.allocator);
 		response.resetBuffer();
 		response.setStatus(status);
 		response.setContentType(ARROW_STREAM);
 		if (status == HttpServletResponse.SC_OK) {
 			response.setHeader(ERROR_HEADER, "true");
 		}
-		this.writer.write(new OutputCycle((call != null) ? call.logs() : List.of(), error), request, response);
+		OutputCycle error = (call != null) ? new OutputCycle(call.takeLogs(), call.error(metadata))
+				: OutputCycle.of(RowMapping.none().empty(metadata, this.allocator));
+		try (ResponseBody body = (call != null) ? call.body()
+				: new ResponseBody(CycleExternalizer.inline(), ResponseBudget.unlimited())) {
+			body.error(error);
+			body.writeTo(response);
+		}
 	}
 
 	private static HttpStatusCode status(Exception failure) {
@@ -267,6 +319,25 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		return (chosen != null) ? chosen : ((sent != null) ? sent : "");
 	}
 
+	private @Nullable RpcMethodDescriptor descriptor(@Nullable Object handler) {
+		return (handler instanceof HandlerMethod method && method.getBean() instanceof StreamHandler stream)
+				? stream.descriptor() : this.methods.find(handler);
+	}
+
+	private static @Nullable Long acceptedResponseBytes(HttpServletRequest request) {
+		List<String> sent = Collections.list(request.getHeaders(Capabilities.ACCEPT_MAX_RESPONSE_BYTES));
+		if (sent.isEmpty()) {
+			return null;
+		}
+		long limit = (sent.size() == 1 && RESPONSE_LIMIT.matcher(sent.get(0)).matches()) ? Long.parseLong(sent.get(0))
+				: 0;
+		if (limit < MIN_RESPONSE_LIMIT || limit > MAX_RESPONSE_LIMIT) {
+			throw new RpcBadRequestException("ValueError", null, Capabilities.ACCEPT_MAX_RESPONSE_BYTES
+					+ " must be one decimal integer from " + MIN_RESPONSE_LIMIT + " to " + MAX_RESPONSE_LIMIT);
+		}
+		return limit;
+	}
+
 	private @Nullable RpcMethodDescriptor descriptor(MethodParameter parameter) {
 		return (parameter.getMethod() != null) ? this.methods.find(parameter.getMethod()) : null;
 	}
@@ -285,23 +356,50 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		@Override
 		public boolean preHandle(HttpServletRequest request, HttpServletResponse response, Object handler)
 				throws Exception {
-			RpcMethodDescriptor descriptor = RpcWebMvc.this.methods.find(handler);
+			RpcMethodDescriptor descriptor = descriptor(handler);
 			if (descriptor == null || RpcCall.of(request) != null) {
 				return true;
 			}
 			if (!isArrowStream(request.getContentType())) {
 				throw new HttpMediaTypeNotSupportedException("Expected Content-Type: " + ARROW_STREAM);
 			}
-			RpcCall call = new RpcCall(descriptor, requestId(request, response, null), RpcWebMvc.this.allocator);
+			RpcCall call = newCall(descriptor, request, response);
 			call.bindTo(request);
 			try {
-				RpcWebMvc.this.reader.read(request, call);
+				read(request, call, (HandlerMethod) handler);
 			}
 			catch (Exception | Error ex) {
 				call.close();
 				throw ex;
 			}
 			return true;
+		}
+
+		private RpcCall newCall(RpcMethodDescriptor descriptor, HttpServletRequest request,
+				HttpServletResponse response) {
+			RpcSettings settings = RpcWebMvc.this.settings;
+			Principal principal = request.getUserPrincipal();
+			return new RpcCall(descriptor, requestId(request, response, null),
+					(principal != null) ? principal.getName() : null, RpcWebMvc.this.allocator,
+					RpcWebMvc.this.externalizer,
+					new ResponseBudget(settings.maxResponseBytes(), settings.maxExternalizedResponseBytes()));
+		}
+
+		private void read(HttpServletRequest request, RpcCall call, HandlerMethod handler) throws IOException {
+			RpcMethodDescriptor descriptor = call.descriptor();
+			Endpoint endpoint = RpcWebMvc.this.routes.of(request);
+			if (!endpoint.fits(descriptor.kind())) {
+				throw new RpcBadRequestException("TypeError", null, "'" + descriptor.name() + "' is a "
+						+ descriptor.kind() + " method and has no route " + request.getRequestURI());
+			}
+			call.acceptResponseBytes(acceptedResponseBytes(request));
+			if (endpoint == Endpoint.EXCHANGE) {
+				StreamHandler stream = (StreamHandler) handler.getBean();
+				RpcWebMvc.this.reader.readTurn(request, call, stream.calls(), stream.turns());
+			}
+			else {
+				RpcWebMvc.this.reader.read(request, call);
+			}
 		}
 
 		@Override
@@ -397,9 +495,16 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 			HttpServletResponse response = webRequest.getNativeResponse(HttpServletResponse.class);
 			Assert.state(request != null && response != null, "There is no servlet request");
 			RpcCall call = call(webRequest);
-			OutputCycle cycle = new OutputCycle(call.logs(), result(call, returnValue));
-			response.setContentType(ARROW_STREAM);
-			RpcWebMvc.this.writer.write(cycle, request, response);
+			if (call.descriptor().kind().isStream()) {
+				StreamHandler stream = RpcWebMvc.this.streams.get(returnType.getMethod());
+				Assert.state(stream != null, () -> call.descriptor() + " was not installed");
+				stream.calls().start(call, stream.turns(), returnValue, webRequest);
+			}
+			else {
+				AnnotatedBatch result = result(call, returnValue);
+				call.body().result(new OutputCycle(call.takeLogs(), result));
+			}
+			call.write(response);
 		}
 
 		private AnnotatedBatch result(RpcCall call, @Nullable Object value) {

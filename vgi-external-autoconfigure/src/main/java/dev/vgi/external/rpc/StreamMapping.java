@@ -15,7 +15,6 @@ import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A batch inside a binary value, as a complete IPC stream: a record that is a parameter
@@ -29,21 +28,15 @@ abstract class StreamMapping extends ValueMapping {
 
 	/**
 	 * Map a record to a stream of one row.
-	 * @param binding takes the record apart
 	 * @param row its components as columns
-	 * @param components how many they are
 	 * @return the mapping
 	 */
-	static StreamMapping ofRecord(RecordBinding binding, RowMapping row, int components) {
+	static StreamMapping ofRecord(RecordRow row) {
 		return new StreamMapping() {
 
 			@Override
 			void writePresent(FieldVector vector, int index, Object value, RowWriting writing) {
-				@Nullable Object[] values = new @Nullable Object[components];
-				for (int i = 0; i < components; i++) {
-					values[i] = binding.get(value, i);
-				}
-				try (AnnotatedBatch batch = row.write(values, BatchMetadata.empty(), writing.allocator(),
+				try (AnnotatedBatch batch = row.write(value, BatchMetadata.empty(), writing.allocator(),
 						writing.embedded())) {
 					store(batch, (VarBinaryVector) vector, index);
 				}
@@ -52,7 +45,7 @@ abstract class StreamMapping extends ValueMapping {
 			@Override
 			Object readPresent(FieldVector vector, int index, RowReading reading) {
 				try (AnnotatedBatch batch = load((VarBinaryVector) vector, index, reading.allocator())) {
-					return binding.create(row.read(batch, reading.allocator(), reading.embedded()));
+					return row.read(batch, reading.allocator(), reading.embedded());
 				}
 			}
 

@@ -91,6 +91,21 @@ final class ValueMappings {
 		return new RowMapping(List.of(RESULT), List.of(slot), mappings.dictionaries);
 	}
 
+	/**
+	 * Map a record to columns of their own.
+	 * @param type the class of the record
+	 * @return one column per component
+	 * @throws IllegalArgumentException if a component has no Arrow type, saying which
+	 */
+	static RecordRow ofRecord(Class<?> type) {
+		Assert.isTrue(type.isRecord(), () -> type.getTypeName() + " is no record");
+		ValueMappings mappings = new ValueMappings(new ArrayDeque<>());
+		mappings.enclosing.push(type);
+		Components components = mappings.components(type);
+		return new RecordRow(type, new RecordBinding(type),
+				new RowMapping(components.names(), components.slots(), mappings.dictionaries));
+	}
+
 	private static String name(Parameter parameter) {
 		RpcParam annotation = parameter.getAnnotation(RpcParam.class);
 		if (annotation != null) {
@@ -268,21 +283,29 @@ final class ValueMappings {
 		try {
 			// A stream of its own has dictionaries of its own.
 			ValueMappings scope = top ? new ValueMappings(this.enclosing) : this;
-			List<String> names = new ArrayList<>();
-			List<Slot> slots = new ArrayList<>();
-			for (RecordComponent component : type.getRecordComponents()) {
-				RpcParam annotation = component.getAnnotation(RpcParam.class);
-				String name = (annotation != null) ? annotation.value() : underscored(component.getName());
-				names.add(name);
-				slots.add(scope.named(name, component.getAnnotatedType(), isNullable(component), false));
-			}
+			Components components = scope.components(type);
 			RecordBinding binding = new RecordBinding(type);
-			return top ? StreamMapping.ofRecord(binding, new RowMapping(names, slots, scope.dictionaries), slots.size())
-					: new StructMapping(binding, names, slots);
+			if (!top) {
+				return new StructMapping(binding, components.names(), components.slots());
+			}
+			return StreamMapping.ofRecord(new RecordRow(type, binding,
+					new RowMapping(components.names(), components.slots(), scope.dictionaries)));
 		}
 		finally {
 			this.enclosing.pop();
 		}
+	}
+
+	private Components components(Class<?> type) {
+		List<String> names = new ArrayList<>();
+		List<Slot> slots = new ArrayList<>();
+		for (RecordComponent component : type.getRecordComponents()) {
+			RpcParam annotation = component.getAnnotation(RpcParam.class);
+			String name = (annotation != null) ? annotation.value() : underscored(component.getName());
+			names.add(name);
+			slots.add(named(name, component.getAnnotatedType(), isNullable(component), false));
+		}
+		return new Components(names, slots);
 	}
 
 	private DictionaryEncoding dictionary(List<String> texts) {
@@ -321,6 +344,16 @@ final class ValueMappings {
 			return (Class<?>) parameterized.getRawType();
 		}
 		throw new IllegalArgumentException(type.getTypeName() + " has no Arrow type");
+	}
+
+	/**
+	 * The components of a record.
+	 *
+	 * @param names their names on the wire
+	 * @param slots how they are mapped, in the same order
+	 */
+	private record Components(List<String> names, List<Slot> slots) {
+
 	}
 
 }

@@ -50,6 +50,9 @@ public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxRes
 	/** Header: the server understands a caller's own response limit. */
 	public static final String ACCEPT_MAX_RESPONSE_BYTES_SUPPORT = "VGI-Accept-Max-Response-Bytes-Support";
 
+	/** Request header: most bytes of a response that the caller takes. */
+	public static final String ACCEPT_MAX_RESPONSE_BYTES = "VGI-Accept-Max-Response-Bytes";
+
 	/** Request header by which our clients say that they resolve pointers. */
 	public static final String ACCEPT_POINTERS = "VGI-Accept-Pointers";
 

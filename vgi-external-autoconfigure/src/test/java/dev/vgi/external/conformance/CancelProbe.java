@@ -14,6 +14,18 @@ final class CancelProbe {
 
 	private final AtomicLong cancelled = new AtomicLong();
 
+	void producing() {
+		this.produced.incrementAndGet();
+	}
+
+	void exchanging() {
+		this.exchanged.incrementAndGet();
+	}
+
+	void cancelled() {
+		this.cancelled.incrementAndGet();
+	}
+
 	List<Long> counters() {
 		return List.of(this.produced.get(), this.exchanged.get(), this.cancelled.get());
 	}

@@ -32,6 +32,7 @@ import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.context.annotation.Import;
 import org.springframework.util.Assert;
 import org.springframework.web.bind.annotation.RestController;
 
@@ -39,9 +40,14 @@ import org.springframework.web.bind.annotation.RestController;
  * What the conformance service does.
  */
 @RestController
+@Import({ CancelProbe.class, ConformanceStreamController.class })
 public class ConformanceController implements ConformanceService {
 
-	private final CancelProbe cancelProbe = new CancelProbe();
+	private final CancelProbe cancelProbe;
+
+	ConformanceController(CancelProbe cancelProbe) {
+		this.cancelProbe = cancelProbe;
+	}
 
 	@Override
 	public String echoString(String value) {
@@ -331,6 +337,21 @@ public class ConformanceController implements ConformanceService {
 			RpcContext.current().log(level, level.name().toLowerCase(Locale.ROOT) + ": " + value);
 		}
 		return value;
+	}
+
+	@Override
+	public long openCounter(long initial) {
+		throw new UnsupportedOperationException("There are no sticky sessions here");
+	}
+
+	@Override
+	public long incrementCounter(long by) {
+		throw new UnsupportedOperationException("There are no sticky sessions here");
+	}
+
+	@Override
+	public long closeCounter() {
+		throw new UnsupportedOperationException("There are no sticky sessions here");
 	}
 
 	@Override

@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The unary methods of the reference's conformance service. The version is the one that
- * its releases from 0.43 on declare.
+ * its releases from 0.43 on declare. What has sticky sessions is declared, since the
+ * description must be complete, and refuses.
  */
 @RpcService(name = "ConformanceService", version = "2.0.0")
 public interface ConformanceService {
@@ -210,6 +211,15 @@ public interface ConformanceService {
 
 	@RpcMethod("echo_with_all_log_levels")
 	String echoWithAllLogLevels(String value);
+
+	@RpcMethod("open_counter")
+	long openCounter(long initial);
+
+	@RpcMethod("increment_counter")
+	long incrementCounter(long by);
+
+	@RpcMethod("close_counter")
+	long closeCounter();
 
 	@RpcMethod("cancel_probe_counters")
 	List<Long> cancelProbeCounters();

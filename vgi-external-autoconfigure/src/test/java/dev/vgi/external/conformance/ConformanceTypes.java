@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.time.LocalTime;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -45,6 +46,36 @@ public final class ConformanceTypes {
 			List<Point> listOfNested, @ArrowField(Type.INT32) int annotatedInt32,
 			@ArrowField(Type.FLOAT32) float annotatedFloat32, List<List<Long>> nestedList,
 			Map<String, String> dictStrStr) {
+
+	}
+
+	public record ConformanceHeader(long totalExpected, String description) {
+
+	}
+
+	public record RichHeader(String strField, byte[] bytesField, long intField, double floatField, boolean boolField,
+			List<Long> listOfInt, List<String> listOfStr, Map<String, Long> dictField, Status enumField,
+			Point nestedPoint, @Nullable String optionalStr, @Nullable Long optionalInt, @Nullable Point optionalNested,
+			List<Point> listOfNested, List<List<Long>> nestedList, @ArrowField(Type.INT32) int annotatedInt32,
+			@ArrowField(Type.FLOAT32) float annotatedFloat32, Map<String, String> dictStrStr) {
+
+		/**
+		 * Build the header that every implementation has for a seed.
+		 */
+		static RichHeader of(long seed) {
+			Map<String, Long> numbers = new LinkedHashMap<>();
+			numbers.put("a", seed);
+			numbers.put("b", seed + 1);
+			boolean even = Math.floorMod(seed, 2) == 0;
+			boolean third = Math.floorMod(seed, 3) == 0;
+			return new RichHeader("seed-" + seed, new byte[] { (byte) seed, (byte) (seed + 1), (byte) (seed + 2) },
+					seed * 7, seed * 1.5, even, List.of(seed, seed + 1, seed + 2),
+					List.of("item-" + seed, "item-" + (seed + 1)), numbers,
+					Status.values()[(int) Math.floorMod(seed, 3)], new Point(seed, seed * 2),
+					even ? "opt-" + seed : null, even ? null : seed * 3, third ? new Point(seed, 0) : null,
+					List.of(new Point(seed, seed + 1)), List.of(List.of(seed, seed + 1), List.of(seed + 2)),
+					(int) (seed % 1000), (float) (seed / 3.0), Map.of("key", "val-" + seed));
+		}
 
 	}
 

@@ -34,12 +34,17 @@ public final class ConformanceWorker {
 	 */
 	private static final int USAGE = 64;
 
-	private static final Map<String, String> SETTINGS = Map.of("--port", "server.port", "--fake-storage",
-			"conformance.fake-storage", "--externalize-threshold", "vgi.external.externalize-threshold",
-			"--max-request-bytes", "vgi.rpc.max-request-size", "--max-upload-bytes",
-			"vgi.external.upload-url.max-upload-size", "--max-fetch-bytes", "vgi.external.fetch.max-fetch-size",
-			"--max-decompressed-fetch-bytes", "vgi.external.fetch.max-decompressed-size", "--compression",
-			"vgi.external.compression.algorithm");
+	private static final Map<String, String> SETTINGS = Map.ofEntries(Map.entry("--port", "server.port"),
+			Map.entry("--fake-storage", "conformance.fake-storage"),
+			Map.entry("--externalize-threshold", "vgi.external.externalize-threshold"),
+			Map.entry("--max-request-bytes", "vgi.rpc.max-request-size"),
+			Map.entry("--max-response-bytes", "vgi.rpc.max-response-size"),
+			Map.entry("--max-externalized-response-bytes", "vgi.rpc.max-externalized-response-size"),
+			Map.entry("--max-upload-bytes", "vgi.external.upload-url.max-upload-size"),
+			Map.entry("--max-fetch-bytes", "vgi.external.fetch.max-fetch-size"),
+			Map.entry("--max-decompressed-fetch-bytes", "vgi.external.fetch.max-decompressed-size"),
+			Map.entry("--compression", "vgi.external.compression.algorithm"),
+			Map.entry("--token-key", "vgi.rpc.token-keys"));
 
 	private ConformanceWorker() {
 	}

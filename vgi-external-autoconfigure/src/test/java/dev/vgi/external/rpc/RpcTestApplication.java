@@ -1,5 +1,7 @@
 package dev.vgi.external.rpc;
 
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -10,6 +12,7 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.conformance.ConformanceController;
+import dev.vgi.external.location.ResponseBudget;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.constraints.Max;
@@ -69,9 +72,9 @@ class RpcTestApplication {
 
 	@Bean
 	RpcWebMvc rpcWebMvc(@Value("${vgi.rpc.prefix:}") String prefix, BufferAllocator allocator, Seams seams) {
-		return new RpcWebMvc(prefix, allocator,
-				(batch, owner, logs) -> seams.resolver.get().resolve(batch, owner, logs),
-				OutputCycleWriter.externalizing((cycle) -> seams.externalizer.get().apply(cycle)), SERVER_ID, false);
+		return new RpcWebMvc(new RpcSettings(prefix, SERVER_ID), allocator,
+				(batch, owner, logs) -> seams.resolver.get().resolve(batch, owner, logs), seams,
+				new StreamTokens(List.of(TokenKey.random()), Duration.ofHours(1), seams.clock::get));
 	}
 
 	@Bean
@@ -118,7 +121,9 @@ class RpcTestApplication {
 	/**
 	 * What a test may put in the way of requests and results.
 	 */
-	static final class Seams {
+	static final class Seams implements CycleExternalizer {
+
+		final AtomicReference<Instant> clock = new AtomicReference<>(Instant.EPOCH);
 
 		final AtomicReference<PointerResolver> resolver = new AtomicReference<>();
 
@@ -131,6 +136,16 @@ class RpcTestApplication {
 		void reset() {
 			this.resolver.set((batch, allocator, logs) -> batch);
 			this.externalizer.set(UnaryOperator.identity());
+		}
+
+		@Override
+		public OutputCycle wholeCycle(OutputCycle cycle, ResponseBudget budget) {
+			return this.externalizer.get().apply(cycle);
+		}
+
+		@Override
+		public OutputCycle dataOnly(OutputCycle cycle, ResponseBudget budget) {
+			return this.externalizer.get().apply(cycle);
 		}
 
 	}

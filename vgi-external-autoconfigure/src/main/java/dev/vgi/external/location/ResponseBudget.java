@@ -1,0 +1,103 @@
+package dev.vgi.external.location;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one response may put into its body and into storage. Asked before anything is
+ * uploaded or written. Used by one thread at a time.
+ */
+public final class ResponseBudget {
+
+	/** What a stream adds to the values of its batches, generously. */
+	private static final long FRAMING = 16 * 1024;
+
+	private final @Nullable Long maxResponseBytes;
+
+	private final @Nullable Long maxExternalizedBytes;
+
+	private long externalized;
+
+	/**
+	 * Create the budget of one response.
+	 * @param maxResponseBytes most bytes of the body before any content coding, or
+	 * {@code null} for no limit
+	 * @param maxExternalizedBytes most bytes of the streams that are stored, before they
+	 * are compressed, or {@code null} for no limit
+	 */
+	public ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes) {
+		this.maxResponseBytes = maxResponseBytes;
+		this.maxExternalizedBytes = maxExternalizedBytes;
+	}
+
+	/**
+	 * Create a budget without limits.
+	 * @return the budget
+	 */
+	public static ResponseBudget unlimited() {
+		return new ResponseBudget(null, null);
+	}
+
+	/**
+	 * Return the limit of the body.
+	 * @return bytes, or {@code null} for no limit
+	 */
+	public @Nullable Long maxResponseBytes() {
+		return this.maxResponseBytes;
+	}
+
+	/**
+	 * Return what was stored for this response.
+	 * @return bytes of the streams before they were compressed
+	 */
+	public long externalizedBytes() {
+		return this.externalized;
+	}
+
+	/**
+	 * Return a budget whose body is no larger than a further limit. What was stored is
+	 * counted anew.
+	 * @param limit bytes, or {@code null} for no further limit
+	 * @return the tighter budget
+	 */
+	public ResponseBudget tightenedTo(@Nullable Long limit) {
+		if (limit == null || (this.maxResponseBytes != null && this.maxResponseBytes <= limit)) {
+			return this;
+		}
+		return new ResponseBudget(limit, this.maxExternalizedBytes);
+	}
+
+	/**
+	 * Return whether a batch should be in the body.
+	 * @param bufferSize bytes of its values
+	 * @return {@code false} if it would not leave room for the rest
+	 */
+	boolean fitsInline(long bufferSize) {
+		return this.maxResponseBytes == null || bufferSize <= this.maxResponseBytes - FRAMING;
+	}
+
+	/**
+	 * Ask for room in storage.
+	 * @param bytes length of the stream that is about to be stored
+	 * @throws ResponseTooLargeException if there is none left
+	 */
+	void store(long bytes) {
+		if (this.maxExternalizedBytes != null && bytes > this.maxExternalizedBytes - this.externalized) {
+			throw new ResponseTooLargeException("Externalised payload exceeds max_externalized_response_bytes ("
+					+ (this.externalized + bytes) + " > " + this.maxExternalizedBytes + ")");
+		}
+		this.externalized += bytes;
+	}
+
+	/**
+	 * Require that a body is not too large.
+	 * @param bytes its length before any content coding
+	 * @throws ResponseTooLargeException if it is
+	 */
+	public void requireInline(long bytes) {
+		if (this.maxResponseBytes != null && bytes > this.maxResponseBytes) {
+			throw new ResponseTooLargeException(
+					"HTTP body exceeds max_response_bytes (" + bytes + " > " + this.maxResponseBytes + ")");
+		}
+	}
+
+}

@@ -1,0 +1,15 @@
+package dev.vgi.external.location;
+
+import dev.vgi.external.VgiExternalException;
+
+/**
+ * A result does not fit what the server, or its caller, allows a response. Nothing of it
+ * was sent, and the batch in question was not stored.
+ */
+public class ResponseTooLargeException extends VgiExternalException {
+
+	ResponseTooLargeException(String message) {
+		super(Kind.TOO_LARGE, message, null);
+	}
+
+}

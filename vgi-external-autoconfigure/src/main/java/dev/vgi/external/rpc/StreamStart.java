@@ -1,0 +1,86 @@
+package dev.vgi.external.rpc;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * How a stream starts, as a service says it. Makes no batches: the turns do.
+ *
+ * @param <H> record that the stream starts with
+ */
+final class StreamStart<H> implements ProducerStream<H>, ExchangeStream<H> {
+
+	private final @Nullable Schema input;
+
+	private final Schema output;
+
+	private final Record state;
+
+	private final @Nullable H header;
+
+	/**
+	 * Create a start.
+	 * @param input schema of what is sent, or {@code null} for a producer
+	 * @param output schema of what is answered
+	 * @param state what the first turn is given
+	 * @param header the header, or {@code null} for none
+	 */
+	StreamStart(@Nullable Schema input, Schema output, Record state, @Nullable H header) {
+		Assert.notNull(output, "'output' must not be null");
+		Assert.notNull(state, "'state' must not be null");
+		this.input = input;
+		this.output = output;
+		this.state = state;
+		this.header = header;
+	}
+
+	@Nullable Schema input() {
+		return this.input;
+	}
+
+	Schema output() {
+		return this.output;
+	}
+
+	Record state() {
+		return this.state;
+	}
+
+	@Nullable H headerOrNull() {
+		return this.header;
+	}
+
+	@Override
+	public H header() {
+		Assert.state(this.header != null, "The stream has no header");
+		return this.header;
+	}
+
+	@Override
+	public boolean hasNext() {
+		throw clientsOnly();
+	}
+
+	@Override
+	public AnnotatedBatch next() {
+		throw clientsOnly();
+	}
+
+	@Override
+	public AnnotatedBatch exchange(AnnotatedBatch input) {
+		throw clientsOnly();
+	}
+
+	@Override
+	public void close() {
+		// Nothing is open.
+	}
+
+	private static UnsupportedOperationException clientsOnly() {
+		return new UnsupportedOperationException("On the service's side a stream is made by its @RpcTurn method");
+	}
+
+}

@@ -1,0 +1,116 @@
+package dev.vgi.external.rpc;
+
+import java.util.List;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.batch.OutputCycle;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * What one turn of a stream puts out and how the stream goes on. An exchange always emits
+ * one batch and goes on; a producer may also emit a last one, or none.
+ * <p>
+ * A batch is taken over: it is closed once it is written, also when writing fails.
+ */
+public final class Turn {
+
+	private static final Turn FINISHED = new Turn(List.of(), null, null);
+
+	private final List<LogMessage> logs;
+
+	private final @Nullable AnnotatedBatch batch;
+
+	private final @Nullable Record nextState;
+
+	private Turn(List<LogMessage> logs, @Nullable AnnotatedBatch batch, @Nullable Record nextState) {
+		this.logs = logs;
+		this.batch = batch;
+		this.nextState = nextState;
+	}
+
+	/**
+	 * Emit a batch and go on.
+	 * @param batch of the stream's output schema, taken over; its metadata travels along
+	 * @param nextState what the next turn is given
+	 * @return the turn
+	 */
+	public static Turn emit(AnnotatedBatch batch, Record nextState) {
+		Assert.notNull(batch, "'batch' must not be null");
+		Assert.notNull(nextState, "'nextState' must not be null");
+		return new Turn(List.of(), batch, nextState);
+	}
+
+	/**
+	 * Emit a batch and go on.
+	 * @param root of the stream's output schema, without dictionary columns, taken over
+	 * @param nextState what the next turn is given
+	 * @return the turn
+	 */
+	public static Turn emit(VectorSchemaRoot root, Record nextState) {
+		return emit(AnnotatedBatch.of(root), nextState);
+	}
+
+	/**
+	 * Emit log messages and a batch and go on.
+	 * @param cycle taken over; its messages come after those of {@link RpcContext#log}
+	 * @param nextState what the next turn is given
+	 * @return the turn
+	 */
+	public static Turn emit(OutputCycle cycle, Record nextState) {
+		Assert.notNull(nextState, "'nextState' must not be null");
+		return new Turn(cycle.logs(), cycle.data(), nextState);
+	}
+
+	/**
+	 * Emit the last batch of a producer.
+	 * @param batch of the stream's output schema, taken over; its metadata travels along
+	 * @return the turn
+	 */
+	public static Turn emitLast(AnnotatedBatch batch) {
+		Assert.notNull(batch, "'batch' must not be null");
+		return new Turn(List.of(), batch, null);
+	}
+
+	/**
+	 * Emit the last batch of a producer.
+	 * @param root of the stream's output schema, without dictionary columns, taken over
+	 * @return the turn
+	 */
+	public static Turn emitLast(VectorSchemaRoot root) {
+		return emitLast(AnnotatedBatch.of(root));
+	}
+
+	/**
+	 * Emit log messages and the last batch of a producer.
+	 * @param cycle taken over; its messages come after those of {@link RpcContext#log}
+	 * @return the turn
+	 */
+	public static Turn emitLast(OutputCycle cycle) {
+		return new Turn(cycle.logs(), cycle.data(), null);
+	}
+
+	/**
+	 * End a producer without a further batch.
+	 * @return the turn
+	 */
+	public static Turn finish() {
+		return FINISHED;
+	}
+
+	List<LogMessage> logs() {
+		return this.logs;
+	}
+
+	@Nullable AnnotatedBatch batch() {
+		return this.batch;
+	}
+
+	@Nullable Record nextState() {
+		return this.nextState;
+	}
+
+}
