@@ -32,14 +32,30 @@ _left_out: dict[str, tuple[int, str]] = {}
 _begun = time.monotonic()
 
 
-def required_cases(release: str) -> list[str]:
-    """Cases of *release* that must pass, in the order of the file."""
+def _promises(release: str) -> list[str]:
+    """Lines of required.txt that concern *release*, without its name."""
     lines = (Path(__file__).parent / "required.txt").read_text().splitlines()
     pairs = [line.split(None, 1) for line in lines if line.strip() and not line.startswith("#")]
-    return [case.strip() for name, case in pairs if name == release]
+    return [promise.strip() for name, promise in pairs if name == release]
+
+
+def required_cases(release: str) -> list[str]:
+    """Cases of *release* that must pass, in the order of the file."""
+    return [promise for promise in _promises(release) if not promise.startswith("group ")]
+
+
+def required_groups(release: str) -> dict[str, int]:
+    """Groups of *release* no case of which may fail, and how many cases must pass."""
+    found = {}
+    for promise in _promises(release):
+        if promise.startswith("group "):
+            _, count, group = promise.split(None, 2)
+            found[group] = int(count)
+    return found
 
 
 _required = required_cases(_release)
+_groups = required_groups(_release)
 
 
 def _case(item: pytest.Item) -> str:
@@ -73,13 +89,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if _group(item) == EXTERNAL_MATRIX:
             item.add_marker(pytest.mark.timeout(EXTERNAL_MATRIX_SECONDS), append=False)
     rank = {case: position for position, case in enumerate(_required)}
-    items[:] = sorted(kept, key=lambda item: rank.get(_case(item), len(rank)))
+    items[:] = sorted(kept, key=lambda item: rank.get(_case(item), len(rank) + (_group(item) not in _groups)))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a case of a stopped group, or one that begins too late."""
-    if _case(item) in _required:
+    if _case(item) in _required or _group(item) in _groups:
         return
     if _timeouts[_group(item)] >= TIMEOUTS_PER_GROUP:
         pytest.skip(f"group stopped after {TIMEOUTS_PER_GROUP} timeouts")
@@ -115,6 +131,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
                 "version": importlib.metadata.version("vgi-rpc"),
                 "seconds": round(time.monotonic() - _begun, 1),
                 "required": _required,
+                "groups": _groups,
                 "left_out": _left_out,
                 "deaths": config.stash.get(DEATHS, []),
                 "cases": _results,

@@ -13,6 +13,7 @@ import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.TransferListener;
 import dev.vgi.external.rpc.CycleExternalizer;
+import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.RpcSettings;
 import dev.vgi.external.rpc.RpcWebMvc;
 import dev.vgi.external.rpc.StreamTokens;
@@ -38,6 +39,7 @@ import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.beans.factory.annotation.Qualifier;
@@ -111,13 +113,15 @@ public final class VgiWebMvcAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean
 	RpcWebMvc vgiRpcWebMvc(VgiRpcProperties properties, BufferAllocator allocator,
-			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer) {
+			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
+			ObjectProvider<RpcCallListener> listener) {
 		RpcSettings settings = new RpcSettings(properties.prefix(), this.serverId,
 				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS,
 				bytes(properties.maxResponseSize()), bytes(properties.maxExternalizedResponseSize()));
 		List<TokenKey> keys = properties.tokenKeys().isEmpty() ? List.of(TokenKey.random()) : properties.tokenKeys();
 		return new RpcWebMvc(settings, allocator, resolver::resolve, CycleExternalizer.of(externalizer),
-				new StreamTokens(keys, properties.tokenTtl(), InstantSource.system()));
+				new StreamTokens(keys, properties.tokenTtl(), InstantSource.system()),
+				listener.getIfAvailable(RpcCallListener::none));
 	}
 
 	@Bean
@@ -211,7 +215,7 @@ public final class VgiWebMvcAutoConfiguration {
 			RequestMappingHandlerAdapter adapter, RpcWebMvc rpc, VgiRpcProperties rpcProperties,
 			VgiExternalProperties properties, BufferAllocator allocator, ObjectProvider<UploadUrlProvider> uploadUrls,
 			ObjectProvider<LocalStorageController> localStorage, ObjectProvider<TransferListener> listeners,
-			Environment environment) {
+			Environment environment, ListableBeanFactory beans) {
 		return () -> {
 			takeOverReturnValues(adapter);
 			rpc.install(mapping, adapter);
@@ -222,7 +226,7 @@ public final class VgiWebMvcAutoConfiguration {
 					new HealthController(this.serverId, String.join(",", rpc.protocols())), "health");
 			UploadUrlProvider provider = uploadUrls.getIfAvailable();
 			if (provider != null && vendsUploadUrls(properties, provider)) {
-				if (!ClassUtils.isPresent(SECURITY, getClass().getClassLoader())) {
+				if (!isSecured(beans)) {
 					logger.warn("Nothing secures the route of upload URLs: whoever reaches this service may store"
 							+ " objects. Secure it, or set vgi.external.upload-url.enabled=false");
 				}
@@ -237,6 +241,12 @@ public final class VgiWebMvcAutoConfiguration {
 				register(mapping, path, RequestMethod.PUT, controller, "upload");
 			});
 		};
+	}
+
+	private static boolean isSecured(ListableBeanFactory beans) {
+		ClassLoader classLoader = VgiWebMvcAutoConfiguration.class.getClassLoader();
+		return ClassUtils.isPresent(SECURITY, classLoader)
+				&& beans.getBeanNamesForType(ClassUtils.resolveClassName(SECURITY, classLoader)).length > 0;
 	}
 
 	private static void requireOneProcess(Environment environment) {

@@ -59,6 +59,15 @@ public final class MetadataKeys {
 	/** URL a batch was resolved from; added locally, never sent. */
 	public static final String LOCATION_SOURCE = "vgi_rpc.location.source";
 
+	/** Name of the protocol in a description. */
+	public static final String PROTOCOL_NAME = "vgi_rpc.protocol_name";
+
+	/** Version of the format of a description. */
+	public static final String DESCRIBE_VERSION = "vgi_rpc.describe_version";
+
+	/** Digest of a protocol's description, 64 hexadecimal digits. */
+	public static final String PROTOCOL_HASH = "vgi_rpc.protocol_hash";
+
 	private MetadataKeys() {
 	}
 

@@ -1,5 +1,7 @@
 package dev.vgi.external.rpc;
 
+import java.util.Locale;
+
 /**
  * Which of a method's routes a request came through.
  */
@@ -26,6 +28,11 @@ enum Endpoint {
 	 */
 	String suffix() {
 		return this.suffix;
+	}
+
+	@Override
+	public String toString() {
+		return name().toLowerCase(Locale.ROOT);
 	}
 
 	boolean fits(MethodKind kind) {

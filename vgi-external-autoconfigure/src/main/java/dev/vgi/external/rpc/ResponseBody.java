@@ -117,7 +117,11 @@ final class ResponseBody implements AutoCloseable {
 	 */
 	void writeTo(HttpServletResponse response) throws IOException {
 		this.length = streams().stream().mapToLong(GatheredStream::length).sum();
-		response.setContentLengthLong(this.length);
+		if (response.getStatus() < HttpServletResponse.SC_BAD_REQUEST) {
+			// With all of its length written a response counts as committed, but a
+			// filter may know better than a refusal.
+			response.setContentLengthLong(this.length);
+		}
 		OutputStreamChannel channel = new OutputStreamChannel(response.getOutputStream());
 		for (GatheredStream stream : streams()) {
 			stream.writeTo(channel);

@@ -11,7 +11,9 @@ import dev.vgi.external.rpc.RowWriting.DictionarySeed;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -54,6 +56,22 @@ final class RowMapping {
 	 */
 	Schema schema() {
 		return this.schema;
+	}
+
+	/**
+	 * Return the schema in message format: a dictionary column has the type of its
+	 * values.
+	 * @return the schema as peers see it
+	 */
+	Schema wireSchema() {
+		return new Schema(this.schema.getFields().stream().map(RowMapping::wireField).toList());
+	}
+
+	private static Field wireField(Field field) {
+		// All our dictionaries hold text.
+		ArrowType type = (field.getDictionary() != null) ? ArrowType.Utf8.INSTANCE : field.getType();
+		return new Field(field.getName(), new FieldType(field.isNullable(), type, field.getDictionary()),
+				field.getChildren().stream().map(RowMapping::wireField).toList());
 	}
 
 	/**

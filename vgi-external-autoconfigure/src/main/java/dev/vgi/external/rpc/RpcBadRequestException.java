@@ -1,5 +1,7 @@
 package dev.vgi.external.rpc;
 
+import java.util.Set;
+
 import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +19,11 @@ public class RpcBadRequestException extends VgiExternalException implements Wire
 		super(Kind.BAD_REQUEST, message, null);
 		this.errorType = errorType;
 		this.errorKind = errorKind;
+	}
+
+	static RpcBadRequestException protocolNotSupported(String protocol, Set<String> hosted) {
+		return new RpcBadRequestException("ProtocolNotSupportedError", "protocol_not_supported",
+				"The protocol '" + protocol + "' is not hosted here, only " + hosted);
 	}
 
 	@Override

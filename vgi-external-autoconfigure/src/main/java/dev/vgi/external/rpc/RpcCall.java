@@ -24,7 +24,12 @@ import org.springframework.web.context.request.RequestAttributes;
  * One call from its request to its response: owns the embedded batches that came in and
  * those that go out. Closed when the request is complete.
  */
-final class RpcCall implements RpcContext, AutoCloseable {
+final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
+
+	/** Header and metadata key of the trace that a request belongs to. */
+	static final String TRACE_PARENT = "traceparent";
+
+	private static final String TRACE_STATE = "tracestate";
 
 	private static final String ATTRIBUTE = RpcCall.class.getName();
 
@@ -37,6 +42,8 @@ final class RpcCall implements RpcContext, AutoCloseable {
 	private final CycleExternalizer externalizer;
 
 	private final StreamTokens.Binding binding;
+
+	private final Endpoint endpoint;
 
 	private final List<AutoCloseable> owned = new ArrayList<>();
 
@@ -56,6 +63,18 @@ final class RpcCall implements RpcContext, AutoCloseable {
 
 	private @Nullable ResponseBody body;
 
+	private RpcCallListener listener = RpcCallListener.none();
+
+	private boolean traced;
+
+	private RpcCallListener.@Nullable Watch watch;
+
+	private @Nullable Throwable failure;
+
+	private boolean refused;
+
+	private BatchMetadata traceContext = BatchMetadata.empty();
+
 	/**
 	 * Start a call.
 	 * @param descriptor what is called
@@ -64,10 +83,12 @@ final class RpcCall implements RpcContext, AutoCloseable {
 	 * @param allocator the owner of its memory
 	 * @param externalizer sends large batches through storage
 	 * @param budget what the response may hold
+	 * @param endpoint the route it came through
 	 */
 	RpcCall(RpcMethodDescriptor descriptor, String requestId, @Nullable String principal, BufferAllocator allocator,
-			CycleExternalizer externalizer, ResponseBudget budget) {
+			CycleExternalizer externalizer, ResponseBudget budget, Endpoint endpoint) {
 		this.descriptor = descriptor;
+		this.endpoint = endpoint;
 		this.requestId = requestId;
 		this.allocator = allocator;
 		this.externalizer = descriptor.isExternalizing() ? externalizer : CycleExternalizer.inline();
@@ -206,6 +227,112 @@ final class RpcCall implements RpcContext, AutoCloseable {
 		body.writeTo(response);
 	}
 
+	/**
+	 * Say who watches, once the request has arrived.
+	 * @param listener is told
+	 * @param traced whether the HTTP request continues a trace of its own
+	 */
+	void watchedBy(RpcCallListener listener, boolean traced) {
+		this.listener = listener;
+		this.traced = traced;
+	}
+
+	/**
+	 * The request has arrived, or will not. Only the first time counts.
+	 * @param metadata the metadata of its batch
+	 */
+	void arrived(BatchMetadata metadata) {
+		if (this.watch == null) {
+			this.traceContext = this.traced ? BatchMetadata.empty() : traceContext(metadata);
+			this.watch = this.listener.begin(this);
+			this.watch.enter();
+		}
+	}
+
+	private static BatchMetadata traceContext(BatchMetadata metadata) {
+		String parent = metadata.get(TRACE_PARENT);
+		String state = metadata.get(TRACE_STATE);
+		if (parent == null) {
+			return BatchMetadata.empty();
+		}
+		BatchMetadata context = BatchMetadata.of(TRACE_PARENT, parent);
+		return (state != null) ? context.with(TRACE_STATE, state) : context;
+	}
+
+	/**
+	 * The current thread serves the call again.
+	 */
+	void enter() {
+		if (this.watch != null) {
+			this.watch.enter();
+		}
+	}
+
+	/**
+	 * The current thread does not serve the call any more.
+	 */
+	void leave() {
+		if (this.watch != null) {
+			this.watch.leave();
+		}
+	}
+
+	/**
+	 * Note why the call failed. The first reason stays.
+	 * @param failure what happened
+	 * @param refused whether that is the caller's failure
+	 */
+	void failed(Throwable failure, boolean refused) {
+		if (this.failure == null) {
+			this.failure = failure;
+			this.refused = refused;
+		}
+	}
+
+	Endpoint endpoint() {
+		return this.endpoint;
+	}
+
+	@Override
+	public String protocol() {
+		return this.descriptor.protocol();
+	}
+
+	@Override
+	public String kind() {
+		return this.descriptor.kind().toString();
+	}
+
+	@Override
+	public String phase() {
+		return this.endpoint.toString();
+	}
+
+	@Override
+	public BatchMetadata traceContext() {
+		return this.traceContext;
+	}
+
+	@Override
+	public @Nullable Throwable failure() {
+		return this.failure;
+	}
+
+	@Override
+	public boolean isRefused() {
+		return this.refused;
+	}
+
+	@Override
+	public long inlineBytes() {
+		return (this.body != null) ? this.body.length() : 0;
+	}
+
+	@Override
+	public long externalBytes() {
+		return this.budget.externalizedBytes();
+	}
+
 	@Override
 	public String method() {
 		return this.descriptor.name();
@@ -237,6 +364,11 @@ final class RpcCall implements RpcContext, AutoCloseable {
 		this.owned.clear();
 		if (this.body != null) {
 			closing.add(this.body);
+		}
+		if (this.watch != null) {
+			closing.add(this.watch::end);
+			this.watch.leave();
+			this.watch = null;
 		}
 		AutoCloseables.closeNoChecked(() -> AutoCloseables.close(closing));
 	}

@@ -111,6 +111,7 @@ final class RpcRequestReader {
 			if (batch == null) {
 				throw new RpcBadRequestException("ValueError", null, "The request holds no batch");
 			}
+			call.arrived(batch.metadata());
 			return batch;
 		}
 		catch (CorruptStreamException ex) {

@@ -1,19 +1,26 @@
 package dev.vgi.external.rpc;
 
 import java.lang.reflect.Method;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
 import jakarta.servlet.http.HttpServletRequest;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.http.server.PathContainer;
+import org.springframework.util.Assert;
 import org.springframework.util.ReflectionUtils;
+import org.springframework.web.bind.annotation.RequestMethod;
 import org.springframework.web.method.HandlerMethod;
 import org.springframework.web.servlet.HandlerMapping;
 import org.springframework.web.servlet.mvc.method.RequestMappingInfo;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
+import org.springframework.web.util.pattern.PathPattern;
+import org.springframework.web.util.pattern.PathPatternParser;
 
 /**
  * The routes of RPC methods beyond the one that Spring MVC maps from the annotation:
@@ -26,8 +33,13 @@ final class RpcRoutes {
 
 	private final Map<String, Endpoint> endpoints = new HashMap<>();
 
+	/** Paths without variables, which need no matching. */
+	private final Set<String> paths = new HashSet<>();
+
+	private final List<PathPattern> patterns = new ArrayList<>();
+
 	/**
-	 * Add the routes of a method.
+	 * Add the routes of a method that Spring MVC has mapped.
 	 * @param mapping receives them
 	 * @param info how Spring MVC maps the method
 	 * @param handler the method
@@ -36,41 +48,87 @@ final class RpcRoutes {
 	 */
 	void add(RequestMappingHandlerMapping mapping, RequestMappingInfo info, HandlerMethod handler,
 			RpcMethodDescriptor descriptor, @Nullable StreamHandler stream) {
-		Set<String> taken = new HashSet<>();
-		mapping.getHandlerMethods().keySet().forEach((known) -> taken.addAll(known.getPatternValues()));
 		for (String flat : info.getPatternValues()) {
 			String name = "/" + descriptor.name();
 			String parent = flat.endsWith(name) ? flat.substring(0, flat.length() - name.length()) : "";
-			String namespaced = parent + "/" + descriptor.protocol() + name;
-			this.endpoints.put(flat, Endpoint.CALL);
-			for (String path : Set.of(flat, namespaced)) {
+			for (String path : Set.of(flat, parent + "/" + descriptor.protocol() + name)) {
 				for (Endpoint endpoint : Endpoint.values()) {
-					String route = path + endpoint.suffix();
-					this.endpoints.put(route, endpoint);
-					// The application's own mapping wins.
-					if (taken.add(route)) {
-						RequestMappingInfo added = info.mutate()
-							.paths(route)
-							.options(mapping.getBuilderConfiguration())
-							.build();
-						if (endpoint == Endpoint.EXCHANGE && stream != null) {
-							mapping.registerMapping(added, stream, EXCHANGE_HANDLER);
-						}
-						else {
-							// The wrong route for its kind is refused by the interceptor.
-							mapping.registerMapping(added, handler.getBean(), handler.getMethod());
-						}
+					RequestMappingInfo added = info.mutate()
+						.paths(path + endpoint.suffix())
+						.options(mapping.getBuilderConfiguration())
+						.build();
+					this.endpoints.put(path + endpoint.suffix(), endpoint);
+					remember(path + endpoint.suffix());
+					if (endpoint == Endpoint.EXCHANGE && stream != null) {
+						add(mapping, added, stream, EXCHANGE_HANDLER);
+					}
+					else {
+						// The wrong route for its kind is refused by the interceptor.
+						add(mapping, added, handler.getBean(), handler.getMethod());
 					}
 				}
 			}
 		}
 	}
 
+	/**
+	 * Add one route.
+	 * @param mapping receives it
+	 * @param path its path
+	 * @param handler the object that handles it
+	 * @param method the method that does
+	 */
+	void add(RequestMappingHandlerMapping mapping, String path, Object handler, Method method) {
+		remember(path);
+		add(mapping,
+				RequestMappingInfo.paths(path)
+					.methods(RequestMethod.POST)
+					.options(mapping.getBuilderConfiguration())
+					.build(),
+				handler, method);
+	}
+
+	private static void add(RequestMappingHandlerMapping mapping, RequestMappingInfo info, Object handler,
+			Method method) {
+		for (RequestMappingInfo known : mapping.getHandlerMethods().keySet()) {
+			// The application's own mapping wins.
+			Set<RequestMethod> methods = known.getMethodsCondition().getMethods();
+			if (known.getPatternValues().containsAll(info.getPatternValues())
+					&& (methods.isEmpty() || methods.contains(RequestMethod.POST))) {
+				return;
+			}
+		}
+		mapping.registerMapping(info, handler, method);
+	}
+
+	private void remember(String path) {
+		PathPattern pattern = PathPatternParser.defaultInstance.parse(path);
+		if (pattern.hasPatternSyntax()) {
+			this.patterns.add(pattern);
+		}
+		else {
+			this.paths.add(path);
+		}
+	}
+
+	/**
+	 * Return whether a path is one of these routes, whatever method is asked of it.
+	 * @param path the path within the application, as Spring MVC matches it
+	 * @return {@code true} if an RPC method would handle it
+	 */
+	boolean contains(PathContainer path) {
+		StringBuilder decoded = new StringBuilder();
+		for (PathContainer.Element element : path.elements()) {
+			decoded.append(
+					(element instanceof PathContainer.PathSegment segment) ? segment.valueToMatch() : element.value());
+		}
+		return this.paths.contains(decoded.toString())
+				|| this.patterns.stream().anyMatch((pattern) -> pattern.matches(path));
+	}
+
 	private static Method exchangeHandler() {
 		Method method = ReflectionUtils.findMethod(StreamHandler.class, "exchange", (Class<?>[]) null);
-		if (method == null) {
-			throw new IllegalStateException("StreamHandler has no method 'exchange'");
-		}
+		Assert.state(method != null, "StreamHandler has no method 'exchange'");
 		return method;
 	}
 

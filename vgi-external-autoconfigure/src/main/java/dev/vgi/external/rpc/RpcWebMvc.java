@@ -6,10 +6,11 @@ import java.security.Principal;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.VgiExternalException;
@@ -34,7 +35,9 @@ import org.springframework.core.Ordered;
 import org.springframework.core.log.LogMessage;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpStatusCode;
+import org.springframework.http.server.PathContainer;
 import org.springframework.util.Assert;
+import org.springframework.util.ReflectionUtils;
 import org.springframework.web.ErrorResponse;
 import org.springframework.web.HttpMediaTypeNotSupportedException;
 import org.springframework.web.bind.support.WebDataBinderFactory;
@@ -97,9 +100,11 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 
 	private final StreamTokens tokens;
 
+	private final RpcCallListener listener;
+
 	private final RpcErrors errors;
 
-	private final Set<String> protocols = new TreeSet<>();
+	private final Map<String, HostedProtocol> protocols = new TreeMap<>();
 
 	private final Map<Method, StreamHandler> streams = new HashMap<>();
 
@@ -112,15 +117,17 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	 * @param resolver resolves requests that are pointers
 	 * @param externalizer sends large results through storage
 	 * @param tokens seals the state of streams
+	 * @param listener watches calls
 	 */
 	public RpcWebMvc(RpcSettings settings, BufferAllocator allocator, PointerResolver resolver,
-			CycleExternalizer externalizer, StreamTokens tokens) {
+			CycleExternalizer externalizer, StreamTokens tokens, RpcCallListener listener) {
 		this.settings = settings;
 		this.prefix = settings.prefix();
 		this.allocator = allocator;
 		this.reader = new RpcRequestReader(resolver);
 		this.externalizer = externalizer;
 		this.tokens = tokens;
+		this.listener = listener;
 		this.errors = new RpcErrors(settings.serverId(), settings.includeStackTrace());
 	}
 
@@ -161,13 +168,43 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		handlers.addAll((adapter.getReturnValueHandlers() != null) ? adapter.getReturnValueHandlers() : List.of());
 		adapter.setReturnValueHandlers(handlers);
 		this.calls = new StreamCalls(this.tokens, new HandlerInvoker(adapter));
+		Map<String, List<RpcMethodDescriptor>> found = new TreeMap<>();
 		Map.copyOf(mapping.getHandlerMethods()).forEach((info, handler) -> {
 			RpcMethodDescriptor descriptor = this.methods.find(handler);
 			if (descriptor != null) {
-				this.protocols.add(descriptor.protocol());
+				found.computeIfAbsent(descriptor.protocol(), (name) -> new ArrayList<>()).add(descriptor);
 				this.routes.add(mapping, info, handler, descriptor, stream(mapping, handler, descriptor));
 			}
 		});
+		found.forEach((name, descriptors) -> this.protocols.put(name, HostedProtocol.of(name, descriptors)));
+		if (!this.protocols.isEmpty()) {
+			describe(mapping);
+		}
+	}
+
+	// What describes the service in either dialect.
+	private void describe(RequestMappingHandlerMapping mapping) {
+		this.routes.add(mapping, this.prefix + "/" + DescribeController.METHOD,
+				new DescribeController(this.settings.serverId(), this.protocols, this.allocator, this),
+				method(DescribeController.class, "describe"));
+		Map<String, HostedProtocol> all = new LinkedHashMap<>(this.protocols);
+		ReflectionController reflection = new ReflectionController(this.settings.serverId(), all);
+		List<RpcMethodDescriptor> descriptors = new ArrayList<>();
+		for (String name : List.of("listProtocols", "describe")) {
+			Method method = method(ReflectionController.class, name);
+			RpcMethodDescriptor descriptor = this.methods.find(method);
+			Assert.state(descriptor != null, "The reflection protocol is no protocol");
+			descriptors.add(descriptor);
+			this.routes.add(mapping, this.prefix + "/" + ReflectionService.NAME + "/" + descriptor.name(), reflection,
+					method);
+		}
+		all.put(ReflectionService.NAME, HostedProtocol.of(ReflectionService.NAME, descriptors));
+	}
+
+	private static Method method(Class<?> type, String name) {
+		Method method = ReflectionUtils.findMethod(type, name, (Class<?>[]) null);
+		Assert.state(method != null, () -> type.getName() + " has no method '" + name + "'");
+		return method;
 	}
 
 	private @Nullable StreamHandler stream(RequestMappingHandlerMapping mapping, HandlerMethod handler,
@@ -183,6 +220,15 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	}
 
 	/**
+	 * Return whether a path belongs to an RPC method, or to what describes them.
+	 * @param path the path within the application, as Spring MVC matches it
+	 * @return {@code true} if it does; {@code false} before {@link #install}
+	 */
+	public boolean isRoute(PathContainer path) {
+		return this.routes.contains(path);
+	}
+
+	/**
 	 * Return whether any method is a stream.
 	 * @return {@code true} if tokens are needed; {@code false} before {@link #install}
 	 */
@@ -195,7 +241,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	 * @return their names in alphabetical order; empty before {@link #install}
 	 */
 	public Set<String> protocols() {
-		return Set.copyOf(this.protocols);
+		return this.protocols.keySet();
 	}
 
 	@Override
@@ -212,9 +258,8 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 				return null;
 			}
 			status = HttpStatusCode.valueOf(HttpServletResponse.SC_NOT_FOUND);
-			reason = new RpcBadRequestException("MethodNotImplementedError", "method_not_implemented",
-					"Unknown method: '" + request.getRequestURI()
-						.substring(request.getContextPath().length() + this.prefix.length() + 1) + "'");
+			reason = unknownMethod(
+					request.getRequestURI().substring(request.getContextPath().length() + this.prefix.length() + 1));
 		}
 		else {
 			if (isSecurityFailure(failure)) {
@@ -224,6 +269,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 			reason = (failure.getCause() instanceof Error error) ? error : failure;
 			status = status(failure);
 			log(descriptor, reason);
+			noteFailure(RpcCall.of(request), reason, status.is4xxClientError());
 		}
 		try {
 			writeFailure(request, response, status.value(), reason);
@@ -232,6 +278,12 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		catch (IOException ex) {
 			logger.debug("The error could not be sent", ex);
 			return null;
+		}
+	}
+
+	private static void noteFailure(@Nullable RpcCall call, Throwable failure, boolean refused) {
+		if (call != null) {
+			call.failed(failure, refused);
 		}
 	}
 
@@ -280,6 +332,17 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		// Peers take every failure of a method as a successful exchange with an error in
 		// it.
 		return HttpStatusCode.valueOf(HttpServletResponse.SC_OK);
+	}
+
+	private RpcBadRequestException unknownMethod(String path) {
+		String[] segments = path.split("/");
+		boolean stream = path.endsWith(Endpoint.INIT.suffix()) || path.endsWith(Endpoint.EXCHANGE.suffix());
+		boolean namespaced = segments.length == (stream ? 3 : 2);
+		if (namespaced && !this.protocols.containsKey(segments[0]) && !ReflectionService.NAME.equals(segments[0])) {
+			return RpcBadRequestException.protocolNotSupported(segments[0], this.protocols.keySet());
+		}
+		return new RpcBadRequestException("MethodNotImplementedError", "method_not_implemented",
+				"Unknown method: '" + path + "'");
 	}
 
 	private boolean isUnknownMethod(HttpServletRequest request, Exception failure) {
@@ -357,7 +420,11 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		public boolean preHandle(HttpServletRequest request, HttpServletResponse response, Object handler)
 				throws Exception {
 			RpcMethodDescriptor descriptor = descriptor(handler);
-			if (descriptor == null || RpcCall.of(request) != null) {
+			RpcCall known = RpcCall.of(request);
+			if (descriptor == null || known != null) {
+				if (known != null) {
+					known.enter();
+				}
 				return true;
 			}
 			if (!isArrowStream(request.getContentType())) {
@@ -369,6 +436,8 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 				read(request, call, (HandlerMethod) handler);
 			}
 			catch (Exception | Error ex) {
+				call.arrived(BatchMetadata.empty());
+				call.failed(ex, !(ex instanceof Exception failure) || status(failure).is4xxClientError());
 				call.close();
 				throw ex;
 			}
@@ -379,15 +448,18 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 				HttpServletResponse response) {
 			RpcSettings settings = RpcWebMvc.this.settings;
 			Principal principal = request.getUserPrincipal();
-			return new RpcCall(descriptor, requestId(request, response, null),
+			RpcCall call = new RpcCall(descriptor, requestId(request, response, null),
 					(principal != null) ? principal.getName() : null, RpcWebMvc.this.allocator,
 					RpcWebMvc.this.externalizer,
-					new ResponseBudget(settings.maxResponseBytes(), settings.maxExternalizedResponseBytes()));
+					new ResponseBudget(settings.maxResponseBytes(), settings.maxExternalizedResponseBytes()),
+					RpcWebMvc.this.routes.of(request));
+			call.watchedBy(RpcWebMvc.this.listener, request.getHeader(RpcCall.TRACE_PARENT) != null);
+			return call;
 		}
 
 		private void read(HttpServletRequest request, RpcCall call, HandlerMethod handler) throws IOException {
 			RpcMethodDescriptor descriptor = call.descriptor();
-			Endpoint endpoint = RpcWebMvc.this.routes.of(request);
+			Endpoint endpoint = call.endpoint();
 			if (!endpoint.fits(descriptor.kind())) {
 				throw new RpcBadRequestException("TypeError", null, "'" + descriptor.name() + "' is a "
 						+ descriptor.kind() + " method and has no route " + request.getRequestURI());
@@ -407,6 +479,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 				Object handler) {
 			RpcCall call = RpcCall.of(request);
 			if (call != null) {
+				call.leave();
 				request.getAsyncContext().addListener(new ClosingListener(call));
 			}
 		}
@@ -416,6 +489,9 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 				@Nullable Exception ex) {
 			RpcCall call = RpcCall.of(request);
 			if (call != null) {
+				if (ex != null) {
+					call.failed(ex, isSecurityFailure(ex));
+				}
 				call.close();
 			}
 		}

@@ -62,8 +62,24 @@ public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxRes
 	/** Header: the status is 200 but the body holds an error. */
 	public static final String RPC_ERROR = "X-VGI-RPC-Error";
 
+	/** Header: why a caller was refused. */
+	public static final String AUTH_REASON = "VGI-Auth-Reason";
+
+	private static final List<String> RESPONSE_HEADERS = List.of(MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
+			MAX_EXTERNALIZED_RESPONSE_BYTES, EXTERNALIZATION_ENABLED, SUPPORTED_ENCODINGS, UPLOAD_URL_SUPPORT,
+			MAX_UPLOAD_BYTES, ACCEPT_MAX_RESPONSE_BYTES_SUPPORT, REQUEST_ID, RPC_ERROR, AUTH_REASON,
+			"X-VGI-Content-Encoding");
+
 	public Capabilities {
 		supportedEncodings = List.copyOf(supportedEncodings);
+	}
+
+	/**
+	 * Return every header that a browser's script has to see: what CORS must expose.
+	 * @return the names
+	 */
+	public static List<String> responseHeaders() {
+		return RESPONSE_HEADERS;
 	}
 
 	/**

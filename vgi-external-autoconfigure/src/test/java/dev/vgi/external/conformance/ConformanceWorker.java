@@ -73,6 +73,11 @@ public final class ConformanceWorker {
 			if (setting != null && i + 1 < args.length) {
 				properties.put(setting, args[++i]);
 			}
+			else if (args[i].equals("--auth") || args[i].equals("--cors")) {
+				// Spring Security is configured for these workers only.
+				properties.put("spring.autoconfigure.exclude", "");
+				properties.put("conformance.security", args[i].substring(2));
+			}
 			else if (args[i].equals("--reject-localhost-redirects")) {
 				properties.put("conformance.reject-localhost-redirects", "true");
 			}
@@ -91,7 +96,7 @@ public final class ConformanceWorker {
 	 */
 	@Configuration(proxyBeanMethods = false)
 	@EnableAutoConfiguration
-	@Import(ConformanceController.class)
+	@Import({ ConformanceController.class, ConformanceSecurity.class })
 	static class Application {
 
 		@Bean

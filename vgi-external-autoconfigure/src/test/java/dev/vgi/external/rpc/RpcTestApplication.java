@@ -74,7 +74,8 @@ class RpcTestApplication {
 	RpcWebMvc rpcWebMvc(@Value("${vgi.rpc.prefix:}") String prefix, BufferAllocator allocator, Seams seams) {
 		return new RpcWebMvc(new RpcSettings(prefix, SERVER_ID), allocator,
 				(batch, owner, logs) -> seams.resolver.get().resolve(batch, owner, logs), seams,
-				new StreamTokens(List.of(TokenKey.random()), Duration.ofHours(1), seams.clock::get));
+				new StreamTokens(List.of(TokenKey.random()), Duration.ofHours(1), seams.clock::get),
+				(call) -> seams.listener.get().begin(call));
 	}
 
 	@Bean
@@ -129,6 +130,8 @@ class RpcTestApplication {
 
 		final AtomicReference<UnaryOperator<OutputCycle>> externalizer = new AtomicReference<>();
 
+		final AtomicReference<RpcCallListener> listener = new AtomicReference<>(RpcCallListener.none());
+
 		Seams() {
 			reset();
 		}
@@ -136,6 +139,7 @@ class RpcTestApplication {
 		void reset() {
 			this.resolver.set((batch, allocator, logs) -> batch);
 			this.externalizer.set(UnaryOperator.identity());
+			this.listener.set(RpcCallListener.none());
 		}
 
 		@Override

@@ -10,6 +10,7 @@ import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.MDC;
 
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpMethod;
@@ -20,6 +21,9 @@ import org.springframework.web.filter.OncePerRequestFilter;
  * before anything else can answer. Set once each, since peers refuse a repeated header.
  */
 public final class CapabilitiesFilter extends OncePerRequestFilter {
+
+	/** Name of the request id in log lines: {@code %X{vgiRequestId}}. */
+	private static final String REQUEST_ID_LOGGED = "vgiRequestId";
 
 	private static final int MAX_REQUEST_ID = 256;
 
@@ -52,7 +56,9 @@ public final class CapabilitiesFilter extends OncePerRequestFilter {
 		if (HttpMethod.OPTIONS.matches(request.getMethod())) {
 			response.setHeader(HttpHeaders.CACHE_CONTROL, "public, max-age=300");
 		}
-		chain.doFilter(request, response);
+		try (MDC.MDCCloseable logged = MDC.putCloseable(REQUEST_ID_LOGGED, requestId)) {
+			chain.doFilter(request, response);
+		}
 	}
 
 	private static String requestId(@Nullable String inbound) {

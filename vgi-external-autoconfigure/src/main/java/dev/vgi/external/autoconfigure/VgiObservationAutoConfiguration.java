@@ -1,0 +1,48 @@
+package dev.vgi.external.autoconfigure;
+
+import dev.vgi.external.observation.RpcObservations;
+import dev.vgi.external.observation.RpcServerObservationConvention;
+import dev.vgi.external.observation.RpcServerRequestObservationConvention;
+import dev.vgi.external.rpc.RpcCallListener;
+import dev.vgi.external.rpc.RpcWebMvc;
+import io.micrometer.observation.ObservationRegistry;
+
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
+import org.springframework.boot.micrometer.observation.autoconfigure.ObservationProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.http.server.observation.ServerRequestObservationConvention;
+import org.springframework.web.servlet.DispatcherServlet;
+
+/**
+ * {@link AutoConfiguration Auto-configuration} of what is observed of RPC calls.
+ */
+@AutoConfiguration(
+		afterName = "org.springframework.boot.micrometer.observation.autoconfigure.ObservationAutoConfiguration",
+		beforeName = "org.springframework.boot.webmvc.autoconfigure.WebMvcObservationAutoConfiguration")
+@ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+@ConditionalOnClass({ ObservationRegistry.class, ObservationProperties.class, DispatcherServlet.class,
+		RpcWebMvc.class })
+@ConditionalOnBean(ObservationRegistry.class)
+@ConditionalOnProperty(name = "vgi.external.enabled", matchIfMissing = true)
+public final class VgiObservationAutoConfiguration {
+
+	@Bean
+	@ConditionalOnMissingBean(RpcCallListener.class)
+	RpcObservations vgiRpcObservations(ObservationRegistry registry,
+			ObjectProvider<RpcServerObservationConvention> convention) {
+		return new RpcObservations(registry, convention.getIfAvailable());
+	}
+
+	@Bean
+	@ConditionalOnMissingBean(ServerRequestObservationConvention.class)
+	RpcServerRequestObservationConvention vgiServerRequestObservationConvention(ObservationProperties properties) {
+		return new RpcServerRequestObservationConvention(properties.getHttp().getServer().getRequests().getName());
+	}
+
+}

@@ -1,0 +1,7 @@
+/**
+ * Request matchers for applications with Spring Security.
+ */
+@NullMarked
+package dev.vgi.external.autoconfigure.security;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,101 @@
+package dev.vgi.external.observation;
+
+import io.micrometer.common.docs.KeyName;
+import io.micrometer.observation.Observation;
+import io.micrometer.observation.ObservationConvention;
+import io.micrometer.observation.docs.ObservationDocumentation;
+
+/**
+ * What is observed of calls on the serving side.
+ */
+public enum RpcServerObservation implements ObservationDocumentation {
+
+	/**
+	 * One call: one HTTP request, so that a turn of a stream is a call of its own.
+	 */
+	CALL {
+
+		@Override
+		public Class<? extends ObservationConvention<? extends Observation.Context>> getDefaultConvention() {
+			return DefaultRpcServerObservationConvention.class;
+		}
+
+		@Override
+		public KeyName[] getLowCardinalityKeyNames() {
+			return LowCardinality.values();
+		}
+
+		@Override
+		public KeyName[] getHighCardinalityKeyNames() {
+			return HighCardinality.values();
+		}
+
+	};
+
+	/**
+	 * Keys with values from closed sets.
+	 */
+	public enum LowCardinality implements KeyName {
+
+		/** What went wrong, as a caller may tell it apart; {@code none} otherwise. */
+		ERROR_KIND("rpc.error.kind"),
+
+		/** How the method is called. */
+		KIND("rpc.kind"),
+
+		/** Name of the method. */
+		METHOD("rpc.method"),
+
+		/** How it ended: {@code success}, {@code refused} or {@code error}. */
+		OUTCOME("outcome"),
+
+		/**
+		 * What the request is to the method: {@code call}, {@code init},
+		 * {@code exchange}.
+		 */
+		PHASE("rpc.phase"),
+
+		/** Name of the protocol. */
+		PROTOCOL("rpc.service");
+
+		private final String key;
+
+		LowCardinality(String key) {
+			this.key = key;
+		}
+
+		@Override
+		public String asString() {
+			return this.key;
+		}
+
+	}
+
+	/**
+	 * Keys with any values.
+	 */
+	public enum HighCardinality implements KeyName {
+
+		/** Bytes that were stored. */
+		BYTES_EXTERNAL("rpc.bytes.external"),
+
+		/** Bytes of the body. */
+		BYTES_INLINE("rpc.bytes.inline"),
+
+		/** What the caller calls the request. */
+		REQUEST_ID("rpc.request.id");
+
+		private final String key;
+
+		HighCardinality(String key) {
+			this.key = key;
+		}
+
+		@Override
+		public String asString() {
+			return this.key;
+		}
+
+	}
+
+}
