@@ -65,6 +65,9 @@ public abstract class VgiExternalException extends RuntimeException {
 		/** Storage cannot be reached or failed. */
 		STORAGE_UNAVAILABLE,
 
+		/** The called service cannot be reached or broke off. */
+		SERVICE_UNAVAILABLE,
+
 		/** Storage refused an upload. */
 		UPLOAD_REFUSED,
 

@@ -42,17 +42,24 @@ public class ErrorBatchException extends VgiExternalException {
 	 * Read an error from the metadata of its batch.
 	 * @param metadata metadata of a batch of kind {@link BatchKind#ERROR}; whatever is
 	 * missing gets a neutral value
-	 * @return the error, to be thrown
+	 * @return the error, to be thrown; of a type of its own for the kinds that callers
+	 * tell apart
 	 */
 	public static ErrorBatchException from(BatchMetadata metadata) {
 		LogMessage log = LogMessage.from(metadata);
 		Map<String, Object> extra = (log != null) ? log.extra() : Map.of();
 		String type = text(extra, "exception_type");
 		String message = text(extra, "exception_message");
-		String kind = metadata.get(MetadataKeys.ERROR_KIND);
-		return new ErrorBatchException((type != null) ? type : LogMessage.EXCEPTION,
-				(message != null) ? message : ((log != null) ? log.message() : ""), text(extra, "traceback"),
-				metadata.get(MetadataKeys.REQUEST_ID), (kind != null) ? kind : text(extra, "error_kind"));
+		String sentKind = metadata.get(MetadataKeys.ERROR_KIND);
+		String kind = (sentKind != null) ? sentKind : text(extra, "error_kind");
+		String knownType = (type != null) ? type : LogMessage.EXCEPTION;
+		String knownMessage = (message != null) ? message : ((log != null) ? log.message() : "");
+		if (ProtocolVersionException.KIND.equals(kind)) {
+			return new ProtocolVersionException(knownType, knownMessage, text(extra, "traceback"),
+					metadata.get(MetadataKeys.REQUEST_ID));
+		}
+		return new ErrorBatchException(knownType, knownMessage, text(extra, "traceback"),
+				metadata.get(MetadataKeys.REQUEST_ID), kind);
 	}
 
 	private static @Nullable String text(Map<String, Object> extra, String key) {

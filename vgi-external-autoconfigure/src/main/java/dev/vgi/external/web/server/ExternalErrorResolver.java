@@ -81,7 +81,8 @@ public final class ExternalErrorResolver implements HandlerExceptionResolver {
 	static int status(VgiExternalException.Kind kind) {
 		return switch (kind) {
 			case TOO_LARGE -> HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE;
-			case STORAGE_UNAVAILABLE, UPLOAD_REFUSED, REMOTE_ERROR -> HttpServletResponse.SC_BAD_GATEWAY;
+			case STORAGE_UNAVAILABLE, SERVICE_UNAVAILABLE, UPLOAD_REFUSED, REMOTE_ERROR ->
+				HttpServletResponse.SC_BAD_GATEWAY;
 			case BUDGET_EXHAUSTED -> HttpServletResponse.SC_SERVICE_UNAVAILABLE;
 			case TIMED_OUT -> HttpServletResponse.SC_GATEWAY_TIMEOUT;
 			case URL_REJECTED, CHECKSUM_MISMATCH, CORRUPT_STREAM, SCHEMA_MISMATCH, REDIRECT_LOOP, LINK_EXPIRED,

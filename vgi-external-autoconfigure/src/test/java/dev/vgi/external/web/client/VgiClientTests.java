@@ -1,526 +1,241 @@
 package dev.vgi.external.web.client;
 
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.URI;
-import java.nio.channels.Channels;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
-import com.github.luben.zstd.Zstd;
-import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
-import dev.vgi.external.batch.IpcStreamReader;
-import dev.vgi.external.batch.IpcStreamWriter;
-import dev.vgi.external.batch.LogMessage;
-import dev.vgi.external.batch.MetadataKeys;
-import dev.vgi.external.batch.OutputCycle;
-import dev.vgi.external.fetch.ExternalFetcher;
-import dev.vgi.external.location.ExternalLocationConfig;
-import dev.vgi.external.location.LocationResolver;
-import dev.vgi.external.location.TransferListener;
-import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.rpc.Loopback;
-import dev.vgi.external.storage.UploadRefusedException;
-import dev.vgi.external.storage.UploadUrl;
-import dev.vgi.external.transport.FaultServer;
-import dev.vgi.external.transport.FaultServer.Reply;
-import dev.vgi.external.transport.FaultServer.Request;
-import dev.vgi.external.transport.StorageTransport;
-import dev.vgi.external.transport.StorageUnavailableException;
-import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.batch.ProtocolVersionException;
+import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.url.UrlRejectedException;
-import dev.vgi.external.url.UrlValidator;
-import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.memory.RootAllocator;
-import org.apache.arrow.vector.BigIntVector;
-import org.apache.arrow.vector.FieldVector;
-import org.apache.arrow.vector.TimeStampMicroTZVector;
-import org.apache.arrow.vector.VarCharVector;
-import org.apache.arrow.vector.VectorSchemaRoot;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import dev.vgi.external.web.client.ScriptedService.Reply;
 import org.junit.jupiter.api.Test;
-
-import org.springframework.web.client.RestClient;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 /**
- * Tests for {@link VgiClient} with a service and a storage that answer as told.
+ * Tests for {@link VgiClient}: one answer per call, and the two dialects.
  */
-@SuppressWarnings("NullAway.Init")
-class VgiClientTests {
+class VgiClientTests extends AbstractClientTests {
 
-	private static final String ARROW = "application/vnd.apache.arrow.stream";
+	private static final Reply NEW = Reply.headers("VGI-Externalization-Enabled", "false",
+			"VGI-Accept-Max-Response-Bytes-Support", "true");
 
-	private static final String SECRET = "5ec7e7";
+	private static final Reply OLD = Reply.headers("VGI-Externalization-Enabled", "false");
 
-	private static final int LARGE = 2000;
+	private static final Reply UNKNOWN = Reply.arrow(404,
+			ArrowBodies.stream(ArrowBodies.error("AttributeError", "no such method", "method_not_implemented")));
 
-	private static final Instant EXPIRY = Instant.parse("2026-01-01T00:00:00.123456Z");
-
-	private final BufferAllocator allocator = new RootAllocator();
-
-	private final TransferBudget budget = new TransferBudget(64 << 20, 4);
-
-	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
-
-	private final AtomicLong clock = new AtomicLong(123);
-
-	private final List<LogMessage> logs = new ArrayList<>();
-
-	private Service service;
-
-	private FaultServer server;
-
-	private final Map<String, byte[]> objects = new ConcurrentHashMap<>();
-
-	private volatile int uploadStatus = 200;
-
-	private FaultServer storage;
-
-	@BeforeEach
-	void setUp() {
-		this.service = new Service();
-		this.server = new FaultServer(this.service);
-		this.storage = new FaultServer((request, reply) -> {
-			if (request.method().equals("PUT")) {
-				this.objects.put(request.target().replace("put", "get"), request.body());
-				reply.empty(this.uploadStatus);
-			}
-			else {
-				reply.object(this.objects.getOrDefault(request.target(), new byte[0]));
-			}
-		});
-	}
-
-	@AfterEach
-	void nothingIsLeft() {
-		this.server.close();
-		this.storage.close();
-		assertThat(this.transport.leasedConnections()).isZero();
-		this.transport.close();
-		assertThat(this.budget.inUse()).isZero();
-		this.allocator.close();
+	@Test
+	void readsTheOneBatchBetweenLogs() {
+		this.service.on("/m", Reply.arrow(ArrowBodies.stream(ArrowBodies.log("before"), ArrowBodies.data(1))));
+		assertThat(values(call(client().build(), "m"))).containsExactly(1L);
+		assertThat(messages()).containsExactly("before");
 	}
 
 	@Test
-	void capabilitiesAreAskedForOnceInFiveMinutes() {
-		VgiClient client = client();
-		assertThat(client.capabilities().maxRequestBytes()).isEqualTo(4096);
+	void answersThatAreNoneAreErrors() {
+		this.service.on("/m", Reply.arrow(ArrowBodies.stream()),
+				Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1), ArrowBodies.data(2))), Reply.arrow(new byte[0]),
+				Reply.text(200, "<html>"), Reply.arrow(500, ArrowBodies.stream(ArrowBodies.data(1))),
+				Reply.arrow("no Arrow at all".getBytes()), Reply.text(401, "who are you"));
+		VgiClient client = client().build();
+		assertFails(client, UnexpectedResponseException.class, "without data");
+		assertFails(client, CorruptStreamException.class, "more than one");
+		assertFails(client, CorruptStreamException.class, "too few");
+		assertFails(client, UnexpectedResponseException.class, "no Arrow stream");
+		assertFails(client, UnexpectedResponseException.class, "500");
+		assertFails(client, CorruptStreamException.class, "");
+		assertFails(client, UnexpectedResponseException.class, "401");
+	}
+
+	@Test
+	void whenErrorIsFlaggedItIsNeverLost() {
+		// Even where a void method's empty batch comes first, or no error at all.
+		this.service.on("/m",
+				Reply.flagged(ArrowBodies.stream(ArrowBodies.NOTHING, ArrowBodies.empty("own", "value"),
+						ArrowBodies.error("ValueError", "late", "none"))),
+				Reply.flagged(ArrowBodies.stream(ArrowBodies.NOTHING, ArrowBodies.empty("own", "value"))));
+		VgiClient client = client().build();
+		assertFails(client, ErrorBatchException.class, "ValueError: late");
+		assertFails(client, UnexpectedResponseException.class, "failed");
+	}
+
+	@Test
+	void whenVersionsDifferTheErrorSaysSo() {
+		this.service.on("/m", Reply.arrow(400, ArrowBodies.stream(
+				ArrowBodies.error("ProtocolVersionError", "client has 1.0, server 2.0", "protocol_version_mismatch"))));
+		assertFails(client().build(), ProtocolVersionException.class, "server 2.0");
+	}
+
+	@Test
+	void whenAnswerIsLargerThanAllowedItIsRefused() {
+		this.service.on("/m", Reply.arrow(ArrowBodies.stream(ArrowBodies.data(new long[1000]))));
+		assertFails(client().maxResponseSize(4000).build(), CorruptStreamException.class, "");
+	}
+
+	@Test
+	void whenCallIsLostItIsNotMadeAgain() {
+		this.service.on("/m", Reply.hangUp());
+		assertFails(client().build(), ServiceUnavailableException.class, "cannot be reached");
+		assertThat(this.service.paths()).containsExactly("/m");
+	}
+
+	@Test
+	void whenAQuestionIsLostItIsAskedAgainOnce() {
+		this.service.on("/health", Reply.hangUp(), OLD, Reply.hangUp(), Reply.hangUp());
+		assertThat(client().build().capabilities().uploadUrlSupport()).isFalse();
+		assertThat(this.service.paths()).containsExactly("/health", "/health");
+		assertThatExceptionOfType(ServiceUnavailableException.class).isThrownBy(() -> client().build().capabilities());
+		assertThat(this.service.paths()).hasSize(4);
+	}
+
+	@Test
+	void whenServiceIsGoneItIsUnavailable() {
+		VgiClient client = client().build();
+		this.service.close();
+		assertFails(client, ServiceUnavailableException.class, "ConnectException");
+	}
+
+	@Test
+	void capabilitiesAreBelievedForAWhile() {
+		AtomicLong time = new AtomicLong();
+		this.service.on("/health", OLD, Reply.headers("VGI-Upload-URL-Support", "true"));
+		this.service.on("/m", Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1))));
+		VgiClient client = client().nanoTime(time::get).build();
+		assertThat(client.capabilities().uploadUrlSupport()).isFalse();
+		// An answer without the headers withdraws nothing.
+		call(client, "m").close();
+		assertThat(client.capabilities().uploadUrlSupport()).isFalse();
+		time.addAndGet(Duration.ofMinutes(5).toNanos());
 		assertThat(client.capabilities().uploadUrlSupport()).isTrue();
-		assertThat(this.service.seen).containsExactly("OPTIONS /vgi/health");
-		this.clock.addAndGet(Duration.ofMinutes(5).toNanos() - 1);
-		client.capabilities();
-		assertThat(this.service.seen).hasSize(1);
-		this.clock.addAndGet(1);
-		this.service.maxRequestBytes = 8192;
-		assertThat(client.capabilities().maxRequestBytes()).isEqualTo(8192);
-		assertThat(this.service.seen).hasSize(2);
 	}
 
 	@Test
-	void everyAnswerRenewsCapabilitiesButOneWithoutThem() {
-		VgiClient client = client();
-		this.service.maxRequestBytes = 10_000;
-		call(client, 1).close();
-		assertThat(client.capabilities().maxRequestBytes()).isEqualTo(10_000);
-		this.service.announces = false;
-		call(client, 1).close();
-		assertThat(client.capabilities().maxRequestBytes()).isEqualTo(10_000);
-		assertThat(this.service.seen).containsExactly("POST /vgi/echo", "POST /vgi/echo");
+	void whenServiceAnnouncesNothingThereAreNoCapabilities() {
+		this.service.on("/health", Reply.headers());
+		assertThatExceptionOfType(UnexpectedResponseException.class).isThrownBy(() -> client().build().capabilities())
+			.withMessageContaining("capability");
 	}
 
 	@Test
-	void serviceThatAnnouncesNothingDoesNotSpeakTheProtocol() {
-		this.service.announces = false;
-		assertThatExceptionOfType(UnexpectedResponseException.class).isThrownBy(() -> client().capabilities())
-			.satisfies((ex) -> assertThat(ex.status()).isEqualTo(200));
+	void whenRequestIsLargeTheCapIsAskedForFirst() {
+		this.service.on("/health", Reply.headers("VGI-Upload-URL-Support", "true", "VGI-Max-Request-Bytes", "100000"));
+		this.service.on("/__upload_url__/init",
+				Reply.arrow(ArrowBodies.uploadUrls(this.service.url() + "/objects/input.arrow")));
+		this.service.on("/m", Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1))));
+		try (AnnotatedBatch request = request("m");
+				AnnotatedBatch large = ArrowBodies.values(this.allocator, request.metadata(), new long[200_000])) {
+			client().build().call(large, this.context).close();
+		}
+		assertThat(this.service.paths()).containsExactly("/health", "/__upload_url__/init", "/m");
+		assertThat(this.service.object("input.arrow").length).isGreaterThan(1_600_000);
 	}
 
 	@Test
-	void uploadUrlsAreReadByNameAndElseByPosition() {
-		for (String[] names : new String[][] { { "upload_url", "download_url", "expires_at" }, { "a", "b", "c" } }) {
-			this.service.columns = names;
-			List<UploadUrl> urls = client().requestUploadUrls(3);
-			assertThat(urls).hasSize(3).doesNotHaveDuplicates();
-			assertThat(urls.get(0).uploadUrl()).isEqualTo(this.storage.url("/put/0?sig=" + SECRET));
-			assertThat(urls.get(0).downloadUrl()).isEqualTo(this.storage.url("/get/0?sig=" + SECRET));
-			assertThat(urls.get(0).expiresAt()).isEqualTo(EXPIRY);
+	void whenNoUploadUrlIsVendedTheRequestIsTooLarge() {
+		this.service.on("/m", Reply.text(413, "too large"));
+		this.service.on("/health", OLD);
+		assertFails(client().build(), UnexpectedResponseException.class, "vends no upload URLs");
+	}
+
+	@Test
+	void whenNamespacesAreAnnouncedTheyAreUsed() {
+		this.service.on("/health", NEW);
+		this.service.on("/Some.v1/m", Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1))),
+				Reply.arrow(ArrowBodies.stream(ArrowBodies.data(2))));
+		VgiClient client = client().dialect(Dialect.AUTO).maxResponseSize(1_000_000).build();
+		assertThat(values(call(client, "m"))).containsExactly(1L);
+		assertThat(values(call(client, "m"))).containsExactly(2L);
+		assertThat(this.service.paths()).containsExactly("/health", "/Some.v1/m", "/Some.v1/m");
+		assertThat(this.service.requests().get(0).method()).isEqualTo("OPTIONS");
+		assertThat(this.service.requests().get(1).headers().get("VGI-Accept-Max-Response-Bytes"))
+			.containsExactly("1000000");
+	}
+
+	@Test
+	void whenNamespacesAreNotAnnouncedTheyAreNotUsed() {
+		this.service.on("/health", OLD);
+		this.service.on("/m", Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1))));
+		assertThat(values(call(client().dialect(Dialect.AUTO).build(), "m"))).containsExactly(1L);
+		assertThat(this.service.paths()).containsExactly("/health", "/m");
+		assertThat(this.service.requests().get(1).headers()).doesNotContainKey("VGI-Accept-Max-Response-Bytes");
+	}
+
+	@Test
+	void whenGuessIsWrongTheOtherDialectIsKept() {
+		// As the last releases with flat routes answer.
+		this.service.on("/health", NEW);
+		this.service.on("/m/init", Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1), ArrowBodies.tokens("a", "c"))));
+		this.service.on("/m/exchange", Reply.arrow(ArrowBodies.stream(ArrowBodies.data(2))));
+		this.service.on("/m", Reply.arrow(ArrowBodies.stream(ArrowBodies.data(3))));
+		VgiClient client = client().dialect(Dialect.AUTO).build();
+		try (AnnotatedBatch request = request("m");
+				ProducerCall stream = client.openProducer(request, false, this.context)) {
+			assertThat(drain(stream)).containsExactly(1L, 2L);
+		}
+		call(client, "m").close();
+		assertThat(this.service.paths()).containsExactly("/health", "/Some.v1/m/init", "/m/init", "/m/exchange", "/m");
+	}
+
+	@Test
+	void whenServiceIsUpgradedTheClientFollows() {
+		this.service.on("/health", OLD);
+		this.service.on("/m", Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1))));
+		VgiClient client = client().dialect(Dialect.AUTO).build();
+		call(client, "m").close();
+		this.service.on("/Some.v1/m", Reply.arrow(ArrowBodies.stream(ArrowBodies.data(2))),
+				Reply.arrow(ArrowBodies.stream(ArrowBodies.data(3))));
+		assertThat(values(call(client, "m"))).containsExactly(2L);
+		assertThat(values(call(client, "m"))).containsExactly(3L);
+		assertThat(this.service.paths()).containsExactly("/health", "/m", "/m", "/Some.v1/m", "/Some.v1/m");
+	}
+
+	@Test
+	void whenNeitherDialectKnowsTheMethodItsOwnErrorWins() {
+		this.service.on("/health", NEW, NEW);
+		this.service.on("/m", UNKNOWN);
+		assertFails(client().dialect(Dialect.AUTO).build(), ErrorBatchException.class, "no such method");
+		this.service.on("/Some.v1/m", UNKNOWN);
+		assertFails(client().dialect(Dialect.AUTO).build(), ErrorBatchException.class, "no such method");
+		assertFails(client().dialect(Dialect.NAMESPACED).build(), UnexpectedResponseException.class, "404");
+	}
+
+	@Test
+	void whenTurnIsNotFoundNothingElseIsTried() {
+		this.service.on("/Some.v1/produce/init",
+				Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1), ArrowBodies.tokens("a", "call"))));
+		VgiClient client = client().dialect(Dialect.NAMESPACED).prefetch(false).build();
+		try (ProducerCall stream = produce(client, false)) {
+			assertThat(values(stream.next())).containsExactly(1L);
+			assertThatExceptionOfType(UnexpectedResponseException.class).isThrownBy(stream::next);
+		}
+		assertThat(this.service.paths()).containsExactly("/Some.v1/produce/init", "/Some.v1/produce/exchange",
+				"/Some.v1/produce/exchange");
+	}
+
+	@Test
+	void localStoreOfTheCalledServiceIsTrustedAndNothingElseOfIt() {
+		String url = this.service.url() + "/objects/elsewhere.arrow";
+		CalledService policy = new CalledService(URI.create(this.service.url() + "/m"));
+		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> policy.validate(URI.create(url)));
+		policy.validate(URI
+			.create(this.service.url() + LocalStorage.PATH + "/0123456789abcdef0123456789abcdef.arrow?signature=x"));
+	}
+
+	private AnnotatedBatch call(VgiClient client, String method) {
+		try (AnnotatedBatch request = request(method)) {
+			return client.call(request, this.context);
 		}
 	}
 
-	@Test
-	void uploadUrlsAreAskedForInReason() {
-		assertThatIllegalArgumentException().isThrownBy(() -> client().requestUploadUrls(0));
-		assertThatIllegalArgumentException().isThrownBy(() -> client().requestUploadUrls(101));
-		assertThat(this.service.seen).isEmpty();
-	}
-
-	@Test
-	void brokenUploadUrlsAreNotShown() {
-		this.service.brokenUrls = true;
-		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> client().requestUploadUrls(1))
-			.withNoCause()
-			.withMessageNotContaining(SECRET);
-	}
-
-	@Test
-	void uploadUrlsThatAreNotOfferedAreAnUnexpectedAnswer() {
-		this.service.vends = false;
-		assertThatExceptionOfType(UnexpectedResponseException.class).isThrownBy(() -> client().requestUploadUrls(1))
-			.satisfies((ex) -> assertThat(ex.status()).isEqualTo(404));
-	}
-
-	@Test
-	void smallRequestTravelsInline() {
-		try (AnnotatedBatch answer = call(client(), 5)) {
-			assertThat(answer.rowCount()).isEqualTo(5);
-		}
-		assertThat(this.service.seen).containsExactly("POST /vgi/echo");
-		assertThat(this.server.requests().get(0).headers()).containsEntry("VGI-Accept-Pointers", "true")
-			.containsEntry("Content-Type", ARROW)
-			.containsKey("Content-Length");
-		assertThat(this.storage.requests()).isEmpty();
-	}
-
-	@Test
-	void largeRequestGoesThroughStorageAfterARefusal() {
-		try (AnnotatedBatch answer = call(client(), LARGE)) {
-			assertThat(answer.rowCount()).isEqualTo(LARGE);
-		}
-		assertThat(this.service.seen).containsExactly("POST /vgi/echo", "POST /vgi/__upload_url__/init",
-				"POST /vgi/echo");
-		assertThat(this.storage.requests()).extracting(Request::method).containsExactly("PUT");
-	}
-
-	@Test
-	void largeRequestGoesThroughStorageBeforehandIfTheCapIsKnown() {
-		VgiClient client = client();
-		client.capabilities();
-		try (AnnotatedBatch answer = call(client, LARGE)) {
-			assertThat(answer.rowCount()).isEqualTo(LARGE);
-		}
-		assertThat(this.service.seen).containsExactly("OPTIONS /vgi/health", "POST /vgi/__upload_url__/init",
-				"POST /vgi/echo");
-		// Once the knowledge is old, the service is asked by sending.
-		this.clock.addAndGet(Duration.ofMinutes(6).toNanos());
-		call(client, LARGE).close();
-		assertThat(this.service.seen).hasSize(6).element(3).isEqualTo("POST /vgi/echo");
-	}
-
-	@Test
-	void storedRequestIsTheInlineOneAndThePointerKeepsItsMetadata() {
-		try (AnnotatedBatch batch = numbers(LARGE);
-				AnnotatedBatch answer = client().call("/echo", batch, this.logs::add)) {
-			assertThat(answer.rowCount()).isEqualTo(LARGE);
-			assertThat(this.objects.values()).containsExactly(Loopback.bytes(batch));
-		}
-		assertThat(this.service.lastMetadata).containsEntry(MetadataKeys.METHOD, "echo")
-			.containsEntry(MetadataKeys.LOCATION, this.storage.url("/get/0?sig=" + SECRET).toString())
-			.doesNotContainKey(MetadataKeys.LOCATION_SHA256);
-	}
-
-	@Test
-	void nothingOfTheApplicationReachesTheStorage() {
-		call(client(), LARGE).close();
-		assertThat(this.server.requests().get(0).headers()).containsEntry("Authorization", "Bearer " + SECRET)
-			.containsEntry("X-Tenant", "one");
-		assertThat(this.storage.requests().get(0).headers().keySet()).containsExactlyInAnyOrder("Host", "User-Agent",
-				"Content-Type", "Content-Length");
-	}
-
-	@Test
-	void secondRefusalIsFinal() {
-		this.service.refusesAll = true;
-		assertThatExceptionOfType(UnexpectedResponseException.class).isThrownBy(() -> call(client(), LARGE).close())
-			.satisfies((ex) -> assertThat(ex.status()).isEqualTo(413));
-		assertThat(this.service.seen).containsExactly("POST /vgi/echo", "POST /vgi/__upload_url__/init",
-				"POST /vgi/echo");
-	}
-
-	@Test
-	void refusalWithoutUploadUrlsIsFinal() {
-		this.service.vends = false;
-		assertThatExceptionOfType(UnexpectedResponseException.class).isThrownBy(() -> call(client(), LARGE).close())
-			.withMessageContaining("vends no upload URLs")
-			.satisfies((ex) -> assertThat(ex.status()).isEqualTo(413));
-		assertThat(this.service.seen).containsExactly("POST /vgi/echo");
-		assertThat(this.storage.requests()).isEmpty();
-	}
-
-	@Test
-	void failedUploadSendsNoPointer() {
-		this.uploadStatus = 403;
-		assertThatExceptionOfType(UploadRefusedException.class).isThrownBy(() -> call(client(), LARGE).close())
-			.withMessageNotContaining(SECRET);
-		assertThat(this.service.seen).containsExactly("POST /vgi/echo", "POST /vgi/__upload_url__/init");
-	}
-
-	@Test
-	void vendedUrlThatIsRefusedIsNotUsed() {
-		VgiClient client = builder((url) -> {
-			throw new UrlRejectedException(url, "no");
-		}).build();
-		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> call(client, LARGE).close())
-			.withMessageNotContaining(SECRET);
-		assertThat(this.storage.requests()).isEmpty();
-	}
-
-	@Test
-	void pointerInTheAnswerIsResolvedAndItsFailureIsTold() {
-		this.service.answersPointer = true;
-		try (AnnotatedBatch stored = numbers(7)) {
-			this.objects.put("/get/answer?sig=" + SECRET, Loopback.bytes(stored));
-		}
-		try (AnnotatedBatch answer = call(client(), 1)) {
-			assertThat(answer.rowCount()).isEqualTo(7);
-		}
-		this.objects.clear();
-		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> call(client(), 1).close())
-			.withMessageNotContaining(SECRET);
-	}
-
-	@Test
-	void errorsAndLogsOfTheServiceArrive() {
-		this.service.fails = true;
-		assertThatExceptionOfType(ErrorBatchException.class).isThrownBy(() -> call(client(), 1).close())
-			.satisfies((ex) -> {
-				assertThat(ex.errorType()).isEqualTo("ValueError");
-				assertThat(ex.errorMessage()).isEqualTo("bad input");
-			});
-		assertThat(this.logs).extracting(LogMessage::message).containsExactly("about to fail");
-	}
-
-	@Test
-	void whatIsNoArrowIsAnUnexpectedAnswer() {
-		this.service.status = 503;
-		assertThatExceptionOfType(UnexpectedResponseException.class).isThrownBy(() -> call(client(), 1).close())
-			.withMessageContaining("503")
-			.satisfies((ex) -> assertThat(ex.status()).isEqualTo(503));
-	}
-
-	@Test
-	void answerIsDecodedByTheProtocolsHeaderFirst() {
-		this.service.coded = true;
-		try (AnnotatedBatch answer = call(client(), 5)) {
-			assertThat(answer.rowCount()).isEqualTo(5);
-		}
-	}
-
-	@Test
-	void answerIsNoLargerThanAllowed() {
-		assertThatExceptionOfType(VgiExternalException.class)
-			.isThrownBy(() -> call(builder(UrlValidator.acceptAll()).maxResponseSize(100).build(), 5).close());
-	}
-
-	@Test
-	void serviceThatIsGoneIsUnavailable() {
-		VgiClient client = client();
-		this.server.close();
-		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> call(client, 1).close())
-			.withNoCause()
-			.withMessageContaining("service cannot be reached");
-	}
-
-	private VgiClient client() {
-		return builder(UrlValidator.acceptAll()).build();
-	}
-
-	private VgiClient.Builder builder(UrlValidator policy) {
-		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(UrlValidator.acceptAll());
-		LocationResolver resolver = new LocationResolver(config,
-				new ExternalFetcher(config.fetchConfig(), this.transport, UrlValidator.acceptAll(), null, this.budget),
-				TransferListener.none());
-		RestClient.Builder restClient = RestClient.builder()
-			.defaultHeader("Authorization", "Bearer " + SECRET)
-			.defaultHeader("X-Tenant", "one");
-		return new VgiClient.Builder(restClient, this.allocator, resolver,
-				new PayloadUploader(this.transport, Duration.ofSeconds(20), TransferListener.none()), policy)
-			.baseUrl(this.server.url("").toString())
-			.prefix("/vgi")
-			.nanoTime(this.clock::get);
-	}
-
-	private AnnotatedBatch call(VgiClient client, int rows) {
-		try (AnnotatedBatch batch = numbers(rows)) {
-			return client.call("/echo", batch, this.logs::add);
-		}
-	}
-
-	private AnnotatedBatch numbers(int rows) {
-		BigIntVector vector = new BigIntVector("n", this.allocator);
-		vector.allocateNew(rows);
-		for (int i = 0; i < rows; i++) {
-			vector.set(i, i);
-		}
-		vector.setValueCount(rows);
-		return AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)))
-			.withMetadata(BatchMetadata.of(MetadataKeys.METHOD, "echo").with(MetadataKeys.REQUEST_VERSION, "1"));
-	}
-
-	/**
-	 * A service that echoes batches. Uses memory of its own.
-	 */
-	private final class Service implements FaultServer.Handler {
-
-		final List<String> seen = new ArrayList<>();
-
-		volatile Map<String, String> lastMetadata = Map.of();
-
-		volatile long maxRequestBytes = 4096;
-
-		volatile boolean announces = true;
-
-		volatile boolean vends = true;
-
-		volatile boolean brokenUrls;
-
-		volatile boolean refusesAll;
-
-		volatile boolean answersPointer;
-
-		volatile boolean fails;
-
-		volatile boolean coded;
-
-		volatile int status = 200;
-
-		volatile String[] columns = { "upload_url", "download_url", "expires_at" };
-
-		private int vended;
-
-		@Override
-		public void handle(Request request, Reply reply) throws Exception {
-			byte[] body = request.body();
-			this.seen.add(request.method() + " " + request.target());
-			if (request.target().endsWith("/health")) {
-				answer(reply, 200, "application/json", "{}".getBytes(StandardCharsets.UTF_8));
-			}
-			else if (request.target().endsWith("/__upload_url__/init")) {
-				if (this.vends) {
-					answer(reply, 200, ARROW, vend(body));
-				}
-				else {
-					answer(reply, 404, "text/plain", new byte[0]);
-				}
-			}
-			else if (this.refusesAll || body.length > this.maxRequestBytes) {
-				answer(reply, 413, "text/plain", "too large".getBytes(StandardCharsets.UTF_8));
-			}
-			else if (this.status != 200) {
-				answer(reply, this.status, "text/html", "<html>no</html>".getBytes(StandardCharsets.UTF_8));
-			}
-			else {
-				answer(reply, 200, ARROW, echo(body));
-			}
-		}
-
-		private void answer(Reply reply, int status, String contentType, byte[] body) throws Exception {
-			List<String> headers = new ArrayList<>();
-			if (this.announces) {
-				headers.addAll(List.of("VGI-Max-Request-Bytes: " + this.maxRequestBytes,
-						"VGI-Supported-Encodings: zstd", "VGI-Upload-URL-Support: " + this.vends));
-			}
-			byte[] sent = body;
-			if (this.coded && contentType.equals(ARROW)) {
-				sent = Zstd.compress(body);
-				// The standard header is for others: the protocol's own wins.
-				headers.addAll(List.of("X-VGI-Content-Encoding: zstd", "Content-Encoding: identity"));
-			}
-			headers.add("Content-Type: " + contentType);
-			headers.add("Content-Length: " + sent.length);
-			reply.head(status, headers.toArray(String[]::new));
-			reply.raw(sent);
-		}
-
-		private byte[] echo(byte[] body) {
-			try (BufferAllocator own = new RootAllocator(); AnnotatedBatch batch = read(body, own)) {
-				this.lastMetadata = batch.metadata().asMap();
-				if (this.fails) {
-					return failure(batch, own);
-				}
-				String location = batch.metadata().get(MetadataKeys.LOCATION);
-				if (location != null) {
-					return VgiClientTests.this.objects.getOrDefault(URI.create(location).getPath() + "?sig=" + SECRET,
-							new byte[0]);
-				}
-				if (this.answersPointer) {
-					try (AnnotatedBatch pointer = batch.zeroRows(BatchMetadata.of(MetadataKeys.LOCATION,
-							VgiClientTests.this.storage.url("/get/answer?sig=" + SECRET).toString()), own)) {
-						return Loopback.bytes(pointer);
-					}
-				}
-				return Loopback.bytes(batch);
-			}
-		}
-
-		private byte[] failure(AnnotatedBatch batch, BufferAllocator own) {
-			BatchMetadata error = new LogMessage(LogMessage.EXCEPTION, "ValueError: bad input",
-					Map.of("exception_type", "ValueError", "exception_message", "bad input"))
-				.toMetadata();
-			try (AnnotatedBatch empty = batch.zeroRows(error, own);
-					var stream = IpcStreamWriter
-						.gather(new OutputCycle(List.of(new LogMessage("INFO", "about to fail", Map.of())), empty))) {
-				var bytes = new ByteArrayOutputStream();
-				stream.writeTo(Channels.newChannel(bytes));
-				return bytes.toByteArray();
-			}
-			catch (IOException ex) {
-				throw new UncheckedIOException(ex);
-			}
-		}
-
-		private byte[] vend(byte[] body) {
-			try (BufferAllocator own = new RootAllocator(); AnnotatedBatch request = read(body, own)) {
-				int count = (int) ((BigIntVector) request.root().getVector("count")).get(0);
-				VarCharVector upload = new VarCharVector(this.columns[0], own);
-				VarCharVector download = new VarCharVector(this.columns[1], own);
-				TimeStampMicroTZVector expiry = new TimeStampMicroTZVector(this.columns[2], own, "UTC");
-				for (int i = 0; i < count; i++) {
-					String query = (this.brokenUrls ? " " : "") + "?sig=" + SECRET;
-					upload.setSafe(i, text(VgiClientTests.this.storage.url("/put/" + this.vended) + query));
-					download.setSafe(i, text(VgiClientTests.this.storage.url("/get/" + this.vended) + query));
-					expiry.setSafe(i, 1767225600123456L);
-					this.vended++;
-				}
-				List<FieldVector> vectors = List.of(upload, download, expiry);
-				vectors.forEach((vector) -> vector.setValueCount(count));
-				this.vended = 0;
-				try (AnnotatedBatch answer = AnnotatedBatch.of(new VectorSchemaRoot(vectors))) {
-					return Loopback.bytes(answer);
-				}
-			}
-		}
-
-		private static byte[] text(String text) {
-			return text.getBytes(StandardCharsets.UTF_8);
-		}
-
-		private static AnnotatedBatch read(byte[] body, BufferAllocator allocator) {
-			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(body), body.length, allocator)) {
-				AnnotatedBatch batch = reader.nextStream() ? reader.next() : null;
-				if (batch == null) {
-					throw new IllegalStateException("no batch");
-				}
-				return batch;
-			}
-		}
-
+	private void assertFails(VgiClient client, Class<? extends RuntimeException> type, String text) {
+		assertThatExceptionOfType(type).isThrownBy(() -> call(client, "m"))
+			.withMessageContaining(text)
+			.satisfies((error) -> assertThat(error.getClass()).isEqualTo(type));
 	}
 
 }

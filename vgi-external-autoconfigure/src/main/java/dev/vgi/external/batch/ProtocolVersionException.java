@@ -1,0 +1,19 @@
+package dev.vgi.external.batch;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The two sides speak different versions of a contract; the text names both and says
+ * which side is newer.
+ */
+public class ProtocolVersionException extends ErrorBatchException {
+
+	/** The kind under which peers send it. */
+	static final String KIND = "protocol_version_mismatch";
+
+	ProtocolVersionException(String errorType, String errorMessage, @Nullable String remoteTraceback,
+			@Nullable String requestId) {
+		super(errorType, errorMessage, remoteTraceback, requestId, KIND);
+	}
+
+}

@@ -1,0 +1,249 @@
+package dev.vgi.external.web.client;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchKind;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.IpcStreamReader;
+import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.MetadataKeys;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The Arrow streams of one response, read in the order the protocol gives them. Logs go
+ * to the sink as they come; pointers are left as they are.
+ */
+final class Answer {
+
+	private final IpcStreamReader streams;
+
+	private final int status;
+
+	private final boolean failed;
+
+	private final LogSink logs;
+
+	/**
+	 * Create an answer.
+	 * @param streams what the body holds; borrowed
+	 * @param status the HTTP status
+	 * @param failed whether status or headers say that the call failed
+	 * @param logs receives the log messages
+	 */
+	Answer(IpcStreamReader streams, int status, boolean failed, LogSink logs) {
+		this.streams = streams;
+		this.status = status;
+		this.failed = failed;
+		this.logs = logs;
+	}
+
+	/**
+	 * Read the answer of a call: one stream with exactly one data batch.
+	 * @return the batch; the caller closes it
+	 * @throws ErrorBatchException if the stream holds an error, wherever it stands
+	 */
+	AnnotatedBatch one() {
+		nextStream();
+		AnnotatedBatch data = null;
+		try {
+			for (AnnotatedBatch batch = nextBatch(); batch != null; batch = nextBatch()) {
+				if (data != null) {
+					batch.close();
+					throw new CorruptStreamException("The service answered with more than one data batch");
+				}
+				data = batch;
+			}
+			requireSuccess();
+			if (data == null) {
+				throw unexpected("without data");
+			}
+			AnnotatedBatch read = data;
+			data = null;
+			return read;
+		}
+		finally {
+			if (data != null) {
+				data.close();
+			}
+		}
+	}
+
+	/**
+	 * Read the stream that carries a header, up to its end.
+	 * @return the batch with the header; the caller closes it
+	 * @throws ErrorBatchException if the call failed: its error stands where the header
+	 * was due
+	 */
+	AnnotatedBatch header() {
+		return one();
+	}
+
+	/**
+	 * Read one turn of a producer.
+	 * @return its batches and tokens; an error after the first batch is part of it
+	 * @throws ErrorBatchException if there is nothing but an error
+	 */
+	Turn producerTurn() {
+		nextStream();
+		Turn turn = new Turn();
+		boolean complete = false;
+		try {
+			for (AnnotatedBatch batch = nextBatch(turn); batch != null; batch = nextBatch(turn)) {
+				BatchMetadata metadata = batch.metadata();
+				if (BatchKind.ofStreamResponse(batch.rowCount(), metadata) == BatchKind.TOKEN) {
+					batch.close();
+					turn.token(metadata);
+				}
+				else {
+					turn.add(batch);
+				}
+			}
+			if (turn.failure() == null) {
+				requireSuccess();
+				requireLast(turn);
+			}
+			complete = true;
+			return turn;
+		}
+		finally {
+			if (!complete) {
+				turn.close();
+			}
+		}
+	}
+
+	/**
+	 * Read the opening of an exchange.
+	 * @return its tokens
+	 */
+	Turn exchangeOpening() {
+		Turn turn = producerTurn();
+		// A service takes an exchange without input columns for a producer and makes its
+		// first batch unasked: nobody sent anything that it would answer.
+		turn.close();
+		if (turn.failure() != null) {
+			throw turn.failure();
+		}
+		if (turn.cursor() == null) {
+			throw unexpected("to the opening of an exchange without a token");
+		}
+		return turn;
+	}
+
+	/**
+	 * Read one turn of an exchange.
+	 * @return exactly one batch, and the tokens that stand beside it, if they do
+	 */
+	Turn exchangeTurn() {
+		nextStream();
+		Turn turn = new Turn();
+		boolean complete = false;
+		try {
+			for (AnnotatedBatch batch = nextBatch(); batch != null; batch = nextBatch()) {
+				if (turn.isEmpty()) {
+					// An answer without rows carries a token too, and is no token.
+					turn.add(batch);
+					continue;
+				}
+				BatchMetadata metadata = batch.metadata();
+				BatchKind kind = BatchKind.ofStreamResponse(batch.rowCount(), metadata);
+				batch.close();
+				if (kind != BatchKind.TOKEN) {
+					throw new CorruptStreamException("The service answered one batch with more than one");
+				}
+				turn.token(metadata);
+			}
+			requireSuccess();
+			if (turn.isEmpty()) {
+				throw unexpected("without data");
+			}
+			complete = true;
+			return turn;
+		}
+		finally {
+			if (!complete) {
+				turn.close();
+			}
+		}
+	}
+
+	/**
+	 * Read whatever there is and drop it.
+	 */
+	void skip() {
+		nextStream();
+		for (AnnotatedBatch batch = nextBatch(); batch != null; batch = nextBatch()) {
+			batch.close();
+		}
+	}
+
+	private void nextStream() {
+		if (!this.streams.nextStream()) {
+			throw new CorruptStreamException("The service answered with too few Arrow streams");
+		}
+	}
+
+	// an error leaves the batches before it valid
+	private @Nullable AnnotatedBatch nextBatch(Turn turn) {
+		try {
+			return nextBatch();
+		}
+		catch (ErrorBatchException ex) {
+			if (turn.isEmpty()) {
+				throw ex;
+			}
+			turn.fail(ex);
+			return null;
+		}
+	}
+
+	private @Nullable AnnotatedBatch nextBatch() {
+		for (AnnotatedBatch batch = this.streams.next(); batch != null; batch = this.streams.next()) {
+			BatchMetadata metadata = batch.metadata();
+			BatchKind kind = BatchKind.of(batch.rowCount(), metadata);
+			if (kind != BatchKind.LOG && kind != BatchKind.ERROR) {
+				return batch;
+			}
+			batch.close();
+			if (kind == BatchKind.ERROR) {
+				throw ErrorBatchException.from(metadata);
+			}
+			LogMessage message = LogMessage.from(metadata);
+			if (message != null) {
+				this.logs.log(message);
+			}
+		}
+		return null;
+	}
+
+	// a failure that is announced and not described must not pass for a success
+	private void requireSuccess() {
+		if (this.failed) {
+			throw unexpected("that it failed, and with no error");
+		}
+	}
+
+	// a header that the caller does not expect would be taken for data
+	private void requireLast(Turn turn) {
+		if (turn.cursor() == null && this.streams.nextStream()) {
+			throw unexpected("with a header that the method is not declared with");
+		}
+	}
+
+	private UnexpectedResponseException unexpected(String what) {
+		return new UnexpectedResponseException("The service answered with status " + this.status + ' ' + what,
+				this.status);
+	}
+
+	/**
+	 * Return what a caller sees of a batch's metadata.
+	 * @param metadata the metadata as it came
+	 * @return the same without tokens
+	 */
+	static BatchMetadata withoutTokens(BatchMetadata metadata) {
+		return metadata.without(MetadataKeys.STREAM_STATE, MetadataKeys.CALL_STATE);
+	}
+
+}

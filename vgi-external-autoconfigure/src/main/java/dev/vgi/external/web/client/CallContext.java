@@ -1,0 +1,102 @@
+package dev.vgi.external.web.client;
+
+import java.util.concurrent.atomic.AtomicLong;
+
+import dev.vgi.external.batch.LogSink;
+
+/**
+ * What accompanies one call: where its log messages go, and how many bytes it moves.
+ * Thread-safe.
+ */
+public final class CallContext {
+
+	private final LogSink logs;
+
+	private final Traffic traffic;
+
+	private CallContext(LogSink logs, Traffic traffic) {
+		this.logs = logs;
+		this.traffic = traffic;
+	}
+
+	/**
+	 * Create a context.
+	 * @param logs receives the log messages of the service
+	 * @return the context of one call
+	 */
+	public static CallContext of(LogSink logs) {
+		return new CallContext(logs, new Traffic());
+	}
+
+	CallContext withLogs(LogSink other) {
+		return new CallContext(other, this.traffic);
+	}
+
+	LogSink logs() {
+		return this.logs;
+	}
+
+	void sent(long bytes) {
+		this.traffic.inlineSent.addAndGet(bytes);
+	}
+
+	void received(long bytes) {
+		this.traffic.inlineReceived.addAndGet(bytes);
+	}
+
+	void uploaded(long bytes) {
+		this.traffic.externalSent.addAndGet(bytes);
+	}
+
+	void fetched(long bytes) {
+		this.traffic.externalReceived.addAndGet(bytes);
+	}
+
+	/**
+	 * Return what was sent in requests.
+	 * @return bytes of Arrow streams, uncompressed, those sent in vain included
+	 */
+	public long inlineBytesSent() {
+		return this.traffic.inlineSent.get();
+	}
+
+	/**
+	 * Return what came in responses.
+	 * @return bytes of Arrow streams, decoded
+	 */
+	public long inlineBytesReceived() {
+		return this.traffic.inlineReceived.get();
+	}
+
+	/**
+	 * Return what was put into storage.
+	 * @return bytes of Arrow streams
+	 */
+	public long externalBytesSent() {
+		return this.traffic.externalSent.get();
+	}
+
+	/**
+	 * Return what was fetched from storage.
+	 * @return bytes of the values of the fetched batches
+	 */
+	public long externalBytesReceived() {
+		return this.traffic.externalReceived.get();
+	}
+
+	/**
+	 * Counters of one call.
+	 */
+	private static final class Traffic {
+
+		private final AtomicLong inlineSent = new AtomicLong();
+
+		private final AtomicLong inlineReceived = new AtomicLong();
+
+		private final AtomicLong externalSent = new AtomicLong();
+
+		private final AtomicLong externalReceived = new AtomicLong();
+
+	}
+
+}

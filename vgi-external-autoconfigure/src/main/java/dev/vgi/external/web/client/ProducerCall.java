@@ -1,0 +1,147 @@
+package dev.vgi.external.web.client;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ThreadFactory;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.web.client.ServiceConnection.Reply;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * Batches that a service makes one after the other. While the caller works on one, the
+ * next is fetched ahead: one batch and no more, with its log messages, which are
+ * delivered when its turn comes. Used by one thread at a time.
+ */
+public final class ProducerCall extends StreamCall {
+
+	/** Turns without a batch in a row after which a service is not believed any more. */
+	private static final int MAX_EMPTY_TURNS = 1000;
+
+	private final @Nullable ThreadFactory aheadThreads;
+
+	private Turn turn;
+
+	private @Nullable Ahead<Step> ahead;
+
+	private boolean over;
+
+	private ProducerCall(ServiceConnection connection, MethodAddress address, Reply<Opening> opening,
+			CallContext context, @Nullable ThreadFactory aheadThreads) {
+		super(connection, address, opening.dialect(), opening.value(), context);
+		this.turn = opening.value().turn();
+		this.aheadThreads = aheadThreads;
+	}
+
+	static ProducerCall open(ServiceConnection connection, AnnotatedBatch request, boolean header, CallContext context,
+			@Nullable ThreadFactory aheadThreads) {
+		MethodAddress address = MethodAddress.of(request.metadata(), MethodAddress.Step.INIT);
+		return new ProducerCall(connection, address,
+				StreamCall.open(connection, request, header, context, Answer::producerTurn), context, aheadThreads);
+	}
+
+	/**
+	 * Return the next batch. Asks the service if it has to.
+	 * @return the batch, resolved, without tokens, which the caller closes; or
+	 * {@code null} at the end of the stream
+	 * @throws ErrorBatchException if the service reports an error; the batches before it
+	 * were returned, and the stream is over
+	 * @throws dev.vgi.external.VgiExternalException if there is no answer, or a fetch
+	 * fails; the stream is over
+	 * @throws IllegalStateException if the stream was closed
+	 */
+	public @Nullable AnnotatedBatch next() {
+		Assert.state(!isClosed(), "The stream is closed");
+		if (this.over) {
+			return null;
+		}
+		Ahead<Step> running = this.ahead;
+		this.ahead = null;
+		Step step = (running != null) ? running.join() : advance();
+		AnnotatedBatch batch = step.batch();
+		this.over = batch == null;
+		boolean complete = false;
+		try {
+			step.logs().forEach(context().logs()::log);
+			if (step.failure() != null) {
+				throw step.failure();
+			}
+			if (this.aheadThreads != null && (isLive() || !this.turn.isEmpty())) {
+				this.ahead = Ahead.start(this.aheadThreads, this::advance);
+			}
+			complete = true;
+			return batch;
+		}
+		finally {
+			if (!complete && batch != null) {
+				batch.close();
+			}
+		}
+	}
+
+	// goes one batch further: touches tokens and turns, in one thread at a time
+	private Step advance() {
+		List<LogMessage> logs = new ArrayList<>();
+		CallContext context = context().withLogs(logs::add);
+		try {
+			return new Step(advance(context), logs, null);
+		}
+		catch (RuntimeException ex) {
+			if (ex instanceof ErrorBatchException) {
+				// The service ended the stream, so there is nothing left to cancel.
+				goOnAt(null);
+			}
+			return new Step(null, logs, ex);
+		}
+	}
+
+	private @Nullable AnnotatedBatch advance(CallContext context) {
+		for (int empty = 0; empty < MAX_EMPTY_TURNS; empty++) {
+			AnnotatedBatch batch = this.turn.poll();
+			if (batch != null) {
+				AnnotatedBatch resolved = resolve(batch, context);
+				return resolved.withMetadata(Answer.withoutTokens(resolved.metadata()));
+			}
+			ErrorBatchException failure = this.turn.failure();
+			if (failure != null) {
+				throw failure;
+			}
+			if (!isLive()) {
+				return null;
+			}
+			this.turn = turn(context, Answer::producerTurn);
+			goOnAt(this.turn.cursor());
+		}
+		throw new UnexpectedResponseException(
+				"The service answered " + MAX_EMPTY_TURNS + " times in a row without a batch", 200);
+	}
+
+	@Override
+	void release() {
+		Ahead<Step> running = this.ahead;
+		this.ahead = null;
+		if (running != null) {
+			AnnotatedBatch untaken = running.abort().batch();
+			if (untaken != null) {
+				untaken.close();
+			}
+		}
+		this.turn.close();
+	}
+
+	/**
+	 * What going one batch further came to.
+	 *
+	 * @param batch the batch, or {@code null} if there is none
+	 * @param logs the log messages that came before it
+	 * @param failure what went wrong, or {@code null}
+	 */
+	private record Step(@Nullable AnnotatedBatch batch, List<LogMessage> logs, @Nullable RuntimeException failure) {
+
+	}
+
+}

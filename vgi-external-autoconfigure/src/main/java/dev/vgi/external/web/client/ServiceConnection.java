@@ -1,0 +1,511 @@
+package dev.vgi.external.web.client;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
+import java.net.ConnectException;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.LongSupplier;
+
+import javax.net.ssl.SSLException;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchKind;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamReader;
+import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.url.UrlRejectedException;
+import dev.vgi.external.url.UrlValidator;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.Capabilities;
+import dev.vgi.external.web.OutputStreamChannel;
+import org.apache.arrow.memory.BufferAllocator;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.http.HttpMethod;
+import org.springframework.http.client.ClientHttpResponse;
+import org.springframework.web.client.ResourceAccessException;
+import org.springframework.web.client.RestClient;
+
+/**
+ * One service over HTTP: its capabilities and dialect as they become known, requests that
+ * are larger than it takes, and what comes back. Thread-safe.
+ */
+final class ServiceConnection {
+
+	/** How long the capabilities of a service are believed. */
+	private static final Duration CAPABILITIES_EXPIRY = Duration.ofMinutes(5);
+
+	/**
+	 * From this size on a request is not sent before the service's cap is known: a
+	 * refusal would cost more than the question.
+	 */
+	private static final long ASK_FIRST = 1 << 20;
+
+	/** What the protocol allows as a caller's own limit of a response. */
+	private static final long MIN_ACCEPTED = 65_536;
+
+	private static final long MAX_ACCEPTED = (1L << 53) - 1;
+
+	private static final int NOT_FOUND = 404;
+
+	private static final int PAYLOAD_TOO_LARGE = 413;
+
+	private final RestClient restClient;
+
+	private final String prefix;
+
+	private final BufferAllocator allocator;
+
+	private final LocationResolver resolver;
+
+	private final PayloadUploader uploader;
+
+	private final UrlValidator validator;
+
+	private final long maxResponseSize;
+
+	private final Dialect configuredDialect;
+
+	private final LongSupplier nanoTime;
+
+	private volatile @Nullable CachedCapabilities cache;
+
+	private volatile @Nullable Dialect foundDialect;
+
+	private volatile @Nullable URI called;
+
+	ServiceConnection(VgiClient.Builder builder, RestClient restClient) {
+		this.restClient = restClient;
+		this.prefix = builder.prefix;
+		this.allocator = builder.allocator;
+		this.resolver = builder.resolver;
+		this.uploader = builder.uploader;
+		this.validator = builder.validator;
+		this.maxResponseSize = builder.maxResponseSize;
+		this.configuredDialect = builder.dialect;
+		this.nanoTime = builder.nanoTime;
+	}
+
+	BufferAllocator allocator() {
+		return this.allocator;
+	}
+
+	/**
+	 * Return what the service says of itself.
+	 * @return the capabilities, at most five minutes old
+	 * @throws UnexpectedResponseException if it says nothing
+	 */
+	Capabilities capabilities() {
+		CachedCapabilities known = known();
+		if (known != null) {
+			return known.capabilities();
+		}
+		return ask((response) -> {
+			Capabilities found = Capabilities.from(response.getHeaders());
+			if (found == null) {
+				throw new UnexpectedResponseException("The service does not announce any capability",
+						response.getStatusCode().value());
+			}
+			return found;
+		});
+	}
+
+	private @Nullable CachedCapabilities known() {
+		CachedCapabilities cached = this.cache;
+		return (cached != null && this.nanoTime.getAsLong() - cached.time() < CAPABILITIES_EXPIRY.toNanos()) ? cached
+				: null;
+	}
+
+	/**
+	 * Return what the service says of itself, if anything.
+	 * @return the capabilities, or {@code null} if it does not announce any
+	 */
+	private @Nullable CachedCapabilities knownOrAsked() {
+		CachedCapabilities known = known();
+		if (known == null) {
+			ask((response) -> true);
+			known = known();
+		}
+		return known;
+	}
+
+	// A question about the service itself may be asked twice.
+	private <T> T ask(ResponseReader<T> reader) {
+		return send(HttpMethod.OPTIONS, "/health", null, Dialect.FLAT, true, reader);
+	}
+
+	/**
+	 * Send a request to an endpoint that belongs to no method and may be asked twice.
+	 * @param path the path below the prefix
+	 * @param request the request batch; borrowed
+	 * @return the data batch of the answer; the caller closes it
+	 */
+	AnnotatedBatch callRepeatable(String path, AnnotatedBatch request) {
+		CallContext context = CallContext.of(LogSink.discarding());
+		try (GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(request))) {
+			return send(HttpMethod.POST, path, body, Dialect.FLAT, true,
+					(response) -> read(response, context, Answer::one));
+		}
+	}
+
+	/**
+	 * Send a request to a path, through storage if it is too large.
+	 * @param <T> what is read
+	 * @param path the path below the prefix
+	 * @param request the request batch; borrowed
+	 * @param context the call
+	 * @param reader reads the answer
+	 * @return what was read
+	 */
+	<T> T post(String path, AnnotatedBatch request, CallContext context, AnswerReader<T> reader) {
+		return post((body) -> send(HttpMethod.POST, path, body, Dialect.FLAT, false,
+				(response) -> readUnlessTooLarge(response, context, reader)), request, context);
+	}
+
+	/**
+	 * Send a request to a method, through storage if it is too large, and in whichever
+	 * dialect the service speaks.
+	 * @param <T> what is read
+	 * @param address the method
+	 * @param request the request batch; borrowed
+	 * @param context the call
+	 * @param reader reads the answer
+	 * @return what was read and in which dialect
+	 */
+	<T> Reply<T> post(MethodAddress address, AnnotatedBatch request, CallContext context, AnswerReader<T> reader) {
+		return post((body) -> dispatch(address, body, context, reader), request, context);
+	}
+
+	/**
+	 * Send a further turn of a stream, through storage if it is too large. Never sent
+	 * twice.
+	 * @param <T> what is read
+	 * @param address the method
+	 * @param dialect the dialect its opening was answered in
+	 * @param request the request batch with its tokens; borrowed
+	 * @param context the call
+	 * @param reader reads the answer
+	 * @return what was read
+	 */
+	<T> T postTurn(MethodAddress address, Dialect dialect, AnnotatedBatch request, CallContext context,
+			AnswerReader<T> reader) {
+		return post((body) -> send(HttpMethod.POST, address.path(dialect), body, dialect, false,
+				(response) -> readUnlessTooLarge(response, context, reader)), request, context);
+	}
+
+	private <T> T post(Attempt<T> attempt, AnnotatedBatch request, CallContext context) {
+		try (GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(request))) {
+			CachedCapabilities known = (body.length() >= ASK_FIRST) ? knownOrAsked() : known();
+			if (known == null || !known.exceededBy(body.length()) || !known.capabilities().uploadUrlSupport()) {
+				context.sent(body.length());
+				T answer = attempt.send(body);
+				if (answer != null) {
+					return answer;
+				}
+			}
+			if (!capabilities().uploadUrlSupport()) {
+				throw tooLarge(body.length(), "the service vends no upload URLs");
+			}
+			UploadUrl target = UploadUrls.request(this, 1).get(0);
+			this.uploader.upload(body, target, this.validator.or(ownStore()));
+			context.uploaded(body.length());
+			return sendPointer(attempt, request, target, body.length(), context);
+		}
+	}
+
+	private <T> T sendPointer(Attempt<T> attempt, AnnotatedBatch request, UploadUrl target, long length,
+			CallContext context) {
+		BatchMetadata metadata = request.metadata().with(MetadataKeys.LOCATION, target.downloadUrl().toString());
+		try (AnnotatedBatch pointer = request.zeroRows(metadata, this.allocator);
+				GatheredStream small = IpcStreamWriter.gather(OutputCycle.of(pointer))) {
+			context.sent(small.length());
+			T answer = attempt.send(small);
+			if (answer == null) {
+				throw tooLarge(length, "it refuses even the pointer to it");
+			}
+			return answer;
+		}
+	}
+
+	private static UnexpectedResponseException tooLarge(long length, String why) {
+		return new UnexpectedResponseException(
+				"The request of " + length + " bytes is too large for the service: " + why, PAYLOAD_TOO_LARGE);
+	}
+
+	private <T> @Nullable Reply<T> dispatch(MethodAddress address, GatheredStream body, CallContext context,
+			AnswerReader<T> reader) {
+		VgiExternalException notFound = null;
+		for (Dialect dialect : dialects(address)) {
+			boolean[] missing = new boolean[1];
+			try {
+				T answer = send(HttpMethod.POST, address.path(dialect), body, dialect, false, (response) -> {
+					// Nothing ran, so that asking elsewhere is safe.
+					missing[0] = response.getStatusCode().value() == NOT_FOUND;
+					if (!missing[0] && isArrow(response)) {
+						this.foundDialect = dialect;
+					}
+					return readUnlessTooLarge(response, context, reader);
+				});
+				return (answer != null) ? new Reply<>(answer, dialect) : null;
+			}
+			catch (VgiExternalException ex) {
+				if (!missing[0]) {
+					throw ex;
+				}
+				// What the service says itself beats what its web server says.
+				notFound = (notFound instanceof ErrorBatchException
+						|| notFound != null && !(ex instanceof ErrorBatchException)) ? notFound : ex;
+			}
+		}
+		if (notFound == null) {
+			throw new IllegalStateException("No dialect was tried");
+		}
+		throw notFound;
+	}
+
+	// what to try, best first
+	private List<Dialect> dialects(MethodAddress address) {
+		if (address.protocol() == null) {
+			return List.of(Dialect.FLAT);
+		}
+		if (this.configuredDialect != Dialect.AUTO) {
+			return List.of(this.configuredDialect);
+		}
+		Dialect first = this.foundDialect;
+		if (first == null) {
+			CachedCapabilities known = knownOrAsked();
+			// The last flat releases announce this too, so it is only the better guess.
+			first = (known != null && known.responseLimits()) ? Dialect.NAMESPACED : Dialect.FLAT;
+		}
+		return List.of(first, (first == Dialect.FLAT) ? Dialect.NAMESPACED : Dialect.FLAT);
+	}
+
+	private <T extends @Nullable Object> T send(HttpMethod method, String path, @Nullable GatheredStream body,
+			Dialect dialect, boolean repeatable, ResponseReader<T> reader) {
+		boolean[] answered = new boolean[1];
+		try {
+			return exchange(method, path, body, dialect, answered, reader);
+		}
+		catch (ResourceAccessException ex) {
+			if (repeatable && !answered[0] && isStaleConnection(ex.getCause())) {
+				return sendAgain(method, path, body, dialect, reader);
+			}
+			throw unreachable(ex, answered[0]);
+		}
+	}
+
+	private <T extends @Nullable Object> T sendAgain(HttpMethod method, String path, @Nullable GatheredStream body,
+			Dialect dialect, ResponseReader<T> reader) {
+		boolean[] answered = new boolean[1];
+		try {
+			return exchange(method, path, body, dialect, answered, reader);
+		}
+		catch (ResourceAccessException ex) {
+			throw unreachable(ex, answered[0]);
+		}
+	}
+
+	private <T extends @Nullable Object> T exchange(HttpMethod method, String path, @Nullable GatheredStream body,
+			Dialect dialect, boolean[] answered, ResponseReader<T> reader) {
+		RestClient.RequestBodySpec request = this.restClient.method(method)
+			.uri(this.prefix + path)
+			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+			.header(Capabilities.ACCEPT_POINTERS, "true")
+			// Not the standard header: HTTP clients refuse standard codings they do not
+			// know.
+			.header("X-VGI-Accept-Encoding", "zstd, gzip");
+		if (dialect == Dialect.NAMESPACED) {
+			request.header(Capabilities.ACCEPT_MAX_RESPONSE_BYTES,
+					String.valueOf(Math.max(MIN_ACCEPTED, Math.min(MAX_ACCEPTED, this.maxResponseSize))));
+		}
+		if (body != null) {
+			request.contentType(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+				.contentLength(body.length())
+				.body((out) -> body.writeTo(new OutputStreamChannel(out)));
+		}
+		return request.exchange((sent, response) -> {
+			answered[0] = true;
+			this.called = sent.getURI();
+			remember(response);
+			try {
+				return reader.read(response);
+			}
+			catch (UncheckedIOException ex) {
+				throw ex.getCause();
+			}
+		});
+	}
+
+	// a pooled connection that the other side had closed, as far as one can tell
+	private static boolean isStaleConnection(@Nullable Throwable failure) {
+		return failure instanceof IOException && !(failure instanceof ConnectException)
+				&& !(failure instanceof UnknownHostException) && !(failure instanceof InterruptedIOException)
+				&& !(failure instanceof SSLException) && !Thread.currentThread().isInterrupted();
+	}
+
+	private static ServiceUnavailableException unreachable(ResourceAccessException failure, boolean answered) {
+		// Its message quotes the URL, so it goes no further.
+		Throwable cause = failure.getCause();
+		return new ServiceUnavailableException(
+				(answered ? "The answer of the service broke off: " : "The service cannot be reached: ")
+						+ ((cause != null) ? cause.getClass().getSimpleName() : "I/O error"));
+	}
+
+	private void remember(ClientHttpResponse response) {
+		Capabilities found = Capabilities.from(response.getHeaders());
+		// Some peers' error responses carry none: absent is not withdrawn.
+		if (found != null) {
+			this.cache = new CachedCapabilities(found,
+					"true".equalsIgnoreCase(
+							response.getHeaders().getFirst(Capabilities.ACCEPT_MAX_RESPONSE_BYTES_SUPPORT)),
+					this.nanoTime.getAsLong());
+		}
+	}
+
+	private <T> @Nullable T readUnlessTooLarge(ClientHttpResponse response, CallContext context, AnswerReader<T> reader)
+			throws IOException {
+		if (response.getStatusCode().value() == PAYLOAD_TOO_LARGE) {
+			return null;
+		}
+		return read(response, context, reader);
+	}
+
+	private <T> T read(ClientHttpResponse response, CallContext context, AnswerReader<T> reader) throws IOException {
+		int status = response.getStatusCode().value();
+		if (!isArrow(response)) {
+			throw new UnexpectedResponseException("The service answered with status " + status + " and no Arrow stream",
+					status);
+		}
+		boolean failed = response.getStatusCode().isError()
+				|| "true".equalsIgnoreCase(response.getHeaders().getFirst(Capabilities.RPC_ERROR));
+		try (InputStream body = decode(response);
+				IpcStreamReader streams = IpcStreamReader.of(body, this.maxResponseSize, this.allocator)) {
+			try {
+				return reader.read(new Answer(streams, status, failed, context.logs()));
+			}
+			finally {
+				context.received(streams.position());
+			}
+		}
+	}
+
+	private static boolean isArrow(ClientHttpResponse response) {
+		return ArrowStreamHttpMessageConverter.ARROW_STREAM.isCompatibleWith(response.getHeaders().getContentType());
+	}
+
+	private static InputStream decode(ClientHttpResponse response) throws IOException {
+		String coding = response.getHeaders().getFirst("X-VGI-Content-Encoding");
+		if (coding == null) {
+			coding = response.getHeaders().getFirst("Content-Encoding");
+		}
+		ContentCodec codec = ContentCodec.forCoding(coding);
+		return (codec != null) ? codec.decode(response.getBody()) : response.getBody();
+	}
+
+	/**
+	 * Resolve a batch of an answer if it is a pointer.
+	 * @param batch the batch; taken over
+	 * @param context the call
+	 * @return the batch itself or the one it stands for; the caller closes it
+	 */
+	AnnotatedBatch resolve(AnnotatedBatch batch, CallContext context) {
+		if (BatchKind.of(batch.rowCount(), batch.metadata()) != BatchKind.POINTER) {
+			return batch;
+		}
+		AnnotatedBatch resolved = this.resolver.alsoAccepting(ownStore())
+			.resolve(batch, this.allocator, context.logs());
+		context.fetched(resolved.bufferSize());
+		return resolved;
+	}
+
+	// trusts the local store of this very service, wherever it was reached
+	private UrlValidator ownStore() {
+		URI url = this.called;
+		return (url != null) ? new CalledService(url) : (candidate) -> {
+			throw new UrlRejectedException(candidate, "no service was called yet");
+		};
+	}
+
+	/**
+	 * Reads a response; it is closed afterwards.
+	 *
+	 * @param <T> what is read
+	 */
+	@FunctionalInterface
+	private interface ResponseReader<T extends @Nullable Object> {
+
+		T read(ClientHttpResponse response) throws IOException;
+
+	}
+
+	/**
+	 * Sends a body.
+	 *
+	 * @param <T> what is answered
+	 */
+	@FunctionalInterface
+	private interface Attempt<T> {
+
+		/**
+		 * Send it.
+		 * @param body the stream; borrowed
+		 * @return the answer, or {@code null} if the service finds the body too large
+		 */
+		@Nullable T send(GatheredStream body);
+
+	}
+
+	/**
+	 * Reads the streams of a response.
+	 *
+	 * @param <T> what is read
+	 */
+	@FunctionalInterface
+	interface AnswerReader<T> {
+
+		T read(Answer answer);
+
+	}
+
+	/**
+	 * What was answered and in which dialect.
+	 *
+	 * @param <T> what was read
+	 * @param value what was read
+	 * @param dialect the dialect that the service understood
+	 */
+	record Reply<T>(T value, Dialect dialect) {
+
+	}
+
+	/**
+	 * Capabilities and when they were seen.
+	 *
+	 * @param capabilities what the service said
+	 * @param responseLimits whether it understands a caller's limit of a response
+	 * @param time when, by the client's clock
+	 */
+	private record CachedCapabilities(Capabilities capabilities, boolean responseLimits, long time) {
+
+		boolean exceededBy(long length) {
+			Long max = this.capabilities.maxRequestBytes();
+			return max != null && length > max;
+		}
+
+	}
+
+}

@@ -1,0 +1,94 @@
+package dev.vgi.external.web.client;
+
+import java.net.URI;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.storage.UploadUrl;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
+
+/**
+ * Asks a service for URLs to put large inputs to.
+ */
+final class UploadUrls {
+
+	private static final String METHOD = "__upload_url__";
+
+	private UploadUrls() {
+	}
+
+	/**
+	 * Ask for upload URLs.
+	 * @param service the service
+	 * @param count how many
+	 * @return that many pairs, or as many as the service gives, at least one
+	 */
+	static List<UploadUrl> request(ServiceConnection service, int count) {
+		BigIntVector vector = new BigIntVector(
+				new Field("count", FieldType.nullable(new ArrowType.Int(64, true)), null), service.allocator());
+		vector.setSafe(0, count);
+		vector.setValueCount(1);
+		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, METHOD).with(MetadataKeys.REQUEST_VERSION, "1");
+		try (AnnotatedBatch request = AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector))).withMetadata(metadata);
+				AnnotatedBatch answer = service.callRepeatable("/" + METHOD + "/init", request)) {
+			List<UploadUrl> urls = read(answer.root());
+			if (urls.isEmpty()) {
+				throw new CorruptStreamException("The service vended no upload URL");
+			}
+			return urls;
+		}
+	}
+
+	private static List<UploadUrl> read(VectorSchemaRoot root) {
+		// By name where there are names, else by position: peers differ in strictness
+		// only.
+		FieldVector upload = column(root, "upload_url", 0);
+		FieldVector download = column(root, "download_url", 1);
+		FieldVector expiry = column(root, "expires_at", 2);
+		List<UploadUrl> urls = new ArrayList<>();
+		for (int row = 0; row < root.getRowCount(); row++) {
+			Object uploadUrl = upload.getObject(row);
+			Object downloadUrl = download.getObject(row);
+			Object expiresAt = expiry.getObject(row);
+			if (uploadUrl == null || downloadUrl == null || !(expiresAt instanceof Long micros)) {
+				throw new CorruptStreamException("The upload URLs of the service are incomplete");
+			}
+			urls.add(new UploadUrl(uri(uploadUrl), uri(downloadUrl),
+					Instant.EPOCH.plus(Duration.ofNanos(Math.multiplyExact(micros, 1000L)))));
+		}
+		return urls;
+	}
+
+	private static URI uri(Object text) {
+		try {
+			return URI.create(text.toString());
+		}
+		catch (IllegalArgumentException ex) {
+			// Its message quotes the URL, so it goes no further.
+			throw new CorruptStreamException("An upload URL of the service is no URL");
+		}
+	}
+
+	private static FieldVector column(VectorSchemaRoot root, String name, int position) {
+		FieldVector vector = root.getVector(name);
+		if (vector == null && position < root.getFieldVectors().size()) {
+			vector = root.getVector(position);
+		}
+		if (vector == null) {
+			throw new CorruptStreamException("The upload URLs of the service have no column '" + name + "'");
+		}
+		return vector;
+	}
+
+}
