@@ -67,8 +67,7 @@ class SampleApplicationTests {
 	void connect() {
 		String url = "http://localhost:" + this.port;
 		this.restClient = this.restClientBuilder.baseUrl(url).build();
-		this.service = new RpcClients(this.vgiClientBuilder.baseUrl(url).build()::call, this.allocator,
-				LogSink.discarding())
+		this.service = new RpcClients(this.vgiClientBuilder.baseUrl(url).build(), this.allocator, LogSink.discarding())
 			.createClient(FlightService.class);
 	}
 

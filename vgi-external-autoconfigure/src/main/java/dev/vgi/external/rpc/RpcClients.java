@@ -6,11 +6,17 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Supplier;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.rpc.RpcClientObservationContext.Outcome;
+import dev.vgi.external.web.client.CallContext;
+import dev.vgi.external.web.client.StreamCall;
+import dev.vgi.external.web.client.VgiClient;
+import io.micrometer.observation.ObservationRegistry;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.util.AutoCloseables;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +41,8 @@ import org.springframework.web.service.invoker.HttpServiceProxyFactory;
  * service and other {@link dev.vgi.external.VgiExternalException}s for what happened on
  * the way; an argument that does not fit its Arrow type is an
  * {@link IllegalArgumentException}. Arguments are borrowed. Batches in a result belong to
- * the caller.
+ * the caller, and so do streams. What a service reports of its void methods is raised
+ * like everything else.
  */
 public final class RpcClients {
 
@@ -43,25 +50,71 @@ public final class RpcClients {
 
 	private final RpcMethods methods = new RpcMethods();
 
-	private final UnaryExchange exchange;
+	private final Supplier<VgiClient> service;
 
 	private final BufferAllocator allocator;
 
 	private final LogSink logs;
 
-	/**
-	 * Create clients of one service.
-	 * @param exchange carries requests and answers
-	 * @param allocator the owner of the memory of requests and results
-	 * @param logs receives the log messages of answers; called by any thread
-	 */
-	public RpcClients(UnaryExchange exchange, BufferAllocator allocator, LogSink logs) {
-		Assert.notNull(exchange, "'exchange' must not be null");
+	private final ObservationRegistry observations;
+
+	private final @Nullable RpcClientObservationConvention convention;
+
+	private RpcClients(Supplier<VgiClient> service, BufferAllocator allocator, LogSink logs,
+			ObservationRegistry observations, @Nullable RpcClientObservationConvention convention) {
+		Assert.notNull(service, "'service' must not be null");
 		Assert.notNull(allocator, "'allocator' must not be null");
 		Assert.notNull(logs, "'logs' must not be null");
-		this.exchange = exchange;
+		Assert.notNull(observations, "'observations' must not be null");
+		this.service = service;
 		this.allocator = allocator;
 		this.logs = logs;
+		this.observations = observations;
+		this.convention = convention;
+	}
+
+	/**
+	 * Create clients of one service. What the service logs goes to this application's
+	 * log.
+	 * @param service the service
+	 * @param allocator the owner of the memory of requests and results
+	 */
+	public RpcClients(VgiClient service, BufferAllocator allocator) {
+		this(service, allocator, new RemoteLog());
+	}
+
+	/**
+	 * Create clients of one service.
+	 * @param service the service
+	 * @param allocator the owner of the memory of requests and results
+	 * @param logs receives the log messages of the service, on the thread that calls it
+	 */
+	public RpcClients(VgiClient service, BufferAllocator allocator, LogSink logs) {
+		this(() -> service, allocator, logs, ObservationRegistry.NOOP, null);
+	}
+
+	/**
+	 * Create clients of one service that is looked up with the first call.
+	 * @param service gives the service, the same every time
+	 * @param allocator the owner of the memory of requests and results
+	 * @param logs receives the log messages of the service, on the thread that calls it;
+	 * {@code null} for this application's log
+	 * @return the clients
+	 */
+	public static RpcClients lazily(Supplier<VgiClient> service, BufferAllocator allocator, @Nullable LogSink logs) {
+		return new RpcClients(service, allocator, (logs != null) ? logs : new RemoteLog(), ObservationRegistry.NOOP,
+				null);
+	}
+
+	/**
+	 * Return clients whose calls are observed, and whose traces the service continues.
+	 * @param registry receives one observation per call
+	 * @param convention names it and its keys, or {@code null} for
+	 * {@link DefaultRpcClientObservationConvention}
+	 * @return clients that share everything else
+	 */
+	public RpcClients observed(ObservationRegistry registry, @Nullable RpcClientObservationConvention convention) {
+		return new RpcClients(this.service, this.allocator, this.logs, registry, convention);
 	}
 
 	/**
@@ -107,18 +160,45 @@ public final class RpcClients {
 
 	private @Nullable Object call(Call call) {
 		RpcMethodDescriptor method = call.method();
+		ObservedCall observed = ObservedCall.start(this.observations, this.convention, method,
+				CallContext.of(this.logs));
+		Object result = observed.within(() -> {
+			try (AnnotatedBatch request = method.parameters()
+				.write(call.arguments(), observed.traced(metadata(method)), this.allocator, (embedded) -> {
+				})) {
+				return method.kind().isStream() ? open(method, request, observed)
+						: call(method, request, observed.traffic());
+			}
+		});
+		if (!method.kind().isStream()) {
+			observed.end(Outcome.SUCCESS);
+		}
+		return result;
+	}
+
+	private static BatchMetadata metadata(RpcMethodDescriptor method) {
 		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, method.name())
-			.with(MetadataKeys.REQUEST_VERSION, "1");
+			.with(MetadataKeys.REQUEST_VERSION, "1")
+			.with(MetadataKeys.PROTOCOL, method.protocol());
 		if (method.protocolVersion() != null) {
 			metadata = metadata.with(MetadataKeys.PROTOCOL_VERSION, method.protocolVersion());
 		}
-		metadata = metadata.with(MetadataKeys.REQUEST_ID,
+		return metadata.with(MetadataKeys.REQUEST_ID,
 				HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong()));
-		try (AnnotatedBatch request = method.parameters()
-			.write(call.arguments(), metadata, this.allocator, (embedded) -> {
-			}); AnnotatedBatch answer = this.exchange.call("/" + method.name(), request, this.logs)) {
+	}
+
+	private @Nullable Object call(RpcMethodDescriptor method, AnnotatedBatch request, CallContext traffic) {
+		try (AnnotatedBatch answer = this.service.get().call(request, traffic)) {
 			return method.isVoid() ? null : read(method, answer);
 		}
+	}
+
+	private ClientStream open(RpcMethodDescriptor method, AnnotatedBatch request, ObservedCall observed) {
+		boolean header = method.header() != null;
+		StreamCall stream = (method.kind() == MethodKind.PRODUCER)
+				? this.service.get().openProducer(request, header, observed.traffic())
+				: this.service.get().openExchange(request, header, observed.traffic());
+		return ClientStream.of(stream, method.header(), this.allocator, observed);
 	}
 
 	private @Nullable Object read(RpcMethodDescriptor method, AnnotatedBatch answer) {

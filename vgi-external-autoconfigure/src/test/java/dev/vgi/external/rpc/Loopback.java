@@ -19,7 +19,6 @@ import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.LogMessage;
-import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.OutputCycle;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
@@ -27,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A client of the wire: bytes out, bytes in.
  */
-public final class Loopback implements UnaryExchange {
+public final class Loopback {
 
 	public static final String ARROW = "application/vnd.apache.arrow.stream";
 
@@ -118,20 +117,6 @@ public final class Loopback implements UnaryExchange {
 			}
 		}
 		return new Answer(logs, error, data);
-	}
-
-	@Override
-	public AnnotatedBatch call(String path, AnnotatedBatch request, LogSink logs) {
-		Answer answer = read(post(path, ARROW, bytes(request)).body());
-		answer.logs().forEach(logs::log);
-		if (answer.error() != null) {
-			answer.close();
-			throw answer.error();
-		}
-		if (answer.data() == null) {
-			throw new IllegalStateException("no data");
-		}
-		return answer.data();
 	}
 
 	/**

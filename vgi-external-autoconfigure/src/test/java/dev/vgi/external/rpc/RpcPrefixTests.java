@@ -5,6 +5,8 @@ import java.util.Optional;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.conformance.ConformanceService;
+import dev.vgi.external.web.client.PlainClient;
+import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.junit.jupiter.api.AfterEach;
@@ -35,10 +37,11 @@ class RpcPrefixTests {
 
 	@Test
 	void methodsAreBelowThePrefix(@Autowired RpcWebMvc rpc) {
-		Loopback below = new Loopback(this.port, "/vgi", this.allocator);
-		ConformanceService service = new RpcClients(below, this.allocator, (message) -> {
-		}).createClient(ConformanceService.class);
-		assertThat(service.echoString("prefixed")).isEqualTo("prefixed");
+		try (PlainClient plain = new PlainClient(this.allocator)) {
+			VgiClient client = plain.builder("http://127.0.0.1:" + this.port).prefix("/vgi").build();
+			ConformanceService service = new RpcClients(client, this.allocator).createClient(ConformanceService.class);
+			assertThat(service.echoString("prefixed")).isEqualTo("prefixed");
+		}
 		assertThat(rpc.protocols()).containsExactlyInAnyOrder("ConformanceService", "Other");
 	}
 

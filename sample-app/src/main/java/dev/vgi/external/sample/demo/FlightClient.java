@@ -51,7 +51,7 @@ final class FlightClient implements AutoCloseable {
 		this.meter.showOn(display);
 		this.restClient = context.getBean(RestClient.Builder.class).baseUrl(url.toString()).build();
 		VgiClient vgiClient = context.getBean(VgiClient.Builder.class).baseUrl(url.toString()).build();
-		this.service = new RpcClients(vgiClient::call, context.getBean(BufferAllocator.class), LogSink.discarding())
+		this.service = new RpcClients(vgiClient, context.getBean(BufferAllocator.class), LogSink.discarding())
 			.createClient(FlightService.class);
 	}
 

@@ -2,7 +2,10 @@ package dev.vgi.external.web.client;
 
 import java.util.concurrent.atomic.AtomicLong;
 
+import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.MetadataKeys;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What accompanies one call: where its log messages go, and how many bytes it moves.
@@ -14,9 +17,12 @@ public final class CallContext {
 
 	private final Traffic traffic;
 
-	private CallContext(LogSink logs, Traffic traffic) {
+	private final @Nullable String requestId;
+
+	private CallContext(LogSink logs, Traffic traffic, @Nullable String requestId) {
 		this.logs = logs;
 		this.traffic = traffic;
+		this.requestId = requestId;
 	}
 
 	/**
@@ -25,11 +31,20 @@ public final class CallContext {
 	 * @return the context of one call
 	 */
 	public static CallContext of(LogSink logs) {
-		return new CallContext(logs, new Traffic());
+		return new CallContext(logs, new Traffic(), null);
 	}
 
 	CallContext withLogs(LogSink other) {
-		return new CallContext(other, this.traffic);
+		return new CallContext(other, this.traffic, this.requestId);
+	}
+
+	// every turn of a stream goes by the identifier of its opening
+	CallContext of(BatchMetadata request) {
+		return new CallContext(this.logs, this.traffic, request.get(MetadataKeys.REQUEST_ID));
+	}
+
+	@Nullable String requestId() {
+		return this.requestId;
 	}
 
 	LogSink logs() {

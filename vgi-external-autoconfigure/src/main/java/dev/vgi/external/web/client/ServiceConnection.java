@@ -145,7 +145,7 @@ final class ServiceConnection {
 
 	// A question about the service itself may be asked twice.
 	private <T> T ask(ResponseReader<T> reader) {
-		return send(HttpMethod.OPTIONS, "/health", null, Dialect.FLAT, true, reader);
+		return send(HttpMethod.OPTIONS, "/health", null, Dialect.FLAT, null, reader);
 	}
 
 	/**
@@ -157,7 +157,7 @@ final class ServiceConnection {
 	AnnotatedBatch callRepeatable(String path, AnnotatedBatch request) {
 		CallContext context = CallContext.of(LogSink.discarding());
 		try (GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(request))) {
-			return send(HttpMethod.POST, path, body, Dialect.FLAT, true,
+			return send(HttpMethod.POST, path, body, Dialect.FLAT, null,
 					(response) -> read(response, context, Answer::one));
 		}
 	}
@@ -172,7 +172,7 @@ final class ServiceConnection {
 	 * @return what was read
 	 */
 	<T> T post(String path, AnnotatedBatch request, CallContext context, AnswerReader<T> reader) {
-		return post((body) -> send(HttpMethod.POST, path, body, Dialect.FLAT, false,
+		return post((body) -> send(HttpMethod.POST, path, body, Dialect.FLAT, context,
 				(response) -> readUnlessTooLarge(response, context, reader)), request, context);
 	}
 
@@ -203,7 +203,7 @@ final class ServiceConnection {
 	 */
 	<T> T postTurn(MethodAddress address, Dialect dialect, AnnotatedBatch request, CallContext context,
 			AnswerReader<T> reader) {
-		return post((body) -> send(HttpMethod.POST, address.path(dialect), body, dialect, false,
+		return post((body) -> send(HttpMethod.POST, address.path(dialect), body, dialect, context,
 				(response) -> readUnlessTooLarge(response, context, reader)), request, context);
 	}
 
@@ -252,7 +252,7 @@ final class ServiceConnection {
 		for (Dialect dialect : dialects(address)) {
 			boolean[] missing = new boolean[1];
 			try {
-				T answer = send(HttpMethod.POST, address.path(dialect), body, dialect, false, (response) -> {
+				T answer = send(HttpMethod.POST, address.path(dialect), body, dialect, context, (response) -> {
 					// Nothing ran, so that asking elsewhere is safe.
 					missing[0] = response.getStatusCode().value() == NOT_FOUND;
 					if (!missing[0] && isArrow(response)) {
@@ -294,33 +294,39 @@ final class ServiceConnection {
 		return List.of(first, (first == Dialect.FLAT) ? Dialect.NAMESPACED : Dialect.FLAT);
 	}
 
+	/**
+	 * Send a request.
+	 * @param <T> what is read
+	 * @param method the HTTP method
+	 * @param path the path below the prefix
+	 * @param body the body, or {@code null} for none
+	 * @param dialect the dialect of the path
+	 * @param call the call, or {@code null} for a question that may be asked twice
+	 * @param reader reads the response
+	 * @return what was read
+	 */
 	private <T extends @Nullable Object> T send(HttpMethod method, String path, @Nullable GatheredStream body,
-			Dialect dialect, boolean repeatable, ResponseReader<T> reader) {
-		boolean[] answered = new boolean[1];
-		try {
-			return exchange(method, path, body, dialect, answered, reader);
-		}
-		catch (ResourceAccessException ex) {
-			if (repeatable && !answered[0] && isStaleConnection(ex.getCause())) {
-				return sendAgain(method, path, body, dialect, reader);
+			Dialect dialect, @Nullable CallContext call, ResponseReader<T> reader) {
+		boolean mayRepeat = call == null;
+		while (true) {
+			boolean[] answered = new boolean[1];
+			try {
+				return exchange(method, path, body, dialect, call, (response) -> {
+					answered[0] = true;
+					return reader.read(response);
+				});
 			}
-			throw unreachable(ex, answered[0]);
-		}
-	}
-
-	private <T extends @Nullable Object> T sendAgain(HttpMethod method, String path, @Nullable GatheredStream body,
-			Dialect dialect, ResponseReader<T> reader) {
-		boolean[] answered = new boolean[1];
-		try {
-			return exchange(method, path, body, dialect, answered, reader);
-		}
-		catch (ResourceAccessException ex) {
-			throw unreachable(ex, answered[0]);
+			catch (ResourceAccessException ex) {
+				if (!mayRepeat || answered[0] || !isStaleConnection(ex.getCause())) {
+					throw unreachable(ex, answered[0]);
+				}
+				mayRepeat = false;
+			}
 		}
 	}
 
 	private <T extends @Nullable Object> T exchange(HttpMethod method, String path, @Nullable GatheredStream body,
-			Dialect dialect, boolean[] answered, ResponseReader<T> reader) {
+			Dialect dialect, @Nullable CallContext call, ResponseReader<T> reader) {
 		RestClient.RequestBodySpec request = this.restClient.method(method)
 			.uri(this.prefix + path)
 			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
@@ -328,6 +334,10 @@ final class ServiceConnection {
 			// Not the standard header: HTTP clients refuse standard codings they do not
 			// know.
 			.header("X-VGI-Accept-Encoding", "zstd, gzip");
+		String requestId = (call != null) ? call.requestId() : null;
+		if (requestId != null) {
+			request.header(Capabilities.REQUEST_ID, requestId);
+		}
 		if (dialect == Dialect.NAMESPACED) {
 			request.header(Capabilities.ACCEPT_MAX_RESPONSE_BYTES,
 					String.valueOf(Math.max(MIN_ACCEPTED, Math.min(MAX_ACCEPTED, this.maxResponseSize))));
@@ -338,7 +348,6 @@ final class ServiceConnection {
 				.body((out) -> body.writeTo(new OutputStreamChannel(out)));
 		}
 		return request.exchange((sent, response) -> {
-			answered[0] = true;
 			this.called = sent.getURI();
 			remember(response);
 			try {

@@ -81,7 +81,7 @@ public final class VgiClient {
 	 * or a fetch fails
 	 */
 	public AnnotatedBatch call(String path, AnnotatedBatch request, LogSink logs) {
-		CallContext context = CallContext.of(logs);
+		CallContext context = CallContext.of(logs).of(request.metadata());
 		return this.service.resolve(this.service.post(path, request, context, Answer::one), context);
 	}
 
@@ -99,7 +99,8 @@ public final class VgiClient {
 	 */
 	public AnnotatedBatch call(AnnotatedBatch request, CallContext context) {
 		MethodAddress address = MethodAddress.of(request.metadata(), Step.UNARY);
-		return this.service.resolve(this.service.post(address, request, context, Answer::one).value(), context);
+		CallContext call = context.of(request.metadata());
+		return this.service.resolve(this.service.post(address, request, call, Answer::one).value(), call);
 	}
 
 	/**
@@ -113,7 +114,7 @@ public final class VgiClient {
 	 * @throws dev.vgi.external.VgiExternalException as for a call
 	 */
 	public ProducerCall openProducer(AnnotatedBatch request, boolean header, CallContext context) {
-		return ProducerCall.open(this.service, request, header, context, this.prefetchThreads);
+		return ProducerCall.open(this.service, request, header, context.of(request.metadata()), this.prefetchThreads);
 	}
 
 	/**
@@ -127,7 +128,7 @@ public final class VgiClient {
 	 * @throws dev.vgi.external.VgiExternalException as for a call
 	 */
 	public ExchangeCall openExchange(AnnotatedBatch request, boolean header, CallContext context) {
-		return ExchangeCall.open(this.service, request, header, context);
+		return ExchangeCall.open(this.service, request, header, context.of(request.metadata()));
 	}
 
 	/**

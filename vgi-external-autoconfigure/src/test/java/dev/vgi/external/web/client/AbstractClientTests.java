@@ -1,6 +1,5 @@
 package dev.vgi.external.web.client;
 
-import java.net.http.HttpClient;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -9,15 +8,6 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
-import dev.vgi.external.fetch.ExternalFetcher;
-import dev.vgi.external.fetch.FetchConfig;
-import dev.vgi.external.location.ExternalLocationConfig;
-import dev.vgi.external.location.LocationResolver;
-import dev.vgi.external.location.TransferListener;
-import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.transport.StorageTransport;
-import dev.vgi.external.transport.TransportSettings;
-import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
@@ -25,8 +15,6 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 
 import org.springframework.http.client.ClientHttpRequestFactory;
-import org.springframework.http.client.JdkClientHttpRequestFactory;
-import org.springframework.web.client.RestClient;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -34,8 +22,6 @@ import static org.assertj.core.api.Assertions.assertThat;
  * A client over real HTTP, without Boot, and a service that answers from a script.
  */
 abstract class AbstractClientTests {
-
-	private static final HttpClient HTTP = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
 	final BufferAllocator allocator = new RootAllocator();
 
@@ -45,15 +31,12 @@ abstract class AbstractClientTests {
 
 	final CallContext context = CallContext.of(this.logs::add);
 
-	private final TransferBudget budget = new TransferBudget(64 << 20, 4);
-
-	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
+	private final PlainClient plain = new PlainClient(this.allocator);
 
 	@AfterEach
 	void nothingIsLeft() {
 		this.service.close();
-		this.transport.close();
-		assertThat(this.budget.inUse()).isZero();
+		this.plain.close();
 		this.allocator.close();
 		assertThat(prefetchThreads()).isEmpty();
 	}
@@ -67,21 +50,11 @@ abstract class AbstractClientTests {
 	}
 
 	VgiClient.Builder client() {
-		return client(new JdkClientHttpRequestFactory(HTTP));
+		return this.plain.builder(this.service.url()).dialect(Dialect.FLAT);
 	}
 
 	VgiClient.Builder client(ClientHttpRequestFactory requests) {
-		UrlValidator validator = UrlValidator.acceptAll();
-		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(validator);
-		LocationResolver resolver = new LocationResolver(config,
-				new ExternalFetcher(FetchConfig.defaults(), this.transport, validator, null, this.budget),
-				TransferListener.all(List.of()));
-		PayloadUploader uploader = new PayloadUploader(this.transport, FetchConfig.defaults().timeout(),
-				TransferListener.all(List.of()));
-		return new VgiClient.Builder(RestClient.builder().requestFactory(requests), this.allocator, resolver, uploader,
-				validator)
-			.baseUrl(this.service.url())
-			.dialect(Dialect.FLAT);
+		return this.plain.builder(this.service.url(), requests).dialect(Dialect.FLAT);
 	}
 
 	AnnotatedBatch request(String method) {

@@ -54,6 +54,19 @@ class ProducerCallTests extends AbstractClientTests {
 	}
 
 	@Test
+	void everyTurnGoesByTheIdentifierOfTheOpening() {
+		this.service.on(INIT, Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1), ArrowBodies.tokens("a", "call"))));
+		this.service.on(TURN, Reply.arrow(ArrowBodies.stream(ArrowBodies.data(2))));
+		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, "produce").with(MetadataKeys.REQUEST_ID, "id-1");
+		try (AnnotatedBatch request = ArrowBodies.values(this.allocator, metadata, 1);
+				ProducerCall stream = client().build().openProducer(request, false, this.context)) {
+			drain(stream);
+		}
+		assertThat(this.service.requests()).hasSize(2)
+			.allSatisfy((sent) -> assertThat(sent.headers().getFirst("X-Request-ID")).isEqualTo("id-1"));
+	}
+
+	@Test
 	void whenStreamIsEmptyThereIsNothingToCancel() {
 		this.service.on(INIT, Reply.arrow(ArrowBodies.stream()));
 		try (ProducerCall stream = produce(client().build(), false)) {

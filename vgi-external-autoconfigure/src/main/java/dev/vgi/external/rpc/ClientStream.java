@@ -1,0 +1,177 @@
+package dev.vgi.external.rpc;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Objects;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.rpc.RpcClientObservationContext.Outcome;
+import dev.vgi.external.web.client.ExchangeCall;
+import dev.vgi.external.web.client.ProducerCall;
+import dev.vgi.external.web.client.StreamCall;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.util.AutoCloseables;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * A stream as a caller of an interface sees it. Used by one thread at a time.
+ */
+abstract class ClientStream implements AutoCloseable {
+
+	private final StreamCall call;
+
+	private final ObservedCall observed;
+
+	private final @Nullable Object header;
+
+	private ClientStream(StreamCall call, @Nullable Object header, ObservedCall observed) {
+		this.call = call;
+		this.header = header;
+		this.observed = observed;
+	}
+
+	/**
+	 * Present an open stream.
+	 * @param call the stream, taken over, also on failure
+	 * @param header the mapping of its header, or {@code null} if none is declared
+	 * @param allocator the owner of batches embedded in the header
+	 * @param observed the call's observation
+	 * @return a producer or an exchange
+	 */
+	static ClientStream of(StreamCall call, @Nullable RecordRow header, BufferAllocator allocator,
+			ObservedCall observed) {
+		try {
+			Object read = (header != null) ? read(call, header, allocator) : null;
+			return (call instanceof ProducerCall producer) ? new Producer(producer, read, observed)
+					: new Exchange((ExchangeCall) call, read, observed);
+		}
+		catch (RuntimeException | Error ex) {
+			call.close();
+			throw ex;
+		}
+	}
+
+	private static Object read(StreamCall call, RecordRow header, BufferAllocator allocator) {
+		List<AutoCloseable> embedded = new ArrayList<>();
+		try (AnnotatedBatch batch = Objects.requireNonNull(call.takeHeader(), "the call was opened with a header")) {
+			return header.read(batch, allocator, embedded::add);
+		}
+		catch (RuntimeException | Error ex) {
+			AutoCloseables.close(ex, embedded);
+			throw ex;
+		}
+	}
+
+	final Object requireHeader() {
+		Assert.state(this.header != null, "The method declares no header");
+		return this.header;
+	}
+
+	final ObservedCall observed() {
+		return this.observed;
+	}
+
+	@Override
+	public void close() {
+		try {
+			this.call.close();
+		}
+		finally {
+			this.observed.end(Outcome.CANCELLED);
+		}
+	}
+
+	/**
+	 * A producer.
+	 */
+	private static final class Producer extends ClientStream implements ProducerStream<Object> {
+
+		private final ProducerCall call;
+
+		private @Nullable AnnotatedBatch next;
+
+		private boolean over;
+
+		Producer(ProducerCall call, @Nullable Object header, ObservedCall observed) {
+			super(call, header, observed);
+			this.call = call;
+		}
+
+		@Override
+		public Object header() {
+			return requireHeader();
+		}
+
+		@Override
+		public boolean hasNext() {
+			if (this.next == null && !this.over) {
+				// Over too if this fails.
+				this.over = true;
+				AnnotatedBatch batch = observed().within(this.call::next);
+				this.over = batch == null;
+				this.next = batch;
+				if (this.over) {
+					observed().end(Outcome.SUCCESS);
+				}
+			}
+			return this.next != null;
+		}
+
+		@Override
+		public AnnotatedBatch next() {
+			AnnotatedBatch batch = hasNext() ? this.next : null;
+			if (batch == null) {
+				throw new NoSuchElementException("The stream has no further batch");
+			}
+			this.next = null;
+			return batch;
+		}
+
+		@Override
+		public void close() {
+			this.over = true;
+			AnnotatedBatch untaken = this.next;
+			this.next = null;
+			if (untaken != null) {
+				untaken.close();
+			}
+			super.close();
+		}
+
+	}
+
+	/**
+	 * An exchange.
+	 */
+	private static final class Exchange extends ClientStream implements ExchangeStream<Object> {
+
+		private final ExchangeCall call;
+
+		Exchange(ExchangeCall call, @Nullable Object header, ObservedCall observed) {
+			super(call, header, observed);
+			this.call = call;
+		}
+
+		@Override
+		public Object header() {
+			return requireHeader();
+		}
+
+		@Override
+		public AnnotatedBatch exchange(AnnotatedBatch input) {
+			return observed().within(() -> this.call.exchange(input));
+		}
+
+		@Override
+		public void close() {
+			// Only the caller knows that it has said everything: no end but this one.
+			observed().end(Outcome.SUCCESS);
+			super.close();
+		}
+
+	}
+
+}

@@ -1,0 +1,98 @@
+package dev.vgi.external.rpc;
+
+import io.micrometer.common.docs.KeyName;
+import io.micrometer.observation.Observation;
+import io.micrometer.observation.ObservationConvention;
+import io.micrometer.observation.docs.ObservationDocumentation;
+
+/**
+ * Documents the observation of a client's call.
+ */
+public enum RpcClientObservation implements ObservationDocumentation {
+
+	/** One call: unary, or a stream from its opening to its end. */
+	CALL {
+
+		@Override
+		public Class<? extends ObservationConvention<? extends Observation.Context>> getDefaultConvention() {
+			return DefaultRpcClientObservationConvention.class;
+		}
+
+		@Override
+		public KeyName[] getLowCardinalityKeyNames() {
+			return LowCardinality.values();
+		}
+
+		@Override
+		public KeyName[] getHighCardinalityKeyNames() {
+			return HighCardinality.values();
+		}
+
+	};
+
+	/**
+	 * Keys with values from closed sets.
+	 */
+	public enum LowCardinality implements KeyName {
+
+		/** Machine-readable kind of the error, or {@code none}. */
+		ERROR_KIND("error.kind"),
+
+		/**
+		 * How the method is called: {@code unary}, {@code producer} or {@code exchange}.
+		 */
+		KIND("kind"),
+
+		/** Name of the method on the wire. */
+		METHOD("method"),
+
+		/** How the call ended: {@code success}, {@code cancelled} or {@code error}. */
+		OUTCOME("outcome"),
+
+		/** Name of the protocol. */
+		PROTOCOL("protocol");
+
+		private final String key;
+
+		LowCardinality(String key) {
+			this.key = key;
+		}
+
+		@Override
+		public String asString() {
+			return this.key;
+		}
+
+	}
+
+	/**
+	 * Keys with any values.
+	 */
+	public enum HighCardinality implements KeyName {
+
+		/** Bytes fetched from storage. */
+		EXTERNAL_RECEIVED("bytes.external.received"),
+
+		/** Bytes put into storage. */
+		EXTERNAL_SENT("bytes.external.sent"),
+
+		/** Bytes that came in responses. */
+		INLINE_RECEIVED("bytes.inline.received"),
+
+		/** Bytes sent in requests. */
+		INLINE_SENT("bytes.inline.sent");
+
+		private final String key;
+
+		HighCardinality(String key) {
+			this.key = key;
+		}
+
+		@Override
+		public String asString() {
+			return this.key;
+		}
+
+	}
+
+}

@@ -1,0 +1,79 @@
+package dev.vgi.external.web.client;
+
+import java.net.http.HttpClient;
+import java.util.List;
+
+import dev.vgi.external.fetch.ExternalFetcher;
+import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.url.UrlValidator;
+import org.apache.arrow.memory.BufferAllocator;
+
+import org.springframework.http.client.ClientHttpRequestFactory;
+import org.springframework.http.client.JdkClientHttpRequestFactory;
+import org.springframework.util.Assert;
+import org.springframework.web.client.RestClient;
+
+/**
+ * Clients as a program without Boot builds them. Fetches from anywhere.
+ */
+public final class PlainClient implements AutoCloseable {
+
+	private static final HttpClient HTTP = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+
+	private final BufferAllocator allocator;
+
+	private final TransferBudget budget = new TransferBudget(256 << 20, 4);
+
+	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
+
+	/**
+	 * Create clients.
+	 * @param allocator the owner of their memory
+	 */
+	public PlainClient(BufferAllocator allocator) {
+		this.allocator = allocator;
+	}
+
+	/**
+	 * Build a client.
+	 * @param url where the service is
+	 * @return the builder
+	 */
+	public VgiClient.Builder builder(String url) {
+		return builder(url, new JdkClientHttpRequestFactory(HTTP));
+	}
+
+	/**
+	 * Build a client on another HTTP client.
+	 * @param url where the service is
+	 * @param requests the HTTP client for calls
+	 * @return the builder
+	 */
+	public VgiClient.Builder builder(String url, ClientHttpRequestFactory requests) {
+		UrlValidator validator = UrlValidator.acceptAll();
+		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(validator);
+		TransferListener listener = TransferListener.all(List.of());
+		LocationResolver resolver = new LocationResolver(config,
+				new ExternalFetcher(FetchConfig.defaults(), this.transport, validator, null, this.budget), listener);
+		PayloadUploader uploader = new PayloadUploader(this.transport, FetchConfig.defaults().timeout(), listener);
+		return new VgiClient.Builder(RestClient.builder().requestFactory(requests), this.allocator, resolver, uploader,
+				validator)
+			.baseUrl(url);
+	}
+
+	/**
+	 * Close the connections to storage.
+	 */
+	@Override
+	public void close() {
+		this.transport.close();
+		Assert.state(this.budget.inUse() == 0, "a transfer still holds budget");
+	}
+
+}
