@@ -3,6 +3,7 @@ package dev.vgi.external.autoconfigure;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.rpc.RpcClientObservationConvention;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
@@ -10,6 +11,7 @@ import dev.vgi.external.web.ExternalLocationHttpMessageConverter;
 import dev.vgi.external.web.client.PayloadUploader;
 import dev.vgi.external.web.client.PointerAnnouncement;
 import dev.vgi.external.web.client.VgiClient;
+import io.micrometer.observation.ObservationRegistry;
 import org.apache.arrow.memory.BufferAllocator;
 
 import org.springframework.beans.factory.ObjectProvider;
@@ -20,13 +22,16 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.http.converter.autoconfigure.ClientHttpMessageConvertersCustomizer;
 import org.springframework.boot.restclient.RestClientCustomizer;
+import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Scope;
+import org.springframework.core.env.Environment;
 import org.springframework.web.client.RestClient;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of the calling side: Arrow bodies for
- * every injected {@link RestClient.Builder}, and {@link VgiClient}.
+ * every injected {@link RestClient.Builder}, {@link VgiClient}, and RPC methods in the
+ * interfaces of HTTP service groups.
  */
 @AutoConfiguration(after = VgiExternalAutoConfiguration.class,
 		afterName = "org.springframework.boot.restclient.autoconfigure.RestClientAutoConfiguration")
@@ -59,15 +64,28 @@ public final class VgiClientAutoConfiguration {
 	}
 
 	@Bean
+	@ConditionalOnMissingBean
+	VgiClientFactory vgiClientFactory(BufferAllocator allocator,
+			@Qualifier(VgiExternalAutoConfiguration.CLIENT_RESOLVER) LocationResolver resolver,
+			@Qualifier(VgiExternalAutoConfiguration.CLIENT_URL_VALIDATOR) UrlValidator validator,
+			PayloadUploader uploader, VgiExternalProperties properties, Environment environment) {
+		return new VgiClientFactory(allocator, resolver, uploader, validator, properties,
+				Threading.VIRTUAL.isActive(environment));
+	}
+
+	@Bean
 	@Scope("prototype")
 	@ConditionalOnMissingBean
 	@ConditionalOnBean(RestClient.Builder.class)
-	VgiClient.Builder vgiClientBuilder(RestClient.Builder restClient, BufferAllocator allocator,
-			@Qualifier(VgiExternalAutoConfiguration.CLIENT_RESOLVER) LocationResolver resolver,
-			@Qualifier(VgiExternalAutoConfiguration.CLIENT_URL_VALIDATOR) UrlValidator validator,
-			PayloadUploader uploader, VgiExternalProperties properties) {
-		return new VgiClient.Builder(restClient, allocator, resolver, uploader, validator)
-			.maxResponseSize(properties.fetch().toConfig().maxDecompressedSize());
+	VgiClient.Builder vgiClientBuilder(RestClient.Builder restClient, VgiClientFactory factory) {
+		return factory.builder(restClient);
+	}
+
+	@Bean
+	RpcHttpServiceGroups vgiRpcHttpServiceGroups(VgiClientFactory factory, BufferAllocator allocator,
+			ObjectProvider<LogSink> logs, ObjectProvider<ObservationRegistry> observations,
+			ObjectProvider<RpcClientObservationConvention> convention) {
+		return new RpcHttpServiceGroups(factory, allocator, logs, observations, convention);
 	}
 
 }

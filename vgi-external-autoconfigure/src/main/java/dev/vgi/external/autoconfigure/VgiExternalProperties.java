@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 
 import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.web.client.Dialect;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.context.properties.ConfigurationProperties;
@@ -236,8 +237,12 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * Settings of this application's own calls.
 	 *
 	 * @param url URLs that called services may send.
+	 * @param dialect How called services name their methods in URLs.
+	 * @param prefetch Whether streams fetch the next batch while the application works on
+	 * one.
 	 */
-	public record Client(@DefaultValue Url url) {
+	public record Client(@DefaultValue Url url, @DefaultValue("auto") Dialect dialect,
+			@DefaultValue("true") boolean prefetch) {
 
 	}
 

@@ -1,0 +1,71 @@
+package dev.vgi.external.autoconfigure;
+
+import java.util.Arrays;
+
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.rpc.RpcClientObservationConvention;
+import dev.vgi.external.rpc.RpcClients;
+import dev.vgi.external.rpc.RpcMethod;
+import dev.vgi.external.web.client.VgiClient;
+import io.micrometer.observation.ObservationRegistry;
+import org.apache.arrow.memory.BufferAllocator;
+
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.core.annotation.AnnotatedElementUtils;
+import org.springframework.util.function.SingletonSupplier;
+import org.springframework.web.client.RestClient;
+import org.springframework.web.client.support.RestClientHttpServiceGroupConfigurer;
+import org.springframework.web.service.invoker.HttpServiceProxyFactory;
+import org.springframework.web.service.registry.HttpServiceGroup;
+
+/**
+ * Teaches the HTTP service groups of an application what RPC methods are: interfaces
+ * named in {@code @ImportHttpServices} may declare them. Address, headers, security and
+ * timeouts of a group apply to its RPC calls.
+ */
+final class RpcHttpServiceGroups implements RestClientHttpServiceGroupConfigurer {
+
+	private final VgiClientFactory factory;
+
+	private final BufferAllocator allocator;
+
+	private final ObjectProvider<LogSink> logs;
+
+	private final ObjectProvider<ObservationRegistry> observations;
+
+	private final ObjectProvider<RpcClientObservationConvention> convention;
+
+	RpcHttpServiceGroups(VgiClientFactory factory, BufferAllocator allocator, ObjectProvider<LogSink> logs,
+			ObjectProvider<ObservationRegistry> observations,
+			ObjectProvider<RpcClientObservationConvention> convention) {
+		this.factory = factory;
+		this.allocator = allocator;
+		this.logs = logs;
+		this.observations = observations;
+		this.convention = convention;
+	}
+
+	@Override
+	public void configureGroups(Groups<RestClient.Builder> groups) {
+		groups.filter(RpcHttpServiceGroups::hasRpcMethods)
+			.forEachGroup((group, restClient, proxyFactory) -> configure(restClient, proxyFactory));
+	}
+
+	private static boolean hasRpcMethods(HttpServiceGroup group) {
+		return group.httpServiceTypes()
+			.stream()
+			.flatMap((type) -> Arrays.stream(type.getMethods()))
+			.anyMatch((method) -> AnnotatedElementUtils.hasAnnotation(method, RpcMethod.class));
+	}
+
+	private void configure(RestClient.Builder restClient, HttpServiceProxyFactory.Builder proxyFactory) {
+		// Not before the first call: other configurers may still change the HTTP client.
+		SingletonSupplier<VgiClient> client = SingletonSupplier
+			.of(() -> this.factory.builder(restClient.clone()).build());
+		RpcClients.lazily(client::obtain, this.allocator, this.logs.getIfUnique())
+			.observed(this.observations.getIfAvailable(() -> ObservationRegistry.NOOP),
+					this.convention.getIfAvailable())
+			.configure(proxyFactory);
+	}
+
+}

@@ -1,0 +1,60 @@
+package dev.vgi.external.autoconfigure;
+
+import java.util.concurrent.ThreadFactory;
+
+import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.url.UrlValidator;
+import dev.vgi.external.web.client.PayloadUploader;
+import dev.vgi.external.web.client.VgiClient;
+import org.apache.arrow.memory.BufferAllocator;
+
+import org.springframework.core.task.VirtualThreadTaskExecutor;
+import org.springframework.web.client.RestClient;
+
+/**
+ * Starts builders of clients as the application is configured.
+ */
+final class VgiClientFactory {
+
+	private final BufferAllocator allocator;
+
+	private final LocationResolver resolver;
+
+	private final PayloadUploader uploader;
+
+	private final UrlValidator validator;
+
+	private final VgiExternalProperties properties;
+
+	private final boolean virtualThreads;
+
+	VgiClientFactory(BufferAllocator allocator, LocationResolver resolver, PayloadUploader uploader,
+			UrlValidator validator, VgiExternalProperties properties, boolean virtualThreads) {
+		this.allocator = allocator;
+		this.resolver = resolver;
+		this.uploader = uploader;
+		this.validator = validator;
+		this.properties = properties;
+		this.virtualThreads = virtualThreads;
+	}
+
+	/**
+	 * Start a builder.
+	 * @param restClient the HTTP client for calls
+	 * @return a builder that lacks nothing but the address, if the HTTP client has none
+	 */
+	VgiClient.Builder builder(RestClient.Builder restClient) {
+		VgiExternalProperties.Client client = this.properties.client();
+		VgiClient.Builder builder = new VgiClient.Builder(restClient, this.allocator, this.resolver, this.uploader,
+				this.validator)
+			.maxResponseSize(this.properties.fetch().toConfig().maxDecompressedSize())
+			.dialect(client.dialect())
+			.prefetch(client.prefetch());
+		return (client.prefetch() && this.virtualThreads) ? builder.prefetchThreads(virtualThreads()) : builder;
+	}
+
+	private static ThreadFactory virtualThreads() {
+		return new VirtualThreadTaskExecutor("vgi-prefetch").getVirtualThreadFactory();
+	}
+
+}
