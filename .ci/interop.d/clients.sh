@@ -1,0 +1,87 @@
+# Sourced by ../interop: our client against the servers of others, and the TypeScript client against ours.
+
+# started COMMAND... -> the port it printed as PORT:<n>; its process group is ended with the run
+started() {
+  local log=$run/server-$((servers += 1)).log pid try
+  setsid "$@" >"$log" 2>&1 9>&- &
+  pid=$!
+  touch "$run/pids/$pid"
+  for ((try = 0; try < 300; try++)); do
+    port=$(sed -n 's/^PORT:\([0-9][0-9]*\)\r\{0,1\}$/\1/p' "$log" | head -n 1)
+    [ -n "$port" ] && return 0
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  say "no port from: $*" >&2
+  tail -n 20 "$log" >&2
+  return 1
+}
+servers=0
+port=
+
+# rows NAME PORT WITHOUT...: our client's rows against one server
+rows() {
+  local name=$1 port=$2 module=$here/../vgi-external-autoconfigure
+  shift 2
+  if [ ! -s "$module/target/test-classpath.txt" ] || [ ! -d "$module/target/test-classes" ]; then
+    (cd "$here/.." && mvn -B -ntp -q -pl vgi-external-autoconfigure test-compile) >&2
+  fi
+  bounded 240 java --add-opens=java.base/java.nio=ALL-UNNAMED --enable-native-access=ALL-UNNAMED \
+    -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m \
+    -cp "$module/target/test-classes:$module/target/classes:$(cat "$module/target/test-classpath.txt")" \
+    dev.vgi.external.conformance.ClientConformance "$name" "http://127.0.0.1:$port" "$@" 2>"$run/client-$name.log" &&
+    return 0
+  tail -n 20 "$run/client-$name.log" >&2
+  return 1
+}
+
+# the npm package and a newer Node beside the installed one, in the cache -> the folder
+typescript_environment() {
+  local home=$cache/typescript arch wanted
+  command -v npm >/dev/null && command -v node >/dev/null || die "no node and npm found"
+  case $(uname -m) in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) die "no newer Node for $(uname -m)" ;; esac
+  wanted="$(cat "$parts/typescript/package.json") $arch $NEWER_NODE"
+  mkdir -p "$home"
+  exec 9>"$cache/typescript.lock"
+  flock 9
+  if [ -n "${VGI_INTEROP_REFRESH:-}" ] || [ "$(cat "$home/.ready" 2>/dev/null)" != "$wanted" ]; then
+    say "installing the TypeScript package into $home" >&2
+    rm -rf "$home" && mkdir -p "$home"
+    cp "$parts/typescript/package.json" "$home/"
+    # No install scripts: the Node of the second package is a plain binary.
+    retry 4 npm --prefix "$home" install --silent --no-audit --no-fund --ignore-scripts --fetch-retries 5 \
+      "node-linux-$arch@$NEWER_NODE" >&2 || die "could not install the TypeScript package"
+    printf '%s\n' "$wanted" >"$home/.ready"
+  fi
+  cp "$parts"/typescript/*.mjs "$home/"
+  exec 9>&-
+  ln -sfn "node_modules/node-linux-$arch/bin/node" "$home/newer-node"
+  printf '%s\n' "$home"
+}
+NEWER_NODE=24
+
+client_part() {
+  local code=0 release venv home
+  for release in flat newest; do
+    venv=$(environment "$release")
+    say "client: our client, server of vgi-rpc $("$venv/bin/python" -c 'import importlib.metadata as m; print(m.version("vgi-rpc"))')"
+    started "$venv/bin/python" -B "$parts/reference_server.py" && rows "python-$release" "$port" || code=1
+  done
+  started "$venv/bin/python" -B "$parts/reference_server.py" --threshold 1 --zstd && rows python-all-zstd "$port" || code=1
+  home=$(typescript_environment)
+  say "client: our client, TypeScript server on Node $(node --version)"
+  # The types of the reference that the TypeScript package has no shorthand for.
+  started node "$home/server.mjs" && rows typescript "$port" types rich-header || code=1
+  return $code
+}
+
+typescript_part() {
+  local code=0 home node
+  [ -x "$VGI_CONFORMANCE_WORKER" ] || die "no executable worker at $VGI_CONFORMANCE_WORKER"
+  home=$(typescript_environment)
+  for node in node "$home/newer-node"; do
+    say "typescript: TypeScript client on Node $("$node" --version), our worker"
+    bounded 180 "$node" "$home/client.mjs" "$VGI_CONFORMANCE_WORKER" || code=1
+  done
+  return $code
+}
