@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.DefaultParameterNameDiscoverer;
 import org.springframework.core.ParameterNameDiscoverer;
+import org.springframework.util.ClassUtils;
 import org.springframework.validation.method.MethodValidator;
 import org.springframework.web.bind.support.WebBindingInitializer;
 import org.springframework.web.bind.support.WebDataBinderFactory;
@@ -25,6 +26,9 @@ import org.springframework.web.servlet.mvc.method.annotation.ServletRequestDataB
  */
 final class HandlerInvoker {
 
+	private static final boolean BEAN_VALIDATION = ClassUtils.isPresent("jakarta.validation.Validator",
+			HandlerInvoker.class.getClassLoader());
+
 	private final ParameterNameDiscoverer names = new DefaultParameterNameDiscoverer();
 
 	private final HandlerMethodArgumentResolverComposite resolvers = new HandlerMethodArgumentResolverComposite();
@@ -42,7 +46,7 @@ final class HandlerInvoker {
 		this.resolvers.addResolvers((resolvers != null) ? resolvers : List.of());
 		WebBindingInitializer initializer = adapter.getWebBindingInitializer();
 		this.binders = new ServletRequestDataBinderFactory(List.of(), initializer);
-		this.validator = (initializer != null)
+		this.validator = (BEAN_VALIDATION && initializer != null)
 				? HandlerMethodValidator.from(initializer, this.names, (parameter) -> false, (parameter) -> false)
 				: null;
 	}
