@@ -1,5 +1,7 @@
 package dev.vgi.external.sample;
 
+import dev.vgi.external.rpc.ExchangeStream;
+import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcService;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -37,5 +39,23 @@ public interface FlightService {
 	 */
 	@RpcMethod("import_flights")
 	long importFlights(VectorSchemaRoot flights);
+
+	/**
+	 * Stream the flights of one route, or all flights, page by page: what neither side
+	 * could hold as one batch.
+	 * @param origin the airport of departure, or {@code null} for all flights
+	 * @param destination the airport of arrival, {@code null} exactly if the origin is
+	 * @return the pages, after how many flights they will have together
+	 */
+	@RpcMethod("stream_flights")
+	ProducerStream<FlightCount> streamFlights(@Nullable String origin, @Nullable String destination);
+
+	/**
+	 * Import flights batch by batch. Each batch is imported for itself and answered by
+	 * how many flights it had and how many were imported so far.
+	 * @return takes batches of flights
+	 */
+	@RpcMethod("import_stream")
+	ExchangeStream<Void> importStream();
 
 }

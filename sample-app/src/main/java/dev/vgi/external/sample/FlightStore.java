@@ -17,11 +17,13 @@ import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
+import java.util.stream.Stream;
 
 import org.apache.arrow.c.ArrowArrayStream;
 import org.apache.arrow.c.Data;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.util.AutoCloseables;
+import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ipc.ArrowReader;
@@ -55,6 +57,14 @@ public class FlightStore implements AutoCloseable {
 			Field.nullable("delay", new ArrowType.Int(64, true)),
 			Field.nullable("distance", new ArrowType.Int(64, true)), Field.nullable("origin", new ArrowType.Utf8()),
 			Field.nullable("destination", new ArrowType.Utf8())));
+
+	/** With the place at which DuckDB keeps a flight, which never changes. */
+	private static final Schema PLACED = new Schema(
+			Stream.concat(SCHEMA.getFields().stream(), Stream.of(Field.nullable("rowid", new ArrowType.Int(64, true))))
+				.toList());
+
+	/** The place before the first flight. */
+	public static final long BEFORE_FIRST = -1;
 
 	private static final String DATA = "data/flights-3m.parquet";
 
@@ -123,7 +133,7 @@ public class FlightStore implements AutoCloseable {
 	 * @return the batch; the caller closes it
 	 */
 	public VectorSchemaRoot all() {
-		return query("SELECT " + COLUMNS + " FROM flights");
+		return query(SCHEMA, "SELECT " + COLUMNS + " FROM flights");
 	}
 
 	/**
@@ -133,7 +143,32 @@ public class FlightStore implements AutoCloseable {
 	 * @return the batch, without rows if nobody flies there; the caller closes it
 	 */
 	public VectorSchemaRoot route(String origin, String destination) {
-		return query("SELECT " + COLUMNS + " FROM flights WHERE origin = ? AND destination = ?", origin, destination);
+		return query(SCHEMA, "SELECT " + COLUMNS + " FROM flights WHERE origin = ? AND destination = ?", origin,
+				destination);
+	}
+
+	/**
+	 * Return some flights, in the order in which they are stored.
+	 * @param route which flights, or {@code null} for all
+	 * @param after the place after which they start, {@link #BEFORE_FIRST} or a
+	 * {@link Page#last()}
+	 * @param size how many flights at most
+	 * @return the page; the caller closes its batch
+	 */
+	Page page(@Nullable Route route, long after, int size) {
+		String which = (route != null) ? " AND origin = ? AND destination = ?" : "";
+		VectorSchemaRoot found = query(PLACED, "SELECT " + COLUMNS + ", rowid FROM flights WHERE rowid > " + after
+				+ which + " ORDER BY rowid LIMIT " + size, arguments(route));
+		int rows = found.getRowCount();
+		int columns = SCHEMA.getFields().size();
+		try (BigIntVector places = (BigIntVector) found.getVector(columns)) {
+			VectorSchemaRoot flights = new VectorSchemaRoot(SCHEMA, found.getFieldVectors().subList(0, columns), rows);
+			return new Page(flights, (rows > 0) ? places.get(rows - 1) : after, rows < size);
+		}
+	}
+
+	private static String[] arguments(@Nullable Route route) {
+		return (route != null) ? new String[] { route.origin(), route.destination() } : new String[0];
 	}
 
 	/**
@@ -147,8 +182,7 @@ public class FlightStore implements AutoCloseable {
 				PreparedStatement statement = connection.prepareStatement("""
 						SELECT count(*), avg(delay), max(delay), max(distance), min(date), max(date)
 						FROM flights WHERE origin = ? AND destination = ?""")) {
-			statement.setString(1, origin);
-			statement.setString(2, destination);
+			bind(statement, origin, destination);
 			try (ResultSet result = statement.executeQuery()) {
 				result.next();
 				return new RouteSummary(origin, destination, result.getLong(1), result.getObject(2, Double.class),
@@ -226,26 +260,36 @@ public class FlightStore implements AutoCloseable {
 	 * @return the number of flights
 	 */
 	public long count() {
+		return count(null);
+	}
+
+	/**
+	 * Return how many flights of a route there are.
+	 * @param route the route, or {@code null} for all flights
+	 * @return the number of flights
+	 */
+	long count(@Nullable Route route) {
+		String which = (route != null) ? " WHERE origin = ? AND destination = ?" : "";
 		try (Connection connection = this.database.duplicate();
-				Statement statement = connection.createStatement();
-				ResultSet result = statement.executeQuery("SELECT count(*) FROM flights")) {
-			result.next();
-			return result.getLong(1);
+				PreparedStatement statement = connection.prepareStatement("SELECT count(*) FROM flights" + which)) {
+			bind(statement, arguments(route));
+			try (ResultSet result = statement.executeQuery()) {
+				result.next();
+				return result.getLong(1);
+			}
 		}
 		catch (SQLException ex) {
 			throw new IllegalStateException("Flights could not be counted", ex);
 		}
 	}
 
-	private VectorSchemaRoot query(String sql, String... arguments) {
+	private VectorSchemaRoot query(Schema schema, String sql, String... arguments) {
 		try (Connection connection = this.database.duplicate();
 				PreparedStatement statement = connection.prepareStatement(sql)) {
-			for (int i = 0; i < arguments.length; i++) {
-				statement.setString(i + 1, arguments[i]);
-			}
+			bind(statement, arguments);
 			try (DuckDBResultSet result = statement.executeQuery().unwrap(DuckDBResultSet.class);
 					ArrowReader reader = (ArrowReader) result.arrowExportStream(this.allocator, Integer.MAX_VALUE)) {
-				return readAll(reader);
+				return readAll(schema, reader);
 			}
 		}
 		catch (SQLException ex) {
@@ -256,9 +300,15 @@ public class FlightStore implements AutoCloseable {
 		}
 	}
 
-	private VectorSchemaRoot readAll(ArrowReader reader) throws IOException {
+	private static void bind(PreparedStatement statement, String... arguments) throws SQLException {
+		for (int i = 0; i < arguments.length; i++) {
+			statement.setString(i + 1, arguments[i]);
+		}
+	}
+
+	private VectorSchemaRoot readAll(Schema schema, ArrowReader reader) throws IOException {
 		if (!reader.loadNextBatch()) {
-			VectorSchemaRoot none = VectorSchemaRoot.create(SCHEMA, this.allocator);
+			VectorSchemaRoot none = VectorSchemaRoot.create(schema, this.allocator);
 			none.allocateNew();
 			none.setRowCount(0);
 			return none;
@@ -276,7 +326,7 @@ public class FlightStore implements AutoCloseable {
 			if (reader.loadNextBatch()) {
 				throw new IllegalStateException("More flights than one batch holds");
 			}
-			return new VectorSchemaRoot(SCHEMA, columns, rows);
+			return new VectorSchemaRoot(schema, columns, rows);
 		}
 		catch (IOException | RuntimeException ex) {
 			AutoCloseables.close(ex, columns);
@@ -297,6 +347,17 @@ public class FlightStore implements AutoCloseable {
 		catch (SQLException ex) {
 			throw new IllegalStateException("Database could not be closed", ex);
 		}
+	}
+
+	/**
+	 * Some flights.
+	 *
+	 * @param flights the flights; whoever has the page closes them
+	 * @param last the place of the last one
+	 * @param isLast whether no flights follow
+	 */
+	record Page(VectorSchemaRoot flights, long last, boolean isLast) {
+
 	}
 
 }

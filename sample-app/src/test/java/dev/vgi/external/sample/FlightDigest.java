@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 
 import org.apache.arrow.vector.BaseFixedWidthVector;
 import org.apache.arrow.vector.FieldVector;
@@ -22,20 +23,28 @@ final class FlightDigest {
 	}
 
 	static String of(VectorSchemaRoot batch) {
+		return of(List.of(batch));
+	}
+
+	static String of(List<VectorSchemaRoot> pages) {
 		try {
 			MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-			for (FieldVector vector : batch.getFieldVectors()) {
-				long length = (vector instanceof BaseFixedWidthVector fixed)
-						? (long) fixed.getTypeWidth() * batch.getRowCount()
-						: ((VarCharVector) vector).getEndOffset(batch.getRowCount() - 1);
-				ByteBuffer bytes = vector.getDataBuffer().nioBuffer(0, (int) length);
-				sha256.update(bytes);
+			for (int column = 0; column < FlightStore.SCHEMA.getFields().size(); column++) {
+				for (VectorSchemaRoot page : pages) {
+					sha256.update(values(page.getVector(column), page.getRowCount()));
+				}
 			}
 			return HexFormat.of().formatHex(sha256.digest());
 		}
 		catch (NoSuchAlgorithmException ex) {
 			throw new IllegalStateException(ex);
 		}
+	}
+
+	private static ByteBuffer values(FieldVector vector, int rows) {
+		long length = (vector instanceof BaseFixedWidthVector fixed) ? (long) fixed.getTypeWidth() * rows
+				: ((VarCharVector) vector).getEndOffset(rows - 1);
+		return vector.getDataBuffer().nioBuffer(0, (int) length);
 	}
 
 }

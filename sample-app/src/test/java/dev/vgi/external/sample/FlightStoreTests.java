@@ -1,6 +1,7 @@
 package dev.vgi.external.sample;
 
 import java.time.LocalDateTime;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -70,6 +71,42 @@ class FlightStoreTests {
 				assertThat(route.getVector("origin").getObject(row)).hasToString("LAX");
 				assertThat(route.getVector("destination").getObject(row)).hasToString("LAS");
 			}
+		}
+	}
+
+	@Test
+	void pagesMakeTheWholeRoute() {
+		Route route = new Route("LAX", "LAS");
+		assertThat(this.store.count(route)).isEqualTo(8323);
+		List<Object> dates = new ArrayList<>();
+		long after = FlightStore.BEFORE_FIRST;
+		boolean last = false;
+		while (!last) {
+			FlightStore.Page page = this.store.page(route, after, 1000);
+			try (VectorSchemaRoot flights = page.flights()) {
+				assertThat(flights.getSchema()).isEqualTo(FlightStore.SCHEMA);
+				assertThat(flights.getRowCount()).isLessThanOrEqualTo(1000);
+				for (int row = 0; row < flights.getRowCount(); row++) {
+					dates.add(flights.getVector("date").getObject(row));
+				}
+			}
+			after = page.last();
+			last = page.isLast();
+		}
+		try (VectorSchemaRoot whole = this.store.route("LAX", "LAS")) {
+			assertThat(dates).hasSize(8323);
+			for (int row = 0; row < whole.getRowCount(); row++) {
+				assertThat(dates.get(row)).isEqualTo(whole.getVector("date").getObject(row));
+			}
+		}
+	}
+
+	@Test
+	void pageAfterTheLastFlightIsEmpty() {
+		FlightStore.Page page = this.store.page(null, Long.MAX_VALUE - 1, 10);
+		try (VectorSchemaRoot flights = page.flights()) {
+			assertThat(flights.getRowCount()).isZero();
+			assertThat(page.isLast()).isTrue();
 		}
 	}
 

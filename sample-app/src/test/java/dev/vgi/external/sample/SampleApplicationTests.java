@@ -9,12 +9,15 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.util.ArrayList;
 import java.util.List;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.rpc.ExchangeStream;
+import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.RpcClients;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
@@ -184,6 +187,53 @@ class SampleApplicationTests {
 		}
 		try (VectorSchemaRoot all = this.service.fetchFlights(null, null)) {
 			assertThat(FlightDigest.of(all)).isEqualTo(FlightDigest.ALL);
+		}
+	}
+
+	@Test
+	void flightsAreStreamedThroughStorage() throws Exception {
+		double before = metric("vgi.external.fetch");
+		try (ProducerStream<FlightCount> stream = this.service.streamFlights(null, null)) {
+			assertThat(stream.header().flights()).isEqualTo(3_000_000);
+			List<AnnotatedBatch> pages = new ArrayList<>();
+			stream.forEachRemaining(pages::add);
+			assertThat(pages).hasSize(12).allMatch((page) -> page.metadata().contains(MetadataKeys.LOCATION_SOURCE));
+			assertThat(FlightDigest.of(pages.stream().map(AnnotatedBatch::root).toList())).isEqualTo(FlightDigest.ALL);
+			pages.forEach(AnnotatedBatch::close);
+		}
+		assertThat(metric("vgi.external.fetch")).isEqualTo(before + 12);
+	}
+
+	@Test
+	void streamThatIsNotReadToItsEndIsCancelled() {
+		try (ProducerStream<FlightCount> stream = this.service.streamFlights(null, null);
+				AnnotatedBatch page = stream.next()) {
+			assertThat(page.rowCount()).isEqualTo(250_000);
+		}
+	}
+
+	@Test
+	@DirtiesContext // leaves the flights in another order
+	void importIsStreamed() throws Exception {
+		double before = metric("vgi.external.upload.urls");
+		try (VectorSchemaRoot route = this.service.fetchFlights("LAX", "LAS");
+				ExchangeStream<Void> stream = this.service.importStream()) {
+			assertThat(imported(stream, route)).containsExactly(8323L, 8323L);
+			try (VectorSchemaRoot all = this.service.fetchFlights(null, null);
+					VectorSchemaRoot latest = all.slice(2_900_000)) {
+				assertThat(imported(stream, latest)).containsExactly(100_000L, 108_323L);
+			}
+		}
+		assertThat(metric("vgi.external.upload.urls")).isEqualTo(before + 1);
+		assertThat(get("/").body()).contains("\"flights\":3000000");
+	}
+
+	private static List<Object> imported(ExchangeStream<Void> stream, VectorSchemaRoot flights) {
+		// Not closed: the batch stays the caller's
+		AnnotatedBatch borrowed = AnnotatedBatch.of(flights);
+		try (AnnotatedBatch answer = stream.exchange(borrowed)) {
+			return List.of(answer.root().getVector("imported").getObject(0),
+					answer.root().getVector("total").getObject(0));
 		}
 	}
 

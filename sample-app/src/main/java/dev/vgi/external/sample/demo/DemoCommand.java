@@ -28,6 +28,8 @@ public final class DemoCommand {
 
 	private static final int IMPORTED = 500_000;
 
+	private static final int BATCHES = 5;
+
 	private final PrintStream out;
 
 	private final boolean terminal;
@@ -102,10 +104,12 @@ public final class DemoCommand {
 				measurements.add(all.measurement());
 				try (VectorSchemaRoot latest = latest(all.batch())) {
 					measurements.add(client.importFlights(latest));
+					measurements.add(client.importInBatches(latest, BATCHES));
 				}
 				require(client.count() == all.batch().getRowCount(),
 						"The import of stored flights changed their number");
 			}
+			measurements.add(client.stream());
 		}
 		MeasurementTable.lines(measurements).forEach(this.out::println);
 	}

@@ -5,11 +5,11 @@ import java.time.Duration;
 import java.util.function.Supplier;
 
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.GatheredStream;
-import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.LogSink;
-import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.rpc.ExchangeStream;
+import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.RpcClients;
+import dev.vgi.external.sample.FlightCount;
 import dev.vgi.external.sample.FlightService;
 import dev.vgi.external.sample.RouteSummary;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
@@ -136,16 +136,51 @@ final class FlightClient implements AutoCloseable {
 	Measurement importFlights(VectorSchemaRoot flights) {
 		Timed<Long> timed = time(() -> this.service.importFlights(flights));
 		Assert.state(timed.result() == flights.getRowCount(), "The service imported another number of flights");
-		long uploaded = this.meter.uploadUrlVended() ? streamLength(flights) : 0;
-		return measure("RPC import_flights", flights.getRowCount(), uploaded, timed.elapsed());
+		return measure("RPC import_flights", flights.getRowCount(), this.meter.uploadedBytes(), timed.elapsed());
 	}
 
-	private static long streamLength(VectorSchemaRoot flights) {
-		// Not closed: the batch stays the caller's
-		AnnotatedBatch borrowed = AnnotatedBatch.of(flights);
-		try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(borrowed))) {
-			return stream.length();
-		}
+	/**
+	 * Read all flights page by page.
+	 * @return what it took
+	 */
+	Measurement stream() {
+		Timed<Long> timed = time(() -> {
+			long rows = 0;
+			try (ProducerStream<FlightCount> stream = this.service.streamFlights(null, null)) {
+				while (stream.hasNext()) {
+					try (AnnotatedBatch page = stream.next()) {
+						rows += page.rowCount();
+					}
+				}
+				Assert.state(rows == stream.header().flights(),
+						"The stream has another number of flights than it says");
+			}
+			return rows;
+		});
+		return measure("RPC stream_flights", timed.result(), this.meter.fetchedBytes(), timed.elapsed());
+	}
+
+	/**
+	 * Import flights batch by batch.
+	 * @param flights the flights, borrowed
+	 * @param batches in how many batches
+	 * @return what it took
+	 */
+	Measurement importInBatches(VectorSchemaRoot flights, int batches) {
+		int rows = flights.getRowCount();
+		Timed<Integer> timed = time(() -> {
+			try (ExchangeStream<Void> stream = this.service.importStream()) {
+				int size = (rows + batches - 1) / batches;
+				for (int first = 0; first < rows; first += size) {
+					try (VectorSchemaRoot slice = flights.slice(first, Math.min(size, rows - first));
+							AnnotatedBatch answer = stream.exchange(AnnotatedBatch.of(slice))) {
+						Assert.state(answer.rowCount() == 1, "The service did not say what it imported");
+					}
+				}
+			}
+			return rows;
+		});
+		return measure("RPC import_stream", timed.result(), this.meter.uploadedBytes(), timed.elapsed());
 	}
 
 	private <T> Timed<T> time(Supplier<T> call) {

@@ -3,11 +3,11 @@ package dev.vgi.external.sample.demo;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.fetch.FetchStatistics;
 import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.location.UploadStatistics;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.http.HttpHeaders;
@@ -27,7 +27,7 @@ final class TransferMeter implements ClientHttpRequestInterceptor, TransferListe
 
 	private final AtomicLong fetchedBytes = new AtomicLong();
 
-	private final AtomicBoolean uploadUrlVended = new AtomicBoolean();
+	private final AtomicLong uploadedBytes = new AtomicLong();
 
 	private volatile @Nullable ProgressDisplay display;
 
@@ -45,7 +45,7 @@ final class TransferMeter implements ClientHttpRequestInterceptor, TransferListe
 	void reset() {
 		this.httpBytes.set(0);
 		this.fetchedBytes.set(0);
-		this.uploadUrlVended.set(false);
+		this.uploadedBytes.set(0);
 	}
 
 	/**
@@ -65,11 +65,16 @@ final class TransferMeter implements ClientHttpRequestInterceptor, TransferListe
 	}
 
 	/**
-	 * Return whether a large input was given an upload URL.
-	 * @return whether one was asked for since the start
+	 * Return how many bytes were uploaded to storage.
+	 * @return bytes since the start, as they are stored
 	 */
-	boolean uploadUrlVended() {
-		return this.uploadUrlVended.get();
+	long uploadedBytes() {
+		return this.uploadedBytes.get();
+	}
+
+	@Override
+	public void uploaded(UploadStatistics statistics) {
+		this.uploadedBytes.addAndGet(statistics.storedBytes());
 	}
 
 	@Override
@@ -98,11 +103,7 @@ final class TransferMeter implements ClientHttpRequestInterceptor, TransferListe
 	public ClientHttpResponse intercept(HttpRequest request, byte[] body, ClientHttpRequestExecution execution)
 			throws IOException {
 		this.httpBytes.addAndGet(body.length);
-		ClientHttpResponse response = execution.execute(request, body);
-		if (request.getURI().getPath().endsWith("/__upload_url__/init") && response.getStatusCode().is2xxSuccessful()) {
-			this.uploadUrlVended.set(true);
-		}
-		return new MeteredResponse(response);
+		return new MeteredResponse(execution.execute(request, body));
 	}
 
 	/**
