@@ -4,7 +4,8 @@
     flights_client.py --jar sample-app.jar  --parquet flights-3m.parquet      start it, check, end it
 
 Each kind of caller is checked: a plain HTTP client, which follows the service's 303 to the stored object; one that
-announces that it understands pointers; and an RPC client. The last two get a pointer batch, which the reference resolves.
+announces that it understands pointers; and an RPC client, which asks for one batch, reads a stream page by page, and
+imports batch by batch. All but the first get pointer batches, which the reference resolves.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from vgi_rpc.rpc import AnnotatedBatch, Stream, StreamState
+from vgi_rpc.utils import ArrowSerializableDataclass
 
 # ---- what follows the sample's interface ----------------------------------------------------
 
@@ -34,6 +39,13 @@ ANNOUNCEMENT: tuple[str, str] | None = ("VGI-Accept-Pointers", "true")
 RPC_PREFIX = ""
 
 
+@dataclass(frozen=True)
+class FlightCount(ArrowSerializableDataclass):
+    """What a stream of flights starts with."""
+
+    flights: int
+
+
 class FlightService(Protocol):
     """The part of the sample's RPC interface that is called here. Names and types are the wire contract."""
 
@@ -41,6 +53,16 @@ class FlightService(Protocol):
 
     def fetch_flights(self, origin: str | None = None, destination: str | None = None) -> bytes:
         """Return all flights as an Arrow stream (on the wire: one row, column result, binary)."""
+        ...
+
+    def stream_flights(
+        self, origin: str | None = None, destination: str | None = None
+    ) -> Stream[StreamState, FlightCount]:
+        """Return the flights page by page, after how many they are together."""
+        ...
+
+    def import_stream(self) -> Stream[StreamState]:
+        """Take batches of flights; each is answered by how many were imported."""
         ...
 
 
@@ -180,8 +202,9 @@ def announced(base: str) -> tuple[pa.Table, str]:
     return pa.Table.from_batches([resolved]), f"pointer to {external_fetch.redact_url(metadata[LOCATION_KEY].decode())}"
 
 
-def rpc(base: str) -> tuple[pa.Table, str]:
-    """Call the typed method; the client of the reference resolves the pointer."""
+@contextmanager
+def connected(base: str) -> Iterator[tuple[FlightService, list[str]]]:
+    """Connect the reference's client; yields the service and, as they come, the URLs it fetched."""
     from vgi_rpc import external_fetch
     from vgi_rpc.external import ClientExternalConfig
     from vgi_rpc.http import http_connect
@@ -194,15 +217,55 @@ def rpc(base: str) -> tuple[pa.Table, str]:
     config = ClientExternalConfig(url_validator=note)
     try:
         with http_connect(FlightService, base, prefix=RPC_PREFIX, external_location=config) as service:  # type: ignore[type-abstract]
-            answer = service.fetch_flights()
+            yield service, fetched
     finally:
         config.fetch_config.close()
-    if not fetched:
-        raise SystemExit("flights: the RPC answer came inline: nothing went through the storage")
-    return pa.ipc.open_stream(answer).read_all(), f"pointer to {fetched[0]}"
 
 
-WAYS = {"plain": plain, "announced": announced, "rpc": rpc}
+def rpc(base: str) -> tuple[pa.Table, str]:
+    """Call the typed method; the client of the reference resolves the pointer."""
+    with connected(base) as (service, fetched):
+        answer = service.fetch_flights()
+        if not fetched:
+            raise SystemExit("flights: the RPC answer came inline: nothing went through the storage")
+        return pa.ipc.open_stream(answer).read_all(), f"pointer to {fetched[0]}"
+
+
+def stream(base: str) -> tuple[pa.Table, str]:
+    """Read the producer page by page; every page is a pointer."""
+    with connected(base) as (service, fetched):
+        with service.stream_flights() as session:
+            count = session.typed_header(FlightCount).flights
+            pages = [page.batch for page in session]
+        if count != ROWS:
+            raise SystemExit(f"flights: the header says {count:,} flights")
+        if len(set(fetched)) != len(pages):  # the policy is asked before every hop
+            raise SystemExit(f"flights: {len(set(fetched))} of {len(pages)} pages went through the storage")
+        return pa.Table.from_batches(pages), f"{len(pages)} pointers"
+
+
+def imported(base: str) -> tuple[pa.Table, str]:
+    """Import what is stored already by an exchange, in batches of which some need upload URLs; nothing may change."""
+    table = pa.ipc.open_stream(service_answer(base)).read_all()
+    latest = table.slice(ROWS - 200_000)
+    with connected(base) as (service, _), service.import_stream() as session:
+        total = 0
+        for size in (1_000, 199_000):  # inline, and too large for a request
+            batch = latest.slice(total, size).combine_chunks().to_batches()[0]
+            answer = session.exchange(AnnotatedBatch(batch)).batch.to_pylist()
+            total += size
+            if answer != [{"imported": size, "total": total}]:
+                raise SystemExit(f"flights: the import of {size:,} flights was answered by {answer}")
+    return pa.ipc.open_stream(service_answer(base)).read_all(), f"{total:,} flights imported again"
+
+
+def service_answer(base: str) -> bytes:
+    """Return all flights as the typed method does."""
+    with connected(base) as (service, _):
+        return service.fetch_flights()
+
+
+WAYS = {"plain": plain, "announced": announced, "rpc": rpc, "stream": stream, "imported": imported}
 
 DEFAULT_WAYS = [way for way in WAYS if way != "announced" or ANNOUNCEMENT]
 
