@@ -197,7 +197,7 @@ class SecretsTests {
 	private void useService() throws Exception {
 		BufferAllocator allocator = this.context.getBean(BufferAllocator.class);
 		VgiClient client = client();
-		SecretService service = new RpcClients(client::call, allocator, LogSink.discarding())
+		SecretService service = new RpcClients(client, allocator, LogSink.discarding())
 			.createClient(SecretService.class);
 		assertThat(service.blob(100_000)).hasSize(100_000);
 		assertThat(service.length(new byte[100_000])).isEqualTo(100_000);
@@ -221,7 +221,7 @@ class SecretsTests {
 	private void useBrokenService() throws Exception {
 		BufferAllocator allocator = this.context.getBean(BufferAllocator.class);
 		VgiClient client = client();
-		SecretService service = new RpcClients(client::call, allocator, LogSink.discarding())
+		SecretService service = new RpcClients(client, allocator, LogSink.discarding())
 			.createClient(SecretService.class);
 		show(catchThrowable(() -> service.blob(100_000)));
 		show(catchThrowable(() -> service.length(new byte[100_000])));

@@ -456,12 +456,14 @@ class VgiClientStorageTests {
 				}
 				String location = batch.metadata().get(MetadataKeys.LOCATION);
 				if (location != null) {
-					return VgiClientTests.this.objects.getOrDefault(URI.create(location).getPath() + "?sig=" + SECRET,
-							new byte[0]);
+					return VgiClientStorageTests.this.objects
+						.getOrDefault(URI.create(location).getPath() + "?sig=" + SECRET, new byte[0]);
 				}
 				if (this.answersPointer) {
-					try (AnnotatedBatch pointer = batch.zeroRows(BatchMetadata.of(MetadataKeys.LOCATION,
-							VgiClientTests.this.storage.url("/get/answer?sig=" + SECRET).toString()), own)) {
+					try (AnnotatedBatch pointer = batch.zeroRows(
+							BatchMetadata.of(MetadataKeys.LOCATION,
+									VgiClientStorageTests.this.storage.url("/get/answer?sig=" + SECRET).toString()),
+							own)) {
 						return Loopback.bytes(pointer);
 					}
 				}
@@ -493,8 +495,8 @@ class VgiClientStorageTests {
 				TimeStampMicroTZVector expiry = new TimeStampMicroTZVector(this.columns[2], own, "UTC");
 				for (int i = 0; i < count; i++) {
 					String query = (this.brokenUrls ? " " : "") + "?sig=" + SECRET;
-					upload.setSafe(i, text(VgiClientTests.this.storage.url("/put/" + this.vended) + query));
-					download.setSafe(i, text(VgiClientTests.this.storage.url("/get/" + this.vended) + query));
+					upload.setSafe(i, text(VgiClientStorageTests.this.storage.url("/put/" + this.vended) + query));
+					download.setSafe(i, text(VgiClientStorageTests.this.storage.url("/get/" + this.vended) + query));
 					expiry.setSafe(i, 1767225600123456L);
 					this.vended++;
 				}
