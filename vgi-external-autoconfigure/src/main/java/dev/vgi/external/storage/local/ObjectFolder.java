@@ -163,17 +163,23 @@ final class ObjectFolder {
 		// The clock that made the expiry also decides the age.
 		Files.setLastModifiedTime(temporary, FileTime.from(this.clock.instant()));
 		Path target = this.directory.resolve(id + SUFFIXES.get(coding));
+		Path existing = moveUnlessStored(temporary, id, target, length);
+		// Without the lock, since it may take a while: objects never change.
+		return existing == null || (existing.equals(target) && Files.mismatch(existing, temporary) == -1);
+	}
+
+	private @Nullable Path moveUnlessStored(Path temporary, String id, Path target, long length) throws IOException {
 		this.lock.lock();
 		try {
 			for (String suffix : SUFFIXES.values()) {
 				Path existing = this.directory.resolve(id + suffix);
 				if (Files.exists(existing)) {
-					return existing.equals(target) && Files.mismatch(existing, temporary) == -1;
+					return existing;
 				}
 			}
 			Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
 			this.storedBytes += length;
-			return true;
+			return null;
 		}
 		finally {
 			this.lock.unlock();

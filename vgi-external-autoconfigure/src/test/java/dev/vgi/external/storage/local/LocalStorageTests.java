@@ -11,8 +11,15 @@ import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 import dev.vgi.external.VgiExternalException.Kind;
@@ -313,6 +320,42 @@ class LocalStorageTests {
 			byte[] others = BytesPayload.random(1000, 5).bytes();
 			assertRefused(Reason.ALREADY_STORED, () -> receive(this.url, others, null));
 			assertRefused(Reason.ALREADY_STORED, () -> receive(this.url, this.bytes, "zstd"));
+			assertThat(files()).hasSize(1);
+		}
+
+		@Test
+		void whenSeveralUploadAtOnceOneObjectStays() throws Exception {
+			int count = 8;
+			byte[] others = BytesPayload.random(1000, 5).bytes();
+			CyclicBarrier together = new CyclicBarrier(count);
+			ExecutorService executor = Executors.newFixedThreadPool(count);
+			List<byte[]> kept = Collections.synchronizedList(new ArrayList<>());
+			try {
+				List<Future<?>> calls = new ArrayList<>();
+				for (int i = 0; i < count; i++) {
+					byte[] mine = (i % 2 == 0) ? this.bytes : others;
+					calls.add(executor.submit(() -> {
+						together.await(10, TimeUnit.SECONDS);
+						try {
+							receive(this.url, mine, null);
+							return kept.add(mine);
+						}
+						catch (LocalAccessException ex) {
+							return assertThat(ex.reason()).isEqualTo(Reason.ALREADY_STORED);
+						}
+					}));
+				}
+				for (Future<?> call : calls) {
+					call.get();
+				}
+			}
+			finally {
+				executor.shutdownNow();
+			}
+			// All who sent what is kept have succeeded, and nobody else.
+			assertThat(kept).hasSize(count / 2).allMatch((mine) -> mine == kept.get(0));
+			assertThat(Files.readAllBytes(LocalStorageTests.this.directory.resolve(files().get(0))))
+				.isEqualTo(kept.get(0));
 			assertThat(files()).hasSize(1);
 		}
 
