@@ -30,7 +30,10 @@ import org.springframework.context.annotation.Configuration;
 public final class VgiActuatorAutoConfiguration {
 
 	/** Without separators: an environment variable has others than a property. */
-	private static final List<String> SECRETS = List.of("vgiexternalhttpproxypassword", "vgirpctokenkeys");
+	private static final List<String> SECRETS = List.of("vgiexternalhttpproxypassword", "vgirpctokenkeys",
+			// What URLs are signed with.
+			"springcloudawscredentialssecretkey", "springcloudgcpcredentialsencodedkey",
+			"springcloudgcpstoragecredentialsencodedkey", "awssecretaccesskey", "awssecretkey", "awssessiontoken");
 
 	@Bean
 	SanitizingFunction vgiSanitizingFunction() {

@@ -28,6 +28,7 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.gaul.s3proxy.S3Proxy;
 import org.gaul.s3proxy.auth.AuthenticationType;
 import org.gaul.s3proxy.nio2blob.TransientNio2BlobStore;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,6 +36,7 @@ import software.amazon.awssdk.services.s3.S3Client;
 
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.logging.LoggingSystem;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.ConfigurableApplicationContext;
@@ -63,6 +65,14 @@ class StorageSecretsTests {
 	private final HttpClient http = HttpClient.newHttpClient();
 
 	private final StringBuilder seen = new StringBuilder();
+
+	/** Levels outlive the application that sets them. */
+	@AfterEach
+	void beQuietAgain() {
+		LoggingSystem logging = LoggingSystem.get(getClass().getClassLoader());
+		logging.setLogLevel("dev.vgi", null);
+		logging.setLogLevel("io.awspring", null);
+	}
 
 	@Test
 	void keysOfS3AreNotShown(CapturedOutput output) throws Exception {
@@ -151,7 +161,7 @@ class StorageSecretsTests {
 				"--management.endpoint.configprops.show-values=always",
 				"--management.endpoint.health.show-details=always", "--vgi.external.health.cache=0s",
 				"--vgi.external.upload.max-retries=0", "--logging.level.dev.vgi=trace",
-				"--logging.level.io.awspring=debug", "--debug"));
+				"--logging.level.io.awspring=debug"));
 		Stream.of(settings).map((setting) -> "--" + setting).forEach(arguments::add);
 		return new SpringApplication(Application.class).run(arguments.toArray(String[]::new));
 	}
