@@ -69,8 +69,9 @@ class LocalStorageOverHttpTests {
 		if (this.context != null) {
 			this.context.close();
 		}
-		assertThat(Thread.getAllStackTraces().keySet())
-			.noneMatch((thread) -> thread.getName().startsWith("vgi-external-sweeper"));
+		Awaitility.await()
+			.untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
+				.noneMatch((thread) -> thread.getName().startsWith("vgi-external-sweeper")));
 	}
 
 	private void start(String... settings) {
