@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Executor;
 import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.fetch.ExternalFetcher;
@@ -35,8 +35,11 @@ import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
 import org.springframework.core.env.Environment;
+import org.springframework.core.task.VirtualThreadTaskExecutor;
+import org.springframework.scheduling.concurrent.CustomizableThreadFactory;
 import org.springframework.util.StringUtils;
 import org.springframework.util.unit.DataSize;
 
@@ -94,14 +97,19 @@ public final class VgiExternalAutoConfiguration {
 
 	@Bean(name = TRANSFER_EXECUTOR, destroyMethod = "shutdownNow")
 	@ConditionalOnMissingBean(name = TRANSFER_EXECUTOR)
-	ThreadPoolExecutor vgiTransferExecutor() {
-		AtomicInteger count = new AtomicInteger();
+	ThreadPoolExecutor vgiTransferExecutor(Environment environment) {
+		// Bounded also with virtual threads: the bound protects the storage.
 		return new ThreadPoolExecutor(0, MAX_TRANSFER_THREADS, 10, TimeUnit.SECONDS, new SynchronousQueue<>(),
-				(task) -> {
-					Thread thread = new Thread(task, "vgi-external-" + count.incrementAndGet());
-					thread.setDaemon(true);
-					return thread;
-				});
+				threads("vgi-external-", environment));
+	}
+
+	private static ThreadFactory threads(String prefix, Environment environment) {
+		if (Threading.VIRTUAL.isActive(environment)) {
+			return new VirtualThreadTaskExecutor(prefix).getVirtualThreadFactory();
+		}
+		CustomizableThreadFactory factory = new CustomizableThreadFactory(prefix);
+		factory.setDaemon(true);
+		return factory;
 	}
 
 	@Bean
@@ -163,9 +171,10 @@ public final class VgiExternalAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean(name = "vgiLocationResolver")
 	LocationResolver vgiLocationResolver(ExternalLocationConfig config, StorageTransport transport,
-			TransferBudget budget, SlabPool slabs, ObjectProvider<TransferListener> listeners) {
+			TransferBudget budget, SlabPool slabs, ObjectProvider<TransferListener> listeners,
+			Environment environment) {
 		ExternalFetcher fetcher = new ExternalFetcher(config.fetchConfig(), transport, config.urlValidator(),
-				config.storage(), budget, slabs);
+				config.storage(), budget, slabs, threads("vgi-external-range-", environment));
 		return new LocationResolver(config, fetcher, composite(listeners));
 	}
 
@@ -181,12 +190,13 @@ public final class VgiExternalAutoConfiguration {
 	@ConditionalOnMissingBean(name = CLIENT_RESOLVER)
 	LocationResolver vgiClientLocationResolver(VgiExternalProperties properties, StorageTransport transport,
 			TransferBudget budget, SlabPool slabs, @Qualifier(CLIENT_URL_VALIDATOR) UrlValidator validator,
-			ObjectProvider<TransferListener> listeners) {
+			ObjectProvider<TransferListener> listeners, Environment environment) {
 		FetchConfig fetchConfig = properties.fetch().toConfig();
 		ExternalLocationConfig config = new ExternalLocationConfig(null, properties.externalizeThreshold().toBytes(),
 				properties.maxRetries(), properties.retryDelay(), fetchConfig, null, validator);
-		return new LocationResolver(config, new ExternalFetcher(fetchConfig, transport, validator, null, budget, slabs),
-				composite(listeners));
+		ExternalFetcher fetcher = new ExternalFetcher(fetchConfig, transport, validator, null, budget, slabs,
+				threads("vgi-external-range-", environment));
+		return new LocationResolver(config, fetcher, composite(listeners));
 	}
 
 	private static boolean hasProxy(VgiExternalProperties properties) {
