@@ -24,6 +24,7 @@ import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.local.LocalAccessException;
@@ -66,11 +67,12 @@ public final class PlainJava {
 
 		TransferBudget budget = new TransferBudget(256L << 20, 64);
 		try (BufferAllocator allocator = new RootAllocator();
+				SlabPool slabs = new SlabPool(64L << 20, Duration.ofMinutes(1));
 				StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null)) {
 			// Who sends: stores what is larger than 64 KB and sends a pointer instead.
 			ExternalLocationConfig sending = new ExternalLocationConfig(storage, 64 << 10, 2, Duration.ofMillis(500),
 					FetchConfig.defaults(), Compression.defaults(), UrlValidator.httpsOnly());
-			Externalizer externalizer = new Externalizer(sending, allocator, budget, Runnable::run,
+			Externalizer externalizer = new Externalizer(sending, allocator, slabs, budget, Runnable::run,
 					TransferListener.none(), false);
 
 			// Who receives: fetches from the sender's host and from nowhere else.
@@ -78,7 +80,7 @@ public final class PlainJava {
 					(url) -> false, "my.service");
 			ExternalLocationConfig receiving = ExternalLocationConfig.defaults().withUrlValidator(policy);
 			LocationResolver resolver = new LocationResolver(receiving,
-					new ExternalFetcher(receiving.fetchConfig(), transport, policy, null, budget),
+					new ExternalFetcher(receiving.fetchConfig(), transport, policy, null, budget, slabs),
 					TransferListener.none());
 
 			OutputCycle outgoing = externalizer.externalize(OutputCycle.of(numbers(allocator, 100_000)));

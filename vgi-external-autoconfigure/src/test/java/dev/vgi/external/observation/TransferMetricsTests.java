@@ -133,6 +133,7 @@ class TransferMetricsTests {
 	@Test
 	void pageListsExactlyTheMetersThereAre() throws Exception {
 		everyEvent();
+		new UrlLifetimeMetrics("s3", () -> ELAPSED).bindTo(this.registry);
 		Map<String, Set<String>> actual = new LinkedHashMap<>();
 		for (Meter meter : this.registry.getMeters()) {
 			actual.computeIfAbsent(meter.getId().getName(), (name) -> new TreeSet<>())

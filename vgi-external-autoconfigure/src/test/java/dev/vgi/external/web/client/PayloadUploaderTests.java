@@ -77,7 +77,8 @@ class PayloadUploaderTests {
 
 	@AfterEach
 	void nothingIsLeft() {
-		// The alarm that ends an exchange gives its connection back in a thread of its own.
+		// The alarm that ends an exchange gives its connection back in a thread of its
+		// own.
 		Awaitility.await().until(() -> this.transport.leasedConnections() == 0);
 		this.transport.close();
 		this.allocator.close();
