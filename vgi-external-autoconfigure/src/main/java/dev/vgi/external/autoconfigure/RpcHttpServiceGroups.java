@@ -3,7 +3,8 @@ package dev.vgi.external.autoconfigure;
 import java.util.Arrays;
 
 import dev.vgi.external.batch.LogSink;
-import dev.vgi.external.rpc.RpcClientObservationConvention;
+import dev.vgi.external.observation.RpcClientObservationConvention;
+import dev.vgi.external.observation.RpcClientObservations;
 import dev.vgi.external.rpc.RpcClients;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.web.client.VgiClient;
@@ -63,8 +64,8 @@ final class RpcHttpServiceGroups implements RestClientHttpServiceGroupConfigurer
 		SingletonSupplier<VgiClient> client = SingletonSupplier
 			.of(() -> this.factory.builder(restClient.clone()).build());
 		RpcClients.lazily(client::obtain, this.allocator, this.logs.getIfUnique())
-			.observed(this.observations.getIfAvailable(() -> ObservationRegistry.NOOP),
-					this.convention.getIfAvailable())
+			.watchedBy(new RpcClientObservations(this.observations.getIfAvailable(() -> ObservationRegistry.NOOP),
+					this.convention.getIfAvailable()))
 			.configure(proxyFactory);
 	}
 

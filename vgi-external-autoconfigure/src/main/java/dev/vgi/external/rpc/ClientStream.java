@@ -6,7 +6,6 @@ import java.util.NoSuchElementException;
 import java.util.Objects;
 
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.rpc.RpcClientObservationContext.Outcome;
 import dev.vgi.external.web.client.ExchangeCall;
 import dev.vgi.external.web.client.ProducerCall;
 import dev.vgi.external.web.client.StreamCall;
@@ -23,14 +22,14 @@ abstract class ClientStream implements AutoCloseable {
 
 	private final StreamCall call;
 
-	private final ObservedCall observed;
+	private final WatchedCall watched;
 
 	private final @Nullable Object header;
 
-	private ClientStream(StreamCall call, @Nullable Object header, ObservedCall observed) {
+	private ClientStream(StreamCall call, @Nullable Object header, WatchedCall watched) {
 		this.call = call;
 		this.header = header;
-		this.observed = observed;
+		this.watched = watched;
 	}
 
 	/**
@@ -38,15 +37,15 @@ abstract class ClientStream implements AutoCloseable {
 	 * @param call the stream, taken over, also on failure
 	 * @param header the mapping of its header, or {@code null} if none is declared
 	 * @param allocator the owner of batches embedded in the header
-	 * @param observed the call's observation
+	 * @param watched the call as it is watched
 	 * @return a producer or an exchange
 	 */
 	static ClientStream of(StreamCall call, @Nullable RecordRow header, BufferAllocator allocator,
-			ObservedCall observed) {
+			WatchedCall watched) {
 		try {
 			Object read = (header != null) ? read(call, header, allocator) : null;
-			return (call instanceof ProducerCall producer) ? new Producer(producer, read, observed)
-					: new Exchange((ExchangeCall) call, read, observed);
+			return (call instanceof ProducerCall producer) ? new Producer(producer, read, watched)
+					: new Exchange((ExchangeCall) call, read, watched);
 		}
 		catch (RuntimeException | Error ex) {
 			call.close();
@@ -70,8 +69,8 @@ abstract class ClientStream implements AutoCloseable {
 		return this.header;
 	}
 
-	final ObservedCall observed() {
-		return this.observed;
+	final WatchedCall watched() {
+		return this.watched;
 	}
 
 	@Override
@@ -80,7 +79,7 @@ abstract class ClientStream implements AutoCloseable {
 			this.call.close();
 		}
 		finally {
-			this.observed.end(Outcome.CANCELLED);
+			this.watched.cancel();
 		}
 	}
 
@@ -95,8 +94,8 @@ abstract class ClientStream implements AutoCloseable {
 
 		private boolean over;
 
-		Producer(ProducerCall call, @Nullable Object header, ObservedCall observed) {
-			super(call, header, observed);
+		Producer(ProducerCall call, @Nullable Object header, WatchedCall watched) {
+			super(call, header, watched);
 			this.call = call;
 		}
 
@@ -110,11 +109,11 @@ abstract class ClientStream implements AutoCloseable {
 			if (this.next == null && !this.over) {
 				// Over too if this fails.
 				this.over = true;
-				AnnotatedBatch batch = observed().within(this.call::next);
+				AnnotatedBatch batch = watched().within(this.call::next);
 				this.over = batch == null;
 				this.next = batch;
 				if (this.over) {
-					observed().end(Outcome.SUCCESS);
+					watched().end();
 				}
 			}
 			return this.next != null;
@@ -150,8 +149,8 @@ abstract class ClientStream implements AutoCloseable {
 
 		private final ExchangeCall call;
 
-		Exchange(ExchangeCall call, @Nullable Object header, ObservedCall observed) {
-			super(call, header, observed);
+		Exchange(ExchangeCall call, @Nullable Object header, WatchedCall watched) {
+			super(call, header, watched);
 			this.call = call;
 		}
 
@@ -162,13 +161,13 @@ abstract class ClientStream implements AutoCloseable {
 
 		@Override
 		public AnnotatedBatch exchange(AnnotatedBatch input) {
-			return observed().within(() -> this.call.exchange(input));
+			return watched().within(() -> this.call.exchange(input));
 		}
 
 		@Override
 		public void close() {
 			// Only the caller knows that it has said everything: no end but this one.
-			observed().end(Outcome.SUCCESS);
+			watched().end();
 			super.close();
 		}
 

@@ -12,11 +12,9 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
-import dev.vgi.external.rpc.RpcClientObservationContext.Outcome;
 import dev.vgi.external.web.client.CallContext;
 import dev.vgi.external.web.client.StreamCall;
 import dev.vgi.external.web.client.VgiClient;
-import io.micrometer.observation.ObservationRegistry;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.util.AutoCloseables;
 import org.jspecify.annotations.Nullable;
@@ -56,21 +54,18 @@ public final class RpcClients {
 
 	private final LogSink logs;
 
-	private final ObservationRegistry observations;
-
-	private final @Nullable RpcClientObservationConvention convention;
+	private final RpcClientListener listener;
 
 	private RpcClients(Supplier<VgiClient> service, BufferAllocator allocator, LogSink logs,
-			ObservationRegistry observations, @Nullable RpcClientObservationConvention convention) {
+			RpcClientListener listener) {
 		Assert.notNull(service, "'service' must not be null");
 		Assert.notNull(allocator, "'allocator' must not be null");
 		Assert.notNull(logs, "'logs' must not be null");
-		Assert.notNull(observations, "'observations' must not be null");
+		Assert.notNull(listener, "'listener' must not be null");
 		this.service = service;
 		this.allocator = allocator;
 		this.logs = logs;
-		this.observations = observations;
-		this.convention = convention;
+		this.listener = listener;
 	}
 
 	/**
@@ -90,7 +85,7 @@ public final class RpcClients {
 	 * @param logs receives the log messages of the service, on the thread that calls it
 	 */
 	public RpcClients(VgiClient service, BufferAllocator allocator, LogSink logs) {
-		this(() -> service, allocator, logs, ObservationRegistry.NOOP, null);
+		this(() -> service, allocator, logs, RpcClientListener.none());
 	}
 
 	/**
@@ -102,19 +97,16 @@ public final class RpcClients {
 	 * @return the clients
 	 */
 	public static RpcClients lazily(Supplier<VgiClient> service, BufferAllocator allocator, @Nullable LogSink logs) {
-		return new RpcClients(service, allocator, (logs != null) ? logs : new RemoteLog(), ObservationRegistry.NOOP,
-				null);
+		return new RpcClients(service, allocator, (logs != null) ? logs : new RemoteLog(), RpcClientListener.none());
 	}
 
 	/**
-	 * Return clients whose calls are observed, and whose traces the service continues.
-	 * @param registry receives one observation per call
-	 * @param convention names it and its keys, or {@code null} for
-	 * {@link DefaultRpcClientObservationConvention}
+	 * Return clients whose calls are watched.
+	 * @param listener hears of every call, and says which trace the service continues
 	 * @return clients that share everything else
 	 */
-	public RpcClients observed(ObservationRegistry registry, @Nullable RpcClientObservationConvention convention) {
-		return new RpcClients(this.service, this.allocator, this.logs, registry, convention);
+	public RpcClients watchedBy(RpcClientListener listener) {
+		return new RpcClients(this.service, this.allocator, this.logs, listener);
 	}
 
 	/**
@@ -160,18 +152,17 @@ public final class RpcClients {
 
 	private @Nullable Object call(Call call) {
 		RpcMethodDescriptor method = call.method();
-		ObservedCall observed = ObservedCall.start(this.observations, this.convention, method,
-				CallContext.of(this.logs));
-		Object result = observed.within(() -> {
+		WatchedCall watched = new WatchedCall(method, CallContext.of(this.logs), this.listener);
+		Object result = watched.within(() -> {
 			try (AnnotatedBatch request = method.parameters()
-				.write(call.arguments(), observed.traced(metadata(method)), this.allocator, (embedded) -> {
+				.write(call.arguments(), watched.traced(metadata(method)), this.allocator, (embedded) -> {
 				})) {
-				return method.kind().isStream() ? open(method, request, observed)
-						: call(method, request, observed.traffic());
+				return method.kind().isStream() ? open(method, request, watched)
+						: call(method, request, watched.traffic());
 			}
 		});
 		if (!method.kind().isStream()) {
-			observed.end(Outcome.SUCCESS);
+			watched.end();
 		}
 		return result;
 	}
@@ -193,12 +184,12 @@ public final class RpcClients {
 		}
 	}
 
-	private ClientStream open(RpcMethodDescriptor method, AnnotatedBatch request, ObservedCall observed) {
+	private ClientStream open(RpcMethodDescriptor method, AnnotatedBatch request, WatchedCall watched) {
 		boolean header = method.header() != null;
 		StreamCall stream = (method.kind() == MethodKind.PRODUCER)
-				? this.service.get().openProducer(request, header, observed.traffic())
-				: this.service.get().openExchange(request, header, observed.traffic());
-		return ClientStream.of(stream, method.header(), this.allocator, observed);
+				? this.service.get().openProducer(request, header, watched.traffic())
+				: this.service.get().openExchange(request, header, watched.traffic());
+		return ClientStream.of(stream, method.header(), this.allocator, watched);
 	}
 
 	private @Nullable Object read(RpcMethodDescriptor method, AnnotatedBatch answer) {

@@ -139,7 +139,7 @@ class RpcHttpServiceGroupsTests {
 				.hasObservationWithNameEqualTo("vgi.rpc.client")
 				.that()
 				.hasBeenStopped()
-				.hasLowCardinalityKeyValue("method", "void_noop");
+				.hasLowCardinalityKeyValue("rpc.method", "void_noop");
 		});
 	}
 

@@ -15,6 +15,7 @@ import dev.vgi.external.conformance.ConformanceStreamController;
 import dev.vgi.external.conformance.ConformanceStreams;
 import dev.vgi.external.conformance.ConformanceTypes.ConformanceHeader;
 import dev.vgi.external.conformance.ConformanceTypes.RichHeader;
+import dev.vgi.external.observation.RpcClientObservations;
 import dev.vgi.external.web.client.Dialect;
 import dev.vgi.external.web.client.PlainClient;
 import dev.vgi.external.web.client.VgiClient;
@@ -68,7 +69,8 @@ class RpcClientStreamsTests extends AbstractRpcTests {
 	}
 
 	private RpcClients clients(VgiClient.Builder builder) {
-		return new RpcClients(builder.build(), this.allocator, this.logs::add).observed(this.observations, null);
+		return new RpcClients(builder.build(), this.allocator, this.logs::add)
+			.watchedBy(new RpcClientObservations(this.observations, null));
 	}
 
 	@AfterEach
@@ -208,13 +210,13 @@ class RpcClientStreamsTests extends AbstractRpcTests {
 			.that()
 			.hasBeenStarted()
 			.hasBeenStopped()
-			.hasLowCardinalityKeyValue("kind", kind)
+			.hasLowCardinalityKeyValue("rpc.kind", kind)
 			.hasLowCardinalityKeyValue("outcome", outcome)
-			.hasLowCardinalityKeyValue("error.kind", errorKind)
-			.hasLowCardinalityKeyValue("method", method)
-			.hasLowCardinalityKeyValue("protocol", "ConformanceService")
-			.hasHighCardinalityKeyValue("bytes.external.received", "0")
-			.hasHighCardinalityKeyValueWithKey("bytes.inline.sent");
+			.hasLowCardinalityKeyValue("rpc.error.kind", errorKind)
+			.hasLowCardinalityKeyValue("rpc.method", method)
+			.hasLowCardinalityKeyValue("rpc.service", "ConformanceService")
+			.hasHighCardinalityKeyValue("rpc.bytes.external.received", "0")
+			.hasHighCardinalityKeyValueWithKey("rpc.bytes.inline.sent");
 		this.observations.clear();
 	}
 

@@ -1,4 +1,4 @@
-package dev.vgi.external.rpc;
+package dev.vgi.external.observation;
 
 import io.micrometer.common.docs.KeyName;
 import io.micrometer.observation.Observation;
@@ -36,21 +36,21 @@ public enum RpcClientObservation implements ObservationDocumentation {
 	public enum LowCardinality implements KeyName {
 
 		/** Machine-readable kind of the error, or {@code none}. */
-		ERROR_KIND("error.kind"),
+		ERROR_KIND("rpc.error.kind"),
 
 		/**
 		 * How the method is called: {@code unary}, {@code producer} or {@code exchange}.
 		 */
-		KIND("kind"),
+		KIND("rpc.kind"),
 
 		/** Name of the method on the wire. */
-		METHOD("method"),
+		METHOD("rpc.method"),
 
 		/** How the call ended: {@code success}, {@code cancelled} or {@code error}. */
 		OUTCOME("outcome"),
 
 		/** Name of the protocol. */
-		PROTOCOL("protocol");
+		PROTOCOL("rpc.service");
 
 		private final String key;
 
@@ -71,16 +71,16 @@ public enum RpcClientObservation implements ObservationDocumentation {
 	public enum HighCardinality implements KeyName {
 
 		/** Bytes fetched from storage. */
-		EXTERNAL_RECEIVED("bytes.external.received"),
+		EXTERNAL_RECEIVED("rpc.bytes.external.received"),
 
 		/** Bytes put into storage. */
-		EXTERNAL_SENT("bytes.external.sent"),
+		EXTERNAL_SENT("rpc.bytes.external.sent"),
 
 		/** Bytes that came in responses. */
-		INLINE_RECEIVED("bytes.inline.received"),
+		INLINE_RECEIVED("rpc.bytes.inline.received"),
 
 		/** Bytes sent in requests. */
-		INLINE_SENT("bytes.inline.sent");
+		INLINE_SENT("rpc.bytes.inline.sent");
 
 		private final String key;
 
