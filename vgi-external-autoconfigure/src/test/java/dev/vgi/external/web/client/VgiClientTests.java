@@ -1,17 +1,28 @@
 package dev.vgi.external.web.client;
 
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.ProtocolVersionException;
+import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.web.client.ScriptedService.Reply;
 import org.junit.jupiter.api.Test;
+
+import org.springframework.http.client.ClientHttpRequestFactory;
+import org.springframework.http.client.HttpComponentsClientHttpRequestFactory;
+import org.springframework.http.client.JdkClientHttpRequestFactory;
+import org.springframework.http.client.SimpleClientHttpRequestFactory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -50,6 +61,35 @@ class VgiClientTests extends AbstractClientTests {
 		assertFails(client, UnexpectedResponseException.class, "500");
 		assertFails(client, CorruptStreamException.class, "");
 		assertFails(client, UnexpectedResponseException.class, "401");
+	}
+
+	@Test
+	void bodiesAreDecodedOnceWhateverTheHttpClientDoes() throws IOException {
+		byte[] plain = ArrowBodies.stream(ArrowBodies.data(1));
+		JdkClientHttpRequestFactory decoding = new JdkClientHttpRequestFactory();
+		decoding.enableCompression(true);
+		for (ClientHttpRequestFactory requests : List.of(new JdkClientHttpRequestFactory(), decoding,
+				new HttpComponentsClientHttpRequestFactory(), new SimpleClientHttpRequestFactory())) {
+			VgiClient client = client(requests).build();
+			// A standard label is only for what was offered by the standard header: never
+			// zstd.
+			for (List<String> label : List.of(List.of("Content-Encoding", "gzip"),
+					List.of("X-VGI-Content-Encoding", "gzip"), List.of("X-VGI-Content-Encoding", "zstd"))) {
+				this.service.on("/m", Reply.of(200, ScriptedService.ARROW, Map.of(label.get(0), label.get(1)),
+						encode(label.get(1), plain)));
+				assertThat(values(call(client, "m"))).as(requests + " " + label).containsExactly(1L);
+			}
+		}
+	}
+
+	private static byte[] encode(String coding, byte[] plain) throws IOException {
+		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+		ContentCodec codec = ContentCodec.forCoding(coding);
+		assertThat(codec).isNotNull();
+		try (OutputStream out = codec.encode(bytes, plain.length)) {
+			out.write(plain);
+		}
+		return bytes.toByteArray();
 	}
 
 	@Test
