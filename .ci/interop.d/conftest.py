@@ -45,6 +45,9 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "cors": (*_STORAGE_4096, "--cors"),
 }  # fmt: skip
 
+#: What every worker of a release gets besides.
+RELEASE_FLAGS = ("--newest",) if os.environ.get("VGI_INTEROP_RELEASE") == "newest" else ()
+
 #: Workers that get the suite's fake storage.
 WITH_STORAGE = frozenset({"storage", "storage-zstd", "security", "always", "externalized-cap", "cors"})
 
@@ -85,7 +88,7 @@ def port_of(workers: WorkerPool, request: pytest.FixtureRequest) -> Callable[[st
     """Port of a worker by its name in FLAGS; a worker that died is started again."""
 
     def port(name: str) -> int:
-        flags = FLAGS[name]
+        flags = (*FLAGS[name], *RELEASE_FLAGS)
         if name in WITH_STORAGE:
             flags = ("--fake-storage", request.getfixturevalue("conformance_fake_storage"), *flags)
         try:
@@ -182,6 +185,26 @@ def conformance_conn(request: pytest.FixtureRequest, port_of: Callable[[str], in
         try:
             with http_connect(
                 ConformanceService, f"http://127.0.0.1:{port}", on_log=on_log, external_location=config
+            ) as proxy:
+                yield proxy
+        finally:
+            config.fetch_config.close()
+
+    return connect
+
+
+@pytest.fixture
+def conformance_protocol_connector(port_of: Callable[[str], int]) -> Callable[..., Any]:
+    """Connection factory for any protocol the worker hosts, by the matrix' names of transports."""
+    from vgi_rpc.http import http_connect
+
+    @contextlib.contextmanager
+    def connect(transport: str, protocol: type, on_log: Callable[[Any], None] | None = None) -> Iterator[Any]:
+        port = port_of("always" if "always" in transport else "plain")
+        config = ClientExternalConfig(url_validator=None)
+        try:
+            with http_connect(
+                protocol, f"http://127.0.0.1:{port}", on_log=on_log, external_location=config
             ) as proxy:
                 yield proxy
         finally:

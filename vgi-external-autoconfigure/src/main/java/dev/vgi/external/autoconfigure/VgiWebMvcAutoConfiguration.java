@@ -223,7 +223,7 @@ public final class VgiWebMvcAutoConfiguration {
 				requireOneProcess(environment);
 			}
 			register(mapping, rpcProperties.prefix() + "/health", RequestMethod.GET,
-					new HealthController(this.serverId, String.join(",", rpc.protocols())), "health");
+					new HealthController(this.serverId, rpc.protocols().stream().findFirst().orElse("")), "health");
 			UploadUrlProvider provider = uploadUrls.getIfAvailable();
 			if (provider != null && vendsUploadUrls(properties, provider)) {
 				if (!isSecured(beans)) {

@@ -35,6 +35,9 @@ public final class MetadataKeys {
 	/** Machine-readable kind of an error batch. */
 	public static final String ERROR_KIND = "vgi_rpc.error_kind";
 
+	/** Canonical code of an error batch, one of gRPC's names. */
+	public static final String ERROR_CODE = "vgi_rpc.error_code";
+
 	/** Identifier of the answering server, 12 hexadecimal digits. */
 	public static final String SERVER_ID = "vgi_rpc.server_id";
 

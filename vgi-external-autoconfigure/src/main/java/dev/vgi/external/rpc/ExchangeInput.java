@@ -5,6 +5,8 @@ import java.util.List;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.MetadataKeys;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BaseIntVector;
 import org.apache.arrow.vector.DecimalVector;
@@ -52,8 +54,8 @@ final class ExchangeInput {
 	/**
 	 * Convert a batch.
 	 * @param batch taken over, also on failure
-	 * @return a batch of the declared columns, without the protocol's metadata; the
-	 * caller closes it
+	 * @return a batch of the declared columns, with the application's metadata and, if it
+	 * was resolved, what is noted of that; the caller closes it
 	 * @throws MismatchException if it has other columns, or values that do not fit
 	 */
 	AnnotatedBatch convert(AnnotatedBatch batch) {
@@ -82,7 +84,7 @@ final class ExchangeInput {
 				}
 			}
 			complete = true;
-			AnnotatedBatch owner = batch.withMetadata(batch.metadata().withoutProtocolKeys());
+			AnnotatedBatch owner = batch.withMetadata(received(batch.metadata()));
 			for (FieldVector source : owner.root().getFieldVectors()) {
 				if (!columns.contains(source)) {
 					source.close();
@@ -97,6 +99,15 @@ final class ExchangeInput {
 				batch.close();
 			}
 		}
+	}
+
+	private static BatchMetadata received(BatchMetadata metadata) {
+		BatchMetadata received = metadata.withoutProtocolKeys();
+		for (String noted : List.of(MetadataKeys.LOCATION_FETCH_MS, MetadataKeys.LOCATION_SOURCE)) {
+			String value = metadata.get(noted);
+			received = (value != null) ? received.with(noted, value) : received;
+		}
+		return received;
 	}
 
 	private MismatchException mismatch(List<Field> actual) {

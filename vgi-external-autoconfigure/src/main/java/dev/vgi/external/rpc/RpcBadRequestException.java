@@ -36,4 +36,12 @@ public class RpcBadRequestException extends VgiExternalException implements Wire
 		return this.errorKind;
 	}
 
+	@Override
+	public String errorCode() {
+		if (this.errorKind == null) {
+			return "INVALID_ARGUMENT";
+		}
+		return this.errorKind.equals("protocol_version_mismatch") ? "FAILED_PRECONDITION" : "UNIMPLEMENTED";
+	}
+
 }

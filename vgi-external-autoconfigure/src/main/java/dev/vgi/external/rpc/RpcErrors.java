@@ -56,6 +56,8 @@ final class RpcErrors {
 		if (this.includeStackTrace && cause != null) {
 			extra.put("cause", Map.of("exception_type", errorType(cause), "exception_message", message(cause)));
 		}
+		String code = errorCode(failure);
+		extra.put("error_code", code);
 		if (kind != null) {
 			extra.put("error_kind", kind);
 		}
@@ -63,7 +65,7 @@ final class RpcErrors {
 		if (kind != null) {
 			metadata = metadata.with(MetadataKeys.ERROR_KIND, kind);
 		}
-		metadata = metadata.with(MetadataKeys.SERVER_ID, this.serverId);
+		metadata = metadata.with(MetadataKeys.ERROR_CODE, code).with(MetadataKeys.SERVER_ID, this.serverId);
 		return requestId.isEmpty() ? metadata : metadata.with(MetadataKeys.REQUEST_ID, requestId);
 	}
 
@@ -94,6 +96,21 @@ final class RpcErrors {
 			return error.errorKind();
 		}
 		return (failure instanceof ErrorBatchException remote) ? remote.errorKind() : null;
+	}
+
+	private static String errorCode(Throwable failure) {
+		if (failure instanceof WireError error && error.errorCode() != null) {
+			return error.errorCode();
+		}
+		if (failure instanceof VgiExternalException external) {
+			return switch (external.kind()) {
+				case TOO_LARGE, BUDGET_EXHAUSTED -> "RESOURCE_EXHAUSTED";
+				case TIMED_OUT -> "DEADLINE_EXCEEDED";
+				case STORAGE_UNAVAILABLE -> "UNAVAILABLE";
+				default -> "UNKNOWN";
+			};
+		}
+		return "UNKNOWN";
 	}
 
 	private static String message(Throwable failure) {

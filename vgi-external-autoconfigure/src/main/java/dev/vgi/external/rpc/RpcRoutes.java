@@ -41,17 +41,16 @@ final class RpcRoutes {
 	/**
 	 * Add the routes of a method that Spring MVC has mapped.
 	 * @param mapping receives them
+	 * @param prefix what stands before the name of a protocol
 	 * @param info how Spring MVC maps the method
 	 * @param handler the method
 	 * @param descriptor what it declares
 	 * @param stream makes the turns, or {@code null} for a unary method
 	 */
-	void add(RequestMappingHandlerMapping mapping, RequestMappingInfo info, HandlerMethod handler,
+	void add(RequestMappingHandlerMapping mapping, String prefix, RequestMappingInfo info, HandlerMethod handler,
 			RpcMethodDescriptor descriptor, @Nullable StreamHandler stream) {
 		for (String flat : info.getPatternValues()) {
-			String name = "/" + descriptor.name();
-			String parent = flat.endsWith(name) ? flat.substring(0, flat.length() - name.length()) : "";
-			for (String path : Set.of(flat, parent + "/" + descriptor.protocol() + name)) {
+			for (String path : Set.of(flat, prefix + "/" + descriptor.protocol() + "/" + descriptor.name())) {
 				for (Endpoint endpoint : Endpoint.values()) {
 					RequestMappingInfo added = info.mutate()
 						.paths(path + endpoint.suffix())

@@ -173,7 +173,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 			RpcMethodDescriptor descriptor = this.methods.find(handler);
 			if (descriptor != null) {
 				found.computeIfAbsent(descriptor.protocol(), (name) -> new ArrayList<>()).add(descriptor);
-				this.routes.add(mapping, info, handler, descriptor, stream(mapping, handler, descriptor));
+				this.routes.add(mapping, this.prefix, info, handler, descriptor, stream(mapping, handler, descriptor));
 			}
 		});
 		found.forEach((name, descriptors) -> this.protocols.put(name, HostedProtocol.of(name, descriptors)));

@@ -22,4 +22,12 @@ public interface WireError {
 		return null;
 	}
 
+	/**
+	 * Return the canonical code, one of gRPC's names.
+	 * @return such as {@code NOT_FOUND}, or {@code null} for {@code UNKNOWN}
+	 */
+	default @Nullable String errorCode() {
+		return null;
+	}
+
 }

@@ -73,6 +73,9 @@ public final class ConformanceWorker {
 			if (setting != null && i + 1 < args.length) {
 				properties.put(setting, args[++i]);
 			}
+			else if (args[i].equals("--newest")) {
+				properties.put("conformance.newest", "true");
+			}
 			else if (args[i].equals("--auth") || args[i].equals("--cors")) {
 				// Spring Security is configured for these workers only.
 				properties.put("spring.autoconfigure.exclude", "");
@@ -116,6 +119,16 @@ public final class ConformanceWorker {
 					throw new UrlRejectedException(url, "only 127.0.0.1 is allowed");
 				}
 			};
+		}
+
+		/**
+		 * What only the newest release has.
+		 */
+		@Configuration(proxyBeanMethods = false)
+		@ConditionalOnProperty("conformance.newest")
+		@Import({ NewestConformance.Additions.class, NewestConformance.Secondary.class })
+		static class Newest {
+
 		}
 
 	}

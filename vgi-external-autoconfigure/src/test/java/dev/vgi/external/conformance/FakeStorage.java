@@ -83,11 +83,11 @@ final class FakeStorage implements ExternalStorage, UploadUrlProvider {
 	private UploadUrl allocate(@Nullable String contentCoding) {
 		String request = (contentCoding != null) ? "{\"content_encoding\":\"" + contentCoding + "\"}" : "{}";
 		try {
-			HttpResponse<String> response = this.client.send(HttpRequest.newBuilder(this.base.resolve("/alloc"))
+			HttpResponse<String> response = send(HttpRequest.newBuilder(this.base.resolve("/alloc"))
 				.timeout(TIMEOUT)
 				.header("Content-Type", "application/json")
 				.POST(HttpRequest.BodyPublishers.ofString(request))
-				.build(), HttpResponse.BodyHandlers.ofString());
+				.build());
 			JsonNode allocated = this.json.readTree(response.body());
 			return new UploadUrl(this.base.resolve(allocated.get("upload_url").asString()),
 					this.base.resolve(allocated.get("download_url").asString()), Instant.now().plusSeconds(3600));
@@ -98,6 +98,16 @@ final class FakeStorage implements ExternalStorage, UploadUrlProvider {
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();
 			throw new StorageUnavailableException("Interrupted", 0, null);
+		}
+	}
+
+	private HttpResponse<String> send(HttpRequest request) throws IOException, InterruptedException {
+		try {
+			return this.client.send(request, HttpResponse.BodyHandlers.ofString());
+		}
+		catch (IOException ex) {
+			// The store closes idle connections just as they are used again.
+			return this.client.send(request, HttpResponse.BodyHandlers.ofString());
 		}
 	}
 
