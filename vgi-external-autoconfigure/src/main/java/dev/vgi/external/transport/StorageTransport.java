@@ -137,8 +137,24 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public StorageResponse put(URI url, RequestBody body, Map<String, String> headers, UrlValidator validator,
 			Deadline deadline) {
+		return send("PUT", url, body, headers, validator, deadline);
+	}
+
+	/**
+	 * Send a request of another method, such as those that open and end an upload session
+	 * of a storage; otherwise as {@link #put}.
+	 * @param method the method, such as {@code POST} or {@code DELETE}
+	 * @param url the absolute URL
+	 * @param body the bytes; may be empty
+	 * @param headers further request headers
+	 * @param validator asked before anything is sent
+	 * @param deadline covers everything
+	 * @return the response of any status; the caller closes it
+	 */
+	public StorageResponse send(String method, URI url, RequestBody body, Map<String, String> headers,
+			UrlValidator validator, Deadline deadline) {
 		validate(validator, url);
-		return new Exchange(this, "PUT", target(url), !validator.admitsPrivateAddresses(url), headers, body, deadline)
+		return new Exchange(this, method, target(url), !validator.admitsPrivateAddresses(url), headers, body, deadline)
 			.execute(0);
 	}
 

@@ -18,9 +18,9 @@ public final class RedactedUrl {
 
 	private static final Pattern URL_IN_TEXT = Pattern.compile("[A-Za-z][A-Za-z0-9+.-]*://[^\\s\"'<>`]+");
 
-	private static final Pattern QUERY_IN_TEXT = Pattern
-		.compile("(?i)([?&](?:X-Amz-|X-Goog-|Signature|AWSAccessKeyId|GoogleAccessId|Policy|Key-Pair-Id|sig)[^=\\s]*=)"
-				+ "[^\\s&\"'<>`]*");
+	private static final Pattern QUERY_IN_TEXT = Pattern.compile(
+			"(?i)([?&](?:X-Amz-|X-Goog-|Signature|AWSAccessKeyId|GoogleAccessId|Policy|Key-Pair-Id|sig|upload_id)[^=\\s]*=)"
+					+ "[^\\s&\"'<>`]*");
 
 	private RedactedUrl() {
 	}

@@ -25,6 +25,7 @@ import java.util.function.Supplier;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
+import dev.vgi.external.storage.OwnUrls;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
@@ -413,7 +414,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			String key = this.settings.prefix() + "0".repeat(32) + ".arrow";
 			try {
 				own = OwnUrls.like(url(signGet(key, this.settings.presignExpiry())), this.settings.bucket(),
-						this.settings.prefix(), key);
+						this.settings.prefix(), key, "X-Amz-Signature");
 			}
 			catch (VgiExternalException ex) {
 				// Who cannot sign has not signed.

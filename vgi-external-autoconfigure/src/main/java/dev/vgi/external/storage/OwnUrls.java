@@ -1,4 +1,4 @@
-package dev.vgi.external.storage.s3;
+package dev.vgi.external.storage;
 
 import java.net.URI;
 import java.util.ArrayList;
@@ -9,23 +9,24 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Recognises the URLs of a bucket's objects below a prefix, in virtual host and in path
- * style. Learned from one URL that was signed for the bucket, so that it follows however
- * the presigner is configured. Immutable.
+ * For backends with buckets: recognises the URLs of objects below a prefix, in virtual
+ * host and in path style. Learned from one URL that was signed for the bucket, so that it
+ * follows however the presigner is configured. Immutable.
  */
-final class OwnUrls {
+public final class OwnUrls {
 
 	private static final Pattern NAME = Pattern.compile("[0-9a-f]{32}\\.arrow(?:\\.zst)?");
-
-	private static final Pattern SIGNED = Pattern.compile("(?:^|&)X-Amz-Signature=[0-9a-fA-F]+(?:&|$)");
 
 	private final List<Origin> origins;
 
 	private final String prefix;
 
-	private OwnUrls(List<Origin> origins, String prefix) {
+	private final Pattern signed;
+
+	private OwnUrls(List<Origin> origins, String prefix, Pattern signed) {
 		this.origins = List.copyOf(origins);
 		this.prefix = prefix;
+		this.signed = signed;
 	}
 
 	/**
@@ -34,9 +35,11 @@ final class OwnUrls {
 	 * @param bucket its bucket
 	 * @param prefix what its key starts with
 	 * @param key its key
+	 * @param signatureParameter the query parameter that has the signature in
+	 * hexadecimal, such as {@code X-Amz-Signature}
 	 * @return what recognises others like it
 	 */
-	static OwnUrls like(URI signed, String bucket, String prefix, String key) {
+	public static OwnUrls like(URI signed, String bucket, String prefix, String key, String signatureParameter) {
 		List<Origin> origins = new ArrayList<>();
 		Origin origin = Origin.of(signed);
 		String path = signed.getPath();
@@ -53,13 +56,20 @@ final class OwnUrls {
 						base + bucket + '/'));
 			}
 		}
-		return new OwnUrls(origins, prefix);
+		return new OwnUrls(origins, prefix,
+				Pattern.compile("(?:^|&)" + Pattern.quote(signatureParameter) + "=[0-9a-fA-F]+(?:&|$)"));
 	}
 
-	boolean contains(URI url) {
+	/**
+	 * Return whether a URL could be one of them.
+	 * @param url an absolute URL from anywhere
+	 * @return {@code false} for every other URL; {@code true} says nothing about the
+	 * signature but that there is one
+	 */
+	public boolean contains(URI url) {
 		Origin origin = Origin.of(url);
 		if (origin == null || url.getRawUserInfo() != null || url.getRawFragment() != null
-				|| !SIGNED.matcher(String.valueOf(url.getRawQuery())).find()) {
+				|| !this.signed.matcher(String.valueOf(url.getRawQuery())).find()) {
 			return false;
 		}
 		for (Origin own : this.origins) {

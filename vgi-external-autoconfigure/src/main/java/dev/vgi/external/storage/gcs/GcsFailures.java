@@ -1,0 +1,191 @@
+package dev.vgi.external.storage.gcs;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import com.google.api.client.http.HttpResponseException;
+import com.google.cloud.storage.StorageException;
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.StorageUnavailableException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns what GCS and its SDK report into errors that name the key to change. Messages of
+ * the SDK may hold tokens and signed URLs: of its exceptions only status, reason, request
+ * id and class names are kept.
+ */
+final class GcsFailures {
+
+	private static final int REQUEST_TIMEOUT = 408;
+
+	private static final int LONGEST_ERROR_BODY = 8192;
+
+	/** XML of signed URLs, JSON of everything else. */
+	private static final Pattern CODE = Pattern
+		.compile("<Code>([A-Za-z0-9.]{1,64})</Code>|\"reason\"\\s*:\\s*\"([A-Za-z0-9.]{1,64})\"");
+
+	private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9+/=._-]{1,256}");
+
+	private static final Pattern STATUS = Pattern.compile("\\b([45][0-9]{2})\\b");
+
+	private GcsFailures() {
+	}
+
+	/**
+	 * Read why a response is no success.
+	 * @param operation what for, in an error's words
+	 * @param response the response, whose body was not read yet
+	 * @return the error
+	 */
+	static VgiExternalException of(String operation, StorageResponse response) {
+		return of(operation, response.status(), code(response), response.header("x-guploader-uploadid"));
+	}
+
+	/**
+	 * Read the error code of a response.
+	 * @param response the response, whose body was not read yet
+	 * @return the code, or an empty text
+	 */
+	static String code(StorageResponse response) {
+		Matcher code = CODE.matcher(errorBody(response));
+		if (!code.find()) {
+			return "";
+		}
+		return (code.group(1) != null) ? code.group(1) : code.group(2);
+	}
+
+	private static String errorBody(StorageResponse response) {
+		ByteBuffer body = ByteBuffer.allocate(LONGEST_ERROR_BODY);
+		try {
+			while (body.hasRemaining() && response.read(body) >= 0) {
+				// The error document is short, or not one.
+			}
+		}
+		catch (VgiExternalException ex) {
+			// The status alone has to do.
+		}
+		return new String(body.array(), 0, body.position(), StandardCharsets.UTF_8);
+	}
+
+	static VgiExternalException of(String operation, StorageException ex) {
+		if (ex.getCode() > 0) {
+			return of(operation, ex.getCode(), String.valueOf(ex.getReason()), null);
+		}
+		Throwable root = ex;
+		while (root.getCause() != null) {
+			root = root.getCause();
+		}
+		return unreachable(operation, root.getClass().getSimpleName(), null);
+	}
+
+	static VgiExternalException of(String operation, int status, String errorCode, @Nullable String requestId) {
+		String code = TOKEN.matcher(errorCode).matches() ? errorCode : "";
+		StringBuilder message = new StringBuilder("GCS refused to ").append(operation)
+			.append(" (status ")
+			.append(status);
+		if (!code.isEmpty()) {
+			message.append(' ').append(code);
+		}
+		if (requestId != null && TOKEN.matcher(requestId).matches()) {
+			message.append(", request ").append(requestId);
+		}
+		message.append(')');
+		if (status >= 500 || status == 429 || status == REQUEST_TIMEOUT) {
+			return new StorageUnavailableException(message.toString(), status, null);
+		}
+		return new UploadRefusedException(message.append(hint(status, code)).toString(), null);
+	}
+
+	private static String hint(int status, String code) {
+		return switch (code) {
+			case "NoSuchBucket" -> ": the bucket of 'vgi.external.gcs.bucket' does not exist";
+			case "ExpiredToken", "RequestTimeTooSkewed" -> ": the clock of this machine is wrong";
+			case "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthenticationRequired" ->
+				": the credentials of GCS are wrong: check 'spring.cloud.gcp.credentials'";
+			case "UserProjectMissing" -> ": the bucket of 'vgi.external.gcs.bucket' lets requesters pay, which signed"
+					+ " URLs of this library do not";
+			default -> switch (status) {
+				case 401 -> ": the credentials of GCS are wrong: check 'spring.cloud.gcp.credentials'";
+				case 403 -> ": the service account lacks permissions (roles/storage.objectUser) for"
+						+ " 'vgi.external.gcs.bucket' and 'vgi.external.gcs.prefix'";
+				case 404 -> ": the bucket of 'vgi.external.gcs.bucket' does not exist";
+				default -> "";
+			};
+		};
+	}
+
+	static StorageUnavailableException unreachable(String operation, String what,
+			@Nullable VgiExternalException cause) {
+		return new StorageUnavailableException("GCS cannot be reached to " + operation + " (" + what
+				+ "): check 'spring.cloud.gcp.storage.host' and 'vgi.external.http.proxy.host'", 0, cause);
+	}
+
+	/**
+	 * Say why there is no signature.
+	 * @param ex what the SDK threw: without a key of its own, it asks IAM to sign
+	 * @return the error
+	 */
+	static VgiExternalException signing(RuntimeException ex) {
+		int status = status(ex);
+		String message = "GCS URLs cannot be signed (" + ((status > 0) ? "IAM answered " + status : className(ex))
+				+ ")";
+		if (status == 401 || status == 403 || status == 404) {
+			return new UploadRefusedException(
+					message + ": allow the service account iam.serviceAccounts.signBlob on itself"
+							+ " (roles/iam.serviceAccountTokenCreator) and enable the IAM Service Account Credentials"
+							+ " API, or set 'spring.cloud.gcp.credentials.location' to a service account's key",
+					null);
+		}
+		if (ex instanceof IllegalStateException) {
+			return new UploadRefusedException(message + ": the credentials are not those of a service account: set"
+					+ " 'spring.cloud.gcp.credentials.location' to a service account's key", null);
+		}
+		return new StorageUnavailableException(message, status, null);
+	}
+
+	/**
+	 * Say why there is no access token.
+	 * @param operation what for, in an error's words
+	 * @param ex what the SDK threw
+	 * @return the error
+	 */
+	static VgiExternalException token(String operation, IOException ex) {
+		int status = status(ex);
+		if (status >= 400 && status < 500 && status != 429 && status != REQUEST_TIMEOUT) {
+			return new UploadRefusedException("GCS gave no access token to " + operation + " (status " + status
+					+ "): the credentials of GCS are wrong: check 'spring.cloud.gcp.credentials'", null);
+		}
+		return new StorageUnavailableException("GCS gave no access token to " + operation + " (" + className(ex) + ")",
+				status, null);
+	}
+
+	private static int status(Throwable ex) {
+		for (Throwable cause = ex; cause != null; cause = cause.getCause()) {
+			if (cause instanceof HttpResponseException response) {
+				return response.getStatusCode();
+			}
+		}
+		for (Throwable cause = ex; cause != null; cause = cause.getCause()) {
+			// The signer of IAM has the status in its text only.
+			Matcher status = STATUS.matcher(String.valueOf(cause.getMessage()));
+			if (cause instanceof IOException && status.find()) {
+				return Integer.parseInt(status.group(1));
+			}
+		}
+		return 0;
+	}
+
+	private static String className(Throwable ex) {
+		Throwable root = ex;
+		while (root.getCause() != null) {
+			root = root.getCause();
+		}
+		return root.getClass().getSimpleName();
+	}
+
+}

@@ -1,0 +1,80 @@
+package dev.vgi.external.storage.gcs;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+
+import dev.vgi.external.storage.Payload;
+
+import org.springframework.util.Assert;
+
+/**
+ * Settings of a {@link GcsStorage}.
+ *
+ * @param bucket the bucket's name
+ * @param prefix put before every object's name as it is, usually with a final slash; may
+ * be empty; {@code vgi-rpc/}
+ * @param presignExpiry how long a download URL works, from a second to 7 days; 1 h
+ * @param uploadUrlExpiry how long both URLs of a vended pair work, from a second to 7
+ * days; 15 min
+ * @param partSize bytes from which on an upload is split into the chunks of a resumable
+ * session, and size of a chunk, rounded down to a multiple of 256 KiB; 256 KiB to 1 GiB;
+ * 8 MiB
+ * @param maxRetries further attempts of each chunk; 2
+ * @param timeout longest time for a whole upload, retries included; 60 s
+ */
+public record GcsStorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
+		long partSize, int maxRetries, Duration timeout) {
+
+	/** What a session takes: multiples of this, but for the last chunk. */
+	static final int CHUNK_UNIT = 256 << 10;
+
+	private static final Duration SHORTEST = Duration.ofSeconds(1);
+
+	/** What a V4 signature allows. */
+	static final Duration LONGEST = Duration.ofDays(7);
+
+	private static final List<String> UNSAFE_SEGMENTS = List.of(".", "..", "");
+
+	public GcsStorageSettings {
+		Assert.hasText(bucket, "'bucket' must not be empty");
+		Assert.isTrue(bucket.indexOf('/') < 0, "'bucket' must be a name and not a path or URL");
+		Assert.notNull(prefix, "'prefix' must not be null");
+		// HTTP clients and proxies normalise such paths, which breaks the signature.
+		Assert.isTrue(
+				prefix.isEmpty() || Arrays.stream((prefix + "x").split("/", -1)).noneMatch(UNSAFE_SEGMENTS::contains),
+				"'prefix' must not start with a slash or have an empty segment, '.' or '..'");
+		Assert.isTrue(prefix.getBytes(StandardCharsets.UTF_8).length <= 900, "'prefix' must not exceed 900 bytes");
+		Assert.isTrue(prefix.indexOf('\r') < 0 && prefix.indexOf('\n') < 0, "'prefix' must not have line breaks");
+		Assert.isTrue(isSignable(presignExpiry), "'presignExpiry' must be from a second to 7 days");
+		Assert.isTrue(isSignable(uploadUrlExpiry), "'uploadUrlExpiry' must be from a second to 7 days");
+		Assert.isTrue(partSize >= CHUNK_UNIT && partSize <= Payload.LARGEST_PART,
+				"'partSize' must be from 256 KB to 1 GB");
+		Assert.isTrue(maxRetries >= 0, "'maxRetries' must not be negative");
+		Assert.isTrue(timeout.compareTo(Duration.ZERO) > 0, "'timeout' must be positive");
+	}
+
+	private static boolean isSignable(Duration expiry) {
+		return expiry.compareTo(SHORTEST) >= 0 && expiry.compareTo(LONGEST) <= 0;
+	}
+
+	/**
+	 * Return the defaults for a bucket.
+	 * @param bucket the bucket's name
+	 * @return settings with every other component at its default
+	 */
+	public static GcsStorageSettings of(String bucket) {
+		return new GcsStorageSettings(bucket, "vgi-rpc/", Duration.ofHours(1), Duration.ofMinutes(15), 8L << 20, 2,
+				Duration.ofSeconds(60));
+	}
+
+	/**
+	 * Return how large a chunk is.
+	 * @return bytes, a multiple of 256 KiB
+	 */
+	int chunkSize() {
+		return (int) (this.partSize / CHUNK_UNIT * CHUNK_UNIT);
+	}
+
+}

@@ -1,0 +1,357 @@
+package dev.vgi.external.storage.gcs;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.Payload;
+import dev.vgi.external.storage.Payload.Part;
+import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.RequestBody;
+import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.url.UrlValidator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The chunks of one resumable session, sent in order by the calling thread; meanwhile a
+ * helper takes, and so compresses, the next one. A chunk whose sending failed is tried
+ * again alone, from where the session says it is. Whoever has the session's URI may write
+ * the object, so the URI is as secret as a signed one. Used once.
+ */
+final class ResumableUpload {
+
+	private static final int RESUME_INCOMPLETE = 308;
+
+	/** How GCS confirms a cancellation: with the status of a client that went away. */
+	private static final int CLIENT_CLOSED_REQUEST = 499;
+
+	private static final Pattern RANGE = Pattern.compile("bytes=0-([0-9]{1,18})");
+
+	private static final AtomicInteger THREADS = new AtomicInteger();
+
+	private static final RequestBody EMPTY = new RequestBody() {
+
+		@Override
+		public long length() {
+			return 0;
+		}
+
+		@Override
+		public void writeTo(WritableByteChannel channel) {
+		}
+
+	};
+
+	private final StorageTransport transport;
+
+	private final URI session;
+
+	private final Attempts attempts;
+
+	private final Deadline deadline;
+
+	/**
+	 * Create an upload.
+	 * @param transport carries the chunks
+	 * @param session the session's URI
+	 * @param attempts tries each chunk again
+	 * @param deadline covers everything
+	 */
+	ResumableUpload(StorageTransport transport, URI session, Attempts attempts, Deadline deadline) {
+		this.transport = transport;
+		this.session = session;
+		this.attempts = attempts;
+		this.deadline = deadline;
+	}
+
+	/**
+	 * Send everything. What was taken is closed when this returns, also if it fails.
+	 * @param first the first part, which was taken already and is not the last
+	 * @param payload has the others
+	 * @param chunkSize size of the parts, a multiple of 256 KiB
+	 */
+	void send(Part first, Payload payload, int chunkSize) {
+		Part part = first;
+		long offset = 0;
+		boolean last;
+		do {
+			Ahead ahead = null;
+			try (Part sent = part) {
+				last = sent.isLast();
+				ahead = last ? null : new Ahead(payload, chunkSize);
+				Chunk chunk = new Chunk(sent, offset);
+				this.attempts.<@Nullable Void>run(this.deadline, chunk::send);
+				offset += sent.length();
+			}
+			catch (RuntimeException | Error ex) {
+				if (ahead != null) {
+					ahead.cancel();
+				}
+				throw ex;
+			}
+			if (ahead != null) {
+				part = ahead.await();
+			}
+		}
+		while (!last);
+	}
+
+	/**
+	 * End the session and drop what it has.
+	 * @param timeout longest time
+	 */
+	void cancel(Duration timeout) {
+		String operation = "cancel an upload";
+		try (StorageResponse response = this.transport.send("DELETE", this.session, EMPTY, Map.of(),
+				UrlValidator.acceptAll(), Deadline.in(timeout))) {
+			int status = response.status();
+			if (status / 100 != 2 && status != CLIENT_CLOSED_REQUEST && status != 404 && status != 410) {
+				throw GcsFailures.of(operation, response);
+			}
+		}
+	}
+
+	private static UploadRefusedException outOfStep() {
+		return new UploadRefusedException("GCS and this upload do not agree on how much was stored", null);
+	}
+
+	/**
+	 * One part on its way.
+	 */
+	private final class Chunk {
+
+		private final Part part;
+
+		private final long offset;
+
+		private final long end;
+
+		private final String total;
+
+		/** How many bytes of the whole object the session has. */
+		private long stored;
+
+		private boolean complete;
+
+		Chunk(Part part, long offset) {
+			this.part = part;
+			this.offset = offset;
+			this.end = offset + part.length();
+			this.total = part.isLast() ? Long.toString(this.end) : "*";
+			this.stored = offset;
+		}
+
+		@Nullable Void send(int failures) {
+			if (failures > 0) {
+				put(EMPTY, "*");
+			}
+			while (!isDone()) {
+				long before = this.stored;
+				if (before < this.end) {
+					put(new Tail(this.part, before - this.offset), before + "-" + (this.end - 1));
+				}
+				else {
+					put(EMPTY, "*");
+				}
+				if (!isDone() && this.stored <= before) {
+					throw new StorageUnavailableException("GCS stored nothing of a chunk", 0, null);
+				}
+			}
+			return null;
+		}
+
+		private boolean isDone() {
+			return this.complete || (!this.part.isLast() && this.stored == this.end);
+		}
+
+		private void put(RequestBody body, String range) {
+			String operation = "store a chunk";
+			Map<String, String> headers = Map.of("Content-Range", "bytes " + range + "/" + this.total);
+			try (StorageResponse response = ResumableUpload.this.transport.put(ResumableUpload.this.session, body,
+					headers, UrlValidator.acceptAll(), ResumableUpload.this.deadline)) {
+				int status = response.status();
+				if (status == RESUME_INCOMPLETE) {
+					this.stored = stored(response.header("Range"));
+				}
+				else if (status / 100 == 2) {
+					this.complete = true;
+				}
+				else if (status == 404 || status == 410) {
+					throw new UploadRefusedException(
+							"GCS ended the upload session before the upload (status " + status + ")", null);
+				}
+				else {
+					throw GcsFailures.of(operation, response);
+				}
+			}
+			catch (StorageUnavailableException ex) {
+				throw (ex.status() != 0) ? ex : GcsFailures.unreachable(operation, String.valueOf(ex.getMessage()), ex);
+			}
+			if (this.complete && !this.part.isLast()) {
+				throw outOfStep();
+			}
+		}
+
+		private long stored(@Nullable String range) {
+			long bytes = 0;
+			if (range != null) {
+				Matcher matcher = RANGE.matcher(range.strip());
+				if (!matcher.matches()) {
+					throw outOfStep();
+				}
+				bytes = Long.parseLong(matcher.group(1)) + 1;
+			}
+			if (bytes < this.offset || bytes > this.end) {
+				// The parts before are closed: they cannot be sent again.
+				throw outOfStep();
+			}
+			return bytes;
+		}
+
+	}
+
+	/**
+	 * What is left of a part.
+	 *
+	 * @param part the whole part
+	 * @param skipped how many of its bytes are not sent
+	 */
+	private record Tail(Part part, long skipped) implements RequestBody {
+
+		@Override
+		public long length() {
+			return this.part.length() - this.skipped;
+		}
+
+		@Override
+		public void writeTo(WritableByteChannel channel) throws IOException {
+			this.part.writeTo((this.skipped == 0) ? channel : new SkippingChannel(channel, this.skipped));
+		}
+
+	}
+
+	/**
+	 * A channel that drops the first bytes.
+	 */
+	private static final class SkippingChannel implements WritableByteChannel {
+
+		private final WritableByteChannel target;
+
+		private long left;
+
+		SkippingChannel(WritableByteChannel target, long skipped) {
+			this.target = target;
+			this.left = skipped;
+		}
+
+		@Override
+		public int write(ByteBuffer source) throws IOException {
+			int skipped = (int) Math.min(this.left, source.remaining());
+			source.position(source.position() + skipped);
+			this.left -= skipped;
+			return skipped + (source.hasRemaining() ? this.target.write(source) : 0);
+		}
+
+		@Override
+		public boolean isOpen() {
+			return this.target.isOpen();
+		}
+
+		@Override
+		public void close() throws IOException {
+			this.target.close();
+		}
+
+	}
+
+	/**
+	 * Takes the next part while another one is sent.
+	 */
+	private static final class Ahead {
+
+		private final FutureTask<Part> taking;
+
+		private final Thread thread;
+
+		Ahead(Payload payload, int chunkSize) {
+			this.taking = new FutureTask<>(() -> {
+				Part part = payload.next(chunkSize);
+				if (part == null) {
+					throw new IllegalStateException("A payload ended without a last part");
+				}
+				return part;
+			});
+			this.thread = new Thread(this.taking, "vgi-upload-ahead-" + THREADS.incrementAndGet());
+			this.thread.setDaemon(true);
+			this.thread.start();
+		}
+
+		Part await() {
+			try {
+				return this.taking.get();
+			}
+			catch (ExecutionException ex) {
+				if (ex.getCause() instanceof RuntimeException exception) {
+					throw exception;
+				}
+				if (ex.getCause() instanceof Error error) {
+					throw error;
+				}
+				throw new IllegalStateException(ex.getCause());
+			}
+			catch (InterruptedException ex) {
+				VgiExternalException failure = new StorageUnavailableException("The upload was interrupted", 0, null);
+				cancel();
+				Thread.currentThread().interrupt();
+				throw failure;
+			}
+			finally {
+				join();
+			}
+		}
+
+		/**
+		 * Wait until nobody takes from the payload any more, and close what was taken.
+		 */
+		void cancel() {
+			// Not the task is cancelled but its thread told: the part must not get lost.
+			this.thread.interrupt();
+			join();
+			try {
+				this.taking.get().close();
+			}
+			catch (ExecutionException | InterruptedException ex) {
+				// It took none, or it is not ours to care: the thread has ended.
+			}
+		}
+
+		private void join() {
+			boolean interrupted = Thread.interrupted();
+			while (this.thread.isAlive()) {
+				try {
+					this.thread.join();
+				}
+				catch (InterruptedException ex) {
+					interrupted = true;
+				}
+			}
+			if (interrupted) {
+				Thread.currentThread().interrupt();
+			}
+		}
+
+	}
+
+}

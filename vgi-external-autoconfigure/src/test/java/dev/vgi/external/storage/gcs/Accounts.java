@@ -1,0 +1,71 @@
+package dev.vgi.external.storage.gcs;
+
+import java.net.HttpURLConnection;
+import java.net.URI;
+import java.security.GeneralSecurityException;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+
+import com.google.api.client.http.javanet.NetHttpTransport;
+import com.google.auth.Credentials;
+import com.google.auth.http.HttpTransportFactory;
+import com.google.auth.oauth2.ServiceAccountCredentials;
+import com.google.cloud.storage.Storage;
+import com.google.cloud.storage.StorageOptions;
+
+/**
+ * Service accounts of tests and the clients that work on their behalf.
+ */
+final class Accounts {
+
+	static final String EMAIL = "batches@project.iam.gserviceaccount.com";
+
+	/** Making one takes a while. */
+	static final KeyPair KEYS = keys();
+
+	private Accounts() {
+	}
+
+	static KeyPair keys() {
+		try {
+			KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
+			generator.initialize(2048);
+			return generator.generateKeyPair();
+		}
+		catch (GeneralSecurityException ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+	static ServiceAccountCredentials credentials(GcsServer server, KeyPair keys) {
+		return ServiceAccountCredentials.newBuilder()
+			.setClientEmail(EMAIL)
+			.setPrivateKey(keys.getPrivate())
+			.setPrivateKeyId("key")
+			.setTokenServerUri(server.tokenUrl())
+			.build();
+	}
+
+	static Storage storage(Credentials credentials, URI host) {
+		return StorageOptions.newBuilder()
+			.setProjectId("project")
+			.setCredentials(credentials)
+			.setHost(host.toString())
+			.build()
+			.getService();
+	}
+
+	/**
+	 * Let every request of the identity library go to the server, whatever host of Google
+	 * it is for.
+	 * @param server the server
+	 * @return what the credentials of the library are made with
+	 */
+	static HttpTransportFactory redirectedTo(GcsServer server) {
+		return () -> new NetHttpTransport.Builder()
+			.setConnectionFactory(
+					(url) -> (HttpURLConnection) server.url().resolve(url.getFile()).toURL().openConnection())
+			.build();
+	}
+
+}
