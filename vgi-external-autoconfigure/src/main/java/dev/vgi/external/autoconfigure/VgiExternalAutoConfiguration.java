@@ -49,7 +49,7 @@ import org.springframework.util.unit.DataSize;
  * and resolves what callers send; the client's only resolves what called services send.
  */
 @AutoConfiguration(after = { VgiTransportAutoConfiguration.class, VgiLocalStorageAutoConfiguration.class,
-		VgiS3StorageAutoConfiguration.class })
+		VgiS3StorageAutoConfiguration.class, VgiGcsStorageAutoConfiguration.class })
 @ConditionalOnProperty(name = "vgi.external.enabled", matchIfMissing = true)
 @EnableConfigurationProperties(VgiExternalProperties.class)
 public final class VgiExternalAutoConfiguration {
@@ -142,14 +142,12 @@ public final class VgiExternalAutoConfiguration {
 			throw new StorageSelectionException(String.valueOf(selection.problem()),
 					String.valueOf(selection.action()));
 		}
-		if (type == StorageType.GCS) {
-			throw new StorageSelectionException("The storage gcs is selected, but it is not in this version.",
-					"Set vgi.external.storage to s3, local or none.");
-		}
+		String starter = (type == StorageType.GCS) ? "com.google.cloud:spring-cloud-gcp-starter-storage"
+				: "io.awspring.cloud:spring-cloud-aws-starter-s3";
 		throw new StorageSelectionException(
 				"The storage " + type.name().toLowerCase(Locale.ROOT) + " is selected but its client is not available.",
-				"Add io.awspring.cloud:spring-cloud-aws-starter-s3 to the application and configure it, or set"
-						+ " vgi.external.storage to local or none.");
+				"Add " + starter + " to the application and configure it, or set vgi.external.storage to local or"
+						+ " none.");
 	}
 
 	private static @Nullable Compression compression(VgiExternalProperties.Compression compression) {

@@ -3,10 +3,12 @@ package dev.vgi.external.autoconfigure;
 import java.nio.file.Path;
 import java.util.Arrays;
 
+import dev.vgi.external.storage.gcs.GcsStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.s3.S3Storage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import software.amazon.awssdk.services.s3.S3Client;
 
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.WebApplicationType;
@@ -47,6 +49,15 @@ class UnusedSdkTests {
 				"--vgi.external.s3.region=eu-central-1", "--spring.cloud.aws.credentials.access-key=key",
 				"--spring.cloud.aws.credentials.secret-key=secret")) {
 			assertThat(context.getBean(S3Storage.class)).isNotNull();
+		}
+	}
+
+	@Test
+	void withGcpConfiguredStartsWithGcs() {
+		try (ConfigurableApplicationContext context = run("--vgi.external.gcs.bucket=bucket",
+				"--spring.cloud.gcp.credentials.encoded-key=" + ServiceAccountKey.encoded())) {
+			assertThat(context.getBean(GcsStorage.class)).isNotNull();
+			assertThat(context.getBeansOfType(S3Client.class)).isEmpty();
 		}
 	}
 

@@ -165,11 +165,13 @@ class VgiExternalAutoConfigurationTests {
 	}
 
 	@ParameterizedTest
-	@CsvSource(delimiter = '|', value = { "vgi.external.storage=s3|vgi.external.s3.bucket",
-			"vgi.external.storage=gcs|vgi.external.gcs.bucket",
-			"vgi.external.s3.bucket=a,vgi.external.gcs.bucket=b|vgi.external.storage",
-			"vgi.external.s3.bucket=a|spring-cloud-aws-starter-s3", "vgi.external.gcs.bucket=a|not in this version",
-			"spring.main.cloud-platform=kubernetes|vgi.external.s3.bucket" })
+	@CsvSource(delimiter = '|',
+			value = { "vgi.external.storage=s3|vgi.external.s3.bucket",
+					"vgi.external.storage=gcs|vgi.external.gcs.bucket",
+					"vgi.external.s3.bucket=a,vgi.external.gcs.bucket=b|vgi.external.storage",
+					"vgi.external.s3.bucket=a|spring-cloud-aws-starter-s3",
+					"vgi.external.gcs.bucket=a|spring-cloud-gcp-starter-storage",
+					"spring.main.cloud-platform=kubernetes|vgi.external.s3.bucket" })
 	void whenNoStorageCanBeSelectedSaysWhatToSet(String settings, String expected) {
 		this.runner.withPropertyValues(settings.split(",")).run((context) -> {
 			Throwable failure = context.getStartupFailure();

@@ -1,0 +1,60 @@
+package dev.vgi.external.autoconfigure;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.beans.factory.BeanCreationException;
+import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
+import org.springframework.boot.diagnostics.FailureAnalysis;
+import org.springframework.core.env.Environment;
+
+/**
+ * Tells which key to set when Google Cloud Storage is selected and its client cannot be
+ * made for want of credentials.
+ */
+class GcsCredentialsFailureAnalyzer extends AbstractFailureAnalyzer<IOException> {
+
+	private static final String SPRING_CLOUD_GCP = "com.google.cloud.spring.";
+
+	private static final String NO_DEFAULT = "Your default credentials were not found";
+
+	private final Environment environment;
+
+	GcsCredentialsFailureAnalyzer(Environment environment) {
+		this.environment = environment;
+	}
+
+	@Override
+	protected @Nullable FailureAnalysis analyze(Throwable rootFailure, IOException cause) {
+		if (!isOfClient(rootFailure) || StorageSelection.of(this.environment).type() != StorageType.GCS) {
+			return null;
+		}
+		return new FailureAnalysis("The storage gcs is selected, but its client has no credentials: " + reason(cause),
+				"Set spring.cloud.gcp.credentials.location to a service account's key, set the environment variable"
+						+ " GOOGLE_APPLICATION_CREDENTIALS, or run as a service account on Google Cloud. To do without"
+						+ " Google Cloud Storage, remove vgi.external.gcs.bucket.",
+				cause);
+	}
+
+	private static boolean isOfClient(Throwable failure) {
+		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+			if (cause instanceof BeanCreationException creation
+					&& String.valueOf(creation.getResourceDescription()).replace('/', '.').contains(SPRING_CLOUD_GCP)) {
+				return true;
+			}
+		}
+		return false;
+	}
+
+	private static String reason(IOException cause) {
+		String message = String.valueOf(cause.getMessage());
+		if (message.startsWith(NO_DEFAULT)) {
+			return "there are no application default credentials.";
+		}
+		// Anything else may quote the key.
+		return (cause instanceof FileNotFoundException) ? message : cause.getClass().getSimpleName();
+	}
+
+}

@@ -1,0 +1,72 @@
+package dev.vgi.external.autoconfigure;
+
+import java.time.Clock;
+
+import com.google.auth.Credentials;
+import com.google.auth.ServiceAccountSigner;
+import com.google.cloud.storage.Storage;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Payload;
+import dev.vgi.external.storage.gcs.GcsStorage;
+import dev.vgi.external.storage.gcs.GcsStorageSettings;
+import dev.vgi.external.transport.StorageTransport;
+
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.beans.factory.annotation.Qualifier;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.context.annotation.Bean;
+
+/**
+ * {@link AutoConfiguration Auto-configuration} of Google Cloud Storage as storage, on the
+ * client of Spring Cloud GCP or, where the project is overridden, one of our own with its
+ * credentials.
+ */
+@AutoConfiguration(after = VgiTransportAutoConfiguration.class,
+		afterName = "com.google.cloud.spring.autoconfigure.storage.GcpStorageAutoConfiguration")
+@ConditionalOnClass(Storage.class)
+@ConditionalOnStorage(StorageType.GCS)
+@ConditionalOnBean({ StorageTransport.class, Storage.class })
+@ConditionalOnMissingBean(ExternalStorage.class)
+public final class VgiGcsStorageAutoConfiguration {
+
+	private static final String CLIENT = "vgiGcsClient";
+
+	@Bean(name = CLIENT, defaultCandidate = false)
+	@ConditionalOnProperty("vgi.external.gcs.project")
+	Storage vgiGcsClient(Storage storage, VgiExternalProperties properties) {
+		return storage.getOptions().toBuilder().setProjectId(properties.gcs().project()).build().getService();
+	}
+
+	@Bean
+	GcsStorage vgiGcsStorage(Storage storage, @Qualifier(CLIENT) ObjectProvider<Storage> overridden,
+			StorageTransport transport, VgiExternalProperties properties) {
+		Storage client = overridden.getIfAvailable(() -> storage);
+		requireSigner(client.getOptions().getCredentials());
+		return new GcsStorage(client, transport, settings(properties), Clock.systemUTC());
+	}
+
+	private static void requireSigner(Credentials credentials) {
+		if (!(credentials instanceof ServiceAccountSigner)) {
+			throw new StorageSelectionException(
+					"The storage gcs is selected, but its credentials (" + credentials.getClass().getSimpleName()
+							+ ") are not those of a service account and cannot sign URLs.",
+					"Set spring.cloud.gcp.credentials.location to a service account's key, or run as a service account"
+							+ " (on a developer's machine: gcloud auth application-default login"
+							+ " --impersonate-service-account). A service account without a key signs through IAM and"
+							+ " needs roles/iam.serviceAccountTokenCreator on itself.");
+		}
+	}
+
+	private static GcsStorageSettings settings(VgiExternalProperties properties) {
+		VgiExternalProperties.Gcs gcs = properties.gcs();
+		VgiExternalProperties.Upload upload = properties.upload();
+		return new GcsStorageSettings(String.valueOf(gcs.bucket()), gcs.prefix(), gcs.presignExpiry(),
+				properties.uploadUrl().expiry(), Math.min(upload.partSize().toBytes(), Payload.LARGEST_PART),
+				upload.maxRetries(), upload.timeout());
+	}
+
+}

@@ -1,0 +1,41 @@
+package dev.vgi.external.autoconfigure;
+
+import java.nio.charset.StandardCharsets;
+import java.security.KeyPairGenerator;
+import java.security.NoSuchAlgorithmException;
+import java.util.Base64;
+
+/**
+ * The key file of a service account that does not exist.
+ */
+final class ServiceAccountKey {
+
+	private static final String ENCODED = create();
+
+	private ServiceAccountKey() {
+	}
+
+	/**
+	 * Return the file as a property takes it.
+	 * @return the JSON text in Base64
+	 */
+	static String encoded() {
+		return ENCODED;
+	}
+
+	private static String create() {
+		try {
+			KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
+			generator.initialize(2048);
+			String key = Base64.getEncoder().encodeToString(generator.generateKeyPair().getPrivate().getEncoded());
+			String file = "{\"type\": \"service_account\", \"project_id\": \"project\", \"private_key_id\": \"planted\","
+					+ " \"private_key\": \"-----BEGIN PRIVATE KEY-----\\n" + key + "\\n-----END PRIVATE KEY-----\\n\","
+					+ " \"client_email\": \"batches@project.iam.gserviceaccount.com\", \"client_id\": \"1\"}";
+			return Base64.getEncoder().encodeToString(file.getBytes(StandardCharsets.UTF_8));
+		}
+		catch (NoSuchAlgorithmException ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+}
