@@ -136,7 +136,8 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	@Override
 	protected List<String> contents() {
 		try (Stream<Path> files = Files.list(this.temp.resolve("objects"))) {
-			// Others are the server's own: it notices a little later that an upload broke off.
+			// Others are the server's own: it notices a little later that an upload broke
+			// off.
 			return files.map((file) -> file.getFileName().toString())
 				.filter((name) -> name.contains(".arrow"))
 				.toList();
