@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -60,6 +61,9 @@ class LocalStorageOverHttpTests {
 	@TempDir
 	private Path folder;
 
+	/** Sweepers of applications that other tests keep. */
+	private final Set<Thread> others = LocalStorageSweeperTests.sweepers();
+
 	private @Nullable ConfigurableApplicationContext context;
 
 	private int port;
@@ -69,9 +73,7 @@ class LocalStorageOverHttpTests {
 		if (this.context != null) {
 			this.context.close();
 		}
-		Awaitility.await()
-			.untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
-				.noneMatch((thread) -> thread.getName().startsWith("vgi-external-sweeper")));
+		Awaitility.await().until(() -> this.others.containsAll(LocalStorageSweeperTests.sweepers()));
 	}
 
 	private void start(String... settings) {
