@@ -33,6 +33,8 @@ class RedactedUrlTests {
 		assertThat(RedactedUrl.scrub("for \"https://a.example/b c?s3cret\"")).doesNotContain("https://a.example/b?");
 		assertThat(RedactedUrl.scrub("GET /b?X-Amz-Credential=s3cret&X-Goog-Signature=s3cret&a=b HTTP/1.1"))
 			.isEqualTo("GET /b?X-Amz-Credential=<redacted>&X-Goog-Signature=<redacted>&a=b HTTP/1.1");
+		assertThat(RedactedUrl.scrub("PUT /upload?name=x&upload_id=s3cret HTTP/1.1"))
+			.isEqualTo("PUT /upload?name=x&upload_id=<redacted> HTTP/1.1");
 		assertThat(RedactedUrl.scrub("Illegal character in query at index 3: https://a/?x=|s3cret"))
 			.isEqualTo("Illegal character in query at index 3: <invalid-url>");
 		assertThat(RedactedUrl.scrub("$1 \\ nothing")).isEqualTo("$1 \\ nothing");
