@@ -5,11 +5,13 @@ import java.time.Clock;
 import com.google.auth.Credentials;
 import com.google.auth.ServiceAccountSigner;
 import com.google.cloud.storage.Storage;
+import dev.vgi.external.observation.UrlLifetimeMetrics;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.gcs.GcsStorage;
 import dev.vgi.external.storage.gcs.GcsStorageSettings;
 import dev.vgi.external.transport.StorageTransport;
+import io.micrometer.core.instrument.binder.MeterBinder;
 
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
@@ -19,6 +21,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of Google Cloud Storage as storage, on the
@@ -67,6 +70,21 @@ public final class VgiGcsStorageAutoConfiguration {
 		return new GcsStorageSettings(String.valueOf(gcs.bucket()), gcs.prefix(), gcs.presignExpiry(),
 				properties.uploadUrl().expiry(), Math.min(upload.partSize().toBytes(), Payload.LARGEST_PART),
 				upload.maxRetries(), upload.timeout());
+	}
+
+	/**
+	 * Tells the lifetime of signed URLs.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	@ConditionalOnClass(MeterBinder.class)
+	static class MetricsConfiguration {
+
+		@Bean
+		MeterBinder vgiGcsMetrics(ObjectProvider<GcsStorage> storages) {
+			return (registry) -> storages.ifAvailable(
+					(storage) -> new UrlLifetimeMetrics(storage.name(), storage::effectiveExpiry).bindTo(registry));
+		}
+
 	}
 
 }

@@ -10,6 +10,8 @@ import java.util.Base64;
  */
 final class ServiceAccountKey {
 
+	private static final String PRIVATE_KEY = key();
+
 	private static final String ENCODED = create();
 
 	private ServiceAccountKey() {
@@ -23,19 +25,33 @@ final class ServiceAccountKey {
 		return ENCODED;
 	}
 
-	private static String create() {
+	/**
+	 * Return the key that nobody may see.
+	 * @return the private key in Base64
+	 */
+	static String privateKey() {
+		return PRIVATE_KEY;
+	}
+
+	private static String key() {
 		try {
 			KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
 			generator.initialize(2048);
-			String key = Base64.getEncoder().encodeToString(generator.generateKeyPair().getPrivate().getEncoded());
-			String file = "{\"type\": \"service_account\", \"project_id\": \"project\", \"private_key_id\": \"planted\","
-					+ " \"private_key\": \"-----BEGIN PRIVATE KEY-----\\n" + key + "\\n-----END PRIVATE KEY-----\\n\","
-					+ " \"client_email\": \"batches@project.iam.gserviceaccount.com\", \"client_id\": \"1\"}";
-			return Base64.getEncoder().encodeToString(file.getBytes(StandardCharsets.UTF_8));
+			return Base64.getEncoder().encodeToString(generator.generateKeyPair().getPrivate().getEncoded());
 		}
 		catch (NoSuchAlgorithmException ex) {
 			throw new IllegalStateException(ex);
 		}
+	}
+
+	private static String create() {
+		String file = "{\"type\": \"service_account\", \"project_id\": \"project\", \"private_key_id\": \"planted\","
+				+ " \"private_key\": \"-----BEGIN PRIVATE KEY-----\\n" + PRIVATE_KEY
+				+ "\\n-----END PRIVATE KEY-----\\n\","
+				+ " \"client_email\": \"batches@project.iam.gserviceaccount.com\", \"client_id\": \"1\","
+				// Nobody answers there.
+				+ " \"token_uri\": \"http://127.0.0.1:1/token\"}";
+		return Base64.getEncoder().encodeToString(file.getBytes(StandardCharsets.UTF_8));
 	}
 
 }

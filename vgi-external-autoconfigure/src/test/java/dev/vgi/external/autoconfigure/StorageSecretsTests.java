@@ -155,6 +155,25 @@ class StorageSecretsTests {
 			.doesNotContain(Arrays.toString(key));
 	}
 
+	@Test
+	void keyOfGcsIsNotShown(CapturedOutput output) throws Exception {
+		try (ConfigurableApplicationContext context = start("vgi.external.gcs.bucket=batches",
+				"spring.cloud.gcp.project-id=project", "spring.cloud.gcp.storage.host=http://127.0.0.1",
+				"spring.cloud.gcp.credentials.encoded-key=" + ServiceAccountKey.encoded(),
+				"spring.cloud.gcp.storage.credentials.encoded-key=" + ServiceAccountKey.encoded())) {
+			fail(context);
+			look(context);
+			assertThat(this.seen).contains("spring.cloud.gcp.credentials.encoded-key", "vgi.external.url.lifetime");
+		}
+		assertNothingShown(output);
+		for (String text : List.of(this.seen.toString(), output.toString())) {
+			assertThat(text).doesNotContain(ServiceAccountKey.encoded())
+				.doesNotContain(ServiceAccountKey.privateKey())
+				.doesNotContain("X-Goog-Signature=")
+				.doesNotContain("Bearer ");
+		}
+	}
+
 	private static ConfigurableApplicationContext start(String... settings) {
 		List<String> arguments = new ArrayList<>(List.of("--server.port=0", "--server.address=127.0.0.1",
 				"--management.endpoints.web.exposure.include=*", "--management.endpoint.env.show-values=always",

@@ -55,6 +55,7 @@ class UnusedSdkTests {
 	@Test
 	void withGcpConfiguredStartsWithGcs() {
 		try (ConfigurableApplicationContext context = run("--vgi.external.gcs.bucket=bucket",
+				"--spring.cloud.gcp.project-id=project",
 				"--spring.cloud.gcp.credentials.encoded-key=" + ServiceAccountKey.encoded())) {
 			assertThat(context.getBean(GcsStorage.class)).isNotNull();
 			assertThat(context.getBeansOfType(S3Client.class)).isEmpty();

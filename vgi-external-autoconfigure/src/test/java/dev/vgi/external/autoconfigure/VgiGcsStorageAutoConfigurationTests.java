@@ -1,8 +1,10 @@
 package dev.vgi.external.autoconfigure;
 
+import java.io.IOException;
 import java.util.Date;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 
 import com.google.api.gax.core.CredentialsProvider;
 import com.google.auth.oauth2.AccessToken;
@@ -16,6 +18,9 @@ import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.gcs.GcsStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.web.Capabilities;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.TimeGauge;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -25,6 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 import org.springframework.boot.http.converter.autoconfigure.HttpMessageConvertersAutoConfiguration;
+import org.springframework.boot.micrometer.metrics.autoconfigure.MetricsAutoConfiguration;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.assertj.AssertableWebApplicationContext;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
@@ -45,8 +51,10 @@ class VgiGcsStorageAutoConfigurationTests {
 				VgiLocalStorageAutoConfiguration.class, VgiGcsStorageAutoConfiguration.class,
 				VgiExternalAutoConfiguration.class, VgiWebMvcAutoConfiguration.class,
 				HttpMessageConvertersAutoConfiguration.class, WebMvcAutoConfiguration.class,
-				GcpContextAutoConfiguration.class, GcpStorageAutoConfiguration.class))
-		.withPropertyValues("vgi.external.gcs.bucket=batches");
+				MetricsAutoConfiguration.class, VgiMetricsAutoConfiguration.class, GcpContextAutoConfiguration.class,
+				GcpStorageAutoConfiguration.class))
+		.withBean(SimpleMeterRegistry.class)
+		.withPropertyValues("vgi.external.gcs.bucket=batches", "spring.cloud.gcp.project-id=project");
 
 	private final WebApplicationContextRunner runner = this.withoutCredentials
 		.withPropertyValues("spring.cloud.gcp.credentials.encoded-key=" + ServiceAccountKey.encoded());
@@ -61,6 +69,11 @@ class VgiGcsStorageAutoConfigurationTests {
 			assertThat(pair.uploadUrl().toString()).startsWith("https://storage.googleapis.com/batches/vgi-rpc/")
 				.contains("X-Goog-Expires=900&");
 			assertThat(context).doesNotHaveBean("vgiGcsClient");
+			TimeGauge lifetime = context.getBean(MeterRegistry.class)
+				.get("vgi.external.url.lifetime")
+				.tag("storage", "gcs")
+				.timeGauge();
+			assertThat(lifetime.value(TimeUnit.HOURS)).isEqualTo(1);
 		});
 	}
 
@@ -110,8 +123,9 @@ class VgiGcsStorageAutoConfigurationTests {
 
 	@Test
 	void withoutCredentialsNamesTheKey() {
-		this.withoutCredentials.run((context) -> assertThat(explained(context))
-			.contains("application default credentials", "spring.cloud.gcp.credentials.location"));
+		this.withoutCredentials.withUserConfiguration(NoCredentials.class)
+			.run((context) -> assertThat(explained(context)).contains("application default credentials",
+					"spring.cloud.gcp.credentials.location"));
 	}
 
 	@Test
@@ -124,10 +138,12 @@ class VgiGcsStorageAutoConfigurationTests {
 	@Test
 	void otherFailuresAreLeftToOthers() {
 		// The application has other uses for the client.
-		this.withoutCredentials.withPropertyValues("vgi.external.storage=none").run((context) -> {
-			Throwable failure = Objects.requireNonNull(context.getStartupFailure());
-			assertThat(new GcsCredentialsFailureAnalyzer(new MockEnvironment()).analyze(failure)).isNull();
-		});
+		this.withoutCredentials.withUserConfiguration(NoCredentials.class)
+			.withPropertyValues("vgi.external.storage=none")
+			.run((context) -> {
+				Throwable failure = Objects.requireNonNull(context.getStartupFailure());
+				assertThat(new GcsCredentialsFailureAnalyzer(new MockEnvironment()).analyze(failure)).isNull();
+			});
 	}
 
 	@Test
@@ -165,6 +181,19 @@ class VgiGcsStorageAutoConfigurationTests {
 		@Bean
 		VgiExternalAutoConfigurationTests.CustomStorage custom() {
 			return new VgiExternalAutoConfigurationTests.CustomStorage();
+		}
+
+	}
+
+	/** As the SDK's own finds none, wherever this runs. */
+	@Configuration(proxyBeanMethods = false)
+	static class NoCredentials {
+
+		@Bean
+		CredentialsProvider googleCredentials() {
+			return () -> {
+				throw new IOException("Your default credentials were not found. planted");
+			};
 		}
 
 	}
