@@ -2,6 +2,7 @@ package dev.vgi.external.web.server;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 
 import dev.vgi.external.web.Capabilities;
 import jakarta.servlet.FilterChain;
@@ -9,6 +10,7 @@ import jakarta.servlet.http.HttpServletResponse;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.MDC;
 
 import org.springframework.http.HttpHeaders;
 import org.springframework.mock.web.MockHttpServletRequest;
@@ -45,6 +47,15 @@ class CapabilitiesFilterTests {
 		assertHeaders("VGI-Max-Upload-Bytes", "4");
 		assertHeaders("VGI-Accept-Max-Response-Bytes-Support", "true");
 		assertThat(this.response.getHeader("Cache-Control")).isNull();
+	}
+
+	@Test
+	void logLinesOfARequestHaveItsId() throws Exception {
+		this.request.addHeader("X-Request-ID", "feedfacefeedface");
+		AtomicReference<String> logged = new AtomicReference<>();
+		filter(ALL).doFilter(this.request, this.response, (request, response) -> logged.set(MDC.get("vgiRequestId")));
+		assertThat(logged).hasValue("feedfacefeedface");
+		assertThat(MDC.get("vgiRequestId")).isNull();
 	}
 
 	@Test
