@@ -66,7 +66,8 @@ def _group(item: pytest.Item) -> str:
     """Name of the table row: the method matrix by transport, everything else by class."""
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     transport = parameters.get("conformance_conn")
-    if transport is not None:
+    module = getattr(getattr(item, "cls", None), "__module__", "")
+    if transport is not None and not module.endswith("_secondary_pytest"):
         return EXTERNAL_MATRIX if "always" in transport else "Matrix (inline)"
     return item.parent.name.removeprefix("Test") if item.parent else item.name
 
