@@ -38,7 +38,6 @@ import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.FaultServer.Reply;
 import dev.vgi.external.transport.FaultServer.Request;
 import dev.vgi.external.transport.StorageTransport;
-import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
@@ -332,7 +331,7 @@ class VgiClientStorageTests {
 	void serviceThatIsGoneIsUnavailable() {
 		VgiClient client = client();
 		this.server.close();
-		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> call(client, 1).close())
+		assertThatExceptionOfType(ServiceUnavailableException.class).isThrownBy(() -> call(client, 1).close())
 			.withNoCause()
 			.withMessageContaining("service cannot be reached");
 	}
