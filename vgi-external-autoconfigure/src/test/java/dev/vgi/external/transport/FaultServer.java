@@ -128,6 +128,11 @@ public final class FaultServer implements AutoCloseable {
 				Socket socket = this.listener.accept();
 				this.connections.incrementAndGet();
 				this.sockets.add(socket);
+				if (this.closing.getCount() == 0) {
+					// Accepted although the listener was being closed: nobody is home.
+					closeQuietly(socket);
+					return;
+				}
 				daemon(() -> serve(socket)).start();
 			}
 			catch (IOException ex) {
