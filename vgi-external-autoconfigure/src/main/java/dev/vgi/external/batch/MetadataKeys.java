@@ -38,6 +38,9 @@ public final class MetadataKeys {
 	/** Canonical code of an error batch, one of gRPC's names. */
 	public static final String ERROR_CODE = "vgi_rpc.error_code";
 
+	/** Typed details of an error batch, a JSON array. */
+	public static final String ERROR_DETAILS = "vgi_rpc.error_details";
+
 	/** Identifier of the answering server, 12 hexadecimal digits. */
 	public static final String SERVER_ID = "vgi_rpc.server_id";
 

@@ -1,5 +1,7 @@
 package dev.vgi.external.rpc;
 
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 import dev.vgi.external.VgiExternalException;
@@ -15,10 +17,18 @@ public class RpcBadRequestException extends VgiExternalException implements Wire
 
 	private final @Nullable String errorKind;
 
+	private final transient List<Map<String, Object>> errorDetails;
+
 	RpcBadRequestException(String errorType, @Nullable String errorKind, String message) {
+		this(errorType, errorKind, message, List.of());
+	}
+
+	RpcBadRequestException(String errorType, @Nullable String errorKind, String message,
+			List<Map<String, Object>> errorDetails) {
 		super(Kind.BAD_REQUEST, message, null);
 		this.errorType = errorType;
 		this.errorKind = errorKind;
+		this.errorDetails = errorDetails;
 	}
 
 	static RpcBadRequestException protocolNotSupported(String protocol, Set<String> hosted) {
@@ -42,6 +52,11 @@ public class RpcBadRequestException extends VgiExternalException implements Wire
 			return "INVALID_ARGUMENT";
 		}
 		return this.errorKind.equals("protocol_version_mismatch") ? "FAILED_PRECONDITION" : "UNIMPLEMENTED";
+	}
+
+	@Override
+	public List<Map<String, Object>> errorDetails() {
+		return this.errorDetails;
 	}
 
 }

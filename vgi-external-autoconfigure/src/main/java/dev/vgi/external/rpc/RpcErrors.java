@@ -2,6 +2,7 @@ package dev.vgi.external.rpc;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,6 +16,7 @@ import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.location.ResponseTooLargeException;
 import dev.vgi.external.url.RedactedUrl;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.json.JsonMapper;
 
 import org.springframework.web.method.annotation.HandlerMethodValidationException;
 
@@ -27,6 +29,11 @@ final class RpcErrors {
 	private static final int MAX_TRACEBACK = 16_000;
 
 	private static final int MAX_FRAMES = 5;
+
+	/** The protocol's cap on details, in bytes of JSON. */
+	private static final int MAX_DETAILS = 4096;
+
+	private static final JsonMapper JSON = JsonMapper.shared();
 
 	private final String serverId;
 
@@ -61,9 +68,19 @@ final class RpcErrors {
 		if (kind != null) {
 			extra.put("error_kind", kind);
 		}
+		List<Map<String, Object>> details = (failure instanceof WireError error) ? error.errorDetails() : List.of();
+		String json = details.isEmpty() ? "" : JSON.writeValueAsString(details);
+		// All or nothing: half of them could say something else.
+		boolean detailed = !json.isEmpty() && json.getBytes(StandardCharsets.UTF_8).length <= MAX_DETAILS;
+		if (detailed) {
+			extra.put("error_details", details);
+		}
 		BatchMetadata metadata = new LogMessage(LogMessage.EXCEPTION, type + ": " + message, extra).toMetadata();
 		if (kind != null) {
 			metadata = metadata.with(MetadataKeys.ERROR_KIND, kind);
+		}
+		if (detailed) {
+			metadata = metadata.with(MetadataKeys.ERROR_DETAILS, json);
 		}
 		metadata = metadata.with(MetadataKeys.ERROR_CODE, code).with(MetadataKeys.SERVER_ID, this.serverId);
 		return requestId.isEmpty() ? metadata : metadata.with(MetadataKeys.REQUEST_ID, requestId);

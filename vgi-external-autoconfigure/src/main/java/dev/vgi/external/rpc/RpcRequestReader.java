@@ -1,6 +1,8 @@
 package dev.vgi.external.rpc;
 
 import java.io.IOException;
+import java.util.List;
+import java.util.Map;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchKind;
@@ -150,7 +152,7 @@ final class RpcRequestReader {
 							+ ((version != null) ? "'" + version + "'" : "missing"));
 		}
 		checkProtocol(descriptor, metadata);
-		checkProtocolVersion(descriptor.protocolVersion(), metadata.get(MetadataKeys.PROTOCOL_VERSION));
+		checkProtocolVersion(descriptor, metadata.get(MetadataKeys.PROTOCOL_VERSION));
 	}
 
 	private static void checkProtocol(RpcMethodDescriptor descriptor, BatchMetadata metadata) {
@@ -162,21 +164,23 @@ final class RpcRequestReader {
 		}
 	}
 
-	private static void checkProtocolVersion(@Nullable String declared, @Nullable String sent) {
+	private static void checkProtocolVersion(RpcMethodDescriptor descriptor, @Nullable String sent) {
+		String declared = descriptor.protocolVersion();
 		if (declared == null) {
 			return;
 		}
 		String[] ours = declared.split("\\.");
 		String[] theirs = (sent != null) ? sent.split("\\.") : new String[0];
 		if (theirs.length < 2 || !isNumber(theirs[0]) || !isNumber(theirs[1])) {
-			throw versionMismatch(declared, sent, "the client declares no version");
+			throw versionMismatch(descriptor.protocol(), declared, sent, "the client declares no version");
 		}
 		int difference = Integer.compare(number(theirs[0]), number(ours[0]));
 		if (difference == 0) {
 			difference = Integer.compare(number(theirs[1]), (ours.length > 1) ? number(ours[1]) : 0);
 		}
 		if (difference != 0) {
-			throw versionMismatch(declared, sent, (difference > 0) ? "the client is newer" : "the server is newer");
+			throw versionMismatch(descriptor.protocol(), declared, sent,
+					(difference > 0) ? "the client is newer" : "the server is newer");
 		}
 	}
 
@@ -188,10 +192,13 @@ final class RpcRequestReader {
 		return isNumber(part) ? Integer.parseInt(part) : 0;
 	}
 
-	private static RpcBadRequestException versionMismatch(String declared, @Nullable String sent, String reason) {
+	private static RpcBadRequestException versionMismatch(String protocol, String declared, @Nullable String sent,
+			String reason) {
+		Map<String, Object> violation = Map.of("type", "protocol_version", "subject", protocol, "description", reason);
 		return new RpcBadRequestException("ProtocolVersionError", "protocol_version_mismatch",
 				"protocol_version mismatch: the client has " + ((sent != null) ? "'" + sent + "'" : "none")
-						+ ", the server has '" + declared + "'; " + reason);
+						+ ", the server has '" + declared + "'; " + reason,
+				List.of(Map.of("@type", "vgi_rpc.PreconditionFailure", "violations", List.of(violation))));
 	}
 
 }

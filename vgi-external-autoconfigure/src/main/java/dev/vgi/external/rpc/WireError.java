@@ -1,5 +1,8 @@
 package dev.vgi.external.rpc;
 
+import java.util.List;
+import java.util.Map;
+
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +31,16 @@ public interface WireError {
 	 */
 	default @Nullable String errorCode() {
 		return null;
+	}
+
+	/**
+	 * Return what a caller's program may act on: JSON objects that name their kind under
+	 * {@code @type}, such as {@code vgi_rpc.RetryInfo} with a
+	 * {@code retry_delay_seconds}. All of them together travel only up to 4096 bytes.
+	 * @return the details, may be empty
+	 */
+	default List<Map<String, Object>> errorDetails() {
+		return List.of();
 	}
 
 }

@@ -1,9 +1,11 @@
 package dev.vgi.external.conformance;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -120,8 +122,14 @@ final class NewestConformance {
 	 */
 	@RestController
 	@RequestMapping("/secondary")
-	@RpcService(name = "conformance.Secondary.v1")
+	@RpcService(name = Secondary.NAME)
 	static class Secondary {
+
+		static final String NAME = "conformance.Secondary.v1";
+
+		private static final Set<String> CODES = Set.of("CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED",
+				"NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+				"ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED");
 
 		@RpcMethod("echo_string")
 		String echoString(String value) {
@@ -130,18 +138,31 @@ final class NewestConformance {
 
 		@RpcMethod("fail")
 		void fail(String code, String kind, double retryDelaySeconds) {
-			throw new CodedException(code, kind.isEmpty() ? null : kind);
+			if (!CODES.contains(code)) {
+				throw new CodedException("INVALID_ARGUMENT", "invalid_code",
+						List.of(Map.of("@type", "vgi_rpc.BadRequest", "field_violations",
+								List.of(Map.of("field", "code", "description", "must be a canonical code name")))));
+			}
+			List<Map<String, Object>> details = new ArrayList<>();
+			details.add(Map.of("@type", "vgi_rpc.ErrorInfo", "metadata", Map.of("fixture", NAME)));
+			if (retryDelaySeconds > 0) {
+				details.add(Map.of("@type", "vgi_rpc.RetryInfo", "retry_delay_seconds", retryDelaySeconds));
+			}
+			details.add(Map.of("@type", NAME + ".Probe", "note", "clients ignore detail types they do not know"));
+			throw new CodedException(code, kind.isEmpty() ? null : kind, details);
 		}
 
 		@RpcMethod("fail_oversized")
 		void failOversized() {
-			throw new CodedException("RESOURCE_EXHAUSTED", "details_oversized");
+			throw new CodedException("RESOURCE_EXHAUSTED", "details_oversized",
+					List.of(Map.of("@type", "vgi_rpc.RetryInfo", "retry_delay_seconds", 1),
+							Map.of("@type", "vgi_rpc.ErrorInfo", "metadata", Map.of("padding", "x".repeat(5000)))));
 		}
 
 	}
 
 	/**
-	 * Says its own code and kind; it has no details.
+	 * Says its own code, kind and details.
 	 */
 	static class CodedException extends RuntimeException implements WireError {
 
@@ -149,10 +170,18 @@ final class NewestConformance {
 
 		private final @Nullable String kind;
 
-		CodedException(String code, @Nullable String kind) {
+		private final transient List<Map<String, Object>> details;
+
+		CodedException(String code, @Nullable String kind, List<Map<String, Object>> details) {
 			super("conformance failure");
 			this.code = code;
 			this.kind = kind;
+			this.details = details;
+		}
+
+		@Override
+		public List<Map<String, Object>> errorDetails() {
+			return this.details;
 		}
 
 		@Override

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.LogMessage;
@@ -80,6 +81,18 @@ class RpcWebMvcTests extends AbstractRpcTests {
 			default -> BatchMetadata.empty();
 		};
 		assertRefused("add_floats", request(floats(), 1, false, metadata));
+	}
+
+	@Test
+	void anotherVersionIsAPreconditionThatNamesTheProtocol() {
+		BatchMetadata metadata = metadata("add_floats").with(MetadataKeys.PROTOCOL_VERSION, "1.9.0");
+		StreamReply reply = StreamReply.of(post("add_floats", request(floats(), 1, false, metadata)), this.allocator);
+		BatchMetadata error = reply.only(BatchKind.ERROR).metadata();
+		assertThat(error.get(MetadataKeys.ERROR_CODE)).isEqualTo("FAILED_PRECONDITION");
+		assertThat(error.get(MetadataKeys.ERROR_DETAILS)).contains("vgi_rpc.PreconditionFailure")
+			.contains("\"subject\":\"ConformanceService\"");
+		assertThat(error.get(MetadataKeys.LOG_EXTRA)).contains("\"error_details\":[")
+			.contains("\"error_code\":\"FAILED_PRECONDITION\"");
 	}
 
 	@Test
