@@ -197,6 +197,12 @@ abstract class MessageSource implements AutoCloseable {
 		/** What a declared length may claim before its bytes have arrived. */
 		private static final int STEP = 1 << 20;
 
+		/**
+		 * The same for memory outside the heap, which a system hands out page by page as
+		 * it is written: most batches then arrive where they stay.
+		 */
+		private static final int BODY_STEP = 32 << 20;
+
 		private static final int TRANSFER = 1 << 16;
 
 		private final InputStream in;
@@ -260,9 +266,9 @@ abstract class MessageSource implements AutoCloseable {
 		@Override
 		ArrowBuf readBody(long length) {
 			checkRoom(length);
-			ArrowBuf body = this.allocator.buffer(Math.min(length, STEP));
+			long capacity = Math.min(length, BODY_STEP);
+			ArrowBuf body = this.allocator.buffer(capacity);
 			try {
-				long capacity = Math.min(length, STEP);
 				long done = 0;
 				while (true) {
 					fill(body, done, capacity);
