@@ -49,6 +49,7 @@ final class VgiClientFactory {
 				this.validator)
 			.maxResponseSize(this.properties.fetch().toConfig().maxDecompressedSize())
 			.dialect(client.dialect())
+			.responseCodings(client.responseCodings())
 			.prefetch(client.prefetch());
 		return (client.prefetch() && this.virtualThreads) ? builder.prefetchThreads(virtualThreads()) : builder;
 	}

@@ -78,6 +78,8 @@ final class ServiceConnection {
 
 	private final long maxResponseSize;
 
+	private final String acceptedCodings;
+
 	private final Dialect configuredDialect;
 
 	private final LongSupplier nanoTime;
@@ -96,6 +98,8 @@ final class ServiceConnection {
 		this.uploader = builder.uploader;
 		this.validator = builder.validator;
 		this.maxResponseSize = builder.maxResponseSize;
+		this.acceptedCodings = builder.responseCodings.isEmpty() ? "identity"
+				: String.join(", ", builder.responseCodings);
 		this.configuredDialect = builder.dialect;
 		this.nanoTime = builder.nanoTime;
 	}
@@ -333,7 +337,7 @@ final class ServiceConnection {
 			.header(Capabilities.ACCEPT_POINTERS, "true")
 			// Not the standard header: HTTP clients refuse standard codings they do not
 			// know.
-			.header("X-VGI-Accept-Encoding", "zstd, gzip");
+			.header("X-VGI-Accept-Encoding", this.acceptedCodings);
 		String requestId = (call != null) ? call.requestId() : null;
 		if (requestId != null) {
 			request.header(Capabilities.REQUEST_ID, requestId);

@@ -7,6 +7,7 @@ import java.util.function.LongSupplier;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.url.UrlValidator;
@@ -150,6 +151,8 @@ public final class VgiClient {
 
 		long maxResponseSize = Long.MAX_VALUE;
 
+		List<String> responseCodings = List.of("zstd", "gzip");
+
 		Dialect dialect = Dialect.AUTO;
 
 		LongSupplier nanoTime = System::nanoTime;
@@ -201,6 +204,22 @@ public final class VgiClient {
 		 */
 		public Builder maxResponseSize(long bytes) {
 			this.maxResponseSize = bytes;
+			return this;
+		}
+
+		/**
+		 * Set which content codings inline answers may have. Coding takes the service and
+		 * this client far longer than a fast network takes to carry the plain bytes.
+		 * @param codings {@code zstd} and {@code gzip}, best first, by default; empty for
+		 * none
+		 * @return this builder
+		 */
+		public Builder responseCodings(List<String> codings) {
+			for (String coding : codings) {
+				Assert.isTrue(ContentCodec.forCoding(coding) != null,
+						() -> "'codings' must be zstd or gzip, not '" + coding + "'");
+			}
+			this.responseCodings = List.copyOf(codings);
 			return this;
 		}
 
