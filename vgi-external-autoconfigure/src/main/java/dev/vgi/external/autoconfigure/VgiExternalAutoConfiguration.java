@@ -37,6 +37,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.DependsOn;
 import org.springframework.core.env.Environment;
 import org.springframework.core.task.VirtualThreadTaskExecutor;
 import org.springframework.scheduling.concurrent.CustomizableThreadFactory;
@@ -62,6 +63,8 @@ public final class VgiExternalAutoConfiguration {
 
 	/** Name of the client side's URL policy. */
 	static final String CLIENT_URL_VALIDATOR = "vgiClientUrlValidator";
+
+	private static final String TRANSFER_SHUTDOWN = "vgiTransferShutdown";
 
 	private static final int MAX_TRANSFER_THREADS = 256;
 
@@ -157,8 +160,16 @@ public final class VgiExternalAutoConfiguration {
 		};
 	}
 
+	@Bean(name = TRANSFER_SHUTDOWN)
+	TransferShutdown vgiTransferShutdown(StorageTransport transport, TransferBudget budget, SlabPool slabs,
+			ExternalLocationConfig config) {
+		// Whatever it depends on is closed after it.
+		return new TransferShutdown(transport, budget);
+	}
+
 	@Bean
 	@ConditionalOnMissingBean
+	@DependsOn(TRANSFER_SHUTDOWN)
 	Externalizer vgiExternalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs,
 			TransferBudget budget, @Qualifier(TRANSFER_EXECUTOR) Executor executor,
 			ObjectProvider<TransferListener> listeners, VgiExternalProperties properties) {
@@ -168,6 +179,7 @@ public final class VgiExternalAutoConfiguration {
 
 	@Bean
 	@ConditionalOnMissingBean(name = "vgiLocationResolver")
+	@DependsOn(TRANSFER_SHUTDOWN)
 	LocationResolver vgiLocationResolver(ExternalLocationConfig config, StorageTransport transport,
 			TransferBudget budget, SlabPool slabs, ObjectProvider<TransferListener> listeners,
 			Environment environment) {

@@ -2,10 +2,8 @@ package dev.vgi.external.fetch;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Locale;
+import java.util.concurrent.ThreadFactory;
 
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
@@ -27,6 +25,12 @@ final class BodyAssembly implements AutoCloseable {
 
 	static final int STEP = 1 << 20;
 
+	/**
+	 * From this decoded size on the digest has a thread of its own: decoding and
+	 * digesting together would be slower than the download.
+	 */
+	private static final long DIGEST_BESIDE = 4L << 20;
+
 	/** Room for bytes of unknown number at the start. */
 	private static final long FIRST_CAPACITY = 1L << 20;
 
@@ -44,11 +48,9 @@ final class BodyAssembly implements AutoCloseable {
 
 	private final String coding;
 
-	private final @Nullable MessageDigest digest;
+	private final @Nullable BodyDigest digest;
 
 	private final @Nullable String sha256;
-
-	private final byte[] hashed;
 
 	private Slab body;
 
@@ -62,8 +64,6 @@ final class BodyAssembly implements AutoCloseable {
 
 	private long length;
 
-	private long digested;
-
 	private boolean decoded;
 
 	/**
@@ -76,9 +76,10 @@ final class BodyAssembly implements AutoCloseable {
 	 * @param reserved bytes the lease already holds for this assembly
 	 * @param sha256 the expected digest, or {@code null}
 	 * @param progress hears how far it is
+	 * @param workers makes the thread of the digest, which ends with this assembly
 	 */
 	BodyAssembly(FetchConfig config, SlabPool slabs, Lease lease, @Nullable ContentCodec codec, long size,
-			long reserved, @Nullable String sha256, FetchProgress progress) {
+			long reserved, @Nullable String sha256, FetchProgress progress, ThreadFactory workers) {
 		this.config = config;
 		this.progress = progress;
 		this.encodedSize = (codec != null) ? -1 : size;
@@ -86,12 +87,13 @@ final class BodyAssembly implements AutoCloseable {
 		this.lease = lease;
 		this.coding = (codec != null) ? codec.coding() : "";
 		this.sha256 = sha256;
-		this.digest = (sha256 != null) ? sha256() : null;
-		this.hashed = (sha256 != null) ? new byte[(int) Math.min(64 * 1024, (size > 0) ? size : Long.MAX_VALUE)]
-				: new byte[0];
+		this.digest = (sha256 != null) ? new BodyDigest(size) : null;
 		this.charged = reserved;
 		this.body = slabs.acquire(memoryFor(codec, size) - ((codec != null) ? STEP : 0));
 		this.decoder = (codec != null) ? codec.decoder() : null;
+		if (this.digest != null && codec != null && size >= DIGEST_BESIDE) {
+			this.digest.startBeside(workers);
+		}
 	}
 
 	/**
@@ -106,15 +108,6 @@ final class BodyAssembly implements AutoCloseable {
 		}
 		// A decoder notices that it has finished only if it has room for more.
 		return ((size >= 0) ? size + 1 : FIRST_CAPACITY) + STEP;
-	}
-
-	private static MessageDigest sha256() {
-		try {
-			return MessageDigest.getInstance("SHA-256");
-		}
-		catch (NoSuchAlgorithmException ex) {
-			throw new IllegalStateException(ex);
-		}
 	}
 
 	/**
@@ -246,6 +239,9 @@ final class BodyAssembly implements AutoCloseable {
 		this.charged += capacity;
 		Slab larger = this.slabs.acquire(capacity);
 		larger.copyFrom(this.body, this.length);
+		if (this.digest != null) {
+			this.digest.await();
+		}
 		this.body.close();
 		this.body = larger;
 		long unused = Math.max(0, this.charged - capacity - ((this.decoder != null) ? STEP : 0));
@@ -254,14 +250,8 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	private void digest() {
-		if (this.digest == null) {
-			return;
-		}
-		while (this.digested < this.length) {
-			int count = (int) Math.min(this.hashed.length, this.length - this.digested);
-			this.body.window(this.digested, count).get(this.hashed, 0, count);
-			this.digest.update(this.hashed, 0, count);
-			this.digested += count;
+		if (this.digest != null) {
+			this.digest.advance(this.body, this.length);
 		}
 	}
 
@@ -284,8 +274,7 @@ final class BodyAssembly implements AutoCloseable {
 			throw new CorruptStreamException("The fetched object is empty");
 		}
 		if (this.digest != null && this.sha256 != null) {
-			String actual = HexFormat.of().formatHex(this.digest.digest());
-			if (!actual.equals(this.sha256.strip().toLowerCase(Locale.ROOT))) {
+			if (!this.digest.finish().equals(this.sha256.strip().toLowerCase(Locale.ROOT))) {
 				throw new ChecksumMismatchException(
 						"SHA-256 checksum mismatch: the fetched object is not the one its pointer names", null);
 			}
@@ -311,6 +300,9 @@ final class BodyAssembly implements AutoCloseable {
 
 	@Override
 	public void close() {
+		if (this.digest != null) {
+			this.digest.close();
+		}
 		this.body.close();
 		if (this.input != null) {
 			this.input.close();

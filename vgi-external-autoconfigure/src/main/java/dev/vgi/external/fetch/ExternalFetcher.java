@@ -11,6 +11,7 @@ import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
@@ -117,7 +118,9 @@ public final class ExternalFetcher {
 	 * further attempt makes sense is {@link #isRetryable}
 	 */
 	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline) {
-		return new FetchAttempt(this.context, url, sha256, allocator, deadline).run();
+		try (TransferBudget.Running running = this.context.budget().begin()) {
+			return new FetchAttempt(this.context, url, sha256, allocator, deadline).run();
+		}
 	}
 
 	/**
@@ -131,13 +134,14 @@ public final class ExternalFetcher {
 	/**
 	 * Return whether another attempt may succeed: after I/O failures, time-outs of one
 	 * request and statuses that are no success; never after a refusal, a passed cap, the
-	 * redirect limit, a wrong digest, undecodable bytes, the overall deadline or an
-	 * interrupt.
+	 * redirect limit, a wrong digest, undecodable bytes, the overall deadline, an
+	 * interrupt or the closing of the transport.
 	 * @param failure what {@link #fetch} threw
 	 * @return whether to try again
 	 */
 	public static boolean isRetryable(RuntimeException failure) {
-		return failure instanceof StorageUnavailableException && !Thread.currentThread().isInterrupted();
+		return failure instanceof StorageUnavailableException && !(failure instanceof TransportClosedException)
+				&& !Thread.currentThread().isInterrupted();
 	}
 
 	/**

@@ -15,6 +15,7 @@ import dev.vgi.external.memory.TransferBudget.Lease;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.transport.ByteRange;
+import dev.vgi.external.transport.Cancellation;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -51,6 +52,8 @@ final class FetchAttempt {
 
 	private final AtomicInteger requests = new AtomicInteger();
 
+	private final HedgePolicy hedging;
+
 	FetchAttempt(FetchContext context, URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline) {
 		this.context = context;
 		this.config = context.config();
@@ -60,6 +63,8 @@ final class FetchAttempt {
 		this.allocator = allocator;
 		this.deadline = deadline;
 		this.started = context.transport().timer().nanoTime();
+		this.hedging = new HedgePolicy(this.config.speculativeRetryMultiplier(), this.config.maxSpeculativeHedges(),
+				context.firstByteTimes().median(origin()));
 	}
 
 	FetchedBody run() {
@@ -95,7 +100,7 @@ final class FetchAttempt {
 								+ " did not finish within " + this.deadline.timeout().toMillis() + " ms", null);
 					}
 				}
-				return finish(assembly, object.contentCoding(), 0);
+				return finish(assembly, object.contentCoding());
 			}
 		}
 		catch (IOException ex) {
@@ -111,12 +116,8 @@ final class FetchAttempt {
 			while (true) {
 				long memory;
 				try (Opened opened = open()) {
-					ContentCodec codec = ContentCodec.forCoding(opened.coding);
-					ByteBuffer head = ByteBuffer.allocate((codec != null) ? HEAD_LENGTH : 0);
-					while (head.hasRemaining() && opened.response.read(head) >= 0) {
-						continue;
-					}
-					head.flip();
+					ContentCodec codec = opened.codec;
+					ByteBuffer head = opened.head;
 					long size = (codec != null) ? declaredSize(codec, head) : opened.total;
 					List<ByteRange> plan = opened.plan(this.config);
 					long body = BodyAssembly.memoryFor(codec, size);
@@ -130,8 +131,8 @@ final class FetchAttempt {
 					}
 					if (lease != null) {
 						try (BodyAssembly assembly = assembly(lease, codec, size, body)) {
-							return (plan.size() > 1) ? transferInParallel(opened, plan, head, assembly, lease)
-									: transfer(opened, head, assembly);
+							return (plan.size() > 1) ? transferInParallel(opened, plan, assembly, lease)
+									: transfer(opened, assembly);
 						}
 					}
 				}
@@ -149,18 +150,18 @@ final class FetchAttempt {
 
 	private BodyAssembly assembly(Lease lease, @Nullable ContentCodec codec, long size, long reserved) {
 		return new BodyAssembly(this.config, this.context.slabs(), lease, codec, size, reserved, this.sha256,
-				this.context.progress());
+				this.context.progress(), this.context.workers());
 	}
 
-	private FetchedBody transfer(Opened opened, ByteBuffer head, BodyAssembly assembly) {
-		if (head.hasRemaining()) {
-			assembly.input().put(head);
+	private FetchedBody transfer(Opened opened, BodyAssembly assembly) {
+		if (opened.head.hasRemaining()) {
+			assembly.input().put(opened.head);
 			assembly.advance();
 		}
 		feed(opened.response, opened.length, assembly);
 		while (opened.ranged && assembly.encoded() < opened.total) {
 			ByteRange range = new ByteRange(assembly.encoded(), opened.total - 1);
-			try (StorageResponse response = get(range, opened.strongTag())) {
+			try (StorageResponse response = get(range, opened.strongTag(), null)) {
 				feed(response, assembly.encoded() + opened.checkRange(this, response, range), assembly);
 			}
 		}
@@ -168,17 +169,14 @@ final class FetchAttempt {
 			throw new CorruptStreamException("Range chunk size mismatch: got " + assembly.encoded() + " of "
 					+ opened.total + " bytes of " + RedactedUrl.of(this.url));
 		}
-		return finish(assembly, opened.coding, 0);
+		return finish(assembly, opened.coding);
 	}
 
-	private FetchedBody transferInParallel(Opened opened, List<ByteRange> plan, ByteBuffer head, BodyAssembly assembly,
-			Lease lease) {
-		HedgePolicy hedging = new HedgePolicy(this.config.speculativeRetryMultiplier(),
-				this.config.maxSpeculativeHedges(), this.context.firstByteTimes().median(origin()));
+	private FetchedBody transferInParallel(Opened opened, List<ByteRange> plan, BodyAssembly assembly, Lease lease) {
 		new RangedDownload(this.config, plan, assembly, this.context.slabs(), lease, new OpenedRequests(opened),
-				hedging, this.context.transport().timer(), this.context.workers())
-			.run(opened.response, head, opened.sentAt);
-		return finish(assembly, opened.coding, hedging.hedges());
+				this.hedging, this.context.transport().timer(), this.context.workers())
+			.run(opened.response, opened.head, opened.sentAt);
+		return finish(assembly, opened.coding);
 	}
 
 	// Read a response until this many bytes of the object are here, or to its end.
@@ -199,11 +197,11 @@ final class FetchAttempt {
 		}
 	}
 
-	private FetchedBody finish(BodyAssembly assembly, @Nullable String coding, int hedges) {
+	private FetchedBody finish(BodyAssembly assembly, @Nullable String coding) {
 		ArrowBuf buffer = assembly.finish(this.allocator);
 		Duration elapsed = Duration.ofNanos(nanoTime() - this.started);
 		return new FetchedBody(buffer, assembly.length(), new FetchStatistics(assembly.encoded(), assembly.length(),
-				coding, this.requests.get(), hedges, elapsed));
+				coding, this.requests.get(), this.hedging.hedges(), elapsed));
 	}
 
 	private void checkSize(long size) {
@@ -224,20 +222,25 @@ final class FetchAttempt {
 	}
 
 	private Opened open() {
+		String probedCoding = null;
 		if (this.config.probe() == FetchConfig.Probe.HEAD && !this.signature.isSigned()) {
 			try (StorageResponse head = this.context.transport()
 				.head(this.url, this.context.validator(), this.config.maxRedirects(), this.deadline)) {
 				this.requests.addAndGet(head.requests());
 				if (head.status() / 100 == 2) {
 					checkSize(head.contentLength());
-					return prefersRanges(head) ? openRanged() : openWhole(head.header("Content-Encoding"));
+					probedCoding = head.header("Content-Encoding");
+					if (!prefersRanges(head)) {
+						return openWhole(probedCoding);
+					}
 				}
-				if (!isRefusal(head.status())) {
+				else if (!isRefusal(head.status())) {
 					throw failed(head);
 				}
 			}
 		}
-		return openRanged();
+		Opened opened = openRanged(probedCoding);
+		return (opened != null) ? opened : openWhole(probedCoding);
 	}
 
 	private boolean prefersRanges(StorageResponse head) {
@@ -251,28 +254,46 @@ final class FetchAttempt {
 	}
 
 	// The first ranged GET is probe and first chunk in one.
-	private Opened openRanged() {
+	private @Nullable Opened openRanged(@Nullable String probedCoding) {
 		ByteRange range = new ByteRange(0, Math.min(this.config.chunkSize(), this.config.maxFetchSize()) - 1);
-		long sentAt = nanoTime();
-		StorageResponse response = get(range, null);
+		FirstRequest<FirstAnswer> first = new FirstRequest<>((cancellation) -> {
+			long sentAt = nanoTime();
+			return new FirstAnswer(openRanged(get(range, null, cancellation), range, probedCoding, sentAt));
+		}, this.context.transport().timer(), this.context.workers());
 		try {
-			int status = response.status();
-			if (status == 200) {
-				return whole(response, null);
+			return first.send((this.config.maxParallelRequests() > 1) ? this.hedging.lateAfter(false) : Long.MAX_VALUE)
+				.opened();
+		}
+		finally {
+			if (first.isHedged()) {
+				this.hedging.hedged();
 			}
+		}
+	}
+
+	// null if a GET without a range is called for
+	private @Nullable Opened openRanged(StorageResponse response, ByteRange range, @Nullable String probedCoding,
+			long sentAt) {
+		boolean open = false;
+		try {
+			Opened opened = null;
+			int status = response.status();
 			ContentRange answered = ContentRange.parse(response.header("Content-Range"));
-			if (status == 206 && answered != null && answered.first() == 0 && answered.last() <= range.last()
-					&& (response.contentLength() < 0 || response.contentLength() == answered.length())) {
-				if (answered.total() >= 0) {
-					checkSize(answered.total());
-					return new Opened(response, true, answered.length(), answered.total(),
-							response.header("Content-Encoding"), sentAt);
-				}
-				// The size stays unknown: one GET without a range.
+			if (status == 200) {
+				opened = whole(response, probedCoding);
 			}
 			else if (status == 206) {
-				throw new CorruptStreamException("Range chunk size mismatch: " + RedactedUrl.of(this.url)
-						+ " answered another range than asked for");
+				if (answered == null || answered.first() != 0 || answered.last() > range.last()
+						|| (response.contentLength() >= 0 && response.contentLength() != answered.length())) {
+					throw new CorruptStreamException("Range chunk size mismatch: " + RedactedUrl.of(this.url)
+							+ " answered another range than asked for");
+				}
+				// Otherwise the size stays unknown: one GET without a range.
+				if (answered.total() >= 0) {
+					checkSize(answered.total());
+					opened = new Opened(response, true, answered.length(), answered.total(),
+							coding(response, probedCoding), sentAt);
+				}
 			}
 			else if (status == 416 && answered != null && answered.total() == 0) {
 				throw new CorruptStreamException("The fetched object is empty");
@@ -280,17 +301,23 @@ final class FetchAttempt {
 			else if (!isRefusal(status) && status != 416) {
 				throw failed(response);
 			}
+			open = opened != null;
+			return opened;
 		}
-		catch (RuntimeException ex) {
-			response.close();
-			throw ex;
+		finally {
+			if (!open) {
+				response.close();
+			}
 		}
-		response.close();
-		return openWhole(null);
+	}
+
+	private static @Nullable String coding(StorageResponse response, @Nullable String probedCoding) {
+		String coding = response.header("Content-Encoding");
+		return (coding != null) ? coding : probedCoding;
 	}
 
 	private Opened openWhole(@Nullable String probedCoding) {
-		StorageResponse response = get(null, null);
+		StorageResponse response = get(null, null, null);
 		try {
 			return whole(response, probedCoding);
 		}
@@ -305,18 +332,19 @@ final class FetchAttempt {
 			throw failed(response);
 		}
 		checkSize(response.contentLength());
-		String coding = response.header("Content-Encoding");
 		return new Opened(response, false, response.contentLength(), response.contentLength(),
-				(coding != null) ? coding : probedCoding, 0);
+				coding(response, probedCoding), 0);
 	}
 
 	// Also called by workers.
-	private StorageResponse get(@Nullable ByteRange range, @Nullable String entityTag) {
+	private StorageResponse get(@Nullable ByteRange range, @Nullable String entityTag,
+			@Nullable Cancellation cancellation) {
 		long sentAt = nanoTime();
 		StorageResponse response;
 		try {
 			response = this.context.transport()
-				.get(this.url, range, entityTag, this.context.validator(), this.config.maxRedirects(), this.deadline);
+				.get(this.url, range, entityTag, this.context.validator(), this.config.maxRedirects(), this.deadline,
+						cancellation);
 		}
 		catch (StorageUnavailableException ex) {
 			this.requests.incrementAndGet();
@@ -340,6 +368,22 @@ final class FetchAttempt {
 	}
 
 	/**
+	 * What came of the first ranged GET.
+	 *
+	 * @param opened the object, or {@code null} if the range was refused
+	 */
+	private record FirstAnswer(@Nullable Opened opened) implements AutoCloseable {
+
+		@Override
+		public void close() {
+			if (this.opened != null) {
+				this.opened.close();
+			}
+		}
+
+	}
+
+	/**
 	 * A response whose body starts at the first byte of the object.
 	 */
 	private static final class Opened implements AutoCloseable {
@@ -357,9 +401,17 @@ final class FetchAttempt {
 
 		private final @Nullable String coding;
 
+		private final @Nullable ContentCodec codec;
+
 		private final @Nullable String entityTag;
 
+		/** What tells versions of the object apart if there is no entity tag. */
+		private final @Nullable String lastModified;
+
 		private final long sentAt;
+
+		/** The first bytes of a coded body, which declare its size. */
+		private final ByteBuffer head;
 
 		Opened(StorageResponse response, boolean ranged, long length, long total, @Nullable String coding,
 				long sentAt) {
@@ -368,8 +420,15 @@ final class FetchAttempt {
 			this.length = length;
 			this.total = total;
 			this.coding = coding;
+			this.codec = ContentCodec.forCoding(coding);
 			this.entityTag = response.header("ETag");
+			this.lastModified = response.header("Last-Modified");
 			this.sentAt = sentAt;
+			this.head = ByteBuffer.allocate((this.codec != null) ? HEAD_LENGTH : 0);
+			while (this.head.hasRemaining() && response.read(this.head) >= 0) {
+				continue;
+			}
+			this.head.flip();
 		}
 
 		/**
@@ -393,14 +452,12 @@ final class FetchAttempt {
 			return (this.entityTag != null && this.entityTag.startsWith("\"")) ? this.entityTag : null;
 		}
 
-		// Check that a response is the asked range of the same object. @return how many
-		// bytes
-		// of it follow
+		// Check that a response is the asked range of the same object, and return how
+		// many
+		// bytes of it follow.
 		long checkRange(FetchAttempt attempt, StorageResponse later, ByteRange asked) {
 			String shown = RedactedUrl.of(attempt.url);
-			String tag = later.header("ETag");
-			if (later.status() == 412 || (later.status() == 206 && tag != null && this.entityTag != null
-					&& !tag.equals(this.entityTag))) {
+			if (later.status() == 412 || (later.status() == 206 && !isSame(later))) {
 				throw new StorageUnavailableException("The object at " + shown + " changed while it was fetched",
 						later.status(), null);
 			}
@@ -419,6 +476,13 @@ final class FetchAttempt {
 						+ asked.first() + "-" + asked.last() + ", got " + later.header("Content-Range"));
 			}
 			return range.length();
+		}
+
+		private boolean isSame(StorageResponse later) {
+			String tag = later.header("ETag");
+			String modified = later.header("Last-Modified");
+			return (tag != null && this.entityTag != null) ? tag.equals(this.entityTag)
+					: modified == null || this.lastModified == null || modified.equals(this.lastModified);
 		}
 
 		@Override
@@ -441,7 +505,7 @@ final class FetchAttempt {
 
 		@Override
 		public StorageResponse get(ByteRange range) {
-			StorageResponse response = FetchAttempt.this.get(range, this.opened.strongTag());
+			StorageResponse response = FetchAttempt.this.get(range, this.opened.strongTag(), null);
 			try {
 				if (this.opened.checkRange(FetchAttempt.this, response, range) != range.length()) {
 					throw shorter(range, -1);

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
 
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.SlabPool;
@@ -17,6 +18,7 @@ import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimer;
+import dev.vgi.external.transport.TransportClosedException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +35,9 @@ final class RangedDownload {
 	private static final int MAX_RETRIES = 2;
 
 	private static final Duration RETRY_DELAY = Duration.ofMillis(100);
+
+	/** The timer may be closed under us, and then nothing rings any more. */
+	private static final long LONGEST_WAIT_SECONDS = 1;
 
 	/** Says that something may be due. */
 	private static final Object TICK = new Object();
@@ -115,7 +120,7 @@ final class RangedDownload {
 			while (this.head < this.chunks.length) {
 				startWhatIsDue();
 				boolean progress = takeIn();
-				Object event = progress ? this.events.poll() : this.events.take();
+				Object event = progress ? this.events.poll() : this.events.poll(LONGEST_WAIT_SECONDS, TimeUnit.SECONDS);
 				while (event != null) {
 					if (event instanceof RangeAttempt attempt) {
 						ended(attempt);
@@ -341,6 +346,7 @@ final class RangedDownload {
 
 	private static boolean isWorthARetry(RuntimeException failure) {
 		return failure instanceof StorageUnavailableException unavailable
+				&& !(failure instanceof TransportClosedException)
 				&& (unavailable.status() == 0 || unavailable.status() == 429 || unavailable.status() / 100 == 5);
 	}
 

@@ -208,7 +208,8 @@ public final class Externalizer {
 			throw new IllegalStateException("There is no storage to externalise to");
 		}
 		long start = System.nanoTime();
-		try (Digest digest = Digest.start(stream, this.executor);
+		try (TransferBudget.Running running = this.budget.begin();
+				Digest digest = Digest.start(stream, this.executor);
 				EncodedPayload payload = EncodedPayload.of(stream, compression, this.slabs, this.budget,
 						this.config.fetchConfig().timeout())) {
 			URI url = storage.upload(payload, schema, payload.contentCoding());

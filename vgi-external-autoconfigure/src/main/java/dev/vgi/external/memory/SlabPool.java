@@ -32,6 +32,9 @@ public final class SlabPool implements AutoCloseable {
 	 */
 	private static final long FINE_FROM = 1L << 20;
 
+	/** From here on it is a sixty-fourth: what is rounded up is memory nobody uses. */
+	private static final long FINER_FROM = 1L << 24;
+
 	private final long maxIdleBytes;
 
 	private final long maxIdleNanos;
@@ -150,7 +153,8 @@ public final class SlabPool implements AutoCloseable {
 			return SMALLEST;
 		}
 		long powerBelow = Long.highestOneBit(bytes - 1);
-		long step = (powerBelow >= FINE_FROM) ? powerBelow / 16 : powerBelow;
+		long step = (powerBelow >= FINER_FROM) ? powerBelow / 64
+				: (powerBelow >= FINE_FROM) ? powerBelow / 16 : powerBelow;
 		return (bytes + step - 1) / step * step;
 	}
 

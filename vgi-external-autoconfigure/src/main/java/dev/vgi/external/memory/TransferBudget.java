@@ -34,6 +34,12 @@ public final class TransferBudget {
 
 	private long peak;
 
+	private final Condition ended = this.lock.newCondition();
+
+	private int running;
+
+	private boolean shutDown;
+
 	/**
 	 * Create a budget.
 	 * @param maxBytes bytes that all running transfers may hold, positive
@@ -59,6 +65,68 @@ public final class TransferBudget {
 	}
 
 	/**
+	 * Count a transfer as running, whatever memory it will need.
+	 * @return to be closed when the transfer has ended, normally or not
+	 * @throws BudgetExhaustedException after {@link #shutDown}
+	 */
+	public Running begin() {
+		this.lock.lock();
+		try {
+			checkOpen();
+			this.running++;
+			return new Transfer();
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	/**
+	 * Return how many transfers run.
+	 * @return those that have begun and not ended
+	 */
+	public int running() {
+		this.lock.lock();
+		try {
+			return this.running;
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	/**
+	 * Admit no further transfer, send away those that wait for memory and wait until the
+	 * running ones have ended.
+	 * @param maxWait longest wait
+	 * @return whether none is left
+	 */
+	public boolean shutDown(Duration maxWait) {
+		this.lock.lock();
+		try {
+			this.shutDown = true;
+			this.waiters.forEach((waiter) -> waiter.admitted.signal());
+			long remaining = maxWait.toNanos();
+			while (this.running > 0 && remaining > 0) {
+				remaining = this.ended.awaitNanos(remaining);
+			}
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+		finally {
+			this.lock.unlock();
+		}
+		return running() == 0;
+	}
+
+	private void checkOpen() {
+		if (this.shutDown) {
+			throw new BudgetExhaustedException("The application is shutting down and begins no further transfer", null);
+		}
+	}
+
+	/**
 	 * Wait for room and take it. Only before a transfer starts: one that already holds
 	 * memory never waits, see {@link Lease#grow}.
 	 * @param bytes how much; more than the whole budget is refused at once
@@ -71,6 +139,7 @@ public final class TransferBudget {
 		checkFits(bytes);
 		this.lock.lock();
 		try {
+			checkOpen();
 			if (hasRoomFor(bytes)) {
 				return take(bytes);
 			}
@@ -178,7 +247,7 @@ public final class TransferBudget {
 		this.waiters.addLast(waiter);
 		try {
 			long remaining = maxWait.toNanos();
-			while (waiter.share == null && remaining > 0) {
+			while (waiter.share == null && remaining > 0 && !this.shutDown) {
 				remaining = waiter.admitted.awaitNanos(remaining);
 			}
 		}
@@ -198,6 +267,7 @@ public final class TransferBudget {
 		}
 		this.waiters.remove(waiter);
 		admitWaiters();
+		checkOpen();
 		throw new BudgetExhaustedException("No room for " + bytes + " bytes in the transfer budget of " + this.maxBytes
 				+ " bytes within " + TimeUnit.NANOSECONDS.toMillis(maxWait.toNanos()) + " ms; raise " + KEY
 				+ " or vgi.external.memory.max-wait", null);
@@ -212,6 +282,40 @@ public final class TransferBudget {
 			first.admitted.signal();
 			first = this.waiters.peekFirst();
 		}
+	}
+
+	/**
+	 * A transfer under way.
+	 */
+	public interface Running extends AutoCloseable {
+
+		/**
+		 * Say that the transfer has ended. Idempotent.
+		 */
+		@Override
+		void close();
+
+	}
+
+	private final class Transfer implements Running {
+
+		private boolean closed;
+
+		@Override
+		public void close() {
+			TransferBudget.this.lock.lock();
+			try {
+				if (!this.closed) {
+					this.closed = true;
+					TransferBudget.this.running--;
+					TransferBudget.this.ended.signalAll();
+				}
+			}
+			finally {
+				TransferBudget.this.lock.unlock();
+			}
+		}
+
 	}
 
 	/**

@@ -100,9 +100,10 @@ final class Exchange implements StorageResponse {
 	/**
 	 * Send the request and receive the head of the response.
 	 * @param before how many requests were sent for earlier hops
+	 * @param cancellation may end this exchange; or {@code null}
 	 * @return this exchange, which the caller closes; on failure it has ended
 	 */
-	Exchange execute(int before) {
+	Exchange execute(int before, @Nullable Cancellation cancellation) {
 		this.requests = before;
 		Duration remaining = this.deadline.remaining();
 		if (remaining.isZero()) {
@@ -110,6 +111,9 @@ final class Exchange implements StorageResponse {
 			throw timedOut();
 		}
 		this.transport.started(this);
+		if (cancellation != null) {
+			cancellation.watch(this);
+		}
 		try {
 			synchronized (this) {
 				if (this.state == State.RUNNING) {
@@ -498,6 +502,10 @@ final class Exchange implements StorageResponse {
 		if (Thread.currentThread().isInterrupted()) {
 			return new StorageUnavailableException("Interrupted during the transfer of " + RedactedUrl.of(this.url), 0,
 					null);
+		}
+		if (this.transport.isClosed()) {
+			return new TransportClosedException(
+					"The storage transport was closed during the transfer of " + RedactedUrl.of(this.url));
 		}
 		if (state() == State.CANCELLED) {
 			return new StorageUnavailableException("Transfer of " + RedactedUrl.of(this.url) + " was cancelled", 0,

@@ -102,6 +102,22 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public StorageResponse get(URI url, @Nullable ByteRange range, @Nullable String entityTag, UrlValidator validator,
 			int maxRedirects, Deadline deadline) {
+		return get(url, range, entityTag, validator, maxRedirects, deadline, null);
+	}
+
+	/**
+	 * Send a GET that another thread may end.
+	 * @param url the absolute URL
+	 * @param range the range to ask for, or {@code null} for everything
+	 * @param entityTag sent as {@code If-Match} with a range, or {@code null}
+	 * @param validator asked before every hop
+	 * @param maxRedirects how many redirects to follow, 0 for none
+	 * @param deadline covers the body too
+	 * @param cancellation ends the request, its body included; or {@code null}
+	 * @return as above
+	 */
+	public StorageResponse get(URI url, @Nullable ByteRange range, @Nullable String entityTag, UrlValidator validator,
+			int maxRedirects, Deadline deadline, @Nullable Cancellation cancellation) {
 		Map<String, String> headers = new LinkedHashMap<>();
 		if (range != null) {
 			headers.put("Range", "bytes=" + range.first() + "-" + range.last());
@@ -109,7 +125,7 @@ public final class StorageTransport implements AutoCloseable {
 				headers.put("If-Match", entityTag);
 			}
 		}
-		return follow("GET", url, headers, validator, maxRedirects, deadline);
+		return follow("GET", url, headers, validator, maxRedirects, deadline, cancellation);
 	}
 
 	/**
@@ -121,7 +137,7 @@ public final class StorageTransport implements AutoCloseable {
 	 * @return the response without a body; the caller closes it
 	 */
 	public StorageResponse head(URI url, UrlValidator validator, int maxRedirects, Deadline deadline) {
-		return follow("HEAD", url, Map.of(), validator, maxRedirects, deadline);
+		return follow("HEAD", url, Map.of(), validator, maxRedirects, deadline, null);
 	}
 
 	/**
@@ -155,18 +171,18 @@ public final class StorageTransport implements AutoCloseable {
 			UrlValidator validator, Deadline deadline) {
 		validate(validator, url);
 		return new Exchange(this, method, target(url), !validator.admitsPrivateAddresses(url), headers, body, deadline)
-			.execute(0);
+			.execute(0, null);
 	}
 
 	private StorageResponse follow(String method, URI url, Map<String, String> headers, UrlValidator validator,
-			int maxRedirects, Deadline deadline) {
+			int maxRedirects, Deadline deadline, @Nullable Cancellation cancellation) {
 		URI hop = url;
 		int requests = 0;
 		for (int redirects = 0;; redirects++) {
 			validate(validator, hop);
 			Exchange exchange = new Exchange(this, method, target(hop), !validator.admitsPrivateAddresses(hop), headers,
 					null, deadline)
-				.execute(requests);
+				.execute(requests, cancellation);
 			if (!isRedirect(exchange.status())) {
 				return exchange;
 			}
@@ -248,7 +264,8 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	/**
-	 * Close all connections; exchanges under way fail.
+	 * Close all connections; exchanges under way fail with a
+	 * {@link TransportClosedException}, as does whatever is asked for later. Idempotent.
 	 */
 	@Override
 	public void close() {
@@ -258,6 +275,10 @@ public final class StorageTransport implements AutoCloseable {
 		if (this.ownsTimer) {
 			this.timer.close();
 		}
+	}
+
+	boolean isClosed() {
+		return this.closed;
 	}
 
 	TransportSettings settings() {
@@ -285,7 +306,7 @@ public final class StorageTransport implements AutoCloseable {
 		this.exchanges.add(exchange);
 		if (this.closed) {
 			exchange.close();
-			throw new StorageUnavailableException("The storage transport is closed", 0, null);
+			throw new TransportClosedException("The storage transport is closed");
 		}
 	}
 

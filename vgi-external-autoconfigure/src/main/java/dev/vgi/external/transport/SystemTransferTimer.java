@@ -2,6 +2,7 @@ package dev.vgi.external.transport;
 
 import java.time.Duration;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
@@ -31,12 +32,14 @@ final class SystemTransferTimer implements TransferTimer {
 
 	@Override
 	public Alarm schedule(Duration delay, Runnable action) {
-		if (this.executor.isShutdown()) {
-			return () -> {
-			};
+		try {
+			Future<?> future = this.executor.schedule(action, delay.toNanos(), TimeUnit.NANOSECONDS);
+			return () -> future.cancel(false);
 		}
-		Future<?> future = this.executor.schedule(action, delay.toNanos(), TimeUnit.NANOSECONDS);
-		return () -> future.cancel(false);
+		catch (RejectedExecutionException ex) {
+			return () -> {
+			}; // Closed: nothing rings any more.
+		}
 	}
 
 	@Override

@@ -36,6 +36,7 @@ import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.commons.logging.LogFactory;
@@ -224,6 +225,9 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			try {
 				return sendOnce(operation, signed.get(), body, deadline);
 			}
+			catch (TransportClosedException ex) {
+				throw ex;
+			}
 			catch (StorageUnavailableException ex) {
 				failure = ex;
 			}
@@ -256,6 +260,9 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			}
 			String tag = response.header("ETag");
 			return (tag != null) ? tag : "";
+		}
+		catch (TransportClosedException ex) {
+			throw ex;
 		}
 		catch (StorageUnavailableException ex) {
 			throw (ex.status() != 0) ? ex : S3Failures.unreachable(operation, String.valueOf(ex.getMessage()), ex);
