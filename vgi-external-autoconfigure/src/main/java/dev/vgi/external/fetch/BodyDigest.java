@@ -147,12 +147,16 @@ final class BodyDigest implements AutoCloseable {
 	}
 
 	private void digest(Slab source, long from, long to) {
-		for (long done = from; done < to;) {
-			int count = (int) Math.min(this.step.length, to - done);
-			ByteBuffer window = source.window(done, count);
-			window.get(this.step, 0, count);
-			this.sha256.update(this.step, 0, count);
-			done += count;
+		long done = from;
+		while (done < to) {
+			// Few large windows: each is an object.
+			ByteBuffer window = source.window(done, (int) Math.min(BodyAssembly.STEP, to - done));
+			done += window.remaining();
+			while (window.hasRemaining()) {
+				int count = Math.min(this.step.length, window.remaining());
+				window.get(this.step, 0, count);
+				this.sha256.update(this.step, 0, count);
+			}
 		}
 	}
 

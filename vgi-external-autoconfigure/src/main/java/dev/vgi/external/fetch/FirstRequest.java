@@ -28,8 +28,10 @@ final class FirstRequest<T extends AutoCloseable> {
 
 	private final Cancellation secondCancellation = new Cancellation();
 
-	/** Guarded by this object's monitor, as are the next two. */
-	private boolean firstEnded;
+	/** Guarded by this object's monitor, as are the next three. */
+	private boolean over;
+
+	private boolean firstWon;
 
 	private @Nullable Thread second;
 
@@ -52,25 +54,34 @@ final class FirstRequest<T extends AutoCloseable> {
 			return this.request.send(this.firstCancellation);
 		}
 		TransferTimer.Alarm alarm = this.timer.schedule(Duration.ofNanos(lateAfter), this::startSecond);
-		// Only a failure of the storage may be the first copy's alone.
-		boolean needsSecond = false;
-		StorageUnavailableException failure;
+		T answer;
 		try {
-			return this.request.send(this.firstCancellation);
+			answer = this.request.send(this.firstCancellation);
 		}
 		catch (StorageUnavailableException ex) {
-			needsSecond = !Thread.currentThread().isInterrupted();
-			failure = ex;
-		}
-		finally {
+			// The second copy may succeed where this one failed, or was ended by it.
 			alarm.cancel();
-			endSecond(!needsSecond);
+			endSecond(Thread.currentThread().isInterrupted());
+			T other = takeSecond();
+			if (other == null) {
+				throw ex;
+			}
+			return other;
 		}
-		T other = takeSecond();
-		if (other == null) {
-			throw failure;
+		catch (RuntimeException | Error ex) {
+			alarm.cancel();
+			endSecond(true);
+			throw ex;
 		}
-		return other;
+		alarm.cancel();
+		T faster = claimFirst();
+		if (faster != null) {
+			closeQuietly(answer);
+			endSecond(false);
+			return faster;
+		}
+		endSecond(true);
+		return answer;
 	}
 
 	/**
@@ -83,7 +94,7 @@ final class FirstRequest<T extends AutoCloseable> {
 
 	// On the timer's thread.
 	private synchronized void startSecond() {
-		if (!this.firstEnded) {
+		if (!this.over) {
 			this.second = this.workers.newThread(this::sendSecond);
 			this.second.start();
 		}
@@ -97,10 +108,26 @@ final class FirstRequest<T extends AutoCloseable> {
 		catch (RuntimeException ex) {
 			return; // The first copy goes on.
 		}
+		boolean won;
 		synchronized (this) {
-			this.secondAnswer = answer;
+			won = !this.firstWon;
+			this.secondAnswer = won ? answer : null;
 		}
-		this.firstCancellation.cancel();
+		if (won) {
+			this.firstCancellation.cancel();
+		}
+		else {
+			closeQuietly(answer);
+		}
+	}
+
+	/**
+	 * Let the first copy win, unless the second one already has.
+	 * @return the second one's answer if so
+	 */
+	private synchronized @Nullable T claimFirst() {
+		this.firstWon = this.secondAnswer == null;
+		return takeSecond();
 	}
 
 	private synchronized @Nullable T takeSecond() {
@@ -109,12 +136,11 @@ final class FirstRequest<T extends AutoCloseable> {
 		return answer;
 	}
 
-	// Wait for the second copy, if there is one. It is of no use any more if the first
-	// has an answer; if the first failed, it may have one.
+	// Wait for the second copy, if there is one.
 	private void endSecond(boolean useless) {
 		Thread worker;
 		synchronized (this) {
-			this.firstEnded = true;
+			this.over = true;
 			worker = this.second;
 		}
 		if (useless) {
@@ -130,13 +156,14 @@ final class FirstRequest<T extends AutoCloseable> {
 				this.secondCancellation.cancel();
 			}
 		}
-		T unused = (useless || interrupted) ? takeSecond() : null;
-		if (unused != null) {
-			closeQuietly(unused);
+		if (useless || interrupted) {
+			T unused = takeSecond();
+			if (unused != null) {
+				closeQuietly(unused);
+			}
 		}
 		if (interrupted) {
 			Thread.currentThread().interrupt();
-			throw new StorageUnavailableException("Interrupted during a fetch", 0, null);
 		}
 	}
 

@@ -1,5 +1,6 @@
 package dev.vgi.external.transport;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -8,6 +9,7 @@ import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.SocketChannel;
 import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
 import java.util.Map;
@@ -44,6 +46,8 @@ final class Exchange implements StorageResponse {
 	/** A connection unused for longer is looked at before it is used again. */
 	private static final long TRUSTED_IDLE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+	private static final long NOT_READING = Long.MIN_VALUE;
+
 	private static final TimeValue KEEP_ALIVE = TimeValue.ofSeconds(30);
 
 	private final StorageTransport transport;
@@ -75,6 +79,17 @@ final class Exchange implements StorageResponse {
 	private @Nullable ClassicHttpResponse response;
 
 	private @Nullable InputStream body;
+
+	/** Where the body can be read without a copy, once its first bytes were. */
+	private @Nullable SocketChannel channel;
+
+	/** Whether the stream has been left behind. */
+	private boolean beyondStream;
+
+	private TransferTimer.@Nullable Alarm silence;
+
+	/** When the read that is under way began, or {@link #NOT_READING}. */
+	private volatile long readingSince = NOT_READING;
 
 	private byte[] scratch = new byte[0];
 
@@ -266,7 +281,7 @@ final class Exchange implements StorageResponse {
 		connection.setSocketTimeout(Timeout.ofMilliseconds(Connector.millis(this.transport.settings().readTimeout())));
 		if (this.requestBody != null) {
 			request.setHeader("Content-Length", Long.toString(this.requestBody.length()));
-			request.setEntity(new BodyEntity(this.requestBody, connection.scratch));
+			request.setEntity(new BodyEntity(this.requestBody, connection));
 		}
 		connection.sendRequestHeader(request);
 		try {
@@ -312,6 +327,28 @@ final class Exchange implements StorageResponse {
 		if (this.body == null || this.contentLength == 0) {
 			end(State.COMPLETE, this.reusable);
 		}
+		else if (this.contentLength > 0 && connection.channel != null) {
+			this.channel = connection.channel;
+			watchSilence(this.transport.settings().readTimeout());
+		}
+	}
+
+	// Reads of a channel know no timeout of their own.
+	private synchronized void watchSilence(Duration delay) {
+		if (this.state == State.RUNNING) {
+			this.silence = this.transport.timer().schedule(delay, this::checkSilence);
+		}
+	}
+
+	private void checkSilence() {
+		Duration longest = this.transport.settings().readTimeout();
+		long since = this.readingSince;
+		long now = this.transport.timer().nanoTime();
+		if (since != NOT_READING && now - since >= longest.toNanos()) {
+			end(State.SILENT, false);
+			return;
+		}
+		watchSilence((since != NOT_READING) ? longest.minusNanos(now - since) : longest);
 	}
 
 	private static long parseLength(ClassicHttpResponse response) {
@@ -366,17 +403,7 @@ final class Exchange implements StorageResponse {
 			throw failure("Cannot read", new IOException("ended"));
 		}
 		try {
-			int read;
-			if (target.hasArray()) {
-				read = in.read(target.array(), target.arrayOffset() + target.position(), target.remaining());
-				target.position(target.position() + Math.max(0, read));
-			}
-			else {
-				read = in.read(this.scratch, 0, Math.min(target.remaining(), this.scratch.length));
-				if (read > 0) {
-					target.put(this.scratch, 0, read);
-				}
-			}
+			int read = read(in, target);
 			this.bytesRead += Math.max(0, read);
 			if (read < 0 || this.bytesRead == this.contentLength) {
 				end(State.COMPLETE, this.reusable);
@@ -388,6 +415,42 @@ final class Exchange implements StorageResponse {
 					+ ((this.contentLength >= 0) ? " of " + this.contentLength : "") + " bytes of", ex);
 			end(State.CANCELLED, false);
 			throw failure;
+		}
+	}
+
+	private int read(InputStream in, ByteBuffer target) throws IOException {
+		SocketChannel direct = this.channel;
+		// The connection has read a little more than the head, which comes first.
+		if (direct != null && (this.beyondStream || in.available() == 0)) {
+			this.beyondStream = true;
+			return read(direct, target);
+		}
+		if (target.hasArray()) {
+			int read = in.read(target.array(), target.arrayOffset() + target.position(), target.remaining());
+			target.position(target.position() + Math.max(0, read));
+			return read;
+		}
+		int read = in.read(this.scratch, 0, Math.min(target.remaining(), this.scratch.length));
+		if (read > 0) {
+			target.put(this.scratch, 0, read);
+		}
+		return read;
+	}
+
+	private int read(SocketChannel direct, ByteBuffer target) throws IOException {
+		int limit = target.limit();
+		target.limit((int) Math.min(limit, target.position() + this.contentLength - this.bytesRead));
+		this.readingSince = this.transport.timer().nanoTime();
+		try {
+			int read = direct.read(target);
+			if (read < 0) {
+				throw new EOFException("the connection was closed");
+			}
+			return read;
+		}
+		finally {
+			this.readingSince = NOT_READING;
+			target.limit(limit);
 		}
 	}
 
@@ -436,6 +499,9 @@ final class Exchange implements StorageResponse {
 			}
 			if (this.alarm != null) {
 				this.alarm.cancel();
+			}
+			if (this.silence != null) {
+				this.silence.cancel();
 			}
 		}
 		release(leased, keep);
@@ -511,7 +577,7 @@ final class Exchange implements StorageResponse {
 			return new StorageUnavailableException("Transfer of " + RedactedUrl.of(this.url) + " was cancelled", 0,
 					null);
 		}
-		if (cause instanceof SocketTimeoutException) {
+		if (cause instanceof SocketTimeoutException || state() == State.SILENT) {
 			return new StorageUnavailableException(
 					what + " " + RedactedUrl.of(this.url) + ": it was silent for too long", 0, null);
 		}
@@ -520,23 +586,24 @@ final class Exchange implements StorageResponse {
 
 	private enum State {
 
-		RUNNING, COMPLETE, TIMED_OUT, CANCELLED
+		RUNNING, COMPLETE, TIMED_OUT, SILENT, CANCELLED
 
 	}
 
 	/**
-	 * A request body on its way to the socket, in pieces of the connection's copy buffer.
+	 * A request body on its way to the socket, under TLS in pieces of the connection's
+	 * copy buffer.
 	 */
 	private static final class BodyEntity extends AbstractHttpEntity {
 
 		private final RequestBody body;
 
-		private final byte[] scratch;
+		private final StorageConnection connection;
 
-		BodyEntity(RequestBody body, byte[] scratch) {
+		BodyEntity(RequestBody body, StorageConnection connection) {
 			super((String) null, null, false);
 			this.body = body;
-			this.scratch = scratch;
+			this.connection = connection;
 		}
 
 		@Override
@@ -561,7 +628,9 @@ final class Exchange implements StorageResponse {
 
 		@Override
 		public void writeTo(OutputStream out) throws IOException {
-			BodyChannel channel = new BodyChannel(out, this.scratch, this.body.length());
+			// The head is still in the connection's buffer.
+			out.flush();
+			BodyChannel channel = new BodyChannel(out, this.connection, this.body.length());
 			this.body.writeTo(channel);
 			if (channel.left != 0) {
 				throw new IOException("the request body ended " + channel.left + " bytes early");
@@ -578,13 +647,13 @@ final class Exchange implements StorageResponse {
 
 		private final OutputStream out;
 
-		private final byte[] scratch;
+		private final StorageConnection connection;
 
 		private long left;
 
-		BodyChannel(OutputStream out, byte[] scratch, long length) {
+		BodyChannel(OutputStream out, StorageConnection connection, long length) {
 			this.out = out;
-			this.scratch = scratch;
+			this.connection = connection;
 			this.left = length;
 		}
 
@@ -594,10 +663,20 @@ final class Exchange implements StorageResponse {
 			if (length > this.left) {
 				throw new IOException("the request body is longer than announced");
 			}
-			while (source.hasRemaining()) {
-				int piece = Math.min(this.scratch.length, source.remaining());
-				source.get(this.scratch, 0, piece);
-				this.out.write(this.scratch, 0, piece);
+			SocketChannel direct = this.connection.channel;
+			if (direct != null && source.isDirect()) {
+				while (source.hasRemaining()) {
+					direct.write(source);
+				}
+			}
+			else {
+				byte[] scratch = this.connection.scratch;
+				while (source.hasRemaining()) {
+					int piece = Math.min(scratch.length, source.remaining());
+					source.get(scratch, 0, piece);
+					this.out.write(scratch, 0, piece);
+				}
+				this.out.flush();
 			}
 			this.left -= length;
 			return length;

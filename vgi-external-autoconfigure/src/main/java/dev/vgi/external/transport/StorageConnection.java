@@ -2,6 +2,7 @@ package dev.vgi.external.transport;
 
 import java.io.IOException;
 import java.net.Socket;
+import java.nio.channels.SocketChannel;
 
 import javax.net.ssl.SSLSocket;
 
@@ -30,6 +31,12 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 
 	private final Socket socket;
 
+	/**
+	 * Carries long bodies between the socket and off-heap memory without a copy; or
+	 * {@code null} under TLS.
+	 */
+	final @Nullable SocketChannel channel;
+
 	/** Whether requests carry the absolute URL, because a proxy forwards them. */
 	final boolean forwarded;
 
@@ -39,6 +46,7 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 	StorageConnection(Socket socket, @Nullable SSLSocket sslSocket, boolean forwarded) throws IOException {
 		super(CONFIG);
 		this.socket = socket;
+		this.channel = (sslSocket == null) ? socket.getChannel() : null;
 		this.forwarded = forwarded;
 		if (sslSocket != null) {
 			bind(sslSocket, socket);

@@ -13,12 +13,16 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 import dev.vgi.external.batch.CorruptStreamException;
@@ -55,6 +59,10 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 class ExternalFetcherTests {
 
+	/** Only the deadline ends a stall. */
+	private static final TransportSettings PATIENT = new TransportSettings(Duration.ofSeconds(10),
+			Duration.ofMinutes(5), 64, null, null, null, null);
+
 	private static final String SIGNED = "?X-Amz-Credential=AKIASECRET&X-Amz-Signature=5ec4e7";
 
 	private static final int CHUNK = 64 * 1024;
@@ -63,7 +71,7 @@ class ExternalFetcherTests {
 
 	private final ManualTimer timer = new ManualTimer();
 
-	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null, this.timer);
+	private final StorageTransport transport = new StorageTransport(PATIENT, null, this.timer);
 
 	private final SlabPool slabs = new SlabPool(64 << 20, Duration.ofHours(1));
 
@@ -609,6 +617,117 @@ class ExternalFetcherTests {
 			assertThat(this.transport.leasedConnections()).isZero();
 		}
 		assertThat(call.get(20, TimeUnit.SECONDS).requests()).isEqualTo(2);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "identity", "zstd" })
+	void transfersThatWaitForEachOthersMemoryAllEnd(String coding) throws Exception {
+		byte[] content = compressible(1_000_000);
+		byte[] stored = "zstd".equals(coding) ? encode(coding, content, true) : content;
+		FaultServer server = serve(FaultServer.object(stored, "Content-Encoding: " + coding));
+		// Room for one and a half of them, all of which also start one of their own.
+		TransferBudget small = new TransferBudget(3_500_000, 64);
+		ExternalFetcher fetcher = new ExternalFetcher(this.config, this.transport, this.validator, null, small,
+				this.slabs);
+		List<CompletableFuture<Void>> calls = new ArrayList<>();
+		ExecutorService callers = Executors.newFixedThreadPool(16);
+		for (int i = 0; i < 32; i++) {
+			calls.add(CompletableFuture.runAsync(() -> {
+				try (FetchedBody outer = fetcher.fetch(server.url("/o"), sha256(content), this.allocator);
+						FetchedBody inner = fetcher.fetch(server.url("/o"), sha256(content), this.allocator)) {
+					assertThat(outer.length()).isEqualTo(inner.length());
+				}
+			}, callers));
+		}
+		for (CompletableFuture<Void> call : calls) {
+			call.get(30, TimeUnit.SECONDS);
+		}
+		callers.shutdown();
+		assertThat(small.inUse()).isZero();
+		assertThat(small.peak()).isLessThanOrEqualTo(small.maxBytes());
+	}
+
+	@Test
+	void whenTheFirstAnswerIsLateAsksAgain() throws Exception {
+		byte[] content = bytes(CHUNK);
+		CountDownLatch late = new CountDownLatch(1);
+		FaultServer server = serve((request, reply) -> {
+			if (request.index() == 1) {
+				late.countDown();
+				reply.stall();
+			}
+			reply.object(content);
+		});
+		ExternalFetcher fetcher = fetcher();
+		fetcher.fetch(server.url("/o"), null, this.allocator).close();
+		CompletableFuture<FetchStatistics> call = CompletableFuture.supplyAsync(() -> {
+			try (FetchedBody body = fetcher.fetch(server.url("/o"), null, this.allocator)) {
+				return body.statistics();
+			}
+		});
+		late.await();
+		this.timer.advance(Duration.ofSeconds(1));
+		FetchStatistics statistics = call.get(20, TimeUnit.SECONDS);
+		assertThat(statistics.hedges()).isEqualTo(1);
+		assertThat(statistics.requests()).isEqualTo(2);
+	}
+
+	@Test
+	void withoutHedgingTheFirstAnswerIsAwaited() throws Exception {
+		this.config = new FetchConfig(FetchConfig.Probe.RANGE, 16 * CHUNK, CHUNK, 4, Duration.ofSeconds(60), 8 << 20,
+				32 << 20, 5, 0, 4);
+		byte[] content = bytes(CHUNK);
+		CountDownLatch late = new CountDownLatch(1);
+		FaultServer server = serve((request, reply) -> {
+			if (request.index() == 1) {
+				late.countDown();
+				reply.stall();
+			}
+			reply.object(content);
+		});
+		ExternalFetcher fetcher = fetcher();
+		fetcher.fetch(server.url("/o"), null, this.allocator).close();
+		CompletableFuture<Void> call = CompletableFuture
+			.runAsync(() -> fetcher.fetch(server.url("/o"), null, this.allocator).close());
+		late.await();
+		this.timer.advance(Duration.ofSeconds(60));
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> call.get(20, TimeUnit.SECONDS))
+			.withCauseInstanceOf(TransferTimeoutException.class);
+		assertThat(server.requests()).hasSize(2);
+	}
+
+	@Test
+	void whenOnlyTheProbeNamesTheCodingOfRangesItCounts() {
+		this.config = withProbe(FetchConfig.Probe.HEAD);
+		byte[] content = compressible(6_000_000);
+		byte[] encoded = encode("zstd", content, true);
+		assertThat(encoded.length).isGreaterThan(16 * CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			if ("HEAD".equals(request.method())) {
+				reply.object(encoded, "Content-Encoding: zstd");
+			}
+			else {
+				reply.object(encoded);
+			}
+		});
+		assertThat(fetch(server.url("/o"), content).requests()).isGreaterThan(16);
+	}
+
+	@Test
+	void withoutEntityTagTheDateOfTheObjectCounts() {
+		byte[] content = bytes(5 * CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			String date = (request.rangeStart() == 0 || "/same".equals(request.target())) ? "Last-Modified: then"
+					: "Last-Modified: now";
+			int[] range = reply.range(content);
+			assertThat(range).isNotNull();
+			reply.head(206, date, "Content-Length: " + (range[1] - range[0]),
+					"Content-Range: bytes " + range[0] + "-" + (range[1] - 1) + "/" + content.length);
+			reply.raw(content, range[0], range[1]);
+		});
+		fetch(server.url("/same"), content);
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/o")))
+			.withMessageContaining("changed");
 	}
 
 	@Test

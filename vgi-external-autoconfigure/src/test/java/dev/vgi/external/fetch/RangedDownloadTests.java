@@ -15,10 +15,12 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.FaultServer.Handler;
+import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.ManualTimer;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.RootAllocator;
@@ -39,6 +41,10 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
  */
 @Timeout(value = 20, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class RangedDownloadTests {
+
+	/** Only the deadline ends a stall. */
+	private static final TransportSettings PATIENT = new TransportSettings(Duration.ofSeconds(10),
+			Duration.ofMinutes(5), 64, null, null, null, null);
 
 	private static final int CHUNK = 64 * 1024;
 
@@ -62,7 +68,7 @@ class RangedDownloadTests {
 
 	private final ManualTimer timer = new ManualTimer();
 
-	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null, this.timer);
+	private final StorageTransport transport = new StorageTransport(PATIENT, null, this.timer);
 
 	private final SlabPool slabs = new SlabPool(64 << 20, Duration.ofHours(1));
 
@@ -362,6 +368,60 @@ class RangedDownloadTests {
 		caller.interrupt();
 		assertThat(get(failure)).isInstanceOf(StorageUnavailableException.class).hasMessageContaining("Interrupted");
 		caller.join();
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "plain", "zstd" })
+	void closedTransportEndsTheFetchForGood(String coding) throws Exception {
+		CountDownLatch asked = new CountDownLatch(1);
+		FaultServer server = serve(coding, (request, reply) -> {
+			if (chunkOf(request) == 6) {
+				asked.countDown();
+				reply.stall();
+			}
+		});
+		Future<FetchStatistics> call = start(server.url("/o"), coding);
+		asked.await();
+		this.transport.close();
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> get(call))
+			.withCauseInstanceOf(TransportClosedException.class);
+		assertThat(ExternalFetcher.isRetryable(new TransportClosedException("closed"))).isFalse();
+	}
+
+	@Test
+	void rangeThatWaitsForItsRetryHearsOfTheClosedTransport() throws Exception {
+		CountDownLatch failed = new CountDownLatch(1);
+		FaultServer server = serve("plain", (request, reply) -> {
+			if (chunkOf(request) == 15) {
+				reply.onEnd(failed::countDown);
+				reply.empty(503);
+			}
+		});
+		this.multiplier = 0;
+		Future<FetchStatistics> call = start(server.url("/o"), "plain");
+		failed.await();
+		this.timer.awaitAlarmIn(Duration.ofMillis(100));
+		this.transport.close();
+		this.timer.close();
+		this.timer.advance(Duration.ofMillis(100));
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> get(call))
+			.withCauseInstanceOf(TransportClosedException.class);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "plain", "zstd" })
+	void linkThatExpiresOnTheWayIsNamedAsSuch(String coding) throws Exception {
+		FaultServer server = serve(coding, (request, reply) -> {
+			if (chunkOf(request) >= 6) {
+				reply.empty(403);
+			}
+		});
+		Future<FetchStatistics> call = start(server.url("/o?Signature=secret&AWSAccessKeyId=b&Expires=1577836800"),
+				coding);
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> get(call))
+			.withCauseInstanceOf(LinkExpiredException.class)
+			.withMessageContaining("2020-01-01T00:00:00Z")
+			.withMessageNotContaining("secret");
 	}
 
 	@Test

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 
 import dev.vgi.external.memory.TransferBudget.Lease;
@@ -121,6 +122,38 @@ class TransferBudgetTests {
 			assertThat(flag.get(20, TimeUnit.SECONDS)).isTrue();
 			assertThat(this.budget.waiting()).isZero();
 		}
+	}
+
+	@Test
+	void shutDownSendsWaitersAwayAndAwaitsTheRunning() throws Exception {
+		TransferBudget budget = new TransferBudget(100, 8);
+		TransferBudget.Running running = budget.begin();
+		Lease lease = budget.acquire(100, Duration.ZERO);
+		CompletableFuture<Lease> waiter = CompletableFuture.supplyAsync(() -> budget.acquire(1, Duration.ofHours(1)));
+		while (budget.waiting() == 0) {
+			Thread.onSpinWait();
+		}
+		CompletableFuture<Boolean> end = CompletableFuture.supplyAsync(() -> budget.shutDown(Duration.ofHours(1)));
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> waiter.get(20, TimeUnit.SECONDS))
+			.withCauseInstanceOf(BudgetExhaustedException.class)
+			.withMessageContaining("shutting down");
+		assertThatExceptionOfType(BudgetExhaustedException.class).isThrownBy(budget::begin)
+			.withMessageContaining("shutting down");
+		assertThat(end).isNotDone();
+		lease.close();
+		running.close();
+		running.close();
+		assertThat(end.get(20, TimeUnit.SECONDS)).isTrue();
+		assertThat(budget.running()).isZero();
+	}
+
+	@Test
+	void shutDownDoesNotWaitForever() {
+		TransferBudget budget = new TransferBudget(100, 8);
+		try (TransferBudget.Running running = budget.begin()) {
+			assertThat(budget.shutDown(Duration.ZERO)).isFalse();
+		}
+		assertThat(budget.shutDown(Duration.ZERO)).isTrue();
 	}
 
 }

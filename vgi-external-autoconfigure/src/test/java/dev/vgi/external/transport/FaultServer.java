@@ -2,6 +2,7 @@ package dev.vgi.external.transport;
 
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -9,6 +10,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
@@ -18,7 +20,9 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -297,6 +301,39 @@ public final class FaultServer implements AutoCloseable {
 		}
 
 		/**
+		 * Read the body piece by piece, however large it is.
+		 * @param sink takes the pieces
+		 * @throws IOException if the peer is gone
+		 */
+		public synchronized void body(Consumer<ByteBuffer> sink) throws IOException {
+			this.body = new byte[0];
+			byte[] piece = new byte[256 * 1024];
+			long left = Long.parseLong(this.headers.getOrDefault("Content-Length", "0"));
+			while (left > 0) {
+				int read = this.in.read(piece, 0, (int) Math.min(piece.length, left));
+				if (read < 0) {
+					throw new EOFException();
+				}
+				sink.accept(ByteBuffer.wrap(piece, 0, read));
+				left -= read;
+			}
+		}
+
+		/**
+		 * Return the asked range.
+		 * @param total size of the object
+		 * @return from and to, exclusive
+		 */
+		public long[] range(long total) {
+			Matcher matcher = RANGE.matcher(String.valueOf(header("Range")));
+			if (!matcher.matches()) {
+				return new long[] { 0, total };
+			}
+			long to = matcher.group(2).isEmpty() ? total : Long.parseLong(matcher.group(2)) + 1;
+			return new long[] { Long.parseLong(matcher.group(1)), Math.min(to, total) };
+		}
+
+		/**
 		 * Read the body.
 		 * @return the bytes
 		 */
@@ -463,6 +500,19 @@ public final class FaultServer implements AutoCloseable {
 		public void hangUp() throws IOException {
 			this.request.answered = true;
 			this.socket.close();
+		}
+
+		/**
+		 * Do nothing until something happens or the server closes.
+		 * @param event what to wait for
+		 * @throws InterruptedException never
+		 */
+		public void await(CountDownLatch event) throws InterruptedException {
+			while (!event.await(50, TimeUnit.MILLISECONDS)) {
+				if (this.server.closing.getCount() == 0) {
+					throw new InterruptedException("the server is closed");
+				}
+			}
 		}
 
 		/**

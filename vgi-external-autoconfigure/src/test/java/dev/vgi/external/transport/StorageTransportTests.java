@@ -15,6 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
@@ -32,11 +33,15 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 class StorageTransportTests {
 
+	/** Only the deadline ends a stall. */
+	private static final TransportSettings PATIENT = new TransportSettings(Duration.ofSeconds(10),
+			Duration.ofMinutes(5), 64, null, null, null, null);
+
 	private static final String SECRET = "X-Amz-Credential=AKIASECRET&X-Amz-Signature=5ec4e7";
 
 	private final ManualTimer timer = new ManualTimer();
 
-	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null, this.timer);
+	private final StorageTransport transport = new StorageTransport(PATIENT, null, this.timer);
 
 	private @Nullable FaultServer server;
 
@@ -524,6 +529,47 @@ class StorageTransportTests {
 			root.setLevel(before);
 			root.detachAppender(log);
 		}
+	}
+
+	@Test
+	void silenceInTheBodyIsNotWaitedOut() throws Exception {
+		FaultServer silent = serve((request, reply) -> {
+			reply.head(200, "Content-Length: 100000");
+			reply.raw(new byte[50000]);
+			reply.stall();
+		});
+		Deadline deadline = Deadline.in(Duration.ofHours(10), this.timer::nanoTime);
+		try (StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null, this.timer);
+				StorageResponse response = transport.get(silent.url("/x?secret"), null, null,
+						UrlValidator.acceptAll(), 0, deadline)) {
+			// Whoever does not read is not kept waiting.
+			this.timer.advance(Duration.ofSeconds(31));
+			ByteBuffer target = ByteBuffer.allocateDirect(100_000);
+			while (target.position() < 50_000) {
+				response.read(target);
+			}
+			CompletableFuture<Integer> read = CompletableFuture.supplyAsync(() -> response.read(target));
+			assertThat(awaitWhileTimePasses(read)).isTrue();
+			assertThatExceptionOfType(ExecutionException.class).isThrownBy(read::get)
+				.withCauseInstanceOf(StorageUnavailableException.class)
+				.withMessageContaining("silent")
+				.withMessageNotContaining("secret");
+			assertThat(transport.leasedConnections()).isZero();
+		}
+	}
+
+	private boolean awaitWhileTimePasses(CompletableFuture<?> call) throws Exception {
+		// Nothing tells when a thread is blocked, so several silences may pass.
+		for (int i = 0; i < 100 && !call.isDone(); i++) {
+			this.timer.advance(Duration.ofSeconds(31));
+			try {
+				call.get(100, TimeUnit.MILLISECONDS);
+			}
+			catch (TimeoutException | ExecutionException ex) {
+				// Looked at by the caller.
+			}
+		}
+		return call.isDone();
 	}
 
 }

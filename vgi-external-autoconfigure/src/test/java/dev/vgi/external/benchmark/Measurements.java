@@ -1,0 +1,827 @@
+package dev.vgi.external.benchmark;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.management.ManagementFactory;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+
+import com.github.luben.zstd.EndDirective;
+import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdCompressCtx;
+import com.github.luben.zstd.ZstdDecompressCtx;
+import com.sun.management.ThreadMXBean;
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.codec.Compression;
+import dev.vgi.external.fetch.ExternalFetcher;
+import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.fetch.FetchStatistics;
+import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.location.LocationResolver;
+
+import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.memory.SlabPool;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Payload;
+import dev.vgi.external.storage.s3.S3Clients;
+import dev.vgi.external.storage.s3.S3Storage;
+import dev.vgi.external.storage.s3.S3StorageSettings;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.url.UrlValidator;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.presigner.S3Presigner;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Measures on the JDK it runs on: each figure against a limit of the same run, runs
+ * interleaved with their reference, medians after a warm-up.
+ */
+public final class Measurements implements AutoCloseable {
+
+	private static final double MB = 1048576;
+
+	/** As many as make the 269 MB of the synthetic payload. */
+	private static final int ROWS = 8_300_000;
+
+	/** As many as make 32 MB. */
+	private static final int ROWS_32_MB = 1_030_000;
+
+	/** As many as make 200 KB. */
+	private static final int ROWS_200_KB = 6_000;
+
+	private static final int PART_SIZE = 8 << 20;
+
+	private static final int PARALLEL_PARTS = 4;
+
+	private static final int PARALLEL_RANGES = 8;
+
+	/** Coded ranges that may wait for an earlier one, of the largest size. */
+	private static final long SLOTS = (PARALLEL_RANGES + 4) * (8L << 20);
+
+	private static final int CONCURRENT = 64;
+
+	private static final long CONCURRENT_BUDGET = 256L << 20;
+
+	private static final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+	private final int samples;
+
+	private final List<String> only;
+
+	private final List<Figure> figures = new ArrayList<>();
+
+	private final Map<String, Double> seconds = new LinkedHashMap<>();
+
+	private final BufferAllocator allocator = new RootAllocator();
+
+	private final StorageProcess server = new StorageProcess();
+
+	private final StorageTransport transport = new StorageTransport(
+			new TransportSettings(Duration.ofSeconds(10), Duration.ofSeconds(30), 128, null, null, null,
+					this.server.trust()),
+			null);
+
+	private final SlabPool slabs = new SlabPool(1L << 30, Duration.ofMinutes(2));
+
+	private final CountedThreads workers = new CountedThreads();
+
+	private final TransferBudget budget = new TransferBudget(4L << 30, CONCURRENT);
+
+	private final VectorSchemaRoot root = Payloads.synthetic(this.allocator, ROWS);
+
+	private final AnnotatedBatch batch = AnnotatedBatch.of(this.root);
+
+	private final GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(this.batch));
+
+	private final int size = (int) this.stream.length();
+
+	private final String sha256;
+
+	private final int codedSize;
+
+	/** Memory that is used again by the references. */
+	private final ByteBuffer memory = ByteBuffer.allocateDirect(this.size);
+
+	private final ByteBuffer coded = ByteBuffer.allocateDirect((int) Zstd.compressBound(this.size));
+
+	private Measurements(int samples, List<String> only) throws Exception {
+		this.samples = samples;
+		this.only = only;
+		this.sha256 = store(this.stream, "s.arrow");
+		compress(0);
+		this.codedSize = this.coded.position();
+		try (FileChannel file = FileChannel.open(this.server.file("s.zst"), StandardOpenOption.CREATE,
+				StandardOpenOption.WRITE)) {
+			file.write(this.coded.duplicate().flip());
+		}
+	}
+
+	/**
+	 * Measure and write what came of it.
+	 * @param args the file to write; how many samples to take; which figures, if not all
+	 * @throws Exception if something cannot be measured
+	 */
+	public static void main(String[] args) throws Exception {
+		Result result;
+		try (Measurements measurements = new Measurements(Integer.parseInt(args[1]),
+				List.of(args).subList(2, args.length))) {
+			measurements.run();
+			result = new Result(measurements.figures, measurements.seconds);
+		}
+		Files.writeString(Path.of(args[0]), JsonMapper.builder().build().writeValueAsString(result));
+		System.exit(0);
+	}
+
+	private void run() throws Exception {
+		// First what looks at the memory of the whole process.
+		measure("peak", this::peakMemory);
+		measure("fetch-throttled", this::throttledFetches);
+		measure("fetch-loopback", this::loopbackFetch);
+		measure("heap", this::heap);
+		measure("stall", this::stalls);
+		measure("hedge", this::hedgedBytes);
+		measure("upload", this::uploads);
+		measure("concurrent", this::concurrentFetches);
+		measure("requests", this::requestsOfASmallFetch);
+		measure("tls", this::overTls);
+		measure("gather", () -> add(GatherWrites.gatherWrite(this.root)));
+		measure("below", () -> add(SmallResponses.belowThresholdResponse()));
+	}
+
+	private void measure(String group, Step step) throws Exception {
+		if (this.only.isEmpty() || this.only.contains(group)) {
+			step.run();
+		}
+	}
+
+	private void add(Figure figure) {
+		this.figures.add(figure);
+		System.out.printf("%-44s %9.3f %-10s target %-6s %s%n", figure.name(), figure.value(), figure.unit(),
+				(figure.target() != null) ? figure.target() : "-",
+				(figure.met() == null) ? "" : (figure.met() ? "met" : "MISSED"));
+	}
+
+	// ---------------------------------------------------------------- fetch
+
+	private void throttledFetches() throws Exception {
+		URI plain = this.server.url("s.arrow", StorageProcess.THROTTLED);
+		URI zstd = this.server.url("s.zst", StorageProcess.THROTTLED);
+		Fetches fetches = new Fetches(this.slabs);
+		try (RawConnections raw = new RawConnections(plain, null)) {
+			add(Figure.atMost("fetch-throttled-plain", "ratio", 1.06, ratios("fetch throttled plain", () -> {
+				double ours = time("fetch throttled plain", () -> fetches.fetch(plain));
+				double limit = time("raw throttled plain", () -> raw.get(plain, this.size, this.memory.clear()));
+				return ours / (limit + StorageProcess.FIRST_BYTE_SECONDS);
+			})));
+			add(Figure.atMost("fetch-throttled-zstd", "ratio", 1.6, ratios("fetch throttled zstd", () -> {
+				double ours = time("fetch throttled zstd", () -> fetches.fetch(zstd));
+				double download = time("raw throttled zstd",
+						() -> raw.get(zstd, this.codedSize, this.coded.clear()));
+				double decode = time("decode zstd", this::decode);
+				return ours / Math.max(download, decode);
+			})));
+		}
+	}
+
+	private void loopbackFetch() throws Exception {
+		URI url = this.server.url("s.arrow", "");
+		Fetches fetches = new Fetches(this.slabs);
+		try (RawConnections raw = new RawConnections(url, null)) {
+			add(Figure.atMost("fetch-loopback-plain", "ratio", 1.15, ratios("fetch loopback plain", () -> {
+				double ours = time("fetch loopback plain", () -> fetches.fetch(url));
+				double download = time("raw loopback plain", () -> raw.get(url, this.size, this.memory.clear()));
+				return ours / (download + time("sha-256", this::digest));
+			})));
+		}
+	}
+
+	private void stalls() throws Exception {
+		FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, 64L << 20, (this.size + 31) / 32, PARALLEL_RANGES,
+				Duration.ofSeconds(60), 1L << 30, 1L << 30, 5, 2.0, 4);
+		Fetches fetches = new Fetches(config, this.slabs);
+		fetches.fetch(this.server.url("s.arrow", StorageProcess.THROTTLED));
+		AtomicLong id = new AtomicLong();
+		Map<String, String> kinds = new LinkedHashMap<>();
+		kinds.put("stall-first-headers", "where=headers&stall=0");
+		kinds.put("stall-first-body", "where=body&stall=0");
+		kinds.put("stall-middle", "where=body&stall=" + this.size / 2);
+		kinds.put("stall-last", "where=headers&stall=" + (this.size - 1));
+		for (Map.Entry<String, String> kind : kinds.entrySet()) {
+			add(Figure.atMost(kind.getKey(), "ratio", 2, ratios(kind.getKey(), Math.min(3, this.samples), () -> {
+				double with = time(kind.getKey(),
+						() -> fetches.fetch(this.server.url("s.arrow", StorageProcess.THROTTLED + "&" + kind.getValue()
+								+ "&id=" + ProcessHandle.current().pid() + "-" + id.incrementAndGet())));
+				return with
+						/ time("no stall", () -> fetches.fetch(this.server.url("s.arrow", StorageProcess.THROTTLED)));
+			})));
+		}
+	}
+
+	private void hedgedBytes() throws Exception {
+		Fetches fetches = new Fetches(this.slabs);
+		URI url = this.server.url("s.arrow", StorageProcess.THROTTLED);
+		fetches.fetch(url);
+		this.server.asked();
+		int count = 20;
+		for (int i = 0; i < count; i++) {
+			fetches.fetch(url);
+		}
+		double needed = (double) count * this.size;
+		add(Figure.atMost("bytes-requested-twice", "percent", 1, (this.server.asked() - needed) / needed * 100));
+	}
+
+	private void heap() throws Exception {
+		Fetches fetches = new Fetches(this.slabs);
+		URI url = this.server.url("s.arrow", "");
+		add(Figure.atMost("heap-per-megabyte-fetched", "KB per MB", 4,
+				ratios("heap", () -> allocated(() -> fetches.fetch(url)) / 1024 / (this.size / MB))));
+		try (DigestThread digest = new DigestThread()) {
+			Externalizer externalizer = externalizer(new DirectStorage(this.transport, this.server.url("put", "")),
+					null, digest);
+			add(Figure.atMost("heap-per-megabyte-uploaded", "KB per MB", 4,
+					ratios("heap", () -> allocated(() -> upload(externalizer)) / 1024 / (this.size / MB))));
+		}
+	}
+
+	private void requestsOfASmallFetch() throws Exception {
+		try (VectorSchemaRoot small = Payloads.synthetic(this.allocator, ROWS_200_KB)) {
+			AnnotatedBatch content = AnnotatedBatch.of(small);
+			String digest;
+			try (GatheredStream bytes = IpcStreamWriter.gather(OutputCycle.of(content))) {
+				digest = store(bytes, "small.arrow");
+			}
+			Fetches fetches = new Fetches(this.slabs);
+			fetches.fetch(this.server.url("small.arrow", ""), digest);
+			add(Figure.atMost("requests-of-a-200-kb-fetch", "requests", 1, fetches.last().requests()));
+		}
+	}
+
+	private void concurrentFetches() throws Exception {
+		String digest;
+		try (VectorSchemaRoot medium = Payloads.synthetic(this.allocator, ROWS_32_MB);
+				GatheredStream bytes = IpcStreamWriter.gather(OutputCycle.of(AnnotatedBatch.of(medium)))) {
+			digest = store(bytes, "medium.arrow");
+		}
+		URI url = this.server.url("medium.arrow", "");
+		ExecutorService callers = Executors.newFixedThreadPool(CONCURRENT);
+		List<Double> peaks = new ArrayList<>();
+		List<Double> held = new ArrayList<>();
+		try {
+			add(Figure.atMost("concurrent-fetches", "ratio", 1, ratios("64 fetches", Math.min(5, this.samples), () -> {
+				TransferBudget shared = new TransferBudget(CONCURRENT_BUDGET, CONCURRENT);
+				Fetches fetches = new Fetches(config(), this.slabs, shared);
+				double alone = time("64 fetches in turn", () -> {
+					for (int i = 0; i < CONCURRENT; i++) {
+						fetches.fetch(url, digest);
+					}
+				});
+				AtomicBoolean running = new AtomicBoolean(true);
+				AtomicLong most = new AtomicLong();
+				CompletableFuture<Void> watch = CompletableFuture.runAsync(() -> {
+					while (running.get()) {
+						most.accumulateAndGet(this.slabs.leasedBytes(), Math::max);
+						LockSupport.parkNanos(500_000);
+					}
+				});
+				double together = time("64 fetches at once", () -> {
+					List<CompletableFuture<Void>> calls = new ArrayList<>();
+					for (int i = 0; i < CONCURRENT; i++) {
+						calls.add(CompletableFuture.runAsync(() -> fetches.fetch(url, digest), callers));
+					}
+					for (CompletableFuture<Void> call : calls) {
+						call.get();
+					}
+				});
+				running.set(false);
+				watch.get();
+				peaks.add((double) shared.peak() / CONCURRENT_BUDGET);
+				held.add((double) most.get() / CONCURRENT_BUDGET);
+				return together / alone;
+			})));
+		}
+		finally {
+			callers.shutdown();
+		}
+		add(Figure.atMost("concurrent-fetches-peak", "of the budget", 1.1, array(peaks)));
+		add(Figure.reported("concurrent-fetches-peak-with-batches", "of the budget", array(held)));
+	}
+
+	// --------------------------------------------------------------- upload
+
+	private void uploads() throws Exception {
+		URI url = this.server.url("put", "");
+		try (DigestThread digest = new DigestThread(); RawConnections raw = new RawConnections(url, null)) {
+			Externalizer plain = externalizer(new DirectStorage(this.transport, url), null, digest);
+			add(Figure.atMost("upload-loopback-plain", "ratio", 1.25, ratios("upload loopback plain", () -> {
+				double ours = time("upload loopback plain", () -> upload(plain));
+				double put = time("raw put", () -> raw.put(url, this.size, this.stream.segments()));
+				return ours / Math.max(put, time("sha-256", this::digest));
+			})));
+			try (S3Parts s3 = new S3Parts()) {
+				Externalizer parts = externalizer(s3.storage, null, digest);
+				add(Figure.reported("upload-loopback-plain-s3-parts", "ratio",
+						ratios("upload S3 parts plain", () -> {
+							double ours = time("upload S3 parts plain", () -> upload(parts));
+							double put = time("raw put", () -> raw.put(url, this.size, this.stream.segments()));
+							return ours / Math.max(put, time("sha-256", this::digest));
+						})));
+				for (int workers : new int[] { 0, 2 }) {
+					Externalizer zstd = externalizer(s3.storage, new Compression(3, workers), digest);
+					String name = "upload-zstd" + ((workers > 0) ? "-" + workers + "-workers" : "");
+					add(Figure.atMost(name, "ratio", 1.15, ratios(name, Math.min(5, this.samples), () -> {
+						double ours = time(name, () -> upload(zstd));
+						return ours / time("compress, " + workers + " workers", () -> compress(workers));
+					})));
+				}
+			}
+		}
+	}
+
+	// ----------------------------------------------------------------- peak
+
+	private void peakMemory() throws Exception {
+		ResidentMemory resident = new ResidentMemory();
+		if (!resident.isKnown()) {
+			return;
+		}
+		// Nothing is kept from one run to the next, so that all of it counts. The first
+		// run is for what the JVM itself needs.
+		try (SlabPool fresh = new SlabPool(0, Duration.ofSeconds(1)); DigestThread digest = new DigestThread()) {
+			Fetches fetches = new Fetches(fresh);
+			URI plain = this.server.url("s.arrow", StorageProcess.THROTTLED);
+			URI zstd = this.server.url("s.zst", StorageProcess.THROTTLED);
+			int count = Math.min(3, this.samples);
+			add(Figure.atMost("peak-off-heap-plain", "MB beyond the decoded", 16,
+					ratios("peak", count, () -> resident.peak(() -> fetches.fetch(plain)) - this.size / MB)));
+			double allowed = (this.size + Math.min(this.codedSize, SLOTS)) / MB;
+			add(Figure.atMost("peak-off-heap-zstd", "MB beyond decoded and slots", 16,
+					ratios("peak", count, () -> resident.peak(() -> fetches.fetch(zstd)) - allowed)));
+			try (S3Parts s3 = new S3Parts()) {
+				Externalizer externalizer = new Externalizer(config(s3.storage, new Compression(3, 0)), this.allocator,
+						fresh, this.budget, digest, TransferListener.none(), false);
+				add(Figure.atMost("peak-memory-upload", "MB beyond the parts", 16,
+						ratios("peak", count, () -> resident.peak(() -> upload(externalizer))
+								- PART_SIZE * PARALLEL_PARTS / MB)));
+			}
+		}
+	}
+
+	// ------------------------------------------------------------------ TLS
+
+	private void overTls() throws Exception {
+		URI throttled = this.server.secureUrl("s.arrow", StorageProcess.THROTTLED);
+		URI loopback = this.server.secureUrl("s.arrow", "");
+		URI put = this.server.secureUrl("put", "");
+		Fetches fetches = new Fetches(this.slabs);
+		int count = Math.min(5, this.samples);
+		try (RawConnections raw = new RawConnections(loopback, this.server.trust());
+				DigestThread digest = new DigestThread()) {
+			add(Figure.reported("fetch-throttled-plain-tls", "ratio", ratios("TLS", count, () -> {
+				double ours = time("fetch throttled plain, TLS", () -> fetches.fetch(throttled));
+				double limit = time("raw throttled plain, TLS",
+						() -> raw.get(throttled, this.size, this.memory.clear()));
+				return ours / (limit + StorageProcess.FIRST_BYTE_SECONDS);
+			})));
+			add(Figure.reported("fetch-loopback-plain-tls", "ratio", ratios("TLS", count, () -> {
+				double ours = time("fetch loopback plain, TLS", () -> fetches.fetch(loopback));
+				double download = time("raw loopback plain, TLS",
+						() -> raw.get(loopback, this.size, this.memory.clear()));
+				return ours / (download + time("sha-256", this::digest));
+			})));
+			Externalizer externalizer = externalizer(new DirectStorage(this.transport, put), null, digest);
+			add(Figure.reported("upload-loopback-plain-tls", "ratio", ratios("TLS", count, () -> {
+				double ours = time("upload loopback plain, TLS", () -> upload(externalizer));
+				double reference = time("raw put, TLS", () -> raw.put(put, this.size, this.stream.segments()));
+				return ours / Math.max(reference, time("sha-256", this::digest));
+			})));
+		}
+	}
+
+	// ------------------------------------------------------------ references
+
+	private void digest() throws Exception {
+		MessageDigest sha = MessageDigest.getInstance("SHA-256");
+		byte[] step = new byte[64 * 1024];
+		for (ByteBuffer segment : this.stream.segments()) {
+			while (segment.hasRemaining()) {
+				int count = Math.min(step.length, segment.remaining());
+				segment.get(step, 0, count);
+				sha.update(step, 0, count);
+			}
+		}
+		if (!HexFormat.of().formatHex(sha.digest()).equals(this.sha256)) {
+			throw new IllegalStateException("The digests differ");
+		}
+	}
+
+	private void compress(int workers) {
+		this.coded.clear();
+		try (ZstdCompressCtx context = new ZstdCompressCtx()) {
+			context.setLevel(3);
+			if (workers > 0) {
+				context.setWorkers(workers);
+			}
+			context.setPledgedSrcSize(this.size);
+			List<ByteBuffer> segments = this.stream.segments();
+			for (int i = 0; i < segments.size(); i++) {
+				boolean last = i == segments.size() - 1;
+				boolean done = false;
+				while (!done) {
+					done = context.compressDirectByteBufferStream(this.coded, segments.get(i),
+							last ? EndDirective.END : EndDirective.CONTINUE);
+					done = last ? done : !segments.get(i).hasRemaining();
+				}
+			}
+		}
+	}
+
+	private void decode() {
+		ByteBuffer source = this.coded.clear().limit(this.codedSize);
+		this.memory.clear();
+		try (ZstdDecompressCtx context = new ZstdDecompressCtx()) {
+			boolean done = false;
+			while (!done) {
+				done = context.decompressDirectByteBufferStream(this.memory, source);
+			}
+		}
+	}
+
+	// --------------------------------------------------------------- helpers
+
+	private String store(GatheredStream bytes, String name) throws Exception {
+		MessageDigest sha = MessageDigest.getInstance("SHA-256");
+		try (FileChannel file = FileChannel.open(this.server.file(name), StandardOpenOption.CREATE,
+				StandardOpenOption.WRITE)) {
+			for (ByteBuffer segment : bytes.segments()) {
+				sha.update(segment.duplicate());
+				while (segment.hasRemaining()) {
+					file.write(segment);
+				}
+			}
+		}
+		return HexFormat.of().formatHex(sha.digest());
+	}
+
+	private static FetchConfig config() {
+		return FetchConfig.defaults().withMaxSizes(1L << 30, 1L << 30);
+	}
+
+	private static ExternalLocationConfig config(@Nullable ExternalStorage storage,
+			@Nullable Compression compression) {
+		return new ExternalLocationConfig(storage, 1, 0, Duration.ZERO, config(), compression,
+				UrlValidator.acceptAll());
+	}
+
+	private Externalizer externalizer(ExternalStorage storage, @Nullable Compression compression, Executor executor) {
+		return new Externalizer(config(storage, compression), this.allocator, this.slabs, this.budget, executor,
+				TransferListener.none(), false);
+	}
+
+	private void upload(Externalizer externalizer) {
+		// From the batch, as a handler returned it, to the pointer.
+		externalizer.store(this.batch.schema(), List.of(this.batch), true);
+	}
+
+	private double[] ratios(String what, Sample sample) throws Exception {
+		return ratios(what, this.samples, sample);
+	}
+
+	private double[] ratios(String what, int count, Sample sample) throws Exception {
+		double[] ratios = new double[count];
+		int warmUp = Math.min(3, count);
+		for (int i = -warmUp; i < count; i++) {
+			double ratio = sample.take();
+			if (i >= 0) {
+				ratios[i] = ratio;
+			}
+			else if (i == -1) {
+				this.runs.clear();
+			}
+		}
+		this.runs.forEach((name, times) -> this.seconds.put(name, Figure.median(array(times))));
+		this.runs.clear();
+		return ratios;
+	}
+
+	private final Map<String, List<Double>> runs = new LinkedHashMap<>();
+
+	private double time(String name, Step step) throws Exception {
+		long start = System.nanoTime();
+		step.run();
+		double time = (System.nanoTime() - start) / 1e9;
+		this.runs.computeIfAbsent(name, (key) -> new ArrayList<>()).add(time);
+		return time;
+	}
+
+	private static double[] array(List<Double> values) {
+		return values.stream().mapToDouble(Double::doubleValue).toArray();
+	}
+
+	// Of the caller, of the workers of a fetch that have ended, and of the digest.
+	private double allocated(Step step) throws Exception {
+		long before = this.workers.allocated() + DigestThread.allocated();
+		step.run();
+		return this.workers.allocated() + DigestThread.allocated() - before;
+	}
+
+	@Override
+	public void close() throws Exception {
+		this.stream.close();
+		this.root.close();
+		this.slabs.close();
+		this.transport.close();
+		this.server.close();
+		this.allocator.close();
+	}
+
+	/**
+	 * Something that is done.
+	 */
+	@FunctionalInterface
+	private interface Step {
+
+		void run() throws Exception;
+
+	}
+
+	/**
+	 * Takes one sample.
+	 */
+	@FunctionalInterface
+	private interface Sample {
+
+		double take() throws Exception;
+
+	}
+
+	/**
+	 * What is handed to whoever started this.
+	 *
+	 * @param figures all figures
+	 * @param seconds median times by what took them
+	 */
+	record Result(List<Figure> figures, Map<String, Double> seconds) {
+
+	}
+
+	/**
+	 * Fetches to verified batches.
+	 */
+	private final class Fetches {
+
+		private final LocationResolver resolver;
+
+		private final AtomicReference<@Nullable FetchStatistics> last = new AtomicReference<>();
+
+		Fetches(SlabPool slabs) {
+			this(config(), slabs);
+		}
+
+		Fetches(FetchConfig config, SlabPool slabs) {
+			this(config, slabs, Measurements.this.budget);
+		}
+
+		Fetches(FetchConfig config, SlabPool slabs, TransferBudget budget) {
+			ExternalFetcher fetcher = new ExternalFetcher(config, Measurements.this.transport,
+					UrlValidator.acceptAll(), null, budget, slabs, Measurements.this.workers);
+			this.resolver = new LocationResolver(config(null, null), fetcher, new TransferListener() {
+
+				@Override
+				public void fetched(FetchStatistics statistics) {
+					Fetches.this.last.set(statistics);
+				}
+
+			});
+		}
+
+		void fetch(URI url) {
+			fetch(url, Measurements.this.sha256);
+		}
+
+		void fetch(URI url, String digest) {
+			AnnotatedBatch pointer = Measurements.this.batch.zeroRows(BatchMetadata.empty().with(MetadataKeys.LOCATION, url.toString()).with(MetadataKeys.LOCATION_SHA256, digest),
+					Measurements.this.allocator);
+			this.resolver.resolve(pointer, Measurements.this.allocator, (message) -> {
+			}).close();
+		}
+
+		FetchStatistics last() {
+			FetchStatistics statistics = this.last.get();
+			if (statistics == null) {
+				throw new IllegalStateException("Nothing was fetched");
+			}
+			return statistics;
+		}
+
+	}
+
+	/**
+	 * One PUT of everything.
+	 *
+	 * @param transport carries the bytes
+	 * @param url where to
+	 */
+	private record DirectStorage(StorageTransport transport, URI url) implements ExternalStorage {
+
+		@Override
+		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+			try (Payload.Part part = payload.next(Payload.LARGEST_PART)) {
+				if (part == null || !part.isLast()) {
+					throw new IllegalStateException("Expected one part");
+				}
+				try (StorageResponse response = this.transport.put(this.url, part, Map.of(), UrlValidator.acceptAll(),
+						Deadline.in(Duration.ofMinutes(1)))) {
+					if (response.status() != 200) {
+						throw new IllegalStateException("Status " + response.status());
+					}
+				}
+			}
+			return this.url;
+		}
+
+		@Override
+		public boolean isOwn(URI candidate) {
+			return false;
+		}
+
+		@Override
+		public String name() {
+			return "direct";
+		}
+
+	}
+
+	/**
+	 * The storage for S3 against the server.
+	 */
+	private final class S3Parts implements AutoCloseable {
+
+		private final S3Client client;
+
+		private final S3Presigner presigner;
+
+		private final S3Storage storage;
+
+		S3Parts() {
+			URI endpoint = URI.create("http://localhost:" + Measurements.this.server.url("", "").getPort());
+			StaticCredentialsProvider credentials = StaticCredentialsProvider
+				.create(AwsBasicCredentials.create("access", "secret"));
+			this.client = S3Client.builder()
+				.credentialsProvider(credentials)
+				.region(Region.EU_CENTRAL_1)
+				.endpointOverride(endpoint)
+				.forcePathStyle(true)
+				.build();
+			this.presigner = S3Clients.presigner(credentials, "eu-central-1", endpoint, true);
+			this.storage = new S3Storage(this.client, this.presigner, Measurements.this.transport,
+					new S3StorageSettings("batches", "vgi-rpc/", Duration.ofHours(1), Duration.ofMinutes(15), null,
+							null, Map.of(), PART_SIZE, PARALLEL_PARTS, 2, Duration.ofSeconds(60)),
+					Clock.systemUTC());
+		}
+
+		@Override
+		public void close() {
+			this.presigner.close();
+			this.client.close();
+		}
+
+	}
+
+	/**
+	 * Counts what the fetching threads allocate, also of those that have ended.
+	 */
+	private static final class CountedThreads implements ThreadFactory {
+
+		private final AtomicLong ended = new AtomicLong();
+
+		@Override
+		public Thread newThread(Runnable task) {
+			Thread thread = new Thread(() -> {
+				try {
+					task.run();
+				}
+				finally {
+					this.ended.addAndGet(threads.getThreadAllocatedBytes(Thread.currentThread().getId()));
+				}
+			});
+			thread.setDaemon(true);
+			return thread;
+		}
+
+		long allocated() {
+			return this.ended.get() + threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+		}
+
+	}
+
+	/**
+	 * The thread that digests uploads.
+	 */
+	private static final class DigestThread implements Executor, AutoCloseable {
+
+		private static volatile long id = -1;
+
+		private final ExecutorService executor = Executors.newSingleThreadExecutor((task) -> {
+			Thread thread = new Thread(task);
+			thread.setDaemon(true);
+			id = thread.getId();
+			return thread;
+		});
+
+		static long allocated() {
+			return (id >= 0) ? Math.max(0, threads.getThreadAllocatedBytes(id)) : 0;
+		}
+
+		@Override
+		public void execute(Runnable task) {
+			this.executor.execute(task);
+		}
+
+		@Override
+		public void close() throws InterruptedException {
+			this.executor.shutdown();
+			this.executor.awaitTermination(10, TimeUnit.SECONDS);
+			id = -1;
+		}
+
+	}
+
+	/**
+	 * Memory of this process as the kernel of Linux counts it: heap, everything beside it
+	 * and all libraries. The heap is touched from the start, so what changes is the rest.
+	 */
+	private static final class ResidentMemory {
+
+		private static final Path STATUS = Path.of("/proc/self/status");
+
+		private static final Path RESET = Path.of("/proc/self/clear_refs");
+
+		boolean isKnown() {
+			return Files.isReadable(STATUS) && Files.isWritable(RESET);
+		}
+
+		/**
+		 * Return by how much the process grew meanwhile.
+		 * @param step what is done
+		 * @return MB
+		 * @throws Exception if it fails
+		 */
+		double peak(Step step) throws Exception {
+			Files.writeString(RESET, "5");
+			double before = megabytes("VmRSS:");
+			step.run();
+			return megabytes("VmHWM:") - before;
+		}
+
+		private static double megabytes(String key) throws IOException {
+			try (InputStream in = Files.newInputStream(STATUS)) {
+				String status = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
+				String value = status.substring(status.indexOf(key) + key.length()).strip();
+				return Long.parseLong(value.substring(0, value.indexOf(' '))) / 1024.0;
+			}
+		}
+
+	}
+
+}
