@@ -46,7 +46,7 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 	StorageConnection(Socket socket, @Nullable SSLSocket sslSocket, boolean forwarded) throws IOException {
 		super(CONFIG);
 		this.socket = socket;
-		this.channel = (sslSocket == null) ? socket.getChannel() : null;
+		this.channel = (sslSocket != null) ? null : socket.getChannel();
 		this.forwarded = forwarded;
 		if (sslSocket != null) {
 			bind(sslSocket, socket);

@@ -18,8 +18,8 @@ import tools.jackson.databind.json.JsonMapper;
  * in a process of its own, and writes the report and the plots.
  * <p>
  * System properties: {@code benchmark.samples} (7), {@code benchmark.java25} (the home of
- * a JDK 25; otherwise one is looked for beside this JDK), {@code benchmark.only} (names of
- * groups, see {@link Measurements}).
+ * a JDK 25; otherwise one is looked for beside this JDK), {@code benchmark.only} (names
+ * of groups, see {@link Measurements}).
  */
 public final class Benchmarks {
 
@@ -57,9 +57,8 @@ public final class Benchmarks {
 		System.out.println("On " + version(home));
 		List<String> command = new ArrayList<>(List.of(home.resolve("bin").resolve("java").toString(),
 				"--add-opens=java.base/java.nio=ALL-UNNAMED", "--enable-native-access=ALL-UNNAMED", "-Xms1g", "-Xmx1g",
-				"-XX:+AlwaysPreTouch", "-XX:MaxDirectMemorySize=3g", "-Dlogging.level.root=warn", "-cp",
-				System.getProperty("java.class.path"), Measurements.class.getName(), file.toString(),
-				System.getProperty("benchmark.samples", "7")));
+				"-XX:+AlwaysPreTouch", "-XX:MaxDirectMemorySize=3g", "-cp", System.getProperty("java.class.path"),
+				Measurements.class.getName(), file.toString(), System.getProperty("benchmark.samples", "7")));
 		String only = System.getProperty("benchmark.only", "");
 		if (!only.isBlank()) {
 			command.addAll(List.of(only.split(",")));

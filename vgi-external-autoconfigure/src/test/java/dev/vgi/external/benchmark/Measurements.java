@@ -29,10 +29,13 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
 import com.github.luben.zstd.EndDirective;
 import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdCompressCtx;
 import com.github.luben.zstd.ZstdDecompressCtx;
+import com.sun.management.OperatingSystemMXBean;
 import com.sun.management.ThreadMXBean;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
@@ -47,7 +50,6 @@ import dev.vgi.external.fetch.FetchStatistics;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
-
 import dev.vgi.external.location.TransferListener;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
@@ -66,6 +68,7 @@ import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 import software.amazon.awssdk.regions.Region;
@@ -103,6 +106,9 @@ public final class Measurements implements AutoCloseable {
 
 	private static final long CONCURRENT_BUDGET = 256L << 20;
 
+	private static final OperatingSystemMXBean process = (OperatingSystemMXBean) ManagementFactory
+		.getOperatingSystemMXBean();
+
 	private static final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
 	private final int samples;
@@ -113,14 +119,18 @@ public final class Measurements implements AutoCloseable {
 
 	private final Map<String, Double> seconds = new LinkedHashMap<>();
 
+	private final Map<String, Double> processorSeconds = new LinkedHashMap<>();
+
+	private final Map<String, List<Double>> runs = new LinkedHashMap<>();
+
+	private final Map<String, List<Double>> processorRuns = new LinkedHashMap<>();
+
 	private final BufferAllocator allocator = new RootAllocator();
 
 	private final StorageProcess server = new StorageProcess();
 
-	private final StorageTransport transport = new StorageTransport(
-			new TransportSettings(Duration.ofSeconds(10), Duration.ofSeconds(30), 128, null, null, null,
-					this.server.trust()),
-			null);
+	private final StorageTransport transport = new StorageTransport(new TransportSettings(Duration.ofSeconds(10),
+			Duration.ofSeconds(30), 128, null, null, null, this.server.trust()), null);
 
 	private final SlabPool slabs = new SlabPool(1L << 30, Duration.ofMinutes(2));
 
@@ -163,11 +173,13 @@ public final class Measurements implements AutoCloseable {
 	 * @throws Exception if something cannot be measured
 	 */
 	public static void main(String[] args) throws Exception {
+		// Without Boot, Logback writes all that the SDK says, and that takes its time.
+		((Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME)).setLevel(Level.WARN);
 		Result result;
 		try (Measurements measurements = new Measurements(Integer.parseInt(args[1]),
 				List.of(args).subList(2, args.length))) {
 			measurements.run();
-			result = new Result(measurements.figures, measurements.seconds);
+			result = new Result(measurements.figures, measurements.seconds, measurements.processorSeconds);
 		}
 		Files.writeString(Path.of(args[0]), JsonMapper.builder().build().writeValueAsString(result));
 		System.exit(0);
@@ -216,8 +228,7 @@ public final class Measurements implements AutoCloseable {
 			})));
 			add(Figure.atMost("fetch-throttled-zstd", "ratio", 1.6, ratios("fetch throttled zstd", () -> {
 				double ours = time("fetch throttled zstd", () -> fetches.fetch(zstd));
-				double download = time("raw throttled zstd",
-						() -> raw.get(zstd, this.codedSize, this.coded.clear()));
+				double download = time("raw throttled zstd", () -> raw.get(zstd, this.codedSize, this.coded.clear()));
 				double decode = time("decode zstd", this::decode);
 				return ours / Math.max(download, decode);
 			})));
@@ -360,12 +371,11 @@ public final class Measurements implements AutoCloseable {
 			})));
 			try (S3Parts s3 = new S3Parts()) {
 				Externalizer parts = externalizer(s3.storage, null, digest);
-				add(Figure.reported("upload-loopback-plain-s3-parts", "ratio",
-						ratios("upload S3 parts plain", () -> {
-							double ours = time("upload S3 parts plain", () -> upload(parts));
-							double put = time("raw put", () -> raw.put(url, this.size, this.stream.segments()));
-							return ours / Math.max(put, time("sha-256", this::digest));
-						})));
+				add(Figure.reported("upload-loopback-plain-s3-parts", "ratio", ratios("upload S3 parts plain", () -> {
+					double ours = time("upload S3 parts plain", () -> upload(parts));
+					double put = time("raw put", () -> raw.put(url, this.size, this.stream.segments()));
+					return ours / Math.max(put, time("sha-256", this::digest));
+				})));
 				for (int workers : new int[] { 0, 2 }) {
 					Externalizer zstd = externalizer(s3.storage, new Compression(3, workers), digest);
 					String name = "upload-zstd" + ((workers > 0) ? "-" + workers + "-workers" : "");
@@ -400,9 +410,8 @@ public final class Measurements implements AutoCloseable {
 			try (S3Parts s3 = new S3Parts()) {
 				Externalizer externalizer = new Externalizer(config(s3.storage, new Compression(3, 0)), this.allocator,
 						fresh, this.budget, digest, TransferListener.none(), false);
-				add(Figure.atMost("peak-memory-upload", "MB beyond the parts", 16,
-						ratios("peak", count, () -> resident.peak(() -> upload(externalizer))
-								- PART_SIZE * PARALLEL_PARTS / MB)));
+				add(Figure.atMost("peak-memory-upload", "MB beyond the parts", 16, ratios("peak", count,
+						() -> resident.peak(() -> upload(externalizer)) - PART_SIZE * PARALLEL_PARTS / MB)));
 			}
 		}
 	}
@@ -507,8 +516,7 @@ public final class Measurements implements AutoCloseable {
 		return FetchConfig.defaults().withMaxSizes(1L << 30, 1L << 30);
 	}
 
-	private static ExternalLocationConfig config(@Nullable ExternalStorage storage,
-			@Nullable Compression compression) {
+	private static ExternalLocationConfig config(@Nullable ExternalStorage storage, @Nullable Compression compression) {
 		return new ExternalLocationConfig(storage, 1, 0, Duration.ZERO, config(), compression,
 				UrlValidator.acceptAll());
 	}
@@ -537,20 +545,24 @@ public final class Measurements implements AutoCloseable {
 			}
 			else if (i == -1) {
 				this.runs.clear();
+				this.processorRuns.clear();
 			}
 		}
 		this.runs.forEach((name, times) -> this.seconds.put(name, Figure.median(array(times))));
+		this.processorRuns.forEach((name, times) -> this.processorSeconds.put(name, Figure.median(array(times))));
 		this.runs.clear();
+		this.processorRuns.clear();
 		return ratios;
 	}
 
-	private final Map<String, List<Double>> runs = new LinkedHashMap<>();
-
 	private double time(String name, Step step) throws Exception {
+		long processor = process.getProcessCpuTime();
 		long start = System.nanoTime();
 		step.run();
 		double time = (System.nanoTime() - start) / 1e9;
 		this.runs.computeIfAbsent(name, (key) -> new ArrayList<>()).add(time);
+		this.processorRuns.computeIfAbsent(name, (key) -> new ArrayList<>())
+			.add((process.getProcessCpuTime() - processor) / 1e9);
 		return time;
 	}
 
@@ -600,8 +612,10 @@ public final class Measurements implements AutoCloseable {
 	 *
 	 * @param figures all figures
 	 * @param seconds median times by what took them
+	 * @param processorSeconds what this process, without the server, kept processors busy
+	 * meanwhile
 	 */
-	record Result(List<Figure> figures, Map<String, Double> seconds) {
+	record Result(List<Figure> figures, Map<String, Double> seconds, Map<String, Double> processorSeconds) {
 
 	}
 
@@ -623,8 +637,8 @@ public final class Measurements implements AutoCloseable {
 		}
 
 		Fetches(FetchConfig config, SlabPool slabs, TransferBudget budget) {
-			ExternalFetcher fetcher = new ExternalFetcher(config, Measurements.this.transport,
-					UrlValidator.acceptAll(), null, budget, slabs, Measurements.this.workers);
+			ExternalFetcher fetcher = new ExternalFetcher(config, Measurements.this.transport, UrlValidator.acceptAll(),
+					null, budget, slabs, Measurements.this.workers);
 			this.resolver = new LocationResolver(config(null, null), fetcher, new TransferListener() {
 
 				@Override
@@ -640,8 +654,9 @@ public final class Measurements implements AutoCloseable {
 		}
 
 		void fetch(URI url, String digest) {
-			AnnotatedBatch pointer = Measurements.this.batch.zeroRows(BatchMetadata.empty().with(MetadataKeys.LOCATION, url.toString()).with(MetadataKeys.LOCATION_SHA256, digest),
-					Measurements.this.allocator);
+			AnnotatedBatch pointer = Measurements.this.batch.zeroRows(BatchMetadata.empty()
+				.with(MetadataKeys.LOCATION, url.toString())
+				.with(MetadataKeys.LOCATION_SHA256, digest), Measurements.this.allocator);
 			this.resolver.resolve(pointer, Measurements.this.allocator, (message) -> {
 			}).close();
 		}

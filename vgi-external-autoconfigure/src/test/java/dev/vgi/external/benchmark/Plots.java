@@ -37,10 +37,11 @@ final class Plots {
 		Files.createDirectories(folder);
 		List<String> jdks = results.keySet().stream().map((jdk) -> "JDK " + jdk).toList();
 		Set<String> names = new LinkedHashSet<>();
-		results.values().forEach((result) -> result.figures()
-			.stream()
-			.filter((figure) -> figure.target() != null)
-			.forEach((figure) -> names.add(figure.name())));
+		results.values()
+			.forEach((result) -> result.figures()
+				.stream()
+				.filter((figure) -> figure.target() != null)
+				.forEach((figure) -> names.add(figure.name())));
 		List<Row> figures = new ArrayList<>();
 		for (String name : names) {
 			List<Double> values = new ArrayList<>();
@@ -63,6 +64,11 @@ final class Plots {
 		}
 		Files.writeString(folder.resolve("performance-figures.svg"),
 				svg("Figures as a part of their targets: left of the line is met", jdks, figures, 1.5, 1));
+		drawSeconds(folder.resolve("performance-seconds.svg"), jdks, results);
+	}
+
+	private static void drawSeconds(Path file, List<String> jdks, Map<Integer, Measurements.Result> results)
+			throws IOException {
 		Set<String> labels = new LinkedHashSet<>();
 		results.values().forEach((result) -> labels.addAll(result.seconds().keySet()));
 		List<Row> seconds = new ArrayList<>();
@@ -73,13 +79,14 @@ final class Plots {
 			for (Measurements.Result result : results.values()) {
 				double value = result.seconds().getOrDefault(label, 0.0);
 				values.add(value);
-				texts.add(String.format(Locale.ROOT, "%.3f s", value));
+				texts.add(String.format(Locale.ROOT, "%.3f s (processors %.2f s)", value,
+						result.processorSeconds().getOrDefault(label, 0.0)));
 				longest = Math.max(longest, value);
 			}
 			seconds.add(new Row(label, values, texts));
 		}
-		Files.writeString(folder.resolve("performance-seconds.svg"),
-				svg("Median times in seconds", jdks, seconds, longest, -1));
+		Files.writeString(file, svg("Median times in seconds, and what they kept this process's processors busy", jdks,
+				seconds, longest, -1));
 	}
 
 	private static String number(double value) {
@@ -119,15 +126,13 @@ final class Plots {
 	}
 
 	private static String rectangle(double x, double y, double width, double height, String colour) {
-		return String.format(Locale.ROOT,
-				"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>%n", x, y, width, height,
-				colour);
+		return String.format(Locale.ROOT, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>%n",
+				x, y, width, height, colour);
 	}
 
 	private static String text(double x, double y, String anchor, String text, String size) {
-		return String.format(Locale.ROOT,
-				"<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%s\">%s</text>%n", x, y, anchor, size,
-				text.replace("&", "&amp;").replace("<", "&lt;"));
+		return String.format(Locale.ROOT, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%s\">%s</text>%n",
+				x, y, anchor, size, text.replace("&", "&amp;").replace("<", "&lt;"));
 	}
 
 	/**

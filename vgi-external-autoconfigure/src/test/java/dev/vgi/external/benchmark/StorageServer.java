@@ -181,7 +181,8 @@ public final class StorageServer {
 		Map<String, String> query = new HashMap<>();
 		for (String pair : raw.split("&")) {
 			int equals = pair.indexOf('=');
-			query.put((equals >= 0) ? pair.substring(0, equals) : pair, (equals >= 0) ? pair.substring(equals + 1) : "");
+			query.put((equals >= 0) ? pair.substring(0, equals) : pair,
+					(equals >= 0) ? pair.substring(equals + 1) : "");
 		}
 		return query;
 	}
@@ -203,8 +204,10 @@ public final class StorageServer {
 					? "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
 					: "<CompleteMultipartUploadResult><ETag>\"1\"</ETag></CompleteMultipartUploadResult>";
 		}
-		write(out, "HTTP/1.1 " + ("DELETE".equals(method) ? "204 No Content" : "200 OK\r\nContent-Length: "
-				+ body.length()) + "\r\nContent-Type: application/xml\r\nETag: \"1\"\r\n\r\n" + body);
+		write(out,
+				"HTTP/1.1 "
+						+ ("DELETE".equals(method) ? "204 No Content" : "200 OK\r\nContent-Length: " + body.length())
+						+ "\r\nContent-Type: application/xml\r\nETag: \"1\"\r\n\r\n" + body);
 	}
 
 	private void get(String path, Map<String, String> query, @Nullable String asked, OutputStream heads,
@@ -231,10 +234,11 @@ public final class StorageServer {
 		if (stalls && !inBody) {
 			TimeUnit.SECONDS.sleep(STALL_SECONDS);
 		}
-		write(heads, "HTTP/1.1 " + ((asked != null) ? "206 Partial Content" : "200 OK") + "\r\nContent-Length: "
-				+ (last - first + 1) + "\r\nAccept-Ranges: bytes\r\nETag: \"1\"\r\n"
-				+ ((asked != null) ? "Content-Range: bytes " + first + "-" + last + "/" + size + "\r\n" : "")
-				+ (path.endsWith(".zst") ? "Content-Encoding: zstd\r\n" : "") + "\r\n");
+		write(heads,
+				"HTTP/1.1 " + ((asked != null) ? "206 Partial Content" : "200 OK") + "\r\nContent-Length: "
+						+ (last - first + 1) + "\r\nAccept-Ranges: bytes\r\nETag: \"1\"\r\n"
+						+ ((asked != null) ? "Content-Range: bytes " + first + "-" + last + "/" + size + "\r\n" : "")
+						+ (path.endsWith(".zst") ? "Content-Encoding: zstd\r\n" : "") + "\r\n");
 		if (stalls && inBody) {
 			send(file, first, BEFORE_STALL, 0, out);
 			first += BEFORE_STALL;

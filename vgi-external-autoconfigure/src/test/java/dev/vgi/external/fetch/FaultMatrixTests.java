@@ -67,8 +67,7 @@ class FaultMatrixTests {
 
 	private final ManualTimer timer = new ManualTimer();
 
-	private final StorageTransport transport = new StorageTransport(PATIENT, new TestHosts(),
-			this.timer);
+	private final StorageTransport transport = new StorageTransport(PATIENT, new TestHosts(), this.timer);
 
 	private final SlabPool slabs = new SlabPool(64 << 20, Duration.ofHours(1));
 

@@ -540,8 +540,8 @@ class StorageTransportTests {
 		});
 		Deadline deadline = Deadline.in(Duration.ofHours(10), this.timer::nanoTime);
 		try (StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null, this.timer);
-				StorageResponse response = transport.get(silent.url("/x?secret"), null, null,
-						UrlValidator.acceptAll(), 0, deadline)) {
+				StorageResponse response = transport.get(silent.url("/x?secret"), null, null, UrlValidator.acceptAll(),
+						0, deadline)) {
 			// Whoever does not read is not kept waiting.
 			this.timer.advance(Duration.ofSeconds(31));
 			ByteBuffer target = ByteBuffer.allocateDirect(100_000);
