@@ -33,7 +33,7 @@ final class TransferShutdown implements DisposableBean {
 
 	@Override
 	public void destroy() {
-		this.transport.close();
+		this.transport.endTransfers();
 		if (!this.budget.shutDown(PATIENCE)) {
 			logger.warn(this.budget.running() + " transfers did not end with the application");
 		}

@@ -112,6 +112,10 @@ final class Exchange implements StorageResponse {
 		this.deadline = deadline;
 	}
 
+	boolean cleansUp() {
+		return "DELETE".equals(this.method);
+	}
+
 	/**
 	 * Send the request and receive the head of the response.
 	 * @param before how many requests were sent for earlier hops
@@ -569,7 +573,7 @@ final class Exchange implements StorageResponse {
 			return new StorageUnavailableException("Interrupted during the transfer of " + RedactedUrl.of(this.url), 0,
 					null);
 		}
-		if (this.transport.isClosed()) {
+		if (this.transport.hasEnded()) {
 			return new TransportClosedException(
 					"The storage transport was closed during the transfer of " + RedactedUrl.of(this.url));
 		}

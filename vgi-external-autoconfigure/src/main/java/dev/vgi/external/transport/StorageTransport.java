@@ -53,6 +53,9 @@ public final class StorageTransport implements AutoCloseable {
 
 	private final Set<Exchange> exchanges = ConcurrentHashMap.newKeySet();
 
+	/** Whether transfers have been ended: only what cleans up after them goes on. */
+	private volatile boolean ended;
+
 	private volatile boolean closed;
 
 	private boolean evictionScheduled;
@@ -264,11 +267,22 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	/**
+	 * End all transfers, as when the application ends: exchanges under way fail with a
+	 * {@link TransportClosedException}, as does whatever is asked for later, except for
+	 * {@code DELETE}, by which a storage forgets an upload that was broken off.
+	 */
+	public void endTransfers() {
+		this.ended = true;
+		this.exchanges.forEach(Exchange::close);
+	}
+
+	/**
 	 * Close all connections; exchanges under way fail with a
 	 * {@link TransportClosedException}, as does whatever is asked for later. Idempotent.
 	 */
 	@Override
 	public void close() {
+		this.ended = true;
 		this.closed = true;
 		this.exchanges.forEach(Exchange::close);
 		this.pool.close(CloseMode.IMMEDIATE);
@@ -277,8 +291,8 @@ public final class StorageTransport implements AutoCloseable {
 		}
 	}
 
-	boolean isClosed() {
-		return this.closed;
+	boolean hasEnded() {
+		return this.ended;
 	}
 
 	TransportSettings settings() {
@@ -304,7 +318,7 @@ public final class StorageTransport implements AutoCloseable {
 
 	void started(Exchange exchange) {
 		this.exchanges.add(exchange);
-		if (this.closed) {
+		if (this.closed || (this.ended && !exchange.cleansUp())) {
 			exchange.close();
 			throw new TransportClosedException("The storage transport is closed");
 		}

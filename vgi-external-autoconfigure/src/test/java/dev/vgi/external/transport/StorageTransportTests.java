@@ -558,6 +558,34 @@ class StorageTransportTests {
 		}
 	}
 
+	@Test
+	void endedTransfersLeaveOnlyCleaningUp() throws Exception {
+		CountDownLatch asked = new CountDownLatch(1);
+		FaultServer server = serve((request, reply) -> {
+			if ("DELETE".equals(request.method())) {
+				reply.empty(204);
+			}
+			else {
+				asked.countDown();
+				reply.stall();
+			}
+		});
+		URI url = server.url("/x?secret");
+		CompletableFuture<Void> call = CompletableFuture
+			.runAsync(() -> this.transport.get(url, null, null, UrlValidator.acceptAll(), 0, deadline()).close());
+		asked.await();
+		this.transport.endTransfers();
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(call::get)
+			.withCauseInstanceOf(TransportClosedException.class)
+			.withMessageNotContaining("secret");
+		assertThatExceptionOfType(TransportClosedException.class)
+			.isThrownBy(() -> this.transport.get(url, null, null, UrlValidator.acceptAll(), 0, deadline()));
+		try (StorageResponse response = this.transport.send("DELETE", url, body(new byte[0]), Map.of(),
+				UrlValidator.acceptAll(), deadline())) {
+			assertThat(response.status()).isEqualTo(204);
+		}
+	}
+
 	private boolean awaitWhileTimePasses(CompletableFuture<?> call) throws Exception {
 		// Nothing tells when a thread is blocked, so several silences may pass.
 		for (int i = 0; i < 100 && !call.isDone(); i++) {

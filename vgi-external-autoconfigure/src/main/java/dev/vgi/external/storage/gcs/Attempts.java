@@ -10,6 +10,7 @@ import java.util.function.IntFunction;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransportClosedException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +39,9 @@ record Attempts(int maxRetries, Consumer<Duration> pause) {
 			VgiExternalException failure;
 			try {
 				return action.apply(earlier.size());
+			}
+			catch (TransportClosedException ex) {
+				throw ex;
 			}
 			catch (StorageUnavailableException ex) {
 				failure = ex;

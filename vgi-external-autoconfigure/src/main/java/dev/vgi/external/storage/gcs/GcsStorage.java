@@ -51,6 +51,7 @@ import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.commons.logging.LogFactory;
@@ -304,7 +305,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	}
 
 	private static StorageUnavailableException explained(String operation, StorageUnavailableException ex) {
-		return (ex.status() != 0) ? ex : GcsFailures.unreachable(operation, String.valueOf(ex.getMessage()), ex);
+		return (ex.status() != 0 || ex instanceof TransportClosedException) ? ex
+				: GcsFailures.unreachable(operation, String.valueOf(ex.getMessage()), ex);
 	}
 
 	private static Duration forAsLongAs(Deadline deadline) {

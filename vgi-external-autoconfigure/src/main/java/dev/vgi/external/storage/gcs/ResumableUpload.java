@@ -21,6 +21,7 @@ import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 
@@ -195,6 +196,9 @@ final class ResumableUpload {
 				else {
 					throw GcsFailures.of(operation, response);
 				}
+			}
+			catch (TransportClosedException ex) {
+				throw ex;
 			}
 			catch (StorageUnavailableException ex) {
 				throw (ex.status() != 0) ? ex : GcsFailures.unreachable(operation, String.valueOf(ex.getMessage()), ex);
