@@ -199,6 +199,10 @@ public final class Measurements implements AutoCloseable {
 		measure("tls", this::overTls);
 		measure("gather", () -> add(GatherWrites.gatherWrite(this.root)));
 		measure("below", () -> add(SmallResponses.belowThresholdResponse()));
+		measure("rpc", () -> {
+			add(RpcCalls.unaryCall());
+			RpcCalls.producer().forEach(this::add);
+		});
 	}
 
 	private void measure(String group, Step step) throws Exception {
