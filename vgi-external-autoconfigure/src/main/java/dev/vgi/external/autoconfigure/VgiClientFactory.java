@@ -49,7 +49,7 @@ final class VgiClientFactory {
 				this.validator)
 			.maxResponseSize(this.properties.fetch().toConfig().maxDecompressedSize())
 			.dialect(client.dialect())
-			.responseCodings(client.responseCodings())
+			.responseCompression(client.responseCompression())
 			.prefetch(client.prefetch());
 		return (client.prefetch() && this.virtualThreads) ? builder.prefetchThreads(virtualThreads()) : builder;
 	}

@@ -240,16 +240,11 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * @param dialect How called services name their methods in URLs.
 	 * @param prefetch Whether streams fetch the next batch while the application works on
 	 * one.
-	 * @param responseCodings Content codings that inline answers may have, best first.
-	 * Empty for none, which is faster where the network is.
+	 * @param responseCompression Whether inline answers may be compressed. Off is faster
+	 * where the network is.
 	 */
 	public record Client(@DefaultValue Url url, @DefaultValue("auto") Dialect dialect,
-			@DefaultValue("true") boolean prefetch, @DefaultValue("zstd, gzip") List<String> responseCodings) {
-
-		public Client {
-			Assert.isTrue(List.of("zstd", "gzip").containsAll(responseCodings),
-					"vgi.external.client.response-codings must be of zstd and gzip");
-		}
+			@DefaultValue("true") boolean prefetch, @DefaultValue("true") boolean responseCompression) {
 
 	}
 

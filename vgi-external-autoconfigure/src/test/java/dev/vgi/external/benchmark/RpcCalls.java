@@ -212,7 +212,7 @@ final class RpcCalls {
 	private static ConfigurableApplicationContext run() {
 		return SpringApplication.run(Application.class, "--server.port=0", "--spring.main.banner-mode=off",
 				"--logging.level.root=warn", "--vgi.external.externalize-threshold=1GB",
-				"--vgi.external.client.response-codings=");
+				"--vgi.external.client.response-compression=false");
 	}
 
 	private static String url(ConfigurableApplicationContext service) {

@@ -19,7 +19,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 import com.google.api.gax.retrying.RetrySettings;
@@ -39,6 +38,7 @@ import com.google.cloud.storage.Storage.SignUrlOption;
 import com.google.cloud.storage.StorageException;
 import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.OwnUrls;
@@ -115,11 +115,11 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	 * @param clock tells when vended URLs end
 	 */
 	public GcsStorage(Storage storage, StorageTransport transport, GcsStorageSettings settings, Clock clock) {
-		this(storage, transport, settings, clock, GcsStorage::sleep);
+		this(storage, transport, settings, clock, Attempts.sleeping(settings.maxRetries()));
 	}
 
 	GcsStorage(Storage storage, StorageTransport transport, GcsStorageSettings settings, Clock clock,
-			Consumer<Duration> pause) {
+			Attempts attempts) {
 		Assert.notNull(storage, "'storage' must not be null");
 		Assert.notNull(transport, "'transport' must not be null");
 		Assert.notNull(settings, "'settings' must not be null");
@@ -129,7 +129,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		this.transport = transport;
 		this.settings = settings;
 		this.clock = clock;
-		this.attempts = new Attempts(settings.maxRetries(), pause);
+		this.attempts = attempts;
 		this.host = options.getHost().replaceFirst("/+$", "");
 		this.scopedCredentials = options.getScopedCredentials();
 		this.hasKey = options.getCredentials() instanceof ServiceAccountCredentials;
@@ -138,15 +138,6 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		// call.
 		this.ownUrls = OwnUrls.like(sign(HttpMethod.GET, key, settings.presignExpiry(), Map.of(), new Nobody()),
 				settings.bucket(), settings.prefix(), key, SIGNATURE);
-	}
-
-	private static void sleep(Duration duration) {
-		try {
-			TimeUnit.MILLISECONDS.sleep(duration.toMillis());
-		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
-		}
 	}
 
 	@Override

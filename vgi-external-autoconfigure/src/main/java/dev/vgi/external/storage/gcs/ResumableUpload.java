@@ -13,6 +13,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.Payload.Part;
 import dev.vgi.external.storage.UploadRefusedException;

@@ -14,15 +14,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.OwnUrls;
@@ -79,10 +77,6 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	/** Longest wait where nobody else set a limit: for credentials, health and aborts. */
 	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
 
-	private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
-
-	private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
-
 	private final S3Client client;
 
 	private final S3Presigner presigner;
@@ -93,7 +87,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	private final Clock clock;
 
-	private final Consumer<Duration> pause;
+	private final Attempts attempts;
 
 	private final SecureRandom random = new SecureRandom();
 
@@ -115,11 +109,11 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	 */
 	public S3Storage(S3Client client, S3Presigner presigner, StorageTransport transport, S3StorageSettings settings,
 			Clock clock) {
-		this(client, presigner, transport, settings, clock, S3Storage::sleep);
+		this(client, presigner, transport, settings, clock, Attempts.sleeping(settings.maxRetries()));
 	}
 
 	S3Storage(S3Client client, S3Presigner presigner, StorageTransport transport, S3StorageSettings settings,
-			Clock clock, Consumer<Duration> pause) {
+			Clock clock, Attempts attempts) {
 		Assert.notNull(client, "'client' must not be null");
 		Assert.notNull(presigner, "'presigner' must not be null");
 		Assert.notNull(transport, "'transport' must not be null");
@@ -130,7 +124,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		this.transport = transport;
 		this.settings = settings;
 		this.clock = clock;
-		this.pause = pause;
+		this.attempts = attempts;
 	}
 
 	@Override
@@ -219,31 +213,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	 */
 	private String send(String operation, Supplier<PresignedRequest> signed, RequestBody body, Deadline deadline,
 			BooleanSupplier cancelled) {
-		List<VgiExternalException> earlier = new ArrayList<>();
-		while (true) {
-			VgiExternalException failure;
-			try {
-				return sendOnce(operation, signed.get(), body, deadline);
-			}
-			catch (TransportClosedException ex) {
-				throw ex;
-			}
-			catch (StorageUnavailableException ex) {
-				failure = ex;
-			}
-			catch (VgiExternalException ex) {
-				earlier.forEach(ex::addSuppressed);
-				throw ex;
-			}
-			Duration wait = pauseAfter(earlier.size());
-			if (earlier.size() >= this.settings.maxRetries() || cancelled.getAsBoolean()
-					|| wait.compareTo(deadline.remaining()) >= 0 || Thread.currentThread().isInterrupted()) {
-				earlier.forEach(failure::addSuppressed);
-				throw failure;
-			}
-			earlier.add(failure);
-			this.pause.accept(wait);
-		}
+		return this.attempts.run(deadline, cancelled, (failures) -> sendOnce(operation, signed.get(), body, deadline));
 	}
 
 	private String sendOnce(String operation, PresignedRequest signed, RequestBody body, Deadline deadline) {
@@ -266,21 +236,6 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		}
 		catch (StorageUnavailableException ex) {
 			throw (ex.status() != 0) ? ex : S3Failures.unreachable(operation, String.valueOf(ex.getMessage()), ex);
-		}
-	}
-
-	private static Duration pauseAfter(int failures) {
-		// Doubled each time, and scattered so that parts do not retry in step.
-		long longest = Math.min(FIRST_PAUSE.toMillis() << Math.min(failures, 10), LONGEST_PAUSE.toMillis());
-		return Duration.ofMillis(ThreadLocalRandom.current().nextLong(longest / 2, longest + 1));
-	}
-
-	private static void sleep(Duration duration) {
-		try {
-			TimeUnit.MILLISECONDS.sleep(duration.toMillis());
-		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
 		}
 	}
 

@@ -98,8 +98,7 @@ final class ServiceConnection {
 		this.uploader = builder.uploader;
 		this.validator = builder.validator;
 		this.maxResponseSize = builder.maxResponseSize;
-		this.acceptedCodings = builder.responseCodings.isEmpty() ? "identity"
-				: String.join(", ", builder.responseCodings);
+		this.acceptedCodings = builder.responseCompression ? "zstd, gzip" : "identity";
 		this.configuredDialect = builder.dialect;
 		this.nanoTime = builder.nanoTime;
 	}

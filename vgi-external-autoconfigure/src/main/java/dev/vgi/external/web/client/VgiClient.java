@@ -7,7 +7,6 @@ import java.util.function.LongSupplier;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogSink;
-import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.url.UrlValidator;
@@ -151,7 +150,7 @@ public final class VgiClient {
 
 		long maxResponseSize = Long.MAX_VALUE;
 
-		List<String> responseCodings = List.of("zstd", "gzip");
+		boolean responseCompression = true;
 
 		Dialect dialect = Dialect.AUTO;
 
@@ -208,18 +207,13 @@ public final class VgiClient {
 		}
 
 		/**
-		 * Set which content codings inline answers may have. Coding takes the service and
-		 * this client far longer than a fast network takes to carry the plain bytes.
-		 * @param codings {@code zstd} and {@code gzip}, best first, by default; empty for
-		 * none
+		 * Set whether the service may compress inline answers, with zstd or else gzip. On
+		 * a fast network that takes longer than carrying the plain bytes.
+		 * @param compression {@code true} by default
 		 * @return this builder
 		 */
-		public Builder responseCodings(List<String> codings) {
-			for (String coding : codings) {
-				Assert.isTrue(ContentCodec.forCoding(coding) != null,
-						() -> "'codings' must be zstd or gzip, not '" + coding + "'");
-			}
-			this.responseCodings = List.copyOf(codings);
+		public Builder responseCompression(boolean compression) {
+			this.responseCompression = compression;
 			return this;
 		}
 

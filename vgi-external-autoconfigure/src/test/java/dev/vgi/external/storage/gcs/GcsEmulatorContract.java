@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ExternalStorageContractTests;
@@ -127,8 +128,8 @@ class GcsEmulatorContract extends ExternalStorageContractTests {
 		GcsStorageSettings settings = new GcsStorageSettings(bucket, prefix, defaults.presignExpiry(),
 				defaults.uploadUrlExpiry(), CHUNK, 1, Duration.ofSeconds(30));
 		return new GcsStorage(closed(Accounts.storage(Accounts.credentials(identities, Accounts.KEYS), host)),
-				this.transport, settings, Clock.systemUTC(), (pause) -> {
-				});
+				this.transport, settings, Clock.systemUTC(), new Attempts(1, (pause) -> {
+				}));
 	}
 
 	@Override

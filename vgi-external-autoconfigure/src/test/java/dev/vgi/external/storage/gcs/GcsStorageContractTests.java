@@ -19,6 +19,7 @@ import com.google.cloud.storage.BlobInfo;
 import com.google.cloud.storage.Storage;
 import com.google.cloud.storage.Storage.SignUrlOption;
 import com.google.cloud.storage.StorageOptions;
+import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ExternalStorageContractTests;
 import dev.vgi.external.storage.UploadUrlProvider;
@@ -87,8 +88,8 @@ class GcsStorageContractTests extends ExternalStorageContractTests {
 		GcsStorageSettings settings = new GcsStorageSettings(bucket, prefix, defaults.presignExpiry(),
 				defaults.uploadUrlExpiry(), CHUNK, 1, Duration.ofSeconds(30));
 		return new GcsStorage(closed(Accounts.storage(Accounts.credentials(server, keys), host)), this.transport,
-				settings, Clock.systemUTC(), (pause) -> {
-				});
+				settings, Clock.systemUTC(), new Attempts(1, (pause) -> {
+				}));
 	}
 
 	@Override

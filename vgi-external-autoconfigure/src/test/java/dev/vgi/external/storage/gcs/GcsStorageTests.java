@@ -21,6 +21,7 @@ import com.google.cloud.NoCredentials;
 import com.google.cloud.storage.Storage;
 import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.LifecycleVerifier.Finding;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
@@ -92,7 +93,7 @@ class GcsStorageTests {
 
 	private GcsStorage create(GcsStorageSettings settings, Credentials credentials) {
 		return new GcsStorage(closed(Accounts.storage(credentials, this.server.url())), this.transport, settings,
-				Clock.systemUTC(), this.pauses::add);
+				Clock.systemUTC(), new Attempts(settings.maxRetries(), this.pauses::add));
 	}
 
 	private Credentials machine() {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ExternalStorageContractTests;
 import dev.vgi.external.storage.UploadUrlProvider;
@@ -122,8 +123,9 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 		S3StorageSettings defaults = S3StorageSettings.of(bucket);
 		S3StorageSettings settings = new S3StorageSettings(bucket, prefix, defaults.presignExpiry(),
 				defaults.uploadUrlExpiry(), null, null, Map.of(), 5L << 20, 4, 1, Duration.ofSeconds(30));
-		return new S3Storage(client, presigner, this.transport, settings, Clock.systemUTC(), (pause) -> {
-		});
+		return new S3Storage(client, presigner, this.transport, settings, Clock.systemUTC(),
+				new Attempts(1, (pause) -> {
+				}));
 	}
 
 	@Override

@@ -18,6 +18,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.LifecycleVerifier.Finding;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
@@ -101,7 +102,7 @@ class S3StorageTests {
 			.overrideConfiguration((overrides) -> overrides.retryStrategy((retry) -> retry.maxAttempts(1)))
 			.build());
 		return new S3Storage(client, closed(S3Clients.presigner(credentials, "eu-central-1", this.server.url(), true)),
-				this.transport, settings, clock, this.pauses::add);
+				this.transport, settings, clock, new Attempts(settings.maxRetries(), this.pauses::add));
 	}
 
 	private static Map<String, String> parameters(URI url) {
