@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import subprocess
 import sys
 import time
 import urllib.error
@@ -324,6 +325,7 @@ def main() -> int:
     parser.add_argument("--jar", help="executable jar of the sample application, started when no base URL is given")
     parser.add_argument("--parquet", required=True, help="the file the service reads")
     parser.add_argument("--way", action="append", choices=sorted(WAYS), help="default: all")
+    parser.add_argument("--then", nargs="+", default=[], help="a command that is run with the base URL and must succeed")
     options = parser.parse_args()
     if bool(options.base) == bool(options.jar):
         parser.error("either a base URL or --jar")
@@ -352,6 +354,9 @@ def main() -> int:
         passed = failed = 0
         for way, good, said in check(base, options.way or DEFAULT_WAYS, expected):
             print(f"flights {way}: {'ok' if good else 'FAILED'}: {said}", flush=True)
+            passed, failed = passed + good, failed + (not good)
+        if options.then:
+            good = subprocess.run([*options.then, base], check=False, timeout=120).returncode == 0  # noqa: S603
             passed, failed = passed + good, failed + (not good)
     finally:
         if worker is not None:
