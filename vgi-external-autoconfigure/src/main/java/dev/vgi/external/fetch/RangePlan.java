@@ -15,13 +15,22 @@ final class RangePlan {
 	/** Below this a request costs more than it brings. */
 	private static final long SMALLEST = 256L << 10;
 
+	/**
+	 * By how much the ranges of the last wave differ from the usual length: the earlier
+	 * ones are smaller, the later ones larger. Then the wave ends range by range and in
+	 * order, and what follows the download in order does not have nearly all of it left to
+	 * do when the last byte arrives. More would keep slow connections idle for longer than
+	 * it saves.
+	 */
+	private static final double STAGGER = 0.1;
+
 	private RangePlan() {
 	}
 
 	/**
 	 * Cut what is left of an object into ranges of nearly the same length, so many that
 	 * together with the first one they make whole waves: a wave that is half empty leaves
-	 * connections idle at the end.
+	 * connections idle at the end. The last wave is staggered a little.
 	 * @param first length of the range that is already on its way
 	 * @param total length of the object, at least {@code first}
 	 * @param chunkSize length of the largest range
@@ -39,11 +48,21 @@ final class RangePlan {
 		long waves = divideUp(rest + Math.min(first, chunkSize), chunkSize * parallel);
 		long count = Math.max(waves * parallel - 1, divideUp(rest, chunkSize));
 		count = Math.max(1, Math.min(count, divideUp(rest, Math.min(SMALLEST, chunkSize))));
-		long length = rest / count;
-		long longer = rest % count;
+		double length = (double) rest / count;
+		// All of the last wave but its last range, which the connection of the first and
+		// largest range takes, late anyway.
+		int staggered = parallel - 1;
+		long regular = count - parallel;
+		// Rounding must not make a range larger than the largest.
+		double stagger = (regular >= 0 && staggered > 1) ? Math.max(0, Math.min(STAGGER, (chunkSize - 2) / length - 1))
+				: 0;
 		long position = first;
 		for (long i = 0; i < count; i++) {
-			long next = position + length + ((i < longer) ? 1 : 0);
+			// The deviations add up to nothing.
+			long inWave = Math.max(0, i + 1 - regular);
+			double deviation = (stagger > 0 && inWave < staggered)
+					? length * stagger * inWave * (inWave - staggered) / (staggered - 1) : 0;
+			long next = (i == count - 1) ? total : first + (long) (length * (i + 1) + deviation);
 			ranges.add(new ByteRange(position, next - 1));
 			position = next;
 		}

@@ -68,6 +68,9 @@ final class RangedDownload {
 
 	private TransferTimer.@Nullable Alarm hedgeAlarm;
 
+	/** When that one rings. */
+	private long hedgeAlarmAt;
+
 	/** The first range that is not wholly taken in. */
 	private volatile int head;
 
@@ -210,11 +213,10 @@ final class RangedDownload {
 
 	/** A late range comes before one that has not started: it may hold up everything. */
 	private void startHedges() {
-		if (this.hedgeAlarm != null) {
-			this.hedgeAlarm.cancel();
+		long now = this.timer.nanoTime();
+		if (this.hedgeAlarm != null && now - this.hedgeAlarmAt >= 0) {
 			this.hedgeAlarm = null;
 		}
-		long now = this.timer.nanoTime();
 		long soonest = Long.MAX_VALUE;
 		for (int i = this.head; i < this.next; i++) {
 			Chunk chunk = this.chunks[i];
@@ -234,7 +236,12 @@ final class RangedDownload {
 				hedge(chunk);
 			}
 		}
-		if (soonest < Long.MAX_VALUE) {
+		// One that rings too early does no harm: setting one at every step would.
+		if (soonest < Long.MAX_VALUE && (this.hedgeAlarm == null || now + soonest - this.hedgeAlarmAt < 0)) {
+			if (this.hedgeAlarm != null) {
+				this.hedgeAlarm.cancel();
+			}
+			this.hedgeAlarmAt = now + soonest;
 			this.hedgeAlarm = this.timer.schedule(Duration.ofNanos(soonest), () -> this.events.add(TICK));
 		}
 	}

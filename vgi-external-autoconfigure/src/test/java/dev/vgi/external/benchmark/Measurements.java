@@ -85,7 +85,7 @@ public final class Measurements implements AutoCloseable {
 	private static final double MB = 1048576;
 
 	/** As many as make the 269 MB of the synthetic payload. */
-	private static final int ROWS = 8_300_000;
+	private static final int ROWS = 8_600_000;
 
 	/** As many as make 32 MB. */
 	private static final int ROWS_32_MB = 1_030_000;
@@ -161,6 +161,7 @@ public final class Measurements implements AutoCloseable {
 		this.sha256 = store(this.stream, "s.arrow");
 		compress(0);
 		this.codedSize = this.coded.position();
+		System.out.printf("S: %.1f MB, as zstd %.1f MB%n", this.size / 1e6, this.codedSize / 1e6);
 		try (FileChannel file = FileChannel.open(this.server.file("s.zst"), StandardOpenOption.CREATE,
 				StandardOpenOption.WRITE)) {
 			file.write(this.coded.duplicate().flip());

@@ -32,7 +32,21 @@ class RangePlanTests {
 		// 12 chunks of 8 MB on 8 connections would leave a half-empty second wave.
 		List<ByteRange> plan = RangePlan.of(8 * MB, 96 * MB, 8 * MB, 8);
 		assertThat(plan).hasSize(16);
-		assertThat(plan.get(1).length() - plan.get(15).length()).isBetween(0L, 1L);
+		assertThat(plan.get(1).length() - plan.get(7).length()).isBetween(-1L, 1L);
+	}
+
+	@Test
+	void lastWaveEndsInOrder() {
+		List<ByteRange> plan = RangePlan.of(8 * MB, 96 * MB, 8 * MB, 8);
+		long usual = plan.get(1).length();
+		List<Long> last = plan.subList(8, 15).stream().map(ByteRange::length).toList();
+		assertThat(last).isSorted().doesNotHaveDuplicates();
+		assertThat(last.get(0)).isLessThan(usual);
+		assertThat(last.get(6)).isBetween(usual + usual / 11, usual + usual / 9);
+		assertThat(last.stream().mapToLong(Long::longValue).sum()).isBetween(7 * usual - 8, 7 * usual + 8);
+		assertThat(plan.get(15).length() - usual).isBetween(-1L, 1L);
+		// Where the usual length is the largest, there is no room for it.
+		assertThat(RangePlan.of(8 * MB, 64 * MB, 8 * MB, 8)).allMatch((range) -> range.length() == 8 * MB);
 	}
 
 	@Test
