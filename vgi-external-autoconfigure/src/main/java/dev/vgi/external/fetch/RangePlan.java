@@ -18,9 +18,9 @@ final class RangePlan {
 	/**
 	 * By how much the ranges of the last wave differ from the usual length: the earlier
 	 * ones are smaller, the later ones larger. Then the wave ends range by range and in
-	 * order, and what follows the download in order does not have nearly all of it left to
-	 * do when the last byte arrives. More would keep slow connections idle for longer than
-	 * it saves.
+	 * order, and what follows the download in order does not have nearly all of it left
+	 * to do when the last byte arrives. More would keep slow connections idle for longer
+	 * than it saves.
 	 */
 	private static final double STAGGER = 0.1;
 

@@ -26,6 +26,7 @@ import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 
+import org.springframework.beans.factory.support.AbstractBeanDefinition;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.context.ConfigurableApplicationContext;
@@ -73,7 +74,9 @@ class TransferShutdownTests {
 						io.awspring.cloud.autoconfigure.core.AwsAutoConfiguration.class,
 						io.awspring.cloud.autoconfigure.core.RegionProviderAutoConfiguration.class))
 				.withUserConfiguration(Credentials.class)
-				.withBean(BufferAllocator.class, () -> allocator)
+				.withBean("allocator", BufferAllocator.class, () -> allocator,
+						// The callers still free their batches when the context is gone.
+						(definition) -> ((AbstractBeanDefinition) definition).setDestroyMethodName(""))
 				.withPropertyValues("vgi.external.s3.bucket=batches", "vgi.external.s3.endpoint=" + server.url(""),
 						"vgi.external.upload.part-size=5MB", "vgi.external.upload.max-parallel-parts=2",
 						"vgi.external.url.allowed-hosts=localhost", "vgi.external.url.allowed-schemes=http",

@@ -85,10 +85,10 @@ public final class Measurements implements AutoCloseable {
 	private static final double MB = 1048576;
 
 	/** As many as make the 269 MB of the synthetic payload. */
-	private static final int ROWS = 8_600_000;
+	private static final int ROWS = 8_880_000;
 
 	/** As many as make 32 MB. */
-	private static final int ROWS_32_MB = 1_030_000;
+	private static final int ROWS_32_MB = 1_100_000;
 
 	/** As many as make 200 KB. */
 	private static final int ROWS_200_KB = 6_000;
