@@ -1,6 +1,8 @@
 package dev.vgi.external.sample;
 
+import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
+import java.io.PrintStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpClient.Redirect;
@@ -9,6 +11,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -19,6 +22,7 @@ import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.RpcClients;
+import dev.vgi.external.sample.demo.DemoCommand;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.client.VgiClient;
@@ -235,6 +239,21 @@ class SampleApplicationTests {
 			return List.of(answer.root().getVector("imported").getObject(0),
 					answer.root().getVector("total").getObject(0));
 		}
+	}
+
+	@Test
+	@DirtiesContext // leaves the flights in another order
+	void demoCallsBothWays() throws Exception {
+		ByteArrayOutputStream out = new ByteArrayOutputStream();
+		int code = new DemoCommand(new PrintStream(out, true, StandardCharsets.UTF_8), false)
+			.run(List.of("--url", "http://localhost:" + this.port));
+		assertThat(out.toString(StandardCharsets.UTF_8)).containsPattern("GET flights LAX-LAS +inline +8,323 ")
+			.containsPattern("GET all flights +external +3,000,000 ")
+			.containsPattern("RPC import_flights +external +500,\\d{3} ")
+			.containsPattern("RPC import_stream +external +500,\\d{3} ")
+			.containsPattern("RPC stream_flights +external +3,000,000 ");
+		assertThat(code).isZero();
+		assertThat(get("/").body()).contains("\"flights\":3000000");
 	}
 
 	@Test

@@ -104,7 +104,13 @@ public final class DemoCommand {
 				measurements.add(all.measurement());
 				try (VectorSchemaRoot latest = latest(all.batch())) {
 					measurements.add(client.importFlights(latest));
-					measurements.add(client.importInBatches(latest, BATCHES));
+					List<VectorSchemaRoot> batches = split(latest);
+					try {
+						measurements.add(client.importInBatches(batches));
+					}
+					finally {
+						batches.forEach(VectorSchemaRoot::close);
+					}
 				}
 				require(client.count() == all.batch().getRowCount(),
 						"The import of stored flights changed their number");
@@ -114,14 +120,29 @@ public final class DemoCommand {
 		MeasurementTable.lines(measurements).forEach(this.out::println);
 	}
 
-	// Begins with a new departure time: an import replaces a period as a whole.
 	private static VectorSchemaRoot latest(VectorSchemaRoot flights) {
+		return flights.slice(departure(flights, Math.max(0, flights.getRowCount() - IMPORTED)));
+	}
+
+	private static List<VectorSchemaRoot> split(VectorSchemaRoot flights) {
+		List<VectorSchemaRoot> batches = new ArrayList<>();
+		int first = 0;
+		for (int batch = 1; batch <= BATCHES; batch++) {
+			int next = departure(flights, (int) ((long) flights.getRowCount() * batch / BATCHES));
+			batches.add(flights.slice(first, next - first));
+			first = next;
+		}
+		return batches;
+	}
+
+	// A batch begins with a new departure time: an import replaces a period as a whole.
+	private static int departure(VectorSchemaRoot flights, int row) {
 		TimeStampVector date = (TimeStampVector) flights.getVector("date");
-		int first = Math.max(0, flights.getRowCount() - IMPORTED);
-		while (first > 0 && date.get(first) == date.get(first - 1)) {
+		int first = row;
+		while (first > 0 && first < flights.getRowCount() && date.get(first) == date.get(first - 1)) {
 			first--;
 		}
-		return flights.slice(first);
+		return first;
 	}
 
 	private void printSummary(RouteSummary summary) {

@@ -2,6 +2,7 @@ package dev.vgi.external.sample.demo;
 
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
 import java.util.function.Supplier;
 
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -162,20 +163,20 @@ final class FlightClient implements AutoCloseable {
 
 	/**
 	 * Import flights batch by batch.
-	 * @param flights the flights, borrowed
-	 * @param batches in how many batches
+	 * @param batches the flights, borrowed
 	 * @return what it took
 	 */
-	Measurement importInBatches(VectorSchemaRoot flights, int batches) {
-		int rows = flights.getRowCount();
-		Timed<Integer> timed = time(() -> {
+	Measurement importInBatches(List<VectorSchemaRoot> batches) {
+		Timed<Long> timed = time(() -> {
+			long rows = 0;
 			try (ExchangeStream<Void> stream = this.service.importStream()) {
-				int size = (rows + batches - 1) / batches;
-				for (int first = 0; first < rows; first += size) {
-					try (VectorSchemaRoot slice = flights.slice(first, Math.min(size, rows - first));
-							AnnotatedBatch answer = stream.exchange(AnnotatedBatch.of(slice))) {
+				for (VectorSchemaRoot batch : batches) {
+					// Not closed: the batch stays the caller's
+					AnnotatedBatch borrowed = AnnotatedBatch.of(batch);
+					try (AnnotatedBatch answer = stream.exchange(borrowed)) {
 						Assert.state(answer.rowCount() == 1, "The service did not say what it imported");
 					}
+					rows += batch.getRowCount();
 				}
 			}
 			return rows;
