@@ -68,6 +68,40 @@ public final class ZstdContentCodec implements ContentCodec {
 	}
 
 	/**
+	 * Encode content that is small enough to be at hand as a whole.
+	 * @param content what to encode
+	 * @return one frame with its content size
+	 */
+	public static byte[] encode(byte[] content) {
+		return Zstd.compress(content, HTTP_LEVEL);
+	}
+
+	/**
+	 * Decode what {@link #encode(byte[])} made.
+	 * @param encoded one frame with its content size
+	 * @param maxSize most bytes of the content
+	 * @return the content
+	 * @throws IOException if it is no such frame, or larger
+	 */
+	public static byte[] decode(byte[] encoded, int maxSize) throws IOException {
+		long size = (encoded.length > 0) ? Zstd.getFrameContentSize(encoded) : -1;
+		if (size < 0 || size > maxSize) {
+			throw Corrupt.encoding(CODING, "no frame of at most " + maxSize + " bytes", null);
+		}
+		try {
+			byte[] content = new byte[(int) size];
+			long written = Zstd.decompress(content, encoded);
+			if (Zstd.isError(written) || written != size) {
+				throw Corrupt.encoding(CODING, "the frame is broken", null);
+			}
+			return content;
+		}
+		catch (ZstdException ex) {
+			throw Corrupt.encoding(CODING, ex.getMessage(), ex);
+		}
+	}
+
+	/**
 	 * Return how many bytes a body can have at most when it is encoded.
 	 * @param size bytes of the body
 	 * @return bytes of the frame, whatever the body holds

@@ -1,11 +1,8 @@
 package dev.vgi.external.rpc;
 
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -16,14 +13,13 @@ import java.time.InstantSource;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
-import java.util.Objects;
 
 import javax.crypto.AEADBadTagException;
 import javax.crypto.Cipher;
 import javax.crypto.spec.GCMParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
 
-import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.codec.ZstdContentCodec;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -57,8 +53,6 @@ public final class StreamTokens {
 
 	/** What a sealed state may decompress to. */
 	private static final int MAX_CONTENT = 64 << 20;
-
-	private static final ContentCodec COMPRESSION = Objects.requireNonNull(ContentCodec.forCoding("zstd"));
 
 	private final SecureRandom random = new SecureRandom();
 
@@ -162,7 +156,7 @@ public final class StreamTokens {
 	}
 
 	private byte[] encode(byte[] content) {
-		byte[] compressed = (content.length > WORTH_COMPRESSING) ? compress(content) : content;
+		byte[] compressed = (content.length > WORTH_COMPRESSING) ? ZstdContentCodec.encode(content) : content;
 		boolean pays = compressed.length < content.length;
 		byte[] kept = pays ? compressed : content;
 		return ByteBuffer.allocate(Long.BYTES + 1 + kept.length)
@@ -187,24 +181,9 @@ public final class StreamTokens {
 		return (coding == ZSTD) ? decompress(content) : content;
 	}
 
-	private static byte[] compress(byte[] content) {
-		ByteArrayOutputStream compressed = new ByteArrayOutputStream();
-		try (OutputStream out = COMPRESSION.encode(compressed, content.length)) {
-			out.write(content);
-		}
-		catch (IOException ex) {
-			throw new UncheckedIOException(ex);
-		}
-		return compressed.toByteArray();
-	}
-
 	private static byte[] decompress(byte[] compressed) {
-		try (InputStream in = COMPRESSION.decode(new ByteArrayInputStream(compressed))) {
-			byte[] content = in.readNBytes(MAX_CONTENT + 1);
-			if (content.length > MAX_CONTENT) {
-				throw invalid();
-			}
-			return content;
+		try {
+			return ZstdContentCodec.decode(compressed, MAX_CONTENT);
 		}
 		catch (IOException ex) {
 			throw invalid();

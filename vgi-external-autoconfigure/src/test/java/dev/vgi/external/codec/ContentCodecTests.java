@@ -9,6 +9,7 @@ import java.io.SequenceInputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
@@ -364,6 +365,22 @@ class ContentCodecTests {
 			all.writeBytes(part);
 		}
 		return all.toByteArray();
+	}
+
+	@Test
+	void smallContentIsCodedAtOnce() throws Exception {
+		byte[] content = "a state of a stream, ".repeat(10).getBytes(StandardCharsets.UTF_8);
+		byte[] encoded = ZstdContentCodec.encode(content);
+		assertThat(encoded).hasSizeLessThan(content.length);
+		assertThat(ZstdContentCodec.decode(encoded, content.length)).isEqualTo(content);
+		assertThat(ZstdContentCodec.decode(ZstdContentCodec.encode(new byte[0]), 10)).isEmpty();
+		assertThatIOException().isThrownBy(() -> ZstdContentCodec.decode(encoded, content.length - 1))
+			.withCauseInstanceOf(CorruptStreamException.class);
+		for (byte[] broken : List.of(new byte[0], content, Arrays.copyOf(encoded, encoded.length - 1),
+				Arrays.copyOf(encoded, 6))) {
+			assertThatIOException().isThrownBy(() -> ZstdContentCodec.decode(broken, 1000))
+				.withCauseInstanceOf(CorruptStreamException.class);
+		}
 	}
 
 }
