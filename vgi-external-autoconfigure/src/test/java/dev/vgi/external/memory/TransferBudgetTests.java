@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 
 import dev.vgi.external.memory.TransferBudget.Lease;
@@ -129,11 +130,15 @@ class TransferBudgetTests {
 		TransferBudget budget = new TransferBudget(100, 8);
 		TransferBudget.Running running = budget.begin();
 		Lease lease = budget.acquire(100, Duration.ZERO);
-		CompletableFuture<Lease> waiter = CompletableFuture.supplyAsync(() -> budget.acquire(1, Duration.ofHours(1)));
+		// Not the common pool, which may have a single thread.
+		Executor threads = (task) -> new Thread(task).start();
+		CompletableFuture<Lease> waiter = CompletableFuture.supplyAsync(() -> budget.acquire(1, Duration.ofHours(1)),
+				threads);
 		while (budget.waiting() == 0) {
 			Thread.onSpinWait();
 		}
-		CompletableFuture<Boolean> end = CompletableFuture.supplyAsync(() -> budget.shutDown(Duration.ofHours(1)));
+		CompletableFuture<Boolean> end = CompletableFuture.supplyAsync(() -> budget.shutDown(Duration.ofHours(1)),
+				threads);
 		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> waiter.get(20, TimeUnit.SECONDS))
 			.withCauseInstanceOf(BudgetExhaustedException.class)
 			.withMessageContaining("shutting down");
