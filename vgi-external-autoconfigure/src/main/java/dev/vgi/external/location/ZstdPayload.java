@@ -52,10 +52,12 @@ final class ZstdPayload implements EncodedPayload {
 
 	private TransferBudget.@Nullable Lease lease;
 
-	/** Guarded by this object's monitor, as is {@link #open}. */
+	/** Guarded by this object's monitor, as are the next two. */
 	private final Deque<Slab> spare = new ArrayDeque<>();
 
 	private int open;
+
+	private boolean closed;
 
 	ZstdPayload(GatheredStream stream, Compression compression, SlabPool slabs, TransferBudget budget,
 			Duration maxWait) {
@@ -171,8 +173,12 @@ final class ZstdPayload implements EncodedPayload {
 	}
 
 	private synchronized void giveBack(Slab slab) {
-		this.spare.addFirst(slab);
 		this.open--;
+		if (this.closed) {
+			slab.close();
+			return;
+		}
+		this.spare.addFirst(slab);
 		notifyAll();
 	}
 
@@ -188,13 +194,18 @@ final class ZstdPayload implements EncodedPayload {
 
 	@Override
 	public synchronized void close() {
-		Assert.state(this.open == 0, "a part is still open");
+		if (this.closed) {
+			return;
+		}
+		this.closed = true;
 		this.encoder.close();
 		this.spare.forEach(Slab::close);
 		this.spare.clear();
 		if (this.lease != null) {
 			this.lease.close();
 		}
+		// Its memory is freed with it; but a storage must not keep what it borrowed.
+		Assert.state(this.open == 0, "a part is still open");
 	}
 
 	private final class Coded implements Part {

@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
  * Tests for {@link EncodedPayload}, {@link Compressibility} among them.
@@ -147,6 +148,20 @@ class EncodedPayloadTests {
 			assertThatExceptionOfType(BudgetExhaustedException.class).isThrownBy(() -> payload.next(PART));
 		}
 		assertThat(small.inUse()).isZero();
+	}
+
+	@Test
+	void partThatAStorageKeepsIsFreedWithItself() {
+		try (GatheredStream stream = stream(200_000, 1 << 30)) {
+			EncodedPayload payload = payload(stream, LEVEL_1);
+			Part kept = payload.next(PART);
+			assertThat(kept).isNotNull();
+			assertThatIllegalStateException().isThrownBy(payload::close).withMessageContaining("still open");
+			assertThat(this.budget.inUse()).isZero();
+			assertThat(this.slabs.leasedSlabs()).isOne();
+			kept.close();
+			payload.close();
+		}
 	}
 
 	@Test
