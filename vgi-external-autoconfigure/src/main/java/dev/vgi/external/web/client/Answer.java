@@ -45,6 +45,10 @@ final class Answer {
 	 * @throws ErrorBatchException if the stream holds an error, wherever it stands
 	 */
 	AnnotatedBatch one() {
+		return one(true);
+	}
+
+	private AnnotatedBatch one(boolean last) {
 		nextStream();
 		AnnotatedBatch data = null;
 		try {
@@ -55,7 +59,9 @@ final class Answer {
 				}
 				data = batch;
 			}
-			requireSuccess();
+			if (last) {
+				requireSuccess();
+			}
 			if (data == null) {
 				throw unexpected("without data");
 			}
@@ -77,7 +83,8 @@ final class Answer {
 	 * was due
 	 */
 	AnnotatedBatch header() {
-		return one();
+		// A failure may lie in the turn behind it.
+		return one(false);
 	}
 
 	/**

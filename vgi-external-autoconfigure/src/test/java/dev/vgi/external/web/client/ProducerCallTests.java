@@ -154,6 +154,15 @@ class ProducerCallTests extends AbstractClientTests {
 	}
 
 	@Test
+	void whenFirstTurnFailsBehindAHeaderItIsThatError() {
+		Reply failed = Reply.flagged(ArrowBodies.concat(ArrowBodies.stream(ArrowBodies.data(42)),
+				ArrowBodies.stream(ArrowBodies.error("RuntimeError", "storage is full", "none"))));
+		this.service.on(INIT, failed);
+		assertThatExceptionOfType(ErrorBatchException.class).isThrownBy(() -> produce(client().build(), true))
+			.withMessage("RuntimeError: storage is full");
+	}
+
+	@Test
 	void headerComesFirst() {
 		Reply opening = Reply.arrow(ArrowBodies.stream(ArrowBodies.log("header log"), ArrowBodies.data(42)),
 				ArrowBodies.stream(ArrowBodies.data(1)));
