@@ -7,19 +7,24 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
+import dev.vgi.external.observation.LocalStorageMetrics;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
+import io.micrometer.core.instrument.binder.MeterBinder;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 
 import org.springframework.beans.factory.DisposableBean;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
 import org.springframework.core.env.Environment;
 import org.springframework.util.unit.DataSize;
 
@@ -46,11 +51,12 @@ public final class VgiLocalStorageAutoConfiguration {
 		Duration longest = (local.urlExpiry().compareTo(uploadUrl.expiry()) > 0) ? local.urlExpiry()
 				: uploadUrl.expiry();
 		Duration retention = (local.retention() != null) ? local.retention() : longest.plusMinutes(10);
+		Duration minRetention = (local.minRetention().compareTo(retention) < 0) ? local.minRetention() : retention;
 		Path directory = (local.directory() != null) ? local.directory()
 				: Path.of(System.getProperty("java.io.tmpdir"), "vgi-external-" + System.getProperty("user.name"));
 		DataSize maxUploadSize = uploadUrl.maxUploadSize();
 		return new LocalStorage(
-				new LocalStorageSettings(directory, local.urlExpiry(), uploadUrl.expiry(), retention,
+				new LocalStorageSettings(directory, local.urlExpiry(), uploadUrl.expiry(), retention, minRetention,
 						local.maxTotalSize().toBytes(), (maxUploadSize != null) ? maxUploadSize.toBytes() : null),
 				serviceUrl, Clock.systemUTC());
 	}
@@ -59,6 +65,20 @@ public final class VgiLocalStorageAutoConfiguration {
 	@ConditionalOnBean(LocalStorage.class)
 	LocalStorageSweeper vgiLocalStorageSweeper(LocalStorage storage) {
 		return new LocalStorageSweeper(storage, Duration.ofMinutes(1));
+	}
+
+	/**
+	 * Tells how full the folder is.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	@ConditionalOnClass(MeterBinder.class)
+	static class MetricsConfiguration {
+
+		@Bean
+		MeterBinder vgiLocalStorageMetrics(ObjectProvider<LocalStorage> storages) {
+			return (registry) -> storages.ifAvailable((storage) -> new LocalStorageMetrics(storage).bindTo(registry));
+		}
+
 	}
 
 	/**

@@ -2,8 +2,10 @@ package dev.vgi.external.observation;
 
 import java.io.IOException;
 import java.lang.reflect.Method;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -22,6 +24,9 @@ import dev.vgi.external.fetch.FetchStatistics;
 import dev.vgi.external.location.TransferListener;
 import dev.vgi.external.location.UploadStatistics;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.storage.BytesPayload;
+import dev.vgi.external.storage.local.LocalStorage;
+import dev.vgi.external.storage.local.LocalStorageSettings;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.Tag;
@@ -31,8 +36,10 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -44,6 +51,9 @@ class TransferMetricsTests {
 	private static final Path PAGE = Path.of("..", "docs", "metrics.md");
 
 	private static final Duration ELAPSED = Duration.ofMillis(250);
+
+	@TempDir
+	private Path folder;
 
 	private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
 
@@ -131,9 +141,24 @@ class TransferMetricsTests {
 	}
 
 	@Test
+	void localStoreTellsHowFullItIs() {
+		LocalStorage storage = localStorage();
+		new LocalStorageMetrics(storage).bindTo(this.registry);
+		storage.upload(BytesPayload.random(300, 1), new Schema(List.of()), null);
+		assertThat(this.registry.get("vgi.external.local.stored").gauge().value()).isEqualTo(300);
+		assertThat(this.registry.get("vgi.external.local.displaced").functionCounter().count()).isZero();
+	}
+
+	private LocalStorage localStorage() {
+		return new LocalStorage(LocalStorageSettings.of(this.folder), () -> URI.create("http://localhost"),
+				Clock.systemUTC());
+	}
+
+	@Test
 	void pageListsExactlyTheMetersThereAre() throws Exception {
 		everyEvent();
 		new UrlLifetimeMetrics("s3", () -> ELAPSED).bindTo(this.registry);
+		new LocalStorageMetrics(localStorage()).bindTo(this.registry);
 		Map<String, Set<String>> actual = new LinkedHashMap<>();
 		for (Meter meter : this.registry.getMeters()) {
 			actual.computeIfAbsent(meter.getId().getName(), (name) -> new TreeSet<>())

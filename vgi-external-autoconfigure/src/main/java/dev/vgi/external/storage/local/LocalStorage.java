@@ -100,7 +100,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		try {
 			Path directory = Files.createDirectories(settings.directory());
 			this.signer = UrlSigner.of(directory, this.random);
-			this.folder = new ObjectFolder(directory, settings.maxTotalSize(), settings.retention(), clock);
+			this.folder = new ObjectFolder(directory, settings, clock);
 		}
 		catch (IOException ex) {
 			throw new StorageUnavailableException("The folder " + settings.directory()
@@ -311,9 +311,27 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		return "local";
 	}
 
+	/**
+	 * Return how large the folder is.
+	 * @return bytes of all stored objects, as far as this process knows
+	 */
+	public long storedBytes() {
+		return this.folder.storedBytes();
+	}
+
+	/**
+	 * Return how many objects have made room for new ones, although their URLs still
+	 * worked.
+	 * @return the number since the start
+	 */
+	public long displacedObjects() {
+		return this.folder.displacedObjects();
+	}
+
 	private String full() {
 		return "The local store has no room left: 'vgi.external.local.max-total-size' is "
-				+ this.settings.maxTotalSize() + " bytes";
+				+ this.settings.maxTotalSize() + " bytes, and what is in it is younger than "
+				+ "'vgi.external.local.min-retention'";
 	}
 
 	private String newId() {

@@ -16,12 +16,15 @@ import org.springframework.util.Assert;
  * min
  * @param retention age from which on an object is removed; at least as long as its URLs
  * work; {@code urlExpiry} and 10 min
+ * @param minRetention age from which on an object is removed early, the oldest first, if
+ * a new one has no room otherwise; not negative and not longer than {@code retention},
+ * which means never; 5 min
  * @param maxTotalSize most bytes of all objects together, positive; 10 GiB
  * @param maxUploadSize most bytes of one object sent to a vended upload URL, positive; or
  * {@code null} for no limit of its own
  */
 public record LocalStorageSettings(Path directory, Duration urlExpiry, Duration uploadUrlExpiry, Duration retention,
-		long maxTotalSize, @Nullable Long maxUploadSize) {
+		Duration minRetention, long maxTotalSize, @Nullable Long maxUploadSize) {
 
 	private static final Duration SHORTEST = Duration.ofSeconds(1);
 
@@ -31,6 +34,8 @@ public record LocalStorageSettings(Path directory, Duration urlExpiry, Duration 
 		Assert.isTrue(uploadUrlExpiry.compareTo(SHORTEST) >= 0, "'uploadUrlExpiry' must be at least a second");
 		Assert.isTrue(retention.compareTo(urlExpiry) >= 0 && retention.compareTo(uploadUrlExpiry) >= 0,
 				"'retention' must not be shorter than the URLs work");
+		Assert.isTrue(!minRetention.isNegative() && minRetention.compareTo(retention) <= 0,
+				"'minRetention' must not be negative or longer than 'retention'");
 		Assert.isTrue(maxTotalSize > 0, "'maxTotalSize' must be positive");
 		Assert.isTrue(maxUploadSize == null || maxUploadSize > 0, "'maxUploadSize' must be positive");
 	}
@@ -43,7 +48,7 @@ public record LocalStorageSettings(Path directory, Duration urlExpiry, Duration 
 	public static LocalStorageSettings of(Path directory) {
 		Duration urlExpiry = Duration.ofHours(1);
 		return new LocalStorageSettings(directory, urlExpiry, Duration.ofMinutes(15), urlExpiry.plusMinutes(10),
-				10L << 30, null);
+				Duration.ofMinutes(5), 10L << 30, null);
 	}
 
 }

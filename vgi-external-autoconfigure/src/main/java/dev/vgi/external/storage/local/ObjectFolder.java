@@ -13,6 +13,9 @@ import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
@@ -20,6 +23,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.storage.StoredObject;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,26 +43,39 @@ final class ObjectFolder {
 
 	private static final Pattern OBJECT = Pattern.compile("([0-9a-f]{32})\\.arrow(?:\\.zst|\\.gz)?");
 
+	private static final Duration WARN_INTERVAL = Duration.ofMinutes(1);
+
+	private static final Log logger = LogFactory.getLog(ObjectFolder.class);
+
 	private final Path directory;
 
-	private final long maxTotalSize;
-
-	private final Duration retention;
+	private final LocalStorageSettings settings;
 
 	private final Clock clock;
 
-	/** Guards the two sizes and every change of which objects there are. */
+	/** Guards the sizes, the count and every change of which objects there are. */
 	private final ReentrantLock lock = new ReentrantLock();
 
-	private long storedBytes;
+	private volatile long storedBytes;
 
 	private long incomingBytes;
 
-	ObjectFolder(Path directory, long maxTotalSize, Duration retention, Clock clock) throws IOException {
+	private volatile long displacedObjects;
+
+	private Instant nextWarning;
+
+	/**
+	 * Create a folder's view; sweeps once.
+	 * @param directory the folder, which exists
+	 * @param settings how much it keeps for how long
+	 * @param clock decides on the age of objects
+	 * @throws IOException if the folder cannot be read
+	 */
+	ObjectFolder(Path directory, LocalStorageSettings settings, Clock clock) throws IOException {
 		this.directory = directory;
-		this.maxTotalSize = maxTotalSize;
-		this.retention = retention;
+		this.settings = settings;
 		this.clock = clock;
+		this.nextWarning = clock.instant();
 		sweep();
 	}
 
@@ -105,7 +123,8 @@ final class ObjectFolder {
 	 * @param maxLength how many bytes the writer will write at most
 	 * @param writer writes them
 	 * @return whether it is stored; {@code false} if there is another object of this id
-	 * @throws FullException if there is no room even without the objects that are due
+	 * @throws FullException if there is no room even without the objects that are due or
+	 * may make room
 	 * @throws IOException if the folder fails; nothing is left behind
 	 */
 	boolean store(String id, String coding, long maxLength, Writer writer) throws IOException {
@@ -136,7 +155,7 @@ final class ObjectFolder {
 				sweep();
 			}
 			if (!hasRoom(length)) {
-				throw new FullException();
+				makeRoom(length);
 			}
 			this.incomingBytes += length;
 		}
@@ -146,7 +165,66 @@ final class ObjectFolder {
 	}
 
 	private boolean hasRoom(long length) {
-		return length <= this.maxTotalSize - this.storedBytes - this.incomingBytes;
+		return missingRoom(length) <= 0;
+	}
+
+	private long missingRoom(long length) {
+		return length - (this.settings.maxTotalSize() - this.storedBytes - this.incomingBytes);
+	}
+
+	// What was stored long ago has most likely been fetched, and a service that stores
+	// nothing more helps nobody.
+	private void makeRoom(long length) throws IOException {
+		long missing = missingRoom(length);
+		List<ObjectFile> displaced = new ArrayList<>();
+		for (ObjectFile file : displaceable()) {
+			if (missing > 0) {
+				displaced.add(file);
+				missing -= file.length();
+			}
+		}
+		if (missing > 0) {
+			throw new FullException();
+		}
+		for (ObjectFile file : displaced) {
+			Files.deleteIfExists(file.path());
+			this.storedBytes -= file.length();
+			this.displacedObjects++;
+		}
+		warn(displaced.size());
+	}
+
+	private List<ObjectFile> displaceable() throws IOException {
+		Instant due = this.clock.instant().minus(this.settings.minRetention());
+		List<ObjectFile> files = new ArrayList<>();
+		try (DirectoryStream<Path> objects = Files.newDirectoryStream(this.directory, ObjectFolder::isObject)) {
+			for (Path path : objects) {
+				BasicFileAttributes attributes = attributes(path);
+				if (attributes != null && !attributes.lastModifiedTime().toInstant().isAfter(due)) {
+					files.add(new ObjectFile(path, attributes.size(), attributes.lastModifiedTime()));
+				}
+			}
+		}
+		files.sort(Comparator.comparing(ObjectFile::stored));
+		return files;
+	}
+
+	private void warn(int displaced) {
+		Instant now = this.clock.instant();
+		if (!now.isBefore(this.nextWarning)) {
+			this.nextWarning = now.plus(WARN_INTERVAL);
+			logger.warn("The local store is full: removed " + displaced
+					+ " objects whose links still work. Raise 'vgi.external.local.max-total-size' or lower "
+					+ "'vgi.external.local.url-expiry'");
+		}
+	}
+
+	long storedBytes() {
+		return this.storedBytes;
+	}
+
+	long displacedObjects() {
+		return this.displacedObjects;
 	}
 
 	private void release(long length) {
@@ -193,15 +271,14 @@ final class ObjectFolder {
 	 * @throws IOException if the folder cannot be read
 	 */
 	int sweep() throws IOException {
-		Instant due = this.clock.instant().minus(this.retention);
+		Instant due = this.clock.instant().minus(this.settings.retention());
 		int deleted = 0;
 		long kept = 0;
 		this.lock.lock();
 		try (DirectoryStream<Path> files = Files.newDirectoryStream(this.directory)) {
 			for (Path file : files) {
-				String name = file.getFileName().toString();
-				boolean object = OBJECT.matcher(name).matches();
-				if (!object && !(name.startsWith(TEMPORARY_PREFIX) && name.endsWith(TEMPORARY_SUFFIX))) {
+				boolean object = isObject(file);
+				if (!object && !isTemporary(file)) {
 					continue;
 				}
 				BasicFileAttributes attributes = attributes(file);
@@ -222,6 +299,15 @@ final class ObjectFolder {
 			this.lock.unlock();
 		}
 		return deleted;
+	}
+
+	private static boolean isObject(Path file) {
+		return OBJECT.matcher(file.getFileName().toString()).matches();
+	}
+
+	private static boolean isTemporary(Path file) {
+		String name = file.getFileName().toString();
+		return name.startsWith(TEMPORARY_PREFIX) && name.endsWith(TEMPORARY_SUFFIX);
 	}
 
 	private static @Nullable BasicFileAttributes attributes(Path file) throws IOException {
@@ -246,6 +332,17 @@ final class ObjectFolder {
 
 	boolean isWritable() {
 		return Files.isDirectory(this.directory) && Files.isWritable(this.directory);
+	}
+
+	/**
+	 * The file of an object.
+	 *
+	 * @param path where it is
+	 * @param length bytes
+	 * @param stored when it was stored
+	 */
+	private record ObjectFile(Path path, long length, FileTime stored) {
+
 	}
 
 	/**

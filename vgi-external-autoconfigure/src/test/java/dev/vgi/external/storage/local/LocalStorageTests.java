@@ -37,9 +37,13 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -67,8 +71,10 @@ class LocalStorageTests {
 	}
 
 	private LocalStorage create(long maxTotalSize, @Nullable Long maxUploadSize) {
-		return new LocalStorage(new LocalStorageSettings(this.directory, Duration.ofHours(1), Duration.ofMinutes(15),
-				Duration.ofMinutes(70), maxTotalSize, maxUploadSize), () -> this.baseUrl, this.clock);
+		return new LocalStorage(
+				new LocalStorageSettings(this.directory, Duration.ofHours(1), Duration.ofMinutes(15),
+						Duration.ofMinutes(70), Duration.ofMinutes(5), maxTotalSize, maxUploadSize),
+				() -> this.baseUrl, this.clock);
 	}
 
 	private List<String> files() throws IOException {
@@ -381,6 +387,7 @@ class LocalStorageTests {
 	}
 
 	@Nested
+	@ExtendWith(OutputCaptureExtension.class)
 	class Limits {
 
 		@Test
@@ -393,6 +400,36 @@ class LocalStorageTests {
 			LocalStorageTests.this.clock.step(Duration.ofMinutes(71));
 			storage.upload(BytesPayload.random(6000, 8), SCHEMA, null);
 			assertThat(files()).hasSize(1);
+		}
+
+		@Test
+		void whenFullTheOldestMakeRoomOnceTheyHadTheirTime(CapturedOutput output) throws Exception {
+			LocalStorage storage = LocalStorageTests.this.storage;
+			URI oldest = storage.upload(BytesPayload.random(3000, 7), SCHEMA, null);
+			LocalStorageTests.this.clock.step(Duration.ofMinutes(1));
+			URI older = storage.upload(BytesPayload.random(3000, 7), SCHEMA, "zstd");
+			LocalStorageTests.this.clock.step(Duration.ofMinutes(1));
+			URI old = storage.upload(BytesPayload.random(3000, 7), SCHEMA, null);
+			LocalStorageTests.this.clock.step(Duration.ofMinutes(4));
+			// Two may go, but that is not enough, so that they stay.
+			assertThatExceptionOfType(UploadRefusedException.class)
+				.isThrownBy(() -> storage.upload(BytesPayload.random(8000, 8), SCHEMA, null))
+				.withMessageContaining("'vgi.external.local.min-retention'");
+			assertThat(content(storage.open(oldest))).hasSize(3000);
+			assertThat(output).doesNotContain("The local store is full");
+			// One is enough, also while somebody reads it.
+			try (StoredObject reading = storage.open(oldest)) {
+				URI fresh = storage.upload(BytesPayload.random(2000, 8), SCHEMA, null);
+				assertThat(files()).containsExactlyInAnyOrder(key(older), key(old), key(fresh));
+				assertThat(content(reading)).hasSize(3000);
+			}
+			assertThat(storage.storedBytes()).isEqualTo(8000);
+			assertThat(storage.displacedObjects()).isOne();
+			assertThat(output).containsOnlyOnce("The local store is full: removed 1 objects");
+			// At most one warning a minute.
+			storage.upload(BytesPayload.random(4500, 8), SCHEMA, null);
+			assertThat(files()).hasSize(3).contains(key(old));
+			assertThat(output).containsOnlyOnce("The local store is full");
 		}
 
 		@Test
@@ -436,14 +473,18 @@ class LocalStorageTests {
 		void settingsAreChecked() {
 			LocalStorageSettings settings = LocalStorageSettings.of(LocalStorageTests.this.directory);
 			assertThat(settings.retention()).isEqualTo(Duration.ofMinutes(70));
-			Map<String, Runnable> wrong = Map.of("'retention'",
-					() -> new LocalStorageSettings(settings.directory(), Duration.ofHours(2), Duration.ofMinutes(15),
-							Duration.ofHours(1), 1, null),
-					"'maxTotalSize'",
-					() -> new LocalStorageSettings(settings.directory(), Duration.ofHours(1), Duration.ofMinutes(15),
-							Duration.ofHours(1), 0, null),
-					"'urlExpiry'", () -> new LocalStorageSettings(settings.directory(), Duration.ZERO,
-							Duration.ofMinutes(15), Duration.ofHours(1), 1, null));
+			Map<String, Runnable> wrong = Map
+				.of("'retention'",
+						() -> new LocalStorageSettings(settings.directory(), Duration.ofHours(2),
+								Duration.ofMinutes(15), Duration.ofHours(1), Duration.ZERO, 1, null),
+						"'minRetention'",
+						() -> new LocalStorageSettings(settings.directory(), Duration.ofHours(1),
+								Duration.ofMinutes(15), Duration.ofHours(1), Duration.ofHours(2), 1, null),
+						"'maxTotalSize'",
+						() -> new LocalStorageSettings(settings.directory(), Duration.ofHours(1),
+								Duration.ofMinutes(15), Duration.ofHours(1), Duration.ZERO, 0, null),
+						"'urlExpiry'", () -> new LocalStorageSettings(settings.directory(), Duration.ZERO,
+								Duration.ofMinutes(15), Duration.ofHours(1), Duration.ZERO, 1, null));
 			wrong.forEach((name, call) -> assertThatIllegalArgumentException().isThrownBy(call::run)
 				.withMessageContaining(name));
 		}

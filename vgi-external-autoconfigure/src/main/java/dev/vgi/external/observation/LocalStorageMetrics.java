@@ -1,0 +1,35 @@
+package dev.vgi.external.observation;
+
+import dev.vgi.external.storage.local.LocalStorage;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.MeterBinder;
+
+/**
+ * Tells how full a local store is, and whether it had to remove objects early.
+ */
+public final class LocalStorageMetrics implements MeterBinder {
+
+	private final LocalStorage storage;
+
+	/**
+	 * Create the meters.
+	 * @param storage asked whenever a meter is read; does no I/O
+	 */
+	public LocalStorageMetrics(LocalStorage storage) {
+		this.storage = storage;
+	}
+
+	@Override
+	public void bindTo(MeterRegistry registry) {
+		Gauge.builder("vgi.external.local.stored", this.storage, LocalStorage::storedBytes)
+			.baseUnit("bytes")
+			.description("Objects in the folder of the local store")
+			.register(registry);
+		FunctionCounter.builder("vgi.external.local.displaced", this.storage, LocalStorage::displacedObjects)
+			.description("Objects removed from the full local store while their links still worked")
+			.register(registry);
+	}
+
+}
