@@ -1,6 +1,7 @@
 package dev.vgi.external.storage;
 
 import java.net.URI;
+import java.time.Instant;
 
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,16 @@ public interface ExternalStorage {
 	 * signature is right
 	 */
 	boolean isOwn(URI url);
+
+	/**
+	 * Return when a download URL stops working, as far as the URL itself says so.
+	 * References to published batches are made anew in time. Does no I/O.
+	 * @param url a URL for which {@link #isOwn} holds
+	 * @return the moment, or {@code null} if it never does or nobody can tell
+	 */
+	default @Nullable Instant expiresAt(URI url) {
+		return null;
+	}
 
 	/**
 	 * Open an object of this storage without going over HTTP.

@@ -1,9 +1,14 @@
 package dev.vgi.external.storage;
 
 import java.net.URI;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
@@ -16,6 +21,9 @@ import org.jspecify.annotations.Nullable;
 public final class OwnUrls {
 
 	private static final Pattern NAME = Pattern.compile("[0-9a-f]{32}\\.arrow(?:\\.zst)?");
+
+	private static final DateTimeFormatter SIGNED_AT = DateTimeFormatter.ofPattern("uuuuMMdd'T'HHmmss'Z'", Locale.ROOT)
+		.withZone(ZoneOffset.UTC);
 
 	private final List<Origin> origins;
 
@@ -80,6 +88,33 @@ public final class OwnUrls {
 			}
 		}
 		return false;
+	}
+
+	/**
+	 * Return when a URL that was signed the V4 way stops working: a while after it was
+	 * signed.
+	 * @param url any URL
+	 * @param vendor what its parameters start with, such as {@code X-Amz}
+	 * @return the moment, or {@code null} if the URL does not say
+	 */
+	public static @Nullable Instant expiresAt(URI url, String vendor) {
+		String signedAt = parameter(url, vendor + "-Date", "[0-9]{8}T[0-9]{6}Z");
+		String seconds = parameter(url, vendor + "-Expires", "[0-9]{1,9}");
+		if (signedAt == null || seconds == null) {
+			return null;
+		}
+		try {
+			return SIGNED_AT.parse(signedAt, Instant::from).plusSeconds(Long.parseLong(seconds));
+		}
+		catch (DateTimeException ex) {
+			return null;
+		}
+	}
+
+	private static @Nullable String parameter(URI url, String name, String value) {
+		Matcher matcher = Pattern.compile("(?:^|&)" + Pattern.quote(name) + "=(" + value + ")(?:&|$)")
+			.matcher(String.valueOf(url.getRawQuery()));
+		return matcher.find() ? matcher.group(1) : null;
 	}
 
 	/**

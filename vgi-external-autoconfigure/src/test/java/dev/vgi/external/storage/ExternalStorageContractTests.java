@@ -221,6 +221,15 @@ public abstract class ExternalStorageContractTests {
 	}
 
 	@Test
+	void tellsWhenItsUrlsEnd() {
+		UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS);
+		assertThat(storage().expiresAt(pair.downloadUrl())).isNotNull()
+			.isBetween(pair.expiresAt().minusSeconds(1), pair.expiresAt().plusSeconds(1));
+		URI url = storage().upload(BytesPayload.random(100, 15), NO_FIELDS, null);
+		assertThat(storage().expiresAt(url)).isAfter(Instant.EPOCH);
+	}
+
+	@Test
 	void urlsOfOthersCredentialsAreRefused() throws Exception {
 		URI url = storage().upload(BytesPayload.random(100, 9), NO_FIELDS, null);
 		assertThat(get(forged(url)).statusCode()).isEqualTo(403);

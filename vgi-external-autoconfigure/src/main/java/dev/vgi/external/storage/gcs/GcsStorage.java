@@ -377,6 +377,11 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		return this.ownUrls.contains(url);
 	}
 
+	@Override
+	public @Nullable Instant expiresAt(URI url) {
+		return OwnUrls.expiresAt(url, "X-Goog");
+	}
+
 	/**
 	 * Check that an object could be fetched: signs a URL of one that does not exist, and
 	 * asks for it.

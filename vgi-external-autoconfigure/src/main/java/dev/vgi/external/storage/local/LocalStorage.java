@@ -151,6 +151,12 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	@Override
+	public @Nullable Instant expiresAt(URI url) {
+		SignedKey signed = SignedKey.of(url);
+		return (signed != null) ? Instant.ofEpochSecond(signed.expires()) : null;
+	}
+
+	@Override
 	public StoredObject open(URI url) {
 		SignedKey signed = SignedKey.of(url);
 		if (signed == null) {

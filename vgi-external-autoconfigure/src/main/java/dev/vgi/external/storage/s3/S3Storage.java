@@ -388,6 +388,12 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	}
 
 	@Override
+	public @Nullable Instant expiresAt(URI url) {
+		// Signed for no longer than the credentials live.
+		return OwnUrls.expiresAt(url, "X-Amz");
+	}
+
+	@Override
 	public void verifyReachable() {
 		call("look at the bucket", SHORT_TIMEOUT, (limits) -> this.client
 			.headBucket((head) -> head.bucket(this.settings.bucket()).overrideConfiguration(limits)));

@@ -9,6 +9,7 @@ import java.time.Instant;
 import java.util.Base64;
 import java.util.Map;
 import java.util.UUID;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import javax.crypto.Mac;
@@ -80,6 +81,12 @@ public final class SignedLinkStorage implements ExternalStorage, UploadUrlProvid
 		return Pattern.matches(
 				Pattern.quote(this.server) + "/[0-9a-f]{32}\\.arrow\\?expires=[0-9]+&signature=[A-Za-z0-9_-]+",
 				url.toString());
+	}
+
+	@Override
+	public @Nullable Instant expiresAt(URI url) {
+		Matcher expires = Pattern.compile("\\?expires=([0-9]+)&").matcher(url.toString());
+		return expires.find() ? Instant.ofEpochSecond(Long.parseLong(expires.group(1))) : null;
 	}
 
 	@Override
