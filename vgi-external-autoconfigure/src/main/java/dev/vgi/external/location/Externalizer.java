@@ -22,6 +22,8 @@ import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.util.Assert;
+
 /**
  * Turns batches into pointers: the outbound river. Serialises an output cycle once,
  * digests and compresses it side by side, stores it and leaves a zero-row batch with the
@@ -190,6 +192,29 @@ public final class Externalizer {
 	public URI store(Schema schema, List<AnnotatedBatch> batches, boolean compress) {
 		try (GatheredStream stream = IpcStreamWriter.gather(schema, batches)) {
 			return upload(stream, schema, compress ? this.config.compression() : null).location();
+		}
+	}
+
+	/**
+	 * Store a batch whatever its size, for any number of answers. Nobody's response
+	 * budget is charged for it.
+	 * @param batch borrowed; its metadata is stored with it, without the protocol's own
+	 * @return the reference, good until the URL ends
+	 * @throws IllegalStateException if there is no storage
+	 * @throws VgiExternalException if the upload fails, also where large batches would
+	 * travel inline then; names no signed URL
+	 * @see Publications
+	 */
+	public ExternalRef publish(AnnotatedBatch batch) {
+		ExternalStorage storage = this.config.storage();
+		Assert.state(storage != null, "Publishing needs a storage: set 'vgi.external.storage'");
+		// A second owner of the same memory, that nobody closes.
+		AnnotatedBatch published = new AnnotatedBatch(batch.root(), batch.dictionaries(),
+				batch.metadata().withoutProtocolKeys());
+		try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(published))) {
+			Pointer pointer = upload(stream, batch.schema(), this.config.compression());
+			return new ExternalRef(pointer.location(), pointer.sha256(), batch.schema(),
+					storage.expiresAt(pointer.location()));
 		}
 	}
 

@@ -46,6 +46,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
  * Tests for {@link Externalizer} and {@link LocationResolver} on a real folder.
@@ -138,6 +139,37 @@ class LocationTests {
 			.externalizeData(new OutputCycle(List.of(log), numbers("n")))) {
 			assertThat(cycle.logs()).containsExactly(log);
 			assertThat(cycle.data().rowCount()).isZero();
+		}
+	}
+
+	@Test
+	void whatIsPublishedIsStoredWhateverItsSizeAndStaysTheCallers() {
+		for (Compression compression : new @Nullable Compression[] { null, new Compression(1, 0) }) {
+			BatchMetadata metadata = BatchMetadata.of("own", "kept")
+				.with(MetadataKeys.LOCATION_SOURCE, "https://storage.example/x?signature=s3cret");
+			try (AnnotatedBatch batch = numbers("n").withMetadata(metadata)) {
+				ExternalRef ref = externalizer(Long.MAX_VALUE, compression, this.storage, false).publish(batch);
+				assertThat(batch.rowCount()).isEqualTo(ROWS);
+				assertThat(ref.expiresAt()).isNotNull().isEqualTo(this.storage.expiresAt(ref.url()));
+				for (ExternalRef each : List.of(ref, ref.withoutDigest())) {
+					try (AnnotatedBatch resolved = resolver().resolve(each.pointerBatch(batch, this.allocator),
+							this.allocator, LogSink.discarding())) {
+						assertThat(((BigIntVector) resolved.root().getVector("n")).get(ROWS - 1)).isEqualTo(ROWS - 1);
+						assertThat(resolved.metadata().get("own")).isEqualTo("kept");
+						assertThat(resolved.metadata().get(MetadataKeys.LOCATION_SOURCE)).doesNotContain("s3cret");
+					}
+				}
+			}
+		}
+	}
+
+	@Test
+	void whatCannotBePublishedIsNeverInline() {
+		try (AnnotatedBatch batch = numbers("n")) {
+			assertThatExceptionOfType(UploadRefusedException.class)
+				.isThrownBy(() -> externalizer(0, null, new RefusingStorage(), true).publish(batch));
+			assertThatIllegalStateException().isThrownBy(() -> externalizer(0, null, null, true).publish(batch))
+				.withMessageContaining("'vgi.external.storage'");
 		}
 	}
 
@@ -265,8 +297,8 @@ class LocationTests {
 		return AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)));
 	}
 
-	private Externalizer externalizer(long threshold, @Nullable Compression compression, ExternalStorage storage,
-			boolean inlineOnFailure) {
+	private Externalizer externalizer(long threshold, @Nullable Compression compression,
+			@Nullable ExternalStorage storage, boolean inlineOnFailure) {
 		ExternalLocationConfig config = new ExternalLocationConfig(storage, threshold, 2, Duration.ofMillis(500),
 				FetchConfig.defaults(), compression, UrlValidator.httpsOnly());
 		return new Externalizer(config, this.allocator, this.slabs, this.budget, Runnable::run, TransferListener.none(),
