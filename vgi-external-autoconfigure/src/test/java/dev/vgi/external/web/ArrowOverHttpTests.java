@@ -7,6 +7,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -15,6 +16,8 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.location.Publications;
 import dev.vgi.external.web.client.VgiClient;
 import io.micrometer.core.instrument.MeterRegistry;
 import org.apache.arrow.memory.BufferAllocator;
@@ -187,6 +190,23 @@ class ArrowOverHttpTests {
 	}
 
 	@Test
+	void whenResultWasPublishedEveryCallerGetsTheOneObject() throws Exception {
+		long before = objects();
+		for (int i = 0; i < 2; i++) {
+			try (VectorSchemaRoot root = get("/published", VectorSchemaRoot.class)) {
+				assertNumbers(root, SMALL);
+			}
+			HttpResponse<byte[]> response = HttpClient.newBuilder()
+				.followRedirects(HttpClient.Redirect.NORMAL)
+				.build()
+				.send(request("/published"), HttpResponse.BodyHandlers.ofByteArray());
+			assertThat(response.previousResponse()).get().extracting(HttpResponse::statusCode).isEqualTo(303);
+			assertStream(response.body(), SMALL);
+		}
+		assertThat(objects()).isEqualTo(before + 1);
+	}
+
+	@Test
 	void whenHandlerIsGivenABatchItIsClosedAfterwards() {
 		try (VectorSchemaRoot numbers = numbers(this.allocator, 100)) {
 			String sum = this.restClient.post()
@@ -327,8 +347,21 @@ class ArrowOverHttpTests {
 
 		private final BufferAllocator allocator;
 
-		NumbersController(BufferAllocator allocator) {
+		private final Externalizer externalizer;
+
+		private final Publications<String> published = new Publications<>(Clock.systemUTC());
+
+		NumbersController(BufferAllocator allocator, Externalizer externalizer) {
 			this.allocator = allocator;
+			this.externalizer = externalizer;
+		}
+
+		@GetMapping("/published")
+		AnnotatedBatch published() {
+			try (AnnotatedBatch numbers = AnnotatedBatch.of(numbers(SMALL))) {
+				return this.published.get("numbers", () -> this.externalizer.publish(numbers))
+					.pointerBatch(numbers, this.allocator);
+			}
 		}
 
 		@GetMapping("/numbers/{rows}")

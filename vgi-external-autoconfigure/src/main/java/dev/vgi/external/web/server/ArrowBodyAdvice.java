@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Locale;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchKind;
+import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.web.ArrowValues;
@@ -92,6 +94,13 @@ public final class ArrowBodyAdvice extends RequestBodyAdviceAdapter implements R
 			return body;
 		}
 		List<AnnotatedBatch> batches = batchesOf(body);
+		if (batches.size() == 1 && isPointer(batches.get(0))) {
+			// What was published is there already and cannot be inlined.
+			URI location = URI.create(String.valueOf(batches.get(0).metadata().get(MetadataKeys.LOCATION)));
+			ArrowValues.close(body);
+			redirectTo(location, response);
+			return null;
+		}
 		if (this.redirect && exceedsThreshold(batches)) {
 			URI location = this.externalizer.store(batches.get(0).schema(), batches, acceptsZstd(request));
 			ArrowValues.close(body);
@@ -120,6 +129,10 @@ public final class ArrowBodyAdvice extends RequestBodyAdviceAdapter implements R
 			}
 		}
 		return batches;
+	}
+
+	private static boolean isPointer(AnnotatedBatch batch) {
+		return BatchKind.of(batch.rowCount(), batch.metadata()) == BatchKind.POINTER;
 	}
 
 	private boolean exceedsThreshold(List<AnnotatedBatch> batches) {
