@@ -1,6 +1,8 @@
 package dev.vgi.external.rpc;
 
+import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.location.ExternalRef;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.ResponseBudget;
 
@@ -27,6 +29,14 @@ public interface CycleExternalizer {
 	OutputCycle dataOnly(OutputCycle cycle, ResponseBudget budget);
 
 	/**
+	 * Store a batch for any number of answers.
+	 * @param batch borrowed
+	 * @return the reference
+	 * @throws IllegalStateException if there is nowhere to store it
+	 */
+	ExternalRef publish(AnnotatedBatch batch);
+
+	/**
 	 * Keep everything inline.
 	 * @return the externalizer
 	 */
@@ -41,6 +51,11 @@ public interface CycleExternalizer {
 			@Override
 			public OutputCycle dataOnly(OutputCycle cycle, ResponseBudget budget) {
 				return cycle;
+			}
+
+			@Override
+			public ExternalRef publish(AnnotatedBatch batch) {
+				throw new IllegalStateException("A method that keeps its results inline cannot publish one");
 			}
 
 		};
@@ -62,6 +77,11 @@ public interface CycleExternalizer {
 			@Override
 			public OutputCycle dataOnly(OutputCycle cycle, ResponseBudget budget) {
 				return externalizer.externalizeData(cycle, budget);
+			}
+
+			@Override
+			public ExternalRef publish(AnnotatedBatch batch) {
+				return externalizer.publish(batch);
 			}
 
 		};

@@ -8,6 +8,7 @@ import java.util.Map;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.location.ExternalRef;
 import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.rpc.StreamCalls.TurnRequest;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
@@ -18,6 +19,7 @@ import org.apache.arrow.util.AutoCloseables;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.util.Assert;
 import org.springframework.web.context.request.RequestAttributes;
 
 /**
@@ -206,6 +208,40 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	AnnotatedBatch error(BatchMetadata metadata) {
 		return (this.output != null) ? StreamShape.empty(this.output, this.allocator).withMetadata(metadata)
 				: this.descriptor.result().empty(metadata, this.allocator);
+	}
+
+	/**
+	 * Create the batch of what a unary method returned.
+	 * @param returned the value, or a result that may be a reference
+	 * @return the batch or its pointer; the caller closes it
+	 */
+	AnnotatedBatch result(@Nullable Object returned) {
+		if (!this.descriptor.isReferring()) {
+			return row(returned);
+		}
+		Assert.state(returned instanceof RpcResult<?>, () -> this.descriptor + " must not return null");
+		RpcResult<?> result = (RpcResult<?>) returned;
+		ExternalRef ref = result.ref();
+		return (ref != null) ? pointer(ref) : row(result.value());
+	}
+
+	private AnnotatedBatch pointer(ExternalRef ref) {
+		try (AnnotatedBatch shape = this.descriptor.result().empty(BatchMetadata.empty(), this.allocator)) {
+			return ref.pointerBatch(shape, this.allocator);
+		}
+	}
+
+	private AnnotatedBatch row(@Nullable Object value) {
+		@Nullable Object[] row = this.descriptor.isVoid() ? new @Nullable Object[0] : new @Nullable Object[] { value };
+		return this.descriptor.result().write(row, BatchMetadata.empty(), this.allocator, this::own);
+	}
+
+	@Override
+	public ExternalRef publish(@Nullable Object value) {
+		Assert.state(!this.descriptor.isVoid(), () -> this.descriptor + " has no result to publish");
+		try (AnnotatedBatch result = row(value)) {
+			return this.externalizer.publish(result);
+		}
 	}
 
 	ResponseBody body() {

@@ -180,7 +180,8 @@ public final class RpcClients {
 
 	private @Nullable Object call(RpcMethodDescriptor method, AnnotatedBatch request, CallContext traffic) {
 		try (AnnotatedBatch answer = this.service.get().call(request, traffic)) {
-			return method.isVoid() ? null : read(method, answer);
+			Object value = method.isVoid() ? null : read(method, answer);
+			return method.isReferring() ? RpcResult.of(value) : value;
 		}
 	}
 

@@ -3,7 +3,10 @@ package dev.vgi.external.rpc;
 import java.util.Map;
 
 import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.location.ExternalRef;
+import dev.vgi.external.location.Publications;
 import org.apache.arrow.memory.BufferAllocator;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
 import org.springframework.web.context.request.RequestAttributes;
@@ -39,6 +42,19 @@ public interface RpcContext {
 	 * @return the allocator; never closed by a handler
 	 */
 	BufferAllocator allocator();
+
+	/**
+	 * Store a result of the called method for any number of answers, this one and later
+	 * ones: keep the reference, best in {@link Publications}, and answer with
+	 * {@link RpcResult#published}. For batches of a stream there is
+	 * {@link dev.vgi.external.location.Externalizer#publish}.
+	 * @param value what the method would return; batches in it are taken over
+	 * @return the reference, good until its URL ends
+	 * @throws IllegalStateException if there is no storage, or the method is a stream,
+	 * has no result or keeps it inline
+	 * @throws dev.vgi.external.VgiExternalException if it cannot be stored
+	 */
+	ExternalRef publish(@Nullable Object value);
 
 	/**
 	 * Send a message to the caller, ahead of the result or the error.

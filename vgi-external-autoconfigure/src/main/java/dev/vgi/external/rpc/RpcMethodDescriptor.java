@@ -47,6 +47,8 @@ final class RpcMethodDescriptor {
 
 	private final boolean externalizing;
 
+	private final boolean referring;
+
 	/**
 	 * Describe a method.
 	 * @param declaration the method that carries the annotation
@@ -63,6 +65,10 @@ final class RpcMethodDescriptor {
 				: declaring.getSimpleName();
 		this.protocolVersion = (service != null && StringUtils.hasText(service.version())) ? service.version() : null;
 		this.externalizing = method.externalize() && (service == null || service.externalize());
+		this.referring = declaration.getReturnType() == RpcResult.class;
+		Assert.state(this.externalizing || !this.referring,
+				() -> "RPC method " + declaration + " returns an RpcResult, which may be a pointer, but externalize"
+						+ " = false says that its callers refuse pointers");
 		List<Parameter> travelling = new ArrayList<>();
 		Parameter[] all = declaration.getParameters();
 		this.columns = new int[all.length];
@@ -158,6 +164,14 @@ final class RpcMethodDescriptor {
 	 */
 	boolean isExternalizing() {
 		return this.externalizing;
+	}
+
+	/**
+	 * Return whether Java holds the result as an {@link RpcResult}.
+	 * @return {@code true} if it may be a reference
+	 */
+	boolean isReferring() {
+		return this.referring;
 	}
 
 	@Override

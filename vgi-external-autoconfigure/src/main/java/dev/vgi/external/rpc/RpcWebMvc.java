@@ -577,16 +577,10 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 				stream.calls().start(call, stream.turns(), returnValue, webRequest);
 			}
 			else {
-				AnnotatedBatch result = result(call, returnValue);
+				AnnotatedBatch result = call.result(returnValue);
 				call.body().result(new OutputCycle(call.takeLogs(), result));
 			}
 			call.write(response);
-		}
-
-		private AnnotatedBatch result(RpcCall call, @Nullable Object value) {
-			RpcMethodDescriptor descriptor = call.descriptor();
-			@Nullable Object[] row = descriptor.isVoid() ? new @Nullable Object[0] : new @Nullable Object[] { value };
-			return descriptor.result().write(row, BatchMetadata.empty(), call.allocator(), call::own);
 		}
 
 	}

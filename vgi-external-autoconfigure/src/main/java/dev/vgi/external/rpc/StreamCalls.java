@@ -107,18 +107,28 @@ final class StreamCalls {
 		}
 		Record next = turn.nextState();
 		boolean exchange = stream.input() != null;
+		Assert.state(turn.ref() == null || (!exchange && call.descriptor().isExternalizing()),
+				() -> call.descriptor() + ": a reference is for a producer that may externalise");
 		Assert.state(!exchange || (turn.batch() != null && next != null),
 				() -> call.descriptor() + ": a turn of an exchange must emit a batch and a next state");
 		BatchMetadata cursor = (next != null) ? cursor(call, turns, stream, next) : null;
 		List<LogMessage> logs = new ArrayList<>(call.takeLogs());
 		logs.addAll(turn.logs());
 		try (AnnotatedBatch shape = StreamShape.empty(stream.output(), call.allocator())) {
-			put(call.body(), turn.batch(), logs, shape, cursor, exchange, callToken);
+			BatchMetadata token = (cursor != null && callToken != null)
+					? cursor.with(MetadataKeys.CALL_STATE, callToken) : cursor;
+			if (turn.ref() != null) {
+				AnnotatedBatch pointer = turn.ref().pointerBatch(shape, call.allocator());
+				call.body().turn(shape, new OutputCycle(logs, pointer), token);
+			}
+			else {
+				put(call.body(), turn.batch(), logs, shape, cursor, exchange, token);
+			}
 		}
 	}
 
 	private static void put(ResponseBody body, @Nullable AnnotatedBatch batch, List<LogMessage> logs,
-			AnnotatedBatch shape, @Nullable BatchMetadata cursor, boolean exchange, @Nullable String callToken) {
+			AnnotatedBatch shape, @Nullable BatchMetadata cursor, boolean exchange, @Nullable BatchMetadata token) {
 		if (batch == null) {
 			body.turn(shape, logs, null);
 			return;
@@ -129,8 +139,6 @@ final class StreamCalls {
 			body.turn(shape, new OutputCycle(logs, StreamShape.conform(batch, shape, metadata.with(cursor))), null);
 			return;
 		}
-		BatchMetadata token = (cursor != null && callToken != null) ? cursor.with(MetadataKeys.CALL_STATE, callToken)
-				: cursor;
 		body.turn(shape, new OutputCycle(logs, StreamShape.conform(batch, shape, metadata)), token);
 	}
 

@@ -5,6 +5,7 @@ import java.util.List;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.location.ExternalRef;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.jspecify.annotations.Nullable;
 
@@ -18,17 +19,21 @@ import org.springframework.util.Assert;
  */
 public final class Turn {
 
-	private static final Turn FINISHED = new Turn(List.of(), null, null);
+	private static final Turn FINISHED = new Turn(List.of(), null, null, null);
 
 	private final List<LogMessage> logs;
 
 	private final @Nullable AnnotatedBatch batch;
 
+	private final @Nullable ExternalRef ref;
+
 	private final @Nullable Record nextState;
 
-	private Turn(List<LogMessage> logs, @Nullable AnnotatedBatch batch, @Nullable Record nextState) {
+	private Turn(List<LogMessage> logs, @Nullable AnnotatedBatch batch, @Nullable ExternalRef ref,
+			@Nullable Record nextState) {
 		this.logs = logs;
 		this.batch = batch;
+		this.ref = ref;
 		this.nextState = nextState;
 	}
 
@@ -41,7 +46,7 @@ public final class Turn {
 	public static Turn emit(AnnotatedBatch batch, Record nextState) {
 		Assert.notNull(batch, "'batch' must not be null");
 		Assert.notNull(nextState, "'nextState' must not be null");
-		return new Turn(List.of(), batch, nextState);
+		return new Turn(List.of(), batch, null, nextState);
 	}
 
 	/**
@@ -62,7 +67,20 @@ public final class Turn {
 	 */
 	public static Turn emit(OutputCycle cycle, Record nextState) {
 		Assert.notNull(nextState, "'nextState' must not be null");
-		return new Turn(cycle.logs(), cycle.data(), nextState);
+		return new Turn(cycle.logs(), cycle.data(), null, nextState);
+	}
+
+	/**
+	 * Emit a published batch of a producer and go on. An exchange cannot: its next state
+	 * travels inside of the batch.
+	 * @param ref a batch of the stream's output schema; never inlined
+	 * @param nextState what the next turn is given
+	 * @return the turn
+	 */
+	public static Turn emit(ExternalRef ref, Record nextState) {
+		Assert.notNull(ref, "'ref' must not be null");
+		Assert.notNull(nextState, "'nextState' must not be null");
+		return new Turn(List.of(), null, ref, nextState);
 	}
 
 	/**
@@ -72,7 +90,7 @@ public final class Turn {
 	 */
 	public static Turn emitLast(AnnotatedBatch batch) {
 		Assert.notNull(batch, "'batch' must not be null");
-		return new Turn(List.of(), batch, null);
+		return new Turn(List.of(), batch, null, null);
 	}
 
 	/**
@@ -90,7 +108,17 @@ public final class Turn {
 	 * @return the turn
 	 */
 	public static Turn emitLast(OutputCycle cycle) {
-		return new Turn(cycle.logs(), cycle.data(), null);
+		return new Turn(cycle.logs(), cycle.data(), null, null);
+	}
+
+	/**
+	 * Emit a published batch as the last one of a producer.
+	 * @param ref a batch of the stream's output schema; never inlined
+	 * @return the turn
+	 */
+	public static Turn emitLast(ExternalRef ref) {
+		Assert.notNull(ref, "'ref' must not be null");
+		return new Turn(List.of(), null, ref, null);
 	}
 
 	/**
@@ -107,6 +135,10 @@ public final class Turn {
 
 	@Nullable AnnotatedBatch batch() {
 		return this.batch;
+	}
+
+	@Nullable ExternalRef ref() {
+		return this.ref;
 	}
 
 	@Nullable Record nextState() {

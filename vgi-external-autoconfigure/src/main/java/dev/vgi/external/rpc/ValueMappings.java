@@ -87,7 +87,9 @@ final class ValueMappings {
 			return RowMapping.none();
 		}
 		ValueMappings mappings = new ValueMappings(new ArrayDeque<>());
-		Slot slot = mappings.named(RESULT, method.getAnnotatedReturnType(), isNullable(method), true);
+		boolean referring = method.getReturnType() == RpcResult.class;
+		AnnotatedType type = method.getAnnotatedReturnType();
+		Slot slot = mappings.named(RESULT, referring ? argument(type, 0) : type, isNullable(method), true);
 		return new RowMapping(List.of(RESULT), List.of(slot), mappings.dictionaries);
 	}
 

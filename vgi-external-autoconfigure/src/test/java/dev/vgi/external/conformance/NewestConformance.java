@@ -1,6 +1,7 @@
 package dev.vgi.external.conformance;
 
 import java.nio.charset.StandardCharsets;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,10 +11,13 @@ import java.util.TreeSet;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.location.ExternalRef;
+import dev.vgi.external.location.Publications;
 import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.RpcContext;
 import dev.vgi.external.rpc.RpcMethod;
+import dev.vgi.external.rpc.RpcResult;
 import dev.vgi.external.rpc.RpcService;
 import dev.vgi.external.rpc.RpcTurn;
 import dev.vgi.external.rpc.Turn;
@@ -43,8 +47,7 @@ final class NewestConformance {
 	}
 
 	/**
-	 * Further methods of the conformance service. Results that were stored before the
-	 * call are no feature of this library, so that method refuses.
+	 * Further methods of the conformance service.
 	 */
 	@RestController
 	@RpcService(name = "ConformanceService", version = "2.0.0")
@@ -58,9 +61,12 @@ final class NewestConformance {
 		private static final Schema VALUE = new Schema(
 				List.of(Field.nullable("value", new ArrowType.FloatingPoint(FloatingPointPrecision.DOUBLE))));
 
+		private final Publications<String> published = new Publications<>(Clock.systemUTC());
+
 		@RpcMethod("published_string")
-		String publishedString(String value, boolean includeSha256) {
-			throw new UnsupportedOperationException("There are no results that were published before");
+		RpcResult<String> publishedString(String value, boolean includeSha256) {
+			ExternalRef ref = this.published.get(value, () -> RpcContext.current().publish(value));
+			return RpcResult.published(includeSha256 ? ref : ref.withoutDigest());
 		}
 
 		@RpcMethod("produce_annotated_batches")

@@ -12,6 +12,7 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.conformance.ConformanceController;
+import dev.vgi.external.location.ExternalRef;
 import dev.vgi.external.location.ResponseBudget;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -150,6 +151,11 @@ class RpcTestApplication {
 		@Override
 		public OutputCycle dataOnly(OutputCycle cycle, ResponseBudget budget) {
 			return this.externalizer.get().apply(cycle);
+		}
+
+		@Override
+		public ExternalRef publish(AnnotatedBatch batch) {
+			throw new IllegalStateException("There is no storage");
 		}
 
 	}
