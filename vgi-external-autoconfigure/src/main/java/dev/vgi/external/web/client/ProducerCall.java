@@ -22,11 +22,9 @@ public final class ProducerCall extends StreamCall {
 	/** Turns without a batch in a row after which a service is not believed any more. */
 	private static final int MAX_EMPTY_TURNS = 1000;
 
-	private final @Nullable ThreadFactory aheadThreads;
+	private final @Nullable Ahead<Step> ahead;
 
 	private Turn turn;
-
-	private @Nullable Ahead<Step> ahead;
 
 	private boolean over;
 
@@ -34,7 +32,7 @@ public final class ProducerCall extends StreamCall {
 			CallContext context, @Nullable ThreadFactory aheadThreads) {
 		super(connection, address, opening.dialect(), opening.value(), context);
 		this.turn = opening.value().turn();
-		this.aheadThreads = aheadThreads;
+		this.ahead = (aheadThreads != null) ? new Ahead<>(aheadThreads) : null;
 	}
 
 	static ProducerCall open(ServiceConnection connection, AnnotatedBatch request, boolean header, CallContext context,
@@ -59,9 +57,7 @@ public final class ProducerCall extends StreamCall {
 		if (this.over) {
 			return null;
 		}
-		Ahead<Step> running = this.ahead;
-		this.ahead = null;
-		Step step = (running != null) ? running.join() : advance();
+		Step step = (this.ahead != null && this.ahead.isRunning()) ? this.ahead.join() : advance();
 		AnnotatedBatch batch = step.batch();
 		this.over = batch == null;
 		boolean complete = false;
@@ -70,8 +66,8 @@ public final class ProducerCall extends StreamCall {
 			if (step.failure() != null) {
 				throw step.failure();
 			}
-			if (this.aheadThreads != null && (isLive() || !this.turn.isEmpty())) {
-				this.ahead = Ahead.start(this.aheadThreads, this::advance);
+			if (this.ahead != null && (isLive() || !this.turn.isEmpty())) {
+				this.ahead.start(this::advance);
 			}
 			complete = true;
 			return batch;
@@ -122,13 +118,12 @@ public final class ProducerCall extends StreamCall {
 
 	@Override
 	void release() {
-		Ahead<Step> running = this.ahead;
-		this.ahead = null;
-		if (running != null) {
-			AnnotatedBatch untaken = running.abort().batch();
+		if (this.ahead != null) {
+			AnnotatedBatch untaken = this.ahead.isRunning() ? this.ahead.abort().batch() : null;
 			if (untaken != null) {
 				untaken.close();
 			}
+			this.ahead.close();
 		}
 		this.turn.close();
 	}

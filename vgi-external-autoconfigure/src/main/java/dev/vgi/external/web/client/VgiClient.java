@@ -240,8 +240,8 @@ public final class VgiClient {
 		}
 
 		/**
-		 * Set what makes the threads that fetch ahead: one per batch fetched, at most one
-		 * per open stream.
+		 * Set what makes the threads that fetch ahead: at most one at a time per open
+		 * stream, which ends with the stream or when it had nothing to do for a second.
 		 * @param threads makes daemon or virtual threads; {@code null} to fetch nothing
 		 * ahead
 		 * @return this builder

@@ -2,6 +2,8 @@ package dev.vgi.external.web.client;
 
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -308,11 +310,34 @@ class ProducerCallTests extends AbstractClientTests {
 		assertThat(this.service.paths()).containsExactly(INIT);
 		assertThat(values(stream.next())).containsExactly(1L);
 		asked.await();
-		Awaitility.await().until(() -> prefetchThreads().isEmpty());
+		Awaitility.await().until(() -> prefetchThreads().stream().anyMatch(ProducerCallTests::isIdle));
 		// Whatever came ahead is freed, and its log never delivered.
 		stream.close();
 		assertThat(messages()).isEmpty();
 		assertThat(cursors(TURN)).containsExactly("a", "[b]");
+	}
+
+	private static boolean isIdle(Thread thread) {
+		return Arrays.stream(thread.getStackTrace()).anyMatch((frame) -> frame.getMethodName().equals("getTask"));
+	}
+
+	@Test
+	void oneThreadFetchesAWholeStreamAheadAndEndsWithIt() {
+		Set<Thread> threads = new HashSet<>();
+		this.service.on(INIT, Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1), ArrowBodies.tokens("a", "call"))));
+		this.service.on(TURN, Reply.arrow(ArrowBodies.stream(ArrowBodies.data(2), ArrowBodies.token("b"))),
+				Reply.arrow(ArrowBodies.stream(ArrowBodies.data(3), ArrowBodies.token("c"))),
+				Reply.arrow(ArrowBodies.stream(ArrowBodies.data(4))));
+		VgiClient client = client().prefetchThreads((task) -> {
+			Thread thread = new Thread(task);
+			threads.add(thread);
+			return thread;
+		}).build();
+		try (ProducerCall stream = produce(client, false)) {
+			assertThat(drain(stream)).containsExactly(1L, 2L, 3L, 4L);
+			assertThat(threads).hasSize(1);
+		}
+		assertThat(threads).noneMatch(Thread::isAlive);
 	}
 
 	@Test
