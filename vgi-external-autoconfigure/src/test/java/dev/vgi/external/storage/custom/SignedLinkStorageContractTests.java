@@ -75,7 +75,7 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	}
 
 	private SignedLinkStorage create(String url, byte[] secret) {
-		return new SignedLinkStorage(this.transport, url + LocalStorage.PATH, secret, this.clock);
+		return new SignedLinkStorage(this.transport, URI.create(url + LocalStorage.PATH), secret, this.clock);
 	}
 
 	@Override
@@ -113,8 +113,8 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	@Override
 	protected Map<String, ExternalStorage> broken() {
 		String nowhere = "http://127.0.0.1:" + unusedPort();
-		return Map.of("'links.secret'", create(this.server.url().toString(), new byte[32]), nowhere,
-				create(nowhere, new byte[32]));
+		return Map.of("answered 403: it does not take the signature",
+				create(this.server.url().toString(), new byte[32]), nowhere, create(nowhere, new byte[32]));
 	}
 
 	private static int unusedPort() {
@@ -130,7 +130,8 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	protected List<URI> foreign(URI url) {
 		String text = url.toString();
 		return List.of(URI.create(text.replace("127.0.0.1", "localhost")), URI.create(text.replace("http:", "https:")),
-				URI.create(text + "&more=1"), URI.create(text.replace(LocalStorage.PATH, "/elsewhere")));
+				URI.create(text.replaceFirst("signature=[^&]*", "signature=")), URI.create(text + "#fragment"),
+				URI.create(text.replace(LocalStorage.PATH, "/elsewhere")));
 	}
 
 	@Override

@@ -1,0 +1,45 @@
+package dev.vgi.external.storage;
+
+import java.net.URI;
+import java.time.Duration;
+
+import org.springframework.util.Assert;
+
+/**
+ * Settings of a {@link SignedUrlStorage}.
+ *
+ * @param container absolute URL below which the objects are, without a query; with or
+ * without a final slash
+ * @param expiresParameter query parameter of signed URLs that says when they end, in
+ * seconds of the epoch or as an ISO 8601 instant
+ * @param signatureParameter query parameter of signed URLs with the signature
+ * @param expiry how long a URL works, at least a second; 1 h
+ * @param timeout most that one upload may take with all its attempts; 10 min
+ * @param maxRetries further attempts when the server fails; 2
+ */
+public record SignedUrlSettings(URI container, String expiresParameter, String signatureParameter, Duration expiry,
+		Duration timeout, int maxRetries) {
+
+	public SignedUrlSettings {
+		Assert.isTrue(container.getScheme() != null && container.getHost() != null && container.getRawQuery() == null
+				&& container.getRawFragment() == null, "'container' must be an absolute URL without a query");
+		Assert.hasText(expiresParameter, "'expiresParameter' must not be empty");
+		Assert.hasText(signatureParameter, "'signatureParameter' must not be empty");
+		Assert.isTrue(expiry.compareTo(Duration.ofSeconds(1)) >= 0, "'expiry' must be at least a second");
+		Assert.isTrue(timeout.compareTo(Duration.ZERO) > 0, "'timeout' must be positive");
+		Assert.isTrue(maxRetries >= 0, "'maxRetries' must not be negative");
+	}
+
+	/**
+	 * Return the defaults for a server.
+	 * @param container absolute URL below which the objects are
+	 * @param expiresParameter query parameter that says when a URL ends
+	 * @param signatureParameter query parameter with the signature
+	 * @return settings with every other component at its default
+	 */
+	public static SignedUrlSettings of(URI container, String expiresParameter, String signatureParameter) {
+		return new SignedUrlSettings(container, expiresParameter, signatureParameter, Duration.ofHours(1),
+				Duration.ofMinutes(10), 2);
+	}
+
+}

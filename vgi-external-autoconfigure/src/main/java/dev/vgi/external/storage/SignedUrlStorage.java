@@ -1,0 +1,193 @@
+package dev.vgi.external.storage;
+
+import java.net.URI;
+import java.time.Clock;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.url.UrlValidator;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * Base of a storage on any HTTP server that takes PUT and GET of signed URLs: a subclass
+ * has to sign and nothing else. An object is stored by one request, so that it has at
+ * most 1 GiB. Thread-safe if signing is.
+ */
+public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProvider {
+
+	private static final String ARROW = "application/vnd.apache.arrow.stream";
+
+	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(5);
+
+	private final String name;
+
+	private final SignedUrlSettings settings;
+
+	private final String base;
+
+	private final Pattern own;
+
+	private final Pattern expires;
+
+	private final StorageTransport transport;
+
+	private final Clock clock;
+
+	private final Attempts attempts;
+
+	/**
+	 * Create a storage.
+	 * @param name for metrics and health, from a closed set
+	 * @param settings where and for how long
+	 * @param transport carries the bytes; closed by its owner
+	 * @param clock decides on expiry
+	 */
+	protected SignedUrlStorage(String name, SignedUrlSettings settings, StorageTransport transport, Clock clock) {
+		this(name, settings, transport, clock, Attempts.sleeping(settings.maxRetries()));
+	}
+
+	SignedUrlStorage(String name, SignedUrlSettings settings, StorageTransport transport, Clock clock,
+			Attempts attempts) {
+		Assert.hasText(name, "'name' must not be empty");
+		this.name = name;
+		this.settings = settings;
+		this.transport = transport;
+		this.clock = clock;
+		this.attempts = attempts;
+		String container = settings.container().toString();
+		this.base = container.endsWith("/") ? container : container + '/';
+		this.own = Pattern.compile(Pattern.quote(this.base) + "[0-9a-f]{32}\\.arrow\\?(?:[^#]*&)?"
+				+ Pattern.quote(settings.signatureParameter()) + "=[^&#]+(?:&[^#]*)?");
+		this.expires = Pattern.compile("[?&]" + Pattern.quote(settings.expiresParameter()) + "=([^&#]+)");
+	}
+
+	/**
+	 * Sign a URL. Asks nobody but, perhaps, where credentials come from.
+	 * @param url location of an object, without a query
+	 * @param method the only one that the URL is to work for, {@code GET} or {@code PUT}
+	 * @param expires when it stops working, in whole seconds
+	 * @return the same URL with a query that has both parameters of the settings
+	 * @throws dev.vgi.external.VgiExternalException if it cannot be signed
+	 */
+	protected abstract URI sign(URI url, String method, Instant expires);
+
+	/**
+	 * Return what the server wants in the headers of this service's own uploads, beside
+	 * type, length and coding.
+	 * @return none by default
+	 */
+	protected Map<String, String> uploadHeaders() {
+		return Map.of();
+	}
+
+	@Override
+	public final URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+		URI object = newObject();
+		Deadline deadline = Deadline.in(this.settings.timeout());
+		Map<String, String> headers = new LinkedHashMap<>(uploadHeaders());
+		headers.put("Content-Type", ARROW);
+		if (contentCoding != null) {
+			headers.put("Content-Encoding", contentCoding);
+		}
+		try (Payload.Part all = payload.next(Payload.LARGEST_PART)) {
+			if (all == null || !all.isLast()) {
+				throw new UploadRefusedException(
+						"The storage '" + this.name + "' takes one request of at most 1 GiB an object", null);
+			}
+			this.attempts.<@Nullable Void>run(deadline, (failures) -> put(object, all, headers, deadline));
+		}
+		return sign(object, "GET", expiry());
+	}
+
+	private @Nullable Void put(URI object, Payload.Part all, Map<String, String> headers, Deadline deadline) {
+		try (StorageResponse response = this.transport.put(sign(object, "PUT", expiry()), all, headers,
+				UrlValidator.acceptAll(), deadline)) {
+			int status = response.status();
+			if (status >= 500 || status == 408 || status == 429) {
+				throw unavailable(status);
+			}
+			if (status < 200 || status >= 300) {
+				throw new UploadRefusedException(answered(status), null);
+			}
+			return null;
+		}
+	}
+
+	private StorageUnavailableException unavailable(int status) {
+		return new StorageUnavailableException(answered(status), status, null);
+	}
+
+	private String answered(int status) {
+		String answer = "The storage '" + this.name + "' at " + this.base + " answered " + status;
+		return (status == 401 || status == 403) ? answer + ": it does not take the signature" : answer;
+	}
+
+	@Override
+	public final UploadUrl generateUploadUrl(Schema schema) {
+		URI object = newObject();
+		Instant expires = expiry();
+		return new UploadUrl(sign(object, "PUT", expires), sign(object, "GET", expires), expires);
+	}
+
+	@Override
+	public final boolean isOwn(URI url) {
+		return this.own.matcher(url.toString()).matches();
+	}
+
+	@Override
+	public final @Nullable Instant expiresAt(URI url) {
+		Matcher parameter = this.expires.matcher(url.toString());
+		if (!parameter.find()) {
+			return null;
+		}
+		// Parameters are often encoded, and an instant has colons.
+		String value = parameter.group(1).replaceAll("(?i)%3A", ":");
+		try {
+			return value.matches("[0-9]{1,12}") ? Instant.ofEpochSecond(Long.parseLong(value)) : Instant.parse(value);
+		}
+		catch (DateTimeException ex) {
+			return null;
+		}
+	}
+
+	/**
+	 * Ask for an object that does not exist.
+	 * @throws StorageUnavailableException if the answer is anything but that
+	 */
+	@Override
+	public final void verifyReachable() {
+		try (StorageResponse response = this.transport.get(sign(newObject(), "GET", expiry()), null, null,
+				UrlValidator.acceptAll(), 0, Deadline.in(SHORT_TIMEOUT))) {
+			if (response.status() != 404) {
+				throw unavailable(response.status());
+			}
+		}
+	}
+
+	@Override
+	public final String name() {
+		return this.name;
+	}
+
+	private URI newObject() {
+		return URI.create(this.base + UUID.randomUUID().toString().replace("-", "") + ".arrow");
+	}
+
+	private Instant expiry() {
+		return Instant.ofEpochSecond(this.clock.instant().plus(this.settings.expiry()).getEpochSecond());
+	}
+
+}

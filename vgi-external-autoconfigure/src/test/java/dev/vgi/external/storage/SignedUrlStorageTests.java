@@ -1,0 +1,173 @@
+package dev.vgi.external.storage;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import dev.vgi.external.storage.local.SteppedClock;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransportSettings;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+/**
+ * Tests for {@link SignedUrlStorage}, beside the contract that the example of the
+ * documentation passes.
+ */
+class SignedUrlStorageTests {
+
+	private static final Schema SCHEMA = new Schema(List.of());
+
+	private final Deque<Integer> statuses = new ArrayDeque<>();
+
+	private final List<String> requests = new ArrayList<>();
+
+	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
+
+	private HttpServer server;
+
+	private SignedUrlStorage storage;
+
+	@BeforeEach
+	void start() throws IOException {
+		this.server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+		this.server.createContext("/", this::answer);
+		this.server.start();
+		this.storage = storage("expires");
+	}
+
+	private SignedUrlStorage storage(String expires) {
+		URI container = URI.create("http://127.0.0.1:" + this.server.getAddress().getPort() + "/container/");
+		return new Unsigned(
+				new SignedUrlSettings(container, expires, "sig", Duration.ofHours(1), Duration.ofMinutes(1), 1),
+				this.transport, new SteppedClock());
+	}
+
+	private void answer(HttpExchange exchange) throws IOException {
+		long length = exchange.getRequestBody().readAllBytes().length;
+		this.requests.add(
+				exchange.getRequestMethod() + ' ' + length + ' ' + exchange.getRequestHeaders().getFirst("Content-Type")
+						+ ' ' + exchange.getRequestHeaders().getFirst("Content-Encoding") + ' '
+						+ exchange.getRequestHeaders().getFirst("X-Kind"));
+		exchange.sendResponseHeaders(this.statuses.remove(), -1);
+		exchange.close();
+	}
+
+	@AfterEach
+	void stop() {
+		this.server.stop(0);
+		this.transport.close();
+	}
+
+	@Test
+	void uploadsByOneRequest() {
+		this.statuses.add(201);
+		URI url = this.storage.upload(BytesPayload.random(1000, 1), SCHEMA, "zstd");
+		assertThat(url.getPath()).matches("/container/[0-9a-f]{32}\\.arrow");
+		assertThat(this.storage.isOwn(url)).isTrue();
+		assertThat(this.storage.expiresAt(url)).isEqualTo("2026-01-01T01:00:00Z");
+		assertThat(this.requests).containsExactly("PUT 1000 application/vnd.apache.arrow.stream zstd block");
+	}
+
+	@Test
+	void whenTheServerFailsSendsTheSameAgain() {
+		this.statuses.addAll(List.of(503, 200));
+		this.storage.upload(BytesPayload.random(1000, 1), SCHEMA, null);
+		assertThat(this.requests).hasSize(2);
+		this.statuses.addAll(List.of(500, 429));
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> this.storage.upload(BytesPayload.random(1000, 1), SCHEMA, null))
+			.withMessageContaining("'links' at http://127.0.0.1")
+			.withMessageContaining("answered 429")
+			.withMessageNotContaining("sig=");
+		assertThat(this.requests).hasSize(4);
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 400, 401, 403, 404, 409, 413 })
+	void whenTheServerRefusesDoesNotAskAgain(int status) {
+		this.statuses.add(status);
+		assertThatExceptionOfType(UploadRefusedException.class)
+			.isThrownBy(() -> this.storage.upload(BytesPayload.random(1000, 1), SCHEMA, null))
+			.withMessageContaining("answered " + status)
+			.withMessageNotContaining("sig=");
+		assertThat(this.requests).hasSize(1);
+	}
+
+	@Test
+	void readsExpiryInSecondsOrAsInstant() {
+		URI url = URI.create("https://example.com/c/0123456789abcdef0123456789abcdef.arrow");
+		SignedUrlStorage instants = storage("se");
+		assertThat(instants.expiresAt(URI.create(url + "?se=2026-11-25T10%3A00%3A00Z&sig=x")))
+			.isEqualTo(Instant.parse("2026-11-25T10:00:00Z"));
+		assertThat(instants.expiresAt(URI.create(url + "?sig=x&se=1795600800"))).isEqualTo("2026-11-25T10:00:00Z");
+		assertThat(instants.expiresAt(URI.create(url + "?use=1&sig=x"))).isNull();
+		assertThat(instants.expiresAt(URI.create(url + "?se=soon&sig=x"))).isNull();
+		assertThat(instants.expiresAt(url)).isNull();
+	}
+
+	@Test
+	void settingsAreChecked() {
+		URI container = URI.create("https://example.com/container");
+		assertThat(SignedUrlSettings.of(container, "e", "s").maxRetries()).isEqualTo(2);
+		assertThatIllegalArgumentException().isThrownBy(() -> SignedUrlSettings.of(URI.create("/container"), "e", "s"))
+			.withMessageContaining("'container'");
+		assertThatIllegalArgumentException()
+			.isThrownBy(() -> SignedUrlSettings.of(URI.create(container + "?a=b"), "e", "s"))
+			.withMessageContaining("'container'");
+		assertThatIllegalArgumentException()
+			.isThrownBy(
+					() -> new SignedUrlSettings(container, "e", "s", Duration.ofMillis(1), Duration.ofMinutes(1), 0))
+			.withMessageContaining("'expiry'");
+		assertThatIllegalArgumentException()
+			.isThrownBy(() -> new SignedUrlSettings(container, "e", "s", Duration.ofHours(1), Duration.ZERO, 0))
+			.withMessageContaining("'timeout'");
+		assertThatIllegalArgumentException()
+			.isThrownBy(
+					() -> new SignedUrlSettings(container, "e", "s", Duration.ofHours(1), Duration.ofMinutes(1), -1))
+			.withMessageContaining("'maxRetries'");
+	}
+
+	/**
+	 * Signs with a constant: the server here believes everything.
+	 */
+	private static final class Unsigned extends SignedUrlStorage {
+
+		Unsigned(SignedUrlSettings settings, StorageTransport transport, Clock clock) {
+			super("links", settings, transport, clock, new Attempts(settings.maxRetries(), (pause) -> {
+			}));
+		}
+
+		@Override
+		protected URI sign(URI url, String method, Instant expires) {
+			return URI.create(url + "?expires=" + expires.getEpochSecond() + "&sig=" + method);
+		}
+
+		@Override
+		protected Map<String, String> uploadHeaders() {
+			return Map.of("X-Kind", "block");
+		}
+
+	}
+
+}
