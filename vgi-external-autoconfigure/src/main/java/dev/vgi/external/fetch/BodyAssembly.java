@@ -86,7 +86,7 @@ final class BodyAssembly implements AutoCloseable {
 		this.slabs = slabs;
 		this.lease = lease;
 		this.coding = (codec != null) ? codec.coding() : "";
-		this.sha256 = sha256;
+		this.sha256 = (sha256 != null) ? sha256.strip().toLowerCase(Locale.ROOT) : null;
 		this.digest = (sha256 != null) ? new BodyDigest(size) : null;
 		this.charged = reserved;
 		this.body = slabs.acquire(memoryFor(codec, size) - ((codec != null) ? STEP : 0));
@@ -256,6 +256,15 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	/**
+	 * Return whether the bytes so far are proved to be all there are. Anything may be
+	 * taken in afterwards nevertheless.
+	 * @return {@code true} if their digest is the expected one
+	 */
+	boolean isWhole() {
+		return this.digest != null && this.digest.soFar().equals(this.sha256);
+	}
+
+	/**
 	 * Verify the whole and hand it over.
 	 * @param allocator is charged for the body
 	 * @return the body; the caller closes it
@@ -273,13 +282,21 @@ final class BodyAssembly implements AutoCloseable {
 		if (this.length == 0) {
 			throw new CorruptStreamException("The fetched object is empty");
 		}
-		if (this.digest != null && this.sha256 != null) {
-			if (!this.digest.finish().equals(this.sha256.strip().toLowerCase(Locale.ROOT))) {
+		if (this.digest != null) {
+			if (!this.digest.finish().equals(this.sha256)) {
 				throw new ChecksumMismatchException(
 						"SHA-256 checksum mismatch: the fetched object is not the one its pointer names", null);
 			}
 		}
 		return this.body.handOver(allocator, this.length);
+	}
+
+	/**
+	 * Return how much of the lease is used.
+	 * @return bytes, those reserved included
+	 */
+	long charged() {
+		return this.charged;
 	}
 
 	/**

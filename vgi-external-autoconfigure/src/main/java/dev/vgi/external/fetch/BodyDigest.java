@@ -104,6 +104,21 @@ final class BodyDigest implements AutoCloseable {
 	}
 
 	/**
+	 * Return the digest of all that was announced so far.
+	 * @return 64 lowercase hexadecimal digits; nothing if the security provider cannot
+	 * say without ending the digest
+	 */
+	String soFar() {
+		await();
+		try {
+			return HexFormat.of().formatHex(((MessageDigest) this.sha256.clone()).digest());
+		}
+		catch (CloneNotSupportedException ex) {
+			return "";
+		}
+	}
+
+	/**
 	 * Return the digest of all that was announced. To be called once.
 	 * @return 64 lowercase hexadecimal digits
 	 */

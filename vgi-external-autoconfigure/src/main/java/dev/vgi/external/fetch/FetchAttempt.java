@@ -20,6 +20,7 @@ import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.transport.TransferTimer;
 import dev.vgi.external.url.RedactedUrl;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
@@ -30,9 +31,6 @@ import org.jspecify.annotations.Nullable;
  * One attempt to fetch one object. Belongs to the caller's thread.
  */
 final class FetchAttempt {
-
-	/** Enough of a coded body to see which decoded size its frame declares. */
-	private static final int HEAD_LENGTH = 32;
 
 	private final FetchContext context;
 
@@ -82,7 +80,7 @@ final class FetchAttempt {
 		try (object; SeekableByteChannel channel = object.channel()) {
 			checkSize(object.length());
 			ContentCodec codec = ContentCodec.forCoding(object.contentCoding());
-			ByteBuffer head = ByteBuffer.allocateDirect(HEAD_LENGTH);
+			ByteBuffer head = ByteBuffer.allocateDirect(OpenedObject.HEAD_LENGTH);
 			if (codec != null) {
 				while (head.hasRemaining() && channel.read(head) >= 0) {
 					continue;
@@ -111,14 +109,15 @@ final class FetchAttempt {
 
 	private FetchedBody download() {
 		Lease lease = null;
+		OpenedObject anew = null;
 		long reserved = 0;
 		try {
 			while (true) {
 				long memory;
-				try (Opened opened = open()) {
+				try (OpenedObject opened = (anew != null) ? anew : open()) {
+					anew = null;
 					ContentCodec codec = opened.codec;
-					ByteBuffer head = opened.head;
-					long size = (codec != null) ? declaredSize(codec, head) : opened.total;
+					long size = (codec != null) ? declaredSize(codec, opened.head) : opened.total;
 					List<ByteRange> plan = opened.plan(this.config);
 					long body = BodyAssembly.memoryFor(codec, size);
 					memory = body + ((codec != null && plan.size() > 1)
@@ -130,10 +129,18 @@ final class FetchAttempt {
 						lease.grow(memory - reserved);
 					}
 					if (lease != null) {
+						reserved = Math.max(reserved, memory);
+						long more;
 						try (BodyAssembly assembly = assembly(lease, codec, size, body)) {
-							return (plan.size() > 1) ? transferInParallel(opened, plan, assembly, lease)
-									: transfer(opened, assembly);
+							StorageResponse whole = transfer(opened, plan, assembly, lease);
+							if (whole == null) {
+								return finish(assembly, opened.coding);
+							}
+							anew = whole(whole, opened.coding);
+							more = assembly.charged() - body;
 						}
+						lease.shrink(more);
+						continue;
 					}
 				}
 				// The connection was given up above: a running transfer may need it.
@@ -142,6 +149,9 @@ final class FetchAttempt {
 			}
 		}
 		finally {
+			if (anew != null) {
+				anew.close();
+			}
 			if (lease != null) {
 				lease.close();
 			}
@@ -153,48 +163,19 @@ final class FetchAttempt {
 				this.context.progress(), this.context.workers());
 	}
 
-	private FetchedBody transfer(Opened opened, BodyAssembly assembly) {
-		if (opened.head.hasRemaining()) {
-			assembly.input().put(opened.head);
-			assembly.advance();
+	// null unless the object has to be begun again with what is returned
+	private @Nullable StorageResponse transfer(OpenedObject opened, List<ByteRange> plan, BodyAssembly assembly,
+			Lease lease) {
+		TransferTimer timer = this.context.transport().timer();
+		if (plan.size() <= 1) {
+			return new SequentialDownload(this.config, opened, assembly,
+					(range) -> get(range, opened.strongTag(), null), timer, this.deadline)
+				.run();
 		}
-		feed(opened.response, opened.length, assembly);
-		while (opened.ranged && assembly.encoded() < opened.total) {
-			ByteRange range = new ByteRange(assembly.encoded(), opened.total - 1);
-			try (StorageResponse response = get(range, opened.strongTag(), null)) {
-				feed(response, assembly.encoded() + opened.checkRange(this, response, range), assembly);
-			}
-		}
-		if (opened.total >= 0 && assembly.encoded() != opened.total) {
-			throw new CorruptStreamException("Range chunk size mismatch: got " + assembly.encoded() + " of "
-					+ opened.total + " bytes of " + RedactedUrl.of(this.url));
-		}
-		return finish(assembly, opened.coding);
-	}
-
-	private FetchedBody transferInParallel(Opened opened, List<ByteRange> plan, BodyAssembly assembly, Lease lease) {
 		new RangedDownload(this.config, plan, assembly, this.context.slabs(), lease, new OpenedRequests(opened),
-				this.hedging, this.context.transport().timer(), this.context.workers())
+				this.hedging, timer, this.context.workers())
 			.run(opened.response, opened.head, opened.sentAt);
-		return finish(assembly, opened.coding);
-	}
-
-	// Read a response until this many bytes of the object are here, or to its end.
-	private void feed(StorageResponse response, long end, BodyAssembly assembly) {
-		while (end < 0 || assembly.encoded() < end) {
-			if (response.read(assembly.input()) < 0) {
-				if (end >= 0) {
-					throw new StorageUnavailableException("Range chunk size mismatch: " + RedactedUrl.of(this.url)
-							+ " ended after " + assembly.encoded() + " of " + end + " bytes", response.status(), null);
-				}
-				return;
-			}
-			assembly.advance();
-		}
-		if (end >= 0 && (assembly.encoded() > end || response.read(ByteBuffer.allocate(1)) > 0)) {
-			throw new CorruptStreamException("Range chunk size mismatch: " + RedactedUrl.of(this.url)
-					+ " has more than the " + end + " bytes announced");
-		}
+		return null;
 	}
 
 	private FetchedBody finish(BodyAssembly assembly, @Nullable String coding) {
@@ -221,7 +202,7 @@ final class FetchAttempt {
 		return declared;
 	}
 
-	private Opened open() {
+	private OpenedObject open() {
 		String probedCoding = null;
 		if (this.config.probe() == FetchConfig.Probe.HEAD && !this.signature.isSigned()) {
 			try (StorageResponse head = this.context.transport()
@@ -239,7 +220,7 @@ final class FetchAttempt {
 				}
 			}
 		}
-		Opened opened = openRanged(probedCoding);
+		OpenedObject opened = openRanged(probedCoding);
 		return (opened != null) ? opened : openWhole(probedCoding);
 	}
 
@@ -254,7 +235,7 @@ final class FetchAttempt {
 	}
 
 	// The first ranged GET is probe and first chunk in one.
-	private @Nullable Opened openRanged(@Nullable String probedCoding) {
+	private @Nullable OpenedObject openRanged(@Nullable String probedCoding) {
 		ByteRange range = new ByteRange(0, Math.min(this.config.chunkSize(), this.config.maxFetchSize()) - 1);
 		FirstRequest<FirstAnswer> first = new FirstRequest<>((cancellation) -> {
 			long sentAt = nanoTime();
@@ -272,11 +253,11 @@ final class FetchAttempt {
 	}
 
 	// null if a GET without a range is called for
-	private @Nullable Opened openRanged(StorageResponse response, ByteRange range, @Nullable String probedCoding,
+	private @Nullable OpenedObject openRanged(StorageResponse response, ByteRange range, @Nullable String probedCoding,
 			long sentAt) {
 		boolean open = false;
 		try {
-			Opened opened = null;
+			OpenedObject opened = null;
 			int status = response.status();
 			ContentRange answered = ContentRange.parse(response.header("Content-Range"));
 			if (status == 200) {
@@ -288,12 +269,8 @@ final class FetchAttempt {
 					throw new CorruptStreamException("Range chunk size mismatch: " + RedactedUrl.of(this.url)
 							+ " answered another range than asked for");
 				}
-				// Otherwise the size stays unknown: one GET without a range.
-				if (answered.total() >= 0) {
-					checkSize(answered.total());
-					opened = new Opened(response, true, answered.length(), answered.total(),
-							coding(response, probedCoding), sentAt);
-				}
+				checkSize(answered.total());
+				opened = opened(response, true, answered.length(), answered.total(), probedCoding, sentAt);
 			}
 			else if (status == 416 && answered != null && answered.total() == 0) {
 				throw new CorruptStreamException("The fetched object is empty");
@@ -311,29 +288,29 @@ final class FetchAttempt {
 		}
 	}
 
-	private static @Nullable String coding(StorageResponse response, @Nullable String probedCoding) {
+	private OpenedObject opened(StorageResponse response, boolean ranged, long length, long total,
+			@Nullable String probedCoding, long sentAt) {
 		String coding = response.header("Content-Encoding");
-		return (coding != null) ? coding : probedCoding;
+		return new OpenedObject(this.url, this::failed, response, ranged, length, total,
+				(coding != null) ? coding : probedCoding, sentAt);
 	}
 
-	private Opened openWhole(@Nullable String probedCoding) {
-		StorageResponse response = get(null, null, null);
+	private OpenedObject openWhole(@Nullable String probedCoding) {
+		return whole(get(null, null, null), probedCoding);
+	}
+
+	private OpenedObject whole(StorageResponse response, @Nullable String probedCoding) {
 		try {
-			return whole(response, probedCoding);
+			if (response.status() / 100 != 2 || response.status() == 206) {
+				throw failed(response);
+			}
+			checkSize(response.contentLength());
+			return opened(response, false, response.contentLength(), response.contentLength(), probedCoding, 0);
 		}
 		catch (RuntimeException ex) {
 			response.close();
 			throw ex;
 		}
-	}
-
-	private Opened whole(StorageResponse response, @Nullable String probedCoding) {
-		if (response.status() / 100 != 2 || response.status() == 206) {
-			throw failed(response);
-		}
-		checkSize(response.contentLength());
-		return new Opened(response, false, response.contentLength(), response.contentLength(),
-				coding(response, probedCoding), 0);
 	}
 
 	// Also called by workers.
@@ -372,7 +349,7 @@ final class FetchAttempt {
 	 *
 	 * @param opened the object, or {@code null} if the range was refused
 	 */
-	private record FirstAnswer(@Nullable Opened opened) implements AutoCloseable {
+	private record FirstAnswer(@Nullable OpenedObject opened) implements AutoCloseable {
 
 		@Override
 		public void close() {
@@ -384,122 +361,13 @@ final class FetchAttempt {
 	}
 
 	/**
-	 * A response whose body starts at the first byte of the object.
-	 */
-	private static final class Opened implements AutoCloseable {
-
-		private final StorageResponse response;
-
-		/** Whether more of the object has to be asked for by ranges. */
-		private final boolean ranged;
-
-		/** Bytes of this response, or -1. */
-		private final long length;
-
-		/** Bytes of the object, or -1. */
-		private final long total;
-
-		private final @Nullable String coding;
-
-		private final @Nullable ContentCodec codec;
-
-		private final @Nullable String entityTag;
-
-		/** What tells versions of the object apart if there is no entity tag. */
-		private final @Nullable String lastModified;
-
-		private final long sentAt;
-
-		/** The first bytes of a coded body, which declare its size. */
-		private final ByteBuffer head;
-
-		Opened(StorageResponse response, boolean ranged, long length, long total, @Nullable String coding,
-				long sentAt) {
-			this.response = response;
-			this.ranged = ranged;
-			this.length = length;
-			this.total = total;
-			this.coding = coding;
-			this.codec = ContentCodec.forCoding(coding);
-			this.entityTag = response.header("ETag");
-			this.lastModified = response.header("Last-Modified");
-			this.sentAt = sentAt;
-			this.head = ByteBuffer.allocate((this.codec != null) ? HEAD_LENGTH : 0);
-			while (this.head.hasRemaining() && response.read(this.head) >= 0) {
-				continue;
-			}
-			this.head.flip();
-		}
-
-		/**
-		 * Return how the object is to be fetched.
-		 * @param config the threshold and the size of ranges
-		 * @return the ranges to fetch in parallel, of which the first is this response;
-		 * empty to fetch one after the other
-		 */
-		List<ByteRange> plan(FetchConfig config) {
-			if (!this.ranged || this.total < config.parallelThreshold() || this.total == this.length) {
-				return List.of();
-			}
-			return RangePlan.of(this.length, this.total, config.chunkSize(), config.maxParallelRequests());
-		}
-
-		/**
-		 * Return the tag that a later range must have.
-		 * @return the tag, or {@code null} if there is none that {@code If-Match} takes
-		 */
-		@Nullable String strongTag() {
-			return (this.entityTag != null && this.entityTag.startsWith("\"")) ? this.entityTag : null;
-		}
-
-		// Check that a response is the asked range of the same object, and return how
-		// many
-		// bytes of it follow.
-		long checkRange(FetchAttempt attempt, StorageResponse later, ByteRange asked) {
-			String shown = RedactedUrl.of(attempt.url);
-			if (later.status() == 412 || (later.status() == 206 && !isSame(later))) {
-				throw new StorageUnavailableException("The object at " + shown + " changed while it was fetched",
-						later.status(), null);
-			}
-			if (later.status() / 100 == 2 && later.status() != 206) {
-				throw new CorruptStreamException(
-						"Expected HTTP 206 for a range of " + shown + ", got " + later.status());
-			}
-			if (later.status() != 206) {
-				throw attempt.failed(later);
-			}
-			ContentRange range = ContentRange.parse(later.header("Content-Range"));
-			if (range == null || range.first() != asked.first() || range.last() > asked.last()
-					|| (range.total() >= 0 && range.total() != this.total)
-					|| (later.contentLength() >= 0 && later.contentLength() != range.length())) {
-				throw new CorruptStreamException("Range chunk size mismatch: asked " + shown + " for bytes "
-						+ asked.first() + "-" + asked.last() + ", got " + later.header("Content-Range"));
-			}
-			return range.length();
-		}
-
-		private boolean isSame(StorageResponse later) {
-			String tag = later.header("ETag");
-			String modified = later.header("Last-Modified");
-			return (tag != null && this.entityTag != null) ? tag.equals(this.entityTag)
-					: modified == null || this.lastModified == null || modified.equals(this.lastModified);
-		}
-
-		@Override
-		public void close() {
-			this.response.close();
-		}
-
-	}
-
-	/**
 	 * Requests for further ranges of an object that is already open.
 	 */
 	private final class OpenedRequests implements RangedDownload.Requests {
 
-		private final Opened opened;
+		private final OpenedObject opened;
 
-		OpenedRequests(Opened opened) {
+		OpenedRequests(OpenedObject opened) {
 			this.opened = opened;
 		}
 
@@ -507,8 +375,8 @@ final class FetchAttempt {
 		public StorageResponse get(ByteRange range) {
 			StorageResponse response = FetchAttempt.this.get(range, this.opened.strongTag(), null);
 			try {
-				if (this.opened.checkRange(FetchAttempt.this, response, range) != range.length()) {
-					throw shorter(range, -1);
+				if (this.opened.checkRange(response, range, this.opened.total).length() != range.length()) {
+					throw this.opened.tooShort(range.length());
 				}
 				return response;
 			}
@@ -520,18 +388,12 @@ final class FetchAttempt {
 
 		@Override
 		public RuntimeException shorter(ByteRange range, long count) {
-			String shown = RedactedUrl.of(FetchAttempt.this.url);
-			return (count < 0)
-					? new CorruptStreamException("Range chunk size mismatch: " + shown + " answered less than the "
-							+ range.length() + " bytes asked for")
-					: new StorageUnavailableException("Range chunk size mismatch: " + shown + " broke off after "
-							+ count + " of " + range.length() + " bytes", 0, null);
+			return this.opened.brokenOff(count, range.length());
 		}
 
 		@Override
 		public RuntimeException longer(ByteRange range) {
-			return new CorruptStreamException("Range chunk size mismatch: " + RedactedUrl.of(FetchAttempt.this.url)
-					+ " answered more than the " + range.length() + " bytes asked for");
+			return this.opened.tooLong(range.length());
 		}
 
 	}

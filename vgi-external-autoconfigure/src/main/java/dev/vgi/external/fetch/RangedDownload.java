@@ -32,12 +32,16 @@ final class RangedDownload {
 	/** Coded ranges that may be complete while an earlier one is still missing. */
 	static final int SLOTS_AHEAD = 4;
 
-	private static final int MAX_RETRIES = 2;
+	/**
+	 * Further attempts that a range that fails, or a whole body that breaks off, gets.
+	 */
+	static final int MAX_RETRIES = 2;
 
-	private static final Duration RETRY_DELAY = Duration.ofMillis(100);
+	/** Before the first of them; doubled before each later one. */
+	static final Duration RETRY_DELAY = Duration.ofMillis(100);
 
 	/** The timer may be closed under us, and then nothing rings any more. */
-	private static final long LONGEST_WAIT_SECONDS = 1;
+	static final long LONGEST_WAIT_SECONDS = 1;
 
 	/** Says that something may be due. */
 	private static final Object TICK = new Object();
@@ -351,7 +355,7 @@ final class RangedDownload {
 		this.alarms.add(this.timer.schedule(delay, () -> this.events.add(TICK)));
 	}
 
-	private static boolean isWorthARetry(RuntimeException failure) {
+	static boolean isWorthARetry(RuntimeException failure) {
 		return failure instanceof StorageUnavailableException unavailable
 				&& !(failure instanceof TransportClosedException)
 				&& (unavailable.status() == 0 || unavailable.status() == 429 || unavailable.status() / 100 == 5);
@@ -455,7 +459,7 @@ final class RangedDownload {
 		StorageResponse get(ByteRange range);
 
 		/**
-		 * Return the error for a body that ended too early.
+		 * Return the error for a body that broke off.
 		 * @param range what was asked for
 		 * @param count how many bytes there were
 		 * @return the error

@@ -18,11 +18,13 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 
 import dev.vgi.external.batch.CorruptStreamException;
@@ -41,6 +43,7 @@ import dev.vgi.external.transport.RedirectLimitException;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
@@ -49,14 +52,17 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ExternalFetcherTests {
 
 	/** Only the deadline ends a stall. */
@@ -227,19 +233,115 @@ class ExternalFetcherTests {
 		assertThat(server.requests()).extracting(FaultServer.Request::method).containsOnly("GET");
 	}
 
+	@ParameterizedTest
+	@CsvSource({ "identity, true, 2", "identity, false, 3", "zstd, true, 2", "zstd, false, 3" })
+	void whenTotalIsUnknownAsksForTheRest(String coding, boolean withDigest, int requests) {
+		byte[] content = compressible("zstd".equals(coding) ? 600_000 : 3 * CHUNK);
+		byte[] stored = "zstd".equals(coding) ? encode(coding, content, true) : content;
+		FaultServer server = serve((request, reply) -> ofUnknownTotal(stored, stored.length, request, reply,
+				"Content-Encoding: " + coding));
+		try (FetchedBody body = fetcher().fetch(server.url("/o"), withDigest ? sha256(content) : null,
+				this.allocator)) {
+			assertThat(content(body)).isEqualTo(content);
+			assertThat(body.statistics().encodedBytes()).isEqualTo(stored.length);
+			assertThat(body.statistics().requests()).isEqualTo(requests);
+		}
+		// Without a digest only storage can say that nothing follows.
+		assertThat(server.requests()).extracting((request) -> request.header("Range"))
+			.containsExactlyElementsOf(List
+				.of("bytes=0-" + (CHUNK - 1), "bytes=" + CHUNK + "-" + (8 << 20),
+						"bytes=" + stored.length + "-" + (8 << 20))
+				.subList(0, requests));
+		assertThat(server.requests().subList(1, requests))
+			.allMatch((request) -> "\"v1\"".equals(request.header("If-Match")));
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "200, true, 1", "200, false, 2", "65536, true, 1", "65536, false, 2" })
+	void objectOfUnknownTotalUpToOneChunkIsNotFetchedAgain(int length, boolean withDigest, int requests) {
+		byte[] content = bytes(length);
+		FaultServer server = serve((request, reply) -> ofUnknownTotal(content, length, request, reply));
+		try (FetchedBody body = fetcher().fetch(server.url("/o"), withDigest ? sha256(content) : null,
+				this.allocator)) {
+			assertThat(content(body)).isEqualTo(content);
+		}
+		assertThat(server.requests()).hasSize(requests);
+	}
+
 	@Test
-	void whenTotalIsUnknownSendsAPlainGet() {
+	void rangesOfUnknownTotalMayAllBeShorterThanAskedFor() {
+		byte[] content = bytes(45_000);
+		FaultServer server = serve((request, reply) -> ofUnknownTotal(content, 10_000, request, reply));
+		fetch(server.url("/o"), content);
+		assertThat(server.requests()).extracting(FaultServer.Request::rangeStart)
+			.containsExactly(0L, 10_000L, 20_000L, 30_000L, 40_000L);
+	}
+
+	@Test
+	void encodedCapHoldsWithoutATotal() {
 		byte[] content = bytes(3 * CHUNK);
+		this.config = this.config.withMaxSizes(3 * CHUNK, 3 * CHUNK);
+		FaultServer server = serve((request, reply) -> ofUnknownTotal(content, content.length, request, reply));
+		fetcher().fetch(server.url("/o"), null, this.allocator).close();
+		this.config = this.config.withMaxSizes(3 * CHUNK - 1, 3 * CHUNK);
+		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(server.url("/o")))
+			.withMessageContaining("max_fetch_bytes");
+		assertThat(server.requests()).hasSize(3 + 2);
+	}
+
+	@Test
+	void endThatContradictsWhatCameIsAnError() {
+		byte[] content = bytes(CHUNK);
 		FaultServer server = serve((request, reply) -> {
-			if (request.header("Range") != null) {
-				reply.head(206, "Content-Range: bytes 0-" + (CHUNK - 1) + "/*", "Content-Length: " + CHUNK);
-				reply.raw(content, 0, CHUNK);
+			if (request.rangeStart() == 0) {
+				ofUnknownTotal(content, content.length, request, reply);
 			}
 			else {
-				reply.object(content);
+				reply.empty(416, "Content-Range: bytes */" + request.target().substring(1));
+			}
+		});
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/65535")))
+			.withMessageContaining("changed");
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/65537")))
+			.withMessageContaining("416");
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "identity", "zstd" })
+	void whenOnlyTheFirstRangeIsAnsweredBeginsAgainWithTheAnswer(String coding) {
+		byte[] content = compressible(5_000_000);
+		byte[] stored = "zstd".equals(coding) ? encode(coding, content, false) : content;
+		FaultServer server = serve((request, reply) -> {
+			if (request.rangeStart() == 0) {
+				reply.head(206, "Content-Range: bytes 0-" + (CHUNK - 1) + "/*", "Content-Length: " + CHUNK,
+						"Content-Encoding: " + coding);
+				reply.raw(stored, 0, CHUNK);
+			}
+			else {
+				reply.head(200, "Content-Length: " + stored.length, "Content-Encoding: " + coding);
+				reply.raw(stored);
 			}
 		});
 		assertThat(fetch(server.url("/o"), content).requests()).isEqualTo(2);
+		assertThat(this.budget.peak()).isLessThan(20 << 20);
+	}
+
+	// Answers a range, or the part of it up to a length, without saying how much there
+	// is.
+	private static void ofUnknownTotal(byte[] stored, int most, FaultServer.Request request, FaultServer.Reply reply,
+			String... headers) throws IOException {
+		int[] range = reply.range(stored);
+		if (range == null) {
+			reply.empty(416);
+			return;
+		}
+		int end = Math.min(range[1], range[0] + most);
+		List<String> all = new ArrayList<>(List.of(headers));
+		all.add("ETag: \"v1\"");
+		all.add("Content-Range: bytes " + range[0] + "-" + (end - 1) + "/*");
+		all.add("Content-Length: " + (end - range[0]));
+		reply.head(206, all.toArray(String[]::new));
+		reply.raw(stored, range[0], end);
 	}
 
 	@ParameterizedTest
@@ -474,23 +576,190 @@ class ExternalFetcherTests {
 			.withMessageContaining("empty");
 	}
 
-	@Test
-	void truncatedBodyIsWorthAnotherAttempt() {
-		byte[] content = bytes(5 * CHUNK);
+	@ParameterizedTest
+	@CsvSource({ "identity, 0, false", "identity, 0, true", "identity, 1, false", "identity, 1, true", "zstd, 0, false",
+			"zstd, 0, true", "zstd, 1, false", "zstd, 1, true" })
+	void brokenBodyGoesOnFromTheByteItReached(String coding, int broken, boolean thenRefused) throws Exception {
+		byte[] content = compressible("zstd".equals(coding) ? 2_000_000 : 500_000);
+		byte[] stored = "zstd".equals(coding) ? encode(coding, content, true) : content;
 		FaultServer server = serve((request, reply) -> {
-			int[] range = reply.range(content);
-			assertThat(range).isNotNull();
-			reply.rangeHead(content, range);
-			reply.raw(content, range[0], range[1] - 1);
-			if (request.rangeStart() > 0) {
+			if (request.index() == broken) {
+				breakOff(stored, 10_000, reply, "Content-Encoding: " + coding);
+			}
+			else if (thenRefused && request.index() == broken + 1) {
+				reply.empty(503);
+			}
+			else {
+				reply.object(stored, "Content-Encoding: " + coding);
+			}
+		});
+		FetchStatistics statistics = drive(() -> fetch(server.url("/o"), content));
+		assertThat(statistics.encodedBytes()).isEqualTo(stored.length);
+		assertThat(statistics.requests()).isEqualTo(server.requests().size());
+		List<Long> starts = new ArrayList<>(List.of(0L, 10_000L));
+		if (broken == 1) {
+			starts = new ArrayList<>(List.of(0L, (long) CHUNK, CHUNK + 10_000L));
+		}
+		if (thenRefused) {
+			starts.add(starts.get(starts.size() - 1));
+		}
+		assertThat(server.requests()).extracting(FaultServer.Request::rangeStart).containsExactlyElementsOf(starts);
+		assertThat(server.requests().subList(1, starts.size()))
+			.allMatch((request) -> "\"v1\"".equals(request.header("If-Match")))
+			.allMatch((request) -> request.range(stored.length)[1] == stored.length);
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "identity, true", "identity, false", "zstd, true", "zstd, false" })
+	void brokenBodyOfAStorageWithoutRangesIsReadOverUpToTheByteItReached(String coding, boolean withLength)
+			throws Exception {
+		byte[] content = compressible(9_000_000 / ("zstd".equals(coding) ? 1 : 3));
+		byte[] stored = "zstd".equals(coding) ? encode(coding, content, true) : content;
+		FaultServer server = serve((request, reply) -> {
+			reply.head(200, withLength ? "Content-Length: " + stored.length : "Transfer-Encoding: chunked",
+					"ETag: \"v1\"", "Content-Encoding: " + coding);
+			// Beyond what is read at once.
+			int end = (request.index() == 0) ? 1_500_000 : stored.length;
+			if (withLength) {
+				reply.raw(stored, 0, end);
+			}
+			else {
+				reply.raw((Integer.toHexString(stored.length) + "\r\n").getBytes());
+				reply.raw(stored, 0, end);
+				reply.raw((end == stored.length) ? "\r\n0\r\n\r\n".getBytes() : new byte[0]);
+			}
+			if (end < stored.length) {
+				reply.hangUp();
+			}
+		});
+		assertThat(drive(() -> fetch(server.url("/o"), content)).encodedBytes()).isEqualTo(stored.length);
+		assertThat(server.requests()).extracting(FaultServer.Request::rangeStart).containsExactly(0L, 1_500_000L);
+	}
+
+	@Test
+	void brokenBodyOfUnknownLengthGoesOnFromTheByteItReached() throws Exception {
+		byte[] content = bytes(100_000);
+		FaultServer server = serve((request, reply) -> {
+			if (request.index() == 0) {
+				reply.head(200, "Transfer-Encoding: chunked", "ETag: \"v1\"");
+				reply.raw((Integer.toHexString(content.length) + "\r\n").getBytes());
+				reply.raw(content, 0, 10_000);
 				reply.hangUp();
 			}
 			else {
-				reply.raw(content, range[1] - 1, range[1]);
+				reply.object(content);
 			}
+		});
+		drive(() -> fetch(server.url("/o"), content));
+		assertThat(server.requests()).extracting(FaultServer.Request::rangeStart).containsExactly(0L, 10_000L);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "precondition", "range", "whole" })
+	void brokenBodyIsNeverGoneOnWithByAnotherVersion(String answer) {
+		byte[] content = bytes(CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			if (request.index() == 0) {
+				breakOff(content, 10_000, reply);
+				return;
+			}
+			switch (answer) {
+				case "precondition" -> reply.empty(412);
+				case "range" -> reply.object(content, "ETag: \"v2\"");
+				default -> {
+					reply.head(200, "Content-Length: " + content.length, "ETag: \"v2\"");
+					reply.raw(content);
+				}
+			}
+		});
+		assertThatExceptionOfType(ExecutionException.class)
+			.isThrownBy(() -> drive(() -> fetch(server.url("/o"), content)))
+			.withCauseInstanceOf(StorageUnavailableException.class)
+			.withMessageContaining("changed");
+		assertThat(server.requests()).hasSize(2);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "Last-Modified: then", "ETag: W/\"1\"" })
+	void brokenBodyThatNothingPinsIsLeftToAnotherAttempt(String validator) {
+		byte[] content = bytes(CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			reply.head(200, "Content-Length: " + content.length, validator);
+			reply.raw(content, 0, 10_000);
+			reply.hangUp();
 		});
 		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/o")))
 			.matches(ExternalFetcher::isRetryable);
+		assertThat(server.requests()).hasSize(1);
+	}
+
+	@Test
+	void bodyThatBreaksOffAgainAndAgainIsWorthAnotherAttempt() {
+		byte[] content = bytes(CHUNK);
+		FaultServer server = serve((request, reply) -> breakOff(content, 10_000, reply));
+		assertThatExceptionOfType(ExecutionException.class)
+			.isThrownBy(() -> drive(() -> fetch(server.url("/o"), content)))
+			.withCauseInstanceOf(StorageUnavailableException.class)
+			.matches((ex) -> ex.getCause() instanceof RuntimeException cause && ExternalFetcher.isRetryable(cause));
+		assertThat(server.requests()).extracting(FaultServer.Request::rangeStart).containsExactly(0L, 10_000L, 20_000L);
+	}
+
+	@Test
+	void linkThatExpiresBeforeABrokenBodyGoesOnIsNamedAsSuch() {
+		byte[] content = bytes(CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			if (request.index() == 0) {
+				breakOff(content, 10_000, reply);
+			}
+			reply.empty(403);
+		});
+		assertThatExceptionOfType(ExecutionException.class)
+			.isThrownBy(
+					() -> drive(() -> fetch(server.url("/o?Signature=a&AWSAccessKeyId=b&Expires=1577836800"), content)))
+			.withCauseInstanceOf(LinkExpiredException.class);
+		assertThat(server.requests()).hasSize(2);
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void whoWaitsToGoOnCanBeEnded(boolean interrupted) throws Exception {
+		byte[] content = bytes(CHUNK);
+		FaultServer server = serve((request, reply) -> breakOff(content, 10_000, reply));
+		FutureTask<FetchStatistics> call = new FutureTask<>(() -> fetch(server.url("/o"), content));
+		Thread caller = new Thread(call);
+		caller.start();
+		this.timer.awaitAlarmIn(Duration.ofMillis(100));
+		if (interrupted) {
+			caller.interrupt();
+		}
+		else {
+			this.transport.close();
+			this.timer.advance(Duration.ofMillis(100));
+		}
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> call.get(20, TimeUnit.SECONDS))
+			.withCauseInstanceOf(interrupted ? StorageUnavailableException.class : TransportClosedException.class);
+		assertThat(server.requests()).hasSize(1);
+	}
+
+	private static void breakOff(byte[] stored, int count, FaultServer.Reply reply, String... headers)
+			throws IOException {
+		int[] range = reply.range(stored);
+		assertThat(range).isNotNull();
+		reply.rangeHead(stored, range, headers);
+		reply.raw(stored, range[0], Math.min(range[1], range[0] + count));
+		reply.hangUp();
+	}
+
+	/** Let time pass for the pauses before retries, but not for the deadline. */
+	private <T> T drive(Callable<T> fetch) throws Exception {
+		FutureTask<T> call = new FutureTask<>(fetch);
+		new Thread(call, "caller").start();
+		while (!call.isDone()) {
+			if (!this.timer.advanceToAlarmWithin(Duration.ofMillis(500))) {
+				Thread.onSpinWait();
+			}
+		}
+		return call.get();
 	}
 
 	@Test

@@ -100,7 +100,7 @@ class FaultMatrixTests {
 						// A reset may or may not overtake the head it follows: what comes
 						// of that is certain only where both are made good.
 						boolean uncertain = fault == Fault.RESET_IN_BODY
-								&& (position == Position.FIRST && mode != Mode.SINGLE);
+								&& (position == Position.FIRST && !mode.isSingle());
 						if (!uncertain && (!mode.isSingle() || position == Position.FIRST)) {
 							cases.add(new Case(fault, position, mode, coding));
 						}
@@ -115,11 +115,13 @@ class FaultMatrixTests {
 	@MethodSource("cases")
 	void outcomeIsTheExpectedOne(Case test) throws Exception {
 		CountDownLatch hit = new CountDownLatch(1);
+		CountDownLatch received = new CountDownLatch(1);
 		AtomicBoolean once = new AtomicBoolean(true);
 		FaultServer faulty = serve(test, (request, reply) -> {
 			if (test.isTarget(request) && once.getAndSet(false)) {
 				hit.countDown();
-				test.fault.answer(new Fault.Answer(server(), reply, test.stored(), this.timer, test.headers()));
+				test.fault
+					.answer(new Fault.Answer(server(), reply, test.stored(), this.timer, received, test.headers()));
 			}
 		});
 		ExternalFetcher fetcher = fetcher(test.mode);
@@ -127,7 +129,8 @@ class FaultMatrixTests {
 			// So that the usual first-byte time of the origin is known.
 			fetch(fetcher, faulty.url("/warm"), test);
 		}
-		FutureTask<FetchStatistics> call = new FutureTask<>(() -> fetch(fetcher, faulty.url("/o?secret"), test));
+		ExternalFetcher watched = fetcher.withProgress((count, size) -> received.countDown());
+		FutureTask<FetchStatistics> call = new FutureTask<>(() -> fetch(watched, faulty.url("/o?secret"), test));
 		new Thread(call, "caller").start();
 		hit.await();
 		if (test.outcome() == Outcome.TIMED_OUT) {
@@ -142,6 +145,9 @@ class FaultMatrixTests {
 			assertThat(statistics.encodedBytes()).isEqualTo(test.stored().length);
 			if (STALLS.contains(test.fault)) {
 				assertThat(statistics.hedges()).isPositive();
+			}
+			if (test.mode == Mode.SINGLE) {
+				test.checkAsked(faulty.requests());
 			}
 			if (test.mode == Mode.PARALLEL) {
 				// Whatever happened to one range has cost only that one.
@@ -286,7 +292,12 @@ class FaultMatrixTests {
 				case STALL_IN_BODY, TRICKLE -> (this.mode == Mode.HEDGED) ? Outcome.WHOLE : Outcome.TIMED_OUT;
 				// A connection that was used before may have been stale.
 				case RESET_BEFORE_HEADERS -> (first && !this.mode.hedges()) ? Outcome.UNAVAILABLE : Outcome.WHOLE;
-				case RESET_IN_BODY, TRUNCATED -> this.mode.isSingle() ? Outcome.UNAVAILABLE : Outcome.WHOLE;
+				// Gone on with from the byte it reached.
+				case RESET_IN_BODY, TRUNCATED -> Outcome.WHOLE;
+				case WHOLE_OBJECT_TRUNCATED -> first ? Outcome.WHOLE : Outcome.CORRUPT;
+				case UNTAGGED_OBJECT_TRUNCATED -> first ? Outcome.UNAVAILABLE : Outcome.CORRUPT;
+				case UNKNOWN_TOTAL -> Outcome.WHOLE;
+				case UNKNOWN_TOTAL_AND_SHORTER -> first ? Outcome.WHOLE : Outcome.CORRUPT;
 				case TOO_MUCH, SHIFTED_RANGE, LENGTH_TOO_SMALL, LENGTH_TOO_LARGE -> Outcome.CORRUPT;
 				case WHOLE_OBJECT -> first ? Outcome.WHOLE : Outcome.CORRUPT;
 				case CHANGED_OBJECT -> this.mode.isSingle() ? Outcome.WHOLE : Outcome.UNAVAILABLE;
@@ -306,10 +317,31 @@ class FaultMatrixTests {
 		boolean takesTime() {
 			return outcome() == Outcome.WHOLE && switch (this.fault) {
 				case STALL_BEFORE_HEADERS, STALL_IN_BODY, TRICKLE, RESET_BEFORE_HEADERS, RESET_IN_BODY, TRUNCATED,
-						TOO_MANY_REQUESTS, UNAVAILABLE ->
+						WHOLE_OBJECT_TRUNCATED, TOO_MANY_REQUESTS, UNAVAILABLE ->
 					true;
 				default -> false;
 			};
+		}
+
+		/**
+		 * Check that nothing that had arrived was asked for again.
+		 * @param requests all requests of a single fetch
+		 */
+		void checkAsked(List<FaultServer.Request> requests) {
+			switch (this.fault) {
+				case RESET_IN_BODY -> {
+					assertThat(requests).hasSize(2);
+					assertThat(requests.get(1).rangeStart()).isBetween(1L, (long) Fault.SOME);
+				}
+				case TRUNCATED, WHOLE_OBJECT_TRUNCATED, UNKNOWN_TOTAL_AND_SHORTER -> {
+					assertThat(requests).extracting(FaultServer.Request::rangeStart)
+						.containsExactly(0L, (long) Fault.SOME);
+					assertThat(requests.get(1).header("If-Match")).isEqualTo("\"v1\"");
+				}
+				case UNKNOWN_TOTAL -> assertThat(requests).hasSize(1);
+				default -> {
+				}
+			}
 		}
 
 		byte[] stored() {

@@ -48,11 +48,12 @@ public enum Fault {
 		}
 	},
 
-	/** Resets the connection in the body. */
+	/** Resets the connection in the body, some of which has been received. */
 	RESET_IN_BODY {
 		@Override
 		public void answer(Answer answer) throws Exception {
 			answer.begin(SOME);
+			answer.reply.await(answer.received);
 			answer.reply.reset();
 		}
 	},
@@ -81,8 +82,41 @@ public enum Fault {
 	WHOLE_OBJECT {
 		@Override
 		public void answer(Answer answer) throws Exception {
-			answer.reply.head(200, answer.headers("Content-Length: " + answer.content.length));
-			answer.reply.raw(answer.content);
+			answer.whole(answer.content.length);
+		}
+	},
+
+	/** Ignores the range, and closes the connection before the announced end. */
+	WHOLE_OBJECT_TRUNCATED {
+		@Override
+		public void answer(Answer answer) throws Exception {
+			answer.whole(SOME, "ETag: \"v1\"");
+			answer.reply.hangUp();
+		}
+	},
+
+	/** The same of an object that nothing tells from other versions of it. */
+	UNTAGGED_OBJECT_TRUNCATED {
+		@Override
+		public void answer(Answer answer) throws Exception {
+			answer.whole(SOME);
+			answer.reply.hangUp();
+		}
+	},
+
+	/** Does not say how large the object is. */
+	UNKNOWN_TOTAL {
+		@Override
+		public void answer(Answer answer) throws Exception {
+			answer.unknownTotal(answer.range[1] - answer.range[0]);
+		}
+	},
+
+	/** Does not say how large the object is, nor sends all of the range. */
+	UNKNOWN_TOTAL_AND_SHORTER {
+		@Override
+		public void answer(Answer answer) throws Exception {
+			answer.unknownTotal(SOME);
 		}
 	},
 
@@ -209,6 +243,8 @@ public enum Fault {
 
 		private final TransferTimer timer;
 
+		private final CountDownLatch received;
+
 		private final int port;
 
 		/**
@@ -217,16 +253,18 @@ public enum Fault {
 		 * @param reply where to write it
 		 * @param content the object's bytes
 		 * @param timer tells the seconds
+		 * @param received counts down once a part of the object has been received
 		 * @param headers of every answer that holds bytes of the object
 		 */
 		public Answer(FaultServer server, FaultServer.Reply reply, byte[] content, TransferTimer timer,
-				String... headers) {
+				CountDownLatch received, String... headers) {
 			this.reply = reply;
 			this.content = content;
 			int[] asked = reply.range(content);
 			this.range = (asked != null) ? asked : new int[] { 0, content.length };
 			this.headers = headers;
 			this.timer = timer;
+			this.received = received;
 			this.port = server.port();
 		}
 
@@ -248,6 +286,21 @@ public enum Fault {
 		private void begin(int count) throws Exception {
 			this.reply.rangeHead(this.content, this.range, this.headers);
 			this.reply.raw(this.content, this.range[0], this.range[0] + count);
+		}
+
+		private void whole(int count, String... headers) throws Exception {
+			String[] all = headers(headers);
+			all = Arrays.copyOf(all, all.length + 1);
+			all[all.length - 1] = "Content-Length: " + this.content.length;
+			this.reply.head(200, all);
+			this.reply.raw(this.content, 0, count);
+		}
+
+		private void unknownTotal(int count) throws Exception {
+			int end = this.range[0] + count;
+			this.reply.head(206, headers("ETag: \"v1\"", "Content-Length: " + count,
+					"Content-Range: bytes " + this.range[0] + "-" + (end - 1) + "/*"));
+			this.reply.raw(this.content, this.range[0], end);
 		}
 
 		private void lie(int difference) throws Exception {

@@ -1,0 +1,220 @@
+package dev.vgi.external.fetch;
+
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.function.Function;
+
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.transport.ByteRange;
+import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.url.RedactedUrl;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An object whose first bytes are being answered, and what every later answer must have
+ * in common with that one so that its bytes are of the same version of the object.
+ */
+final class OpenedObject implements AutoCloseable {
+
+	/** Enough of a coded body to see which decoded size its frame declares. */
+	static final int HEAD_LENGTH = 32;
+
+	/** The answer, whose body starts at the first byte of the object. */
+	final StorageResponse response;
+
+	/** Whether it is the answer to a range, and more may have to be asked for. */
+	final boolean ranged;
+
+	/** Bytes of this answer, or -1. */
+	final long length;
+
+	/** Bytes of the object, or -1. */
+	final long total;
+
+	final @Nullable String coding;
+
+	final @Nullable ContentCodec codec;
+
+	/** When the request was sent. */
+	final long sentAt;
+
+	/** The first bytes of a coded body, which declare its size. */
+	final ByteBuffer head;
+
+	private final String shown;
+
+	private final Function<StorageResponse, ? extends RuntimeException> failures;
+
+	private final @Nullable String entityTag;
+
+	/** What tells versions of the object apart if there is no entity tag. */
+	private final @Nullable String lastModified;
+
+	/**
+	 * Take over an answer.
+	 * @param url where the object is
+	 * @param failures says what a status that is no success means
+	 * @param response the answer; closed with this object
+	 * @param ranged whether it is the answer to a range
+	 * @param length bytes of the answer, or -1
+	 * @param total bytes of the object, or -1
+	 * @param coding content coding of the object, or {@code null}
+	 * @param sentAt when the request was sent
+	 */
+	OpenedObject(URI url, Function<StorageResponse, ? extends RuntimeException> failures, StorageResponse response,
+			boolean ranged, long length, long total, @Nullable String coding, long sentAt) {
+		this.shown = RedactedUrl.of(url);
+		this.failures = failures;
+		this.response = response;
+		this.ranged = ranged;
+		this.length = length;
+		this.total = total;
+		this.coding = coding;
+		this.codec = ContentCodec.forCoding(coding);
+		this.entityTag = response.header("ETag");
+		this.lastModified = response.header("Last-Modified");
+		this.sentAt = sentAt;
+		this.head = ByteBuffer.allocate((this.codec != null) ? HEAD_LENGTH : 0);
+		while (this.head.hasRemaining() && response.read(this.head) >= 0) {
+			continue;
+		}
+		this.head.flip();
+	}
+
+	/**
+	 * Return how the object is to be fetched.
+	 * @param config the threshold and the size of ranges
+	 * @return the ranges to fetch in parallel, of which the first is this answer; empty
+	 * to fetch one after the other
+	 */
+	List<ByteRange> plan(FetchConfig config) {
+		if (!this.ranged || this.total < config.parallelThreshold() || this.total == this.length) {
+			return List.of();
+		}
+		return RangePlan.of(this.length, this.total, config.chunkSize(), config.maxParallelRequests());
+	}
+
+	/**
+	 * Return the tag that a later range must have.
+	 * @return the tag, or {@code null} if there is none that {@code If-Match} takes
+	 */
+	@Nullable String strongTag() {
+		return (this.entityTag != null && this.entityTag.startsWith("\"")) ? this.entityTag : null;
+	}
+
+	/**
+	 * Return whether a body that broke off can be gone on with: storage has answered a
+	 * range, or names the version so exactly that whatever it answers can be told apart.
+	 * @return whether to ask for the rest
+	 */
+	boolean canGoOn() {
+		return this.ranged || strongTag() != null;
+	}
+
+	/**
+	 * Return whether an answer without a range has the very bytes of this object.
+	 * @param later an answer
+	 * @return {@code true} if it is a success and has the same strong entity tag
+	 */
+	boolean isSameWhole(StorageResponse later) {
+		String tag = strongTag();
+		return later.status() == 200 && tag != null && tag.equals(later.header("ETag"));
+	}
+
+	/**
+	 * Return whether an answer without a range may start the object over, because storage
+	 * does not do without one after all, and has not said how large the object is.
+	 * @param later an answer
+	 * @return {@code true} if it is a success that nothing ties to this one
+	 */
+	boolean mayStartOver(StorageResponse later) {
+		return later.status() == 200 && this.ranged && this.total < 0 && isSame(later);
+	}
+
+	/**
+	 * Check that an answer is a part of the asked range of the same object.
+	 * @param later the answer
+	 * @param asked the range
+	 * @param size bytes of the object as far as known by now, or -1
+	 * @return what was answered: begins where the asked range begins
+	 */
+	ContentRange checkRange(StorageResponse later, ByteRange asked, long size) {
+		boolean success = later.status() / 100 == 2;
+		if (later.status() == 412 || (success && !isSame(later))) {
+			throw changed(later);
+		}
+		if (success && later.status() != 206) {
+			throw new CorruptStreamException(
+					"Expected HTTP 206 for a range of " + this.shown + ", got " + later.status());
+		}
+		if (!success) {
+			throw this.failures.apply(later);
+		}
+		ContentRange range = ContentRange.parse(later.header("Content-Range"));
+		if (range == null || range.first() != asked.first() || range.last() > asked.last()
+				|| (range.total() >= 0 && size >= 0 && range.total() != size)
+				|| (later.contentLength() >= 0 && later.contentLength() != range.length())) {
+			throw new CorruptStreamException("Range chunk size mismatch: asked " + this.shown + " for bytes "
+					+ asked.first() + "-" + asked.last() + ", got " + later.header("Content-Range"));
+		}
+		return range;
+	}
+
+	/**
+	 * Return the error for an answer of another version of the object.
+	 * @param later the answer
+	 * @return the error
+	 */
+	StorageUnavailableException changed(StorageResponse later) {
+		return new StorageUnavailableException("The object at " + this.shown + " changed while it was fetched",
+				later.status(), null);
+	}
+
+	/**
+	 * Return the error for an answer that broke off.
+	 * @param count how many bytes there were
+	 * @param length how many there should have been
+	 * @return the error
+	 */
+	StorageUnavailableException brokenOff(long count, long length) {
+		return new StorageUnavailableException(
+				"Range chunk size mismatch: " + this.shown + " broke off after " + count + " of " + length + " bytes",
+				0, null);
+	}
+
+	/**
+	 * Return the error for an answer with fewer bytes than asked for.
+	 * @param length how many were asked for
+	 * @return the error
+	 */
+	CorruptStreamException tooShort(long length) {
+		return new CorruptStreamException(
+				"Range chunk size mismatch: " + this.shown + " answered less than the " + length + " bytes asked for");
+	}
+
+	/**
+	 * Return the error for an answer with more bytes than it may have.
+	 * @param length how many were asked for or announced
+	 * @return the error
+	 */
+	CorruptStreamException tooLong(long length) {
+		return new CorruptStreamException(
+				"Range chunk size mismatch: " + this.shown + " answered more than the " + length + " bytes expected");
+	}
+
+	private boolean isSame(StorageResponse later) {
+		String tag = later.header("ETag");
+		String modified = later.header("Last-Modified");
+		return (tag != null && this.entityTag != null) ? tag.equals(this.entityTag)
+				: modified == null || this.lastModified == null || modified.equals(this.lastModified);
+	}
+
+	@Override
+	public void close() {
+		this.response.close();
+	}
+
+}

@@ -1,0 +1,232 @@
+package dev.vgi.external.fetch;
+
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+
+import dev.vgi.external.transport.ByteRange;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferTimer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Fetches one object into a {@link BodyAssembly} by one request after the other, usually
+ * by none but the one that opened it. What is missing, because an answer broke off or had
+ * only a part, is asked for by a range from the first missing byte on: a byte is taken in
+ * once. Belongs to the caller's thread.
+ */
+final class SequentialDownload {
+
+	private final FetchConfig config;
+
+	private final OpenedObject object;
+
+	private final BodyAssembly assembly;
+
+	private final Function<ByteRange, StorageResponse> requests;
+
+	private final TransferTimer timer;
+
+	private final Deadline deadline;
+
+	/** Bytes of the object, or -1 as long as nobody has said. */
+	private long total;
+
+	/** Whether there is proof that nothing is missing, although nobody has said. */
+	private boolean ended;
+
+	private int retries;
+
+	/**
+	 * Create a download.
+	 * @param config the caps
+	 * @param object the object; not closed here
+	 * @param assembly takes in the bytes
+	 * @param requests asks for a range under the object's entity tag, and returns an
+	 * answer of any status
+	 * @param timer measures the pauses before retries
+	 * @param deadline no pause goes beyond it
+	 */
+	SequentialDownload(FetchConfig config, OpenedObject object, BodyAssembly assembly,
+			Function<ByteRange, StorageResponse> requests, TransferTimer timer, Deadline deadline) {
+		this.config = config;
+		this.object = object;
+		this.assembly = assembly;
+		this.requests = requests;
+		this.timer = timer;
+		this.deadline = deadline;
+		this.total = object.total;
+	}
+
+	/**
+	 * Fetch everything.
+	 * @return {@code null} if everything is there; or the answer of a storage that has
+	 * answered a range once and now ignores them, with which to begin again and which the
+	 * caller closes
+	 */
+	@Nullable StorageResponse run() {
+		StorageResponse anew = null;
+		boolean begun = false;
+		while (anew == null && !isComplete()) {
+			try {
+				if (begun) {
+					anew = goOn(rest());
+				}
+				else {
+					begun = true;
+					begin();
+				}
+			}
+			catch (StorageUnavailableException ex) {
+				retry(ex);
+			}
+		}
+		return anew;
+	}
+
+	private boolean isComplete() {
+		return this.ended || this.assembly.encoded() == this.total;
+	}
+
+	private void begin() {
+		if (this.object.head.hasRemaining()) {
+			this.assembly.input().put(this.object.head);
+			this.assembly.advance();
+		}
+		receive(this.object.response, this.object.length);
+		this.ended = this.total < 0 && (!this.object.ranged || this.assembly.isWhole());
+	}
+
+	// Of unknown size everything is asked for, and one byte more than is allowed: then
+	// the cap is noticed.
+	private ByteRange rest() {
+		long last = (this.total >= 0) ? this.total - 1 : this.config.maxFetchSize();
+		return new ByteRange(this.assembly.encoded(), last);
+	}
+
+	private @Nullable StorageResponse goOn(ByteRange asked) {
+		StorageResponse response = this.requests.apply(asked);
+		boolean startsOver = false;
+		try {
+			if (this.total < 0 && response.status() == 416) {
+				nothingFollows(response);
+			}
+			else if (this.object.isSameWhole(response)) {
+				sizeIs(response.contentLength(), response);
+				skip(response, asked.first());
+				receive(response, this.total);
+				this.ended = true;
+			}
+			else if (this.object.mayStartOver(response)) {
+				startsOver = true;
+				return response;
+			}
+			else {
+				ContentRange range = this.object.checkRange(response, asked, this.total);
+				sizeIs(range.total(), response);
+				checkSize(range.last() + 1);
+				receive(response, range.last() + 1);
+				this.ended = this.total < 0 && this.assembly.isWhole();
+			}
+			return null;
+		}
+		finally {
+			if (!startsOver) {
+				response.close();
+			}
+		}
+	}
+
+	private void nothingFollows(StorageResponse response) {
+		ContentRange range = ContentRange.parse(response.header("Content-Range"));
+		if (range != null) {
+			sizeIs(range.total(), response);
+		}
+		this.ended = this.total < 0;
+	}
+
+	private void sizeIs(long size, StorageResponse response) {
+		if (size < 0) {
+			return;
+		}
+		if ((this.total >= 0) ? size != this.total : size < this.assembly.encoded()) {
+			throw this.object.changed(response);
+		}
+		checkSize(size);
+		this.total = size;
+	}
+
+	private void checkSize(long size) {
+		if (size > this.config.maxFetchSize()) {
+			throw BodyAssembly.tooLargeEncoded(this.config);
+		}
+	}
+
+	// Read over bytes that are here already.
+	private void skip(StorageResponse response, long count) {
+		for (long left = count; left > 0;) {
+			ByteBuffer unused = this.assembly.input();
+			unused.limit((int) Math.min(left, unused.limit()));
+			int read = response.read(unused);
+			if (read < 0) {
+				throw this.object.brokenOff(count - left, count);
+			}
+			left -= read;
+		}
+	}
+
+	// Read until this many bytes of the object are here, or to the end of the response.
+	private void receive(StorageResponse response, long end) {
+		while (end < 0 || this.assembly.encoded() < end) {
+			if (response.read(this.assembly.input()) < 0) {
+				if (end >= 0) {
+					throw this.object.brokenOff(this.assembly.encoded(), end);
+				}
+				return;
+			}
+			this.assembly.advance();
+		}
+		if (this.assembly.encoded() > end || response.read(ByteBuffer.allocate(1)) > 0) {
+			throw this.object.tooLong(end);
+		}
+	}
+
+	// What is here stays, if the rest can be had.
+	private void retry(StorageUnavailableException failure) {
+		if (this.assembly.encoded() == this.total) {
+			return; // It broke off after its last byte.
+		}
+		if (this.retries >= RangedDownload.MAX_RETRIES || !this.object.canGoOn()
+				|| !RangedDownload.isWorthARetry(failure) || Thread.currentThread().isInterrupted()) {
+			throw failure;
+		}
+		pause(RangedDownload.RETRY_DELAY.multipliedBy(1L << this.retries), failure);
+		this.retries++;
+	}
+
+	private void pause(Duration delay, StorageUnavailableException failure) {
+		Duration remaining = this.deadline.remaining();
+		Duration pause = (delay.compareTo(remaining) < 0) ? delay : remaining;
+		long until = this.timer.nanoTime() + pause.toNanos();
+		CountDownLatch over = new CountDownLatch(1);
+		TransferTimer.Alarm alarm = this.timer.schedule(pause, over::countDown);
+		try {
+			while (!over.await(RangedDownload.LONGEST_WAIT_SECONDS, TimeUnit.SECONDS)
+					&& this.timer.nanoTime() - until < 0) {
+				continue;
+			}
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+			throw failure;
+		}
+		finally {
+			alarm.cancel();
+		}
+	}
+
+}
