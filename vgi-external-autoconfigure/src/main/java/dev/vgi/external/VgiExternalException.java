@@ -62,6 +62,9 @@ public abstract class VgiExternalException extends RuntimeException {
 		/** Storage refused a link that has expired. */
 		LINK_EXPIRED,
 
+		/** Whoever asked for a transfer interrupted it. */
+		CANCELLED,
+
 		/** Storage cannot be reached or failed. */
 		STORAGE_UNAVAILABLE,
 

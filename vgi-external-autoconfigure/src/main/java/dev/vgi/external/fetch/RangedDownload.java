@@ -17,6 +17,7 @@ import dev.vgi.external.memory.TransferBudget.Lease;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimer;
 import dev.vgi.external.transport.TransportClosedException;
 import org.jspecify.annotations.Nullable;
@@ -141,7 +142,7 @@ final class RangedDownload {
 		}
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();
-			throw new StorageUnavailableException("Interrupted during a fetch", 0, null);
+			throw new TransferCancelledException("Interrupted during a fetch");
 		}
 		finally {
 			stop();

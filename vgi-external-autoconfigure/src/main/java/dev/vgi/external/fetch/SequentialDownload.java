@@ -10,6 +10,7 @@ import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimer;
 import org.jspecify.annotations.Nullable;
 
@@ -222,7 +223,9 @@ final class SequentialDownload {
 		}
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();
-			throw failure;
+			TransferCancelledException cancelled = new TransferCancelledException("Interrupted during a fetch");
+			cancelled.addSuppressed(failure);
+			throw cancelled;
 		}
 		finally {
 			alarm.cancel();

@@ -246,8 +246,13 @@ public final class Externalizer {
 		catch (VgiExternalException ex) {
 			Duration elapsed = Duration.ofNanos(System.nanoTime() - start);
 			this.listener.uploadFailed(storage.name(), ex.kind(), elapsed);
-			logger.warn("Upload of " + stream.length() + " bytes to " + storage.name() + " failed after "
-					+ elapsed.toMillis() + " ms: " + ex.getMessage());
+			String what = "Upload of " + stream.length() + " bytes to " + storage.name();
+			if (ex.kind() == VgiExternalException.Kind.CANCELLED) {
+				logger.debug(what + " was cancelled after " + elapsed.toMillis() + " ms: " + ex.getMessage());
+			}
+			else {
+				logger.warn(what + " failed after " + elapsed.toMillis() + " ms: " + ex.getMessage());
+			}
 			throw ex;
 		}
 	}

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.VgiExternalException.Kind;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.BatchMetadata;
@@ -19,6 +20,7 @@ import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchedBody;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
@@ -204,13 +206,27 @@ public final class LocationResolver {
 	}
 
 	private VgiExternalException failed(Pointer pointer, List<VgiExternalException> failures, Duration elapsed) {
-		VgiExternalException last = failures.remove(failures.size() - 1);
-		int attempts = failures.size() + 1;
+		int attempts = failures.size();
 		String url = RedactedUrl.of(pointer.location());
+		VgiExternalException last = failures.get(attempts - 1);
+		if (last.kind() == Kind.STORAGE_UNAVAILABLE && Thread.currentThread().isInterrupted()) {
+			// The attempt failed, but that there is no further one is the caller's wish.
+			last = new TransferCancelledException("Interrupted before a further attempt to fetch " + url);
+		}
+		else {
+			failures.remove(attempts - 1);
+		}
 		this.listener.fetchFailed(last.kind(), elapsed);
-		logger.warn("Fetch of " + url + " failed in attempt " + attempts + " after " + elapsed.toMillis() + " ms: "
-				+ last.getMessage());
-		if (last instanceof StorageUnavailableException unavailable && attempts > 1) {
+		if (last.kind() == Kind.CANCELLED) {
+			logger.debug("Fetch of " + url + " was cancelled in attempt " + attempts + " after " + elapsed.toMillis()
+					+ " ms: " + last.getMessage());
+		}
+		else {
+			logger.warn("Fetch of " + url + " failed in attempt " + attempts + " after " + elapsed.toMillis() + " ms: "
+					+ last.getMessage());
+		}
+		if (last.kind() == Kind.STORAGE_UNAVAILABLE && last instanceof StorageUnavailableException unavailable
+				&& attempts > 1) {
 			last = new StorageUnavailableException(
 					url + " could not be fetched in " + attempts + " attempts: " + last.getMessage(),
 					unavailable.status(), unavailable);

@@ -52,8 +52,8 @@ public interface TransferListener {
 	}
 
 	/**
-	 * A pointer could not be resolved, after all attempts.
-	 * @param kind what went wrong
+	 * A pointer could not be resolved, after all attempts; or need not be any more.
+	 * @param kind what went wrong, {@code CANCELLED} if the caller was interrupted
 	 * @param elapsed time until it failed
 	 */
 	default void fetchFailed(VgiExternalException.Kind kind, Duration elapsed) {

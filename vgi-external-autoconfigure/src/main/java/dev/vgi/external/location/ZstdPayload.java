@@ -17,7 +17,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.transport.Deadline;
-import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -141,7 +141,7 @@ final class ZstdPayload implements EncodedPayload {
 		}
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();
-			throw new StorageUnavailableException("Interrupted during an upload", 0, null);
+			throw new TransferCancelledException("Interrupted during an upload");
 		}
 	}
 

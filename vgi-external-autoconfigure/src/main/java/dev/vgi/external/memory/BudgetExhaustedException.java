@@ -17,4 +17,16 @@ public class BudgetExhaustedException extends VgiExternalException {
 		super(Kind.BUDGET_EXHAUSTED, message, cause);
 	}
 
+	private BudgetExhaustedException(String message) {
+		super(Kind.CANCELLED, message, null);
+	}
+
+	/**
+	 * Create the error of a transfer that no longer waits for room.
+	 * @return an error of the kind of cancellations
+	 */
+	static BudgetExhaustedException interrupted() {
+		return new BudgetExhaustedException("Interrupted while waiting for the transfer budget");
+	}
+
 }

@@ -260,7 +260,7 @@ public final class TransferBudget {
 				this.waiters.remove(waiter);
 				admitWaiters();
 			}
-			throw new BudgetExhaustedException("Interrupted while waiting for the transfer budget", null);
+			throw BudgetExhaustedException.interrupted();
 		}
 		if (waiter.share != null) {
 			return waiter.share;

@@ -123,6 +123,7 @@ final class RpcErrors {
 			return switch (external.kind()) {
 				case TOO_LARGE, BUDGET_EXHAUSTED -> "RESOURCE_EXHAUSTED";
 				case TIMED_OUT -> "DEADLINE_EXCEEDED";
+				case CANCELLED -> "CANCELLED";
 				case STORAGE_UNAVAILABLE -> "UNAVAILABLE";
 				default -> "UNKNOWN";
 			};

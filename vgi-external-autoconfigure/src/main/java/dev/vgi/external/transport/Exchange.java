@@ -570,8 +570,7 @@ final class Exchange implements StorageResponse {
 			return new UrlRejectedException(this.url, String.valueOf(cause.getMessage()));
 		}
 		if (Thread.currentThread().isInterrupted()) {
-			return new StorageUnavailableException("Interrupted during the transfer of " + RedactedUrl.of(this.url), 0,
-					null);
+			return new TransferCancelledException("Interrupted during the transfer of " + RedactedUrl.of(this.url));
 		}
 		if (this.transport.hasEnded()) {
 			return new TransportClosedException(

@@ -22,6 +22,16 @@ public class StorageUnavailableException extends VgiExternalException {
 	}
 
 	/**
+	 * Create an error of a kind of its own.
+	 * @param kind what went wrong
+	 * @param message what happened, without secrets
+	 */
+	StorageUnavailableException(Kind kind, String message) {
+		super(kind, message, null);
+		this.status = 0;
+	}
+
+	/**
 	 * Return the status storage answered with.
 	 * @return the status, or 0 if there was no answer
 	 */

@@ -42,6 +42,7 @@ import dev.vgi.external.transport.ManualTimer;
 import dev.vgi.external.transport.RedirectLimitException;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;
 import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.transport.TransportSettings;
@@ -737,7 +738,7 @@ class ExternalFetcherTests {
 			this.timer.advance(Duration.ofMillis(100));
 		}
 		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> call.get(20, TimeUnit.SECONDS))
-			.withCauseInstanceOf(interrupted ? StorageUnavailableException.class : TransportClosedException.class);
+			.withCauseInstanceOf(interrupted ? TransferCancelledException.class : TransportClosedException.class);
 		assertThat(server.requests()).hasSize(1);
 	}
 

@@ -19,6 +19,7 @@ import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.ManualTimer;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;
 import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.transport.TransportSettings;
@@ -366,7 +367,7 @@ class RangedDownloadTests {
 		caller.start();
 		asked.await();
 		caller.interrupt();
-		assertThat(get(failure)).isInstanceOf(StorageUnavailableException.class).hasMessageContaining("Interrupted");
+		assertThat(get(failure)).isInstanceOf(TransferCancelledException.class);
 		caller.join();
 	}
 

@@ -22,6 +22,7 @@ import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
@@ -317,7 +318,7 @@ final class ResumableUpload {
 				throw new IllegalStateException(ex.getCause());
 			}
 			catch (InterruptedException ex) {
-				VgiExternalException failure = new StorageUnavailableException("The upload was interrupted", 0, null);
+				VgiExternalException failure = new TransferCancelledException("The upload was interrupted");
 				cancel();
 				Thread.currentThread().interrupt();
 				throw failure;

@@ -14,7 +14,7 @@ import java.util.function.BooleanSupplier;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.Payload.Part;
 import dev.vgi.external.transport.RequestBody;
-import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -185,7 +185,7 @@ final class PartUploads {
 				}
 				catch (InterruptedException ex) {
 					interrupted = true;
-					fail(new StorageUnavailableException("The upload was interrupted", 0, null));
+					fail(new TransferCancelledException("The upload was interrupted"));
 				}
 			}
 		}

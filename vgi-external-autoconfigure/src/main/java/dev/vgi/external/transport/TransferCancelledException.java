@@ -1,0 +1,17 @@
+package dev.vgi.external.transport;
+
+/**
+ * Whoever asked for a transfer interrupted it: nothing has failed, and no further attempt
+ * is wanted.
+ */
+public class TransferCancelledException extends StorageUnavailableException {
+
+	/**
+	 * Create an error.
+	 * @param message what was interrupted, without secrets
+	 */
+	public TransferCancelledException(String message) {
+		super(Kind.CANCELLED, message);
+	}
+
+}
