@@ -19,12 +19,14 @@ import tools.jackson.databind.json.JsonMapper;
  * <p>
  * System properties: {@code benchmark.samples} (7), {@code benchmark.java25} (the home of
  * a JDK 25; otherwise one is looked for beside this JDK), {@code benchmark.only} (names
- * of groups, see {@link Measurements}).
+ * of groups, see {@link Measurements}), {@code benchmark.flights} (the sample's Parquet
+ * file).
  */
 public final class Benchmarks {
 
 	/** Judged on JDK 25 alone, as long as there is one. */
-	private static final List<String> ON_25 = List.of("fetch-loopback-plain");
+	private static final List<String> ON_25 = List.of("fetch-loopback-plain", "fetch-loopback-plain-flights",
+			"fetch-loopback-plain-incompressible");
 
 	private static final JsonMapper JSON = JsonMapper.builder().build();
 
@@ -57,8 +59,10 @@ public final class Benchmarks {
 		System.out.println("On " + version(home));
 		List<String> command = new ArrayList<>(List.of(home.resolve("bin").resolve("java").toString(),
 				"--add-opens=java.base/java.nio=ALL-UNNAMED", "--enable-native-access=ALL-UNNAMED", "-Xms1g", "-Xmx1g",
-				"-XX:+AlwaysPreTouch", "-XX:MaxDirectMemorySize=3g", "-cp", System.getProperty("java.class.path"),
-				Measurements.class.getName(), file.toString(), System.getProperty("benchmark.samples", "7")));
+				"-XX:+AlwaysPreTouch", "-XX:MaxDirectMemorySize=3g",
+				"-Dbenchmark.flights=" + System.getProperty("benchmark.flights", ""), "-cp",
+				System.getProperty("java.class.path"), Measurements.class.getName(), file.toString(),
+				System.getProperty("benchmark.samples", "7")));
 		String only = System.getProperty("benchmark.only", "");
 		if (!only.isBlank()) {
 			command.addAll(List.of(only.split(",")));

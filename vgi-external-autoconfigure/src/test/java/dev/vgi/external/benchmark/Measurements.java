@@ -31,10 +31,6 @@ import java.util.concurrent.locks.LockSupport;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
-import com.github.luben.zstd.EndDirective;
-import com.github.luben.zstd.Zstd;
-import com.github.luben.zstd.ZstdCompressCtx;
-import com.github.luben.zstd.ZstdDecompressCtx;
 import com.sun.management.OperatingSystemMXBean;
 import com.sun.management.ThreadMXBean;
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -84,14 +80,14 @@ public final class Measurements implements AutoCloseable {
 
 	private static final double MB = 1048576;
 
-	/** As many as make the 269 MB of the synthetic payload. */
-	private static final int ROWS = 8_880_000;
-
 	/** As many as make 32 MB. */
 	private static final int ROWS_32_MB = 1_100_000;
 
 	/** As many as make 200 KB. */
 	private static final int ROWS_200_KB = 6_000;
+
+	/** As many as make 262 MB. */
+	private static final int INCOMPRESSIBLE_ROWS = 4_000;
 
 	private static final int PART_SIZE = 8 << 20;
 
@@ -138,34 +134,12 @@ public final class Measurements implements AutoCloseable {
 
 	private final TransferBudget budget = new TransferBudget(4L << 30, CONCURRENT);
 
-	private final VectorSchemaRoot root = Payloads.synthetic(this.allocator, ROWS);
-
-	private final AnnotatedBatch batch = AnnotatedBatch.of(this.root);
-
-	private final GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(this.batch));
-
-	private final int size = (int) this.stream.length();
-
-	private final String sha256;
-
-	private final int codedSize;
-
-	/** Memory that is used again by the references. */
-	private final ByteBuffer memory = ByteBuffer.allocateDirect(this.size);
-
-	private final ByteBuffer coded = ByteBuffer.allocateDirect((int) Zstd.compressBound(this.size));
+	private final StoredBatch synthetic = new StoredBatch(this.server, "s",
+			Payloads.synthetic(this.allocator, Payloads.ROWS));
 
 	private Measurements(int samples, List<String> only) throws Exception {
 		this.samples = samples;
 		this.only = only;
-		this.sha256 = store(this.stream, "s.arrow");
-		compress(0);
-		this.codedSize = this.coded.position();
-		System.out.printf("S: %.1f MB, as zstd %.1f MB%n", this.size / 1e6, this.codedSize / 1e6);
-		try (FileChannel file = FileChannel.open(this.server.file("s.zst"), StandardOpenOption.CREATE,
-				StandardOpenOption.WRITE)) {
-			file.write(this.coded.duplicate().flip());
-		}
 	}
 
 	/**
@@ -189,8 +163,8 @@ public final class Measurements implements AutoCloseable {
 	private void run() throws Exception {
 		// First what looks at the memory of the whole process.
 		measure("peak", this::peakMemory);
-		measure("fetch-throttled", this::throttledFetches);
-		measure("fetch-loopback", this::loopbackFetch);
+		measure("fetch-throttled", () -> throttledFetches(this.synthetic, "", this.samples));
+		measure("fetch-loopback", () -> loopbackFetch(this.synthetic, "", this.samples));
 		measure("heap", this::heap);
 		measure("stall", this::stalls);
 		measure("hedge", this::hedgedBytes);
@@ -198,7 +172,9 @@ public final class Measurements implements AutoCloseable {
 		measure("concurrent", this::concurrentFetches);
 		measure("requests", this::requestsOfASmallFetch);
 		measure("tls", this::overTls);
-		measure("gather", () -> add(GatherWrites.gatherWrite(this.root)));
+		measure("flights", this::flights);
+		measure("incompressible", this::incompressible);
+		measure("gather", () -> add(GatherWrites.gatherWrite(this.synthetic.batch().root())));
 		measure("below", () -> add(SmallResponses.belowThresholdResponse()));
 		measure("rpc", () -> {
 			add(RpcCalls.unaryCall());
@@ -221,82 +197,91 @@ public final class Measurements implements AutoCloseable {
 
 	// ---------------------------------------------------------------- fetch
 
-	private void throttledFetches() throws Exception {
-		URI plain = this.server.url("s.arrow", StorageProcess.THROTTLED);
-		URI zstd = this.server.url("s.zst", StorageProcess.THROTTLED);
+	private void throttledFetches(StoredBatch stored, String suffix, int count) throws Exception {
+		URI plain = this.server.url(stored.plain(), StorageProcess.THROTTLED);
+		URI zstd = this.server.url(stored.coded(), StorageProcess.THROTTLED);
+		String plainName = "fetch-throttled-plain" + suffix;
+		String zstdName = "fetch-throttled-zstd" + suffix;
+		// What is smaller is one GET, and so is compared with one.
+		int connections = (stored.codedSize() >= config().parallelThreshold()) ? PARALLEL_RANGES : 1;
 		Fetches fetches = new Fetches(this.slabs);
 		try (RawConnections raw = new RawConnections(plain, null)) {
-			add(Figure.atMost("fetch-throttled-plain", "ratio", 1.06, ratios("fetch throttled plain", () -> {
-				double ours = time("fetch throttled plain", () -> fetches.fetch(plain));
-				double limit = time("raw throttled plain", () -> raw.get(plain, this.size, this.memory.clear()));
+			add(Figure.atMost(plainName, "ratio", 1.06, ratios(count, () -> {
+				double ours = time(plainName, () -> fetches.fetch(plain, stored));
+				double limit = time("raw throttled " + stored.plain(),
+						() -> raw.get(plain, stored.size(), stored.memory()));
 				return ours / (limit + StorageProcess.FIRST_BYTE_SECONDS);
 			})));
-			add(Figure.atMost("fetch-throttled-zstd", "ratio", 1.6, ratios("fetch throttled zstd", () -> {
-				double ours = time("fetch throttled zstd", () -> fetches.fetch(zstd));
-				double download = time("raw throttled zstd", () -> raw.get(zstd, this.codedSize, this.coded.clear()));
-				double decode = time("decode zstd", this::decode);
-				return ours / Math.max(download, decode);
+			add(Figure.atMost(zstdName, "ratio", 1.6, ratios(count, () -> {
+				double ours = time(zstdName, () -> fetches.fetch(zstd, stored));
+				double download = time("raw throttled " + stored.coded(),
+						() -> raw.get(zstd, stored.codedSize(), stored.codedMemory(), connections));
+				return ours / Math.max(download, time("decode " + stored.coded(), stored::decode));
 			})));
 		}
 	}
 
-	private void loopbackFetch() throws Exception {
-		URI url = this.server.url("s.arrow", "");
+	private void loopbackFetch(StoredBatch stored, String suffix, int count) throws Exception {
+		URI url = this.server.url(stored.plain(), "");
+		String name = "fetch-loopback-plain" + suffix;
 		Fetches fetches = new Fetches(this.slabs);
 		try (RawConnections raw = new RawConnections(url, null)) {
-			add(Figure.atMost("fetch-loopback-plain", "ratio", 1.15, ratios("fetch loopback plain", () -> {
-				double ours = time("fetch loopback plain", () -> fetches.fetch(url));
-				double download = time("raw loopback plain", () -> raw.get(url, this.size, this.memory.clear()));
-				return ours / (download + time("sha-256", this::digest));
+			add(Figure.atMost(name, "ratio", 1.15, ratios(count, () -> {
+				double ours = time(name, () -> fetches.fetch(url, stored));
+				double download = time("raw loopback " + stored.plain(),
+						() -> raw.get(url, stored.size(), stored.memory()));
+				return ours / (download + digest(stored));
 			})));
 		}
 	}
 
 	private void stalls() throws Exception {
-		FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, 64L << 20, (this.size + 31) / 32, PARALLEL_RANGES,
-				Duration.ofSeconds(60), 1L << 30, 1L << 30, 5, 2.0, 4);
+		FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, 64L << 20, (this.synthetic.size() + 31) / 32,
+				PARALLEL_RANGES, Duration.ofSeconds(60), 1L << 30, 1L << 30, 5, 2.0, 4);
 		Fetches fetches = new Fetches(config, this.slabs);
-		fetches.fetch(this.server.url("s.arrow", StorageProcess.THROTTLED));
+		fetches.fetch(this.server.url(this.synthetic.plain(), StorageProcess.THROTTLED));
 		AtomicLong id = new AtomicLong();
 		Map<String, String> kinds = new LinkedHashMap<>();
 		kinds.put("stall-first-headers", "where=headers&stall=0");
 		kinds.put("stall-first-body", "where=body&stall=0");
-		kinds.put("stall-middle", "where=body&stall=" + this.size / 2);
-		kinds.put("stall-last", "where=headers&stall=" + (this.size - 1));
+		kinds.put("stall-middle", "where=body&stall=" + this.synthetic.size() / 2);
+		kinds.put("stall-last", "where=headers&stall=" + (this.synthetic.size() - 1));
 		for (Map.Entry<String, String> kind : kinds.entrySet()) {
-			add(Figure.atMost(kind.getKey(), "ratio", 2, ratios(kind.getKey(), Math.min(3, this.samples), () -> {
+			add(Figure.atMost(kind.getKey(), "ratio", 2, ratios(Math.min(3, this.samples), () -> {
 				double with = time(kind.getKey(),
-						() -> fetches.fetch(this.server.url("s.arrow", StorageProcess.THROTTLED + "&" + kind.getValue()
-								+ "&id=" + ProcessHandle.current().pid() + "-" + id.incrementAndGet())));
-				return with
-						/ time("no stall", () -> fetches.fetch(this.server.url("s.arrow", StorageProcess.THROTTLED)));
+						() -> fetches.fetch(
+								this.server.url(this.synthetic.plain(), StorageProcess.THROTTLED + "&" + kind.getValue()
+										+ "&id=" + ProcessHandle.current().pid() + "-" + id.incrementAndGet())));
+				return with / time("no stall",
+						() -> fetches.fetch(this.server.url(this.synthetic.plain(), StorageProcess.THROTTLED)));
 			})));
 		}
 	}
 
 	private void hedgedBytes() throws Exception {
 		Fetches fetches = new Fetches(this.slabs);
-		URI url = this.server.url("s.arrow", StorageProcess.THROTTLED);
+		URI url = this.server.url(this.synthetic.plain(), StorageProcess.THROTTLED);
 		fetches.fetch(url);
 		this.server.asked();
 		int count = 20;
 		for (int i = 0; i < count; i++) {
 			fetches.fetch(url);
 		}
-		double needed = (double) count * this.size;
+		double needed = (double) count * this.synthetic.size();
 		add(Figure.atMost("bytes-requested-twice", "percent", 1, (this.server.asked() - needed) / needed * 100));
 	}
 
 	private void heap() throws Exception {
 		Fetches fetches = new Fetches(this.slabs);
-		URI url = this.server.url("s.arrow", "");
+		URI url = this.server.url(this.synthetic.plain(), "");
 		add(Figure.atMost("heap-per-megabyte-fetched", "KB per MB", 4,
-				ratios("heap", () -> allocated(() -> fetches.fetch(url)) / 1024 / (this.size / MB))));
+				ratios(this.samples, () -> allocated(() -> fetches.fetch(url)) / 1024 / (this.synthetic.size() / MB))));
 		try (DigestThread digest = new DigestThread()) {
 			Externalizer externalizer = externalizer(new DirectStorage(this.transport, this.server.url("put", "")),
 					null, digest);
 			add(Figure.atMost("heap-per-megabyte-uploaded", "KB per MB", 4,
-					ratios("heap", () -> allocated(() -> upload(externalizer)) / 1024 / (this.size / MB))));
+					ratios(this.samples, () -> allocated(() -> upload(externalizer, this.synthetic)) / 1024
+							/ (this.synthetic.size() / MB))));
 		}
 	}
 
@@ -324,7 +309,7 @@ public final class Measurements implements AutoCloseable {
 		List<Double> peaks = new ArrayList<>();
 		List<Double> held = new ArrayList<>();
 		try {
-			add(Figure.atMost("concurrent-fetches", "ratio", 1, ratios("64 fetches", Math.min(5, this.samples), () -> {
+			add(Figure.atMost("concurrent-fetches", "ratio", 1, ratios(Math.min(5, this.samples), () -> {
 				TransferBudget shared = new TransferBudget(CONCURRENT_BUDGET, CONCURRENT);
 				Fetches fetches = new Fetches(config(), this.slabs, shared);
 				double alone = time("64 fetches in turn", () -> {
@@ -367,29 +352,77 @@ public final class Measurements implements AutoCloseable {
 
 	private void uploads() throws Exception {
 		URI url = this.server.url("put", "");
-		try (DigestThread digest = new DigestThread(); RawConnections raw = new RawConnections(url, null)) {
-			Externalizer plain = externalizer(new DirectStorage(this.transport, url), null, digest);
-			add(Figure.atMost("upload-loopback-plain", "ratio", 1.25, ratios("upload loopback plain", () -> {
-				double ours = time("upload loopback plain", () -> upload(plain));
-				double put = time("raw put", () -> raw.put(url, this.size, this.stream.segments()));
-				return ours / Math.max(put, time("sha-256", this::digest));
+		StoredBatch stored = this.synthetic;
+		try (DigestThread digest = new DigestThread();
+				RawConnections raw = new RawConnections(url, null);
+				S3Parts s3 = new S3Parts()) {
+			plainUpload(stored, "upload-loopback-plain", null, this.samples, raw, digest);
+			Externalizer parts = externalizer(s3.storage, null, digest);
+			add(Figure.reported("upload-loopback-plain-s3-parts", "ratio", ratios(this.samples, () -> {
+				double ours = time("upload-loopback-plain-s3-parts", () -> upload(parts, stored));
+				return ours / Math.max(put(raw, url, stored), digest(stored));
 			})));
-			try (S3Parts s3 = new S3Parts()) {
-				Externalizer parts = externalizer(s3.storage, null, digest);
-				add(Figure.reported("upload-loopback-plain-s3-parts", "ratio", ratios("upload S3 parts plain", () -> {
-					double ours = time("upload S3 parts plain", () -> upload(parts));
-					double put = time("raw put", () -> raw.put(url, this.size, this.stream.segments()));
-					return ours / Math.max(put, time("sha-256", this::digest));
-				})));
-				for (int workers : new int[] { 0, 2 }) {
-					Externalizer zstd = externalizer(s3.storage, new Compression(3, workers), digest);
-					String name = "upload-zstd" + ((workers > 0) ? "-" + workers + "-workers" : "");
-					add(Figure.atMost(name, "ratio", 1.15, ratios(name, Math.min(5, this.samples), () -> {
-						double ours = time(name, () -> upload(zstd));
-						return ours / time("compress, " + workers + " workers", () -> compress(workers));
-					})));
-				}
-			}
+			zstdUpload(stored, "upload-zstd", 0, Math.min(5, this.samples), s3, digest);
+			zstdUpload(stored, "upload-zstd-2-workers", 2, Math.min(5, this.samples), s3, digest);
+		}
+	}
+
+	private void plainUpload(StoredBatch stored, String name, @Nullable Compression compression, int count,
+			RawConnections raw, DigestThread digest) throws Exception {
+		URI url = this.server.url("put", "");
+		Externalizer externalizer = externalizer(new DirectStorage(this.transport, url), compression, digest);
+		add(Figure.atMost(name, "ratio", 1.25, ratios(count, () -> {
+			double ours = time(name, () -> upload(externalizer, stored));
+			return ours / Math.max(put(raw, url, stored), digest(stored));
+		})));
+	}
+
+	private void zstdUpload(StoredBatch stored, String name, int workers, int count, S3Parts s3, DigestThread digest)
+			throws Exception {
+		Externalizer externalizer = externalizer(s3.storage, new Compression(3, workers), digest);
+		add(Figure.atMost(name, "ratio", 1.15, ratios(count, () -> {
+			double ours = time(name, () -> upload(externalizer, stored));
+			return ours
+					/ time("compress " + stored.plain() + ", " + workers + " workers", () -> stored.compress(workers));
+		})));
+	}
+
+	private double put(RawConnections raw, URI url, StoredBatch stored) throws Exception {
+		return time("raw put of " + stored.plain(), () -> raw.put(url, stored.size(), stored.segments()));
+	}
+
+	private double digest(StoredBatch stored) throws Exception {
+		return time("sha-256 of " + stored.plain(), stored::digestAlone);
+	}
+
+	// ------------------------------------------------------- other payloads
+
+	private void flights() throws Exception {
+		Path file = Path.of(System.getProperty("benchmark.flights"));
+		int count = Math.min(3, this.samples);
+		try (StoredBatch flights = new StoredBatch(this.server, "flights", Flights.read(this.allocator, file));
+				DigestThread digest = new DigestThread();
+				RawConnections raw = new RawConnections(this.server.url("put", ""), null);
+				S3Parts s3 = new S3Parts()) {
+			throttledFetches(flights, "-flights", count);
+			loopbackFetch(flights, "-flights", count);
+			plainUpload(flights, "upload-loopback-plain-flights", null, count, raw, digest);
+			zstdUpload(flights, "upload-zstd-flights", 0, count, s3, digest);
+		}
+	}
+
+	private void incompressible() throws Exception {
+		int count = Math.min(3, this.samples);
+		try (StoredBatch noise = new StoredBatch(this.server, "incompressible",
+				Payloads.incompressible(this.allocator, INCOMPRESSIBLE_ROWS));
+				DigestThread digest = new DigestThread();
+				RawConnections raw = new RawConnections(this.server.url("put", ""), null)) {
+			// A frame as a peer may send it; this library would not.
+			throttledFetches(noise, "-incompressible", count);
+			loopbackFetch(noise, "-incompressible", count);
+			plainUpload(noise, "upload-loopback-plain-incompressible", null, count, raw, digest);
+			// Sent plain, and so compared with what sending it plain takes.
+			plainUpload(noise, "upload-zstd-incompressible", new Compression(3, 0), count, raw, digest);
 		}
 	}
 
@@ -404,19 +437,20 @@ public final class Measurements implements AutoCloseable {
 		// run is for what the JVM itself needs.
 		try (SlabPool fresh = new SlabPool(0, Duration.ofSeconds(1)); DigestThread digest = new DigestThread()) {
 			Fetches fetches = new Fetches(fresh);
-			URI plain = this.server.url("s.arrow", StorageProcess.THROTTLED);
-			URI zstd = this.server.url("s.zst", StorageProcess.THROTTLED);
+			URI plain = this.server.url(this.synthetic.plain(), StorageProcess.THROTTLED);
+			URI zstd = this.server.url(this.synthetic.coded(), StorageProcess.THROTTLED);
 			int count = Math.min(3, this.samples);
 			add(Figure.atMost("peak-off-heap-plain", "MB beyond the decoded", 16,
-					ratios("peak", count, () -> resident.peak(() -> fetches.fetch(plain)) - this.size / MB)));
-			double allowed = (this.size + Math.min(this.codedSize, SLOTS)) / MB;
+					ratios(count, () -> resident.peak(() -> fetches.fetch(plain)) - this.synthetic.size() / MB)));
+			double allowed = (this.synthetic.size() + Math.min(this.synthetic.codedSize(), SLOTS)) / MB;
 			add(Figure.atMost("peak-off-heap-zstd", "MB beyond decoded and slots", 16,
-					ratios("peak", count, () -> resident.peak(() -> fetches.fetch(zstd)) - allowed)));
+					ratios(count, () -> resident.peak(() -> fetches.fetch(zstd)) - allowed)));
 			try (S3Parts s3 = new S3Parts()) {
 				Externalizer externalizer = new Externalizer(config(s3.storage, new Compression(3, 0)), this.allocator,
 						fresh, this.budget, digest, TransferListener.none(), false);
-				add(Figure.atMost("peak-memory-upload", "MB beyond the parts", 16, ratios("peak", count,
-						() -> resident.peak(() -> upload(externalizer)) - PART_SIZE * PARALLEL_PARTS / MB)));
+				add(Figure.atMost("peak-memory-upload", "MB beyond the parts", 16,
+						ratios(count, () -> resident.peak(() -> upload(externalizer, this.synthetic))
+								- PART_SIZE * PARALLEL_PARTS / MB)));
 			}
 		}
 	}
@@ -424,80 +458,32 @@ public final class Measurements implements AutoCloseable {
 	// ------------------------------------------------------------------ TLS
 
 	private void overTls() throws Exception {
-		URI throttled = this.server.secureUrl("s.arrow", StorageProcess.THROTTLED);
-		URI loopback = this.server.secureUrl("s.arrow", "");
+		URI throttled = this.server.secureUrl(this.synthetic.plain(), StorageProcess.THROTTLED);
+		URI loopback = this.server.secureUrl(this.synthetic.plain(), "");
 		URI put = this.server.secureUrl("put", "");
 		Fetches fetches = new Fetches(this.slabs);
 		int count = Math.min(5, this.samples);
 		try (RawConnections raw = new RawConnections(loopback, this.server.trust());
 				DigestThread digest = new DigestThread()) {
-			add(Figure.reported("fetch-throttled-plain-tls", "ratio", ratios("TLS", count, () -> {
-				double ours = time("fetch throttled plain, TLS", () -> fetches.fetch(throttled));
-				double limit = time("raw throttled plain, TLS",
-						() -> raw.get(throttled, this.size, this.memory.clear()));
+			add(Figure.reported("fetch-throttled-plain-tls", "ratio", ratios(count, () -> {
+				double ours = time("fetch-throttled-plain-tls", () -> fetches.fetch(throttled));
+				double limit = time("raw throttled s.arrow, TLS",
+						() -> raw.get(throttled, this.synthetic.size(), this.synthetic.memory()));
 				return ours / (limit + StorageProcess.FIRST_BYTE_SECONDS);
 			})));
-			add(Figure.reported("fetch-loopback-plain-tls", "ratio", ratios("TLS", count, () -> {
-				double ours = time("fetch loopback plain, TLS", () -> fetches.fetch(loopback));
-				double download = time("raw loopback plain, TLS",
-						() -> raw.get(loopback, this.size, this.memory.clear()));
-				return ours / (download + time("sha-256", this::digest));
+			add(Figure.reported("fetch-loopback-plain-tls", "ratio", ratios(count, () -> {
+				double ours = time("fetch-loopback-plain-tls", () -> fetches.fetch(loopback));
+				double download = time("raw loopback s.arrow, TLS",
+						() -> raw.get(loopback, this.synthetic.size(), this.synthetic.memory()));
+				return ours / (download + digest(this.synthetic));
 			})));
 			Externalizer externalizer = externalizer(new DirectStorage(this.transport, put), null, digest);
-			add(Figure.reported("upload-loopback-plain-tls", "ratio", ratios("TLS", count, () -> {
-				double ours = time("upload loopback plain, TLS", () -> upload(externalizer));
-				double reference = time("raw put, TLS", () -> raw.put(put, this.size, this.stream.segments()));
-				return ours / Math.max(reference, time("sha-256", this::digest));
+			add(Figure.reported("upload-loopback-plain-tls", "ratio", ratios(count, () -> {
+				double ours = time("upload-loopback-plain-tls", () -> upload(externalizer, this.synthetic));
+				double reference = time("raw put of s.arrow, TLS",
+						() -> raw.put(put, this.synthetic.size(), this.synthetic.segments()));
+				return ours / Math.max(reference, digest(this.synthetic));
 			})));
-		}
-	}
-
-	// ------------------------------------------------------------ references
-
-	private void digest() throws Exception {
-		MessageDigest sha = MessageDigest.getInstance("SHA-256");
-		byte[] step = new byte[64 * 1024];
-		for (ByteBuffer segment : this.stream.segments()) {
-			while (segment.hasRemaining()) {
-				int count = Math.min(step.length, segment.remaining());
-				segment.get(step, 0, count);
-				sha.update(step, 0, count);
-			}
-		}
-		if (!HexFormat.of().formatHex(sha.digest()).equals(this.sha256)) {
-			throw new IllegalStateException("The digests differ");
-		}
-	}
-
-	private void compress(int workers) {
-		this.coded.clear();
-		try (ZstdCompressCtx context = new ZstdCompressCtx()) {
-			context.setLevel(3);
-			if (workers > 0) {
-				context.setWorkers(workers);
-			}
-			context.setPledgedSrcSize(this.size);
-			List<ByteBuffer> segments = this.stream.segments();
-			for (int i = 0; i < segments.size(); i++) {
-				boolean last = i == segments.size() - 1;
-				boolean done = false;
-				while (!done) {
-					done = context.compressDirectByteBufferStream(this.coded, segments.get(i),
-							last ? EndDirective.END : EndDirective.CONTINUE);
-					done = last ? done : !segments.get(i).hasRemaining();
-				}
-			}
-		}
-	}
-
-	private void decode() {
-		ByteBuffer source = this.coded.clear().limit(this.codedSize);
-		this.memory.clear();
-		try (ZstdDecompressCtx context = new ZstdDecompressCtx()) {
-			boolean done = false;
-			while (!done) {
-				done = context.decompressDirectByteBufferStream(this.memory, source);
-			}
 		}
 	}
 
@@ -531,16 +517,12 @@ public final class Measurements implements AutoCloseable {
 				TransferListener.none(), false);
 	}
 
-	private void upload(Externalizer externalizer) {
+	private static void upload(Externalizer externalizer, StoredBatch stored) {
 		// From the batch, as a handler returned it, to the pointer.
-		externalizer.store(this.batch.schema(), List.of(this.batch), true);
+		externalizer.store(stored.batch().schema(), List.of(stored.batch()), true);
 	}
 
-	private double[] ratios(String what, Sample sample) throws Exception {
-		return ratios(what, this.samples, sample);
-	}
-
-	private double[] ratios(String what, int count, Sample sample) throws Exception {
+	private double[] ratios(int count, Sample sample) throws Exception {
 		double[] ratios = new double[count];
 		int warmUp = Math.min(3, count);
 		for (int i = -warmUp; i < count; i++) {
@@ -584,8 +566,7 @@ public final class Measurements implements AutoCloseable {
 
 	@Override
 	public void close() throws Exception {
-		this.stream.close();
-		this.root.close();
+		this.synthetic.close();
 		this.slabs.close();
 		this.transport.close();
 		this.server.close();
@@ -655,11 +636,19 @@ public final class Measurements implements AutoCloseable {
 		}
 
 		void fetch(URI url) {
-			fetch(url, Measurements.this.sha256);
+			fetch(url, Measurements.this.synthetic);
+		}
+
+		void fetch(URI url, StoredBatch stored) {
+			fetch(url, stored.batch(), stored.digest());
 		}
 
 		void fetch(URI url, String digest) {
-			AnnotatedBatch pointer = Measurements.this.batch.zeroRows(BatchMetadata.empty()
+			fetch(url, Measurements.this.synthetic.batch(), digest);
+		}
+
+		private void fetch(URI url, AnnotatedBatch batch, String digest) {
+			AnnotatedBatch pointer = batch.zeroRows(BatchMetadata.empty()
 				.with(MetadataKeys.LOCATION, url.toString())
 				.with(MetadataKeys.LOCATION_SHA256, digest), Measurements.this.allocator);
 			this.resolver.resolve(pointer, Measurements.this.allocator, (message) -> {
@@ -687,8 +676,8 @@ public final class Measurements implements AutoCloseable {
 		@Override
 		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
 			try (Payload.Part part = payload.next(Payload.LARGEST_PART)) {
-				if (part == null || !part.isLast()) {
-					throw new IllegalStateException("Expected one part");
+				if (contentCoding != null || part == null || !part.isLast()) {
+					throw new IllegalStateException("Expected one part of plain bytes");
 				}
 				try (StorageResponse response = this.transport.put(this.url, part, Map.of(), UrlValidator.acceptAll(),
 						Deadline.in(Duration.ofMinutes(1)))) {

@@ -7,17 +7,28 @@ import java.util.Random;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.Float8Vector;
+import org.apache.arrow.vector.VarBinaryVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 
 /**
- * Synthetic batches: an integer walk, noise and short text, 32 bytes a row.
+ * Synthetic batches: an integer walk, noise and short text, 32 bytes a row; or nothing
+ * but noise.
  */
 final class Payloads {
+
+	/** As many as make the 269 MB of S. */
+	static final int ROWS = 8_880_000;
 
 	private Payloads() {
 	}
 
+	/**
+	 * Make a batch.
+	 * @param allocator the owner of its memory
+	 * @param rows how many rows
+	 * @return the batch, always the same; the caller closes it
+	 */
 	static VectorSchemaRoot synthetic(BufferAllocator allocator, int rows) {
 		Random random = new Random(42);
 		BigIntVector walk = new BigIntVector("walk", allocator);
@@ -37,6 +48,25 @@ final class Payloads {
 		noise.setValueCount(rows);
 		text.setValueCount(rows);
 		return new VectorSchemaRoot(List.of(walk, noise, text));
+	}
+
+	/**
+	 * Make a batch that no compressor makes smaller.
+	 * @param allocator the owner of its memory
+	 * @param rows how many rows of 64 KB
+	 * @return the batch, always the same; the caller closes it
+	 */
+	static VectorSchemaRoot incompressible(BufferAllocator allocator, int rows) {
+		Random random = new Random(42);
+		VarBinaryVector noise = new VarBinaryVector("noise", allocator);
+		byte[] row = new byte[64 << 10];
+		noise.allocateNew((long) row.length * rows, rows);
+		for (int i = 0; i < rows; i++) {
+			random.nextBytes(row);
+			noise.set(i, row);
+		}
+		noise.setValueCount(rows);
+		return new VectorSchemaRoot(List.of(noise));
 	}
 
 }

@@ -54,11 +54,23 @@ final class RawConnections implements AutoCloseable {
 	 * @throws Exception if it fails
 	 */
 	void get(URI url, int size, ByteBuffer target) throws Exception {
-		long waves = (size + CHUNK * PARALLEL - 1) / (CHUNK * PARALLEL);
-		int count = (int) (waves * PARALLEL);
+		get(url, size, target, PARALLEL);
+	}
+
+	/**
+	 * Fetch in ranges of whole waves.
+	 * @param url what
+	 * @param size how many bytes
+	 * @param target where to
+	 * @param parallel how many connections to use
+	 * @throws Exception if it fails
+	 */
+	void get(URI url, int size, ByteBuffer target, int parallel) throws Exception {
+		long waves = (size + CHUNK * parallel - 1) / (CHUNK * parallel);
+		int count = (parallel > 1) ? (int) (waves * parallel) : 1;
 		AtomicInteger next = new AtomicInteger();
 		List<Future<?>> workers = new ArrayList<>();
-		for (Connection connection : this.connections) {
+		for (Connection connection : this.connections.subList(0, parallel)) {
 			workers.add(this.threads.submit(() -> {
 				for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
 					int from = (int) ((long) size * i / count);
