@@ -36,10 +36,14 @@ import com.sun.management.ThreadMXBean;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamReaderBenchmark;
 import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.IpcStreamWriterBenchmark;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.batch.PointerBatchBenchmark;
 import dev.vgi.external.codec.Compression;
+import dev.vgi.external.fetch.BodyDigestBenchmark;
 import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.fetch.FetchStatistics;
@@ -49,6 +53,7 @@ import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.TransferListener;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.rpc.StreamTokensBenchmark;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.s3.S3Clients;
@@ -58,12 +63,14 @@ import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.url.AllowedUrlValidatorBenchmark;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
+import org.openjdk.jmh.runner.options.TimeValue;
 import org.slf4j.LoggerFactory;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
@@ -174,7 +181,8 @@ public final class Measurements implements AutoCloseable {
 		measure("tls", this::overTls);
 		measure("flights", this::flights);
 		measure("incompressible", this::incompressible);
-		measure("gather", () -> add(GatherWrites.gatherWrite(this.synthetic.batch().root())));
+		measure("gather", this::gatherWrite);
+		measure("micro", this::microBenchmarks);
 		measure("below", () -> add(SmallResponses.belowThresholdResponse()));
 		measure("rpc", () -> {
 			add(RpcCalls.unaryCall());
@@ -424,6 +432,39 @@ public final class Measurements implements AutoCloseable {
 			// Sent plain, and so compared with what sending it plain takes.
 			plainUpload(noise, "upload-zstd-incompressible", new Compression(3, 0), count, raw, digest);
 		}
+	}
+
+	// ---------------------------------------------------------------- micro
+
+	private void gatherWrite() throws Exception {
+		MicroBenchmarks large = new MicroBenchmarks(Math.min(3, this.samples), 2, 3, TimeValue.milliseconds(500));
+		MicroBenchmarks.Pair pair = large.run(IpcStreamWriterBenchmark.class, "gatherWrite", "stockWriter");
+		add(Figure.atLeast("gather-write-to-stock-writer", "times as fast", 4, pair.timesAsFast()));
+		note(pair, "gather-write", "stock writer");
+	}
+
+	private void microBenchmarks() throws Exception {
+		MicroBenchmarks small = new MicroBenchmarks(Math.min(3, this.samples), 5, 3, TimeValue.milliseconds(150));
+		MicroBenchmarks.Pair parse = small.run(IpcStreamReaderBenchmark.class, "zeroCopyReader", "stockReader");
+		add(Figure.reported("parse-to-stock-reader", "times as fast", parse.timesAsFast()));
+		note(parse, "zero-copy reader", "stock reader");
+		MicroBenchmarks.Pair pointer = small.run(PointerBatchBenchmark.class, "pointer", "stockBatch");
+		add(Figure.reported("pointer-to-stock-batch", "times the time", pointer.timesTheTime()));
+		note(pointer, "pointer, written and read", "stock batch, written and read");
+		MicroBenchmarks.Pair digest = small.run(BodyDigestBenchmark.class, "offHeap", "array");
+		add(Figure.reported("off-heap-digest-to-array-digest", "times the time", digest.timesTheTime()));
+		note(digest, "sha-256 of 8 MB off-heap", "sha-256 of an array of 8 MB");
+		MicroBenchmarks.Pair token = small.run(StreamTokensBenchmark.class, "token", "cipher");
+		add(Figure.reported("token-to-cipher", "times the time", token.timesTheTime()));
+		note(token, "token, sealed and opened", "cipher, there and back");
+		MicroBenchmarks.Pair url = small.run(AllowedUrlValidatorBenchmark.class, "judge", "parse");
+		add(Figure.reported("url-policy-to-url-parsing", "times the time", url.timesTheTime()));
+		note(url, "URL judged", "URL parsed");
+	}
+
+	private void note(MicroBenchmarks.Pair pair, String measured, String reference) {
+		this.seconds.put(measured, Figure.median(pair.measured()));
+		this.seconds.put(reference, Figure.median(pair.reference()));
 	}
 
 	// ----------------------------------------------------------------- peak

@@ -15,10 +15,13 @@ import org.apache.arrow.vector.VectorSchemaRoot;
  * Synthetic batches: an integer walk, noise and short text, 32 bytes a row; or nothing
  * but noise.
  */
-final class Payloads {
+public final class Payloads {
 
 	/** As many as make the 269 MB of S. */
-	static final int ROWS = 8_880_000;
+	public static final int ROWS = 8_880_000;
+
+	/** As many as make 4 MiB. */
+	public static final int ROWS_4_MB = 140_000;
 
 	private Payloads() {
 	}
@@ -29,7 +32,7 @@ final class Payloads {
 	 * @param rows how many rows
 	 * @return the batch, always the same; the caller closes it
 	 */
-	static VectorSchemaRoot synthetic(BufferAllocator allocator, int rows) {
+	public static VectorSchemaRoot synthetic(BufferAllocator allocator, int rows) {
 		Random random = new Random(42);
 		BigIntVector walk = new BigIntVector("walk", allocator);
 		Float8Vector noise = new Float8Vector("noise", allocator);

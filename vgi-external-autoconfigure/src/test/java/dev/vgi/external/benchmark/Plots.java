@@ -10,6 +10,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Draws horizontal bars as SVG: every figure as a part of its target, and the times
  * behind the ratios.
@@ -79,14 +81,19 @@ final class Plots {
 			for (Measurements.Result result : results.values()) {
 				double value = result.seconds().getOrDefault(label, 0.0);
 				values.add(value);
-				texts.add(String.format(Locale.ROOT, "%.3f s (processors %.2f s)", value,
-						result.processorSeconds().getOrDefault(label, 0.0)));
+				texts.add(time(value, result.processorSeconds().get(label)));
 				longest = Math.max(longest, value);
 			}
 			seconds.add(new Row(label, values, texts));
 		}
 		Files.writeString(file, svg("Median times in seconds, and what they kept this process's processors busy", jdks,
 				seconds, longest, -1));
+	}
+
+	private static String time(double seconds, @Nullable Double processors) {
+		String time = (seconds >= 0.001) ? String.format(Locale.ROOT, "%.3f s", seconds)
+				: String.format(Locale.ROOT, "%.2f µs", seconds * 1e6);
+		return (processors != null) ? time + String.format(Locale.ROOT, " (processors %.2f s)", processors) : time;
 	}
 
 	private static String number(double value) {

@@ -57,9 +57,6 @@ final class RpcCalls {
 
 	private static final int SAMPLES = 9;
 
-	/** Rows of a batch of some 4 MiB. */
-	private static final int ROWS = 140_000;
-
 	/** As many batches as make the size of the three million flights. */
 	private static final int BATCHES = 28;
 
@@ -193,7 +190,7 @@ final class RpcCalls {
 				}
 			}
 		}
-		if (rows != count * ROWS) {
+		if (rows != count * Payloads.ROWS_4_MB) {
 			throw new IllegalStateException("The stream is incomplete");
 		}
 	}
@@ -283,7 +280,7 @@ final class RpcCalls {
 		private volatile long turns;
 
 		BatchController(BufferAllocator allocator) {
-			this.root = Payloads.synthetic(allocator, ROWS);
+			this.root = Payloads.synthetic(allocator, Payloads.ROWS_4_MB);
 		}
 
 		@Override
@@ -312,7 +309,7 @@ final class RpcCalls {
 			List<FieldVector> vectors = new ArrayList<>();
 			for (FieldVector vector : this.root.getFieldVectors()) {
 				TransferPair pair = vector.getTransferPair(vector.getAllocator());
-				pair.splitAndTransfer(0, ROWS);
+				pair.splitAndTransfer(0, Payloads.ROWS_4_MB);
 				vectors.add((FieldVector) pair.getTo());
 			}
 			return new VectorSchemaRoot(vectors);
