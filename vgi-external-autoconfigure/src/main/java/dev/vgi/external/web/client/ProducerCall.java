@@ -26,13 +26,16 @@ public final class ProducerCall extends StreamCall {
 
 	private Turn turn;
 
+	private boolean runsAhead;
+
 	private boolean over;
 
 	private ProducerCall(ServiceConnection connection, MethodAddress address, Reply<Opening> opening,
 			CallContext context, @Nullable ThreadFactory aheadThreads) {
 		super(connection, address, opening.dialect(), opening.value(), context);
 		this.turn = opening.value().turn();
-		this.ahead = (aheadThreads != null) ? new Ahead<>(aheadThreads) : null;
+		this.ahead = (aheadThreads != null) ? new Ahead<>(aheadThreads, this::advance, (step) -> step.batch() == null)
+				: null;
 	}
 
 	static ProducerCall open(ServiceConnection connection, AnnotatedBatch request, boolean header, CallContext context,
@@ -57,7 +60,7 @@ public final class ProducerCall extends StreamCall {
 		if (this.over) {
 			return null;
 		}
-		Step step = (this.ahead != null && this.ahead.isRunning()) ? this.ahead.join() : advance();
+		Step step = (this.ahead != null && this.ahead.hasMore()) ? this.ahead.take() : advance();
 		AnnotatedBatch batch = step.batch();
 		this.over = batch == null;
 		boolean complete = false;
@@ -66,8 +69,9 @@ public final class ProducerCall extends StreamCall {
 			if (step.failure() != null) {
 				throw step.failure();
 			}
-			if (this.ahead != null && (isLive() || !this.turn.isEmpty())) {
-				this.ahead.start(this::advance);
+			if (this.ahead != null && !this.runsAhead && (isLive() || !this.turn.isEmpty())) {
+				this.runsAhead = true;
+				this.ahead.start();
 			}
 			complete = true;
 			return batch;
@@ -119,11 +123,11 @@ public final class ProducerCall extends StreamCall {
 	@Override
 	void release() {
 		if (this.ahead != null) {
-			AnnotatedBatch untaken = this.ahead.isRunning() ? this.ahead.abort().batch() : null;
-			if (untaken != null) {
-				untaken.close();
+			for (Step untaken : this.ahead.abort()) {
+				if (untaken.batch() != null) {
+					untaken.batch().close();
+				}
 			}
-			this.ahead.close();
 		}
 		this.turn.close();
 	}

@@ -1,10 +1,12 @@
 package dev.vgi.external.web.client;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.UnaryOperator;
+import java.util.function.Supplier;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -18,117 +20,180 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
  */
 class AheadTests {
 
-	private final AtomicInteger threads = new AtomicInteger();
+	private static final String LAST = "last";
 
-	private final AtomicReference<Thread> thread = new AtomicReference<>();
+	private final List<Thread> threads = new CopyOnWriteArrayList<>();
 
-	private final CountDownLatch begin = new CountDownLatch(1);
+	private final AtomicInteger made = new AtomicInteger();
 
-	private final Ahead<String> ahead = new Ahead<>(threads((task) -> task));
+	private final ThreadFactory factory = (task) -> {
+		Thread thread = new Thread(task);
+		this.threads.add(thread);
+		return thread;
+	};
 
-	private ThreadFactory threads(UnaryOperator<Runnable> decorator) {
-		return (task) -> {
-			this.threads.incrementAndGet();
-			Thread made = new Thread(decorator.apply(task));
-			this.thread.set(made);
-			return made;
-		};
+	private Ahead<String> ahead = new Ahead<>(this.factory, this::number, LAST::equals);
+
+	private Ahead<String> ahead(Supplier<String> work) {
+		this.ahead = new Ahead<>(this.factory, work, LAST::equals);
+		return this.ahead;
+	}
+
+	private String number() {
+		return String.valueOf(this.made.incrementAndGet());
 	}
 
 	@AfterEach
 	void noThreadIsLeft() {
-		this.ahead.close();
-		this.ahead.close();
-		Thread made = this.thread.get();
-		assertThat(made == null || !made.isAlive()).isTrue();
+		this.ahead.abort();
+		assertThat(this.ahead.abort()).isEmpty();
+		assertThat(this.threads).noneMatch(Thread::isAlive);
 	}
 
 	@Test
-	void oneThreadServesPieceAfterPiece() {
-		for (int i = 0; i < 100; i++) {
-			String piece = "piece " + i;
-			assertThat(this.ahead.isRunning()).isFalse();
-			this.ahead.start(() -> piece);
-			assertThat(this.ahead.isRunning()).isTrue();
-			assertThat(this.ahead.join()).isEqualTo(piece);
+	void oneThreadMakesOneThingAfterTheOther() {
+		this.ahead.start();
+		for (int i = 1; i <= 1000; i++) {
+			assertThat(this.ahead.take()).isEqualTo(String.valueOf(i));
+			assertThat(this.ahead.hasMore()).isTrue();
+			// One ahead, and what is begun for whoever waits.
+			assertThat(this.made.get()).isBetween(i, i + 2);
 		}
-		assertThat(this.threads).hasValue(1);
+		assertThat(this.threads).hasSize(1);
 	}
 
 	@Test
-	void withoutWorkThereIsNoThread() {
-		assertThat(this.threads).hasValue(0);
-		assertThatIllegalStateException().isThrownBy(this.ahead::join);
+	void nothingRunsBeforeTheStart() {
+		assertThat(this.ahead.hasMore()).isFalse();
+		assertThatIllegalStateException().isThrownBy(this.ahead::take);
+		assertThat(this.threads).isEmpty();
 	}
 
 	@Test
-	void abortInterruptsThePieceAndNotTheNext() {
-		this.ahead.start(AheadTests::untilInterrupted);
-		assertThat(this.ahead.abort()).isEqualTo("interrupted");
-		this.ahead.start(AheadTests::interruption);
-		assertThat(this.ahead.join()).isEqualTo("false");
+	void makesOneAheadAndNoMore() {
+		this.ahead.start();
+		assertThat(this.ahead.take()).isEqualTo("1");
+		assertThat(this.ahead.take()).isEqualTo("2");
+		while (this.made.get() < 3) {
+			Thread.onSpinWait();
+		}
+		awaitRest();
+		assertThat(this.made).hasValue(3);
+		assertThat(this.ahead.abort()).containsExactly("3");
+	}
+
+	private void awaitRest() {
+		while (this.threads.get(0).getState() != Thread.State.TIMED_WAITING) {
+			Thread.onSpinWait();
+		}
 	}
 
 	@Test
-	void whenThePieceWasDoneAbortTouchesNothing() throws Exception {
-		CountDownLatch done = new CountDownLatch(1);
-		this.ahead.start(() -> {
-			done.countDown();
-			return "done";
+	void endsWithTheLast() throws Exception {
+		ahead(() -> (this.made.incrementAndGet() < 3) ? "more" : LAST);
+		this.ahead.start();
+		List<String> taken = new ArrayList<>();
+		while (this.ahead.hasMore()) {
+			taken.add(this.ahead.take());
+		}
+		assertThat(taken).containsExactly("more", "more", LAST);
+		assertThatIllegalStateException().isThrownBy(this.ahead::take);
+		for (Thread thread : this.threads) {
+			thread.join();
+		}
+		assertThat(this.ahead.abort()).isEmpty();
+	}
+
+	@Test
+	void abortInterruptsTheWorkAndReturnsWhatNobodyTook() throws Exception {
+		CountDownLatch second = new CountDownLatch(1);
+		ahead(() -> {
+			if (this.made.incrementAndGet() == 1) {
+				return "first";
+			}
+			second.countDown();
+			return untilInterrupted();
 		});
-		done.await();
-		assertThat(this.ahead.abort()).isEqualTo("done");
-		this.ahead.start(AheadTests::interruption);
-		assertThat(this.ahead.join()).isEqualTo("false");
+		this.ahead.start();
+		assertThat(this.ahead.take()).isEqualTo("first");
+		second.await();
+		assertThat(this.ahead.abort()).containsExactly("interrupted");
+		assertThat(this.ahead.hasMore()).isFalse();
+		assertThat(this.made).hasValue(2);
 	}
 
 	@Test
-	void whenThePieceHasNotBegunAbortReachesItNevertheless() throws Exception {
-		Ahead<String> late = new Ahead<>(threads((task) -> () -> {
-			await(this.begin);
+	void abortOfAnIdleThreadLosesNothing() {
+		this.ahead.start();
+		awaitRest();
+		assertThat(this.ahead.abort()).containsExactly("1");
+		assertThat(this.made).hasValue(1);
+	}
+
+	@Test
+	void whenTheThreadHasNotBegunAbortReachesItNevertheless() {
+		CountDownLatch begin = new CountDownLatch(1);
+		this.ahead = new Ahead<>((task) -> this.factory.newThread(() -> {
+			await(begin);
 			task.run();
-		}));
-		late.start(AheadTests::interruption);
+		}), () -> String.valueOf(Thread.currentThread().isInterrupted()), LAST::equals);
+		this.ahead.start();
 		Thread aborting = Thread.currentThread();
 		Thread starter = new Thread(() -> {
 			while (aborting.getState() != Thread.State.WAITING) {
 				Thread.onSpinWait();
 			}
-			this.begin.countDown();
+			begin.countDown();
 		});
 		starter.start();
-		assertThat(late.abort()).isEqualTo("true");
-		late.close();
-		starter.join();
+		assertThat(this.ahead.abort()).containsExactly("true");
 	}
 
 	@Test
-	void whenTheWaitingThreadIsInterruptedSoIsTheWork() {
-		this.ahead.start(AheadTests::untilInterrupted);
-		Thread.currentThread().interrupt();
-		assertThat(this.ahead.join()).isEqualTo("interrupted");
-		assertThat(Thread.interrupted()).isTrue();
-		this.ahead.start(AheadTests::interruption);
-		assertThat(this.ahead.join()).isEqualTo("false");
-	}
-
-	@Test
-	void errorsOfTheWorkAreThrownWhereItIsWaitedFor() {
-		this.ahead.start(() -> {
-			throw new AssertionError("planned");
+	void whenWhoeverWaitsIsInterruptedSoIsTheWorkAndNotWhatFollows() {
+		CountDownLatch taken = new CountDownLatch(1);
+		ahead(() -> {
+			int number = this.made.incrementAndGet();
+			if (number == 1) {
+				return untilInterrupted();
+			}
+			await(taken);
+			return String.valueOf(Thread.currentThread().isInterrupted());
 		});
-		assertThatExceptionOfType(AssertionError.class).isThrownBy(this.ahead::join).withMessage("planned");
-		this.ahead.start(() -> "more");
-		assertThat(this.ahead.join()).isEqualTo("more");
-		assertThat(this.threads).hasValue(1);
+		this.ahead.start();
+		Thread.currentThread().interrupt();
+		assertThat(this.ahead.take()).isEqualTo("interrupted");
+		assertThat(Thread.interrupted()).isTrue();
+		taken.countDown();
+		assertThat(this.ahead.take()).isEqualTo("false");
 	}
 
 	@Test
-	void workIsNotForgotten() {
-		this.ahead.start(() -> "first");
-		assertThatIllegalStateException().isThrownBy(() -> this.ahead.start(() -> "second"));
-		assertThatIllegalStateException().isThrownBy(this.ahead::close);
-		assertThat(this.ahead.join()).isEqualTo("first");
+	void errorsOfTheWorkAreThrownInTheirTurn() {
+		ahead(() -> {
+			if (this.made.incrementAndGet() == 2) {
+				throw new AssertionError("planned");
+			}
+			return "fine";
+		});
+		this.ahead.start();
+		assertThat(this.ahead.take()).isEqualTo("fine");
+		assertThat(this.ahead.hasMore()).isTrue();
+		assertThatExceptionOfType(AssertionError.class).isThrownBy(this.ahead::take).withMessage("planned");
+		assertThat(this.ahead.hasMore()).isFalse();
+	}
+
+	@Test
+	void whenNobodyTakesForAWhileTheThreadEndsAndAnotherGoesOn() throws Exception {
+		this.ahead = new Ahead<>(this.factory, this::number, LAST::equals, 1);
+		this.ahead.start();
+		for (int i = 1; i <= 3; i++) {
+			this.threads.get(i - 1).join();
+			assertThat(this.made).hasValue(i);
+			assertThat(this.ahead.hasMore()).isTrue();
+			assertThat(this.ahead.take()).isEqualTo(String.valueOf(i));
+			assertThat(this.threads).hasSize(i + 1);
+		}
 	}
 
 	private static String untilInterrupted() {
@@ -143,16 +208,18 @@ class AheadTests {
 		}
 	}
 
-	private static String interruption() {
-		return String.valueOf(Thread.currentThread().isInterrupted());
-	}
-
 	private static void await(CountDownLatch latch) {
-		try {
-			latch.await();
+		boolean interrupted = false;
+		while (latch.getCount() > 0) {
+			try {
+				latch.await();
+			}
+			catch (InterruptedException ex) {
+				interrupted = true;
+			}
 		}
-		catch (InterruptedException ex) {
-			throw new IllegalStateException(ex);
+		if (interrupted) {
+			Thread.currentThread().interrupt();
 		}
 	}
 

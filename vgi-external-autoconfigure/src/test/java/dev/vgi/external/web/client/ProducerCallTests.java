@@ -318,7 +318,7 @@ class ProducerCallTests extends AbstractClientTests {
 	}
 
 	private static boolean isIdle(Thread thread) {
-		return Arrays.stream(thread.getStackTrace()).anyMatch((frame) -> frame.getMethodName().equals("getTask"));
+		return Arrays.stream(thread.getStackTrace()).anyMatch((frame) -> frame.getMethodName().equals("awaitRoom"));
 	}
 
 	@Test
