@@ -126,7 +126,8 @@ public final class Externalizer {
 			throw ex;
 		}
 		catch (VgiExternalException ex) {
-			keep = this.inlineOnFailure;
+			// Whoever was interrupted wants no answer, neither this way nor that.
+			keep = this.inlineOnFailure && ex.kind() != VgiExternalException.Kind.CANCELLED;
 			if (!keep) {
 				throw ex;
 			}

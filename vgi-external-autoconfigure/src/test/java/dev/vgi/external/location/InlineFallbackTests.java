@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.fetch.FetchConfig;
@@ -14,6 +15,7 @@ import dev.vgi.external.observation.TransferMetrics;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.url.UrlValidator;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import org.apache.arrow.memory.BufferAllocator;
@@ -48,6 +50,8 @@ class InlineFallbackTests {
 
 	private final AtomicLong clock = new AtomicLong(Long.MAX_VALUE - 10);
 
+	private VgiExternalException failure = new StorageUnavailableException("The bucket does not answer", 503, null);
+
 	@AfterEach
 	void nothingIsLeft() {
 		this.slabs.close();
@@ -80,6 +84,16 @@ class InlineFallbackTests {
 		assertThat(this.meters.find("vgi.external.inline.fallbacks").counters()).isEmpty();
 	}
 
+	@Test
+	void whoeverInterruptsAnUploadGetsNoBatchInstead(CapturedOutput output) {
+		this.failure = new TransferCancelledException("The upload was interrupted");
+		OutputCycle cycle = OutputCycle.of(numbers());
+		assertThatExceptionOfType(TransferCancelledException.class)
+			.isThrownBy(() -> externalizer(true).externalize(cycle));
+		assertThat(this.meters.find("vgi.external.inline.fallbacks").counters()).isEmpty();
+		assertThat(warnings(output)).isZero();
+	}
+
 	private void fallBack(Externalizer externalizer) {
 		try (OutputCycle cycle = OutputCycle.of(numbers())) {
 			assertThat(externalizer.externalize(cycle)).isSameAs(cycle);
@@ -108,11 +122,11 @@ class InlineFallbackTests {
 				new TransferMetrics(this.meters, this.budget, this.allocator), inline, this.clock::get);
 	}
 
-	private static final class DeadStorage implements ExternalStorage {
+	private final class DeadStorage implements ExternalStorage {
 
 		@Override
 		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
-			throw new StorageUnavailableException("The bucket does not answer", 503, null);
+			throw InlineFallbackTests.this.failure;
 		}
 
 		@Override
