@@ -9,6 +9,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 import dev.vgi.external.memory.SlabPool.Slab;
+import dev.vgi.external.transport.Uninterruptibly;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -189,18 +190,7 @@ final class BodyDigest implements AutoCloseable {
 		finally {
 			this.lock.unlock();
 		}
-		boolean interrupted = false;
-		while (thread.isAlive()) {
-			try {
-				thread.join();
-			}
-			catch (InterruptedException ex) {
-				interrupted = true;
-			}
-		}
-		if (interrupted) {
-			Thread.currentThread().interrupt();
-		}
+		Uninterruptibly.join(thread);
 	}
 
 }

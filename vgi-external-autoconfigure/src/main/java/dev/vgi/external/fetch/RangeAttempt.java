@@ -6,6 +6,7 @@ import java.util.function.Consumer;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.Uninterruptibly;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -126,17 +127,8 @@ final class RangeAttempt implements Runnable {
 	 */
 	void join() {
 		Thread worker = this.thread;
-		boolean interrupted = false;
-		while (worker != null && worker.isAlive()) {
-			try {
-				worker.join();
-			}
-			catch (InterruptedException ex) {
-				interrupted = true;
-			}
-		}
-		if (interrupted) {
-			Thread.currentThread().interrupt();
+		if (worker != null) {
+			Uninterruptibly.join(worker);
 		}
 	}
 

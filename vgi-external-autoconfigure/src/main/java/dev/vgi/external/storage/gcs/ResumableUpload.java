@@ -24,6 +24,7 @@ import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransportClosedException;
+import dev.vgi.external.transport.Uninterruptibly;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 
@@ -324,7 +325,7 @@ final class ResumableUpload {
 				throw failure;
 			}
 			finally {
-				join();
+				Uninterruptibly.join(this.thread);
 			}
 		}
 
@@ -334,27 +335,12 @@ final class ResumableUpload {
 		void cancel() {
 			// Not the task is cancelled but its thread told: the part must not get lost.
 			this.thread.interrupt();
-			join();
+			Uninterruptibly.join(this.thread);
 			try {
 				this.taking.get().close();
 			}
 			catch (ExecutionException | InterruptedException ex) {
 				// It took none, or it is not ours to care: the thread has ended.
-			}
-		}
-
-		private void join() {
-			boolean interrupted = Thread.interrupted();
-			while (this.thread.isAlive()) {
-				try {
-					this.thread.join();
-				}
-				catch (InterruptedException ex) {
-					interrupted = true;
-				}
-			}
-			if (interrupted) {
-				Thread.currentThread().interrupt();
 			}
 		}
 

@@ -213,8 +213,8 @@ final class ObjectFolder {
 		Instant now = this.clock.instant();
 		if (!now.isBefore(this.nextWarning)) {
 			this.nextWarning = now.plus(WARN_INTERVAL);
-			logger.warn("The local store is full: removed " + displaced
-					+ " objects whose links still work. Raise 'vgi.external.local.max-total-size' or lower "
+			logger.warn("The local store is full: removed its oldest objects (" + displaced
+					+ ") although their links still work. Raise 'vgi.external.local.max-total-size' or lower "
 					+ "'vgi.external.local.url-expiry'");
 		}
 	}

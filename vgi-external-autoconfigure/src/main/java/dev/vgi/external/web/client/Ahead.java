@@ -11,6 +11,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 
+import dev.vgi.external.transport.Uninterruptibly;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.task.TaskDecorator;
@@ -246,26 +247,11 @@ final class Ahead<T> {
 			this.lock.unlock();
 		}
 		if (ending != null) {
-			joinUninterruptibly(ending);
+			Uninterruptibly.join(ending);
 		}
 		List<T> untaken = new ArrayList<>(this.ready);
 		this.ready.clear();
 		return untaken;
-	}
-
-	private static void joinUninterruptibly(Thread thread) {
-		boolean interrupted = false;
-		while (thread.isAlive()) {
-			try {
-				thread.join();
-			}
-			catch (InterruptedException ex) {
-				interrupted = true;
-			}
-		}
-		if (interrupted) {
-			Thread.currentThread().interrupt();
-		}
 	}
 
 }

@@ -425,7 +425,7 @@ class LocalStorageTests {
 			}
 			assertThat(storage.storedBytes()).isEqualTo(8000);
 			assertThat(storage.displacedObjects()).isOne();
-			assertThat(output).containsOnlyOnce("The local store is full: removed 1 objects");
+			assertThat(output).containsOnlyOnce("The local store is full: removed its oldest objects (1)");
 			// At most one warning a minute.
 			storage.upload(BytesPayload.random(4500, 8), SCHEMA, null);
 			assertThat(files()).hasSize(3).contains(key(old));
