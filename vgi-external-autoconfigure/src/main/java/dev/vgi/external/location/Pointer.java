@@ -30,7 +30,7 @@ public record Pointer(URI location, @Nullable String sha256) {
 	 * @return the pointer
 	 * @throws UrlRejectedException if the location is no absolute URL
 	 */
-	static Pointer from(BatchMetadata metadata) {
+	public static Pointer from(BatchMetadata metadata) {
 		String location = metadata.get(MetadataKeys.LOCATION);
 		Assert.state(location != null, "a pointer has a location");
 		try {

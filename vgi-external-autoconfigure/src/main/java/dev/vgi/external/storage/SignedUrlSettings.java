@@ -8,8 +8,8 @@ import org.springframework.util.Assert;
 /**
  * Settings of a {@link SignedUrlStorage}.
  *
- * @param container absolute URL below which the objects are, without a query; with or
- * without a final slash
+ * @param container absolute URL below which the objects are, without a query or
+ * credentials; with or without a final slash
  * @param expiresParameter query parameter of signed URLs that says when they end, in
  * seconds of the epoch or as an ISO 8601 instant
  * @param signatureParameter query parameter of signed URLs with the signature
@@ -21,8 +21,10 @@ public record SignedUrlSettings(URI container, String expiresParameter, String s
 		Duration timeout, int maxRetries) {
 
 	public SignedUrlSettings {
-		Assert.isTrue(container.getScheme() != null && container.getHost() != null && container.getRawQuery() == null
-				&& container.getRawFragment() == null, "'container' must be an absolute URL without a query");
+		Assert.isTrue(
+				container.getScheme() != null && container.getHost() != null && container.getRawUserInfo() == null
+						&& container.getRawQuery() == null && container.getRawFragment() == null,
+				"'container' must be an absolute URL without a query or credentials");
 		Assert.hasText(expiresParameter, "'expiresParameter' must not be empty");
 		Assert.hasText(signatureParameter, "'signatureParameter' must not be empty");
 		Assert.isTrue(expiry.compareTo(Duration.ofSeconds(1)) >= 0, "'expiry' must be at least a second");

@@ -133,6 +133,10 @@ class SignedUrlStorageTests {
 		assertThatIllegalArgumentException().isThrownBy(() -> SignedUrlSettings.of(URI.create("/container"), "e", "s"))
 			.withMessageContaining("'container'");
 		assertThatIllegalArgumentException()
+			.isThrownBy(() -> SignedUrlSettings.of(URI.create("https://user:planted@example.com/"), "e", "s"))
+			.withMessageContaining("'container'")
+			.withMessageNotContaining("planted");
+		assertThatIllegalArgumentException()
 			.isThrownBy(() -> SignedUrlSettings.of(URI.create(container + "?a=b"), "e", "s"))
 			.withMessageContaining("'container'");
 		assertThatIllegalArgumentException()

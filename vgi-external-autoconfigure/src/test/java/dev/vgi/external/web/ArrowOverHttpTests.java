@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.location.Externalizer;
@@ -28,11 +29,14 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.boot.test.web.server.LocalServerPort;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
@@ -207,6 +211,16 @@ class ArrowOverHttpTests {
 	}
 
 	@Test
+	@ExtendWith(OutputCaptureExtension.class)
+	void whenAHandlersPointerIsBrokenNobodySeesItsSignature(CapturedOutput output) throws Exception {
+		HttpResponse<String> response = HttpClient.newHttpClient()
+			.send(request("/broken-pointer"), HttpResponse.BodyHandlers.ofString());
+		assertThat(response.statusCode()).isGreaterThanOrEqualTo(400);
+		assertThat(response.body()).doesNotContain("planted");
+		assertThat(output).doesNotContain("planted");
+	}
+
+	@Test
 	void whenHandlerIsGivenABatchItIsClosedAfterwards() {
 		try (VectorSchemaRoot numbers = numbers(this.allocator, 100)) {
 			String sum = this.restClient.post()
@@ -361,6 +375,15 @@ class ArrowOverHttpTests {
 			try (AnnotatedBatch numbers = AnnotatedBatch.of(numbers(SMALL))) {
 				return this.published.get("numbers", () -> this.externalizer.publish(numbers))
 					.pointerBatch(numbers, this.allocator);
+			}
+		}
+
+		@GetMapping("/broken-pointer")
+		AnnotatedBatch brokenPointer() {
+			try (AnnotatedBatch numbers = AnnotatedBatch.of(numbers(1))) {
+				return numbers.zeroRows(
+						BatchMetadata.of(MetadataKeys.LOCATION, "https://example.com/a b?signature=planted"),
+						this.allocator);
 			}
 		}
 

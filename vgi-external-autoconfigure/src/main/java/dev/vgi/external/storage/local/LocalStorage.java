@@ -336,8 +336,8 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	private String full() {
 		return "The local store has no room left: 'vgi.external.local.max-total-size' is "
-				+ this.settings.maxTotalSize() + " bytes, and what is in it is younger than "
-				+ "'vgi.external.local.min-retention'";
+				+ this.settings.maxTotalSize() + " bytes, and what is younger than "
+				+ "'vgi.external.local.min-retention' stays";
 	}
 
 	private String newId() {

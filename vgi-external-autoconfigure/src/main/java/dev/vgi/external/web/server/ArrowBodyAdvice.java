@@ -10,9 +10,9 @@ import java.util.Locale;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchKind;
-import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.location.Pointer;
 import dev.vgi.external.web.ArrowValues;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.ExternalLocationHttpMessageConverter;
@@ -96,9 +96,12 @@ public final class ArrowBodyAdvice extends RequestBodyAdviceAdapter implements R
 		List<AnnotatedBatch> batches = batchesOf(body);
 		if (batches.size() == 1 && isPointer(batches.get(0))) {
 			// What was published is there already and cannot be inlined.
-			URI location = URI.create(String.valueOf(batches.get(0).metadata().get(MetadataKeys.LOCATION)));
-			ArrowValues.close(body);
-			redirectTo(location, response);
+			try {
+				redirectTo(Pointer.from(batches.get(0).metadata()).location(), response);
+			}
+			finally {
+				ArrowValues.close(body);
+			}
 			return null;
 		}
 		if (this.redirect && exceedsThreshold(batches)) {
