@@ -246,22 +246,22 @@ class BadInputTests {
 				BadPointer.object("reset", (request, reply) -> reply.reset(), 502, "3 attempts"),
 				BadPointer.object("storage fails", (request, reply) -> reply.empty(503), 502, "storage answered 503"),
 				BadPointer.object("zstd bomb",
-						FaultServer.object(Zstd.compress(new byte[16 << 20]), "Content-Encoding: zstd"), 413,
+						FaultServer.object(Zstd.compress(new byte[16 << 20]), "Content-Encoding: zstd"), 400,
 						"max-decompressed-size"),
 				BadPointer.object("zstd bomb without a size",
-						FaultServer.object(bombWithoutSize(), "Content-Encoding: zstd"), 413, "max-decompressed-size"),
+						FaultServer.object(bombWithoutSize(), "Content-Encoding: zstd"), 400, "max-decompressed-size"),
 				BadPointer.object("no zstd", FaultServer.object(good, "Content-Encoding: zstd"), 400, "zstd"),
-				BadPointer.object("too large", FaultServer.object(large), 413, "max-fetch-size"),
+				BadPointer.object("too large", FaultServer.object(large), 400, "max-fetch-size"),
 				BadPointer.object("too large without a length", (request, reply) -> {
 					reply.head(200, "Connection: close");
 					reply.raw(large);
 					reply.hangUp();
-				}, 413, "max-fetch-size"), BadPointer.object("too large in chunks", (request, reply) -> {
+				}, 400, "max-fetch-size"), BadPointer.object("too large in chunks", (request, reply) -> {
 					reply.head(200, "Transfer-Encoding: chunked");
 					reply.raw((Integer.toHexString(large.length) + "\r\n").getBytes(StandardCharsets.US_ASCII));
 					reply.raw(large);
 					reply.raw("\r\n0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
-				}, 413, "max-fetch-size"),
+				}, 400, "max-fetch-size"),
 				BadPointer.object("stalled body", BadInputTests::stall, 504, TIMEOUT.toMillis() + " ms"),
 				BadPointer.object("stalled head", (request, reply) -> {
 					timer.advance(TIMEOUT);

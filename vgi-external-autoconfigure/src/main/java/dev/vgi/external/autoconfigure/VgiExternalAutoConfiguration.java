@@ -42,7 +42,6 @@ import org.springframework.core.env.Environment;
 import org.springframework.core.task.VirtualThreadTaskExecutor;
 import org.springframework.scheduling.concurrent.CustomizableThreadFactory;
 import org.springframework.util.StringUtils;
-import org.springframework.util.unit.DataSize;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of both rivers: what leaves through
@@ -86,9 +85,12 @@ public final class VgiExternalAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean
 	TransferBudget vgiTransferBudget(VgiExternalProperties properties) {
-		DataSize budget = properties.memory().budget();
-		return new TransferBudget((budget != null) ? budget.toBytes() : ProcessMemory.defaultBudget(),
-				properties.memory().maxWaiters(), properties.memory().maxWait());
+		VgiExternalProperties.Memory memory = properties.memory();
+		long budget = (memory.budget() != null) ? memory.budget().toBytes() : ProcessMemory.defaultBudget();
+		long maxPerRequest = (memory.maxPerRequest() != null) ? Math.min(memory.maxPerRequest().toBytes(), budget)
+				: budget - budget / 2;
+		return new TransferBudget(budget, maxPerRequest, memory.maxWaiters(),
+				(memory.maxWait() != null) ? memory.maxWait() : properties.fetch().timeout());
 	}
 
 	@Bean

@@ -210,12 +210,15 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	/**
 	 * Memory of all transfers of the process.
 	 *
-	 * @param budget Off-heap memory that all running transfers may hold together. Half of
+	 * @param budget Memory that all transfers and requests may hold together. Half of
 	 * what the process's memory limit leaves beside the heap by default, at least 64MB.
 	 * @param maxWait Longest wait for memory. The deadline of the fetch by default.
 	 * @param maxWaiters Transfers that may wait for memory at once.
+	 * @param maxPerRequest Memory of the budget that one request may hold. Half of it by
+	 * default.
 	 */
-	public record Memory(@Nullable DataSize budget, @Nullable Duration maxWait, @DefaultValue("64") int maxWaiters) {
+	public record Memory(@Nullable DataSize budget, @Nullable Duration maxWait, @DefaultValue("64") int maxWaiters,
+			@Nullable DataSize maxPerRequest) {
 
 	}
 

@@ -15,7 +15,9 @@ import org.springframework.util.unit.DataSize;
  * Settings of the RPC routes.
  *
  * @param prefix Prefix of all routes, such as '/vgi'.
- * @param maxRequestSize Largest request, encoded and decoded. Unlimited by default.
+ * @param maxRequestSize Largest request, encoded and decoded, of RPC methods and other
+ * Arrow handlers. What one request may hold of the memory budget limits it too. Larger
+ * inputs go through upload URLs.
  * @param maxResponseSize Largest body of a response before any content coding. What goes
  * through storage does not count. Unlimited by default.
  * @param maxExternalizedResponseSize Most that one response may put into storage, before
@@ -27,7 +29,7 @@ import org.springframework.util.unit.DataSize;
  * @param error How errors are reported.
  */
 @ConfigurationProperties("vgi.rpc")
-public record VgiRpcProperties(@DefaultValue("") String prefix, @Nullable DataSize maxRequestSize,
+public record VgiRpcProperties(@DefaultValue("") String prefix, @DefaultValue("64MB") DataSize maxRequestSize,
 		@Nullable DataSize maxResponseSize, @Nullable DataSize maxExternalizedResponseSize,
 		@DefaultValue List<TokenKey> tokenKeys, @DefaultValue("1h") Duration tokenTtl, @DefaultValue Error error) {
 
@@ -35,6 +37,7 @@ public record VgiRpcProperties(@DefaultValue("") String prefix, @Nullable DataSi
 		Assert.isTrue(prefix.isEmpty() || (prefix.startsWith("/") && !prefix.endsWith("/")),
 				"vgi.rpc.prefix must be empty or start with a slash and not end with one");
 		Assert.isTrue(!tokenTtl.isNegative() && !tokenTtl.isZero(), "vgi.rpc.token-ttl must be positive");
+		requirePositive(maxRequestSize, "vgi.rpc.max-request-size");
 		requirePositive(maxResponseSize, "vgi.rpc.max-response-size");
 		requirePositive(maxExternalizedResponseSize, "vgi.rpc.max-externalized-response-size");
 		tokenKeys = List.copyOf(tokenKeys);

@@ -12,6 +12,7 @@ import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.TransferListener;
+import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.CycleExternalizer;
 import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.RpcSettings;
@@ -62,6 +63,7 @@ import org.springframework.web.bind.annotation.RequestMethod;
 import org.springframework.web.method.support.HandlerMethodReturnValueHandler;
 import org.springframework.web.servlet.DispatcherServlet;
 import org.springframework.web.servlet.HandlerExceptionResolver;
+import org.springframework.web.servlet.config.annotation.AsyncSupportConfigurer;
 import org.springframework.web.servlet.config.annotation.InterceptorRegistry;
 import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
 import org.springframework.web.servlet.mvc.method.RequestMappingInfo;
@@ -96,9 +98,9 @@ public final class VgiWebMvcAutoConfiguration {
 	@Bean
 	ServerHttpMessageConvertersCustomizer vgiServerConverters(BufferAllocator allocator,
 			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
-			VgiExternalProperties properties) {
+			VgiRpcProperties rpc, TransferBudget budget) {
 		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(allocator,
-				properties.fetch().toConfig().maxDecompressedSize(), true);
+				maxRequestBytes(rpc, budget), true);
 		return (builder) -> builder.addCustomConverter(
 				new ExternalLocationHttpMessageConverter(arrow, () -> resolver, externalizer, LogSink.discarding()));
 	}
@@ -114,10 +116,11 @@ public final class VgiWebMvcAutoConfiguration {
 	@ConditionalOnMissingBean
 	RpcWebMvc vgiRpcWebMvc(VgiRpcProperties properties, BufferAllocator allocator,
 			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
-			ObjectProvider<RpcCallListener> listener) {
+			TransferBudget budget, ObjectProvider<RpcCallListener> listener) {
 		RpcSettings settings = new RpcSettings(properties.prefix(), this.serverId,
 				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS,
-				bytes(properties.maxResponseSize()), bytes(properties.maxExternalizedResponseSize()));
+				maxRequestBytes(properties, budget), bytes(properties.maxResponseSize()),
+				bytes(properties.maxExternalizedResponseSize()));
 		List<TokenKey> keys = properties.tokenKeys().isEmpty() ? List.of(TokenKey.random()) : properties.tokenKeys();
 		return new RpcWebMvc(settings, allocator, resolver::resolve, CycleExternalizer.of(externalizer),
 				new StreamTokens(keys, properties.tokenTtl(), InstantSource.system()),
@@ -125,12 +128,18 @@ public final class VgiWebMvcAutoConfiguration {
 	}
 
 	@Bean
-	WebMvcConfigurer vgiWebMvcConfigurer() {
+	WebMvcConfigurer vgiWebMvcConfigurer(TransferBudget budget, BufferAllocator allocator) {
+		BatchScope.Interceptor scopes = new BatchScope.Interceptor(budget, allocator);
 		return new WebMvcConfigurer() {
 
 			@Override
 			public void addInterceptors(InterceptorRegistry registry) {
-				registry.addInterceptor(BatchScope.interceptor()).order(Ordered.HIGHEST_PRECEDENCE);
+				registry.addInterceptor(scopes).order(Ordered.HIGHEST_PRECEDENCE);
+			}
+
+			@Override
+			public void configureAsyncSupport(AsyncSupportConfigurer configurer) {
+				configurer.registerCallableInterceptors(scopes);
 			}
 
 			@Override
@@ -147,16 +156,21 @@ public final class VgiWebMvcAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean
 	Capabilities vgiCapabilities(VgiRpcProperties rpc, VgiExternalProperties properties, ExternalLocationConfig config,
-			ObjectProvider<UploadUrlProvider> uploadUrls) {
+			ObjectProvider<UploadUrlProvider> uploadUrls, TransferBudget budget) {
 		boolean vends = vendsUploadUrls(properties, uploadUrls.getIfAvailable());
 		boolean stores = config.storage() != null;
-		return new Capabilities(bytes(rpc.maxRequestSize()), bytes(rpc.maxResponseSize()),
+		return new Capabilities(maxRequestBytes(rpc, budget), bytes(rpc.maxResponseSize()),
 				stores ? bytes(rpc.maxExternalizedResponseSize()) : null, stores, CODINGS, vends,
 				bytes(properties.uploadUrl().maxUploadSize()));
 	}
 
 	private static boolean vendsUploadUrls(VgiExternalProperties properties, @Nullable UploadUrlProvider provider) {
 		return provider != null && !Boolean.FALSE.equals(properties.uploadUrl().enabled());
+	}
+
+	// More than one request may hold would only be refused later.
+	private static long maxRequestBytes(VgiRpcProperties rpc, TransferBudget budget) {
+		return Math.min(rpc.maxRequestSize().toBytes(), budget.maxPerRequest());
 	}
 
 	private static @Nullable Long bytes(@Nullable DataSize size) {
@@ -173,9 +187,10 @@ public final class VgiWebMvcAutoConfiguration {
 	}
 
 	@Bean
-	FilterRegistrationBean<ContentCodingFilter> vgiContentCodingFilter(VgiRpcProperties rpc, Environment environment) {
+	FilterRegistrationBean<ContentCodingFilter> vgiContentCodingFilter(VgiRpcProperties rpc, TransferBudget budget,
+			Environment environment) {
 		FilterRegistrationBean<ContentCodingFilter> registration = new FilterRegistrationBean<>(
-				new ContentCodingFilter(protocolRoutes(rpc, environment), bytes(rpc.maxRequestSize()), CODINGS));
+				new ContentCodingFilter(protocolRoutes(rpc, environment), maxRequestBytes(rpc, budget), CODINGS));
 		registration.setOrder(CAPABILITIES_ORDER + 1);
 		registration.setAsyncSupported(true);
 		return registration;

@@ -17,6 +17,10 @@ public class CorruptStreamException extends VgiExternalException {
 		super(Kind.CORRUPT_STREAM, message, cause);
 	}
 
+	CorruptStreamException(Kind kind, String message) {
+		super(kind, message, null);
+	}
+
 	/**
 	 * Create an error.
 	 * @param message what is wrong with the bytes

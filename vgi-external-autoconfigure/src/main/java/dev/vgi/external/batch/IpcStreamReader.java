@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
+import dev.vgi.external.VgiExternalException;
 import org.apache.arrow.flatbuf.DictionaryBatch;
 import org.apache.arrow.flatbuf.Endianness;
 import org.apache.arrow.flatbuf.Message;
@@ -78,7 +79,7 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * direct cause of the failure.
 	 * @param in the bytes; left open
 	 * @param maxBytes how many bytes may be read in all before
-	 * {@link CorruptStreamException} says it is too much; exactly as many are allowed
+	 * {@link StreamTooLongException} says it is too much; exactly as many are allowed
 	 * @param allocator the owner of the batches' memory
 	 * @return the reader
 	 */
@@ -303,7 +304,7 @@ public final class IpcStreamReader implements AutoCloseable {
 			this.broken = ex;
 			throw ex;
 		}
-		catch (UncheckedIOException | OutOfMemoryException ex) {
+		catch (UncheckedIOException | OutOfMemoryException | VgiExternalException ex) {
 			this.broken = new CorruptStreamException("An earlier message could not be read");
 			throw ex;
 		}

@@ -331,9 +331,8 @@ abstract class MessageSource implements AutoCloseable {
 			}
 		}
 
-		private CorruptStreamException tooLong() {
-			return new CorruptStreamException(
-					"The Arrow IPC stream is longer than the " + this.maxBytes + " bytes allowed");
+		private StreamTooLongException tooLong() {
+			return new StreamTooLongException(this.maxBytes);
 		}
 
 		@Override

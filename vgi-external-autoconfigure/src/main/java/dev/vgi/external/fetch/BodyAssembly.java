@@ -288,7 +288,7 @@ final class BodyAssembly implements AutoCloseable {
 						"SHA-256 checksum mismatch: the fetched object is not the one its pointer names", null);
 			}
 		}
-		return this.body.handOver(allocator, this.length);
+		return this.body.handOver(allocator, this.length, this.lease);
 	}
 
 	/**

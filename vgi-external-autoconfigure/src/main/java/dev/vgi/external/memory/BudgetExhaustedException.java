@@ -8,6 +8,8 @@ import org.jspecify.annotations.Nullable;
  */
 public class BudgetExhaustedException extends VgiExternalException {
 
+	private final boolean passing;
+
 	/**
 	 * Create an error.
 	 * @param message what happened, without secrets
@@ -15,10 +17,29 @@ public class BudgetExhaustedException extends VgiExternalException {
 	 */
 	public BudgetExhaustedException(String message, @Nullable Throwable cause) {
 		super(Kind.BUDGET_EXHAUSTED, message, cause);
+		this.passing = true;
 	}
 
-	private BudgetExhaustedException(String message) {
-		super(Kind.CANCELLED, message, null);
+	private BudgetExhaustedException(Kind kind, String message) {
+		super(kind, message, null);
+		this.passing = false;
+	}
+
+	/**
+	 * Create the error of something that does not fit, however empty the budget is.
+	 * @param message what happened, without secrets
+	 * @return the error
+	 */
+	static BudgetExhaustedException never(String message) {
+		return new BudgetExhaustedException(Kind.BUDGET_EXHAUSTED, message);
+	}
+
+	/**
+	 * Return whether the same may fit once others have ended.
+	 * @return {@code false} for what exceeds the budget, or one request's part of it
+	 */
+	public boolean isPassing() {
+		return this.passing;
 	}
 
 	/**
@@ -26,7 +47,7 @@ public class BudgetExhaustedException extends VgiExternalException {
 	 * @return an error of the kind of cancellations
 	 */
 	static BudgetExhaustedException interrupted() {
-		return new BudgetExhaustedException("Interrupted while waiting for the transfer budget");
+		return new BudgetExhaustedException(Kind.CANCELLED, "Interrupted while waiting for the transfer budget");
 	}
 
 }

@@ -11,6 +11,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
+import dev.vgi.external.memory.TransferBudget.Lease;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.ForeignAllocation;
@@ -281,10 +282,12 @@ public final class SlabPool implements AutoCloseable {
 		 * owns this slab; if this throws, the caller still does.
 		 * @param allocator is charged for the bytes
 		 * @param length how many bytes, all of which were written; positive
+		 * @param lease holds them so far; pays where the allocator is that of a request
 		 * @return the buffer; the caller closes it, which gives the slab back
 		 */
-		public ArrowBuf handOver(BufferAllocator allocator, long length) {
+		public ArrowBuf handOver(BufferAllocator allocator, long length, Lease lease) {
 			check(0, length);
+			RequestMemory.prepay(allocator, lease, length);
 			// Set first: if wrapping fails, Arrow may or may not call release0.
 			this.handedOver = true;
 			HandedOver allocation = new HandedOver(this, length);

@@ -2,25 +2,45 @@ package dev.vgi.external.memory;
 
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Comparator;
 import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
+import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
 
 /**
- * Bounds the memory of all transfers of the process together, first come first served. A
- * transfer waits only before it starts: whoever already holds something never waits for
- * more, so waiting transfers cannot block each other. Thread-safe.
+ * Bounds the memory of all transfers and requests of the process together. Whoever holds
+ * something of note never waits for more, so that those who wait cannot block each other.
+ * Fair between callers: among those who wait, the one whose caller holds least is next,
+ * then the one who came first; a caller alone never holds everything. Thread-safe.
  */
 public final class TransferBudget {
 
 	private static final String KEY = "vgi.external.memory.budget";
 
+	/** What the application transfers on nobody's behalf. */
+	private static final String NOBODY = "";
+
+	/** What a request may hold and wait for more all the same, such as a pointer. */
+	private static final long SMALL = 64L << 10;
+
+	/** The protocol's deadline of a fetch. */
+	private static final Duration DEFAULT_WAIT = Duration.ofSeconds(60);
+
 	private final long maxBytes;
+
+	private final long maxPerRequest;
+
+	private final long maxPerCaller;
+
+	private final long small;
 
 	private final int maxWaiters;
 
@@ -28,13 +48,18 @@ public final class TransferBudget {
 
 	private final ReentrantLock lock = new ReentrantLock();
 
-	private final Deque<Waiter> waiters = new ArrayDeque<>();
+	private final Condition ended = this.lock.newCondition();
+
+	/** Of whoever holds or waits for something, by name. */
+	private final Map<String, Account> accounts = new HashMap<>();
+
+	private long arrivals;
+
+	private int waiting;
 
 	private long inUse;
 
 	private long peak;
-
-	private final Condition ended = this.lock.newCondition();
 
 	private int running;
 
@@ -50,18 +75,47 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Create a budget that bounds each wait.
+	 * Create a budget that bounds each wait, half of which one request may hold.
 	 * @param maxBytes bytes that all running transfers may hold, positive
 	 * @param maxWaiters transfers that may wait at once; one more fails at once
 	 * @param maxWait longest wait of any transfer, or {@code null} for what the transfer
 	 * itself allows
 	 */
 	public TransferBudget(long maxBytes, int maxWaiters, @Nullable Duration maxWait) {
+		this(maxBytes, maxBytes - maxBytes / 2, maxWaiters, maxWait);
+	}
+
+	/**
+	 * Create a budget that bounds each wait and each request.
+	 * @param maxBytes bytes that all running transfers may hold, positive
+	 * @param maxPerRequest bytes of it that one request may hold, positive
+	 * @param maxWaiters transfers that may wait at once; one more fails at once
+	 * @param maxWait longest wait of any transfer, or {@code null} for what the transfer
+	 * itself allows
+	 */
+	public TransferBudget(long maxBytes, long maxPerRequest, int maxWaiters, @Nullable Duration maxWait) {
 		Assert.isTrue(maxBytes > 0, "'maxBytes' must be positive");
+		Assert.isTrue(maxPerRequest > 0 && maxPerRequest <= maxBytes,
+				"'maxPerRequest' must be positive and at most 'maxBytes'");
 		Assert.isTrue(maxWaiters >= 0, "'maxWaiters' must not be negative");
 		this.maxBytes = maxBytes;
+		this.maxPerRequest = maxPerRequest;
+		// A quarter is left to others, whatever one caller does.
+		this.maxPerCaller = Math.max(maxPerRequest, maxBytes - maxBytes / 4);
+		// All who wait hold a quarter at most, so that they cannot block each other.
+		this.small = Math.min(SMALL, maxBytes / 4 / Math.max(1, maxWaiters));
 		this.maxWaiters = maxWaiters;
 		this.maxWait = maxWait;
+	}
+
+	/**
+	 * Open the account of one request.
+	 * @param caller who sent it; all requests of one caller count together
+	 * @param allocator parent of the request's own allocator
+	 * @return the account, which the caller closes when the request has ended
+	 */
+	public RequestMemory request(String caller, BufferAllocator allocator) {
+		return new RequestMemory(this, caller, allocator);
 	}
 
 	/**
@@ -105,7 +159,9 @@ public final class TransferBudget {
 		this.lock.lock();
 		try {
 			this.shutDown = true;
-			this.waiters.forEach((waiter) -> waiter.admitted.signal());
+			for (Account account : this.accounts.values()) {
+				account.waiters.forEach((waiter) -> waiter.changed.signal());
+			}
 			long remaining = maxWait.toNanos();
 			while (this.running > 0 && remaining > 0) {
 				remaining = this.ended.awaitNanos(remaining);
@@ -127,29 +183,23 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Wait for room and take it. Only before a transfer starts: one that already holds
-	 * memory never waits, see {@link Lease#grow}.
-	 * @param bytes how much; more than the whole budget is refused at once
+	 * Wait for room and take it, on behalf of the thread's request if there is one. Only
+	 * before a transfer starts: one that already holds memory never waits, see
+	 * {@link Lease#grow}, and neither does a request that holds more than a trifle.
+	 * @param bytes how much; more than the whole budget, or than one request may hold, is
+	 * refused at once
 	 * @param maxWait longest wait
 	 * @return the lease; the caller closes it
 	 * @throws BudgetExhaustedException if there is no room in time or the thread is
 	 * interrupted; names the key to raise
 	 */
 	public Lease acquire(long bytes, Duration maxWait) {
-		checkFits(bytes);
 		this.lock.lock();
 		try {
 			checkOpen();
-			if (hasRoomFor(bytes)) {
-				return take(bytes);
-			}
-			if (this.waiters.size() >= this.maxWaiters) {
-				throw new BudgetExhaustedException("The transfer budget of " + this.maxBytes + " bytes is in use and "
-						+ this.waiters.size() + " transfers already wait for it; raise " + KEY
-						+ " or vgi.external.memory.max-waiters", null);
-			}
-			Duration ownWait = this.maxWait;
-			return await(bytes, (ownWait != null && ownWait.compareTo(maxWait) < 0) ? ownWait : maxWait);
+			RequestMemory request = RequestMemory.current(this);
+			take(request, bytes, maxWait);
+			return new Share(request, bytes);
 		}
 		finally {
 			this.lock.unlock();
@@ -158,16 +208,24 @@ public final class TransferBudget {
 
 	/**
 	 * Take room without waiting.
-	 * @param bytes how much; more than the whole budget is refused
+	 * @param bytes how much; more than the whole budget, or than one request may hold, is
+	 * refused
 	 * @return the lease, which the caller closes; or {@code null} if there is no room
 	 * now, or others already wait for it
-	 * @throws BudgetExhaustedException if the whole budget is too small
+	 * @throws BudgetExhaustedException if it will never fit
 	 */
 	public @Nullable Lease tryAcquire(long bytes) {
-		checkFits(bytes);
 		this.lock.lock();
 		try {
-			return hasRoomFor(bytes) ? take(bytes) : null;
+			RequestMemory request = RequestMemory.current(this);
+			checkFits(request, bytes);
+			Waiter waiter = enqueue(account(request), bytes);
+			if (!waiter.admitted) {
+				leave(waiter);
+				return null;
+			}
+			hold(request, bytes);
+			return new Share(request, bytes);
 		}
 		finally {
 			this.lock.unlock();
@@ -175,7 +233,7 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Return what running transfers hold.
+	 * Return what running transfers and requests hold.
 	 * @return bytes
 	 */
 	public long inUse() {
@@ -189,7 +247,7 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Return the most that running transfers ever held.
+	 * Return the most that running transfers and requests ever held.
 	 * @return bytes
 	 */
 	public long peak() {
@@ -211,76 +269,268 @@ public final class TransferBudget {
 	}
 
 	/**
+	 * Return what one request may hold.
+	 * @return bytes, at most the whole budget
+	 */
+	public long maxPerRequest() {
+		return this.maxPerRequest;
+	}
+
+	/**
 	 * Return how many transfers wait.
 	 * @return the number of callers inside {@link #acquire}
 	 */
 	public int waiting() {
 		this.lock.lock();
 		try {
-			return this.waiters.size();
+			return this.waiting;
 		}
 		finally {
 			this.lock.unlock();
 		}
 	}
 
-	private void checkFits(long bytes) {
-		Assert.isTrue(bytes >= 0, "'bytes' must not be negative");
-		if (bytes > this.maxBytes) {
-			throw new BudgetExhaustedException("A transfer of " + bytes + " bytes exceeds the whole transfer budget of "
-					+ this.maxBytes + " bytes; raise " + KEY, null);
+	/**
+	 * Charge a request for memory that it is about to use.
+	 * @param request the request
+	 * @param bytes how much
+	 * @throws BudgetExhaustedException if there is no room
+	 */
+	void charge(RequestMemory request, long bytes) {
+		this.lock.lock();
+		try {
+			take(request, bytes, DEFAULT_WAIT);
+		}
+		finally {
+			this.lock.unlock();
 		}
 	}
 
-	private boolean hasRoomFor(long bytes) {
-		return this.waiters.isEmpty() && bytes <= this.maxBytes - this.inUse;
+	/**
+	 * Give back what a request was charged for.
+	 * @param request the request
+	 * @param bytes how much, at most what it holds
+	 */
+	void discharge(RequestMemory request, long bytes) {
+		this.lock.lock();
+		try {
+			request.held -= bytes;
+			giveBack(account(request), bytes);
+		}
+		finally {
+			this.lock.unlock();
+		}
 	}
 
-	private Share take(long bytes) {
+	private void take(@Nullable RequestMemory request, long bytes, Duration maxWait) {
+		checkFits(request, bytes);
+		Account account = account(request);
+		if (this.waiting == 0 && isFree(account, bytes)) {
+			grant(account, bytes);
+		}
+		else if (request == null || request.held <= this.small) {
+			await(account, bytes,
+					(this.maxWait != null && this.maxWait.compareTo(maxWait) < 0) ? this.maxWait : maxWait);
+		}
+		else if (!isFree(account, bytes)) {
+			forget(account);
+			throw new BudgetExhaustedException("A request that holds " + request.held + " bytes needs " + bytes
+					+ " more than the transfer budget has left for it; raise " + KEY + " (now " + this.maxBytes
+					+ " bytes)", null);
+		}
+		else {
+			grant(account, bytes);
+		}
+		hold(request, bytes);
+	}
+
+	private static void hold(@Nullable RequestMemory request, long bytes) {
+		if (request != null) {
+			request.held += bytes;
+		}
+	}
+
+	private void checkFits(@Nullable RequestMemory request, long bytes) {
+		Assert.isTrue(bytes >= 0, "'bytes' must not be negative");
+		if (bytes > this.maxBytes) {
+			throw BudgetExhaustedException.never("A transfer of " + bytes
+					+ " bytes exceeds the whole transfer budget of " + this.maxBytes + " bytes; raise " + KEY);
+		}
+		if (request != null && bytes > this.maxPerRequest - request.held) {
+			throw BudgetExhaustedException.never("The request holds " + request.held + " bytes and needs " + bytes
+					+ " more, but one request may hold " + this.maxPerRequest
+					+ "; raise vgi.external.memory.max-per-request");
+		}
+	}
+
+	private Account account(@Nullable RequestMemory request) {
+		return this.accounts.computeIfAbsent((request != null) ? request.caller : NOBODY, Account::new);
+	}
+
+	private boolean isFree(Account account, long bytes) {
+		return bytes <= this.maxBytes - this.inUse && isAllowed(account, bytes);
+	}
+
+	private boolean isAllowed(Account account, long bytes) {
+		return account.name.equals(NOBODY) || bytes <= this.maxPerCaller - account.inUse;
+	}
+
+	private void grant(Account account, long bytes) {
+		account.inUse += bytes;
 		this.inUse += bytes;
 		this.peak = Math.max(this.peak, this.inUse);
-		return new Share(bytes);
 	}
 
-	private Lease await(long bytes, Duration maxWait) {
-		Waiter waiter = new Waiter(bytes, this.lock.newCondition());
-		this.waiters.addLast(waiter);
+	private void giveBack(Account account, long bytes) {
+		account.inUse -= bytes;
+		this.inUse -= bytes;
+		forget(account);
+		admitWaiters();
+	}
+
+	private void forget(Account account) {
+		if (account.inUse == 0 && account.waiters.isEmpty()) {
+			this.accounts.remove(account.name, account);
+		}
+	}
+
+	private void await(Account account, long bytes, Duration maxWait) {
+		Waiter waiter = enqueue(account, bytes);
+		if (waiter.admitted) {
+			return;
+		}
 		try {
+			makePlace(waiter);
 			long remaining = maxWait.toNanos();
-			while (waiter.share == null && remaining > 0 && !this.shutDown) {
-				remaining = waiter.admitted.awaitNanos(remaining);
+			while (!waiter.admitted && !waiter.displaced && remaining > 0 && !this.shutDown) {
+				remaining = waiter.changed.awaitNanos(remaining);
+			}
+			if (!waiter.admitted) {
+				checkOpen();
+				throw waiter.displaced ? tooManyWait() : tooLate(bytes, maxWait);
 			}
 		}
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();
-			if (waiter.share != null) {
-				waiter.share.close();
-			}
-			else {
-				this.waiters.remove(waiter);
-				admitWaiters();
+			if (waiter.admitted) {
+				giveBack(account, bytes);
 			}
 			throw BudgetExhaustedException.interrupted();
 		}
-		if (waiter.share != null) {
-			return waiter.share;
+		finally {
+			if (!waiter.admitted) {
+				leave(waiter);
+			}
 		}
-		this.waiters.remove(waiter);
+	}
+
+	private Waiter enqueue(Account account, long bytes) {
+		Waiter waiter = new Waiter(account, bytes, this.arrivals++, this.lock.newCondition());
+		account.waiters.addLast(waiter);
+		this.waiting++;
 		admitWaiters();
-		checkOpen();
-		throw new BudgetExhaustedException("No room for " + bytes + " bytes in the transfer budget of " + this.maxBytes
+		return waiter;
+	}
+
+	private void leave(Waiter waiter) {
+		if (waiter.account.waiters.remove(waiter)) {
+			this.waiting--;
+		}
+		forget(waiter.account);
+		admitWaiters();
+	}
+
+	/**
+	 * Bound the queue: where it is full, whoever of the caller with most places came last
+	 * gives way to a caller with fewer.
+	 * @param newcomer the last of its account
+	 */
+	private void makePlace(Waiter newcomer) {
+		if (this.waiting <= this.maxWaiters) {
+			return;
+		}
+		Account longest = newcomer.account;
+		for (Account account : this.accounts.values()) {
+			if (account.waiters.size() > longest.waiters.size()) {
+				longest = account;
+			}
+		}
+		if (longest == newcomer.account) {
+			throw tooManyWait();
+		}
+		Waiter last = longest.waiters.removeLast();
+		this.waiting--;
+		last.displaced = true;
+		last.changed.signal();
+	}
+
+	private BudgetExhaustedException tooManyWait() {
+		return new BudgetExhaustedException(
+				"The transfer budget of " + this.maxBytes + " bytes is in use and " + this.maxWaiters
+						+ " transfers already wait for it; raise " + KEY + " or vgi.external.memory.max-waiters",
+				null);
+	}
+
+	private BudgetExhaustedException tooLate(long bytes, Duration maxWait) {
+		return new BudgetExhaustedException("No room for " + bytes + " bytes in the transfer budget of " + this.maxBytes
 				+ " bytes within " + TimeUnit.NANOSECONDS.toMillis(maxWait.toNanos()) + " ms; raise " + KEY
 				+ " or vgi.external.memory.max-wait", null);
 	}
 
 	/** Strictly in order: a small transfer behind a large one does not overtake it. */
 	private void admitWaiters() {
-		Waiter first = this.waiters.peekFirst();
-		while (first != null && first.bytes <= this.maxBytes - this.inUse) {
-			this.waiters.removeFirst();
-			first.share = take(first.bytes);
-			first.admitted.signal();
-			first = this.waiters.peekFirst();
+		Waiter next = next();
+		while (next != null && next.bytes <= this.maxBytes - this.inUse) {
+			next.account.waiters.removeFirst();
+			this.waiting--;
+			grant(next.account, next.bytes);
+			next.admitted = true;
+			next.changed.signal();
+			next = next();
+		}
+	}
+
+	// A caller who holds all it may keeps nobody else waiting.
+	private @Nullable Waiter next() {
+		if (this.waiting == 0) {
+			return null;
+		}
+		return this.accounts.values()
+			.stream()
+			.map((account) -> account.waiters.peekFirst())
+			.filter((waiter) -> waiter != null && isAllowed(waiter.account, waiter.bytes))
+			.min(Comparator.<Waiter>comparingLong((waiter) -> waiter.account.inUse)
+				.thenComparingLong((waiter) -> waiter.arrival))
+			.orElse(null);
+	}
+
+	/**
+	 * Let a lease pay for what a request is about to allocate: the memory of a transfer
+	 * becomes the request's without anybody else getting hold of the room in between.
+	 * @param lease gives the bytes up
+	 * @param request receives them
+	 * @param bytes how much
+	 * @return how much the lease could pay
+	 */
+	long pay(Lease lease, RequestMemory request, long bytes) {
+		this.lock.lock();
+		try {
+			if (!(lease instanceof Share share) || share.budget() != this) {
+				return 0;
+			}
+			long paid = Math.min(bytes, share.bytes);
+			share.bytes -= paid;
+			if (share.request != request) {
+				hold(share.request, -paid);
+				account(share.request).inUse -= paid;
+				account(request).inUse += paid;
+				hold(request, paid);
+				forget(account(share.request));
+			}
+			return paid;
+		}
+		finally {
+			this.lock.unlock();
 		}
 	}
 
@@ -344,45 +594,79 @@ public final class TransferBudget {
 
 	}
 
+	/**
+	 * What one caller holds and waits for.
+	 */
+	private static final class Account {
+
+		private final String name;
+
+		private final Deque<Waiter> waiters = new ArrayDeque<>();
+
+		private long inUse;
+
+		Account(String name) {
+			this.name = name;
+		}
+
+	}
+
 	private static final class Waiter {
+
+		private final Account account;
 
 		private final long bytes;
 
-		private final Condition admitted;
+		private final long arrival;
 
-		private @Nullable Share share;
+		private final Condition changed;
 
-		Waiter(long bytes, Condition admitted) {
+		private boolean admitted;
+
+		private boolean displaced;
+
+		Waiter(Account account, long bytes, long arrival, Condition changed) {
+			this.account = account;
 			this.bytes = bytes;
-			this.admitted = admitted;
+			this.arrival = arrival;
+			this.changed = changed;
 		}
 
 	}
 
 	private final class Share implements Lease {
 
+		private final @Nullable RequestMemory request;
+
 		private long bytes;
 
 		private boolean closed;
 
-		Share(long bytes) {
+		Share(@Nullable RequestMemory request, long bytes) {
+			this.request = request;
 			this.bytes = bytes;
+		}
+
+		private TransferBudget budget() {
+			return TransferBudget.this;
 		}
 
 		@Override
 		public void grow(long more) {
-			Assert.isTrue(more >= 0, "'bytes' must not be negative");
 			TransferBudget.this.lock.lock();
 			try {
 				Assert.state(!this.closed, "the lease is closed");
-				if (more > TransferBudget.this.maxBytes - TransferBudget.this.inUse) {
+				checkFits(this.request, more);
+				Account account = account(this.request);
+				if (!isFree(account, more)) {
+					forget(account);
 					throw new BudgetExhaustedException("A transfer of " + this.bytes + " bytes needs " + more
 							+ " more than the transfer budget has left; raise " + KEY + " (now "
 							+ TransferBudget.this.maxBytes + " bytes)", null);
 				}
+				grant(account, more);
+				hold(this.request, more);
 				this.bytes += more;
-				TransferBudget.this.inUse += more;
-				TransferBudget.this.peak = Math.max(TransferBudget.this.peak, TransferBudget.this.inUse);
 			}
 			finally {
 				TransferBudget.this.lock.unlock();
@@ -394,7 +678,7 @@ public final class TransferBudget {
 			TransferBudget.this.lock.lock();
 			try {
 				Assert.isTrue(less >= 0 && less <= this.bytes, "'bytes' must not be more than what is held");
-				giveBack(less);
+				give(less);
 			}
 			finally {
 				TransferBudget.this.lock.unlock();
@@ -406,17 +690,17 @@ public final class TransferBudget {
 			TransferBudget.this.lock.lock();
 			try {
 				this.closed = true;
-				giveBack(this.bytes);
+				give(this.bytes);
 			}
 			finally {
 				TransferBudget.this.lock.unlock();
 			}
 		}
 
-		private void giveBack(long less) {
+		private void give(long less) {
 			this.bytes -= less;
-			TransferBudget.this.inUse -= less;
-			admitWaiters();
+			hold(this.request, -less);
+			giveBack(account(this.request), less);
 		}
 
 	}

@@ -101,6 +101,32 @@ final class ExchangeInput {
 		}
 	}
 
+	/**
+	 * Check that the columns of a batch can be converted, whatever their values.
+	 * @param pointer a batch without rows; borrowed
+	 * @throws MismatchException if they cannot
+	 */
+	void checkColumns(AnnotatedBatch pointer) {
+		List<Field> fields = pointer.schema().getFields();
+		boolean converts = fields.size() == this.declared.getFields().size();
+		for (Field field : this.declared.getFields()) {
+			FieldVector source = pointer.root().getVector(field.getName());
+			converts = converts && source != null && converts(source, field);
+		}
+		if (!converts) {
+			throw mismatch(fields);
+		}
+	}
+
+	private boolean converts(FieldVector source, Field target) {
+		if (StreamShape.sameType(target, source.getField())) {
+			return true;
+		}
+		try (FieldVector column = target.createVector(this.allocator)) {
+			return copier(source, column) != null;
+		}
+	}
+
 	private static BatchMetadata received(BatchMetadata metadata) {
 		BatchMetadata received = metadata.withoutProtocolKeys();
 		for (String noted : List.of(MetadataKeys.LOCATION_FETCH_MS, MetadataKeys.LOCATION_SOURCE)) {

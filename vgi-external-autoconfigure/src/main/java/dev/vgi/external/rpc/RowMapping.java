@@ -130,6 +130,18 @@ final class RowMapping {
 	 * @throws SchemaMismatchException if it has not, saying where
 	 */
 	void check(AnnotatedBatch batch) {
+		checkColumns(batch);
+		if (!this.names.isEmpty() && batch.rowCount() != 1) {
+			throw ValueMapping.mismatch("expected 1 row but found " + batch.rowCount());
+		}
+	}
+
+	/**
+	 * Check that a peer's batch has exactly these columns.
+	 * @param batch borrowed
+	 * @throws SchemaMismatchException if it has not, saying where
+	 */
+	void checkColumns(AnnotatedBatch batch) {
 		List<Field> actual = batch.schema().getFields();
 		if (actual.size() != this.names.size()) {
 			throw ValueMapping.mismatch("expected " + this.names.size() + " fields but found " + actual.size());
@@ -149,9 +161,6 @@ final class RowMapping {
 				throw ValueMapping.mismatch("expected '" + this.names.get(i) + "' with nullable=" + slot.nullable()
 						+ " but found nullable=" + field.isNullable());
 			}
-		}
-		if (!this.names.isEmpty() && batch.rowCount() != 1) {
-			throw ValueMapping.mismatch("expected 1 row but found " + batch.rowCount());
 		}
 	}
 

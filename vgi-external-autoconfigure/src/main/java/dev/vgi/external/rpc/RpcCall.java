@@ -10,6 +10,7 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.location.ExternalRef;
 import dev.vgi.external.location.ResponseBudget;
+import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.rpc.StreamCalls.TurnRequest;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import jakarta.servlet.http.HttpServletRequest;
@@ -40,6 +41,8 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	private final String requestId;
 
 	private final BufferAllocator allocator;
+
+	private final BufferAllocator inbound;
 
 	private final CycleExternalizer externalizer;
 
@@ -93,6 +96,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 		this.endpoint = endpoint;
 		this.requestId = requestId;
 		this.allocator = allocator;
+		this.inbound = RequestMemory.allocator(allocator);
 		this.externalizer = descriptor.isExternalizing() ? externalizer : CycleExternalizer.inline();
 		this.binding = new StreamTokens.Binding(descriptor.protocol(), descriptor.name(), principal);
 		this.budget = budget;
@@ -126,6 +130,15 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	 */
 	void own(AutoCloseable batch) {
 		this.owned.add(batch);
+	}
+
+	/**
+	 * Return the owner of what the caller sent and of what is made of it, all of which is
+	 * charged to the request.
+	 * @return the request's allocator
+	 */
+	BufferAllocator inbound() {
+		return this.inbound;
 	}
 
 	@Nullable Object argument(int parameter) {

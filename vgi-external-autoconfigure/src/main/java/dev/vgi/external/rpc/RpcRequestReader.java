@@ -11,8 +11,10 @@ import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.location.SchemaMismatchException;
 import dev.vgi.external.rpc.StreamCalls.TurnRequest;
+import dev.vgi.external.web.server.RequestTooLargeException;
 import jakarta.servlet.http.HttpServletRequest;
 import org.jspecify.annotations.Nullable;
 
@@ -26,8 +28,16 @@ final class RpcRequestReader {
 
 	private final PointerResolver resolver;
 
-	RpcRequestReader(PointerResolver resolver) {
+	private final long maxBytes;
+
+	/**
+	 * Create a reader.
+	 * @param resolver resolves requests that are pointers
+	 * @param maxBytes most bytes of a request, decoded, or {@code null} for no limit
+	 */
+	RpcRequestReader(PointerResolver resolver, @Nullable Long maxBytes) {
 		this.resolver = resolver;
+		this.maxBytes = (maxBytes != null) ? maxBytes : Long.MAX_VALUE;
 	}
 
 	/**
@@ -41,10 +51,9 @@ final class RpcRequestReader {
 		AnnotatedBatch sent = readBatch(request, call);
 		BatchMetadata metadata = sent.metadata();
 		if (BatchKind.of(sent.rowCount(), metadata) == BatchKind.POINTER) {
-			if (metadata.contains(MetadataKeys.METHOD)) {
-				refuseUnlessClosed(sent, () -> checkMetadata(call.descriptor(), metadata));
-			}
-			sent = this.resolver.resolve(sent, call.allocator(), LogSink.discarding());
+			AnnotatedBatch pointer = sent;
+			refuseUnlessClosed(sent, () -> checkPointer(call.descriptor(), pointer));
+			sent = this.resolver.resolve(sent, call.inbound(), LogSink.discarding());
 		}
 		try (AnnotatedBatch batch = sent) {
 			BatchMetadata merged = batch.metadata()
@@ -52,11 +61,10 @@ final class RpcRequestReader {
 			checkMetadata(call.descriptor(), merged);
 			RowMapping parameters = call.descriptor().parameters();
 			parameters.check(batch);
-			call.received(merged, parameters.read(batch, call.allocator(), call::own));
+			call.received(merged, parameters.read(batch, call.inbound(), call::own));
 		}
 		catch (SchemaMismatchException ex) {
-			throw new RpcBadRequestException("TypeError", null,
-					call.descriptor().name() + "() parameters: " + ex.getMessage());
+			throw mismatch(call.descriptor(), ex);
 		}
 		catch (CorruptStreamException ex) {
 			throw corrupt(ex);
@@ -81,7 +89,7 @@ final class RpcRequestReader {
 				// Nothing is fetched for who holds no stream.
 				refuseUnlessClosed(sent, () -> calls.open(call, turns, metadata));
 			}
-			sent = this.resolver.resolve(sent, call.allocator(), LogSink.discarding());
+			sent = this.resolver.resolve(sent, call.inbound(), LogSink.discarding());
 		}
 		AnnotatedBatch batch = sent;
 		call.own(batch);
@@ -101,14 +109,14 @@ final class RpcRequestReader {
 			return null;
 		}
 		try (AnnotatedBatch shape = StreamShape.empty(stream.input(), call.allocator())) {
-			AnnotatedBatch input = new ExchangeInput(shape, call.allocator()).convert(batch);
+			AnnotatedBatch input = new ExchangeInput(shape, call.inbound()).convert(batch);
 			call.own(input);
 			return input;
 		}
 	}
 
 	private AnnotatedBatch readBatch(HttpServletRequest request, RpcCall call) throws IOException {
-		try (IpcStreamReader reader = IpcStreamReader.of(request.getInputStream(), Long.MAX_VALUE, call.allocator())) {
+		try (IpcStreamReader reader = IpcStreamReader.of(request.getInputStream(), this.maxBytes, call.inbound())) {
 			AnnotatedBatch batch = reader.nextStream() ? reader.next() : null;
 			if (batch == null) {
 				throw new RpcBadRequestException("ValueError", null, "The request holds no batch");
@@ -116,9 +124,29 @@ final class RpcRequestReader {
 			call.arrived(batch.metadata());
 			return batch;
 		}
+		catch (StreamTooLongException ex) {
+			throw new RequestTooLargeException(ex.limit());
+		}
 		catch (CorruptStreamException ex) {
 			throw corrupt(ex);
 		}
+	}
+
+	// What a pointer stands for has its columns, so that nothing is fetched in vain.
+	private static void checkPointer(RpcMethodDescriptor descriptor, AnnotatedBatch pointer) {
+		if (pointer.metadata().contains(MetadataKeys.METHOD)) {
+			checkMetadata(descriptor, pointer.metadata());
+		}
+		try {
+			descriptor.parameters().checkColumns(pointer);
+		}
+		catch (SchemaMismatchException ex) {
+			throw mismatch(descriptor, ex);
+		}
+	}
+
+	private static RpcBadRequestException mismatch(RpcMethodDescriptor descriptor, SchemaMismatchException ex) {
+		return new RpcBadRequestException("TypeError", null, descriptor.name() + "() parameters: " + ex.getMessage());
 	}
 
 	private static RpcBadRequestException corrupt(CorruptStreamException ex) {

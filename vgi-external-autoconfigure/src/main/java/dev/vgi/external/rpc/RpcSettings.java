@@ -12,15 +12,17 @@ import org.springframework.util.StringUtils;
  * {@code /vgi}; may be empty
  * @param serverId identifier of this process, 12 hexadecimal digits
  * @param includeStackTrace whether errors carry stack traces
+ * @param maxRequestBytes most bytes of a request, decoded, or {@code null} for no limit
  * @param maxResponseBytes most bytes of a response before any content coding, or
  * {@code null} for no limit
  * @param maxExternalizedResponseBytes most bytes that one response may put into storage,
  * or {@code null} for no limit
  */
-public record RpcSettings(String prefix, String serverId, boolean includeStackTrace, @Nullable Long maxResponseBytes,
-		@Nullable Long maxExternalizedResponseBytes) {
+public record RpcSettings(String prefix, String serverId, boolean includeStackTrace, @Nullable Long maxRequestBytes,
+		@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedResponseBytes) {
 
 	public RpcSettings {
+		Assert.isTrue(maxRequestBytes == null || maxRequestBytes > 0, "'maxRequestBytes' must be positive");
 		Assert.isTrue(maxResponseBytes == null || maxResponseBytes > 0, "'maxResponseBytes' must be positive");
 		Assert.isTrue(maxExternalizedResponseBytes == null || maxExternalizedResponseBytes > 0,
 				"'maxExternalizedResponseBytes' must be positive");
@@ -34,7 +36,7 @@ public record RpcSettings(String prefix, String serverId, boolean includeStackTr
 	 * @param serverId identifier of this process, 12 hexadecimal digits
 	 */
 	public RpcSettings(String prefix, String serverId) {
-		this(prefix, serverId, false, null, null);
+		this(prefix, serverId, false, null, null, null);
 	}
 
 }

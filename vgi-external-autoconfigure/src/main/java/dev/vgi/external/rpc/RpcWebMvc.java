@@ -20,6 +20,7 @@ import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.server.ErrorWriter;
+import dev.vgi.external.web.server.RequestTooLargeException;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
 import jakarta.servlet.http.HttpServletRequest;
@@ -124,7 +125,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		this.settings = settings;
 		this.prefix = settings.prefix();
 		this.allocator = allocator;
-		this.reader = new RpcRequestReader(resolver);
+		this.reader = new RpcRequestReader(resolver, settings.maxRequestBytes());
 		this.externalizer = externalizer;
 		this.tokens = tokens;
 		this.listener = listener;
@@ -325,6 +326,9 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	private static HttpStatusCode status(Exception failure) {
 		if (failure instanceof RpcBadRequestException) {
 			return HttpStatusCode.valueOf(HttpServletResponse.SC_BAD_REQUEST);
+		}
+		if (failure instanceof RequestTooLargeException) {
+			return HttpStatusCode.valueOf(HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE);
 		}
 		if (failure instanceof ErrorResponse response && response.getStatusCode().is4xxClientError()) {
 			return response.getStatusCode();

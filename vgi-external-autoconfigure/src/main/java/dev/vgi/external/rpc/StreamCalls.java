@@ -182,13 +182,13 @@ final class StreamCalls {
 	}
 
 	private static Record state(RpcCall call, RecordRow row, byte[] bytes) {
-		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
-				call.allocator()); AnnotatedBatch batch = reader.nextStream() ? reader.next() : null) {
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length, call.inbound());
+				AnnotatedBatch batch = reader.nextStream() ? reader.next() : null) {
 			if (batch == null) {
 				throw StreamTokens.invalid();
 			}
 			row.row().check(batch);
-			return (Record) row.read(batch, call.allocator(), call::own);
+			return (Record) row.read(batch, call.inbound(), call::own);
 		}
 		catch (VgiExternalException ex) {
 			throw StreamTokens.invalid();

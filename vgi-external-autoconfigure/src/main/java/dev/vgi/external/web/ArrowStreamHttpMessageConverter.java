@@ -18,6 +18,7 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.memory.RequestMemory;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
@@ -37,7 +38,7 @@ import org.springframework.http.converter.AbstractSmartHttpMessageConverter;
  * never gets in the way of an ordinary handler.
  * <p>
  * What is read is the reader's to close. What is written is closed afterwards, also on
- * failure, if this converter {@linkplain #takesOver takes it over}.
+ * failure, by a converter that serves handlers.
  */
 public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMessageConverter<Object> {
 
@@ -48,28 +49,33 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 
 	private final long maxBodySize;
 
-	private final boolean takesOver;
+	private final boolean serving;
 
 	/**
 	 * Create a converter.
 	 * @param allocator the owner of the memory of what is read
 	 * @param maxBodySize most bytes of a body that is read
-	 * @param takesOver whether what is written is closed afterwards: {@code true} for
-	 * what handlers return, {@code false} for what a client sends
+	 * @param serving {@code true} for what handlers are given, which is charged to their
+	 * request, and what they return, which is closed once it is written; {@code false}
+	 * for what a client sends and receives
 	 */
-	public ArrowStreamHttpMessageConverter(BufferAllocator allocator, long maxBodySize, boolean takesOver) {
+	public ArrowStreamHttpMessageConverter(BufferAllocator allocator, long maxBodySize, boolean serving) {
 		super(ARROW_STREAM);
 		this.allocator = allocator;
 		this.maxBodySize = maxBodySize;
-		this.takesOver = takesOver;
+		this.serving = serving;
 	}
 
-	boolean takesOver() {
-		return this.takesOver;
+	boolean isServing() {
+		return this.serving;
 	}
 
+	/**
+	 * Return the owner of the memory of what is read now.
+	 * @return the allocator of the request that is served, or else the one given
+	 */
 	BufferAllocator allocator() {
-		return this.allocator;
+		return this.serving ? RequestMemory.allocator(this.allocator) : this.allocator;
 	}
 
 	@Override
@@ -103,7 +109,8 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 		InputStream body = message.getBody();
 		List<LogMessage> messages = new ArrayList<>();
 		List<AnnotatedBatch> batches = new ArrayList<>();
-		try (IpcStreamReader reader = IpcStreamReader.of(body, this.maxBodySize, this.allocator)) {
+		BufferAllocator allocator = allocator();
+		try (IpcStreamReader reader = IpcStreamReader.of(body, this.maxBodySize, allocator)) {
 			if (!reader.nextStream()) {
 				throw new CorruptStreamException("The body is empty: expected an Arrow stream");
 			}
@@ -124,7 +131,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 					batches.add(batch);
 				}
 			}
-			return new StreamContent(reader.schema(), messages, batches, this.allocator);
+			return new StreamContent(reader.schema(), messages, batches, allocator);
 		}
 		catch (RuntimeException ex) {
 			batches.forEach(AnnotatedBatch::close);
@@ -139,7 +146,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 			writeAll(cycles.iterator(), outputMessage);
 		}
 		finally {
-			if (this.takesOver) {
+			if (this.serving) {
 				ArrowValues.close(value);
 			}
 		}

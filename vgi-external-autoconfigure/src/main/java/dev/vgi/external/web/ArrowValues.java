@@ -69,6 +69,7 @@ public final class ArrowValues {
 	static Object read(ResolvableType type, StreamContent content) {
 		boolean complete = false;
 		try {
+			checkCount(type, content);
 			Object value = SINGLE.contains(type.toClass()) ? readOne(type.toClass(), content)
 					: readList(elementType(type, type.toClass()).toClass(), content);
 			complete = true;
@@ -81,11 +82,20 @@ public final class ArrowValues {
 		}
 	}
 
-	private static Object readOne(Class<?> type, StreamContent content) {
-		if (content.batches().size() > 1) {
+	/**
+	 * Check that a stream has as many batches as a type takes.
+	 * @param type a {@linkplain #isReadable readable} type
+	 * @param content borrowed
+	 * @throws CorruptStreamException if it has more
+	 */
+	static void checkCount(ResolvableType type, StreamContent content) {
+		if (content.batches().size() > 1 && SINGLE.contains(type.toClass())) {
 			throw new CorruptStreamException(
 					"The stream has " + content.batches().size() + " batches where one is expected");
 		}
+	}
+
+	private static Object readOne(Class<?> type, StreamContent content) {
 		// A complete stream without batches is a table without rows.
 		AnnotatedBatch batch = content.batches().isEmpty()
 				? AnnotatedBatch.empty(content.schema(), BatchMetadata.empty(), content.allocator())

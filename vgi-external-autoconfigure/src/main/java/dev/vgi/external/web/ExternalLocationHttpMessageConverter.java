@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 
-import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.location.Externalizer;
@@ -64,16 +63,15 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 	public Object read(ResolvableType type, HttpInputMessage inputMessage, @Nullable Map<String, Object> hints)
 			throws IOException {
 		StreamContent content = this.delegate.readAll(inputMessage, this.logs);
-		LocationResolver resolver = this.resolver.get();
-		List<AnnotatedBatch> batches = content.batches();
-		for (int i = 0; i < batches.size(); i++) {
-			try {
-				batches.set(i, resolver.resolve(batches.get(i), this.delegate.allocator(), this.logs));
-			}
-			catch (RuntimeException ex) {
-				content.close();
-				throw ex;
-			}
+		try {
+			// Nothing is fetched for what will be refused.
+			ArrowValues.checkCount(type, content);
+			LocationResolver resolver = this.resolver.get();
+			content.batches().replaceAll((batch) -> resolver.resolve(batch, content.allocator(), this.logs));
+		}
+		catch (RuntimeException ex) {
+			content.close();
+			throw ex;
 		}
 		return ArrowValues.read(type, content);
 	}
@@ -93,7 +91,7 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 			this.delegate.writeAll(outbound, outputMessage);
 		}
 		finally {
-			if (this.delegate.takesOver()) {
+			if (this.delegate.isServing()) {
 				ArrowValues.close(body);
 			}
 		}

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.memory.SlabPool.Slab;
+import dev.vgi.external.memory.TransferBudget.Lease;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
@@ -27,6 +28,8 @@ class SlabPoolTests {
 	private final SlabPool pool = new SlabPool(10 << 20, Duration.ofNanos(100), this.now::get, this.later::add);
 
 	private final RootAllocator allocator = new RootAllocator();
+
+	private final Lease lease = new TransferBudget(1 << 20, 1).acquire(100_000, Duration.ZERO);
 
 	@AfterEach
 	void nothingIsLeft() {
@@ -97,7 +100,7 @@ class SlabPoolTests {
 	void arrowBufferOwnsTheSlab() {
 		Slab slab = this.pool.acquire(100_000);
 		slab.window(0, 8).putLong(7);
-		ArrowBuf buffer = slab.handOver(this.allocator, 80_000);
+		ArrowBuf buffer = slab.handOver(this.allocator, 80_000, this.lease);
 		slab.close();
 		assertThat(buffer.capacity()).isEqualTo(80_000);
 		assertThat(this.allocator.getAllocatedMemory()).isEqualTo(80_000);
@@ -116,7 +119,8 @@ class SlabPoolTests {
 	void whenTheAllocatorRefusesTheCallerStillOwnsTheSlab() {
 		try (BufferAllocator small = this.allocator.newChildAllocator("small", 0, 1000);
 				Slab slab = this.pool.acquire(2000)) {
-			assertThatExceptionOfType(OutOfMemoryException.class).isThrownBy(() -> slab.handOver(small, 2000));
+			assertThatExceptionOfType(OutOfMemoryException.class)
+				.isThrownBy(() -> slab.handOver(small, 2000, this.lease));
 			assertThat(this.pool.leasedSlabs()).isEqualTo(1);
 			slab.window(0, 1).put((byte) 1);
 		}

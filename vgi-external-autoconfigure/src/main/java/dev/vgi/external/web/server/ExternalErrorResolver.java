@@ -6,6 +6,8 @@ import java.util.Locale;
 import java.util.Map;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.StreamTooLongException;
+import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.url.RedactedUrl;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -14,6 +16,7 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
+import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpStatus;
 import org.springframework.http.MediaType;
 import org.springframework.web.servlet.HandlerExceptionResolver;
@@ -21,11 +24,14 @@ import org.springframework.web.servlet.ModelAndView;
 
 /**
  * Answers the errors of this library in ordinary handlers as problem details with their
- * HTTP status: bad input 400, too large 413, storage failed 502, budget exhausted 503,
- * storage too slow 504. The messages are made for callers and name no signed URL, so they
- * are told, unlike those of Boot's error page.
+ * HTTP status: bad input 400, a body beyond the announced cap 413, storage failed 502,
+ * budget exhausted 503, storage too slow 504. The messages are made for callers and name
+ * no signed URL, so they are told, unlike those of Boot's error page.
  */
 public final class ExternalErrorResolver implements HandlerExceptionResolver {
+
+	/** About as long as a transfer takes. */
+	private static final String RETRY_AFTER_SECONDS = "1";
 
 	private static final Log logger = LogFactory.getLog(ExternalErrorResolver.class);
 
@@ -48,7 +54,7 @@ public final class ExternalErrorResolver implements HandlerExceptionResolver {
 
 	private static void write(VgiExternalException error, HttpServletRequest request, HttpServletResponse response)
 			throws IOException {
-		int status = status(error.kind());
+		int status = status(error);
 		Map<String, Object> problem = new LinkedHashMap<>();
 		problem.put("type", "about:blank");
 		problem.put("title", HttpStatus.valueOf(status).getReasonPhrase());
@@ -59,6 +65,9 @@ public final class ExternalErrorResolver implements HandlerExceptionResolver {
 		byte[] body = JsonMapper.shared().writeValueAsBytes(problem);
 		response.resetBuffer();
 		response.setStatus(status);
+		if (error instanceof BudgetExhaustedException exhausted && exhausted.isPassing()) {
+			response.setHeader(HttpHeaders.RETRY_AFTER, RETRY_AFTER_SECONDS);
+		}
 		response.setContentType(MediaType.APPLICATION_PROBLEM_JSON_VALUE);
 		response.setContentLength(body.length);
 		response.getOutputStream().write(body);
@@ -75,18 +84,22 @@ public final class ExternalErrorResolver implements HandlerExceptionResolver {
 
 	/**
 	 * Return the status of an error.
-	 * @param kind what went wrong
+	 * @param error what went wrong
 	 * @return the HTTP status
 	 */
-	static int status(VgiExternalException.Kind kind) {
-		return switch (kind) {
-			case TOO_LARGE -> HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE;
+	static int status(VgiExternalException error) {
+		// Peers answer a 413 by storing the same data: it is for the body alone, and not
+		// for what a pointer in it leads to.
+		if (error instanceof RequestTooLargeException || error instanceof StreamTooLongException) {
+			return HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE;
+		}
+		return switch (error.kind()) {
 			case STORAGE_UNAVAILABLE, SERVICE_UNAVAILABLE, UPLOAD_REFUSED, REMOTE_ERROR ->
 				HttpServletResponse.SC_BAD_GATEWAY;
 			case BUDGET_EXHAUSTED, CANCELLED -> HttpServletResponse.SC_SERVICE_UNAVAILABLE;
 			case TIMED_OUT -> HttpServletResponse.SC_GATEWAY_TIMEOUT;
 			case URL_REJECTED, CHECKSUM_MISMATCH, CORRUPT_STREAM, SCHEMA_MISMATCH, REDIRECT_LOOP, LINK_EXPIRED,
-					BAD_REQUEST ->
+					BAD_REQUEST, TOO_LARGE ->
 				HttpServletResponse.SC_BAD_REQUEST;
 		};
 	}
