@@ -44,6 +44,9 @@ public abstract class VgiExternalException extends RuntimeException {
 		/** A cap on encoded, decoded, request or response bytes was passed. */
 		TOO_LARGE,
 
+		/** More log messages, metadata or fields than may be read. */
+		LIMIT_EXCEEDED,
+
 		/** The process-wide transfer budget has no room. */
 		BUDGET_EXHAUSTED,
 

@@ -45,7 +45,7 @@ public final class VgiClientAutoConfiguration {
 			VgiExternalProperties properties) {
 		// What a client sends stays the caller's.
 		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(allocator,
-				properties.fetch().toConfig().maxDecompressedSize(), false);
+				properties.fetch().toConfig().maxDecompressedSize(), false, properties.limits().toReadLimits());
 		return (builder) -> builder.addCustomConverter(new ExternalLocationHttpMessageConverter(arrow,
 				() -> PointerAnnouncement.resolverForCurrentCall(resolver), null, LogSink.discarding()));
 	}

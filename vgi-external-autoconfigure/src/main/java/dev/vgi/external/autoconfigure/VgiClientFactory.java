@@ -48,6 +48,7 @@ final class VgiClientFactory {
 		VgiClient.Builder builder = new VgiClient.Builder(restClient, this.allocator, this.resolver, this.uploader,
 				this.validator)
 			.maxResponseSize(this.properties.fetch().toConfig().maxDecompressedSize())
+			.readLimits(this.properties.limits().toReadLimits())
 			.dialect(client.dialect())
 			.responseCompression(client.responseCompression())
 			.prefetch(client.prefetch());

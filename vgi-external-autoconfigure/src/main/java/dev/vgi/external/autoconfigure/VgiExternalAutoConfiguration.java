@@ -135,7 +135,7 @@ public final class VgiExternalAutoConfiguration {
 					(storage != null) ? storage::isOwn : (candidate) -> false, "vgi.external.url"));
 		return new ExternalLocationConfig(storage, properties.externalizeThreshold().toBytes(), properties.maxRetries(),
 				properties.retryDelay(), properties.fetch().toConfig(), compression(properties.compression()),
-				validator);
+				validator, properties.limits().toReadLimits());
 	}
 
 	private static void requireNoStorage(StorageSelection selection) {
@@ -205,7 +205,8 @@ public final class VgiExternalAutoConfiguration {
 			ObjectProvider<TransferListener> listeners, Environment environment) {
 		FetchConfig fetchConfig = properties.fetch().toConfig();
 		ExternalLocationConfig config = new ExternalLocationConfig(null, properties.externalizeThreshold().toBytes(),
-				properties.maxRetries(), properties.retryDelay(), fetchConfig, null, validator);
+				properties.maxRetries(), properties.retryDelay(), fetchConfig, null, validator,
+				properties.limits().toReadLimits());
 		ExternalFetcher fetcher = new ExternalFetcher(fetchConfig, transport, validator, null, budget, slabs,
 				threads("vgi-external-range-", environment));
 		return new LocationResolver(config, fetcher, composite(listeners));

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
+import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.web.client.Dialect;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,7 @@ import org.springframework.util.unit.DataSize;
  * @param upload How objects are uploaded.
  * @param http HTTP connections to storage, of both sides.
  * @param memory Memory of all transfers of the process.
+ * @param limits What a body or a stored object may make of the heap.
  * @param url URLs that callers of this service may send.
  * @param client Settings of this application's own calls.
  * @param uploadUrl Upload URLs for large inputs.
@@ -46,9 +48,10 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		@DefaultValue("1MB") DataSize externalizeThreshold, @DefaultValue("redirect") PlainClients plainClients,
 		@DefaultValue("fail") OnStorageFailure onStorageFailure, @DefaultValue("2") int maxRetries,
 		@DefaultValue("500ms") Duration retryDelay, @DefaultValue Compression compression, @DefaultValue Fetch fetch,
-		@DefaultValue Upload upload, @DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Url url,
-		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue S3 s3, @DefaultValue Gcs gcs,
-		@DefaultValue Local local, @DefaultValue Lifecycle lifecycle, @DefaultValue Health health) {
+		@DefaultValue Upload upload, @DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Limits limits,
+		@DefaultValue Url url, @DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue S3 s3,
+		@DefaultValue Gcs gcs, @DefaultValue Local local, @DefaultValue Lifecycle lifecycle,
+		@DefaultValue Health health) {
 
 	public VgiExternalProperties {
 		Assert.isTrue(maxRetries >= 0 && maxRetries <= 2, "vgi.external.max-retries must be 0, 1 or 2");
@@ -219,6 +222,30 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 */
 	public record Memory(@Nullable DataSize budget, @Nullable Duration maxWait, @DefaultValue("64") int maxWaiters,
 			@Nullable DataSize maxPerRequest) {
+
+	}
+
+	/**
+	 * What a body or a stored object may make of the heap.
+	 *
+	 * @param logBatches Most log batches of a body or a stored object.
+	 * @param metadataSize Most metadata of a batch, keys and values, or of a schema with
+	 * all its fields. An entry counts for 16 bytes at least.
+	 * @param fields Most fields of a schema, nested ones included.
+	 */
+	public record Limits(@DefaultValue("10000") int logBatches, @DefaultValue("1MB") DataSize metadataSize,
+			@DefaultValue("20000") int fields) {
+
+		public Limits {
+			Assert.isTrue(logBatches >= 0, "vgi.external.limits.log-batches must not be negative");
+			Assert.isTrue(metadataSize.toBytes() > 0 && metadataSize.toBytes() <= 256L << 20,
+					"vgi.external.limits.metadata-size must be positive and at most 256MB");
+			Assert.isTrue(fields > 0, "vgi.external.limits.fields must be positive");
+		}
+
+		ReadLimits toReadLimits() {
+			return new ReadLimits(this.logBatches, this.metadataSize.toBytes(), this.fields);
+		}
 
 	}
 

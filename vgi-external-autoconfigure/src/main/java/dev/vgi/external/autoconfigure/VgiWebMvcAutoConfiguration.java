@@ -98,9 +98,9 @@ public final class VgiWebMvcAutoConfiguration {
 	@Bean
 	ServerHttpMessageConvertersCustomizer vgiServerConverters(BufferAllocator allocator,
 			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
-			VgiRpcProperties rpc, TransferBudget budget) {
+			VgiRpcProperties rpc, VgiExternalProperties properties, TransferBudget budget) {
 		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(allocator,
-				maxRequestBytes(rpc, budget), true);
+				maxRequestBytes(rpc, budget), true, properties.limits().toReadLimits());
 		return (builder) -> builder.addCustomConverter(
 				new ExternalLocationHttpMessageConverter(arrow, () -> resolver, externalizer, LogSink.discarding()));
 	}
@@ -114,13 +114,13 @@ public final class VgiWebMvcAutoConfiguration {
 
 	@Bean
 	@ConditionalOnMissingBean
-	RpcWebMvc vgiRpcWebMvc(VgiRpcProperties properties, BufferAllocator allocator,
+	RpcWebMvc vgiRpcWebMvc(VgiRpcProperties properties, VgiExternalProperties external, BufferAllocator allocator,
 			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
 			TransferBudget budget, ObjectProvider<RpcCallListener> listener) {
 		RpcSettings settings = new RpcSettings(properties.prefix(), this.serverId,
 				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS,
 				maxRequestBytes(properties, budget), bytes(properties.maxResponseSize()),
-				bytes(properties.maxExternalizedResponseSize()));
+				bytes(properties.maxExternalizedResponseSize()), external.limits().toReadLimits());
 		List<TokenKey> keys = properties.tokenKeys().isEmpty() ? List.of(TokenKey.random()) : properties.tokenKeys();
 		return new RpcWebMvc(settings, allocator, resolver::resolve, CycleExternalizer.of(externalizer),
 				new StreamTokens(keys, properties.tokenTtl(), InstantSource.system()),

@@ -31,14 +31,22 @@ final class FlatBufferGuard {
 
 	private final int size;
 
+	private final ReadLimits limits;
+
 	private long allowance;
+
+	private long metadataSize;
+
+	private int fields;
 
 	/**
 	 * Create a guard for one message.
 	 * @param size the length of its metadata in bytes
+	 * @param limits what may be made of it
 	 */
-	FlatBufferGuard(int size) {
+	FlatBufferGuard(int size, ReadLimits limits) {
 		this.size = size;
+		this.limits = limits;
 		this.allowance = 4L * size + SLACK;
 	}
 
@@ -55,6 +63,7 @@ final class FlatBufferGuard {
 		if (field == null || depth > MAX_DEPTH) {
 			throw new CorruptStreamException("The schema nests more than " + MAX_DEPTH + " levels or lacks a field");
 		}
+		this.limits.checkFields(++this.fields);
 		spend(TABLE + length(field.nameAsByteBuffer()));
 		if (field.typeType() == Type.Union && field.type(new Union()) instanceof Union union) {
 			spend(TABLE * (long) count(union.typeIdsLength()));
@@ -71,7 +80,10 @@ final class FlatBufferGuard {
 	}
 
 	private void check(KeyValue entry) {
-		spend(TABLE + length(entry.keyAsByteBuffer()) + length(entry.valueAsByteBuffer()));
+		long length = (long) length(entry.keyAsByteBuffer()) + length(entry.valueAsByteBuffer());
+		this.metadataSize += Math.max(length, ReadLimits.MIN_ENTRY);
+		this.limits.checkMetadataSize(this.metadataSize);
+		spend(TABLE + length);
 	}
 
 	/**

@@ -43,6 +43,8 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private final BufferAllocator allocator;
 
+	private final ReadOptions options;
+
 	private final Map<Long, ReaderDictionary> dictionaries = new LinkedHashMap<>();
 
 	private @Nullable Schema schema;
@@ -51,11 +53,14 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private boolean dictionariesUnchecked;
 
-	private @Nullable CorruptStreamException broken;
+	private int logBatches;
 
-	private IpcStreamReader(MessageSource source, BufferAllocator allocator) {
+	private @Nullable VgiExternalException broken;
+
+	private IpcStreamReader(MessageSource source, BufferAllocator allocator, ReadOptions options) {
 		this.source = source;
 		this.allocator = allocator;
+		this.options = options;
 	}
 
 	/**
@@ -68,7 +73,21 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @return the reader
 	 */
 	public static IpcStreamReader of(ArrowBuf body, long length, BufferAllocator allocator) {
-		return new IpcStreamReader(new MessageSource.Memory(body, length), allocator);
+		return of(body, length, allocator, ReadOptions.defaults());
+	}
+
+	/**
+	 * Read from memory without copying, as {@link #of(ArrowBuf, long, BufferAllocator)}
+	 * does.
+	 * @param body the bytes, retained until this reader and all batches are closed
+	 * @param length how many of its bytes belong to the streams
+	 * @param allocator the owner of what must be allocated nevertheless; of the same root
+	 * as the body's
+	 * @param options how to read
+	 * @return the reader
+	 */
+	public static IpcStreamReader of(ArrowBuf body, long length, BufferAllocator allocator, ReadOptions options) {
+		return new IpcStreamReader(new MessageSource.Memory(body, length, options.limits()), allocator, options);
 	}
 
 	/**
@@ -84,13 +103,27 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @return the reader
 	 */
 	public static IpcStreamReader of(InputStream in, long maxBytes, BufferAllocator allocator) {
-		return new IpcStreamReader(new MessageSource.Stream(in, maxBytes, allocator), allocator);
+		return of(in, maxBytes, allocator, ReadOptions.defaults());
+	}
+
+	/**
+	 * Read from a stream, as {@link #of(InputStream, long, BufferAllocator)} does.
+	 * @param in the bytes; left open
+	 * @param maxBytes how many bytes may be read in all
+	 * @param allocator the owner of the batches' memory
+	 * @param options how to read
+	 * @return the reader
+	 */
+	public static IpcStreamReader of(InputStream in, long maxBytes, BufferAllocator allocator, ReadOptions options) {
+		return new IpcStreamReader(new MessageSource.Stream(in, maxBytes, allocator, options.limits()), allocator,
+				options);
 	}
 
 	/**
 	 * Go to the next stream and read its schema; skips what is left of the current one.
 	 * @return {@code false} at the clean end of the bytes
 	 * @throws CorruptStreamException if there are bytes that are no stream
+	 * @throws LimitExceededException if the schema is more than may be read
 	 */
 	public boolean nextStream() {
 		return guarded(this::readStream);
@@ -111,6 +144,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @return the batch, which owns its vectors and dictionaries and which the caller
 	 * closes; or {@code null} at the end of the stream
 	 * @throws CorruptStreamException if the bytes are not a batch of this schema
+	 * @throws LimitExceededException if there are too many log batches, or too much
+	 * metadata
 	 */
 	public @Nullable AnnotatedBatch next() {
 		Schema schema = schema();
@@ -200,6 +235,9 @@ public final class IpcStreamReader implements AutoCloseable {
 			throw new CorruptStreamException("The record batch message is empty");
 		}
 		BatchMetadata metadata = envelope.guard().metadata(envelope.message());
+		if (table.length() == 0 && BatchKind.of(0, metadata) == BatchKind.LOG) {
+			this.options.limits().checkLogBatches(++this.logBatches);
+		}
 		List<FieldVector> vectors = new ArrayList<>();
 		MapDictionaryProvider provider = new MapDictionaryProvider();
 		try {
@@ -285,7 +323,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		if (version != MetadataVersion.V5 && version != MetadataVersion.V4) {
 			throw new CorruptStreamException("The message has the unsupported metadata version " + version);
 		}
-		return new Envelope(message, new FlatBufferGuard(length));
+		return new Envelope(message, new FlatBufferGuard(length, this.options.limits()));
 	}
 
 	private boolean guarded(BooleanSupplier action) {
@@ -300,7 +338,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		try {
 			return action.get();
 		}
-		catch (CorruptStreamException ex) {
+		catch (CorruptStreamException | LimitExceededException ex) {
 			this.broken = ex;
 			throw ex;
 		}

@@ -25,10 +25,13 @@ abstract class MessageSource implements AutoCloseable {
 
 	private static final int CONTINUATION = -1;
 
-	/** Enough for a schema of a hundred thousand columns. */
-	private static final int MAX_METADATA = 1 << 26;
+	private final ReadLimits limits;
 
 	private long position;
+
+	MessageSource(ReadLimits limits) {
+		this.limits = limits;
+	}
 
 	final long position() {
 		return this.position;
@@ -54,10 +57,11 @@ abstract class MessageSource implements AutoCloseable {
 			throw truncated();
 		}
 		int length = littleEndian(prefix);
-		if (length < 0 || length > MAX_METADATA) {
+		if (length < 0) {
 			throw new CorruptStreamException(
 					"The message at " + start(2L * Integer.BYTES) + " declares " + length + " bytes of metadata");
 		}
+		this.limits.checkMessageSize(length);
 		return length;
 	}
 
@@ -136,7 +140,8 @@ abstract class MessageSource implements AutoCloseable {
 
 		private boolean closed;
 
-		Memory(ArrowBuf bytes, long length) {
+		Memory(ArrowBuf bytes, long length, ReadLimits limits) {
+			super(limits);
 			if (length < 0 || length > bytes.capacity()) {
 				throw new IllegalArgumentException("'length' must be from 0 to " + bytes.capacity());
 			}
@@ -213,7 +218,8 @@ abstract class MessageSource implements AutoCloseable {
 
 		private byte[] transfer = new byte[0];
 
-		Stream(InputStream in, long maxBytes, BufferAllocator allocator) {
+		Stream(InputStream in, long maxBytes, BufferAllocator allocator, ReadLimits limits) {
+			super(limits);
 			this.in = in;
 			this.maxBytes = maxBytes;
 			this.allocator = allocator;

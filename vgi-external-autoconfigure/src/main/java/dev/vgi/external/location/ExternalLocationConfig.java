@@ -2,6 +2,7 @@ package dev.vgi.external.location;
 
 import java.time.Duration;
 
+import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.storage.ExternalStorage;
@@ -20,9 +21,11 @@ import org.springframework.util.Assert;
  * @param fetchConfig how objects are fetched
  * @param compression how stored objects are compressed; {@code null} for not at all
  * @param urlValidator asked before any URL is requested
+ * @param readLimits what a stored object may make of the heap
  */
 public record ExternalLocationConfig(@Nullable ExternalStorage storage, long externalizeThreshold, int maxRetries,
-		Duration retryDelay, FetchConfig fetchConfig, @Nullable Compression compression, UrlValidator urlValidator) {
+		Duration retryDelay, FetchConfig fetchConfig, @Nullable Compression compression, UrlValidator urlValidator,
+		ReadLimits readLimits) {
 
 	public ExternalLocationConfig {
 		Assert.isTrue(externalizeThreshold >= 0, "'externalizeThreshold' must not be negative");
@@ -30,6 +33,24 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 		Assert.isTrue(!retryDelay.isNegative(), "'retryDelay' must not be negative");
 		Assert.notNull(fetchConfig, "'fetchConfig' must not be null");
 		Assert.notNull(urlValidator, "'urlValidator' must not be null");
+		Assert.notNull(readLimits, "'readLimits' must not be null");
+	}
+
+	/**
+	 * Create a configuration with the default limits of what is read.
+	 * @param storage where oversized batches go; {@code null} for resolving only
+	 * @param externalizeThreshold bytes from which on a data batch goes to storage
+	 * @param maxRetries further attempts of a fetch, at most 2
+	 * @param retryDelay pause between attempts
+	 * @param fetchConfig how objects are fetched
+	 * @param compression how stored objects are compressed; {@code null} for not at all
+	 * @param urlValidator asked before any URL is requested
+	 */
+	public ExternalLocationConfig(@Nullable ExternalStorage storage, long externalizeThreshold, int maxRetries,
+			Duration retryDelay, FetchConfig fetchConfig, @Nullable Compression compression,
+			UrlValidator urlValidator) {
+		this(storage, externalizeThreshold, maxRetries, retryDelay, fetchConfig, compression, urlValidator,
+				ReadLimits.defaults());
 	}
 
 	/**
@@ -48,7 +69,7 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 	 */
 	public ExternalLocationConfig withUrlValidator(UrlValidator urlValidator) {
 		return new ExternalLocationConfig(this.storage, this.externalizeThreshold, this.maxRetries, this.retryDelay,
-				this.fetchConfig, this.compression, urlValidator);
+				this.fetchConfig, this.compression, urlValidator, this.readLimits);
 	}
 
 }

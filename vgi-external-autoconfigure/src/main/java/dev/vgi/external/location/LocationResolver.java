@@ -16,6 +16,7 @@ import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchedBody;
 import dev.vgi.external.transport.Deadline;
@@ -120,7 +121,7 @@ public final class LocationResolver {
 		this.config.urlValidator().validate(pointer.location());
 		try (FetchedBody body = this.fetcher.fetch(pointer.location(), pointer.sha256(), allocator, deadline)) {
 			List<LogMessage> messages = new ArrayList<>();
-			AnnotatedBatch data = parse(body, schema, allocator, messages);
+			AnnotatedBatch data = parse(body, schema, allocator, logs.isDiscarding() ? null : messages);
 			// A retried attempt must not deliver its logs twice, so they waited until
 			// here.
 			messages.forEach(logs::log);
@@ -133,10 +134,11 @@ public final class LocationResolver {
 	}
 
 	private AnnotatedBatch parse(FetchedBody body, Schema expected, BufferAllocator allocator,
-			List<LogMessage> messages) {
+			@Nullable List<LogMessage> messages) {
 		AnnotatedBatch data = null;
 		boolean complete = false;
-		try (IpcStreamReader reader = IpcStreamReader.of(body.buffer(), body.length(), allocator)) {
+		try (IpcStreamReader reader = IpcStreamReader.of(body.buffer(), body.length(), allocator,
+				ReadOptions.of(this.config.readLimits()))) {
 			if (!reader.nextStream()) {
 				throw new CorruptStreamException("The stored object is empty");
 			}
@@ -166,10 +168,10 @@ public final class LocationResolver {
 	/**
 	 * Look at one stored batch.
 	 * @param batch the batch; closed unless it is the data
-	 * @param messages receives a log message
+	 * @param messages receives a log message, {@code null} if nobody wants it
 	 * @return whether it is data
 	 */
-	private static boolean accept(AnnotatedBatch batch, List<LogMessage> messages) {
+	private static boolean accept(AnnotatedBatch batch, @Nullable List<LogMessage> messages) {
 		BatchMetadata metadata = batch.metadata();
 		BatchKind kind = BatchKind.of(batch.rowCount(), metadata);
 		if (kind == BatchKind.DATA && !metadata.contains(MetadataKeys.LOCATION)) {
@@ -179,11 +181,13 @@ public final class LocationResolver {
 		if (kind == BatchKind.ERROR) {
 			throw ErrorBatchException.from(metadata);
 		}
-		LogMessage message = (kind == BatchKind.LOG) ? LogMessage.from(metadata) : null;
-		if (message == null) {
+		if (kind != BatchKind.LOG) {
 			throw new PointerLoopException("Redirect loop: the stored batch carries a location itself", null);
 		}
-		messages.add(message);
+		LogMessage message = (messages != null) ? LogMessage.from(metadata) : null;
+		if (messages != null && message != null) {
+			messages.add(message);
+		}
 		return false;
 	}
 

@@ -11,6 +11,7 @@ import java.util.Map;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.LimitExceededException;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.location.ResponseTooLargeException;
@@ -112,6 +113,9 @@ final class RpcErrors {
 		if (failure instanceof WireError error) {
 			return error.errorKind();
 		}
+		if (failure instanceof LimitExceededException) {
+			return "limit_exceeded";
+		}
 		return (failure instanceof ErrorBatchException remote) ? remote.errorKind() : null;
 	}
 
@@ -121,7 +125,7 @@ final class RpcErrors {
 		}
 		if (failure instanceof VgiExternalException external) {
 			return switch (external.kind()) {
-				case TOO_LARGE, BUDGET_EXHAUSTED -> "RESOURCE_EXHAUSTED";
+				case TOO_LARGE, LIMIT_EXCEEDED, BUDGET_EXHAUSTED -> "RESOURCE_EXHAUSTED";
 				case TIMED_OUT -> "DEADLINE_EXCEEDED";
 				case CANCELLED -> "CANCELLED";
 				case STORAGE_UNAVAILABLE -> "UNAVAILABLE";

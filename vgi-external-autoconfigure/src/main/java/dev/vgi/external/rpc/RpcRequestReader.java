@@ -11,6 +11,7 @@ import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.location.SchemaMismatchException;
 import dev.vgi.external.rpc.StreamCalls.TurnRequest;
@@ -30,14 +31,12 @@ final class RpcRequestReader {
 
 	private final long maxBytes;
 
-	/**
-	 * Create a reader.
-	 * @param resolver resolves requests that are pointers
-	 * @param maxBytes most bytes of a request, decoded, or {@code null} for no limit
-	 */
-	RpcRequestReader(PointerResolver resolver, @Nullable Long maxBytes) {
+	private final ReadOptions options;
+
+	RpcRequestReader(PointerResolver resolver, RpcSettings settings) {
 		this.resolver = resolver;
-		this.maxBytes = (maxBytes != null) ? maxBytes : Long.MAX_VALUE;
+		this.maxBytes = (settings.maxRequestBytes() != null) ? settings.maxRequestBytes() : Long.MAX_VALUE;
+		this.options = ReadOptions.of(settings.readLimits());
 	}
 
 	/**
@@ -116,7 +115,8 @@ final class RpcRequestReader {
 	}
 
 	private AnnotatedBatch readBatch(HttpServletRequest request, RpcCall call) throws IOException {
-		try (IpcStreamReader reader = IpcStreamReader.of(request.getInputStream(), this.maxBytes, call.inbound())) {
+		try (IpcStreamReader reader = IpcStreamReader.of(request.getInputStream(), this.maxBytes, call.inbound(),
+				this.options)) {
 			AnnotatedBatch batch = reader.nextStream() ? reader.next() : null;
 			if (batch == null) {
 				throw new RpcBadRequestException("ValueError", null, "The request holds no batch");

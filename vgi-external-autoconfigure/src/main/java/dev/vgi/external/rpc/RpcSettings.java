@@ -1,5 +1,6 @@
 package dev.vgi.external.rpc;
 
+import dev.vgi.external.batch.ReadLimits;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -17,26 +18,28 @@ import org.springframework.util.StringUtils;
  * {@code null} for no limit
  * @param maxExternalizedResponseBytes most bytes that one response may put into storage,
  * or {@code null} for no limit
+ * @param readLimits what a request may make of the heap
  */
 public record RpcSettings(String prefix, String serverId, boolean includeStackTrace, @Nullable Long maxRequestBytes,
-		@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedResponseBytes) {
+		@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedResponseBytes, ReadLimits readLimits) {
 
 	public RpcSettings {
 		Assert.isTrue(maxRequestBytes == null || maxRequestBytes > 0, "'maxRequestBytes' must be positive");
 		Assert.isTrue(maxResponseBytes == null || maxResponseBytes > 0, "'maxResponseBytes' must be positive");
 		Assert.isTrue(maxExternalizedResponseBytes == null || maxExternalizedResponseBytes > 0,
 				"'maxExternalizedResponseBytes' must be positive");
+		Assert.notNull(readLimits, "'readLimits' must not be null");
 		String trimmed = StringUtils.trimTrailingCharacter(prefix, '/');
 		prefix = (trimmed.isEmpty() || trimmed.startsWith("/")) ? trimmed : "/" + trimmed;
 	}
 
 	/**
-	 * Create settings without limits.
+	 * Create settings without limits of responses.
 	 * @param prefix what stands before the name of a method in its path; may be empty
 	 * @param serverId identifier of this process, 12 hexadecimal digits
 	 */
 	public RpcSettings(String prefix, String serverId) {
-		this(prefix, serverId, false, null, null, null);
+		this(prefix, serverId, false, null, null, null, ReadLimits.defaults());
 	}
 
 }

@@ -125,7 +125,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		this.settings = settings;
 		this.prefix = settings.prefix();
 		this.allocator = allocator;
-		this.reader = new RpcRequestReader(resolver, settings.maxRequestBytes());
+		this.reader = new RpcRequestReader(resolver, settings);
 		this.externalizer = externalizer;
 		this.tokens = tokens;
 		this.listener = listener;

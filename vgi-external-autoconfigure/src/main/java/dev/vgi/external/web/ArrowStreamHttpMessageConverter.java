@@ -18,6 +18,8 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.batch.ReadLimits;
+import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.memory.RequestMemory;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -51,6 +53,8 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 
 	private final boolean serving;
 
+	private final ReadOptions options;
+
 	/**
 	 * Create a converter.
 	 * @param allocator the owner of the memory of what is read
@@ -60,10 +64,25 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	 * for what a client sends and receives
 	 */
 	public ArrowStreamHttpMessageConverter(BufferAllocator allocator, long maxBodySize, boolean serving) {
+		this(allocator, maxBodySize, serving, ReadLimits.defaults());
+	}
+
+	/**
+	 * Create a converter.
+	 * @param allocator the owner of the memory of what is read
+	 * @param maxBodySize most bytes of a body that is read
+	 * @param serving {@code true} for what handlers are given, which is charged to their
+	 * request, and what they return, which is closed once it is written; {@code false}
+	 * for what a client sends and receives
+	 * @param limits what a body that is read may make of the heap
+	 */
+	public ArrowStreamHttpMessageConverter(BufferAllocator allocator, long maxBodySize, boolean serving,
+			ReadLimits limits) {
 		super(ARROW_STREAM);
 		this.allocator = allocator;
 		this.maxBodySize = maxBodySize;
 		this.serving = serving;
+		this.options = ReadOptions.of(limits);
 	}
 
 	boolean isServing() {
@@ -92,25 +111,26 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	@Override
 	public Object read(ResolvableType type, HttpInputMessage inputMessage, @Nullable Map<String, Object> hints)
 			throws IOException {
-		return ArrowValues.read(type, readAll(inputMessage, LogSink.discarding()));
+		return ArrowValues.read(type, readAll(inputMessage, type, LogSink.discarding()));
 	}
 
 	/**
 	 * Read every batch of the body's first stream.
 	 * @param message the HTTP message
-	 * @param logs receives its log messages, unless it is the reader of a cycle who wants
-	 * them
+	 * @param type what it is read for: only a cycle keeps log messages
+	 * @param logs receives the log messages too
 	 * @return the schema, logs and data batches, pointers among them; the caller closes
 	 * it
 	 * @throws ErrorBatchException if the stream holds an error
 	 * @throws IOException if the message fails
 	 */
-	StreamContent readAll(HttpInputMessage message, LogSink logs) throws IOException {
+	StreamContent readAll(HttpInputMessage message, ResolvableType type, LogSink logs) throws IOException {
 		InputStream body = message.getBody();
+		boolean keepsLogs = ArrowValues.keepsLogs(type);
 		List<LogMessage> messages = new ArrayList<>();
 		List<AnnotatedBatch> batches = new ArrayList<>();
 		BufferAllocator allocator = allocator();
-		try (IpcStreamReader reader = IpcStreamReader.of(body, this.maxBodySize, allocator)) {
+		try (IpcStreamReader reader = IpcStreamReader.of(body, this.maxBodySize, allocator, this.options)) {
 			if (!reader.nextStream()) {
 				throw new CorruptStreamException("The body is empty: expected an Arrow stream");
 			}
@@ -121,10 +141,12 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 					if (kind == BatchKind.ERROR) {
 						throw ErrorBatchException.from(batch.metadata());
 					}
-					LogMessage log = LogMessage.from(batch.metadata());
+					LogMessage log = (keepsLogs || !logs.isDiscarding()) ? LogMessage.from(batch.metadata()) : null;
 					if (log != null) {
-						messages.add(log);
 						logs.log(log);
+						if (keepsLogs) {
+							messages.add(log);
+						}
 					}
 				}
 				else {

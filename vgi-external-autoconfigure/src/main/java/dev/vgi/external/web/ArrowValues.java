@@ -56,6 +56,16 @@ public final class ArrowValues {
 		return isArrow(type) && (SINGLE.contains(raw) || raw.isAssignableFrom(List.class));
 	}
 
+	/**
+	 * Return whether log messages are part of what a stream is read for.
+	 * @param type a {@linkplain #isReadable readable} type
+	 * @return {@code true} for cycles
+	 */
+	static boolean keepsLogs(ResolvableType type) {
+		Class<?> raw = type.toClass();
+		return (SINGLE.contains(raw) ? raw : elementType(type, raw).toClass()) == OutputCycle.class;
+	}
+
 	static boolean isWritable(ResolvableType type, Class<?> valueClass) {
 		return SINGLE.contains(valueClass) || isArrow(type);
 	}

@@ -62,7 +62,7 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 	@Override
 	public Object read(ResolvableType type, HttpInputMessage inputMessage, @Nullable Map<String, Object> hints)
 			throws IOException {
-		StreamContent content = this.delegate.readAll(inputMessage, this.logs);
+		StreamContent content = this.delegate.readAll(inputMessage, type, this.logs);
 		try {
 			// Nothing is fetched for what will be refused.
 			ArrowValues.checkCount(type, content);

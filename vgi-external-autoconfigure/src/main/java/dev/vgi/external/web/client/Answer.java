@@ -217,7 +217,7 @@ final class Answer {
 			if (kind == BatchKind.ERROR) {
 				throw ErrorBatchException.from(metadata);
 			}
-			LogMessage message = LogMessage.from(metadata);
+			LogMessage message = this.logs.isDiscarding() ? null : LogMessage.from(metadata);
 			if (message != null) {
 				this.logs.log(message);
 			}

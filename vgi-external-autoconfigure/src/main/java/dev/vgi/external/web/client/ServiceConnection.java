@@ -24,6 +24,7 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.storage.UploadUrl;
@@ -78,6 +79,8 @@ final class ServiceConnection {
 
 	private final long maxResponseSize;
 
+	private final ReadOptions readOptions;
+
 	private final String acceptedCodings;
 
 	private final Dialect configuredDialect;
@@ -98,6 +101,7 @@ final class ServiceConnection {
 		this.uploader = builder.uploader;
 		this.validator = builder.validator;
 		this.maxResponseSize = builder.maxResponseSize;
+		this.readOptions = ReadOptions.of(builder.readLimits);
 		this.acceptedCodings = builder.responseCompression ? "zstd, gzip" : "identity";
 		this.configuredDialect = builder.dialect;
 		this.nanoTime = builder.nanoTime;
@@ -405,7 +409,8 @@ final class ServiceConnection {
 		boolean failed = response.getStatusCode().isError()
 				|| "true".equalsIgnoreCase(response.getHeaders().getFirst(Capabilities.RPC_ERROR));
 		try (InputStream body = decode(response);
-				IpcStreamReader streams = IpcStreamReader.of(body, this.maxResponseSize, this.allocator)) {
+				IpcStreamReader streams = IpcStreamReader.of(body, this.maxResponseSize, this.allocator,
+						this.readOptions)) {
 			try {
 				return reader.read(new Answer(streams, status, failed, context.logs()));
 			}

@@ -7,6 +7,7 @@ import java.util.function.LongSupplier;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.url.UrlValidator;
@@ -150,6 +151,8 @@ public final class VgiClient {
 
 		long maxResponseSize = Long.MAX_VALUE;
 
+		ReadLimits readLimits = ReadLimits.defaults();
+
 		boolean responseCompression = true;
 
 		Dialect dialect = Dialect.AUTO;
@@ -203,6 +206,16 @@ public final class VgiClient {
 		 */
 		public Builder maxResponseSize(long bytes) {
 			this.maxResponseSize = bytes;
+			return this;
+		}
+
+		/**
+		 * Set what an answer may make of the heap.
+		 * @param limits the limits; {@link ReadLimits#defaults()} by default
+		 * @return this builder
+		 */
+		public Builder readLimits(ReadLimits limits) {
+			this.readLimits = limits;
 			return this;
 		}
 

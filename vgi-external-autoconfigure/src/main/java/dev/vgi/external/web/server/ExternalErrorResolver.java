@@ -99,7 +99,7 @@ public final class ExternalErrorResolver implements HandlerExceptionResolver {
 			case BUDGET_EXHAUSTED, CANCELLED -> HttpServletResponse.SC_SERVICE_UNAVAILABLE;
 			case TIMED_OUT -> HttpServletResponse.SC_GATEWAY_TIMEOUT;
 			case URL_REJECTED, CHECKSUM_MISMATCH, CORRUPT_STREAM, SCHEMA_MISMATCH, REDIRECT_LOOP, LINK_EXPIRED,
-					BAD_REQUEST, TOO_LARGE ->
+					LIMIT_EXCEEDED, BAD_REQUEST, TOO_LARGE ->
 				HttpServletResponse.SC_BAD_REQUEST;
 		};
 	}

@@ -1,0 +1,82 @@
+package dev.vgi.external.batch;
+
+import org.springframework.util.Assert;
+
+/**
+ * What one body or stored object may make of the heap: checked while it is read, before
+ * anything is built of what it declares.
+ *
+ * @param logBatches most log batches of a body or an object; 10,000
+ * @param metadataSize most bytes of the metadata of a batch, keys and values, and of a
+ * schema with all its fields; an entry counts for 16 bytes at least; 1 MiB
+ * @param fields most fields of a schema, nested ones included; 20,000
+ */
+public record ReadLimits(int logBatches, long metadataSize, int fields) {
+
+	/** What an entry of metadata costs, however short it is. */
+	static final int MIN_ENTRY = 16;
+
+	private static final ReadLimits DEFAULTS = new ReadLimits(10_000, 1 << 20, 20_000);
+
+	/** Tables, offsets and names that a field needs in a message. */
+	private static final int MESSAGE_BYTES_PER_FIELD = 256;
+
+	/** Tables and offsets that metadata needs in a message, as a multiple of its size. */
+	private static final int MESSAGE_BYTES_PER_METADATA = 4;
+
+	private static final int MESSAGE_SLACK = 1 << 16;
+
+	public ReadLimits {
+		Assert.isTrue(logBatches >= 0, "'logBatches' must not be negative");
+		Assert.isTrue(metadataSize > 0 && metadataSize <= 1 << 28, "'metadataSize' must be from 1 to 256 MiB");
+		Assert.isTrue(fields > 0, "'fields' must be positive");
+	}
+
+	/**
+	 * Return the limits that hold where nobody set others.
+	 * @return the defaults
+	 */
+	public static ReadLimits defaults() {
+		return DEFAULTS;
+	}
+
+	/**
+	 * Return how long the head of a message may be, which is on the heap as a whole while
+	 * the message is read.
+	 * @return more than a schema or a batch within these limits needs
+	 */
+	int maxMessageSize() {
+		long size = MESSAGE_SLACK + MESSAGE_BYTES_PER_METADATA * this.metadataSize
+				+ (long) MESSAGE_BYTES_PER_FIELD * this.fields;
+		return (int) Math.min(size, 1 << 30);
+	}
+
+	void checkLogBatches(int count) {
+		if (count > this.logBatches) {
+			throw new LimitExceededException("There are more than " + this.logBatches + " log batches", "log-batches");
+		}
+	}
+
+	void checkMetadataSize(long size) {
+		if (size > this.metadataSize) {
+			throw new LimitExceededException(
+					"The metadata of a batch or a schema has more than " + this.metadataSize + " bytes",
+					"metadata-size");
+		}
+	}
+
+	void checkFields(int count) {
+		if (count > this.fields) {
+			throw new LimitExceededException(
+					"The schema has more than " + this.fields + " fields, nested ones included", "fields");
+		}
+	}
+
+	void checkMessageSize(int length) {
+		if (length > maxMessageSize()) {
+			throw new LimitExceededException("A message declares " + length
+					+ " bytes before its body, more than its fields and metadata may need", "fields");
+		}
+	}
+
+}
