@@ -20,10 +20,33 @@ public interface ContentCodec {
 	String coding();
 
 	/**
-	 * Start to decode.
+	 * What a decoder of an HTTP body may hold of what it has decoded: RFC 9659 lets no
+	 * sender of {@code zstd} ask for more.
+	 */
+	long HTTP_WINDOW = 8L << 20;
+
+	/**
+	 * Start to decode a body that may ask for as much memory as the coding allows.
 	 * @return a decoder for one body; the caller closes it
 	 */
-	Decoder decoder();
+	default Decoder decoder() {
+		return decoder(Long.MAX_VALUE);
+	}
+
+	/**
+	 * Start to decode.
+	 * @param maxWindow bytes of what is decoded that the decoder may hold; a body that
+	 * asks for more is corrupt, but not for what {@link #HTTP_WINDOW} allows
+	 * @return a decoder for one body; the caller closes it
+	 */
+	Decoder decoder(long maxWindow);
+
+	/**
+	 * Look up what a decoder will hold of what it decodes.
+	 * @param head the first bytes of the body, unchanged
+	 * @return bytes, untrusted; 0 if it holds nothing of note
+	 */
+	long window(ByteBuffer head);
 
 	/**
 	 * Decode a stream on the fly.
@@ -33,7 +56,19 @@ public interface ContentCodec {
 	 * {@link dev.vgi.external.batch.CorruptStreamException}
 	 * @throws IOException if the encoded stream fails
 	 */
-	InputStream decode(InputStream encoded) throws IOException;
+	default InputStream decode(InputStream encoded) throws IOException {
+		return decode(encoded, Long.MAX_VALUE);
+	}
+
+	/**
+	 * Decode a stream on the fly in bounded memory.
+	 * @param encoded the encoded bytes; closed with the returned stream
+	 * @param maxWindow as for {@link #decoder(long)}
+	 * @return the decoded bytes, as of {@link #decode(InputStream)}; the caller closes
+	 * it, as memory outside of the heap comes with it
+	 * @throws IOException if the encoded stream fails
+	 */
+	InputStream decode(InputStream encoded, long maxWindow) throws IOException;
 
 	/**
 	 * Encode a stream on the fly, at the protocol's level for HTTP bodies (zstd 1, gzip

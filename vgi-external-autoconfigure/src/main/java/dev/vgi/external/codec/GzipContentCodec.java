@@ -31,13 +31,18 @@ public final class GzipContentCodec implements ContentCodec {
 	}
 
 	@Override
-	public Decoder decoder() {
+	public Decoder decoder(long maxWindow) {
 		return new GzipDecoder();
 	}
 
 	@Override
-	public InputStream decode(InputStream encoded) {
-		return new DecodingInputStream(CODING, encoded, decoder());
+	public long window(ByteBuffer head) {
+		return 0;
+	}
+
+	@Override
+	public InputStream decode(InputStream encoded, long maxWindow) {
+		return new DecodingInputStream(CODING, encoded, decoder(maxWindow));
 	}
 
 	@Override

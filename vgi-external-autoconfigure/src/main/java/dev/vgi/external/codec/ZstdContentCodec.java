@@ -41,13 +41,34 @@ public final class ZstdContentCodec implements ContentCodec {
 	}
 
 	@Override
-	public Decoder decoder() {
-		return new ZstdDecoder();
+	public Decoder decoder(long maxWindow) {
+		int log = Long.SIZE - Long.numberOfLeadingZeros(Math.max(maxWindow, HTTP_WINDOW) - 1);
+		return new ZstdDecoder(Math.min(log, MAX_WINDOW_LOG));
 	}
 
 	@Override
-	public InputStream decode(InputStream encoded) {
-		return new DecodingInputStream(CODING, encoded, decoder());
+	public long window(ByteBuffer head) {
+		return Math.min(windowInHeader(head.duplicate().order(ByteOrder.LITTLE_ENDIAN)), 1L << MAX_WINDOW_LOG);
+	}
+
+	// as RFC 8878, section 3.1.1.1.2 describes it
+	private static long windowInHeader(ByteBuffer head) {
+		if (head.remaining() < Integer.BYTES + 2 || head.getInt(0) != MAGIC) {
+			return HTTP_WINDOW;
+		}
+		boolean singleSegment = (head.get(Integer.BYTES) & 0x20) != 0;
+		if (singleSegment) {
+			long size = ZstdDecoder.sizeInHeader(head);
+			return (size >= 0) ? size : HTTP_WINDOW;
+		}
+		int descriptor = head.get(Integer.BYTES + 1) & 0xFF;
+		long base = 1L << (10 + (descriptor >> 3));
+		return base + base / 8 * (descriptor & 7);
+	}
+
+	@Override
+	public InputStream decode(InputStream encoded, long maxWindow) {
+		return new DecodingInputStream(CODING, encoded, decoder(maxWindow));
 	}
 
 	@Override
@@ -199,8 +220,8 @@ public final class ZstdContentCodec implements ContentCodec {
 
 		private boolean atEnd;
 
-		ZstdDecoder() {
-			this.context.setLongMax(MAX_WINDOW_LOG);
+		ZstdDecoder(int maxWindowLog) {
+			this.context.setLongMax(maxWindowLog);
 		}
 
 		@Override

@@ -46,6 +46,9 @@ final class BodyAssembly implements AutoCloseable {
 
 	private final ContentCodec.@Nullable Decoder decoder;
 
+	/** What the decoder and its input hold beside the body. */
+	private final long beside;
+
 	private final String coding;
 
 	private final @Nullable BodyDigest digest;
@@ -73,12 +76,13 @@ final class BodyAssembly implements AutoCloseable {
 	 * @param lease is charged for the memory beyond {@code reserved}; not closed here
 	 * @param codec the coding of the bytes, or {@code null} for none
 	 * @param size decoded size as far as known, or -1
+	 * @param window bytes that the decoder holds of what it decodes
 	 * @param reserved bytes the lease already holds for this assembly
 	 * @param sha256 the expected digest, or {@code null}
 	 * @param progress hears how far it is
 	 * @param workers makes the thread of the digest, which ends with this assembly
 	 */
-	BodyAssembly(FetchConfig config, SlabPool slabs, Lease lease, @Nullable ContentCodec codec, long size,
+	BodyAssembly(FetchConfig config, SlabPool slabs, Lease lease, @Nullable ContentCodec codec, long size, long window,
 			long reserved, @Nullable String sha256, FetchProgress progress, ThreadFactory workers) {
 		this.config = config;
 		this.progress = progress;
@@ -90,7 +94,8 @@ final class BodyAssembly implements AutoCloseable {
 		this.digest = (sha256 != null) ? new BodyDigest(size) : null;
 		this.charged = reserved;
 		this.body = slabs.acquire(memoryFor(codec, size) - ((codec != null) ? STEP : 0));
-		this.decoder = (codec != null) ? codec.decoder() : null;
+		this.decoder = (codec != null) ? codec.decoder(window) : null;
+		this.beside = (codec != null) ? STEP + window : 0;
 		if (this.digest != null && codec != null && size >= DIGEST_BESIDE) {
 			this.digest.startBeside(workers);
 		}
@@ -244,7 +249,7 @@ final class BodyAssembly implements AutoCloseable {
 		}
 		this.body.close();
 		this.body = larger;
-		long unused = Math.max(0, this.charged - capacity - ((this.decoder != null) ? STEP : 0));
+		long unused = Math.max(0, this.charged - capacity - this.beside);
 		this.lease.shrink(unused);
 		this.charged -= unused;
 	}

@@ -88,9 +88,10 @@ final class FetchAttempt {
 				channel.position(channel.position() - head.position());
 			}
 			long size = (codec != null) ? declaredSize(codec, head.flip()) : object.length();
-			long memory = BodyAssembly.memoryFor(codec, size);
+			long window = (codec != null) ? codec.window(head) : 0;
+			long memory = BodyAssembly.memoryFor(codec, size) + window;
 			try (Lease lease = this.context.budget().acquire(memory, this.deadline.remaining());
-					BodyAssembly assembly = assembly(lease, codec, size, memory)) {
+					BodyAssembly assembly = assembly(lease, codec, size, window, memory)) {
 				while (assembly.encoded() < object.length() && channel.read(assembly.input()) >= 0) {
 					assembly.advance();
 					if (this.deadline.hasPassed()) {
@@ -119,7 +120,8 @@ final class FetchAttempt {
 					ContentCodec codec = opened.codec;
 					long size = (codec != null) ? declaredSize(codec, opened.head) : opened.total;
 					List<ByteRange> plan = opened.plan(this.config);
-					long body = BodyAssembly.memoryFor(codec, size);
+					long window = (codec != null) ? codec.window(opened.head) : 0;
+					long body = BodyAssembly.memoryFor(codec, size) + window;
 					memory = body + ((codec != null && plan.size() > 1)
 							? RangedDownload.slotMemory(plan, this.config.maxParallelRequests()) : 0);
 					if (lease == null) {
@@ -131,7 +133,7 @@ final class FetchAttempt {
 					if (lease != null) {
 						reserved = Math.max(reserved, memory);
 						long more;
-						try (BodyAssembly assembly = assembly(lease, codec, size, body)) {
+						try (BodyAssembly assembly = assembly(lease, codec, size, window, body)) {
 							StorageResponse whole = transfer(opened, plan, assembly, lease);
 							if (whole == null) {
 								return finish(assembly, opened.coding);
@@ -158,8 +160,8 @@ final class FetchAttempt {
 		}
 	}
 
-	private BodyAssembly assembly(Lease lease, @Nullable ContentCodec codec, long size, long reserved) {
-		return new BodyAssembly(this.config, this.context.slabs(), lease, codec, size, reserved, this.sha256,
+	private BodyAssembly assembly(Lease lease, @Nullable ContentCodec codec, long size, long window, long reserved) {
+		return new BodyAssembly(this.config, this.context.slabs(), lease, codec, size, window, reserved, this.sha256,
 				this.context.progress(), this.context.workers());
 	}
 

@@ -86,7 +86,20 @@ public final class RequestMemory implements AutoCloseable {
 	}
 
 	/**
-	 * Undo a {@link #charge} before the request ends.
+	 * Charge the request that the current thread serves, until it ends.
+	 * @param bytes how much; nobody is charged outside of a request
+	 * @throws BudgetExhaustedException if there is no room, or one request may not hold
+	 * as much
+	 */
+	public static void charge(long bytes) {
+		RequestMemory current = CURRENT.get();
+		if (current != null) {
+			current.chargeHeap(bytes);
+		}
+	}
+
+	/**
+	 * Undo a {@link #charge(BufferAllocator, long)} before the request ends.
 	 * @param allocator the allocator that was given then
 	 * @param bytes how much
 	 */

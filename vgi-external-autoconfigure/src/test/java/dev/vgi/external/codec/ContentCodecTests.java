@@ -194,6 +194,28 @@ class ContentCodecTests {
 	}
 
 	@Test
+	void aBoundedDecoderRefusesLargerWindows() throws IOException {
+		byte[] body = new byte[9 << 20];
+		byte[] far = Zstd.compress(body, 22);
+		ContentCodec zstd = ZstdContentCodec.INSTANCE;
+		assertThat(zstd.window(direct(far))).isGreaterThanOrEqualTo(body.length);
+		assertThatIOException()
+			.isThrownBy(() -> zstd.decode(new ByteArrayInputStream(far), ContentCodec.HTTP_WINDOW).readAllBytes())
+			.withCauseInstanceOf(CorruptStreamException.class);
+		assertThat(zstd.decode(new ByteArrayInputStream(far), zstd.window(direct(far))).readAllBytes()).isEqualTo(body);
+		byte[] near = Zstd.compress(body, 3);
+		assertThat(zstd.window(direct(near))).isEqualTo(2 << 20);
+		assertThat(zstd.decode(new ByteArrayInputStream(near), 0).readAllBytes()).isEqualTo(body);
+	}
+
+	@Test
+	void theWindowOfASmallFrameIsItsSize() {
+		assertThat(ZstdContentCodec.INSTANCE.window(direct(Zstd.compress(new byte[1000])))).isEqualTo(1000);
+		assertThat(ZstdContentCodec.INSTANCE.window(direct(new byte[20]))).isEqualTo(ContentCodec.HTTP_WINDOW);
+		assertThat(GzipContentCodec.INSTANCE.window(direct(new byte[20]))).isZero();
+	}
+
+	@Test
 	void highestLevelIsDecoded() throws IOException {
 		byte[] bytes = sample(300_000);
 		byte[] encoded = Zstd.compress(bytes, 22);

@@ -3,6 +3,7 @@ package dev.vgi.external.web.server;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.Enumeration;
@@ -10,9 +11,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Predicate;
 
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletException;
@@ -104,6 +109,19 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 		}
 		EncodedResponse outbound = new EncodedResponse(response, request, decoded);
 		try {
+			serve(request, response, inbound, decoded, outbound, chain);
+		}
+		finally {
+			if (decoded != null) {
+				closeAfter(request, decoded);
+			}
+		}
+	}
+
+	private void serve(HttpServletRequest request, HttpServletResponse response, HttpServletRequest inbound,
+			@Nullable DecodedRequest decoded, EncodedResponse outbound, FilterChain chain)
+			throws ServletException, IOException {
+		try {
 			chain.doFilter(inbound, outbound);
 		}
 		catch (IOException | ServletException | RuntimeException ex) {
@@ -116,6 +134,16 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 			return;
 		}
 		finish(inbound, outbound);
+	}
+
+	// Nobody else closes a request's body, and a decoder has memory outside of the heap.
+	private static void closeAfter(HttpServletRequest request, DecodedRequest decoded) {
+		if (request.isAsyncStarted()) {
+			request.getAsyncContext().addListener(decoded);
+		}
+		else {
+			decoded.closeDecoder();
+		}
 	}
 
 	// Replace whatever the application made of a body that broke off at the cap.
@@ -181,7 +209,7 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 	/**
 	 * The request as it was before it was encoded, up to the cap.
 	 */
-	private static final class DecodedRequest extends HttpServletRequestWrapper {
+	private static final class DecodedRequest extends HttpServletRequestWrapper implements AsyncListener {
 
 		private final @Nullable ContentCodec codec;
 
@@ -199,11 +227,42 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 			return this.body != null && this.body.tooLarge;
 		}
 
+		void closeDecoder() {
+			try {
+				if (this.body != null) {
+					this.body.close();
+				}
+			}
+			catch (IOException ex) {
+				// It would have been told to whoever reads.
+			}
+		}
+
+		@Override
+		public void onComplete(AsyncEvent event) {
+			closeDecoder();
+		}
+
+		@Override
+		public void onTimeout(AsyncEvent event) {
+			// Completion follows.
+		}
+
+		@Override
+		public void onError(AsyncEvent event) {
+			// Completion follows.
+		}
+
+		@Override
+		public void onStartAsync(AsyncEvent event) {
+			event.getAsyncContext().addListener(this);
+		}
+
 		void readAway() {
 			try {
 				drain(getInputStream());
 			}
-			catch (RequestTooLargeException | IOException ex) {
+			catch (VgiExternalException | IOException ex) {
 				// Noted by the body, or nothing more to be read of it.
 			}
 		}
@@ -252,11 +311,17 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 	 */
 	private static final class LazyDecoding extends InputStream {
 
+		private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+
 		private final ContentCodec codec;
 
 		private final InputStream encoded;
 
 		private @Nullable InputStream decoded;
+
+		private long count;
+
+		private long charged;
 
 		LazyDecoding(ContentCodec codec, InputStream encoded) {
 			this.codec = codec;
@@ -272,9 +337,23 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 		@Override
 		public int read(byte[] target, int offset, int length) throws IOException {
 			if (this.decoded == null) {
-				this.decoded = this.codec.decode(this.encoded);
+				this.decoded = this.codec.decode(this.encoded, ContentCodec.HTTP_WINDOW);
 			}
-			return this.decoded.read(target, offset, length);
+			chargeWindow(length);
+			int read = this.decoded.read(target, offset, length);
+			this.count += Math.max(0, read);
+			return read;
+		}
+
+		// The decoder may hold as much of what it has decoded.
+		private void chargeWindow(int length) {
+			long most = this.codec.window(NOTHING);
+			long held = Math.min(this.count + length, most);
+			if (held > this.charged) {
+				long charge = Math.min(Math.max(held, 2 * this.charged), most);
+				RequestMemory.charge(charge - this.charged);
+				this.charged = charge;
+			}
 		}
 
 		@Override

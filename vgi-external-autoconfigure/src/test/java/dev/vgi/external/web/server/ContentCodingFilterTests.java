@@ -3,16 +3,22 @@ package dev.vgi.external.web.server;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
 
 import com.github.luben.zstd.Zstd;
 import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.memory.RequestMemory;
+import dev.vgi.external.memory.TransferBudget;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
+import org.apache.arrow.memory.RootAllocator;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,6 +30,7 @@ import org.springframework.mock.web.MockHttpServletResponse;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIOException;
 
 /**
  * Tests for {@link ContentCodingFilter}.
@@ -55,6 +62,53 @@ class ContentCodingFilterTests {
 			assertThat(seen.getContentLengthLong()).isEqualTo(-1);
 		}));
 		assertThat(this.response.getStatus()).isEqualTo(200);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "zstd", "gzip" })
+	void theDecoderIsClosedWithTheRequest(String coding) throws Exception {
+		MockHttpServletRequest request = request(encoded(coding, BODY));
+		request.addHeader("Content-Encoding", coding);
+		List<InputStream> left = new ArrayList<>();
+		filter(List.of(coding), CAP).doFilter(request, this.response, reading((seen) -> {
+			left.add(seen.getInputStream());
+			assertThat(left.get(0).read()).isEqualTo(BODY[0]);
+		}));
+		assertThatIOException().isThrownBy(() -> left.get(0).read()).withMessage("Stream closed");
+	}
+
+	@Test
+	void theDecoderIsClosedWhenAnAsynchronousRequestIsComplete() throws Exception {
+		MockHttpServletRequest request = request(encoded("zstd", BODY));
+		request.addHeader("Content-Encoding", "zstd");
+		request.setAsyncSupported(true);
+		List<InputStream> left = new ArrayList<>();
+		filter(List.of("zstd"), CAP).doFilter(request, this.response, reading((seen) -> {
+			left.add(seen.getInputStream());
+			seen.startAsync();
+		}));
+		assertThat(left.get(0).read()).isEqualTo(BODY[0]);
+		Objects.requireNonNull(request.getAsyncContext()).complete();
+		assertThatIOException().isThrownBy(() -> left.get(0).read()).withMessage("Stream closed");
+	}
+
+	@Test
+	void whatADecoderHoldsIsChargedToTheRequest() throws Exception {
+		byte[] body = new byte[20 << 20];
+		MockHttpServletRequest request = request(encoded("zstd", body));
+		request.addHeader("Content-Encoding", "zstd");
+		TransferBudget budget = new TransferBudget(64 << 20, 1);
+		try (RootAllocator allocator = new RootAllocator();
+				RequestMemory memory = budget.request("a", allocator);
+				RequestMemory.Bound bound = memory.bind()) {
+			filter(List.of("zstd"), 64L << 20).doFilter(request, this.response, reading((seen) -> {
+				seen.getInputStream().readNBytes(1000);
+				assertThat(budget.inUse()).isBetween(1000L, 100_000L);
+				assertThat(seen.getInputStream().readAllBytes()).hasSize(body.length - 1000);
+				assertThat(budget.inUse()).isEqualTo(ContentCodec.HTTP_WINDOW);
+			}));
+		}
+		assertThat(budget.inUse()).isZero();
 	}
 
 	@ParameterizedTest
