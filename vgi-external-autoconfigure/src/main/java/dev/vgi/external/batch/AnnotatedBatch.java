@@ -164,6 +164,10 @@ public final class AnnotatedBatch implements AutoCloseable {
 		}
 		this.closed = true;
 		this.root.close();
+		if (this.dictionaries instanceof DictionarySnapshot.Share share) {
+			share.close();
+			return;
+		}
 		for (long id : this.dictionaries.getDictionaryIds()) {
 			Objects.requireNonNull(this.dictionaries.lookup(id)).getVector().close();
 		}

@@ -45,6 +45,8 @@ final class BatchLoader {
 
 	private static final int WINDOW = 1 << 16;
 
+	private static final int ROWS = 1 << 14;
+
 	/** Validity bits that may be made up beyond what the body pays for. */
 	private static final long FREE_VALIDITY = 1L << 24;
 
@@ -70,7 +72,9 @@ final class BatchLoader {
 
 	private int nextVariadic;
 
-	private long copyAllowance;
+	private final WorkMeter meter;
+
+	private long bufferAllowance;
 
 	private long validityAllowance;
 
@@ -81,9 +85,10 @@ final class BatchLoader {
 	 * @param allocator the owner of whatever has to be copied or made up
 	 * @param guard the message's guard
 	 * @param encoded receives the dictionary-encoded vectors found on the way
+	 * @param meter pays for what is made up
 	 */
 	BatchLoader(RecordBatch batch, ArrowBuf body, BufferAllocator allocator, FlatBufferGuard guard,
-			List<Encoded> encoded) {
+			List<Encoded> encoded, WorkMeter meter) {
 		if (batch.compression() != null) {
 			throw new CorruptStreamException(
 					"The record batch has compressed buffers, which the protocol does not use");
@@ -94,7 +99,8 @@ final class BatchLoader {
 		this.encoded = encoded;
 		this.nodeCount = guard.count(batch.nodesLength());
 		this.bufferCount = guard.count(batch.buffersLength());
-		this.copyAllowance = body.capacity();
+		this.meter = meter;
+		this.bufferAllowance = body.capacity();
 		this.validityAllowance = body.capacity() + FREE_VALIDITY;
 	}
 
@@ -234,6 +240,7 @@ final class BatchLoader {
 			check(nullCount == 0 || nullCount == length, field, "has nulls but does not say where");
 			this.validityAllowance -= bytesForBits(length);
 			check(this.validityAllowance >= 0, field, "declares more values than its body can stand for");
+			this.meter.spend(bytesForBits(length));
 		}
 		else {
 			check(validity.capacity() >= bytesForBits(length), field, "has too few validity bits");
@@ -262,6 +269,7 @@ final class BatchLoader {
 			int last = 0;
 			for (long position = 0; position < bytes; position += WINDOW) {
 				int count = (int) Math.min(WINDOW, bytes - position) / width;
+				this.meter.done(count * (long) width);
 				window(offsets, position, count * width).asIntBuffer().get(chunk, 0, count);
 				int wrong = 0;
 				for (int i = 0; i < count; i++) {
@@ -276,6 +284,7 @@ final class BatchLoader {
 		}
 		for (long position = 0; position < bytes; position += WINDOW) {
 			int count = (int) Math.min(WINDOW, bytes - position);
+			this.meter.done(count);
 			ByteBuffer window = window(offsets, position, count);
 			for (int i = 0; i < count; i += width) {
 				long next = window.getLong(i);
@@ -299,6 +308,7 @@ final class BatchLoader {
 			capacities[i] = take(buffers).capacity();
 		}
 		for (int i = 0; i < length; i++) {
+			row(i, BaseVariableWidthViewVector.ELEMENT_SIZE);
 			long at = (long) i * BaseVariableWidthViewVector.ELEMENT_SIZE;
 			int size = views.getInt(at);
 			if (size >= 0 && size <= BaseVariableWidthViewVector.INLINE_SIZE) {
@@ -321,6 +331,7 @@ final class BatchLoader {
 		checkSize(field, sizes, length, width);
 		long needed = 0;
 		for (int i = 0; i < length; i++) {
+			row(i, 2 * width);
 			long at = (long) i * width;
 			long offset = (width == Integer.BYTES) ? offsets.getInt(at) : offsets.getLong(at);
 			long size = (width == Integer.BYTES) ? sizes.getInt(at) : sizes.getLong(at);
@@ -336,6 +347,7 @@ final class BatchLoader {
 		if (vector instanceof UnionVector union) {
 			int[] slots = slots(field);
 			for (int i = 0; i < length; i++) {
+				row(i, Byte.BYTES);
 				int type = union.getTypeValue(i);
 				check(type >= 0 && slots[type] >= 0, field, "has an unknown type id");
 			}
@@ -343,6 +355,7 @@ final class BatchLoader {
 		else if (vector instanceof DenseUnionVector union) {
 			int[] slots = slots(field);
 			for (int i = 0; i < length; i++) {
+				row(i, Byte.BYTES + Integer.BYTES);
 				int type = union.getTypeId(i);
 				check(type >= 0 && slots[type] >= 0, field, "has an unknown type id");
 				int offset = union.getOffset(i);
@@ -353,12 +366,20 @@ final class BatchLoader {
 			check(lengths[0] > 0 && lengths[1] >= lengths[0], field, "has no value for every run");
 			long previous = 0;
 			for (int i = 0; i < lengths[0]; i++) {
+				row(i, Short.BYTES);
 				check(!runs.getRunEndsVector().isNull(i), field, "has a run without an end");
 				long end = ((BaseIntVector) runs.getRunEndsVector()).getValueAsLong(i);
 				check(end > previous, field, "has runs that go backwards");
 				previous = end;
 			}
 			check(previous >= length, field, "has runs for fewer values than it declares");
+		}
+	}
+
+	// note that a row was looked at, now and then
+	private void row(int row, int width) {
+		if ((row & (ROWS - 1)) == ROWS - 1) {
+			this.meter.done((long) ROWS * width);
 		}
 	}
 
@@ -387,6 +408,11 @@ final class BatchLoader {
 			throw new CorruptStreamException("A buffer lies outside the body of its record batch");
 		}
 		ArrowBuf taken;
+		// whoever writes them puts one behind the other
+		this.bufferAllowance -= length;
+		if (this.bufferAllowance < 0) {
+			throw new CorruptStreamException("The buffers of a record batch overlap");
+		}
 		if (length == 0) {
 			taken = this.allocator.getEmpty();
 		}
@@ -394,10 +420,6 @@ final class BatchLoader {
 			taken = retained(this.body.slice(offset, length));
 		}
 		else {
-			this.copyAllowance -= length;
-			if (this.copyAllowance < 0) {
-				throw new CorruptStreamException("The buffers of a record batch are unaligned and overlap");
-			}
 			taken = this.allocator.buffer(length);
 			taken.setBytes(0, this.body, offset, length);
 			taken = taken.slice(0, length);
@@ -458,6 +480,8 @@ final class BatchLoader {
 	 */
 	record Encoded(Field field, FieldVector vector) {
 
+		private static final String OUTSIDE = "has an index outside its dictionary";
+
 		long id() {
 			return Objects.requireNonNull(this.field.getDictionary()).getId();
 		}
@@ -465,8 +489,19 @@ final class BatchLoader {
 		/**
 		 * Check the indices.
 		 * @param dictionarySize how many values the dictionary has
+		 * @param meter told of the work
 		 */
-		void check(int dictionarySize) {
+		void check(int dictionarySize, WorkMeter meter) {
+			BatchLoader.check(highest(meter) < dictionarySize, this.field, OUTSIDE);
+		}
+
+		/**
+		 * Find the highest index.
+		 * @param meter told of the work
+		 * @return the index, or -1 if no value is present
+		 */
+		int highest(WorkMeter meter) {
+			long highest = -1;
 			BaseFixedWidthVector indices = (BaseFixedWidthVector) this.vector;
 			int width = indices.getTypeWidth();
 			int count = indices.getValueCount();
@@ -476,15 +511,18 @@ final class BatchLoader {
 			long bytes = (long) count * width;
 			for (long position = 0; position < bytes; position += WINDOW) {
 				int size = (int) Math.min(WINDOW, bytes - position);
+				meter.done(size);
 				ByteBuffer window = window(values, position, size);
 				for (int i = 0; i < size; i += width) {
 					long index = index(window, i, width, signed);
-					if (index < 0 || index >= dictionarySize) {
-						BatchLoader.check(isNull(validity, (int) ((position + i) / width)), this.field,
-								"has an index outside its dictionary");
+					if (index < 0 || index > highest) {
+						boolean present = !isNull(validity, (int) ((position + i) / width));
+						BatchLoader.check(!present || (index >= 0 && index < Integer.MAX_VALUE), this.field, OUTSIDE);
+						highest = present ? index : highest;
 					}
 				}
 			}
+			return (int) highest;
 		}
 
 		private static long index(ByteBuffer window, int at, int width, boolean signed) {

@@ -5,9 +5,10 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
@@ -24,7 +25,7 @@ import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.Dictionary;
-import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.DictionaryUtility;
@@ -45,22 +46,24 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private final ReadOptions options;
 
-	private final Map<Long, ReaderDictionary> dictionaries = new LinkedHashMap<>();
+	private final WorkMeter meter;
+
+	private final StreamDictionaries dictionaries;
 
 	private @Nullable Schema schema;
 
 	private boolean inStream;
 
-	private boolean dictionariesUnchecked;
-
 	private int logBatches;
 
 	private @Nullable VgiExternalException broken;
 
-	private IpcStreamReader(MessageSource source, BufferAllocator allocator, ReadOptions options) {
+	private IpcStreamReader(MessageSource source, BufferAllocator allocator, ReadOptions options, WorkMeter meter) {
 		this.source = source;
 		this.allocator = allocator;
 		this.options = options;
+		this.meter = meter;
+		this.dictionaries = new StreamDictionaries(meter);
 	}
 
 	/**
@@ -87,7 +90,9 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @return the reader
 	 */
 	public static IpcStreamReader of(ArrowBuf body, long length, BufferAllocator allocator, ReadOptions options) {
-		return new IpcStreamReader(new MessageSource.Memory(body, length, options.limits()), allocator, options);
+		WorkMeter meter = new WorkMeter(options.watch());
+		return new IpcStreamReader(new MessageSource.Memory(body, length, options.limits(), meter), allocator, options,
+				meter);
 	}
 
 	/**
@@ -115,8 +120,9 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @return the reader
 	 */
 	public static IpcStreamReader of(InputStream in, long maxBytes, BufferAllocator allocator, ReadOptions options) {
-		return new IpcStreamReader(new MessageSource.Stream(in, maxBytes, allocator, options.limits()), allocator,
-				options);
+		WorkMeter meter = new WorkMeter(options.watch());
+		return new IpcStreamReader(new MessageSource.Stream(in, maxBytes, allocator, options.limits(), meter),
+				allocator, options, meter);
 	}
 
 	/**
@@ -167,7 +173,7 @@ public final class IpcStreamReader implements AutoCloseable {
 				this.source.skip(skipped.message().bodyLength());
 			}
 		}
-		closeDictionaries();
+		this.dictionaries.close();
 		this.schema = null;
 		int length = this.source.nextLength();
 		if (length == MessageSource.NOTHING) {
@@ -198,11 +204,19 @@ public final class IpcStreamReader implements AutoCloseable {
 		for (Field field : sent.getFields()) {
 			fields.add(DictionaryUtility.toMemoryFormat(field, this.allocator, found));
 		}
-		found.forEach((id, dictionary) -> this.dictionaries.put(id, new ReaderDictionary(dictionary, this.allocator)));
-		// a schema whose vectors cannot be made is broken whether batches follow or not
-		fields.forEach((field) -> field.createVector(this.allocator).close());
-		this.dictionariesUnchecked = false;
+		found.forEach((id, dictionary) -> this.dictionaries.add(id, dictionary, this.allocator));
+		checkVectors(fields);
 		return new Schema(fields, sent.getCustomMetadata());
+	}
+
+	// a schema whose vectors cannot be made is broken whether batches follow or not
+	private void checkVectors(List<Field> fields) {
+		Set<ArrowType> made = new HashSet<>();
+		for (Field field : fields) {
+			if (!field.getChildren().isEmpty() || made.add(field.getType())) {
+				field.createVector(this.allocator).close();
+			}
+		}
 	}
 
 	private @Nullable AnnotatedBatch readBatch(Schema schema) {
@@ -239,23 +253,15 @@ public final class IpcStreamReader implements AutoCloseable {
 			this.options.limits().checkLogBatches(++this.logBatches);
 		}
 		List<FieldVector> vectors = new ArrayList<>();
-		MapDictionaryProvider provider = new MapDictionaryProvider();
 		try {
 			List<BatchLoader.Encoded> encoded = new ArrayList<>();
 			int rows = load(table, envelope.guard(), body, schema.getFields(), vectors, encoded);
-			checkIndices(encoded);
-			if (this.dictionariesUnchecked) {
-				this.dictionaries.values().forEach((dictionary) -> checkIndices(dictionary.encoded()));
-				this.dictionariesUnchecked = false;
-			}
-			for (ReaderDictionary dictionary : this.dictionaries.values()) {
-				provider.put(dictionary.share());
-			}
-			return new AnnotatedBatch(new VectorSchemaRoot(schema, vectors, rows), provider, metadata);
+			this.dictionaries.check(encoded);
+			VectorSchemaRoot root = new VectorSchemaRoot(schema, vectors, rows);
+			return new AnnotatedBatch(root, this.dictionaries.share(), metadata);
 		}
 		catch (RuntimeException ex) {
 			vectors.forEach(FieldVector::close);
-			provider.close();
 			throw ex;
 		}
 	}
@@ -266,22 +272,17 @@ public final class IpcStreamReader implements AutoCloseable {
 		if (envelope.message().header(table) == null || table.data(data) == null) {
 			throw new CorruptStreamException("The dictionary batch message is empty");
 		}
-		ReaderDictionary dictionary = this.dictionaries.get(table.id());
-		if (dictionary == null) {
-			throw new CorruptStreamException("The schema has no dictionary " + table.id());
-		}
 		List<FieldVector> vectors = new ArrayList<>();
 		try {
 			List<BatchLoader.Encoded> encoded = new ArrayList<>();
-			load(data, envelope.guard(), body, List.of(dictionary.field()), vectors, encoded);
+			load(data, envelope.guard(), body, List.of(this.dictionaries.get(table.id()).field()), vectors, encoded);
 			if (table.isDelta()) {
-				dictionary.append(vectors.get(0), encoded);
+				this.dictionaries.append(table.id(), vectors.get(0), encoded);
 				vectors.get(0).close();
 			}
 			else {
-				dictionary.replace(vectors.get(0), encoded);
+				this.dictionaries.replace(table.id(), vectors.get(0), encoded);
 			}
-			this.dictionariesUnchecked = true;
 		}
 		catch (RuntimeException ex) {
 			vectors.forEach(FieldVector::close);
@@ -291,19 +292,12 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private int load(RecordBatch table, FlatBufferGuard guard, ArrowBuf body, List<Field> fields,
 			List<FieldVector> vectors, List<BatchLoader.Encoded> encoded) {
-		BatchLoader loader = new BatchLoader(table, body, this.allocator, guard, encoded);
+		BatchLoader loader = new BatchLoader(table, body, this.allocator, guard, encoded, this.meter);
 		for (Field field : fields) {
 			vectors.add(field.createVector(this.allocator));
 		}
 		loader.load(fields, vectors);
 		return loader.rows();
-	}
-
-	private void checkIndices(List<BatchLoader.Encoded> encoded) {
-		for (BatchLoader.Encoded indices : encoded) {
-			ReaderDictionary dictionary = this.dictionaries.get(indices.id());
-			indices.check((dictionary != null) ? dictionary.size() : 0);
-		}
 	}
 
 	// read the next message of the current stream, or note its end
@@ -338,7 +332,8 @@ public final class IpcStreamReader implements AutoCloseable {
 		try {
 			return action.get();
 		}
-		catch (CorruptStreamException | LimitExceededException ex) {
+		catch (VgiExternalException ex) {
+			// the watch's too
 			this.broken = ex;
 			throw ex;
 		}
@@ -347,8 +342,7 @@ public final class IpcStreamReader implements AutoCloseable {
 			throw ex;
 		}
 		catch (RuntimeException ex) {
-			this.broken = new CorruptStreamException(
-					"The Arrow IPC stream is broken (" + ex.getClass().getSimpleName() + ")", ex);
+			this.broken = new CorruptStreamException("The Arrow IPC stream is broken: it contradicts itself", ex);
 			throw this.broken;
 		}
 	}
@@ -359,15 +353,10 @@ public final class IpcStreamReader implements AutoCloseable {
 	 */
 	@Override
 	public void close() {
-		closeDictionaries();
+		this.dictionaries.close();
 		this.inStream = false;
 		this.schema = null;
 		this.source.close();
-	}
-
-	private void closeDictionaries() {
-		this.dictionaries.values().forEach(ReaderDictionary::close);
-		this.dictionaries.clear();
 	}
 
 	/**

@@ -27,10 +27,13 @@ abstract class MessageSource implements AutoCloseable {
 
 	private final ReadLimits limits;
 
+	private final WorkMeter meter;
+
 	private long position;
 
-	MessageSource(ReadLimits limits) {
+	MessageSource(ReadLimits limits, WorkMeter meter) {
 		this.limits = limits;
+		this.meter = meter;
 	}
 
 	final long position() {
@@ -72,7 +75,7 @@ abstract class MessageSource implements AutoCloseable {
 	 */
 	final ByteBuffer metadata(int length) {
 		byte[] bytes = readMetadata(length);
-		this.position += length;
+		arrived(length);
 		return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
 	}
 
@@ -84,8 +87,14 @@ abstract class MessageSource implements AutoCloseable {
 	final ArrowBuf body(long length) {
 		checkLength(length);
 		ArrowBuf body = readBody(length);
-		this.position += length;
-		return body;
+		try {
+			arrived(length);
+			return body;
+		}
+		catch (RuntimeException ex) {
+			body.getReferenceManager().release();
+			throw ex;
+		}
 	}
 
 	/**
@@ -95,7 +104,12 @@ abstract class MessageSource implements AutoCloseable {
 	final void skip(long length) {
 		checkLength(length);
 		skipBody(length);
+		arrived(length);
+	}
+
+	private void arrived(long length) {
 		this.position += length;
+		this.meter.arrived(length);
 	}
 
 	private void checkLength(long length) {
@@ -140,8 +154,8 @@ abstract class MessageSource implements AutoCloseable {
 
 		private boolean closed;
 
-		Memory(ArrowBuf bytes, long length, ReadLimits limits) {
-			super(limits);
+		Memory(ArrowBuf bytes, long length, ReadLimits limits, WorkMeter meter) {
+			super(limits, meter);
 			if (length < 0 || length > bytes.capacity()) {
 				throw new IllegalArgumentException("'length' must be from 0 to " + bytes.capacity());
 			}
@@ -218,8 +232,8 @@ abstract class MessageSource implements AutoCloseable {
 
 		private byte[] transfer = new byte[0];
 
-		Stream(InputStream in, long maxBytes, BufferAllocator allocator, ReadLimits limits) {
-			super(limits);
+		Stream(InputStream in, long maxBytes, BufferAllocator allocator, ReadLimits limits, WorkMeter meter) {
+			super(limits, meter);
 			this.in = in;
 			this.maxBytes = maxBytes;
 			this.allocator = allocator;

@@ -1,7 +1,10 @@
 package dev.vgi.external.batch;
 
-import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
@@ -10,12 +13,19 @@ import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.util.VectorBatchAppender;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One dictionary of the stream that is being read, as far as it has arrived. The batches
  * get vectors of their own that share its memory, so it never changes what they can see.
  */
 final class ReaderDictionary implements AutoCloseable {
+
+	/** What it costs to hand one vector or buffer on, in bytes of work. */
+	private static final int SHARE = 64;
+
+	/** What Arrow allocates for a vector that is told no capacity, in bytes. */
+	private static final int ALLOCATION = 1 << 15;
 
 	private final Field field;
 
@@ -28,7 +38,13 @@ final class ReaderDictionary implements AutoCloseable {
 	/** Whether the memory is ours alone to append to. */
 	private boolean appendable;
 
-	private List<BatchLoader.Encoded> encoded = List.of();
+	/** The highest index that it has into each other dictionary. */
+	private final Map<Long, Integer> uses = new HashMap<>();
+
+	/** The highest indices that others have into it, and how many have each. */
+	private final TreeMap<Integer, Integer> usedUpTo = new TreeMap<>();
+
+	private @Nullable Version version;
 
 	ReaderDictionary(Dictionary dictionary, BufferAllocator allocator) {
 		this.field = dictionary.getVector().getField();
@@ -46,36 +62,57 @@ final class ReaderDictionary implements AutoCloseable {
 	}
 
 	/**
-	 * Return the vectors inside that are dictionary-encoded themselves.
-	 * @return the vectors whose indices want a check once their dictionaries have arrived
+	 * Return what it refers to.
+	 * @return the highest index into each other dictionary, to be changed
 	 */
-	List<BatchLoader.Encoded> encoded() {
-		return this.encoded;
+	Map<Long, Integer> uses() {
+		return this.uses;
+	}
+
+	void used(int highest) {
+		this.usedUpTo.merge(highest, 1, Integer::sum);
+	}
+
+	void notUsed(int highest) {
+		this.usedUpTo.computeIfPresent(highest, (index, count) -> (count > 1) ? count - 1 : null);
+	}
+
+	boolean isTooShort() {
+		return !this.usedUpTo.isEmpty() && this.usedUpTo.lastKey() >= size();
 	}
 
 	/**
 	 * Put other values into the place of the present ones.
 	 * @param replacement the values, taken over
-	 * @param encoded the dictionary-encoded vectors inside
 	 */
-	void replace(FieldVector replacement, List<BatchLoader.Encoded> encoded) {
+	void replace(FieldVector replacement) {
 		this.vector.close();
 		this.vector = replacement;
-		this.encoded = encoded;
 		this.appendable = false;
+		closeVersion();
 	}
 
 	/**
 	 * Append values.
 	 * @param delta the values, borrowed
-	 * @param encoded the dictionary-encoded vectors inside, which must not be used
-	 * afterwards
+	 * @param meter pays for what that takes beyond copying the values
 	 */
-	void append(FieldVector delta, List<BatchLoader.Encoded> encoded) {
+	void append(FieldVector delta, WorkMeter meter) {
+		// Arrow's appender computes positions with 32 bits.
+		long size = BatchLayout.bufferSize(this.vector) + BatchLayout.bufferSize(delta);
+		if (size > Integer.MAX_VALUE || !haveRoom(this.vector, delta)) {
+			throw new CorruptStreamException("A dictionary that grows by deltas is larger than 2 GiB");
+		}
 		if (!this.appendable) {
 			// the present memory belongs to the message it came with
 			FieldVector copy = this.field.createVector(this.allocator);
 			try {
+				if (this.field.getChildren().isEmpty()) {
+					copy.setInitialCapacity(size() + delta.getValueCount());
+				}
+				else {
+					meter.spend(ALLOCATION * parts(this.vector));
+				}
 				copy.allocateNew();
 				copy.setValueCount(0);
 				VectorBatchAppender.batchAppend(copy, this.vector);
@@ -89,37 +126,61 @@ final class ReaderDictionary implements AutoCloseable {
 			this.appendable = true;
 		}
 		VectorBatchAppender.batchAppend(this.vector, delta);
-		if (!encoded.isEmpty()) {
-			List<BatchLoader.Encoded> all = new ArrayList<>();
-			collect(this.field, this.vector, all);
-			this.encoded = all;
-		}
+		closeVersion();
 	}
 
-	private static void collect(Field field, FieldVector vector, List<BatchLoader.Encoded> encoded) {
-		if (field.getDictionary() != null) {
-			encoded.add(new BatchLoader.Encoded(field, vector));
+	private static boolean haveRoom(FieldVector present, FieldVector delta) {
+		if ((long) present.getValueCount() + delta.getValueCount() > Integer.MAX_VALUE) {
+			return false;
 		}
-		List<FieldVector> children = vector.getChildrenFromFields();
+		List<FieldVector> children = present.getChildrenFromFields();
+		List<FieldVector> added = delta.getChildrenFromFields();
 		for (int i = 0; i < children.size(); i++) {
-			collect(field.getChildren().get(i), children.get(i), encoded);
+			if (!haveRoom(children.get(i), added.get(i))) {
+				return false;
+			}
 		}
+		return true;
 	}
 
 	/**
 	 * Return the dictionary as it is now.
-	 * @return a dictionary with a vector of its own, which the caller closes
+	 * @param meter pays for it
+	 * @return the version, with one more holder, who releases it
 	 */
-	Dictionary share() {
-		FieldVector shared = this.field.createVector(this.allocator);
+	Version version(WorkMeter meter) {
+		if (this.version == null) {
+			meter.spend(SHARE * parts(this.vector));
+			this.version = new Version(this.field, this.encoding, share(this.field, this.vector, this.allocator));
+		}
+		return this.version.retain();
+	}
+
+	private void closeVersion() {
+		if (this.version != null) {
+			this.version.release();
+			this.version = null;
+		}
+	}
+
+	private static long parts(FieldVector vector) {
+		long parts = 1 + vector.getFieldBuffers().size();
+		for (FieldVector child : vector.getChildrenFromFields()) {
+			parts += parts(child);
+		}
+		return parts;
+	}
+
+	private static FieldVector share(Field field, FieldVector vector, BufferAllocator allocator) {
+		FieldVector shared = field.createVector(allocator);
 		try {
-			share(this.vector, shared);
+			share(vector, shared);
+			return shared;
 		}
 		catch (RuntimeException ex) {
 			shared.close();
 			throw ex;
 		}
-		return new Dictionary(shared, this.encoding);
 	}
 
 	private static void share(FieldVector from, FieldVector to) {
@@ -133,7 +194,49 @@ final class ReaderDictionary implements AutoCloseable {
 
 	@Override
 	public void close() {
+		closeVersion();
 		this.vector.close();
+	}
+
+	/**
+	 * A dictionary between two changes. Freed with its last holder. Thread-safe, except
+	 * that only one thread at a time asks for vectors.
+	 */
+	static final class Version {
+
+		private final Field field;
+
+		private final DictionaryEncoding encoding;
+
+		private final FieldVector vector;
+
+		private final AtomicInteger holders = new AtomicInteger(1);
+
+		private Version(Field field, DictionaryEncoding encoding, FieldVector vector) {
+			this.field = field;
+			this.encoding = encoding;
+			this.vector = vector;
+		}
+
+		private Version retain() {
+			this.holders.incrementAndGet();
+			return this;
+		}
+
+		void release() {
+			if (this.holders.decrementAndGet() == 0) {
+				this.vector.close();
+			}
+		}
+
+		/**
+		 * Return the dictionary.
+		 * @return a dictionary with a vector of its own, which the caller closes
+		 */
+		synchronized Dictionary dictionary() {
+			return new Dictionary(share(this.field, this.vector, this.vector.getAllocator()), this.encoding);
+		}
+
 	}
 
 }

@@ -22,6 +22,7 @@ import dev.vgi.external.fetch.FetchedBody;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
+import dev.vgi.external.transport.TransferTimeoutException;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
@@ -121,7 +122,7 @@ public final class LocationResolver {
 		this.config.urlValidator().validate(pointer.location());
 		try (FetchedBody body = this.fetcher.fetch(pointer.location(), pointer.sha256(), allocator, deadline)) {
 			List<LogMessage> messages = new ArrayList<>();
-			AnnotatedBatch data = parse(body, schema, allocator, logs.isDiscarding() ? null : messages);
+			AnnotatedBatch data = parse(body, schema, allocator, logs.isDiscarding() ? null : messages, deadline);
 			// A retried attempt must not deliver its logs twice, so they waited until
 			// here.
 			messages.forEach(logs::log);
@@ -134,11 +135,11 @@ public final class LocationResolver {
 	}
 
 	private AnnotatedBatch parse(FetchedBody body, Schema expected, BufferAllocator allocator,
-			@Nullable List<LogMessage> messages) {
+			@Nullable List<LogMessage> messages, Deadline deadline) {
 		AnnotatedBatch data = null;
 		boolean complete = false;
 		try (IpcStreamReader reader = IpcStreamReader.of(body.buffer(), body.length(), allocator,
-				ReadOptions.of(this.config.readLimits()))) {
+				new ReadOptions(this.config.readLimits(), (bytes) -> requireGoingOn(deadline)))) {
 			if (!reader.nextStream()) {
 				throw new CorruptStreamException("The stored object is empty");
 			}
@@ -162,6 +163,16 @@ public final class LocationResolver {
 			if (!complete && data != null) {
 				data.close();
 			}
+		}
+	}
+
+	private static void requireGoingOn(Deadline deadline) {
+		if (Thread.currentThread().isInterrupted()) {
+			throw new TransferCancelledException("Interrupted while a fetched object was read");
+		}
+		if (deadline.hasPassed()) {
+			throw new TransferTimeoutException(
+					"Reading a fetched object did not finish within " + deadline.timeout().toMillis() + " ms", null);
 		}
 	}
 

@@ -1,6 +1,7 @@
 package dev.vgi.external.batch;
 
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -267,12 +268,57 @@ class HostileStreamTests {
 		assertRefused(all, "more values than its body");
 	}
 
+	@Test
+	void rowsThatNothingPaysForAreNotMadeInEveryMessageAnew() {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int fields = Schema.createFieldsVector(builder, new int[] { field(builder, new int[0]) });
+		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+		bytes.writeBytes(
+				message(builder, Schema.createSchema(builder, Endianness.Little, fields, 0, 0), MetadataVersion.V5));
+		// without validity, so that 4 MB of it are made
+		for (int i = 0; i < 5; i++) {
+			bytes.writeBytes(rows(1 << 25, 1, new long[] { 0 }));
+		}
+		assertRefused(bytes.toByteArray(), "more work than its bytes");
+	}
+
+	@Test
+	void buffersThatShareBytesAreRefused() {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int[] columns = { field(builder, new int[0]), field(builder, new int[0]) };
+		int fields = Schema.createFieldsVector(builder, columns);
+		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+		bytes.writeBytes(
+				message(builder, Schema.createSchema(builder, Endianness.Little, fields, 0, 0), MetadataVersion.V5));
+		bytes.writeBytes(rows(64, 2, new long[] { 8, 8 }));
+		bytes.writeBytes(new byte[8]);
+		assertRefused(bytes.toByteArray(), "overlap");
+	}
+
+	private static byte[] rows(int rows, int columns, long[] validity) {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		RecordBatch.startNodesVector(builder, columns);
+		for (int i = 0; i < columns; i++) {
+			FieldNode.createFieldNode(builder, rows, 0);
+		}
+		int nodes = builder.endVector();
+		RecordBatch.startBuffersVector(builder, columns);
+		for (int i = 0; i < columns; i++) {
+			Buffer.createBuffer(builder, 0, validity[i]);
+		}
+		int buffers = builder.endVector();
+		int batch = RecordBatch.createRecordBatch(builder, rows, nodes, buffers, 0, 0);
+		return message(builder, batch, MetadataVersion.V5, MessageHeader.RecordBatch, validity[0]);
+	}
+
 	private void assertRefused(byte[] bytes, String reason) {
 		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
 				this.allocator)) {
 			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> {
 				reader.nextStream();
-				reader.next();
+				for (AnnotatedBatch batch = reader.next(); batch != null; batch = reader.next()) {
+					batch.close();
+				}
 			}).withMessageContaining(reason);
 		}
 	}
@@ -289,7 +335,11 @@ class HostileStreamTests {
 	}
 
 	private static byte[] message(FlatBufferBuilder builder, int header, short version, byte type) {
-		builder.finish(Message.createMessage(builder, version, type, header, 0, 0));
+		return message(builder, header, version, type, 0);
+	}
+
+	private static byte[] message(FlatBufferBuilder builder, int header, short version, byte type, long bodyLength) {
+		builder.finish(Message.createMessage(builder, version, type, header, bodyLength, 0));
 		byte[] metadata = builder.sizedByteArray();
 		int padded = (metadata.length + 7) / 8 * 8;
 		return ByteBuffer.allocate(8 + padded)
