@@ -63,6 +63,9 @@ final class FlatBufferGuard {
 		if (field == null || depth > MAX_DEPTH) {
 			throw new CorruptStreamException("The schema nests more than " + MAX_DEPTH + " levels or lacks a field");
 		}
+		if (field.nameAsByteBuffer() == null) {
+			throw new CorruptStreamException("The schema has a field without a name");
+		}
 		this.limits.checkFields(++this.fields);
 		spend(TABLE + length(field.nameAsByteBuffer()));
 		if (field.typeType() == Type.Union && field.type(new Union()) instanceof Union union) {

@@ -1,5 +1,6 @@
 package dev.vgi.external.batch;
 
+import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -179,26 +180,42 @@ public final class IpcStreamReader implements AutoCloseable {
 		if (length == MessageSource.NOTHING) {
 			return false;
 		}
-		Envelope envelope = (length != MessageSource.END_MARKER) ? envelope(length) : null;
-		if (envelope == null || envelope.message().headerType() != MessageHeader.Schema) {
-			throw new CorruptStreamException("The Arrow IPC stream does not start with a schema");
-		}
+		Envelope envelope = readSchemaMessage(length);
 		this.source.skip(envelope.message().bodyLength());
 		this.schema = readSchema(envelope);
 		this.inStream = true;
 		return true;
 	}
 
+	/**
+	 * Read a schema message that stands on its own, such as one inside a value.
+	 * @param message the message; what follows it is ignored
+	 * @param allocator allocates nothing of note
+	 * @return the schema in message format: a dictionary column has the type of its
+	 * values
+	 * @throws CorruptStreamException if the bytes are no schema
+	 * @throws LimitExceededException if the schema is more than may be read
+	 */
+	public static Schema readSchema(byte[] message, BufferAllocator allocator) {
+		try (IpcStreamReader reader = of(new ByteArrayInputStream(message), message.length, allocator)) {
+			Schema schema = reader
+				.guardedNullable(() -> sentSchema(reader.readSchemaMessage(reader.source.nextLength())));
+			Assert.state(schema != null, "There is no schema");
+			return schema;
+		}
+	}
+
+	private Envelope readSchemaMessage(int length) {
+		Envelope envelope = (length != MessageSource.END_MARKER && length != MessageSource.NOTHING) ? envelope(length)
+				: null;
+		if (envelope == null || envelope.message().headerType() != MessageHeader.Schema) {
+			throw new CorruptStreamException("The Arrow IPC stream does not start with a schema");
+		}
+		return envelope;
+	}
+
 	private Schema readSchema(Envelope envelope) {
-		org.apache.arrow.flatbuf.Schema table = new org.apache.arrow.flatbuf.Schema();
-		if (envelope.message().header(table) == null) {
-			throw new CorruptStreamException("The schema message is empty");
-		}
-		if (table.endianness() != Endianness.Little) {
-			throw new CorruptStreamException("The stream is big-endian, which is not supported");
-		}
-		envelope.guard().check(table);
-		Schema sent = Schema.convertSchema(table);
+		Schema sent = sentSchema(envelope);
 		Map<Long, Dictionary> found = new HashMap<>();
 		List<Field> fields = new ArrayList<>();
 		for (Field field : sent.getFields()) {
@@ -207,6 +224,18 @@ public final class IpcStreamReader implements AutoCloseable {
 		found.forEach((id, dictionary) -> this.dictionaries.add(id, dictionary, this.allocator));
 		checkVectors(fields);
 		return new Schema(fields, sent.getCustomMetadata());
+	}
+
+	private static Schema sentSchema(Envelope envelope) {
+		org.apache.arrow.flatbuf.Schema table = new org.apache.arrow.flatbuf.Schema();
+		if (envelope.message().header(table) == null) {
+			throw new CorruptStreamException("The schema message is empty");
+		}
+		if (table.endianness() != Endianness.Little) {
+			throw new CorruptStreamException("The stream is big-endian, which is not supported");
+		}
+		envelope.guard().check(table);
+		return Schema.convertSchema(table);
 	}
 
 	// a schema whose vectors cannot be made is broken whether batches follow or not
@@ -337,7 +366,7 @@ public final class IpcStreamReader implements AutoCloseable {
 			this.broken = ex;
 			throw ex;
 		}
-		catch (UncheckedIOException | OutOfMemoryException | VgiExternalException ex) {
+		catch (UncheckedIOException | OutOfMemoryException ex) {
 			this.broken = new CorruptStreamException("An earlier message could not be read");
 			throw ex;
 		}

@@ -53,8 +53,10 @@ final class RecordBinding {
 			return this.constructor.newInstance(values);
 		}
 		catch (InvocationTargetException ex) {
-			throw ValueMapping
-				.mismatch("not a valid " + this.type.getSimpleName() + ": " + ex.getTargetException().getMessage());
+			// What else it may trip over tells about the record and not about the values.
+			String reason = (ex.getTargetException() instanceof IllegalArgumentException refused)
+					? ": " + refused.getMessage() : "";
+			throw ValueMapping.mismatch("not a valid " + this.type.getSimpleName() + reason);
 		}
 		catch (ReflectiveOperationException ex) {
 			throw new IllegalStateException("Record cannot be created: " + this.type.getName(), ex);

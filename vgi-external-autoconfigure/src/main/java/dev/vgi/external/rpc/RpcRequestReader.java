@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.BatchMetadata;
@@ -17,6 +18,10 @@ import dev.vgi.external.location.SchemaMismatchException;
 import dev.vgi.external.rpc.StreamCalls.TurnRequest;
 import dev.vgi.external.web.server.RequestTooLargeException;
 import jakarta.servlet.http.HttpServletRequest;
+import org.apache.arrow.memory.OutOfMemoryException;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +29,8 @@ import org.jspecify.annotations.Nullable;
  * then on every failure is the method's own.
  */
 final class RpcRequestReader {
+
+	private static final Log logger = LogFactory.getLog(RpcRequestReader.class);
 
 	private static final String REQUEST_VERSION = "1";
 
@@ -68,6 +75,9 @@ final class RpcRequestReader {
 		catch (CorruptStreamException ex) {
 			throw corrupt(ex);
 		}
+		catch (RuntimeException ex) {
+			throw refusal(ex);
+		}
 	}
 
 	/**
@@ -82,12 +92,10 @@ final class RpcRequestReader {
 	void readTurn(HttpServletRequest request, RpcCall call, StreamCalls calls, StreamTurns turns) throws IOException {
 		AnnotatedBatch sent = readBatch(request, call);
 		BatchMetadata metadata = sent.metadata();
-		boolean pointer = BatchKind.of(sent.rowCount(), metadata) == BatchKind.POINTER;
-		if (pointer && !metadata.contains(MetadataKeys.CANCEL)) {
-			if (metadata.contains(MetadataKeys.STREAM_STATE)) {
-				// Nothing is fetched for who holds no stream.
-				refuseUnlessClosed(sent, () -> calls.open(call, turns, metadata));
-			}
+		if (BatchKind.of(sent.rowCount(), metadata) == BatchKind.POINTER && !metadata.contains(MetadataKeys.CANCEL)) {
+			// Nothing is fetched for who holds no stream, or in vain.
+			AnnotatedBatch pointer = sent;
+			refuseUnlessClosed(sent, () -> checkPointer(calls.open(call, turns, metadata), pointer, call));
 			sent = this.resolver.resolve(sent, call.inbound(), LogSink.discarding());
 		}
 		AnnotatedBatch batch = sent;
@@ -111,6 +119,9 @@ final class RpcRequestReader {
 			AnnotatedBatch input = new ExchangeInput(shape, call.inbound()).convert(batch);
 			call.own(input);
 			return input;
+		}
+		catch (RuntimeException ex) {
+			throw refusal(ex);
 		}
 	}
 
@@ -145,6 +156,15 @@ final class RpcRequestReader {
 		}
 	}
 
+	private static void checkPointer(TurnRequest turn, AnnotatedBatch pointer, RpcCall call) {
+		Schema input = turn.stream().input();
+		if (input != null) {
+			try (AnnotatedBatch shape = StreamShape.empty(input, call.allocator())) {
+				new ExchangeInput(shape, call.inbound()).checkColumns(pointer);
+			}
+		}
+	}
+
 	private static RpcBadRequestException mismatch(RpcMethodDescriptor descriptor, SchemaMismatchException ex) {
 		return new RpcBadRequestException("TypeError", null, descriptor.name() + "() parameters: " + ex.getMessage());
 	}
@@ -153,11 +173,21 @@ final class RpcRequestReader {
 		return new RpcBadRequestException("ValueError", null, "The request is no Arrow stream: " + ex.getMessage());
 	}
 
+	// What a peer sent may make us or Arrow trip where nobody looked: that tells him
+	// nothing.
+	private static RuntimeException refusal(RuntimeException ex) {
+		if (ex instanceof VgiExternalException || ex instanceof OutOfMemoryException) {
+			return ex;
+		}
+		logger.debug("A request cannot be read", ex);
+		return new RpcBadRequestException("ValueError", null, "The request cannot be read");
+	}
+
 	private static void refuseUnlessClosed(AnnotatedBatch batch, Runnable check) {
 		try {
 			check.run();
 		}
-		catch (RpcBadRequestException ex) {
+		catch (RuntimeException ex) {
 			batch.close();
 			throw ex;
 		}

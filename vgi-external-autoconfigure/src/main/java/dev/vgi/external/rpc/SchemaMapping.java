@@ -1,15 +1,13 @@
 package dev.vgi.external.rpc;
 
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.batch.IpcStreamReader;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VarBinaryVector;
-import org.apache.arrow.vector.ipc.ReadChannel;
 import org.apache.arrow.vector.ipc.WriteChannel;
 import org.apache.arrow.vector.ipc.message.MessageSerializer;
 import org.apache.arrow.vector.types.pojo.ArrowType;
@@ -39,24 +37,12 @@ final class SchemaMapping extends ValueMapping {
 
 	@Override
 	Object readPresent(FieldVector vector, int index, RowReading reading) {
-		byte[] bytes = ((VarBinaryVector) vector).get(index);
-		// Arrow allocates what the message says it needs: no more than there is.
-		if (bytes.length < 8 || announcedLength(bytes) > bytes.length) {
+		try {
+			return IpcStreamReader.readSchema(((VarBinaryVector) vector).get(index), reading.allocator());
+		}
+		catch (CorruptStreamException ex) {
 			throw mismatch("holds no schema");
 		}
-		try (ReadChannel channel = new ReadChannel(Channels.newChannel(new ByteArrayInputStream(bytes)))) {
-			return MessageSerializer.deserializeSchema(channel);
-		}
-		catch (IOException | RuntimeException ex) {
-			throw mismatch("holds no schema");
-		}
-	}
-
-	private static long announcedLength(byte[] bytes) {
-		ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-		int first = buffer.getInt();
-		int length = (first == MessageSerializer.IPC_CONTINUATION_TOKEN) ? buffer.getInt() : first;
-		return (length < 0) ? Long.MAX_VALUE : length;
 	}
 
 }

@@ -8,7 +8,6 @@ import java.nio.channels.Channels;
 import java.util.ArrayList;
 import java.util.List;
 
-import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.GatheredStream;
@@ -18,6 +17,8 @@ import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.rpc.StreamTurns.TurnMethod;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -28,6 +29,8 @@ import org.springframework.web.context.request.NativeWebRequest;
  * stream is goes into its call token, where it stands into its cursor. Thread-safe.
  */
 final class StreamCalls {
+
+	private static final Log logger = LogFactory.getLog(StreamCalls.class);
 
 	private final StreamTokens tokens;
 
@@ -170,15 +173,24 @@ final class StreamCalls {
 				metadata.get(MetadataKeys.STREAM_STATE));
 		byte[] callContent = this.tokens.open(StreamTokens.Use.CALL, call.binding(),
 				metadata.get(MetadataKeys.CALL_STATE));
-		OpenStream.Cursor cursor = OpenStream.Cursor.from(cursorContent);
-		OpenStream stream = OpenStream.from(callContent);
-		TurnMethod turn = turns.turn(cursor.type());
-		// A state of another version of the service is as good as none.
-		if (turn == null || !stream.id().equals(cursor.stream())) {
+		try {
+			OpenStream.Cursor cursor = OpenStream.Cursor.from(cursorContent);
+			OpenStream stream = OpenStream.from(callContent);
+			TurnMethod turn = turns.turn(cursor.type());
+			if (turn == null || !stream.id().equals(cursor.stream())) {
+				throw StreamTokens.invalid();
+			}
+			boolean cancelled = metadata.contains(MetadataKeys.CANCEL);
+			return new TurnRequest(stream, state(call, turn.state(), cursor.row()), null, cancelled);
+		}
+		catch (RpcBadRequestException ex) {
+			throw ex;
+		}
+		catch (RuntimeException ex) {
+			// What another version of the service sealed is as good as nothing.
+			logger.debug("The content of a token cannot be read", ex);
 			throw StreamTokens.invalid();
 		}
-		boolean cancelled = metadata.contains(MetadataKeys.CANCEL);
-		return new TurnRequest(stream, state(call, turn.state(), cursor.row()), null, cancelled);
 	}
 
 	private static Record state(RpcCall call, RecordRow row, byte[] bytes) {
@@ -189,9 +201,6 @@ final class StreamCalls {
 			}
 			row.row().check(batch);
 			return (Record) row.read(batch, call.inbound(), call::own);
-		}
-		catch (VgiExternalException ex) {
-			throw StreamTokens.invalid();
 		}
 	}
 

@@ -44,6 +44,9 @@ public final class StreamTokens {
 
 	private static final int HEAD = 1 + SALT + NONCE;
 
+	/** Head, time, coding and tag: the token of no bytes. */
+	private static final int MIN_LENGTH = HEAD + Long.BYTES + 1 + TAG_BITS / Byte.SIZE;
+
 	private static final byte PLAIN = 0;
 
 	private static final byte ZSTD = 1;
@@ -113,7 +116,7 @@ public final class StreamTokens {
 	 */
 	byte[] open(Use use, Binding binding, @Nullable String token) {
 		byte[] bytes = decodeText(token);
-		if (bytes.length <= HEAD || bytes[0] != VERSION) {
+		if (bytes.length < MIN_LENGTH || bytes[0] != VERSION) {
 			throw invalid();
 		}
 		byte[] head = Arrays.copyOf(bytes, HEAD);
@@ -142,7 +145,12 @@ public final class StreamTokens {
 
 	private static byte[] decodeText(@Nullable String token) {
 		try {
-			return (token != null) ? Base64.getDecoder().decode(token) : new byte[0];
+			byte[] bytes = (token != null) ? Base64.getDecoder().decode(token) : new byte[0];
+			// The decoder lets a few other texts pass for the same bytes.
+			if (!Base64.getEncoder().encodeToString(bytes).equals(token)) {
+				throw invalid();
+			}
+			return bytes;
 		}
 		catch (IllegalArgumentException ex) {
 			throw invalid();

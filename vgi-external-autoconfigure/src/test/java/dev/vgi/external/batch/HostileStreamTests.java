@@ -244,6 +244,50 @@ class HostileStreamTests {
 	}
 
 	@Test
+	void fieldWithoutANameIsRefused() {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int none = Field.createChildrenVector(builder, new int[0]);
+		Struct_.startStruct_(builder);
+		int nameless = Field.createField(builder, 0, true, Type.Struct_, Struct_.endStruct_(builder), 0, none, 0);
+		int schema = Schema.createSchema(builder, Endianness.Little,
+				Schema.createFieldsVector(builder, new int[] { field(builder, new int[] { nameless }) }), 0, 0);
+		assertRefused(message(builder, schema, MetadataVersion.V5), "without a name");
+	}
+
+	@Test
+	void fieldWithoutATypeIsRefused() {
+		for (byte type : new byte[] { Type.NONE, Type.Int, Type.Timestamp, 99 }) {
+			FlatBufferBuilder typeless = new FlatBufferBuilder();
+			int none = Field.createChildrenVector(typeless, new int[0]);
+			int name = typeless.createString("f");
+			int field = Field.createField(typeless, name, true, type, 0, 0, none, 0);
+			int schema = Schema.createSchema(typeless, Endianness.Little,
+					Schema.createFieldsVector(typeless, new int[] { field }), 0, 0);
+			assertRefused(message(typeless, schema, MetadataVersion.V5), "contradicts itself");
+		}
+	}
+
+	@Test
+	void schemaInsideAValueIsReadAsCarefully() {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int field = field(builder, new int[0]);
+		for (int depth = 0; depth < 40; depth++) {
+			field = field(builder, new int[] { field, field });
+		}
+		int schema = Schema.createSchema(builder, Endianness.Little,
+				Schema.createFieldsVector(builder, new int[] { field }), 0, 0);
+		byte[] bytes = message(builder, schema, MetadataVersion.V5);
+		assertThatExceptionOfType(CorruptStreamException.class)
+			.isThrownBy(() -> IpcStreamReader.readSchema(bytes, this.allocator))
+			.withMessageContaining("overlap");
+		for (int length = 0; length < bytes.length; length++) {
+			byte[] cut = Arrays.copyOf(bytes, length);
+			assertThatExceptionOfType(CorruptStreamException.class)
+				.isThrownBy(() -> IpcStreamReader.readSchema(cut, this.allocator));
+		}
+	}
+
+	@Test
 	void rowsThatNothingPaysForAreRefused() {
 		FlatBufferBuilder builder = new FlatBufferBuilder();
 		int[] columns = new int[50];
@@ -327,7 +371,7 @@ class HostileStreamTests {
 		int offset = Field.createChildrenVector(builder, children);
 		Struct_.startStruct_(builder);
 		int type = Struct_.endStruct_(builder);
-		return Field.createField(builder, 0, true, Type.Struct_, type, 0, offset, 0);
+		return Field.createField(builder, builder.createString("f"), true, Type.Struct_, type, 0, offset, 0);
 	}
 
 	private static byte[] message(FlatBufferBuilder builder, int header, short version) {

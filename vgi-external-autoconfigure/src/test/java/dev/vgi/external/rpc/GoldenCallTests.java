@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.lang.reflect.Method;
 import java.net.http.HttpResponse;
 import java.util.Arrays;
+import java.util.Random;
 
 import dev.vgi.external.conformance.ConformanceService;
 import dev.vgi.external.rpc.Loopback.Answer;
@@ -67,6 +68,30 @@ class GoldenCallTests extends AbstractRpcTests {
 			assertThat(actual.error().errorKind()).isEqualTo(kind);
 			assertThat(actual.error().errorMessage()).isNotEmpty();
 			assertThat(actual.error().requestId()).isEqualTo("feedfacefeedface");
+		}
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "add-floats, add_floats", "echo-all-types, echo_all_types", "echo-bounding-box, echo_bounding_box",
+			"echo-dict, echo_dict", "echo-enum, echo_enum", "echo-nested-list, echo_nested_list" })
+	void damagedRequestsTellNothingOfTheInside(String recorded, String method) {
+		byte[] request = golden(recorded + ".request.arrow");
+		for (int i = 0; i < 400; i++) {
+			Random random = new Random(i);
+			byte[] damaged = (i % 4 == 0) ? Arrays.copyOf(request, random.nextInt(request.length)) : request.clone();
+			for (int flips = (i % 4 == 0) ? 0 : 1 + random.nextInt(3); flips > 0; flips--) {
+				damaged[random.nextInt(damaged.length)] ^= (byte) (1 << random.nextInt(8));
+			}
+			HttpResponse<byte[]> response = this.loopback.post("/" + method, Loopback.ARROW, damaged);
+			try (Answer answer = this.loopback.read(response.body())) {
+				if (answer.error() != null) {
+					assertThat(answer.error().errorMessage()).as("damage %d", i)
+						.doesNotContainPattern("Exception|java\\.|apache|[iI]ndex \\d|Cannot invoke|0x");
+				}
+				// A length may say more than a message may have, which is no bad request.
+				boolean refused = answer.error() != null && !"limit_exceeded".equals(answer.error().errorKind());
+				assertThat(response.statusCode()).as("damage %d: %s", i, answer.error()).isEqualTo(refused ? 400 : 200);
+			}
 		}
 	}
 

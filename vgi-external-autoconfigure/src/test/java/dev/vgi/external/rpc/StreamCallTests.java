@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchKind;
@@ -352,10 +353,8 @@ class StreamCallTests extends AbstractRpcTests {
 			return batch(List.of(real("value", 3)), 1, tokens, allocator);
 		});
 		BatchMetadata pointer = BatchMetadata.of(MetadataKeys.LOCATION, "https://storage.example/key");
-		for (BatchMetadata sent : List.of(pointer, tokens.with(pointer))) {
-			StreamReply reply = exchange("exchange_scale", sent, List.of(real("value", 0)), 0);
-			assertThat(reply.data().get(0).columns()).hasToString("{value=[6.0]}");
-		}
+		StreamReply reply = exchange("exchange_scale", tokens.with(pointer), List.of(real("value", 0)), 0);
+		assertThat(reply.data().get(0).columns()).hasToString("{value=[6.0]}");
 	}
 
 	@Test
@@ -364,10 +363,44 @@ class StreamCallTests extends AbstractRpcTests {
 			pointer.close();
 			throw new IllegalStateException("fetched");
 		});
-		BatchMetadata sent = BatchMetadata.of(MetadataKeys.LOCATION, "https://storage.example/key")
-			.with(MetadataKeys.STREAM_STATE, "AAAA")
-			.with(MetadataKeys.CALL_STATE, "AAAA");
-		assertThat(exchange("exchange_scale", sent, List.of(real("value", 0)), 0).status()).isEqualTo(400);
+		BatchMetadata tokens = init("exchange_scale", List.of(real("factor", 2))).tokens();
+		BatchMetadata pointer = BatchMetadata.of(MetadataKeys.LOCATION, "https://storage.example/key");
+		for (BatchMetadata sent : List.of(pointer, tokens.with(pointer).without(MetadataKeys.STREAM_STATE),
+				tokens.with(pointer).without(MetadataKeys.CALL_STATE),
+				tokens.with(pointer).with(MetadataKeys.STREAM_STATE, "AAAA"),
+				tokens.with(pointer).with(MetadataKeys.CALL_STATE, "AAAA"))) {
+			assertInvalidToken(exchange("exchange_scale", sent, List.of(real("value", 0)), 0));
+		}
+	}
+
+	@Test
+	void aTokenThatIsCutAnywhereIsRefusedWithTheSameWords() {
+		BatchMetadata tokens = init("produce_n", number("count", 2)).tokens();
+		for (String key : List.of(MetadataKeys.STREAM_STATE, MetadataKeys.CALL_STATE)) {
+			String token = tokens.get(key);
+			for (int length = 0; length < token.length(); length++) {
+				assertInvalidToken(turn("produce_n", tokens.with(key, token.substring(0, length))));
+			}
+		}
+	}
+
+	@Test
+	void aTokenWithAnyDamageIsRefusedWithTheSameWords() {
+		BatchMetadata tokens = init("produce_n", number("count", 2)).tokens();
+		Random random = new Random(7);
+		for (int i = 0; i < 300; i++) {
+			String key = (i % 2 == 0) ? MetadataKeys.STREAM_STATE : MetadataKeys.CALL_STATE;
+			byte[] token = tokens.get(key).getBytes(StandardCharsets.US_ASCII);
+			token[random.nextInt(token.length)] ^= (byte) (1 << random.nextInt(7));
+			assertInvalidToken(turn("produce_n", tokens.with(key, new String(token, StandardCharsets.US_ASCII))));
+		}
+	}
+
+	private static void assertInvalidToken(StreamReply reply) {
+		assertThat(reply.status()).isEqualTo(400);
+		assertThat(reply.flagged()).isFalse();
+		assertThat(reply.error().errorType()).isEqualTo("ValueError");
+		assertThat(reply.error().errorMessage()).isEqualTo("The stream's token is missing, invalid or expired");
 	}
 
 	@ParameterizedTest

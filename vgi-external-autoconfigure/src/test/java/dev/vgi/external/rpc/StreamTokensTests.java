@@ -81,6 +81,22 @@ class StreamTokensTests {
 	}
 
 	@Test
+	void aTokenThatIsCutAnywhereIsRefused() {
+		byte[] token = Base64.getDecoder().decode(this.tokens.seal(Use.CURSOR, BINDING, random(40)));
+		for (int length = 0; length < token.length; length++) {
+			assertRefused(this.tokens, Use.CURSOR, BINDING,
+					Base64.getEncoder().encodeToString(Arrays.copyOf(token, length)));
+		}
+	}
+
+	@Test
+	void anotherTextForTheSameBytesIsRefused() {
+		String token = this.tokens.seal(Use.CURSOR, BINDING, new byte[1]);
+		assertThat(token).endsWith("==");
+		assertRefused(this.tokens, Use.CURSOR, BINDING, token.substring(0, token.length() - 2));
+	}
+
+	@Test
 	void aTokenIsForItsOwnUse() {
 		String token = this.tokens.seal(Use.CALL, BINDING, new byte[9]);
 		assertRefused(this.tokens, Use.CURSOR, BINDING, token);

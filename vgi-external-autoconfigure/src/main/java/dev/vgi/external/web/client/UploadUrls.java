@@ -1,8 +1,8 @@
 package dev.vgi.external.web.client;
 
 import java.net.URI;
-import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -13,7 +13,11 @@ import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.storage.UploadUrl;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.LargeVarCharVector;
+import org.apache.arrow.vector.TimeStampMicroTZVector;
+import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ViewVarCharVector;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
@@ -58,21 +62,23 @@ final class UploadUrls {
 		FieldVector expiry = column(root, "expires_at", 2);
 		List<UploadUrl> urls = new ArrayList<>();
 		for (int row = 0; row < root.getRowCount(); row++) {
-			Object uploadUrl = upload.getObject(row);
-			Object downloadUrl = download.getObject(row);
-			Object expiresAt = expiry.getObject(row);
-			if (uploadUrl == null || downloadUrl == null || !(expiresAt instanceof Long micros)) {
+			if (upload.isNull(row) || download.isNull(row) || !(expiry instanceof TimeStampMicroTZVector times)
+					|| expiry.isNull(row)) {
 				throw new CorruptStreamException("The upload URLs of the service are incomplete");
 			}
-			urls.add(new UploadUrl(uri(uploadUrl), uri(downloadUrl),
-					Instant.EPOCH.plus(Duration.ofNanos(Math.multiplyExact(micros, 1000L)))));
+			urls.add(new UploadUrl(uri(upload, row), uri(download, row),
+					Instant.EPOCH.plus(times.get(row), ChronoUnit.MICROS)));
 		}
 		return urls;
 	}
 
-	private static URI uri(Object text) {
+	private static URI uri(FieldVector texts, int row) {
+		if (!(texts instanceof VarCharVector || texts instanceof LargeVarCharVector
+				|| texts instanceof ViewVarCharVector)) {
+			throw new CorruptStreamException("An upload URL of the service is no text");
+		}
 		try {
-			return URI.create(text.toString());
+			return URI.create(String.valueOf(texts.getObject(row)));
 		}
 		catch (IllegalArgumentException ex) {
 			// Its message quotes the URL, so it goes no further.

@@ -23,6 +23,7 @@ import dev.vgi.external.web.OutputStreamChannel;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.BaseIntVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.TimeStampMicroTZVector;
 import org.apache.arrow.vector.VarCharVector;
@@ -132,8 +133,9 @@ public final class UploadUrlController {
 	}
 
 	private static int count(@Nullable FieldVector vector) {
-		Object value = (vector != null) ? vector.getObject(0) : null;
-		return (value instanceof Long count) ? (int) Math.max(1, Math.min(count, MAX_COUNT)) : 1;
+		// Anything else is one, and nothing is made of it.
+		return (vector instanceof BaseIntVector counts && !vector.isNull(0))
+				? (int) Math.max(1, Math.min(counts.getValueAsLong(0), MAX_COUNT)) : 1;
 	}
 
 	private List<UploadUrl> vend(int count) {
