@@ -27,6 +27,8 @@ public final class AnnotatedBatch implements AutoCloseable {
 
 	private final BatchMetadata metadata;
 
+	private final Runnable discharge;
+
 	private boolean closed;
 
 	/**
@@ -37,6 +39,19 @@ public final class AnnotatedBatch implements AutoCloseable {
 	 * @param metadata the batch's metadata
 	 */
 	public AnnotatedBatch(VectorSchemaRoot root, DictionaryProvider dictionaries, BatchMetadata metadata) {
+		this(root, dictionaries, metadata, () -> {
+		});
+	}
+
+	/**
+	 * Create a batch that is charged to somebody.
+	 * @param root the vectors, taken over
+	 * @param dictionaries the dictionaries, taken over
+	 * @param metadata the batch's metadata
+	 * @param discharge ends the charge, once the vectors are freed
+	 */
+	AnnotatedBatch(VectorSchemaRoot root, DictionaryProvider dictionaries, BatchMetadata metadata, Runnable discharge) {
+		this.discharge = discharge;
 		this.root = root;
 		this.dictionaries = dictionaries;
 		this.metadata = metadata;
@@ -110,7 +125,7 @@ public final class AnnotatedBatch implements AutoCloseable {
 	public AnnotatedBatch withMetadata(BatchMetadata metadata) {
 		Assert.state(!this.closed, "The batch is closed");
 		this.closed = true;
-		return new AnnotatedBatch(this.root, this.dictionaries, metadata);
+		return new AnnotatedBatch(this.root, this.dictionaries, metadata, this.discharge);
 	}
 
 	public VectorSchemaRoot root() {
@@ -166,11 +181,13 @@ public final class AnnotatedBatch implements AutoCloseable {
 		this.root.close();
 		if (this.dictionaries instanceof DictionarySnapshot.Share share) {
 			share.close();
-			return;
 		}
-		for (long id : this.dictionaries.getDictionaryIds()) {
-			Objects.requireNonNull(this.dictionaries.lookup(id)).getVector().close();
+		else {
+			for (long id : this.dictionaries.getDictionaryIds()) {
+				Objects.requireNonNull(this.dictionaries.lookup(id)).getVector().close();
+			}
 		}
+		this.discharge.run();
 	}
 
 }

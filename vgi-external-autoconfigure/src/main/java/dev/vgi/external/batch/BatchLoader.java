@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
+import dev.vgi.external.memory.RequestMemory;
 import org.apache.arrow.flatbuf.Buffer;
 import org.apache.arrow.flatbuf.FieldNode;
 import org.apache.arrow.flatbuf.RecordBatch;
@@ -78,6 +79,8 @@ final class BatchLoader {
 
 	private long validityAllowance;
 
+	private long charged;
+
 	/**
 	 * Create a loader.
 	 * @param batch the batch's table
@@ -119,6 +122,9 @@ final class BatchLoader {
 	 */
 	void load(List<Field> fields, List<FieldVector> vectors) {
 		int rows = rows();
+		if (vectors.isEmpty()) {
+			chargeRows(rows);
+		}
 		for (int i = 0; i < vectors.size(); i++) {
 			int length = load(fields.get(i), vectors.get(i));
 			check(length == rows, fields.get(i), "has " + length + " values in a batch of " + rows + " rows");
@@ -127,6 +133,20 @@ final class BatchLoader {
 				|| this.nextVariadic != this.batch.variadicBufferCountsLength()) {
 			throw new CorruptStreamException("The record batch has more nodes or buffers than its schema");
 		}
+	}
+
+	/**
+	 * Return what was charged for rows that take no bytes.
+	 * @return bytes, until the batch is closed
+	 */
+	long charged() {
+		return this.charged;
+	}
+
+	// Whoever makes something of values that take no bytes needs some for each.
+	private void chargeRows(int rows) {
+		RequestMemory.charge(this.allocator, rows);
+		this.charged += rows;
 	}
 
 	private int load(Field field, FieldVector vector) {
@@ -170,10 +190,8 @@ final class BatchLoader {
 
 	// takes and checks the vector's own buffers, returns how long each child must be
 	private long[] loadOwn(Field field, FieldVector vector, int length, long nullCount, List<ArrowBuf> buffers) {
-		if (vector instanceof NullVector) {
-			return new long[0];
-		}
-		if (vector instanceof RunEndEncodedVector) {
+		if (vector instanceof NullVector || vector instanceof RunEndEncodedVector) {
+			chargeRows(length);
 			return new long[0];
 		}
 		if (vector instanceof UnionVector) {
@@ -220,9 +238,15 @@ final class BatchLoader {
 		}
 		else if (vector instanceof FixedSizeListVector list) {
 			check(list.getListSize() >= 0, field, "has lists of a negative size");
+			if (list.getListSize() == 0) {
+				chargeRows(length);
+			}
 			return new long[] { (long) length * list.getListSize() };
 		}
 		else if (vector instanceof StructVector) {
+			if (field.getChildren().isEmpty()) {
+				chargeRows(length);
+			}
 			long[] needed = new long[field.getChildren().size()];
 			Arrays.fill(needed, length);
 			return needed;

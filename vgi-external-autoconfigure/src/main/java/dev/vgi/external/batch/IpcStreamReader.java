@@ -14,6 +14,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.memory.RequestMemory;
 import org.apache.arrow.flatbuf.DictionaryBatch;
 import org.apache.arrow.flatbuf.Endianness;
 import org.apache.arrow.flatbuf.Message;
@@ -41,6 +42,15 @@ import org.springframework.util.Assert;
  */
 public final class IpcStreamReader implements AutoCloseable {
 
+	/** Objects of a vector without its values, measured with null and number vectors. */
+	private static final long VECTOR_HEAP = 256;
+
+	/** Strings made of a head's bytes, two bytes a character. */
+	private static final long METADATA_HEAP = 2;
+
+	/** A schema's message and the objects made of it: a field is shorter in a message. */
+	private static final long SCHEMA_HEAP = 5;
+
 	private final MessageSource source;
 
 	private final BufferAllocator allocator;
@@ -58,6 +68,12 @@ public final class IpcStreamReader implements AutoCloseable {
 	private int logBatches;
 
 	private @Nullable VgiExternalException broken;
+
+	/** Fields of the current schema, nested ones included. */
+	private int fieldCount;
+
+	/** Charged for the largest head of a message so far. */
+	private long headCharged;
 
 	private IpcStreamReader(MessageSource source, BufferAllocator allocator, ReadOptions options, WorkMeter meter) {
 		this.source = source;
@@ -206,6 +222,9 @@ public final class IpcStreamReader implements AutoCloseable {
 	}
 
 	private Envelope readSchemaMessage(int length) {
+		if (length > 0) {
+			chargeHead(SCHEMA_HEAP * length);
+		}
 		Envelope envelope = (length != MessageSource.END_MARKER && length != MessageSource.NOTHING) ? envelope(length)
 				: null;
 		if (envelope == null || envelope.message().headerType() != MessageHeader.Schema) {
@@ -223,7 +242,16 @@ public final class IpcStreamReader implements AutoCloseable {
 		}
 		found.forEach((id, dictionary) -> this.dictionaries.add(id, dictionary, this.allocator));
 		checkVectors(fields);
+		this.fieldCount = count(fields);
 		return new Schema(fields, sent.getCustomMetadata());
+	}
+
+	private static int count(List<Field> fields) {
+		int count = fields.size();
+		for (Field field : fields) {
+			count += count(field.getChildren());
+		}
+		return count;
 	}
 
 	private static Schema sentSchema(Envelope envelope) {
@@ -281,13 +309,17 @@ public final class IpcStreamReader implements AutoCloseable {
 		if (table.length() == 0 && BatchKind.of(0, metadata) == BatchKind.LOG) {
 			this.options.limits().checkLogBatches(++this.logBatches);
 		}
+		long heap = VECTOR_HEAP * this.fieldCount + METADATA_HEAP * envelope.length();
+		RequestMemory.charge(this.allocator, heap);
 		List<FieldVector> vectors = new ArrayList<>();
 		try {
 			List<BatchLoader.Encoded> encoded = new ArrayList<>();
-			int rows = load(table, envelope.guard(), body, schema.getFields(), vectors, encoded);
+			BatchLoader loader = load(table, envelope.guard(), body, schema.getFields(), vectors, encoded);
 			this.dictionaries.check(encoded);
-			VectorSchemaRoot root = new VectorSchemaRoot(schema, vectors, rows);
-			return new AnnotatedBatch(root, this.dictionaries.share(), metadata);
+			VectorSchemaRoot root = new VectorSchemaRoot(schema, vectors, loader.rows());
+			long charged = heap + loader.charged();
+			return new AnnotatedBatch(root, this.dictionaries.share(), metadata,
+					() -> RequestMemory.discharge(this.allocator, charged));
 		}
 		catch (RuntimeException ex) {
 			vectors.forEach(FieldVector::close);
@@ -319,14 +351,14 @@ public final class IpcStreamReader implements AutoCloseable {
 		}
 	}
 
-	private int load(RecordBatch table, FlatBufferGuard guard, ArrowBuf body, List<Field> fields,
+	private BatchLoader load(RecordBatch table, FlatBufferGuard guard, ArrowBuf body, List<Field> fields,
 			List<FieldVector> vectors, List<BatchLoader.Encoded> encoded) {
 		BatchLoader loader = new BatchLoader(table, body, this.allocator, guard, encoded, this.meter);
 		for (Field field : fields) {
 			vectors.add(field.createVector(this.allocator));
 		}
 		loader.load(fields, vectors);
-		return loader.rows();
+		return loader;
 	}
 
 	// read the next message of the current stream, or note its end
@@ -340,13 +372,22 @@ public final class IpcStreamReader implements AutoCloseable {
 	}
 
 	private Envelope envelope(int length) {
+		chargeHead(length);
 		ByteBuffer metadata = this.source.metadata(length);
 		Message message = Message.getRootAsMessage(metadata);
 		short version = message.version();
 		if (version != MetadataVersion.V5 && version != MetadataVersion.V4) {
 			throw new CorruptStreamException("The message has the unsupported metadata version " + version);
 		}
-		return new Envelope(message, new FlatBufferGuard(length, this.options.limits()));
+		return new Envelope(message, length, new FlatBufferGuard(length, this.options.limits()));
+	}
+
+	// Only one head is there at a time.
+	private void chargeHead(long bytes) {
+		if (bytes > this.headCharged) {
+			RequestMemory.charge(this.allocator, bytes - this.headCharged);
+			this.headCharged = bytes;
+		}
 	}
 
 	private boolean guarded(BooleanSupplier action) {
@@ -386,15 +427,18 @@ public final class IpcStreamReader implements AutoCloseable {
 		this.inStream = false;
 		this.schema = null;
 		this.source.close();
+		RequestMemory.discharge(this.allocator, this.headCharged);
+		this.headCharged = 0;
 	}
 
 	/**
 	 * A message without its body.
 	 *
 	 * @param message its metadata
+	 * @param length bytes of that
 	 * @param guard what the metadata may cost
 	 */
-	private record Envelope(Message message, FlatBufferGuard guard) {
+	private record Envelope(Message message, int length, FlatBufferGuard guard) {
 
 	}
 
