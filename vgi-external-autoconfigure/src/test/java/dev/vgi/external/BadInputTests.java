@@ -11,7 +11,9 @@ import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -24,6 +26,7 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.memory.SlabPool;
@@ -95,7 +98,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 				"vgi.external.externalize-threshold=64KB", "vgi.external.retry-delay=1ms",
 				"vgi.external.upload.max-retries=0", "vgi.external.upload.timeout=7s", "vgi.external.fetch.timeout=7s",
 				"vgi.external.fetch.max-fetch-size=256KB", "vgi.external.fetch.max-decompressed-size=1MB",
-				"vgi.rpc.max-request-size=64KB" })
+				"vgi.external.limits.log-batches=3", "vgi.external.limits.metadata-size=100KB",
+				"vgi.external.limits.fields=10", "vgi.rpc.max-request-size=64KB" })
 @SuppressWarnings("NullAway.Init")
 class BadInputTests {
 
@@ -240,6 +244,15 @@ class BadInputTests {
 				BadPointer.object("no data batch", FaultServer.object(object()), 400, "no data batch"),
 				BadPointer.object("wrong schema", FaultServer.object(object(numbers(schema("other"), 1))), 400,
 						"Schema mismatch"),
+				BadPointer.object("too many log batches",
+						FaultServer.object(object(log(), log(), log(), log(), row(1))), 400,
+						"vgi.external.limits.log-batches"),
+				BadPointer.object("too much metadata",
+						FaultServer.object(object((allocator) -> AnnotatedBatch.empty(SCHEMA,
+								BatchMetadata.of("key", "v".repeat(100 << 10)), allocator))),
+						400, "vgi.external.limits.metadata-size"),
+				BadPointer.object("too many fields", FaultServer.object(object(fields(11))), 400,
+						"vgi.external.limits.fields"),
 				BadPointer.object("truncated object", FaultServer.object(Arrays.copyOf(good, good.length / 2)), 400,
 						"stream"),
 				BadPointer.object("truncated on the way", BadInputTests::breakOff, 502, "3 attempts"),
@@ -464,6 +477,16 @@ class BadInputTests {
 			root.setRowCount((int) (to - from));
 			return AnnotatedBatch.of(root);
 		};
+	}
+
+	private static Function<BufferAllocator, AnnotatedBatch> log() {
+		return (allocator) -> AnnotatedBatch.empty(SCHEMA, new LogMessage("INFO", "message", Map.of()).toMetadata(),
+				allocator);
+	}
+
+	private static Function<BufferAllocator, AnnotatedBatch> fields(int count) {
+		return (allocator) -> AnnotatedBatch.empty(new Schema(Collections.nCopies(count, SCHEMA.getFields().get(0))),
+				BatchMetadata.empty(), allocator);
 	}
 
 	private static Function<BufferAllocator, AnnotatedBatch> pointer(String location) {

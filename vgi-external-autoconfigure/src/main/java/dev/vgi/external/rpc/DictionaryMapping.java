@@ -12,6 +12,7 @@ import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Text as 16-bit indices into a dictionary: repeated strings, and enums by name.
@@ -72,16 +73,38 @@ final class DictionaryMapping extends ValueMapping {
 
 	@Override
 	Object readPresent(FieldVector vector, int index, RowReading reading) {
-		DictionaryEncoding encoding = vector.getField().getDictionary();
+		Values values = reading.dictionaryColumns().computeIfAbsent(vector, (column) -> values(column, reading));
+		long code = ((BaseIntVector) vector).getValueAsLong(index);
+		if (code < 0 || code >= values.texts().getValueCount() || values.texts().isNull((int) code)) {
+			throw mismatch("index " + code + " is not in the dictionary");
+		}
+		Object value = values.read()[(int) code];
+		if (value == null) {
+			value = this.fromText.apply(new String(values.texts().get((int) code), StandardCharsets.UTF_8));
+			values.read()[(int) code] = value;
+		}
+		return value;
+	}
+
+	private static Values values(FieldVector column, RowReading reading) {
+		DictionaryEncoding encoding = column.getField().getDictionary();
 		Dictionary dictionary = (encoding != null) ? reading.dictionaries().lookup(encoding.getId()) : null;
 		if (dictionary == null || !(dictionary.getVector() instanceof VarCharVector texts)) {
 			throw mismatch("expected text in a dictionary");
 		}
-		long code = ((BaseIntVector) vector).getValueAsLong(index);
-		if (code < 0 || code >= texts.getValueCount() || texts.isNull((int) code)) {
-			throw mismatch("index " + code + " is not in the dictionary");
-		}
-		return this.fromText.apply(new String(texts.get((int) code), StandardCharsets.UTF_8));
+		return new Values(texts,
+				new @Nullable Object[Math.min(texts.getValueCount(), 1 << (INDEX_TYPE.getBitWidth() - 1))]);
+	}
+
+	/**
+	 * The dictionary of a column, and what was read of it: a text that a million rows
+	 * share is one object.
+	 *
+	 * @param texts the dictionary
+	 * @param read the value of each text that was asked for
+	 */
+	record Values(VarCharVector texts, @Nullable Object[] read) {
+
 	}
 
 }

@@ -1,8 +1,11 @@
 package dev.vgi.external.rpc;
 
+import java.util.IdentityHashMap;
+import java.util.Map;
 import java.util.function.Consumer;
 
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
 
 /**
@@ -11,7 +14,13 @@ import org.apache.arrow.vector.dictionary.DictionaryProvider;
  * @param dictionaries the batch's dictionaries
  * @param allocator owner of embedded batches
  * @param embedded told of every embedded batch that was read
+ * @param dictionaryColumns what was read of the dictionaries so far, by column
  */
-record RowReading(DictionaryProvider dictionaries, BufferAllocator allocator, Consumer<AutoCloseable> embedded) {
+record RowReading(DictionaryProvider dictionaries, BufferAllocator allocator, Consumer<AutoCloseable> embedded,
+		Map<FieldVector, DictionaryMapping.Values> dictionaryColumns) {
+
+	RowReading(DictionaryProvider dictionaries, BufferAllocator allocator, Consumer<AutoCloseable> embedded) {
+		this(dictionaries, allocator, embedded, new IdentityHashMap<>());
+	}
 
 }

@@ -96,6 +96,17 @@ class RpcWebMvcTests extends AbstractRpcTests {
 	}
 
 	@Test
+	void aRequestThatTakesTooMuchOfTheHeapIsAFlaggedErrorOfItsOwnKind() {
+		BatchMetadata metadata = metadata("add_floats").with("key", "v".repeat(1 << 20));
+		StreamReply reply = StreamReply.of(post("add_floats", request(floats(), 1, false, metadata)), this.allocator);
+		assertThat(reply.status()).isEqualTo(200);
+		assertThat(reply.flagged()).isTrue();
+		assertThat(reply.error().errorKind()).isEqualTo("limit_exceeded");
+		assertThat(reply.error().errorMessage()).contains("vgi.external.limits.metadata-size");
+		assertThat(reply.only(BatchKind.ERROR).metadata().get(MetadataKeys.ERROR_CODE)).isEqualTo("RESOURCE_EXHAUSTED");
+	}
+
+	@Test
 	void anotherPatchVersionOfTheProtocolIsAccepted() {
 		BatchMetadata metadata = metadata("add_floats").with(MetadataKeys.PROTOCOL_VERSION, "2.0.17");
 		assertThat(post("add_floats", request(floats(), 1, false, metadata)).statusCode()).isEqualTo(200);

@@ -11,6 +11,8 @@ import java.time.LocalDateTime;
 import java.time.LocalTime;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -124,6 +126,23 @@ class ValueMappingsTests {
 	void dictionariesSurviveAtAnyDepth() {
 		assertSurvives("dictionaries", Status.CLOSED, List.of(Status.ACTIVE, Status.PENDING, Status.ACTIVE), "text",
 				List.of("a", "b", "a"), Map.of("k", Status.ACTIVE));
+	}
+
+	@Test
+	void aTextOfADictionaryIsOneObject() {
+		RowMapping mapping = parameters("dictionaries");
+		List<String> texts = new ArrayList<>();
+		for (int i = 0; i < 1_000; i++) {
+			texts.add((i % 2 == 0) ? "even" : "odd");
+		}
+		try (AnnotatedBatch batch = write("dictionaries", Status.CLOSED, List.of(), "text", texts, Map.of())) {
+			List<?> read = (List<?>) mapping.read(batch, this.allocator, (each) -> {
+			})[3];
+			assertThat(read).isEqualTo(texts).allSatisfy((text) -> assertThat(text).isIn("even", "odd"));
+			Set<Object> objects = Collections.newSetFromMap(new IdentityHashMap<>());
+			objects.addAll(read);
+			assertThat(objects).hasSize(2);
+		}
 	}
 
 	@Test
