@@ -352,14 +352,14 @@ public final class TransferBudget {
 
 	private void checkFits(@Nullable RequestMemory request, long bytes) {
 		Assert.isTrue(bytes >= 0, "'bytes' must not be negative");
-		if (bytes > this.maxBytes) {
-			throw BudgetExhaustedException.never("A transfer of " + bytes
-					+ " bytes exceeds the whole transfer budget of " + this.maxBytes + " bytes; raise " + KEY);
-		}
 		if (request != null && bytes > this.maxPerRequest - request.held) {
 			throw BudgetExhaustedException.never("The request holds " + request.held + " bytes and needs " + bytes
 					+ " more, but one request may hold " + this.maxPerRequest
-					+ "; raise vgi.external.memory.max-per-request");
+					+ "; raise vgi.external.memory.max-per-request, by default half of " + KEY);
+		}
+		if (bytes > this.maxBytes) {
+			throw BudgetExhaustedException.never("A transfer of " + bytes
+					+ " bytes exceeds the whole transfer budget of " + this.maxBytes + " bytes; raise " + KEY);
 		}
 	}
 

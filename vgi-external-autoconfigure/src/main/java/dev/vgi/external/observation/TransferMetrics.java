@@ -45,7 +45,7 @@ public final class TransferMetrics implements TransferListener {
 		this.registry = registry;
 		Gauge.builder("vgi.external.in.flight", budget, TransferBudget::inUse)
 			.baseUnit("bytes")
-			.description("Memory that running transfers hold of the budget")
+			.description("Memory that transfers and requests hold of the budget")
 			.register(registry);
 		Gauge.builder("vgi.external.allocated", allocator, BufferAllocator::getAllocatedMemory)
 			.baseUnit("bytes")

@@ -72,6 +72,12 @@ final class DictionaryMapping extends ValueMapping {
 	}
 
 	@Override
+	void chargeHeap(FieldVector vector, int index, HeapMeter heap) {
+		// A reference: the text itself is charged once.
+		heap.charge(Long.BYTES);
+	}
+
+	@Override
 	Object readPresent(FieldVector vector, int index, RowReading reading) {
 		Values values = reading.dictionaryColumns().computeIfAbsent(vector, (column) -> values(column, reading));
 		long code = ((BaseIntVector) vector).getValueAsLong(index);
@@ -80,6 +86,7 @@ final class DictionaryMapping extends ValueMapping {
 		}
 		Object value = values.read()[(int) code];
 		if (value == null) {
+			reading.heap().chargeText(values.texts().getValueLength((int) code));
 			value = this.fromText.apply(new String(values.texts().get((int) code), StandardCharsets.UTF_8));
 			values.read()[(int) code] = value;
 		}
@@ -92,8 +99,9 @@ final class DictionaryMapping extends ValueMapping {
 		if (dictionary == null || !(dictionary.getVector() instanceof VarCharVector texts)) {
 			throw mismatch("expected text in a dictionary");
 		}
-		return new Values(texts,
-				new @Nullable Object[Math.min(texts.getValueCount(), 1 << (INDEX_TYPE.getBitWidth() - 1))]);
+		int count = Math.min(texts.getValueCount(), 1 << (INDEX_TYPE.getBitWidth() - 1));
+		reading.heap().charge((long) Long.BYTES * count);
+		return new Values(texts, new @Nullable Object[count]);
 	}
 
 	/**

@@ -53,6 +53,14 @@ final class ListMapping extends ValueMapping {
 	}
 
 	@Override
+	void chargeHeap(FieldVector vector, int index, HeapMeter heap) {
+		ListVector list = (ListVector) vector;
+		long count = list.getElementEndIndex(index) - list.getElementStartIndex(index);
+		// A list grows by halves; a set has entries and is made of a list.
+		heap.charge(HeapMeter.TEXT + count * (this.set ? 80 : 12));
+	}
+
+	@Override
 	Object readPresent(FieldVector vector, int index, RowReading reading) {
 		ListVector list = (ListVector) vector;
 		int end = list.getElementEndIndex(index);

@@ -62,6 +62,14 @@ final class MapMapping extends ValueMapping {
 	}
 
 	@Override
+	void chargeHeap(FieldVector vector, int index, HeapMeter heap) {
+		MapVector map = (MapVector) vector;
+		long count = map.getElementEndIndex(index) - map.getElementStartIndex(index);
+		// An entry and its place in the table.
+		heap.charge(HeapMeter.TEXT + count * 72);
+	}
+
+	@Override
 	Object readPresent(FieldVector vector, int index, RowReading reading) {
 		MapVector map = (MapVector) vector;
 		StructVector entries = (StructVector) map.getDataVector();

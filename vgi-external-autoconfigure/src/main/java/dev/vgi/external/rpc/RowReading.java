@@ -14,13 +14,14 @@ import org.apache.arrow.vector.dictionary.DictionaryProvider;
  * @param dictionaries the batch's dictionaries
  * @param allocator owner of embedded batches
  * @param embedded told of every embedded batch that was read
+ * @param heap pays for the objects that are made
  * @param dictionaryColumns what was read of the dictionaries so far, by column
  */
 record RowReading(DictionaryProvider dictionaries, BufferAllocator allocator, Consumer<AutoCloseable> embedded,
-		Map<FieldVector, DictionaryMapping.Values> dictionaryColumns) {
+		HeapMeter heap, Map<FieldVector, DictionaryMapping.Values> dictionaryColumns) {
 
 	RowReading(DictionaryProvider dictionaries, BufferAllocator allocator, Consumer<AutoCloseable> embedded) {
-		this(dictionaries, allocator, embedded, new IdentityHashMap<>());
+		this(dictionaries, allocator, embedded, new HeapMeter(allocator), new IdentityHashMap<>());
 	}
 
 }

@@ -15,6 +15,7 @@ import dev.vgi.external.batch.LimitExceededException;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.location.ResponseTooLargeException;
+import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.url.RedactedUrl;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
@@ -33,6 +34,10 @@ final class RpcErrors {
 
 	/** The protocol's cap on details, in bytes of JSON. */
 	private static final int MAX_DETAILS = 4096;
+
+	/** About as long as a transfer takes. */
+	private static final List<Map<String, Object>> RETRY_SOON = List
+		.of(Map.of("@type", "vgi_rpc.RetryInfo", "retry_delay_seconds", 1));
 
 	private static final JsonMapper JSON = JsonMapper.shared();
 
@@ -69,7 +74,7 @@ final class RpcErrors {
 		if (kind != null) {
 			extra.put("error_kind", kind);
 		}
-		List<Map<String, Object>> details = (failure instanceof WireError error) ? error.errorDetails() : List.of();
+		List<Map<String, Object>> details = errorDetails(failure);
 		String json = details.isEmpty() ? "" : JSON.writeValueAsString(details);
 		// All or nothing: half of them could say something else.
 		boolean detailed = !json.isEmpty() && json.getBytes(StandardCharsets.UTF_8).length <= MAX_DETAILS;
@@ -116,7 +121,18 @@ final class RpcErrors {
 		if (failure instanceof LimitExceededException) {
 			return "limit_exceeded";
 		}
+		if (failure instanceof BudgetExhaustedException) {
+			return "budget_exhausted";
+		}
 		return (failure instanceof ErrorBatchException remote) ? remote.errorKind() : null;
+	}
+
+	private static List<Map<String, Object>> errorDetails(Throwable failure) {
+		if (failure instanceof WireError error) {
+			return error.errorDetails();
+		}
+		return (failure instanceof BudgetExhaustedException exhausted && exhausted.isPassing()) ? RETRY_SOON
+				: List.of();
 	}
 
 	private static String errorCode(Throwable failure) {

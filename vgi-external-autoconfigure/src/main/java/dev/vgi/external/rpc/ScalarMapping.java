@@ -13,6 +13,8 @@ import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 
 import org.apache.arrow.vector.BaseIntVector;
+import org.apache.arrow.vector.BaseLargeVariableWidthVector;
+import org.apache.arrow.vector.BaseVariableWidthVector;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.BitVector;
 import org.apache.arrow.vector.DateDayVector;
@@ -79,6 +81,22 @@ final class ScalarMapping<V extends FieldVector, T> extends ValueMapping {
 	@Override
 	Object readPresent(FieldVector vector, int index, RowReading reading) {
 		return this.reader.read(this.vectorType.cast(vector), index);
+	}
+
+	@Override
+	void chargeHeap(FieldVector vector, int index, HeapMeter heap) {
+		if (vector instanceof BaseVariableWidthVector texts) {
+			heap.chargeText(texts.getValueLength(index));
+		}
+		else if (vector instanceof BaseLargeVariableWidthVector texts) {
+			heap.chargeText(texts.getValueLength(index));
+		}
+		else if (vector instanceof FixedSizeBinaryVector bytes) {
+			heap.chargeText(bytes.getByteWidth());
+		}
+		else {
+			super.chargeHeap(vector, index, heap);
+		}
 	}
 
 	static ValueMapping bool() {

@@ -64,6 +64,11 @@ final class StructMapping extends ValueMapping {
 	}
 
 	@Override
+	void chargeHeap(FieldVector vector, int index, HeapMeter heap) {
+		heap.charge(HeapMeter.OBJECT + (long) Long.BYTES * this.slots.size());
+	}
+
+	@Override
 	Object readPresent(FieldVector vector, int index, RowReading reading) {
 		StructVector struct = (StructVector) vector;
 		@Nullable Object[] values = new @Nullable Object[this.slots.size()];

@@ -77,7 +77,18 @@ abstract class ValueMapping {
 		if (!this.vectorType.isInstance(vector)) {
 			throw mismatch("expected Arrow type " + this.type + " but found " + vector.getField().getType());
 		}
+		chargeHeap(vector, index, reading.heap());
 		return readPresent(vector, index, reading);
+	}
+
+	/**
+	 * Charge for the objects that a value becomes, without those of its parts.
+	 * @param vector the column
+	 * @param index where it is not null
+	 * @param heap is charged
+	 */
+	void chargeHeap(FieldVector vector, int index, HeapMeter heap) {
+		heap.charge(HeapMeter.OBJECT);
 	}
 
 	abstract void writePresent(FieldVector vector, int index, Object value, RowWriting writing);
