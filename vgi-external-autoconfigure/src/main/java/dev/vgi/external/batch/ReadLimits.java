@@ -74,8 +74,11 @@ public record ReadLimits(int logBatches, long metadataSize, int fields) {
 
 	void checkMessageSize(int length) {
 		if (length > maxMessageSize()) {
-			throw new LimitExceededException("A message declares " + length
-					+ " bytes before its body, more than its fields and metadata may need", "fields");
+			// What makes it long is not known before it is read.
+			throw new LimitExceededException(
+					"A message declares " + length + " bytes before its body, more than its metadata and up to "
+							+ this.fields + " fields (vgi.external.limits.fields) may need",
+					"metadata-size");
 		}
 	}
 

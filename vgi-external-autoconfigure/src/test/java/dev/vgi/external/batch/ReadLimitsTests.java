@@ -106,7 +106,8 @@ class ReadLimitsTests {
 			.putInt(-1)
 			.putInt(ReadLimits.defaults().maxMessageSize() + 1)
 			.array();
-		assertRefused(prefix, ReadLimits.defaults(), "vgi.external.limits.fields", "bytes before its body");
+		assertRefused(prefix, ReadLimits.defaults(), "vgi.external.limits.metadata-size",
+				"20000 fields (vgi.external.limits.fields)");
 	}
 
 	@Test
