@@ -188,7 +188,7 @@ class SecretsTests {
 	// Note what nobody may see of a URL.
 	private void plant(URI url) {
 		for (String pair : String.valueOf(url.getRawQuery()).split("&")) {
-			if (pair.startsWith("X-Amz-Signature=") || pair.startsWith("signature=")) {
+			if (pair.startsWith("X-Amz-Signature=") || pair.startsWith("Signature=")) {
 				this.secrets.add(pair.substring(pair.indexOf('=') + 1));
 			}
 		}

@@ -22,7 +22,7 @@ public final class SignedLinkStorage extends SignedUrlStorage {
 	private final SecretKeySpec secret;
 
 	public SignedLinkStorage(StorageTransport transport, URI container, byte[] secret, Clock clock) {
-		super("links", SignedUrlSettings.of(container, "expires", "signature"), transport, clock);
+		super("links", SignedUrlSettings.of(container, "expires", "Signature"), transport, clock);
 		this.secret = new SecretKeySpec(secret, "HmacSHA256");
 	}
 
@@ -34,7 +34,7 @@ public final class SignedLinkStorage extends SignedUrlStorage {
 			Mac mac = Mac.getInstance("HmacSHA256");
 			mac.init(this.secret);
 			byte[] signature = mac.doFinal(signed.getBytes(StandardCharsets.UTF_8));
-			return URI.create(url + "?expires=" + expires.getEpochSecond() + "&signature="
+			return URI.create(url + "?expires=" + expires.getEpochSecond() + "&Signature="
 					+ Base64.getUrlEncoder().withoutPadding().encodeToString(signature));
 		}
 		catch (GeneralSecurityException ex) {

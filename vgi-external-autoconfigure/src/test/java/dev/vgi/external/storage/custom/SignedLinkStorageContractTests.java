@@ -130,7 +130,7 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	protected List<URI> foreign(URI url) {
 		String text = url.toString();
 		return List.of(URI.create(text.replace("127.0.0.1", "localhost")), URI.create(text.replace("http:", "https:")),
-				URI.create(text.replaceFirst("signature=[^&]*", "signature=")), URI.create(text + "#fragment"),
+				URI.create(text.replaceFirst("Signature=[^&]*", "Signature=")), URI.create(text + "#fragment"),
 				URI.create(text.replace(LocalStorage.PATH, "/elsewhere")));
 	}
 

@@ -90,7 +90,7 @@ class LocalStorageContractTests extends ExternalStorageContractTests {
 			UrlSigner other = UrlSigner.of(Files.createDirectories(this.temp.resolve("other")), new SecureRandom());
 			String signature = other.sign("GET", key, this.clock.instant().getEpochSecond() + 60);
 			return URI.create(url.toString().replaceFirst("\\?.*", "") + "?expires="
-					+ (this.clock.instant().getEpochSecond() + 60) + "&signature=" + signature);
+					+ (this.clock.instant().getEpochSecond() + 60) + "&Signature=" + signature);
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
@@ -117,7 +117,7 @@ class LocalStorageContractTests extends ExternalStorageContractTests {
 		String text = url.toString();
 		return List.of(create("stranger", "").generateUploadUrl(NO_FIELDS).downloadUrl(),
 				this.storage.generateUploadUrl(NO_FIELDS).uploadUrl(), forged(url),
-				URI.create(text.replace("expires=1", "expires=2")), URI.create(text + "&signature=abc"),
+				URI.create(text.replace("expires=1", "expires=2")), URI.create(text + "&Signature=abc"),
 				URI.create(text.replace(LocalStorage.PATH, "/elsewhere")));
 	}
 

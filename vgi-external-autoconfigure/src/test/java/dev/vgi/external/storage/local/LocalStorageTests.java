@@ -107,7 +107,7 @@ class LocalStorageTests {
 	}
 
 	private StoredObject read(URI url) {
-		return this.storage.read(key(url), parameter(url, "expires"), parameter(url, "signature"));
+		return this.storage.read(key(url), parameter(url, "expires"), parameter(url, "Signature"));
 	}
 
 	private String receive(URI url, byte[] bytes, @Nullable String coding) {
@@ -115,21 +115,21 @@ class LocalStorageTests {
 	}
 
 	private String receive(URI url, InputStream body, long length, @Nullable String coding) {
-		return this.storage.receive(key(url), parameter(url, "expires"), parameter(url, "signature"), body, length,
+		return this.storage.receive(key(url), parameter(url, "expires"), parameter(url, "Signature"), body, length,
 				coding);
 	}
 
 	private static void assertRefused(Reason reason, ThrowingCallable call) {
 		assertThatExceptionOfType(LocalAccessException.class).isThrownBy(call)
 			.satisfies((ex) -> assertThat(ex.reason()).isEqualTo(reason))
-			.withMessageNotContaining("signature=");
+			.withMessageNotContaining("Signature=");
 	}
 
 	@Test
 	void urlsAreBelowTheBaseUrl() {
 		assertThat(this.storage.upload(BytesPayload.random(10, 1), SCHEMA, null).toString())
 			.matches("https://example\\.com/app/_vgi/objects/[0-9a-f]{32}\\.arrow"
-					+ "\\?expires=[0-9]+&signature=[A-Za-z0-9_-]{43}");
+					+ "\\?expires=[0-9]+&Signature=[A-Za-z0-9_-]{43}");
 		assertThat(this.storage.upload(BytesPayload.random(10, 1), SCHEMA, "zstd").getPath()).endsWith(".arrow.zst");
 	}
 

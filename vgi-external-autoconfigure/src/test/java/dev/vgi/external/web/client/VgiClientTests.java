@@ -263,7 +263,7 @@ class VgiClientTests extends AbstractClientTests {
 		CalledService policy = new CalledService(URI.create(this.service.url() + "/m"));
 		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> policy.validate(URI.create(url)));
 		policy.validate(URI
-			.create(this.service.url() + LocalStorage.PATH + "/0123456789abcdef0123456789abcdef.arrow?signature=x"));
+			.create(this.service.url() + LocalStorage.PATH + "/0123456789abcdef0123456789abcdef.arrow?Signature=x"));
 	}
 
 	private AnnotatedBatch call(VgiClient client, String method) {

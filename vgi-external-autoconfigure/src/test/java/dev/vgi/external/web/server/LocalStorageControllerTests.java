@@ -137,8 +137,8 @@ class LocalStorageControllerTests {
 	}
 
 	@ParameterizedTest
-	@CsvSource({ "signature=, signature=A", "expires=, expires=1", "expires=, other=", "signature=, other=",
-			"expires=, expires=9&expires=", "signature=, signature=x&signature=" })
+	@CsvSource({ "Signature=, Signature=A", "expires=, expires=1", "expires=, other=", "Signature=, other=",
+			"expires=, expires=9&expires=", "Signature=, Signature=x&Signature=" })
 	void whatIsNotSignedIsForbidden(String part, String replacement) throws Exception {
 		MockHttpServletResponse response = get(URI.create(this.object.toString().replace(part, replacement)));
 		assertThat(response.getStatus()).isEqualTo(403);
@@ -198,12 +198,12 @@ class LocalStorageControllerTests {
 	@Test
 	void nobodyBehindTheFilterSeesTheQuery() throws Exception {
 		MockHttpServletRequest request = request("GET", this.object);
-		request.setParameter("signature", signature(this.object));
+		request.setParameter("Signature", signature(this.object));
 		new SignedQueryFilter().doFilter(request, new MockHttpServletResponse(), (seen, response) -> {
 			HttpServletRequest http = (HttpServletRequest) seen;
 			assertThat(http.getQueryString()).isNull();
-			assertThat(http.getParameter("signature")).isNull();
-			assertThat(http.getParameterValues("signature")).isNull();
+			assertThat(http.getParameter("Signature")).isNull();
+			assertThat(http.getParameterValues("Signature")).isNull();
 			assertThat(http.getParameterMap()).isEmpty();
 			assertThat(http.getParameterNames().hasMoreElements()).isFalse();
 			http.getAttributeNames()
@@ -216,7 +216,7 @@ class LocalStorageControllerTests {
 	@Test
 	void otherRequestsKeepTheirQuery() throws Exception {
 		MockHttpServletRequest request = new MockHttpServletRequest("GET", "/flights");
-		request.setQueryString("signature=mine");
+		request.setQueryString("Signature=mine");
 		new SignedQueryFilter().doFilter(request, new MockHttpServletResponse(),
 				(seen, response) -> assertThat(seen).isSameAs(request));
 	}
@@ -270,7 +270,7 @@ class LocalStorageControllerTests {
 	}
 
 	private static String signature(URI url) {
-		return url.getRawQuery().replaceAll(".*signature=", "");
+		return url.getRawQuery().replaceAll(".*Signature=", "");
 	}
 
 }
