@@ -54,11 +54,12 @@ public final class VgiLocalStorageAutoConfiguration {
 		Duration minRetention = (local.minRetention().compareTo(retention) < 0) ? local.minRetention() : retention;
 		Path directory = (local.directory() != null) ? local.directory()
 				: Path.of(System.getProperty("java.io.tmpdir"), "vgi-external-" + System.getProperty("user.name"));
+		// Anybody may have prepared a folder among temporary files.
+		boolean ofOneUser = local.directory() == null;
 		DataSize maxUploadSize = uploadUrl.maxUploadSize();
-		return new LocalStorage(
-				new LocalStorageSettings(directory, local.urlExpiry(), uploadUrl.expiry(), retention, minRetention,
-						local.maxTotalSize().toBytes(), (maxUploadSize != null) ? maxUploadSize.toBytes() : null),
-				serviceUrl, Clock.systemUTC());
+		return new LocalStorage(new LocalStorageSettings(directory, ofOneUser, local.urlExpiry(), uploadUrl.expiry(),
+				retention, minRetention, local.maxTotalSize().toBytes(),
+				(maxUploadSize != null) ? maxUploadSize.toBytes() : null), serviceUrl, Clock.systemUTC());
 	}
 
 	@Bean

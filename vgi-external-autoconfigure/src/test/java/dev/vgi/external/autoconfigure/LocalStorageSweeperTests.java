@@ -45,7 +45,9 @@ class LocalStorageSweeperTests {
 		storage.upload(BytesPayload.random(10, 1), new Schema(List.of()), null);
 		Path moved = this.folder.resolveSibling(this.folder.getFileName() + "-moved");
 		Files.move(this.folder, moved);
+		Files.createFile(this.folder);
 		Awaitility.await().untilAsserted(() -> assertThat(output).contains("Old objects could not be removed"));
+		Files.delete(this.folder);
 		Files.move(moved, this.folder);
 		assertThat(objects()).isOne();
 		clock.step(Duration.ofMinutes(71));

@@ -6,8 +6,6 @@ import java.io.InputStream;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
@@ -79,18 +77,23 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	private final SecureRandom random = new SecureRandom();
 
+	private final StoreDirectory directory;
+
 	private final UrlSigner signer;
 
 	private final ObjectFolder folder;
 
 	/**
 	 * Create a storage; creates the folder and its signing key if they are missing, and
-	 * sweeps once.
+	 * sweeps once. Should something remove them later, the next upload or sweep makes
+	 * them again.
 	 * @param settings the folder and its limits
 	 * @param baseUrl gives the absolute URL under which callers reach this service,
 	 * context path included, with or without a final slash; asked for every URL, in the
 	 * thread of the request
 	 * @param clock decides on expiry and age
+	 * @throws UnsafeFolderException if other users of the machine could have prepared the
+	 * folder, may write to it or may read the key
 	 * @throws StorageUnavailableException if the folder cannot be used; names the key
 	 */
 	public LocalStorage(LocalStorageSettings settings, Supplier<@Nullable URI> baseUrl, Clock clock) {
@@ -101,9 +104,9 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		this.baseUrl = baseUrl;
 		this.clock = clock;
 		try {
-			Path directory = Files.createDirectories(settings.directory());
-			this.signer = UrlSigner.of(directory, this.random);
-			this.folder = new ObjectFolder(directory, settings, clock);
+			this.directory = StoreDirectory.of(settings.directory(), settings.ofOneUser());
+			this.signer = UrlSigner.of(this.directory, this.random);
+			this.folder = new ObjectFolder(this.directory, settings, clock);
 		}
 		catch (IOException ex) {
 			throw new StorageUnavailableException("The folder " + settings.directory()
@@ -121,6 +124,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		URI url = url(base(), GET, id + (coding.equals("zstd") ? ".arrow.zst" : ".arrow"),
 				expires(this.settings.urlExpiry()));
 		try {
+			restore();
 			this.folder.store(id, coding, payload.maxLength(), payload::writeTo);
 		}
 		catch (ObjectFolder.FullException ex) {
@@ -235,6 +239,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 					"The Content-Encoding of an upload must be zstd, gzip or missing", null);
 		}
 		try {
+			restore();
 			if (!this.folder.store(id, coding, contentLength, (file) -> copy(body, contentLength, file))) {
 				throw new LocalAccessException(Reason.ALREADY_STORED, "The object is there already", null);
 			}
@@ -300,6 +305,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	 */
 	public int sweep() {
 		try {
+			restore();
 			return this.folder.sweep();
 		}
 		catch (IOException ex) {
@@ -347,6 +353,19 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		byte[] id = new byte[16];
 		this.random.nextBytes(id);
 		return HexFormat.of().formatHex(id);
+	}
+
+	// What cleans folders for temporary files does not ask whether they are in use.
+	private void restore() throws IOException {
+		try {
+			this.directory.make();
+			this.signer.keep(this.directory);
+		}
+		catch (UnsafeFolderException ex) {
+			// Callers read this message: they need not know where the folder is.
+			throw new StorageUnavailableException("Another folder has taken the place of the one of "
+					+ "'vgi.external.local.directory', and other users may write to it", 0, ex);
+		}
 	}
 
 	private long expires(Duration expiry) {

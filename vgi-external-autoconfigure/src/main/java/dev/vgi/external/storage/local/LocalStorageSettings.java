@@ -11,6 +11,9 @@ import org.springframework.util.Assert;
  * Settings of a {@link LocalStorage}.
  *
  * @param directory the folder; created if it is missing, together with its parents
+ * @param ofOneUser whether the folder has to be this user's own, no link and writable by
+ * nobody else, as below a folder for temporary files, where anybody could have prepared
+ * it; otherwise only not writable by everybody, so that a group may share it
  * @param urlExpiry how long a download URL works, at least a second; 1 h
  * @param uploadUrlExpiry how long both URLs of a vended pair work, at least a second; 15
  * min
@@ -23,8 +26,8 @@ import org.springframework.util.Assert;
  * @param maxUploadSize most bytes of one object sent to a vended upload URL, positive; or
  * {@code null} for no limit of its own
  */
-public record LocalStorageSettings(Path directory, Duration urlExpiry, Duration uploadUrlExpiry, Duration retention,
-		Duration minRetention, long maxTotalSize, @Nullable Long maxUploadSize) {
+public record LocalStorageSettings(Path directory, boolean ofOneUser, Duration urlExpiry, Duration uploadUrlExpiry,
+		Duration retention, Duration minRetention, long maxTotalSize, @Nullable Long maxUploadSize) {
 
 	private static final Duration SHORTEST = Duration.ofSeconds(1);
 
@@ -47,7 +50,7 @@ public record LocalStorageSettings(Path directory, Duration urlExpiry, Duration 
 	 */
 	public static LocalStorageSettings of(Path directory) {
 		Duration urlExpiry = Duration.ofHours(1);
-		return new LocalStorageSettings(directory, urlExpiry, Duration.ofMinutes(15), urlExpiry.plusMinutes(10),
+		return new LocalStorageSettings(directory, false, urlExpiry, Duration.ofMinutes(15), urlExpiry.plusMinutes(10),
 				Duration.ofMinutes(5), 10L << 30, null);
 	}
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -17,7 +18,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -34,10 +34,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class ObjectFolder {
 
-	static final String TEMPORARY_PREFIX = ".incoming-";
-
-	static final String TEMPORARY_SUFFIX = ".tmp";
-
 	/** Suffix of the file by content coding; no coding is the empty name. */
 	private static final Map<String, String> SUFFIXES = Map.of("", ".arrow", "zstd", ".arrow.zst", "gzip", ".arrow.gz");
 
@@ -47,7 +43,7 @@ final class ObjectFolder {
 
 	private static final Log logger = LogFactory.getLog(ObjectFolder.class);
 
-	private final Path directory;
+	private final StoreDirectory directory;
 
 	private final LocalStorageSettings settings;
 
@@ -71,7 +67,7 @@ final class ObjectFolder {
 	 * @param clock decides on the age of objects
 	 * @throws IOException if the folder cannot be read
 	 */
-	ObjectFolder(Path directory, LocalStorageSettings settings, Clock clock) throws IOException {
+	ObjectFolder(StoreDirectory directory, LocalStorageSettings settings, Clock clock) throws IOException {
 		this.directory = directory;
 		this.settings = settings;
 		this.clock = clock;
@@ -98,7 +94,7 @@ final class ObjectFolder {
 		for (Map.Entry<String, String> suffix : SUFFIXES.entrySet()) {
 			try {
 				FileChannel channel = FileChannel.open(this.directory.resolve(id + suffix.getValue()),
-						StandardOpenOption.READ);
+						StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
 				try {
 					String coding = suffix.getKey().isEmpty() ? null : suffix.getKey();
 					// The id alone tells the bytes: they are never replaced.
@@ -129,11 +125,10 @@ final class ObjectFolder {
 	 */
 	boolean store(String id, String coding, long maxLength, Writer writer) throws IOException {
 		reserve(maxLength);
-		Path temporary = this.directory.resolve(TEMPORARY_PREFIX + UUID.randomUUID() + TEMPORARY_SUFFIX);
+		Path temporary = this.directory.temporary();
 		try {
 			long length;
-			try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW,
-					StandardOpenOption.WRITE)) {
+			try (FileChannel channel = this.directory.open(temporary)) {
 				writer.writeTo(channel);
 				length = channel.size();
 			}
@@ -197,7 +192,7 @@ final class ObjectFolder {
 	private List<ObjectFile> displaceable() throws IOException {
 		Instant due = this.clock.instant().minus(this.settings.minRetention());
 		List<ObjectFile> files = new ArrayList<>();
-		try (DirectoryStream<Path> objects = Files.newDirectoryStream(this.directory, ObjectFolder::isObject)) {
+		try (DirectoryStream<Path> objects = Files.newDirectoryStream(this.directory.path(), ObjectFolder::isObject)) {
 			for (Path path : objects) {
 				BasicFileAttributes attributes = attributes(path);
 				if (attributes != null && !attributes.lastModifiedTime().toInstant().isAfter(due)) {
@@ -275,7 +270,7 @@ final class ObjectFolder {
 		int deleted = 0;
 		long kept = 0;
 		this.lock.lock();
-		try (DirectoryStream<Path> files = Files.newDirectoryStream(this.directory)) {
+		try (DirectoryStream<Path> files = Files.newDirectoryStream(this.directory.path())) {
 			for (Path file : files) {
 				boolean object = isObject(file);
 				if (!object && !isTemporary(file)) {
@@ -307,7 +302,7 @@ final class ObjectFolder {
 
 	private static boolean isTemporary(Path file) {
 		String name = file.getFileName().toString();
-		return name.startsWith(TEMPORARY_PREFIX) && name.endsWith(TEMPORARY_SUFFIX);
+		return name.startsWith(StoreDirectory.TEMPORARY_PREFIX) && name.endsWith(StoreDirectory.TEMPORARY_SUFFIX);
 	}
 
 	private static @Nullable BasicFileAttributes attributes(Path file) throws IOException {
@@ -331,7 +326,7 @@ final class ObjectFolder {
 	}
 
 	boolean isWritable() {
-		return Files.isDirectory(this.directory) && Files.isWritable(this.directory);
+		return Files.isDirectory(this.directory.path()) && Files.isWritable(this.directory.path());
 	}
 
 	/**

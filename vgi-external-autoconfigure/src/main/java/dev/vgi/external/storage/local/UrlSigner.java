@@ -1,31 +1,22 @@
 package dev.vgi.external.storage.local;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.Base64;
-import java.util.Set;
-import java.util.UUID;
 
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
-
-import org.apache.commons.logging.LogFactory;
-
-import org.springframework.core.log.LogAccessor;
 
 /**
  * Signs a method, an object and an expiry with the key of a folder. Thread-safe.
@@ -34,13 +25,9 @@ final class UrlSigner {
 
 	static final String KEY_FILE = ".signing-key";
 
-	private static final LogAccessor logger = new LogAccessor(LogFactory.getLog(UrlSigner.class));
-
 	private static final String ALGORITHM = "HmacSHA256";
 
 	private static final int KEY_LENGTH = 32;
-
-	private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rw-------");
 
 	private final SecretKeySpec key;
 
@@ -54,32 +41,36 @@ final class UrlSigner {
 	 * @param directory the existing folder
 	 * @param random where a new key comes from
 	 * @return the signer
+	 * @throws UnsafeFolderException if others own the key or may read it
 	 * @throws IOException if the key can neither be read nor written, or is none
 	 */
-	static UrlSigner of(Path directory, SecureRandom random) throws IOException {
+	static UrlSigner of(StoreDirectory directory, SecureRandom random) throws IOException {
+		byte[] generated = new byte[KEY_LENGTH];
+		random.nextBytes(generated);
+		new UrlSigner(generated).keep(directory);
 		Path file = directory.resolve(KEY_FILE);
-		if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-			generate(directory, file, random);
-		}
 		if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) != KEY_LENGTH) {
 			throw new IOException("The file " + KEY_FILE + " of the folder is not a signing key");
 		}
-		if (isPosix() && !OWNER_ONLY.containsAll(Files.getPosixFilePermissions(file))) {
-			logger.warn(() -> "Others may read the signing key " + file + ": whoever does can forge URLs");
-		}
+		directory.checkSecret(file);
 		return new UrlSigner(Files.readAllBytes(file));
 	}
 
-	private static void generate(Path directory, Path file, SecureRandom random) throws IOException {
-		byte[] key = new byte[KEY_LENGTH];
-		random.nextBytes(key);
-		FileAttribute<?>[] attributes = isPosix()
-				? new FileAttribute<?>[] { PosixFilePermissions.asFileAttribute(OWNER_ONLY) } : new FileAttribute<?>[0];
-		Path draft = Files.createFile(
-				directory.resolve(ObjectFolder.TEMPORARY_PREFIX + UUID.randomUUID() + ObjectFolder.TEMPORARY_SUFFIX),
-				attributes);
+	/**
+	 * Write the key into the folder if there is none, so that a restart finds it.
+	 * @param directory the existing folder
+	 * @throws IOException if it cannot be written
+	 */
+	void keep(StoreDirectory directory) throws IOException {
+		Path file = directory.resolve(KEY_FILE);
+		if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+			return;
+		}
+		Path draft = directory.temporary();
 		try {
-			Files.write(draft, key, StandardOpenOption.WRITE);
+			try (FileChannel channel = directory.open(draft)) {
+				channel.write(ByteBuffer.wrap(this.key.getEncoded()));
+			}
 			publish(draft, file);
 		}
 		finally {
@@ -108,10 +99,6 @@ final class UrlSigner {
 		}
 	}
 
-	private static boolean isPosix() {
-		return FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
-	}
-
 	/**
 	 * Sign.
 	 * @param method the method the URL is for
@@ -120,11 +107,14 @@ final class UrlSigner {
 	 * @return the signature, safe in a query
 	 */
 	String sign(String method, String key, long expires) {
+		return Base64.getUrlEncoder().withoutPadding().encodeToString(mac(method + '\n' + key + '\n' + expires));
+	}
+
+	private byte[] mac(String text) {
 		try {
 			Mac mac = Mac.getInstance(ALGORITHM);
 			mac.init(this.key);
-			byte[] signature = mac.doFinal((method + '\n' + key + '\n' + expires).getBytes(StandardCharsets.UTF_8));
-			return Base64.getUrlEncoder().withoutPadding().encodeToString(signature);
+			return mac.doFinal(text.getBytes(StandardCharsets.UTF_8));
 		}
 		catch (GeneralSecurityException ex) {
 			throw new IllegalStateException("Every Java platform has " + ALGORITHM, ex);

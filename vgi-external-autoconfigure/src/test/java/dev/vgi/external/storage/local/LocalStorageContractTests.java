@@ -87,7 +87,7 @@ class LocalStorageContractTests extends ExternalStorageContractTests {
 	protected URI forged(URI url) {
 		String key = url.getPath().substring(url.getPath().lastIndexOf('/') + 1);
 		try {
-			UrlSigner other = UrlSigner.of(Files.createDirectories(this.temp.resolve("other")), new SecureRandom());
+			UrlSigner other = UrlSigner.of(StoreDirectory.of(this.temp.resolve("other"), false), new SecureRandom());
 			String signature = other.sign("GET", key, this.clock.instant().getEpochSecond() + 60);
 			return URI.create(url.toString().replaceFirst("\\?.*", "") + "?expires="
 					+ (this.clock.instant().getEpochSecond() + 60) + "&Signature=" + signature);

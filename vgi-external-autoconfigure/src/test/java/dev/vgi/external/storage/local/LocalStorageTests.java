@@ -8,7 +8,6 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -72,7 +71,7 @@ class LocalStorageTests {
 
 	private LocalStorage create(long maxTotalSize, @Nullable Long maxUploadSize) {
 		return new LocalStorage(
-				new LocalStorageSettings(this.directory, Duration.ofHours(1), Duration.ofMinutes(15),
+				new LocalStorageSettings(this.directory, false, Duration.ofHours(1), Duration.ofMinutes(15),
 						Duration.ofMinutes(70), Duration.ofMinutes(5), maxTotalSize, maxUploadSize),
 				() -> this.baseUrl, this.clock);
 	}
@@ -162,13 +161,6 @@ class LocalStorageTests {
 	}
 
 	@Test
-	void signingKeyIsTheOwnersAlone() throws Exception {
-		Path key = this.directory.resolve(UrlSigner.KEY_FILE);
-		assertThat(Files.size(key)).isEqualTo(32);
-		assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(key))).isEqualTo("rw-------");
-	}
-
-	@Test
 	void whenTheSigningKeyIsNoneFailsAtStart() throws Exception {
 		Files.writeString(this.directory.resolve(UrlSigner.KEY_FILE), "short");
 		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> create(10_000, null))
@@ -231,7 +223,8 @@ class LocalStorageTests {
 
 		private String signed(String key) {
 			try {
-				return UrlSigner.of(LocalStorageTests.this.directory, new SecureRandom()).sign("GET", key, 4000000000L);
+				return UrlSigner.of(StoreDirectory.of(LocalStorageTests.this.directory, false), new SecureRandom())
+					.sign("GET", key, 4000000000L);
 			}
 			catch (IOException ex) {
 				throw new IllegalStateException(ex);
@@ -473,18 +466,16 @@ class LocalStorageTests {
 		void settingsAreChecked() {
 			LocalStorageSettings settings = LocalStorageSettings.of(LocalStorageTests.this.directory);
 			assertThat(settings.retention()).isEqualTo(Duration.ofMinutes(70));
-			Map<String, Runnable> wrong = Map
-				.of("'retention'",
-						() -> new LocalStorageSettings(settings.directory(), Duration.ofHours(2),
-								Duration.ofMinutes(15), Duration.ofHours(1), Duration.ZERO, 1, null),
-						"'minRetention'",
-						() -> new LocalStorageSettings(settings.directory(), Duration.ofHours(1),
-								Duration.ofMinutes(15), Duration.ofHours(1), Duration.ofHours(2), 1, null),
-						"'maxTotalSize'",
-						() -> new LocalStorageSettings(settings.directory(), Duration.ofHours(1),
-								Duration.ofMinutes(15), Duration.ofHours(1), Duration.ZERO, 0, null),
-						"'urlExpiry'", () -> new LocalStorageSettings(settings.directory(), Duration.ZERO,
-								Duration.ofMinutes(15), Duration.ofHours(1), Duration.ZERO, 1, null));
+			Map<String, Runnable> wrong = Map.of("'retention'", () -> new LocalStorageSettings(settings.directory(),
+					false, Duration.ofHours(2), Duration.ofMinutes(15), Duration.ofHours(1), Duration.ZERO, 1, null),
+					"'minRetention'",
+					() -> new LocalStorageSettings(settings.directory(), false, Duration.ofHours(1),
+							Duration.ofMinutes(15), Duration.ofHours(1), Duration.ofHours(2), 1, null),
+					"'maxTotalSize'",
+					() -> new LocalStorageSettings(settings.directory(), false, Duration.ofHours(1),
+							Duration.ofMinutes(15), Duration.ofHours(1), Duration.ZERO, 0, null),
+					"'urlExpiry'", () -> new LocalStorageSettings(settings.directory(), false, Duration.ZERO,
+							Duration.ofMinutes(15), Duration.ofHours(1), Duration.ZERO, 1, null));
 			wrong.forEach((name, call) -> assertThatIllegalArgumentException().isThrownBy(call::run)
 				.withMessageContaining(name));
 		}

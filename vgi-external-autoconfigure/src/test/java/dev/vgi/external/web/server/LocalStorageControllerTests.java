@@ -49,7 +49,7 @@ class LocalStorageControllerTests {
 
 	@BeforeEach
 	void setUp() {
-		LocalStorageSettings settings = new LocalStorageSettings(this.folder, Duration.ofHours(1),
+		LocalStorageSettings settings = new LocalStorageSettings(this.folder, false, Duration.ofHours(1),
 				Duration.ofMinutes(15), Duration.ofHours(2), Duration.ofHours(2), 1 << 20, 200_000L);
 		this.storage = new LocalStorage(settings, () -> URI.create("http://localhost:8080/app"), this.clock);
 		this.object = this.storage.upload(BytesPayload.of(BYTES), SCHEMA, null);
