@@ -59,6 +59,15 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	}
 
 	/**
+	 * Return the largest upload: what is larger would not be fetched either.
+	 * @return bytes
+	 */
+	long maxUploadSize() {
+		DataSize configured = this.uploadUrl.maxUploadSize();
+		return ((configured != null) ? configured : this.fetch.maxFetchSize()).toBytes();
+	}
+
+	/**
 	 * How callers are served who do not resolve pointers.
 	 */
 	public enum PlainClients {
@@ -282,7 +291,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * Upload URLs for large inputs.
 	 *
 	 * @param enabled Whether upload URLs are vended. Where the storage can by default.
-	 * @param maxUploadSize Largest upload, as it is announced to callers.
+	 * @param maxUploadSize Largest upload, as it is announced to callers; the local store
+	 * refuses a larger one. 'fetch.max-fetch-size' by default.
 	 * @param expiry Lifetime of an upload URL.
 	 */
 	public record UploadUrl(@Nullable Boolean enabled, @Nullable DataSize maxUploadSize,
@@ -370,20 +380,17 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * @param urlExpiry Lifetime of a download URL.
 	 * @param retention Age from which on objects are removed. 10 minutes more than
 	 * 'url-expiry' by default.
-	 * @param minRetention Age from which on objects are removed early, the oldest first,
-	 * if a new one has no room otherwise. As long as 'retention' or longer means never.
-	 * @param maxTotalSize Most bytes of all stored objects together.
+	 * @param maxTotalSize Most bytes of all stored objects together. Uploads may take
+	 * half of it, those of one caller a quarter.
 	 */
 	public record Local(@Nullable Path directory, @Nullable URI baseUrl, @DefaultValue("1h") Duration urlExpiry,
-			@Nullable Duration retention, @DefaultValue("5m") Duration minRetention,
-			@DefaultValue("10GB") DataSize maxTotalSize) {
+			@Nullable Duration retention, @DefaultValue("10GB") DataSize maxTotalSize) {
 
 		public Local {
 			Assert.isTrue(urlExpiry.compareTo(Duration.ofSeconds(1)) >= 0,
 					"vgi.external.local.url-expiry must be at least 1s");
 			Assert.isTrue(retention == null || retention.compareTo(urlExpiry) >= 0,
 					"vgi.external.local.retention must not be shorter than vgi.external.local.url-expiry");
-			Assert.isTrue(!minRetention.isNegative(), "vgi.external.local.min-retention must not be negative");
 			Assert.isTrue(maxTotalSize.toBytes() > 0, "vgi.external.local.max-total-size must be positive");
 			Assert.isTrue(baseUrl == null || (baseUrl.getHost() != null && baseUrl.getScheme() != null),
 					"vgi.external.local.base-url must be an absolute URL");

@@ -26,7 +26,6 @@ import org.springframework.boot.context.properties.EnableConfigurationProperties
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.env.Environment;
-import org.springframework.util.unit.DataSize;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of a local folder as storage.
@@ -51,15 +50,14 @@ public final class VgiLocalStorageAutoConfiguration {
 		Duration longest = (local.urlExpiry().compareTo(uploadUrl.expiry()) > 0) ? local.urlExpiry()
 				: uploadUrl.expiry();
 		Duration retention = (local.retention() != null) ? local.retention() : longest.plusMinutes(10);
-		Duration minRetention = (local.minRetention().compareTo(retention) < 0) ? local.minRetention() : retention;
 		Path directory = (local.directory() != null) ? local.directory()
 				: Path.of(System.getProperty("java.io.tmpdir"), "vgi-external-" + System.getProperty("user.name"));
 		// Anybody may have prepared a folder among temporary files.
 		boolean ofOneUser = local.directory() == null;
-		DataSize maxUploadSize = uploadUrl.maxUploadSize();
-		return new LocalStorage(new LocalStorageSettings(directory, ofOneUser, local.urlExpiry(), uploadUrl.expiry(),
-				retention, minRetention, local.maxTotalSize().toBytes(),
-				(maxUploadSize != null) ? maxUploadSize.toBytes() : null), serviceUrl, Clock.systemUTC());
+		return new LocalStorage(
+				new LocalStorageSettings(directory, ofOneUser, local.urlExpiry(), uploadUrl.expiry(), retention,
+						local.maxTotalSize().toBytes(), properties.maxUploadSize()),
+				serviceUrl, new CurrentCaller(), Clock.systemUTC());
 	}
 
 	@Bean

@@ -161,7 +161,7 @@ public final class VgiWebMvcAutoConfiguration {
 		boolean stores = config.storage() != null;
 		return new Capabilities(maxRequestBytes(rpc, budget), bytes(rpc.maxResponseSize()),
 				stores ? bytes(rpc.maxExternalizedResponseSize()) : null, stores, CODINGS, vends,
-				bytes(properties.uploadUrl().maxUploadSize()));
+				properties.maxUploadSize());
 	}
 
 	private static boolean vendsUploadUrls(VgiExternalProperties properties, @Nullable UploadUrlProvider provider) {

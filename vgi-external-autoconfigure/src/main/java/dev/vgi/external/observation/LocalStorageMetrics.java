@@ -7,7 +7,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.MeterBinder;
 
 /**
- * Tells how full a local store is, and whether it had to remove objects early.
+ * Tells how full a local store is, and whether it had to refuse objects.
  */
 public final class LocalStorageMetrics implements MeterBinder {
 
@@ -27,8 +27,8 @@ public final class LocalStorageMetrics implements MeterBinder {
 			.baseUnit("bytes")
 			.description("Objects in the folder of the local store")
 			.register(registry);
-		FunctionCounter.builder("vgi.external.local.displaced", this.storage, LocalStorage::displacedObjects)
-			.description("Objects removed from the full local store while their links still worked")
+		FunctionCounter.builder("vgi.external.local.refused", this.storage, LocalStorage::refusedObjects)
+			.description("Objects that found no room in the local store")
 			.register(registry);
 	}
 

@@ -19,8 +19,7 @@ import org.springframework.http.HttpHeaders;
  * @param supportedEncodings content codings a request may have, best first; never
  * {@code identity}
  * @param uploadUrlSupport whether the server vends upload URLs
- * @param maxUploadBytes most bytes of a vended upload, advisory, or {@code null} for no
- * limit
+ * @param maxUploadBytes most bytes of a vended upload, or {@code null} for no limit
  */
 public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxResponseBytes,
 		@Nullable Long maxExternalizedResponseBytes, boolean externalizationEnabled, List<String> supportedEncodings,

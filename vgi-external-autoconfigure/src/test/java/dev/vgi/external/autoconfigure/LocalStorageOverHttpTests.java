@@ -200,7 +200,8 @@ class LocalStorageOverHttpTests {
 
 	@Test
 	void whenTheFolderIsFullUploadsAreRefused() throws Exception {
-		start("vgi.external.local.max-total-size=1000B");
+		// A quarter is for one caller.
+		start("vgi.external.local.max-total-size=4000B");
 		assertThat(put(vend("x", "")[0], new byte[900]).statusCode()).isEqualTo(204);
 		assertThat(put(vend("x", "")[0], new byte[200]).statusCode()).isEqualTo(507);
 		assertThat(put(vend("x", "")[0], new byte[100]).statusCode()).isEqualTo(204);

@@ -3,10 +3,13 @@ package dev.vgi.external.autoconfigure;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Objects;
 
+import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.UnsafeFolderException;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -18,6 +21,9 @@ import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.core.env.StandardEnvironment;
+import org.springframework.mock.web.MockHttpServletRequest;
+import org.springframework.web.context.request.RequestContextHolder;
+import org.springframework.web.context.request.ServletRequestAttributes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -42,6 +48,7 @@ class LocalStorageStartTests {
 	@AfterEach
 	void tearDown() {
 		System.setProperty("java.io.tmpdir", this.temporaryFolder);
+		RequestContextHolder.resetRequestAttributes();
 	}
 
 	@Test
@@ -80,6 +87,30 @@ class LocalStorageStartTests {
 		assertThat(analysis).isNotNull();
 		assertThat(analysis.getDescription()).contains(path.toString());
 		assertThat(analysis.getAction()).contains(action);
+	}
+
+	@Test
+	void uploadUrlsBelongToThePrincipalOrElseTheAddress() {
+		this.runner.withPropertyValues("vgi.external.local.directory=" + this.temp).run((context) -> {
+			UploadUrlProvider storage = context.getBean(UploadUrlProvider.class);
+			String address = uploader(storage, "192.0.2.1", null);
+			assertThat(uploader(storage, "192.0.2.1", null)).isEqualTo(address);
+			assertThat(uploader(storage, "192.0.2.2", null)).isNotEqualTo(address);
+			String principal = uploader(storage, "192.0.2.1", "alice");
+			assertThat(uploader(storage, "192.0.2.2", "alice")).isEqualTo(principal).isNotEqualTo(address);
+			assertThat(uploader(storage, "192.0.2.9", "192.0.2.1")).isNotEqualTo(address);
+		});
+	}
+
+	private static String uploader(UploadUrlProvider storage, String address, @Nullable String principal) {
+		MockHttpServletRequest request = new MockHttpServletRequest();
+		request.setRemoteAddr(address);
+		if (principal != null) {
+			request.setUserPrincipal(() -> principal);
+		}
+		RequestContextHolder.setRequestAttributes(new ServletRequestAttributes(request));
+		String path = storage.generateUploadUrl(new Schema(List.of())).uploadUrl().getPath();
+		return path.substring(path.lastIndexOf('/') + 1).substring(0, 8);
 	}
 
 }

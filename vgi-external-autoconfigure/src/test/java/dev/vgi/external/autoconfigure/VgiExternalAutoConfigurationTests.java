@@ -89,6 +89,17 @@ class VgiExternalAutoConfigurationTests {
 	}
 
 	@Test
+	void uploadsAreAsLargeAsWhatIsFetched() {
+		this.runner
+			.run((context) -> assertThat(context.getBean(Capabilities.class).maxUploadBytes()).isEqualTo(256L << 20));
+		this.runner.withPropertyValues("vgi.external.fetch.max-fetch-size=3MB")
+			.run((context) -> assertThat(context.getBean(Capabilities.class).maxUploadBytes()).isEqualTo(3L << 20));
+		this.runner
+			.withPropertyValues("vgi.external.fetch.max-fetch-size=3MB", "vgi.external.upload-url.max-upload-size=2MB")
+			.run((context) -> assertThat(context.getBean(Capabilities.class).maxUploadBytes()).isEqualTo(2L << 20));
+	}
+
+	@Test
 	void withoutStorageAndSdksResolvesOnly() {
 		this.runner
 			.withClassLoader(new FilteredClassLoader("software.amazon.awssdk", "io.awspring", "com.google.cloud"))

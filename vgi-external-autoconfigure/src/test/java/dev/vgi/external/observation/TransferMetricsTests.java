@@ -146,7 +146,7 @@ class TransferMetricsTests {
 		new LocalStorageMetrics(storage).bindTo(this.registry);
 		storage.upload(BytesPayload.random(300, 1), new Schema(List.of()), null);
 		assertThat(this.registry.get("vgi.external.local.stored").gauge().value()).isEqualTo(300);
-		assertThat(this.registry.get("vgi.external.local.displaced").functionCounter().count()).isZero();
+		assertThat(this.registry.get("vgi.external.local.refused").functionCounter().count()).isZero();
 	}
 
 	private LocalStorage localStorage() {

@@ -44,6 +44,9 @@ public class LocalAccessException extends VgiExternalException {
 		/** There is no such object, or no longer. */
 		NOT_FOUND(404, Kind.STORAGE_UNAVAILABLE),
 
+		/** The body came too slowly. */
+		TOO_SLOW(408, Kind.BAD_REQUEST),
+
 		/** The upload does not say how long it is. */
 		LENGTH_REQUIRED(411, Kind.BAD_REQUEST),
 
@@ -56,7 +59,7 @@ public class LocalAccessException extends VgiExternalException {
 		/** The body broke off or has another length than announced. */
 		INCOMPLETE(400, Kind.BAD_REQUEST),
 
-		/** The object is there already and has other bytes. */
+		/** The object is there already. */
 		ALREADY_STORED(409, Kind.UPLOAD_REFUSED),
 
 		/** The folder has no room left. */

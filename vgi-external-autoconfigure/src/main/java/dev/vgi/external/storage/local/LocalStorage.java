@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
@@ -39,10 +39,15 @@ import org.springframework.util.Assert;
  * one object and one method and expires. The host is not signed: behind a proxy it may
  * differ from one request to the next.
  * <p>
- * An object appears whole or not at all and never changes afterwards: a second PUT with
- * other bytes is refused, one with the same bytes (a retry whose first answer was lost)
- * succeeds. So an object's id is also its strong entity tag. Files are not forced to the
- * disk: they are worth little longer than the process that waits for them.
+ * An object appears whole or not at all and never changes afterwards: of several PUTs to
+ * a URL the first that is complete counts and all others are refused. So an object's id
+ * is also its strong entity tag. Files are not forced to the disk: they are worth little
+ * longer than the process that waits for them.
+ * <p>
+ * Nothing makes an object go whose links work. Uploads may take half of the room and
+ * those of one caller a quarter. The caller is who asked for the upload URL: the object's
+ * id says so, under a pseudonym, and cannot be changed, whoever sends the PUT from
+ * wherever.
  * <p>
  * Thread-safe.
  */
@@ -73,6 +78,8 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	private final Supplier<@Nullable URI> baseUrl;
 
+	private final Supplier<String> caller;
+
 	private final Clock clock;
 
 	private final SecureRandom random = new SecureRandom();
@@ -84,6 +91,17 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	private final ObjectFolder folder;
 
 	/**
+	 * Create a storage whose upload URLs all go to one caller; otherwise as the other
+	 * constructor.
+	 * @param settings the folder and its limits
+	 * @param baseUrl gives the absolute URL under which callers reach this service
+	 * @param clock decides on expiry, age and pace
+	 */
+	public LocalStorage(LocalStorageSettings settings, Supplier<@Nullable URI> baseUrl, Clock clock) {
+		this(settings, baseUrl, () -> "", clock);
+	}
+
+	/**
 	 * Create a storage; creates the folder and its signing key if they are missing, and
 	 * sweeps once. Should something remove them later, the next upload or sweep makes
 	 * them again.
@@ -91,17 +109,22 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	 * @param baseUrl gives the absolute URL under which callers reach this service,
 	 * context path included, with or without a final slash; asked for every URL, in the
 	 * thread of the request
-	 * @param clock decides on expiry and age
+	 * @param caller tells who asks for an upload URL, in the thread of the request; those
+	 * who are told apart share the room for uploads
+	 * @param clock decides on expiry, age and pace
 	 * @throws UnsafeFolderException if other users of the machine could have prepared the
 	 * folder, may write to it or may read the key
 	 * @throws StorageUnavailableException if the folder cannot be used; names the key
 	 */
-	public LocalStorage(LocalStorageSettings settings, Supplier<@Nullable URI> baseUrl, Clock clock) {
+	public LocalStorage(LocalStorageSettings settings, Supplier<@Nullable URI> baseUrl, Supplier<String> caller,
+			Clock clock) {
 		Assert.notNull(settings, "'settings' must not be null");
 		Assert.notNull(baseUrl, "'baseUrl' must not be null");
+		Assert.notNull(caller, "'caller' must not be null");
 		Assert.notNull(clock, "'clock' must not be null");
 		this.settings = settings;
 		this.baseUrl = baseUrl;
+		this.caller = caller;
 		this.clock = clock;
 		try {
 			this.directory = StoreDirectory.of(settings.directory(), settings.ofOneUser());
@@ -120,7 +143,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		if (!ObjectFolder.supports(coding)) {
 			throw new UploadRefusedException("The local store keeps objects coded with zstd, gzip or not at all", null);
 		}
-		String id = newId();
+		String id = newId(null);
 		URI url = url(base(), GET, id + (coding.equals("zstd") ? ".arrow.zst" : ".arrow"),
 				expires(this.settings.urlExpiry()));
 		try {
@@ -128,7 +151,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			this.folder.store(id, coding, payload.maxLength(), payload::writeTo);
 		}
 		catch (ObjectFolder.FullException ex) {
-			throw new UploadRefusedException(full(), null);
+			throw new UploadRefusedException(String.valueOf(ex.getMessage()), null);
 		}
 		catch (IOException ex) {
 			throw new StorageUnavailableException(failure("write an object", ex), 0, ex);
@@ -139,7 +162,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema) {
 		URI base = base();
-		String key = newId() + ".arrow";
+		String key = newId(this.signer.pseudonym(this.caller.get())) + ".arrow";
 		long expires = expires(this.settings.uploadUrlExpiry());
 		return new UploadUrl(url(base, PUT, key, expires), url(base, GET, key, expires),
 				Instant.ofEpochSecond(expires));
@@ -227,8 +250,8 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		if (contentLength < 0) {
 			throw new LocalAccessException(Reason.LENGTH_REQUIRED, "An upload needs a Content-Length", null);
 		}
-		Long limit = this.settings.maxUploadSize();
-		if (limit != null && contentLength > limit) {
+		long limit = this.settings.maxUploadSize();
+		if (contentLength > limit) {
 			throw new LocalAccessException(Reason.TOO_LARGE,
 					"The upload is larger than the " + limit + " bytes of 'vgi.external.upload-url.max-upload-size'",
 					null);
@@ -246,15 +269,16 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			return '"' + id + '"';
 		}
 		catch (ObjectFolder.FullException ex) {
-			throw new LocalAccessException(Reason.FULL, full(), null);
+			throw new LocalAccessException(Reason.FULL, String.valueOf(ex.getMessage()), null);
 		}
 		catch (IOException ex) {
 			throw new StorageUnavailableException(failure("write an object", ex), 0, ex);
 		}
 	}
 
-	private static void copy(InputStream body, long length, FileChannel file) throws IOException {
+	private void copy(InputStream body, long length, WritableByteChannel file) throws IOException {
 		byte[] buffer = new byte[TRANSFER_BUFFER];
+		Pace pace = new Pace(this.clock);
 		long remaining = length;
 		while (remaining > 0) {
 			int count = readFrom(body, buffer, (int) Math.min(buffer.length, remaining));
@@ -262,11 +286,11 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 				throw new LocalAccessException(Reason.INCOMPLETE,
 						"The upload broke off " + remaining + " bytes before its announced end", null);
 			}
-			ByteBuffer bytes = ByteBuffer.wrap(buffer, 0, count);
-			while (bytes.hasRemaining()) {
-				file.write(bytes);
-			}
+			file.write(ByteBuffer.wrap(buffer, 0, count));
 			remaining -= count;
+			if (remaining > 0) {
+				pace.arrived(count);
+			}
 		}
 		if (readFrom(body, buffer, 1) >= 0) {
 			throw new LocalAccessException(Reason.INCOMPLETE, "The upload is longer than announced", null);
@@ -335,24 +359,17 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	/**
-	 * Return how many objects have made room for new ones, although their URLs still
-	 * worked.
+	 * Return how many objects, results or uploads, were refused for want of room.
 	 * @return the number since the start
 	 */
-	public long displacedObjects() {
-		return this.folder.displacedObjects();
+	public long refusedObjects() {
+		return this.folder.refusedObjects();
 	}
 
-	private String full() {
-		return "The local store has no room left: 'vgi.external.local.max-total-size' is "
-				+ this.settings.maxTotalSize() + " bytes, and what is younger than "
-				+ "'vgi.external.local.min-retention' stays";
-	}
-
-	private String newId() {
-		byte[] id = new byte[16];
+	private String newId(@Nullable String uploader) {
+		byte[] id = new byte[12];
 		this.random.nextBytes(id);
-		return HexFormat.of().formatHex(id);
+		return ObjectFolder.newId(uploader, HexFormat.of().formatHex(id));
 	}
 
 	// What cleans folders for temporary files does not ask whether they are in use.
@@ -402,6 +419,44 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	private static String describe(IOException ex) {
 		return ex.getClass().getSimpleName();
+	}
+
+	/**
+	 * Ends a body that comes so slowly that its caller may only want to keep a request
+	 * open.
+	 */
+	private static final class Pace {
+
+		private static final Duration WINDOW = Duration.ofSeconds(10);
+
+		private static final long BYTES_PER_SECOND = 1024;
+
+		private final Clock clock;
+
+		private Instant start;
+
+		private long bytes;
+
+		Pace(Clock clock) {
+			this.clock = clock;
+			this.start = clock.instant();
+		}
+
+		void arrived(int count) {
+			this.bytes += count;
+			Instant now = this.clock.instant();
+			Duration elapsed = Duration.between(this.start, now);
+			if (elapsed.compareTo(WINDOW) < 0) {
+				return;
+			}
+			if (this.bytes < elapsed.toSeconds() * BYTES_PER_SECOND) {
+				throw new LocalAccessException(Reason.TOO_SLOW, "The upload is slower than " + BYTES_PER_SECOND
+						+ " bytes a second over " + WINDOW.toSeconds() + " s", null);
+			}
+			this.start = now;
+			this.bytes = 0;
+		}
+
 	}
 
 }

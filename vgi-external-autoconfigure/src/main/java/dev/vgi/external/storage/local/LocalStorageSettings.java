@@ -3,8 +3,6 @@ package dev.vgi.external.storage.local;
 import java.nio.file.Path;
 import java.time.Duration;
 
-import org.jspecify.annotations.Nullable;
-
 import org.springframework.util.Assert;
 
 /**
@@ -19,15 +17,12 @@ import org.springframework.util.Assert;
  * min
  * @param retention age from which on an object is removed; at least as long as its URLs
  * work; {@code urlExpiry} and 10 min
- * @param minRetention age from which on an object is removed early, the oldest first, if
- * a new one has no room otherwise; not negative and not longer than {@code retention},
- * which means never; 5 min
  * @param maxTotalSize most bytes of all objects together, positive; 10 GiB
- * @param maxUploadSize most bytes of one object sent to a vended upload URL, positive; or
- * {@code null} for no limit of its own
+ * @param maxUploadSize most bytes of one object sent to a vended upload URL, positive;
+ * 256 MiB
  */
 public record LocalStorageSettings(Path directory, boolean ofOneUser, Duration urlExpiry, Duration uploadUrlExpiry,
-		Duration retention, Duration minRetention, long maxTotalSize, @Nullable Long maxUploadSize) {
+		Duration retention, long maxTotalSize, long maxUploadSize) {
 
 	private static final Duration SHORTEST = Duration.ofSeconds(1);
 
@@ -37,10 +32,8 @@ public record LocalStorageSettings(Path directory, boolean ofOneUser, Duration u
 		Assert.isTrue(uploadUrlExpiry.compareTo(SHORTEST) >= 0, "'uploadUrlExpiry' must be at least a second");
 		Assert.isTrue(retention.compareTo(urlExpiry) >= 0 && retention.compareTo(uploadUrlExpiry) >= 0,
 				"'retention' must not be shorter than the URLs work");
-		Assert.isTrue(!minRetention.isNegative() && minRetention.compareTo(retention) <= 0,
-				"'minRetention' must not be negative or longer than 'retention'");
 		Assert.isTrue(maxTotalSize > 0, "'maxTotalSize' must be positive");
-		Assert.isTrue(maxUploadSize == null || maxUploadSize > 0, "'maxUploadSize' must be positive");
+		Assert.isTrue(maxUploadSize > 0, "'maxUploadSize' must be positive");
 	}
 
 	/**
@@ -51,7 +44,7 @@ public record LocalStorageSettings(Path directory, boolean ofOneUser, Duration u
 	public static LocalStorageSettings of(Path directory) {
 		Duration urlExpiry = Duration.ofHours(1);
 		return new LocalStorageSettings(directory, false, urlExpiry, Duration.ofMinutes(15), urlExpiry.plusMinutes(10),
-				Duration.ofMinutes(5), 10L << 30, null);
+				10L << 30, 256L << 20);
 	}
 
 }

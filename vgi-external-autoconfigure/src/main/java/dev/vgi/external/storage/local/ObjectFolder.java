@@ -1,8 +1,11 @@
 package dev.vgi.external.storage.local;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -14,9 +17,6 @@ import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.regex.Matcher;
@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The files of a local store. An object's file is named by its id and its content coding,
  * so that both survive a restart without a second file. Objects appear whole or not at
- * all and never change. Thread-safe.
+ * all and never change, and nothing makes one go whose links still work. Thread-safe.
  */
 final class ObjectFolder {
 
@@ -43,22 +43,30 @@ final class ObjectFolder {
 
 	private static final Log logger = LogFactory.getLog(ObjectFolder.class);
 
+	/** How often a store that has no room looks for objects whose links have ended. */
+	private static final Duration LOOK_INTERVAL = Duration.ofSeconds(1);
+
+	/** What the id of a result begins with, where that of an upload has its caller. */
+	private static final String NO_UPLOADER = "00000000";
+
 	private final StoreDirectory directory;
 
 	private final LocalStorageSettings settings;
 
 	private final Clock clock;
 
-	/** Guards the sizes, the count and every change of which objects there are. */
+	/** Guards the room and every change of which objects there are. */
 	private final ReentrantLock lock = new ReentrantLock();
+
+	private final Room room;
 
 	private volatile long storedBytes;
 
-	private long incomingBytes;
-
-	private volatile long displacedObjects;
+	private volatile long refusedObjects;
 
 	private Instant nextWarning;
+
+	private Instant nextLook;
 
 	/**
 	 * Create a folder's view; sweeps once.
@@ -71,8 +79,26 @@ final class ObjectFolder {
 		this.directory = directory;
 		this.settings = settings;
 		this.clock = clock;
+		this.room = new Room(settings.maxTotalSize());
 		this.nextWarning = clock.instant();
+		this.nextLook = clock.instant();
 		sweep();
+	}
+
+	/**
+	 * Make an id.
+	 * @param uploader 8 hex digits, not all of them 0, for whoever will upload the
+	 * object; or {@code null} for a result
+	 * @param random 24 hex digits
+	 * @return 32 hex digits, from which {@link #store} knows whose room is taken, also
+	 * after a restart
+	 */
+	static String newId(@Nullable String uploader, String random) {
+		return ((uploader != null) ? uploader : NO_UPLOADER) + random;
+	}
+
+	private static @Nullable String uploader(String id) {
+		return id.startsWith(NO_UPLOADER) ? null : id.substring(0, NO_UPLOADER.length());
 	}
 
 	/**
@@ -113,103 +139,82 @@ final class ObjectFolder {
 	}
 
 	/**
-	 * Store an object. A repetition with the same bytes and coding counts as stored.
+	 * Store an object. A result takes the room it may need before it is written. What an
+	 * upload announces is only its caller's word: it has to have room, but takes none
+	 * before its bytes are there.
 	 * @param id its 32 hex digits
 	 * @param coding a supported coding, or the empty string
 	 * @param maxLength how many bytes the writer will write at most
-	 * @param writer writes them
-	 * @return whether it is stored; {@code false} if there is another object of this id
-	 * @throws FullException if there is no room even without the objects that are due or
-	 * may make room
+	 * @param writer writes them; not called if it is known before that nothing will be
+	 * stored
+	 * @return whether it is stored; {@code false} if there is an object of this id
+	 * @throws FullException if there is no room even without the objects whose links have
+	 * ended
 	 * @throws IOException if the folder fails; nothing is left behind
 	 */
 	boolean store(String id, String coding, long maxLength, Writer writer) throws IOException {
-		reserve(maxLength);
+		String uploader = uploader(id);
+		if (uploader != null && isStored(id)) {
+			return false;
+		}
+		Arrival arrival = new Arrival(uploader);
 		Path temporary = this.directory.temporary();
 		try {
+			if (uploader != null) {
+				requireRoom(uploader, maxLength);
+			}
+			arrival.grow((uploader != null) ? 0 : maxLength);
 			long length;
 			try (FileChannel channel = this.directory.open(temporary)) {
-				writer.writeTo(channel);
+				writer.writeTo((uploader != null) ? arrival.counting(channel) : channel);
 				length = channel.size();
 			}
 			if (length > maxLength) {
 				throw new IOException("Wrote " + length + " bytes instead of at most " + maxLength);
 			}
-			return publish(temporary, id, coding, length);
+			// The clock that made the expiry also decides the age.
+			Files.setLastModifiedTime(temporary, FileTime.from(this.clock.instant()));
+			return publish(temporary, id, coding, length, arrival);
 		}
 		finally {
-			release(maxLength);
+			arrival.end();
 			Files.deleteIfExists(temporary);
 		}
 	}
 
-	private void reserve(long length) throws IOException {
+	private boolean isStored(String id) {
+		return SUFFIXES.values()
+			.stream()
+			.anyMatch((suffix) -> Files.exists(this.directory.resolve(id + suffix), LinkOption.NOFOLLOW_LINKS));
+	}
+
+	private void requireRoom(@Nullable String uploader, long bytes) throws IOException {
 		this.lock.lock();
 		try {
-			if (!hasRoom(length)) {
-				sweep();
+			if (this.room.refusal(uploader, bytes) != null && !this.clock.instant().isBefore(this.nextLook)) {
+				this.nextLook = this.clock.instant().plus(LOOK_INTERVAL);
+				remove(this.settings.urlExpiry(), this.settings.uploadUrlExpiry());
 			}
-			if (!hasRoom(length)) {
-				makeRoom(length);
+			String refusal = this.room.refusal(uploader, bytes);
+			if (refusal != null) {
+				this.refusedObjects++;
+				FullException full = new FullException("The local store has no room left: "
+						+ "'vgi.external.local.max-total-size' is " + this.settings.maxTotalSize() + " bytes, "
+						+ refusal + ". Objects stay until their links end");
+				warn(full);
+				throw full;
 			}
-			this.incomingBytes += length;
 		}
 		finally {
 			this.lock.unlock();
 		}
 	}
 
-	private boolean hasRoom(long length) {
-		return missingRoom(length) <= 0;
-	}
-
-	private long missingRoom(long length) {
-		return length - (this.settings.maxTotalSize() - this.storedBytes - this.incomingBytes);
-	}
-
-	// What was stored long ago has most likely been fetched, and a service that stores
-	// nothing more helps nobody.
-	private void makeRoom(long length) throws IOException {
-		long missing = missingRoom(length);
-		List<ObjectFile> displaced = new ArrayList<>();
-		for (ObjectFile file : displaceable()) {
-			if (missing > 0) {
-				displaced.add(file);
-				missing -= file.length();
-			}
-		}
-		if (missing > 0) {
-			throw new FullException();
-		}
-		for (ObjectFile file : displaced) {
-			Files.deleteIfExists(file.path());
-			this.storedBytes -= file.length();
-			this.displacedObjects++;
-		}
-		warn(displaced.size());
-	}
-
-	private List<ObjectFile> displaceable() throws IOException {
-		Instant due = this.clock.instant().minus(this.settings.minRetention());
-		List<ObjectFile> files = new ArrayList<>();
-		try (DirectoryStream<Path> objects = Files.newDirectoryStream(this.directory.path(), ObjectFolder::isObject)) {
-			for (Path path : objects) {
-				BasicFileAttributes attributes = attributes(path);
-				if (attributes != null && !attributes.lastModifiedTime().toInstant().isAfter(due)) {
-					files.add(new ObjectFile(path, attributes.size(), attributes.lastModifiedTime()));
-				}
-			}
-		}
-		files.sort(Comparator.comparing(ObjectFile::stored));
-		return files;
-	}
-
-	private void warn(int displaced) {
+	private void warn(FullException full) {
 		Instant now = this.clock.instant();
 		if (!now.isBefore(this.nextWarning)) {
 			this.nextWarning = now.plus(WARN_INTERVAL);
-			logger.warn("The local store is full: removed its oldest objects (" + displaced
-					+ ") although their links still work. Raise 'vgi.external.local.max-total-size' or lower "
+			logger.warn(full.getMessage() + ". Raise 'vgi.external.local.max-total-size' or lower "
 					+ "'vgi.external.local.url-expiry'");
 		}
 	}
@@ -218,41 +223,37 @@ final class ObjectFolder {
 		return this.storedBytes;
 	}
 
-	long displacedObjects() {
-		return this.displacedObjects;
+	long refusedObjects() {
+		return this.refusedObjects;
 	}
 
-	private void release(long length) {
+	private boolean publish(Path temporary, String id, String coding, long length, Arrival arrival) throws IOException {
+		// Results have ids of their own. An upload has to be the first, also among the
+		// processes that share the folder and whatever its coding.
+		String uploader = uploader(id);
+		Path claim = this.directory.temporary(id);
 		this.lock.lock();
 		try {
-			this.incomingBytes -= length;
-		}
-		finally {
-			this.lock.unlock();
-		}
-	}
-
-	private boolean publish(Path temporary, String id, String coding, long length) throws IOException {
-		// The clock that made the expiry also decides the age.
-		Files.setLastModifiedTime(temporary, FileTime.from(this.clock.instant()));
-		Path target = this.directory.resolve(id + SUFFIXES.get(coding));
-		Path existing = moveUnlessStored(temporary, id, target, length);
-		// Without the lock, since it may take a while: objects never change.
-		return existing == null || (existing.equals(target) && Files.mismatch(existing, temporary) == -1);
-	}
-
-	private @Nullable Path moveUnlessStored(Path temporary, String id, Path target, long length) throws IOException {
-		this.lock.lock();
-		try {
-			for (String suffix : SUFFIXES.values()) {
-				Path existing = this.directory.resolve(id + suffix);
-				if (Files.exists(existing)) {
-					return existing;
-				}
+			if (uploader != null) {
+				this.directory.open(claim).close();
 			}
-			Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-			this.storedBytes += length;
-			return null;
+			try {
+				if (uploader != null && isStored(id)) {
+					return false;
+				}
+				Files.move(temporary, this.directory.resolve(id + SUFFIXES.get(coding)),
+						StandardCopyOption.ATOMIC_MOVE);
+				arrival.end();
+				this.room.stored(uploader, this.room.footprint(length));
+				this.storedBytes += length;
+				return true;
+			}
+			finally {
+				Files.deleteIfExists(claim);
+			}
+		}
+		catch (FileAlreadyExistsException ex) {
+			return false;
 		}
 		finally {
 			this.lock.unlock();
@@ -266,38 +267,43 @@ final class ObjectFolder {
 	 * @throws IOException if the folder cannot be read
 	 */
 	int sweep() throws IOException {
-		Instant due = this.clock.instant().minus(this.settings.retention());
+		return remove(this.settings.retention(), this.settings.retention());
+	}
+
+	private int remove(Duration ageOfResults, Duration ageOfUploads) throws IOException {
+		Instant now = this.clock.instant();
 		int deleted = 0;
-		long kept = 0;
+		long bytes = 0;
+		Room.Usage kept = new Room.Usage();
 		this.lock.lock();
 		try (DirectoryStream<Path> files = Files.newDirectoryStream(this.directory.path())) {
 			for (Path file : files) {
-				boolean object = isObject(file);
-				if (!object && !isTemporary(file)) {
-					continue;
-				}
-				BasicFileAttributes attributes = attributes(file);
+				String id = id(file.getFileName().toString());
+				BasicFileAttributes attributes = (id != null || isTemporary(file)) ? attributes(file) : null;
 				if (attributes == null) {
 					continue;
 				}
-				if (attributes.lastModifiedTime().toInstant().isBefore(due)) {
+				String uploader = (id != null) ? uploader(id) : null;
+				Duration age = this.settings.retention();
+				if (id != null) {
+					age = (uploader != null) ? ageOfUploads : ageOfResults;
+				}
+				if (!attributes.lastModifiedTime().toInstant().isAfter(now.minus(age))) {
 					Files.deleteIfExists(file);
 					deleted++;
 				}
-				else if (object) {
-					kept += attributes.size();
+				else if (id != null) {
+					bytes += attributes.size();
+					kept.add(uploader, this.room.footprint(attributes.size()));
 				}
 			}
-			this.storedBytes = kept;
+			this.room.recounted(kept);
+			this.storedBytes = bytes;
 		}
 		finally {
 			this.lock.unlock();
 		}
 		return deleted;
-	}
-
-	private static boolean isObject(Path file) {
-		return OBJECT.matcher(file.getFileName().toString()).matches();
 	}
 
 	private static boolean isTemporary(Path file) {
@@ -330,13 +336,70 @@ final class ObjectFolder {
 	}
 
 	/**
-	 * The file of an object.
-	 *
-	 * @param path where it is
-	 * @param length bytes
-	 * @param stored when it was stored
+	 * The room that an object takes while it arrives.
 	 */
-	private record ObjectFile(Path path, long length, FileTime stored) {
+	private final class Arrival {
+
+		private final @Nullable String uploader;
+
+		private long length;
+
+		private long taken;
+
+		Arrival(@Nullable String uploader) {
+			this.uploader = uploader;
+		}
+
+		void grow(long bytes) throws IOException {
+			ObjectFolder.this.lock.lock();
+			try {
+				this.length += bytes;
+				long more = ObjectFolder.this.room.footprint(this.length) - this.taken;
+				requireRoom(this.uploader, more);
+				ObjectFolder.this.room.arrived(this.uploader, more);
+				this.taken += more;
+			}
+			finally {
+				ObjectFolder.this.lock.unlock();
+			}
+		}
+
+		void end() {
+			ObjectFolder.this.lock.lock();
+			try {
+				ObjectFolder.this.room.arrived(this.uploader, -this.taken);
+				this.taken = 0;
+			}
+			finally {
+				ObjectFolder.this.lock.unlock();
+			}
+		}
+
+		WritableByteChannel counting(FileChannel channel) {
+			return new WritableByteChannel() {
+
+				@Override
+				public int write(ByteBuffer bytes) throws IOException {
+					grow(bytes.remaining());
+					int written = 0;
+					while (bytes.hasRemaining()) {
+						written += channel.write(bytes);
+					}
+					return written;
+				}
+
+				@Override
+				public boolean isOpen() {
+					return channel.isOpen();
+				}
+
+				@Override
+				public void close() throws IOException {
+					channel.close();
+				}
+
+			};
+		}
 
 	}
 
@@ -346,14 +409,18 @@ final class ObjectFolder {
 	@FunctionalInterface
 	interface Writer {
 
-		void writeTo(FileChannel channel) throws IOException;
+		void writeTo(WritableByteChannel channel) throws IOException;
 
 	}
 
 	/**
-	 * The folder has no room left.
+	 * The folder has no room left. The message may be shown to the caller.
 	 */
 	static final class FullException extends IOException {
+
+		FullException(String message) {
+			super(message);
+		}
 
 	}
 

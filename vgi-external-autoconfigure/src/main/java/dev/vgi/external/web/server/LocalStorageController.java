@@ -150,8 +150,9 @@ public final class LocalStorageController {
 
 	/**
 	 * Answer an upload: 204 once the object is there, 403 for a URL that is not signed
-	 * for PUT or has expired, 411 without a length, 413 for too much, 507 when the folder
-	 * is full.
+	 * for PUT or has expired, 408 for a body that comes too slowly, 409 if the object is
+	 * there already, 411 without a length, 413 for too much, 507 when there is no room
+	 * for it.
 	 * @param key the object's key
 	 * @param request the request, whose query holds expiry and signature
 	 * @param response the response

@@ -94,6 +94,12 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	}
 
 	@Override
+	protected boolean takesOneUpload() {
+		// As its server has it.
+		return true;
+	}
+
+	@Override
 	protected int multipartSize() {
 		return 5_000_001;
 	}

@@ -122,6 +122,11 @@ class LocalStorageContractTests extends ExternalStorageContractTests {
 	}
 
 	@Override
+	protected boolean takesOneUpload() {
+		return true;
+	}
+
+	@Override
 	protected List<String> contents() {
 		try (Stream<Path> files = Files.list(this.temp.resolve("objects"))) {
 			return files.map((file) -> file.getFileName().toString())

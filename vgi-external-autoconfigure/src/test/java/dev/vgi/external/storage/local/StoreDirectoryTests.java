@@ -48,9 +48,10 @@ class StoreDirectoryTests {
 
 	private LocalStorage create(Path folder, boolean ofOneUser) {
 		LocalStorageSettings defaults = LocalStorageSettings.of(folder);
-		return new LocalStorage(new LocalStorageSettings(folder, ofOneUser, defaults.urlExpiry(),
-				defaults.uploadUrlExpiry(), defaults.retention(), defaults.minRetention(), defaults.maxTotalSize(),
-				defaults.maxUploadSize()), () -> URI.create("http://localhost"), this.clock);
+		return new LocalStorage(
+				new LocalStorageSettings(folder, ofOneUser, defaults.urlExpiry(), defaults.uploadUrlExpiry(),
+						defaults.retention(), defaults.maxTotalSize(), defaults.maxUploadSize()),
+				() -> URI.create("http://localhost"), this.clock);
 	}
 
 	private Path folder(String permissions) throws IOException {

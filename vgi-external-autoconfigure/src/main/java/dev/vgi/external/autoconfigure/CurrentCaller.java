@@ -1,0 +1,45 @@
+package dev.vgi.external.autoconfigure;
+
+import java.security.Principal;
+import java.util.function.Supplier;
+
+import jakarta.servlet.http.HttpServletRequest;
+
+import org.springframework.util.ClassUtils;
+import org.springframework.web.context.request.RequestContextHolder;
+import org.springframework.web.context.request.ServletRequestAttributes;
+
+/**
+ * Knows who sends the current request: its principal, else the address it comes from.
+ */
+final class CurrentCaller implements Supplier<String> {
+
+	private static final boolean SERVLET = ClassUtils.isPresent("jakarta.servlet.http.HttpServletRequest",
+			CurrentCaller.class.getClassLoader());
+
+	/**
+	 * Return who it is.
+	 * @return a name, the same for the same caller; empty outside of a request
+	 */
+	@Override
+	public String get() {
+		return SERVLET ? CurrentRequest.caller() : "";
+	}
+
+	/**
+	 * Keeps the Servlet API out of the way of applications without it.
+	 */
+	private static final class CurrentRequest {
+
+		static String caller() {
+			if (!(RequestContextHolder.getRequestAttributes() instanceof ServletRequestAttributes attributes)) {
+				return "";
+			}
+			HttpServletRequest request = attributes.getRequest();
+			Principal principal = request.getUserPrincipal();
+			return (principal != null) ? "principal " + principal.getName() : "address " + request.getRemoteAddr();
+		}
+
+	}
+
+}
