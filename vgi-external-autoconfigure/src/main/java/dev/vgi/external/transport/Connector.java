@@ -156,6 +156,10 @@ final class Connector {
 		if (response.getCode() / 100 != 2) {
 			throw new IOException("the proxy answered " + response.getCode());
 		}
+		if (connection.hasReadAhead()) {
+			// They would be lost, and are not of whom the tunnel leads to.
+			throw new IOException("the proxy sent bytes behind its answer");
+		}
 	}
 
 	private SSLSocket secure(Socket socket, HttpHost target) throws IOException {

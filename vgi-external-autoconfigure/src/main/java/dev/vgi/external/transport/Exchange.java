@@ -43,9 +43,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class Exchange implements StorageResponse {
 
-	/** A connection unused for longer is looked at before it is used again. */
-	private static final long TRUSTED_IDLE_NANOS = TimeUnit.SECONDS.toNanos(1);
-
 	private static final long NOT_READING = Long.MIN_VALUE;
 
 	private static final TimeValue KEEP_ALIVE = TimeValue.ofSeconds(30);
@@ -190,7 +187,7 @@ final class Exchange implements StorageResponse {
 				this.entry = leased;
 			}
 			StorageConnection connection = leased.getConnection();
-			if (connection == null || (connection.isOpen() && !isStale(connection))) {
+			if (connection == null || isUsable(connection)) {
 				return leased;
 			}
 			if (!giveUp(leased)) {
@@ -199,13 +196,15 @@ final class Exchange implements StorageResponse {
 		}
 	}
 
-	private boolean isStale(StorageConnection connection) {
+	private static boolean isUsable(StorageConnection connection) throws ClosedByInterruptException {
 		try {
-			return this.transport.timer().nanoTime() - connection.idleSince > TRUSTED_IDLE_NANOS
-					&& connection.isStale();
+			return connection.isSilent();
+		}
+		catch (ClosedByInterruptException ex) {
+			throw ex;
 		}
 		catch (IOException ex) {
-			return true;
+			return false;
 		}
 	}
 
@@ -317,9 +316,9 @@ final class Exchange implements StorageResponse {
 		}
 		this.response = received;
 		this.contentLength = parseLength(received);
-		this.reusable = !this.answeredEarly
-				&& DefaultConnectionReuseStrategy.INSTANCE.keepAlive(request, received, null);
 		int status = received.getCode();
+		this.reusable = !this.answeredEarly && isDelimited(received)
+				&& DefaultConnectionReuseStrategy.INSTANCE.keepAlive(request, received, null);
 		if ("HEAD".equals(this.method) || status == 204 || status == 304) {
 			end(State.COMPLETE, this.reusable);
 			return;
@@ -335,6 +334,13 @@ final class Exchange implements StorageResponse {
 			this.channel = connection.channel;
 			watchSilence(this.transport.settings().readTimeout());
 		}
+	}
+
+	// What says twice how long it is, or that nothing has a length, may end elsewhere for
+	// whoever sent it.
+	private static boolean isDelimited(ClassicHttpResponse response) {
+		int lengths = response.countHeaders("Content-Length") + response.countHeaders("Transfer-Encoding");
+		return (response.getCode() == 204) ? lengths == 0 || parseLength(response) == 0 : lengths <= 1;
 	}
 
 	// Reads of a channel know no timeout of their own.
@@ -530,9 +536,8 @@ final class Exchange implements StorageResponse {
 			return;
 		}
 		StorageConnection connection = leased.getConnection();
-		boolean kept = keep && connection != null && !this.transport.pool().isShutdown();
-		if (connection != null && kept) {
-			connection.idleSince = this.transport.timer().nanoTime();
+		boolean kept = keep && connection != null && isClean(connection) && !this.transport.pool().isShutdown();
+		if (kept) {
 			leased.updateExpiry(keepAlive());
 		}
 		else if (connection != null) {
@@ -540,6 +545,16 @@ final class Exchange implements StorageResponse {
 			leased.discardConnection(CloseMode.IMMEDIATE);
 		}
 		this.transport.pool().release(leased, kept);
+	}
+
+	// What the socket still has is looked at when the connection is used again.
+	private static boolean isClean(StorageConnection connection) {
+		try {
+			return !connection.hasReadAhead();
+		}
+		catch (IOException ex) {
+			return false;
+		}
 	}
 
 	private TimeValue keepAlive() {

@@ -1,13 +1,19 @@
 package dev.vgi.external.transport;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 
 import javax.net.ssl.SSLSocket;
 
+import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.HttpException;
 import org.apache.hc.core5.http.config.Http1Config;
 import org.apache.hc.core5.http.impl.io.DefaultBHttpClientConnection;
+import org.apache.hc.core5.http.impl.io.DefaultHttpResponseParser;
+import org.apache.hc.core5.http.io.SessionInputBuffer;
 import org.apache.hc.core5.io.CloseMode;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +37,10 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 
 	private final Socket socket;
 
+	private final @Nullable SSLSocket sslSocket;
+
+	private final HeadParser heads;
+
 	/**
 	 * Carries long bodies between the socket and off-heap memory without a copy; or
 	 * {@code null} under TLS.
@@ -40,12 +50,16 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 	/** Whether requests carry the absolute URL, because a proxy forwards them. */
 	final boolean forwarded;
 
-	/** When it was given back to the pool, by the transport's clock. */
-	long idleSince;
-
 	StorageConnection(Socket socket, @Nullable SSLSocket sslSocket, boolean forwarded) throws IOException {
-		super(CONFIG);
+		this(socket, sslSocket, forwarded, new HeadParser());
+	}
+
+	private StorageConnection(Socket socket, @Nullable SSLSocket sslSocket, boolean forwarded, HeadParser heads)
+			throws IOException {
+		super(CONFIG, null, null, null, null, null, (config) -> heads);
 		this.socket = socket;
+		this.sslSocket = sslSocket;
+		this.heads = heads;
 		this.channel = (sslSocket != null) ? null : socket.getChannel();
 		this.forwarded = forwarded;
 		if (sslSocket != null) {
@@ -62,6 +76,37 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 	}
 
 	/**
+	 * Return whether bytes behind the end of the last response have been received: they
+	 * would be taken for the beginning of the next one. Costs no system call.
+	 * @return {@code true} if the connection must not be used again
+	 * @throws IOException if the connection is closed
+	 */
+	boolean hasReadAhead() throws IOException {
+		return this.heads.hasReadAhead() || (this.sslSocket != null && this.sslSocket.getInputStream().available() > 0);
+	}
+
+	/**
+	 * Return whether an unused connection is open and silent. One whose peer has closed
+	 * it, or has said anything unasked, is not; under TLS not even if that was a record
+	 * without data. Does not wait.
+	 * @return whether a request may be sent
+	 * @throws IOException if the connection is broken, or the thread was interrupted
+	 */
+	boolean isSilent() throws IOException {
+		if (!isOpen() || hasReadAhead()) {
+			return false;
+		}
+		SocketChannel raw = this.socket.getChannel();
+		raw.configureBlocking(false);
+		try {
+			return raw.read(ByteBuffer.wrap(this.scratch, 0, 1)) == 0;
+		}
+		finally {
+			raw.configureBlocking(true);
+		}
+	}
+
+	/**
 	 * Drop the connection at once, waking whoever reads from it or writes to it.
 	 */
 	void abort() {
@@ -72,6 +117,29 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 			// It is being dropped.
 		}
 		close(CloseMode.IMMEDIATE);
+	}
+
+	/**
+	 * Reads heads, and so gets to know the buffer that may be read into beyond them.
+	 */
+	private static final class HeadParser extends DefaultHttpResponseParser {
+
+		private @Nullable SessionInputBuffer buffer;
+
+		HeadParser() {
+			super(CONFIG);
+		}
+
+		@Override
+		public ClassicHttpResponse parse(SessionInputBuffer buffer, InputStream in) throws IOException, HttpException {
+			this.buffer = buffer;
+			return super.parse(buffer, in);
+		}
+
+		boolean hasReadAhead() {
+			return this.buffer != null && this.buffer.length() > 0;
+		}
+
 	}
 
 }

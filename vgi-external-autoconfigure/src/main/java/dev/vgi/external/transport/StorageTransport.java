@@ -17,6 +17,7 @@ import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.hc.client5.http.DnsResolver;
 import org.apache.hc.client5.http.SystemDefaultDnsResolver;
+import org.apache.hc.core5.http.HttpException;
 import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.io.CloseMode;
 import org.apache.hc.core5.pool.PoolEntry;
@@ -350,7 +351,8 @@ public final class StorageTransport implements AutoCloseable {
 	// of
 	// others may hold the URL: they are named and scrubbed, not chained.
 	static VgiExternalException unreachable(URI url, String what, Exception cause) {
-		String message = RedactedUrl.scrub(cause.getMessage());
+		// What does not parse may be anything, even a part of another object.
+		String message = (cause instanceof HttpException) ? "" : RedactedUrl.scrub(cause.getMessage());
 		return new StorageUnavailableException(what + " " + RedactedUrl.of(url) + ": "
 				+ cause.getClass().getSimpleName() + (message.isEmpty() ? "" : ": " + message), 0, null);
 	}

@@ -35,6 +35,10 @@ class StorageTransportTlsTests {
 
 	@BeforeAll
 	static void makeKey(@TempDir Path folder) throws Exception {
+		trusting = trustingItself(folder);
+	}
+
+	static SSLContext trustingItself(Path folder) throws Exception {
 		Path file = folder.resolve("key.p12");
 		Process keytool = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
 				"-genkeypair", "-alias", "test", "-keyalg", "EC", "-dname", "CN=localhost", "-ext", "san=dns:localhost",
@@ -56,7 +60,7 @@ class StorageTransportTlsTests {
 		trust.init(trusted);
 		SSLContext context = SSLContext.getInstance("TLS");
 		context.init(own.getKeyManagers(), trust.getTrustManagers(), null);
-		trusting = context;
+		return context;
 	}
 
 	private StorageTransport transport(@Nullable SSLContext context) {
