@@ -99,12 +99,24 @@ final class FetchAttempt {
 								+ " did not finish within " + this.deadline.timeout().toMillis() + " ms", null);
 					}
 				}
+				checkLength(object, channel, assembly.encoded());
 				return finish(assembly, object.contentCoding());
 			}
 		}
 		catch (IOException ex) {
 			throw new StorageUnavailableException(
 					"Cannot read " + RedactedUrl.of(this.url) + ": " + ex.getClass().getSimpleName(), 0, null);
+		}
+	}
+
+	private void checkLength(StoredObject object, SeekableByteChannel channel, long read) throws IOException {
+		if (read < object.length()) {
+			throw new StorageUnavailableException("The object at " + RedactedUrl.of(this.url) + " ended after " + read
+					+ " of " + object.length() + " bytes", 0, null);
+		}
+		if (read > object.length() || channel.read(ByteBuffer.allocate(1)) > 0) {
+			throw new CorruptStreamException(
+					"The object at " + RedactedUrl.of(this.url) + " has more than its " + object.length() + " bytes");
 		}
 	}
 
@@ -138,7 +150,7 @@ final class FetchAttempt {
 							if (whole == null) {
 								return finish(assembly, opened.coding);
 							}
-							anew = whole(whole, opened.coding);
+							anew = whole(whole, Announcement.ofCoding(opened.coding));
 							more = assembly.charged() - body;
 						}
 						lease.shrink(more);
@@ -205,16 +217,16 @@ final class FetchAttempt {
 	}
 
 	private OpenedObject open() {
-		String probedCoding = null;
+		Announcement announced = Announcement.NONE;
 		if (this.config.probe() == FetchConfig.Probe.HEAD && !this.signature.isSigned()) {
 			try (StorageResponse head = this.context.transport()
 				.head(this.url, this.context.validator(), this.config.maxRedirects(), this.deadline)) {
 				this.requests.addAndGet(head.requests());
 				if (head.status() / 100 == 2) {
 					checkSize(head.contentLength());
-					probedCoding = head.header("Content-Encoding");
+					announced = Announcement.of(head);
 					if (!prefersRanges(head)) {
-						return openWhole(probedCoding);
+						return openWhole(announced);
 					}
 				}
 				else if (!isRefusal(head.status())) {
@@ -222,8 +234,8 @@ final class FetchAttempt {
 				}
 			}
 		}
-		OpenedObject opened = openRanged(probedCoding);
-		return (opened != null) ? opened : openWhole(probedCoding);
+		OpenedObject opened = openRanged(announced);
+		return (opened != null) ? opened : openWhole(announced);
 	}
 
 	private boolean prefersRanges(StorageResponse head) {
@@ -237,11 +249,11 @@ final class FetchAttempt {
 	}
 
 	// The first ranged GET is probe and first chunk in one.
-	private @Nullable OpenedObject openRanged(@Nullable String probedCoding) {
+	private @Nullable OpenedObject openRanged(Announcement announced) {
 		ByteRange range = new ByteRange(0, Math.min(this.config.chunkSize(), this.config.maxFetchSize()) - 1);
 		FirstRequest<FirstAnswer> first = new FirstRequest<>((cancellation) -> {
 			long sentAt = nanoTime();
-			return new FirstAnswer(openRanged(get(range, null, cancellation), range, probedCoding, sentAt));
+			return new FirstAnswer(openRanged(get(range, null, cancellation), range, announced, sentAt));
 		}, this.context.transport().timer(), this.context.workers());
 		try {
 			return first.send((this.config.maxParallelRequests() > 1) ? this.hedging.lateAfter(false) : Long.MAX_VALUE)
@@ -255,7 +267,7 @@ final class FetchAttempt {
 	}
 
 	// null if a GET without a range is called for
-	private @Nullable OpenedObject openRanged(StorageResponse response, ByteRange range, @Nullable String probedCoding,
+	private @Nullable OpenedObject openRanged(StorageResponse response, ByteRange range, Announcement announced,
 			long sentAt) {
 		boolean open = false;
 		try {
@@ -263,7 +275,7 @@ final class FetchAttempt {
 			int status = response.status();
 			ContentRange answered = ContentRange.parse(response.header("Content-Range"));
 			if (status == 200) {
-				opened = whole(response, probedCoding);
+				opened = whole(response, announced);
 			}
 			else if (status == 206) {
 				if (answered == null || answered.first() != 0 || answered.last() > range.last()
@@ -271,8 +283,10 @@ final class FetchAttempt {
 					throw new CorruptStreamException("Range chunk size mismatch: " + RedactedUrl.of(this.url)
 							+ " answered another range than asked for");
 				}
+				checkVersion(response, announced);
 				checkSize(answered.total());
-				opened = opened(response, true, answered.length(), answered.total(), probedCoding, sentAt);
+				long total = announced.agree(answered.total(), answered.length(), RedactedUrl.of(this.url));
+				opened = opened(response, true, answered.length(), total, announced, sentAt);
 			}
 			else if (status == 416 && answered != null && answered.total() == 0) {
 				throw new CorruptStreamException("The fetched object is empty");
@@ -291,27 +305,35 @@ final class FetchAttempt {
 	}
 
 	private OpenedObject opened(StorageResponse response, boolean ranged, long length, long total,
-			@Nullable String probedCoding, long sentAt) {
+			Announcement announced, long sentAt) {
 		String coding = response.header("Content-Encoding");
 		return new OpenedObject(this.url, this::failed, response, ranged, length, total,
-				(coding != null) ? coding : probedCoding, sentAt);
+				(coding != null) ? coding : announced.coding(), sentAt);
 	}
 
-	private OpenedObject openWhole(@Nullable String probedCoding) {
-		return whole(get(null, null, null), probedCoding);
+	private OpenedObject openWhole(Announcement announced) {
+		return whole(get(null, null, null), announced);
 	}
 
-	private OpenedObject whole(StorageResponse response, @Nullable String probedCoding) {
+	private OpenedObject whole(StorageResponse response, Announcement announced) {
 		try {
 			if (response.status() / 100 != 2 || response.status() == 206) {
 				throw failed(response);
 			}
+			checkVersion(response, announced);
 			checkSize(response.contentLength());
-			return opened(response, false, response.contentLength(), response.contentLength(), probedCoding, 0);
+			long total = announced.agree(response.contentLength(), 0, RedactedUrl.of(this.url));
+			return opened(response, false, total, total, announced, 0);
 		}
 		catch (RuntimeException ex) {
 			response.close();
 			throw ex;
+		}
+	}
+
+	private void checkVersion(StorageResponse response, Announcement announced) {
+		if (!announced.version().mayBe(ObjectVersion.of(response))) {
+			throw OpenedObject.changed(RedactedUrl.of(this.url), response);
 		}
 	}
 

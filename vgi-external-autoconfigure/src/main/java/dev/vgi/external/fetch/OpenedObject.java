@@ -48,10 +48,7 @@ final class OpenedObject implements AutoCloseable {
 
 	private final Function<StorageResponse, ? extends RuntimeException> failures;
 
-	private final @Nullable String entityTag;
-
-	/** What tells versions of the object apart if there is no entity tag. */
-	private final @Nullable String lastModified;
+	private final ObjectVersion version;
 
 	/**
 	 * Take over an answer.
@@ -74,8 +71,7 @@ final class OpenedObject implements AutoCloseable {
 		this.total = total;
 		this.coding = coding;
 		this.codec = ContentCodec.forCoding(coding);
-		this.entityTag = response.header("ETag");
-		this.lastModified = response.header("Last-Modified");
+		this.version = ObjectVersion.of(response);
 		this.sentAt = sentAt;
 		this.head = ByteBuffer.allocate((this.codec != null) ? HEAD_LENGTH : 0);
 		while (this.head.hasRemaining() && response.read(this.head) >= 0) {
@@ -102,7 +98,8 @@ final class OpenedObject implements AutoCloseable {
 	 * @return the tag, or {@code null} if there is none that {@code If-Match} takes
 	 */
 	@Nullable String strongTag() {
-		return (this.entityTag != null && this.entityTag.startsWith("\"")) ? this.entityTag : null;
+		String tag = this.version.entityTag();
+		return (tag != null && tag.startsWith("\"")) ? tag : null;
 	}
 
 	/**
@@ -169,7 +166,11 @@ final class OpenedObject implements AutoCloseable {
 	 * @return the error
 	 */
 	StorageUnavailableException changed(StorageResponse later) {
-		return new StorageUnavailableException("The object at " + this.shown + " changed while it was fetched",
+		return changed(this.shown, later);
+	}
+
+	static StorageUnavailableException changed(String shown, StorageResponse later) {
+		return new StorageUnavailableException("The object at " + shown + " changed while it was fetched",
 				later.status(), null);
 	}
 
@@ -206,10 +207,7 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	private boolean isSame(StorageResponse later) {
-		String tag = later.header("ETag");
-		String modified = later.header("Last-Modified");
-		return (tag != null && this.entityTag != null) ? tag.equals(this.entityTag)
-				: modified == null || this.lastModified == null || modified.equals(this.lastModified);
+		return this.version.mayBe(ObjectVersion.of(later));
 	}
 
 	@Override

@@ -27,6 +27,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.memory.BudgetExhaustedException;
@@ -408,6 +409,91 @@ class ExternalFetcherTests {
 		FaultServer server = serve(FaultServer.object(bytes(100)));
 		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(server.url("/o")));
 		assertThat(server.requests()).hasSize(1);
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 100, 5 * CHUNK, 20 * CHUNK })
+	void whenHeadAndGetDisagreeAboutTheLengthFails(int length) {
+		this.config = withProbe(FetchConfig.Probe.HEAD);
+		byte[] content = bytes(length);
+		for (int announced : new int[] { length - 1, length + 1, 20 * CHUNK + 1 }) {
+			for (String tag : List.of("ETag: \"v1\"", "ETag: W/\"v1\"")) {
+				FaultServer server = serve((request, reply) -> {
+					byte[] object = "HEAD".equals(request.method()) ? bytes(announced) : content;
+					reply.object(object, tag);
+				});
+				assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> fail(server.url("/o?s3cret")))
+					.withMessageContaining("HEAD announced " + announced + " bytes")
+					.withMessageNotContaining("s3cret")
+					.matches((ex) -> !ExternalFetcher.isRetryable(ex));
+				server.close();
+			}
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void whenHeadAndGetAreOfDifferentVersionsFails(boolean large) {
+		this.config = withProbe(FetchConfig.Probe.HEAD);
+		byte[] content = bytes(large ? 20 * CHUNK : 100);
+		for (String[] versions : new String[][] { { "ETag: \"v1\"", "ETag: \"v2\"" },
+				{ "ETag: W/\"v1\"", "ETag: W/\"v2\"" },
+				{ "Last-Modified: Mon, 23 Nov 2026 10:00:00 GMT", "Last-Modified: Mon, 23 Nov 2026 10:00:01 GMT" } }) {
+			FaultServer server = serve((request, reply) -> {
+				boolean head = "HEAD".equals(request.method());
+				reply.head((head || request.header("Range") == null) ? 200 : 206, versions[head ? 0 : 1],
+						"Accept-Ranges: bytes", "Content-Length: " + ((large && !head) ? CHUNK : content.length),
+						"Content-Range: bytes 0-" + (CHUNK - 1) + "/" + content.length);
+				reply.raw(content, 0, head ? 0 : Math.min(CHUNK, content.length));
+			});
+			assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/o?s3cret")))
+				.withMessageContaining("changed while it was fetched")
+				.withMessageNotContaining("s3cret")
+				.matches(ExternalFetcher::isRetryable);
+			server.close();
+		}
+	}
+
+	@Test
+	void whenOnlyHeadNamesTheLengthItCounts() {
+		this.config = withProbe(FetchConfig.Probe.HEAD);
+		byte[] content = bytes(100);
+		for (int sent : new int[] { 99, 100, 101 }) {
+			FaultServer server = serve((request, reply) -> {
+				if ("HEAD".equals(request.method())) {
+					reply.object(content);
+				}
+				else {
+					reply.head(200, "Connection: close");
+					reply.raw(bytes(sent));
+					reply.hangUp();
+				}
+			});
+			if (sent == content.length) {
+				fetch(server.url("/o"), content);
+			}
+			else {
+				assertThatExceptionOfType(VgiExternalException.class).isThrownBy(() -> fail(server.url("/o")))
+					.withMessageContaining("Range chunk size mismatch")
+					.withMessageContaining("100");
+			}
+			server.close();
+		}
+	}
+
+	@Test
+	void whenOnlyHeadNamesTheTotalOfRangesItCounts() {
+		this.config = withProbe(FetchConfig.Probe.HEAD);
+		byte[] content = bytes(20 * CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			if ("HEAD".equals(request.method())) {
+				reply.object(content);
+			}
+			else {
+				ofUnknownTotal(content, CHUNK, request, reply);
+			}
+		});
+		assertThat(fetch(server.url("/o"), content).requests()).isEqualTo(21);
 	}
 
 	@Test
@@ -1023,7 +1109,7 @@ class ExternalFetcherTests {
 		byte[] content = compressible(3_000_000);
 		Path plain = Files.write(folder.resolve("plain"), content);
 		Path coded = Files.write(folder.resolve("coded"), encode("zstd", content, true));
-		this.storage = new OwnStorage(plain, coded);
+		this.storage = new OwnStorage(plain, coded, 0);
 		this.validator = UrlValidator.httpsOnly();
 		assertThat(fetch(URI.create("http://own/plain"), content).requests()).isZero();
 		FetchStatistics statistics = fetch(URI.create("http://own/coded"), content);
@@ -1036,7 +1122,22 @@ class ExternalFetcherTests {
 			.withMessageContaining("max_decompressed_bytes");
 	}
 
-	private record OwnStorage(Path plain, Path coded) implements ExternalStorage {
+	@ParameterizedTest
+	@ValueSource(ints = { -1, 1 })
+	void ownObjectOfAnotherLengthIsAnError(int lie, @TempDir Path folder) throws Exception {
+		byte[] content = compressible(3_000_000);
+		Path plain = Files.write(folder.resolve("plain"), content);
+		Path coded = Files.write(folder.resolve("coded"), encode("zstd", content, true));
+		this.storage = new OwnStorage(plain, coded, lie);
+		this.validator = UrlValidator.httpsOnly();
+		for (String name : List.of("plain", "coded")) {
+			assertThatExceptionOfType(VgiExternalException.class)
+				.isThrownBy(() -> fail(URI.create("http://own/" + name)))
+				.withMessageContaining((lie < 0) ? "has more than its" : "ended after");
+		}
+	}
+
+	private record OwnStorage(Path plain, Path coded, int lie) implements ExternalStorage {
 
 		@Override
 		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
@@ -1054,7 +1155,7 @@ class ExternalFetcherTests {
 			try {
 				Path path = isCoded ? this.coded : this.plain;
 				SeekableByteChannel channel = Files.newByteChannel(path);
-				return new StoredObject(channel, Files.size(path), isCoded ? "zstd" : null, "\"1\"");
+				return new StoredObject(channel, Files.size(path) + this.lie, isCoded ? "zstd" : null, "\"1\"");
 			}
 			catch (IOException ex) {
 				throw new IllegalStateException(ex);
