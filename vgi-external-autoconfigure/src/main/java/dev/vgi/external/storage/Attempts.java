@@ -12,6 +12,7 @@ import java.util.function.IntFunction;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransportClosedException;
 import org.jspecify.annotations.Nullable;
 
@@ -72,6 +73,7 @@ public record Attempts(int maxRetries, Consumer<Duration> pause) {
 	 * @param cancelled whether a further attempt is pointless
 	 * @param action takes the number of attempts that failed before
 	 * @return what the first successful attempt returned
+	 * @throws TransferCancelledException if the thread is interrupted, also in a pause
 	 * @throws VgiExternalException the last failure, with the earlier ones suppressed
 	 */
 	public <T extends @Nullable Object> T run(Deadline deadline, BooleanSupplier cancelled, IntFunction<T> action) {
@@ -81,7 +83,8 @@ public record Attempts(int maxRetries, Consumer<Duration> pause) {
 			try {
 				return action.apply(earlier.size());
 			}
-			catch (TransportClosedException ex) {
+			catch (TransportClosedException | TransferCancelledException ex) {
+				earlier.forEach(ex::addSuppressed);
 				throw ex;
 			}
 			catch (StorageUnavailableException ex) {
@@ -92,13 +95,21 @@ public record Attempts(int maxRetries, Consumer<Duration> pause) {
 				throw ex;
 			}
 			Duration wait = pauseAfter(earlier.size());
-			if (earlier.size() >= this.maxRetries || cancelled.getAsBoolean()
-					|| wait.compareTo(deadline.remaining()) >= 0 || Thread.currentThread().isInterrupted()) {
+			boolean interrupted = Thread.currentThread().isInterrupted();
+			if (!interrupted && (earlier.size() >= this.maxRetries || cancelled.getAsBoolean()
+					|| wait.compareTo(deadline.remaining()) >= 0)) {
 				earlier.forEach(failure::addSuppressed);
 				throw failure;
 			}
 			earlier.add(failure);
-			this.pause.accept(wait);
+			if (!interrupted) {
+				this.pause.accept(wait);
+			}
+			if (Thread.currentThread().isInterrupted()) {
+				TransferCancelledException ex = new TransferCancelledException("Interrupted during an upload");
+				earlier.forEach(ex::addSuppressed);
+				throw ex;
+			}
 		}
 	}
 

@@ -122,8 +122,13 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 			if (status < 200 || status >= 300) {
 				throw new UploadRefusedException(answered(status), null);
 			}
-			return null;
+			if (Confirmation.isGivenBy(response.header("ETag"))) {
+				return null;
+			}
 		}
+		Confirmation.ask(this.transport, sign(object, "GET", expiry()), all.length(), UrlValidator.acceptAll(),
+				deadline);
+		return null;
 	}
 
 	private StorageUnavailableException unavailable(int status) {

@@ -21,13 +21,17 @@ public final class BytesPayload implements Payload {
 
 	private int taken;
 
-	private BytesPayload(byte[] bytes, int failAt) {
+	/** Interrupted instead of a failure, or {@code null}. */
+	private final @Nullable Thread interrupted;
+
+	private BytesPayload(byte[] bytes, int failAt, @Nullable Thread interrupted) {
 		this.bytes = bytes;
 		this.failAt = failAt;
+		this.interrupted = interrupted;
 	}
 
 	public static BytesPayload of(byte[] bytes) {
-		return new BytesPayload(bytes, -1);
+		return new BytesPayload(bytes, -1, null);
 	}
 
 	public static BytesPayload random(int length, long seed) {
@@ -37,7 +41,17 @@ public final class BytesPayload implements Payload {
 	}
 
 	public BytesPayload failingAt(int position) {
-		return new BytesPayload(this.bytes, position);
+		return new BytesPayload(this.bytes, position, null);
+	}
+
+	/**
+	 * Return the same bytes, whoever writes which interrupts the thread that asked for
+	 * this.
+	 * @param position before which byte
+	 * @return another payload
+	 */
+	public BytesPayload interruptingAt(int position) {
+		return new BytesPayload(this.bytes, position, Thread.currentThread());
 	}
 
 	public byte[] bytes() {
@@ -102,7 +116,15 @@ public final class BytesPayload implements Payload {
 				channel.write(remaining);
 			}
 			if (fails) {
-				throw new IOException("planted failure");
+				Thread thread = BytesPayload.this.interrupted;
+				if (thread == null) {
+					throw new IOException("planted failure");
+				}
+				thread.interrupt();
+				remaining.limit(this.end);
+				while (remaining.hasRemaining()) {
+					channel.write(remaining);
+				}
 			}
 		}
 

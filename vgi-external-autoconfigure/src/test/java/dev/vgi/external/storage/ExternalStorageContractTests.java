@@ -1,6 +1,8 @@
 package dev.vgi.external.storage;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -14,16 +16,22 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.ToIntBiFunction;
 
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.VgiExternalException.Kind;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.opentest4j.TestAbortedException;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -110,6 +118,16 @@ public abstract class ExternalStorageContractTests {
 	 * @return names of objects, and of uploads that have not been finished
 	 */
 	protected abstract List<String> contents();
+
+	/**
+	 * Return a backend, with the credentials of {@link #storage()}, whose objects are on
+	 * another server: one that answers as a test says.
+	 * @param server where it is, without a path
+	 * @return the backend, or {@code null} if uploads do not go over HTTP
+	 */
+	protected @Nullable ExternalStorage servedBy(URI server) {
+		return null;
+	}
 
 	@ParameterizedTest
 	@ValueSource(ints = { 1, 8, 1000, 1_000_000 })
@@ -312,6 +330,72 @@ public abstract class ExternalStorageContractTests {
 	}
 
 	@Test
+	void interruptedUploadIsCancelledAndLeavesNothing() {
+		for (int size : new int[] { 1000, multipartSize() }) {
+			for (int position : new int[] { 0, size / 2, size - 1 }) {
+				BytesPayload payload = BytesPayload.random(size, 16).interruptingAt(position);
+				assertThatExceptionOfType(VgiExternalException.class).as(size + " at " + position)
+					.isThrownBy(() -> storage().upload(payload, NO_FIELDS, null))
+					.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(Kind.CANCELLED))
+					.satisfies(ExternalStorageContractTests::namesNoSecret);
+				assertThat(Thread.interrupted()).isTrue();
+				assertThat(payload.openParts()).isZero();
+			}
+			Thread.currentThread().interrupt();
+			assertThatExceptionOfType(VgiExternalException.class).as(size + " from the start")
+				.isThrownBy(() -> storage().upload(BytesPayload.random(size, 16), NO_FIELDS, null))
+				.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(Kind.CANCELLED));
+			assertThat(Thread.interrupted()).isTrue();
+		}
+		assertThat(contents()).isEmpty();
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 408, 429, 500, 503 })
+	void temporaryFailureIsTriedAgain(int status) throws Exception {
+		try (ScriptedServer server = new ScriptedServer(
+				(request, puts) -> request.getRequestMethod().equals("PUT") ? ((puts == 1) ? status : 200) : 404,
+				true)) {
+			ExternalStorage storage = servedBy(server);
+			storage.upload(BytesPayload.random(1000, 17), NO_FIELDS, null);
+			assertThat(server.requests()).containsExactly("PUT", "PUT");
+		}
+		try (ScriptedServer server = new ScriptedServer((request, puts) -> status, true)) {
+			assertThatExceptionOfType(VgiExternalException.class)
+				.isThrownBy(() -> servedBy(server).upload(BytesPayload.random(1000, 17), NO_FIELDS, null))
+				.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(Kind.STORAGE_UNAVAILABLE))
+				.satisfies(ExternalStorageContractTests::namesNoSecret)
+				.withMessageContaining(Integer.toString(status));
+		}
+	}
+
+	@Test
+	void answerWithoutAnEntityTagIsNoProof() throws Exception {
+		for (int download : new int[] { 404, 403, 200, 206 }) {
+			try (ScriptedServer server = new ScriptedServer(
+					(request, puts) -> request.getRequestMethod().equals("PUT") ? 200 : download, false)) {
+				ExternalStorage storage = servedBy(server);
+				assertThatExceptionOfType(VgiExternalException.class).as("status " + download)
+					.isThrownBy(() -> storage.upload(BytesPayload.random(1000, 18), NO_FIELDS, null))
+					.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(Kind.STORAGE_UNAVAILABLE))
+					.satisfies(ExternalStorageContractTests::namesNoSecret);
+			}
+		}
+	}
+
+	@Test
+	void objectOfTheRightLengthIsProof() throws Exception {
+		for (int download : new int[] { 200, 206 }) {
+			try (ScriptedServer server = new ScriptedServer(
+					(request, puts) -> request.getRequestMethod().equals("PUT") ? 200 : download, false)) {
+				ExternalStorage storage = servedBy(server);
+				storage.upload(BytesPayload.random(ScriptedServer.LENGTH, 19), NO_FIELDS, null);
+				assertThat(server.requests()).containsExactly("PUT", "GET");
+			}
+		}
+	}
+
+	@Test
 	void concurrentUploadsAndDownloadsAreNotTorn() throws Exception {
 		ExecutorService executor = Executors.newFixedThreadPool(64);
 		try {
@@ -370,6 +454,14 @@ public abstract class ExternalStorageContractTests {
 		assertThat(storage().toString()).doesNotContainIgnoringCase("signature");
 	}
 
+	private ExternalStorage servedBy(ScriptedServer server) {
+		ExternalStorage storage = servedBy(server.url());
+		if (storage == null) {
+			throw new TestAbortedException("Uploads do not go over HTTP");
+		}
+		return storage;
+	}
+
 	private static void namesNoSecret(Throwable error) {
 		for (Throwable shown = error; shown != null; shown = shown.getCause()) {
 			assertThat(String.valueOf(shown.getMessage())).doesNotContainIgnoringCase("signature=")
@@ -413,6 +505,67 @@ public abstract class ExternalStorageContractTests {
 
 	protected final HttpResponse<byte[]> send(HttpRequest.Builder request) throws IOException, InterruptedException {
 		return this.http.send(request.build(), BodyHandlers.ofByteArray());
+	}
+
+	/**
+	 * Takes uploads, stores nothing and answers as it was told: with a status and, if
+	 * that is a success, with an entity tag or none. What it shows instead of an object
+	 * has {@value #LENGTH} bytes.
+	 */
+	private static final class ScriptedServer implements AutoCloseable {
+
+		static final int LENGTH = 999;
+
+		private final HttpServer server;
+
+		private final ToIntBiFunction<HttpExchange, Integer> script;
+
+		private final boolean tagged;
+
+		private final List<String> requests = new CopyOnWriteArrayList<>();
+
+		ScriptedServer(ToIntBiFunction<HttpExchange, Integer> script, boolean tagged) throws IOException {
+			this.script = script;
+			this.tagged = tagged;
+			this.server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+			this.server.createContext("/", this::answer);
+			this.server.start();
+		}
+
+		private void answer(HttpExchange exchange) throws IOException {
+			try (exchange) {
+				exchange.getRequestBody().readAllBytes();
+				this.requests.add(exchange.getRequestMethod());
+				int puts = (int) this.requests.stream().filter("PUT"::equals).count();
+				int status = this.script.applyAsInt(exchange, puts);
+				if (this.tagged && status == 200) {
+					exchange.getResponseHeaders().set("ETag", "\"tag\"");
+				}
+				if (status == 206) {
+					exchange.getResponseHeaders().set("Content-Range", "bytes 0-0/" + LENGTH);
+				}
+				int length = 0;
+				if (exchange.getRequestMethod().equals("GET") && status / 100 == 2) {
+					length = (status == 206) ? 1 : LENGTH;
+				}
+				exchange.sendResponseHeaders(status, (length > 0) ? length : -1);
+				exchange.getResponseBody().write(new byte[length]);
+			}
+		}
+
+		URI url() {
+			return URI.create("http://127.0.0.1:" + this.server.getAddress().getPort());
+		}
+
+		List<String> requests() {
+			return this.requests;
+		}
+
+		@Override
+		public void close() {
+			this.server.stop(0);
+		}
+
 	}
 
 }

@@ -69,6 +69,7 @@ class SignedUrlStorageTests {
 				exchange.getRequestMethod() + ' ' + length + ' ' + exchange.getRequestHeaders().getFirst("Content-Type")
 						+ ' ' + exchange.getRequestHeaders().getFirst("Content-Encoding") + ' '
 						+ exchange.getRequestHeaders().getFirst("X-Kind"));
+		exchange.getResponseHeaders().set("ETag", "\"tag\"");
 		exchange.sendResponseHeaders(this.statuses.remove(), -1);
 		exchange.close();
 	}

@@ -12,6 +12,8 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
+import dev.vgi.external.transport.TransportClosedException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -119,7 +121,18 @@ final class GcsFailures {
 		};
 	}
 
-	static StorageUnavailableException unreachable(String operation, String what,
+	/**
+	 * Name the keys to look at if GCS was not reached at all.
+	 * @param operation what for, in an error's words
+	 * @param ex what the transport threw
+	 * @return the error
+	 */
+	static StorageUnavailableException explained(String operation, StorageUnavailableException ex) {
+		return (ex.status() != 0 || ex instanceof TransportClosedException || ex instanceof TransferCancelledException)
+				? ex : unreachable(operation, String.valueOf(ex.getMessage()), ex);
+	}
+
+	private static StorageUnavailableException unreachable(String operation, String what,
 			@Nullable VgiExternalException cause) {
 		return new StorageUnavailableException("GCS cannot be reached to " + operation + " (" + what
 				+ "): check 'spring.cloud.gcp.storage.host' and 'vgi.external.http.proxy.host'", 0, cause);
@@ -131,6 +144,9 @@ final class GcsFailures {
 	 * @return the error
 	 */
 	static VgiExternalException signing(RuntimeException ex) {
+		if (Thread.currentThread().isInterrupted()) {
+			return new TransferCancelledException("Interrupted: IAM was to sign a URL");
+		}
 		int status = status(ex);
 		String message = "GCS URLs cannot be signed (" + ((status > 0) ? "IAM answered " + status : className(ex))
 				+ ")";
@@ -155,6 +171,9 @@ final class GcsFailures {
 	 * @return the error
 	 */
 	static VgiExternalException token(String operation, IOException ex) {
+		if (Thread.currentThread().isInterrupted()) {
+			return new TransferCancelledException("Interrupted: GCS was to " + operation);
+		}
 		int status = status(ex);
 		if (status >= 400 && status < 500 && status != 429 && status != REQUEST_TIMEOUT) {
 			return new UploadRefusedException("GCS gave no access token to " + operation + " (status " + status

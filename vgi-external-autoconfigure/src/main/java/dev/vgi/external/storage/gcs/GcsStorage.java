@@ -39,6 +39,7 @@ import com.google.cloud.storage.StorageException;
 import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.Attempts;
+import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.OwnUrls;
@@ -51,7 +52,6 @@ import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
-import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.commons.logging.LogFactory;
@@ -190,16 +190,22 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		this.attempts.<@Nullable Void>run(deadline, (failures) -> {
 			try (StorageResponse response = this.transport.put(url, body, headers, UrlValidator.acceptAll(),
 					deadline)) {
-				// Nobody else knows the name: an attempt that seemed to fail did not.
-				boolean stored = response.status() == 412 && failures > 0;
-				if (response.status() / 100 != 2 && !stored) {
+				// Nobody else knows the name: an attempt that seemed to fail may not
+				// have.
+				boolean exists = response.status() == 412 && failures > 0;
+				if (response.status() / 100 != 2 && !exists) {
 					throw GcsFailures.of(operation, response);
 				}
-				return null;
+				if (!exists && Confirmation.isGivenBy(response.header("ETag"))) {
+					return null;
+				}
 			}
 			catch (StorageUnavailableException ex) {
-				throw explained(operation, ex);
+				throw GcsFailures.explained(operation, ex);
 			}
+			Confirmation.ask(this.transport, signGet(key, forAsLongAs(deadline)), body.length(),
+					UrlValidator.acceptAll(), deadline);
+			return null;
 		});
 	}
 
@@ -234,7 +240,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 			return session(response.header("Location"));
 		}
 		catch (StorageUnavailableException ex) {
-			throw explained(operation, ex);
+			throw GcsFailures.explained(operation, ex);
 		}
 	}
 
@@ -293,11 +299,6 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 			}
 		}
 		return headers;
-	}
-
-	private static StorageUnavailableException explained(String operation, StorageUnavailableException ex) {
-		return (ex.status() != 0 || ex instanceof TransportClosedException) ? ex
-				: GcsFailures.unreachable(operation, String.valueOf(ex.getMessage()), ex);
 	}
 
 	private static Duration forAsLongAs(Deadline deadline) {
@@ -398,7 +399,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 			}
 		}
 		catch (StorageUnavailableException ex) {
-			throw explained(operation, ex);
+			throw GcsFailures.explained(operation, ex);
 		}
 	}
 

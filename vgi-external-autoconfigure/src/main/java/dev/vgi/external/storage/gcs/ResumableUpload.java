@@ -23,7 +23,6 @@ import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.transport.Uninterruptibly;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
@@ -187,9 +186,15 @@ final class ResumableUpload {
 					headers, UrlValidator.acceptAll(), ResumableUpload.this.deadline)) {
 				int status = response.status();
 				if (status == RESUME_INCOMPLETE) {
-					this.stored = stored(response.header("Range"));
+					String stored = response.header("Range");
+					// Only the answer to a question means that there is nothing; else it
+					// has to be asked.
+					if (stored != null || body == EMPTY) {
+						this.stored = stored(stored);
+					}
 				}
 				else if (status / 100 == 2) {
+					// Whatever is not the storage would not have counted the chunks.
 					this.complete = true;
 				}
 				else if (status == 404 || status == 410) {
@@ -200,11 +205,8 @@ final class ResumableUpload {
 					throw GcsFailures.of(operation, response);
 				}
 			}
-			catch (TransportClosedException ex) {
-				throw ex;
-			}
 			catch (StorageUnavailableException ex) {
-				throw (ex.status() != 0) ? ex : GcsFailures.unreachable(operation, String.valueOf(ex.getMessage()), ex);
+				throw GcsFailures.explained(operation, ex);
 			}
 			if (this.complete && !this.part.isLast()) {
 				throw outOfStep();

@@ -23,6 +23,7 @@ import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalAccessException.Reason;
 import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.url.UrlRejectedException;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
@@ -154,6 +155,9 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			throw new UploadRefusedException(String.valueOf(ex.getMessage()), null);
 		}
 		catch (IOException ex) {
+			if (Thread.currentThread().isInterrupted()) {
+				throw new TransferCancelledException("Interrupted during an upload");
+			}
 			throw new StorageUnavailableException(failure("write an object", ex), 0, ex);
 		}
 		return url;

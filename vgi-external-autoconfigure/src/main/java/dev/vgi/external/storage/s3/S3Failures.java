@@ -2,16 +2,22 @@ package dev.vgi.external.storage.s3;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+
+import javax.xml.stream.XMLStreamException;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.transport.TransportClosedException;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
+import software.amazon.awssdk.core.exception.AbortedException;
 import software.amazon.awssdk.core.exception.ApiCallAttemptTimeoutException;
 import software.amazon.awssdk.core.exception.ApiCallTimeoutException;
 import software.amazon.awssdk.core.exception.SdkException;
@@ -23,7 +29,13 @@ import software.amazon.awssdk.core.exception.SdkException;
  */
 final class S3Failures {
 
+	private static final int REQUEST_TIMEOUT = 408;
+
 	private static final int LONGEST_ERROR_BODY = 8192;
+
+	/** Codes that ask for another attempt, whatever the status. */
+	private static final Set<String> TEMPORARY = Set.of("InternalError", "OperationAborted", "RequestTimeout",
+			"ServiceUnavailable", "SlowDown");
 
 	private static final Pattern CODE = Pattern.compile("<Code>([A-Za-z0-9.]{1,64})</Code>");
 
@@ -33,6 +45,9 @@ final class S3Failures {
 	}
 
 	static VgiExternalException of(String operation, SdkException ex) {
+		if (ex instanceof AbortedException || Thread.currentThread().isInterrupted()) {
+			return new TransferCancelledException("Interrupted: S3 was to " + operation);
+		}
 		if (ex instanceof AwsServiceException service) {
 			String code = (service.awsErrorDetails() != null) ? service.awsErrorDetails().errorCode() : null;
 			return of(operation, service.statusCode(), code, service.requestId());
@@ -50,10 +65,26 @@ final class S3Failures {
 		while (root.getCause() != null) {
 			root = root.getCause();
 		}
+		if (root instanceof XMLStreamException) {
+			return new StorageUnavailableException("S3 was to " + operation + ", but its answer cannot be read ("
+					+ root.getClass().getSimpleName() + ")", 0, null);
+		}
 		return unreachable(operation, root.getClass().getSimpleName(), null);
 	}
 
-	static VgiExternalException unreachable(String operation, String what, @Nullable VgiExternalException cause) {
+	/**
+	 * Name the keys to look at if S3 was not reached at all.
+	 * @param operation what for, in an error's words
+	 * @param ex what the transport threw
+	 * @return the error
+	 */
+	static StorageUnavailableException explained(String operation, StorageUnavailableException ex) {
+		return (ex.status() != 0 || ex instanceof TransportClosedException || ex instanceof TransferCancelledException)
+				? ex : unreachable(operation, String.valueOf(ex.getMessage()), ex);
+	}
+
+	private static StorageUnavailableException unreachable(String operation, String what,
+			@Nullable VgiExternalException cause) {
 		return new StorageUnavailableException("S3 cannot be reached to " + operation + " (" + what
 				+ "): check 'vgi.external.s3.endpoint' and 'vgi.external.s3.region'", 0, cause);
 	}
@@ -90,7 +121,8 @@ final class S3Failures {
 			message.append(", request ").append(requestId);
 		}
 		message.append(')');
-		if (status >= 500 || status == 429 || code.equals("RequestTimeout")) {
+		// The completion of a multipart upload may fail with status 200.
+		if (status >= 500 || status == 429 || status == REQUEST_TIMEOUT || TEMPORARY.contains(code)) {
 			return new StorageUnavailableException(message.toString(), status, null);
 		}
 		return new UploadRefusedException(message.append(hint(status, code)).toString(), null);

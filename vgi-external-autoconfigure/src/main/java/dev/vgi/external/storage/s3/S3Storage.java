@@ -15,12 +15,12 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.BooleanSupplier;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
-import java.util.function.Supplier;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.Attempts;
+import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.OwnUrls;
@@ -34,7 +34,6 @@ import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
-import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.commons.logging.LogFactory;
@@ -137,12 +136,15 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			Assert.isTrue(first != null, "'payload' must have bytes that nobody took");
 			if (first.isLast()) {
 				PutObjectRequest request = putRequest(key, coding);
-				send("store an object",
-						() -> sign(
-								(expiry) -> this.presigner
-									.presignPutObject((put) -> put.signatureDuration(expiry).putObjectRequest(request)),
-								this.settings.uploadUrlExpiry()),
-						first, deadline, () -> false);
+				this.attempts.<@Nullable Void>run(deadline, (failures) -> {
+					String tag = send("store an object",
+							sign((expiry) -> this.presigner
+								.presignPutObject((put) -> put.signatureDuration(expiry).putObjectRequest(request)),
+									this.settings.uploadUrlExpiry()),
+							first, deadline);
+					confirm(tag, key, first.length(), deadline);
+					return null;
+				});
 			}
 			else {
 				uploadInParts(key, new PartUploads(first, payload, partSize), coding, deadline);
@@ -156,25 +158,28 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 				(limits) -> this.client.createMultipartUpload(multipartRequest(key, coding, limits)))
 			.uploadId();
 		try {
-			List<String> tags = uploads
-				.run(this.settings.maxParallelParts(), (number, body, cancelled) -> send("store a part",
-						() -> sign((expiry) -> this.presigner.presignUploadPart((part) -> part.signatureDuration(expiry)
-							.uploadPartRequest((upload) -> upload.bucket(this.settings.bucket())
-								.key(key)
-								.uploadId(uploadId)
-								.partNumber(number))), this.settings.uploadUrlExpiry()),
-						body, deadline, cancelled));
+			AtomicLong length = new AtomicLong();
+			List<String> tags = uploads.run(this.settings.maxParallelParts(), (number, body, cancelled) -> {
+				length.addAndGet(body.length());
+				return this.attempts.run(deadline, cancelled,
+						(failures) -> sendPart(key, uploadId, number, body, deadline));
+			});
 			List<CompletedPart> parts = new ArrayList<>(tags.size());
 			for (String tag : tags) {
 				parts.add(CompletedPart.builder().partNumber(parts.size() + 1).eTag(tag).build());
 			}
-			call("complete a multipart upload", deadline.remaining(),
+			String tag = call("complete a multipart upload", deadline.remaining(),
 					(limits) -> this.client
 						.completeMultipartUpload((complete) -> complete.bucket(this.settings.bucket())
 							.key(key)
 							.uploadId(uploadId)
 							.multipartUpload((upload) -> upload.parts(parts))
-							.overrideConfiguration(limits)));
+							.overrideConfiguration(limits)))
+				.eTag();
+			this.attempts.<@Nullable Void>run(deadline, (failures) -> {
+				confirm(tag, key, length.get(), deadline);
+				return null;
+			});
 		}
 		catch (RuntimeException | Error ex) {
 			abort(key, uploadId, ex);
@@ -202,21 +207,37 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		}
 	}
 
-	/**
-	 * Send a body to a signed URL, signed anew for each attempt.
-	 * @param operation what for, in an error's words
-	 * @param signed signs
-	 * @param body the bytes
-	 * @param deadline covers all attempts
-	 * @param cancelled whether a further attempt is pointless
-	 * @return the entity tag
-	 */
-	private String send(String operation, Supplier<PresignedRequest> signed, RequestBody body, Deadline deadline,
-			BooleanSupplier cancelled) {
-		return this.attempts.run(deadline, cancelled, (failures) -> sendOnce(operation, signed.get(), body, deadline));
+	private void confirm(@Nullable String entityTag, String key, long length, Deadline deadline) {
+		if (!Confirmation.isGivenBy(entityTag)) {
+			Confirmation.ask(this.transport, url(signGet(key, this.settings.uploadUrlExpiry())), length,
+					UrlValidator.acceptAll(), deadline);
+		}
 	}
 
-	private String sendOnce(String operation, PresignedRequest signed, RequestBody body, Deadline deadline) {
+	private String sendPart(String key, String uploadId, int number, RequestBody body, Deadline deadline) {
+		String operation = "store a part";
+		PresignedRequest signed = sign((expiry) -> this.presigner.presignUploadPart((part) -> part
+			.signatureDuration(expiry)
+			.uploadPartRequest(
+					(upload) -> upload.bucket(this.settings.bucket()).key(key).uploadId(uploadId).partNumber(number))),
+				this.settings.uploadUrlExpiry());
+		String tag = send(operation, signed, body, deadline);
+		if (tag == null || !Confirmation.isGivenBy(tag)) {
+			throw new StorageUnavailableException("S3 was to " + operation + ", and answered without its entity tag", 0,
+					null);
+		}
+		return tag;
+	}
+
+	/**
+	 * Send a body to a signed URL, once.
+	 * @param operation what for, in an error's words
+	 * @param signed the URL and the headers to go with it
+	 * @param body the bytes
+	 * @param deadline covers the request
+	 * @return the entity tag of the answer, or {@code null}
+	 */
+	private @Nullable String send(String operation, PresignedRequest signed, RequestBody body, Deadline deadline) {
 		Map<String, String> headers = new HashMap<>();
 		signed.signedHeaders().forEach((name, values) -> {
 			if (!name.equalsIgnoreCase("host")) {
@@ -228,14 +249,10 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			if (response.status() / 100 != 2) {
 				throw S3Failures.of(operation, response);
 			}
-			String tag = response.header("ETag");
-			return (tag != null) ? tag : "";
-		}
-		catch (TransportClosedException ex) {
-			throw ex;
+			return response.header("ETag");
 		}
 		catch (StorageUnavailableException ex) {
-			throw (ex.status() != 0) ? ex : S3Failures.unreachable(operation, String.valueOf(ex.getMessage()), ex);
+			throw S3Failures.explained(operation, ex);
 		}
 	}
 

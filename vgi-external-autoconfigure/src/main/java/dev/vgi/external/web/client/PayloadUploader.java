@@ -10,12 +10,14 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.location.TransferListener;
 import dev.vgi.external.location.UploadStatistics;
+import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
@@ -57,9 +59,10 @@ public final class PayloadUploader {
 	 * @param stream the bytes; borrowed
 	 * @param target the vended pair
 	 * @param validator the caller's URL policy, asked about both URLs
-	 * @throws UploadRefusedException if the storage answers with anything but success
+	 * @throws UploadRefusedException if the storage refuses it
 	 * @throws dev.vgi.external.VgiExternalException if a URL is refused, the storage
-	 * cannot be reached or the deadline passes
+	 * cannot be reached, fails or does not confirm that it has the stream, or the
+	 * deadline passes
 	 */
 	void upload(GatheredStream stream, UploadUrl target, UrlValidator validator) {
 		validator.validate(target.downloadUrl());
@@ -78,13 +81,23 @@ public final class PayloadUploader {
 	private void send(GatheredStream stream, UploadUrl target, UrlValidator validator) {
 		Map<String, String> headers = Map.of(HttpHeaders.CONTENT_TYPE,
 				ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());
+		Deadline deadline = Deadline.in(this.timeout);
 		try (StorageResponse response = this.transport.put(target.uploadUrl(), new StreamBody(stream, this.listener),
-				headers, validator, Deadline.in(this.timeout))) {
-			if (response.status() < 200 || response.status() >= 300) {
-				throw new UploadRefusedException("Storage answered the upload to " + RedactedUrl.of(target.uploadUrl())
-						+ " with status " + response.status(), null);
+				headers, validator, deadline)) {
+			int status = response.status();
+			String answered = "Storage answered the upload to " + RedactedUrl.of(target.uploadUrl()) + " with status "
+					+ status;
+			if (status >= 500 || status == 408 || status == 429) {
+				throw new StorageUnavailableException(answered, status, null);
+			}
+			if (status < 200 || status >= 300) {
+				throw new UploadRefusedException(answered, null);
+			}
+			if (Confirmation.isGivenBy(response.header("ETag"))) {
+				return;
 			}
 		}
+		Confirmation.ask(this.transport, target.downloadUrl(), stream.length(), validator, deadline);
 	}
 
 	/**

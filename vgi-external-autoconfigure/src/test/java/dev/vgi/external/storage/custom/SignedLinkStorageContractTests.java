@@ -100,6 +100,11 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	}
 
 	@Override
+	protected ExternalStorage servedBy(URI server) {
+		return create(server.toString(), new byte[32]);
+	}
+
+	@Override
 	protected int multipartSize() {
 		return 5_000_001;
 	}

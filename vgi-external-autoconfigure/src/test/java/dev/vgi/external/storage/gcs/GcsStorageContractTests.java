@@ -108,6 +108,11 @@ class GcsStorageContractTests extends ExternalStorageContractTests {
 	}
 
 	@Override
+	protected ExternalStorage servedBy(URI server) {
+		return create(Accounts.KEYS, server, this.bucket, "vgi-rpc/");
+	}
+
+	@Override
 	protected int multipartSize() {
 		return CHUNK * 2 + 1;
 	}

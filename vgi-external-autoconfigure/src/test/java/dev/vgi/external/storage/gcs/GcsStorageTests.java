@@ -33,12 +33,15 @@ import dev.vgi.external.storage.gcs.GcsServer.Request;
 import dev.vgi.external.storage.gcs.GcsServer.Stored;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransportSettings;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -374,7 +377,8 @@ class GcsStorageTests {
 			return null;
 		});
 		BytesPayload payload = BytesPayload.random(CHUNK * 20, 3);
-		assertThatExceptionOfType(VgiExternalException.class).isThrownBy(() -> create().upload(payload, SCHEMA, null));
+		assertThatExceptionOfType(TransferCancelledException.class)
+			.isThrownBy(() -> create().upload(payload, SCHEMA, null));
 		assertThat(Thread.interrupted()).isTrue();
 		assertThat(this.server.requests("DELETE")).hasSize(1);
 		assertThat(this.server.requests("PUT")).hasSizeLessThan(20);
@@ -402,10 +406,39 @@ class GcsStorageTests {
 			.withMessageContaining("ended the upload session");
 	}
 
+	@ParameterizedTest
+	@ValueSource(strings = { "bytes 0-", "bytes 1048576-", "bytes 2097152-" })
+	void chunkWhoseAnswerSaysNothingIsAskedFor(String chunk) {
+		AtomicInteger dropped = new AtomicInteger();
+		this.server.failing((request) -> (request.contentRange().startsWith(chunk) && dropped.incrementAndGet() == 1)
+				? Failure.of(308, "dropped") : null);
+		BytesPayload payload = BytesPayload.random(CHUNK * 2 + 1, 3);
+		create().upload(payload, SCHEMA, null);
+		assertThat(ranges()).hasSize(5).filteredOn((range) -> range.startsWith("bytes */")).hasSize(1);
+		assertThat(theObject().bytes()).isEqualTo(payload.bytes());
+		assertThat(this.server.requests("DELETE")).isEmpty();
+	}
+
+	@Test
+	void objectThatExistsAlreadyHasToBeTheRightOne() {
+		AtomicInteger puts = new AtomicInteger();
+		this.server.failing((request) -> switch (request.method()) {
+			case "PUT" -> Failure.of((puts.incrementAndGet() % 2 == 1) ? 503 : 412, "Planted");
+			default -> null;
+		});
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> create().upload(BytesPayload.random(100, 3), SCHEMA, null))
+			.satisfies(GcsStorageTests::showsNothingPlanted);
+		assertThat(this.server.contents("batches")).isEmpty();
+	}
+
 	@Test
 	void sessionThatForgetsOrStoresNothingIsNotTrusted() {
-		this.server.failing(
-				(request) -> request.contentRange().startsWith("bytes 1048576-") ? Failure.of(308, "forgotten") : null);
+		this.server.failing((request) -> {
+			String range = request.contentRange();
+			return (range.startsWith("bytes 1048576-") || range.startsWith("bytes */")) ? Failure.of(308, "forgotten")
+					: null;
+		});
 		assertThatExceptionOfType(UploadRefusedException.class)
 			.isThrownBy(() -> create().upload(BytesPayload.random(CHUNK * 3, 3), SCHEMA, null))
 			.withMessageContaining("do not agree");

@@ -39,6 +39,10 @@ final class RecordingS3 implements AutoCloseable {
 
 	private volatile String lifecycle = "";
 
+	private volatile String completion = "<CompleteMultipartUploadResult><ETag>\"all\"</ETag></CompleteMultipartUploadResult>";
+
+	private volatile boolean tagged = true;
+
 	RecordingS3() throws IOException {
 		this.server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 100);
 		this.server.setExecutor(this.executor);
@@ -52,6 +56,14 @@ final class RecordingS3 implements AutoCloseable {
 
 	void failing(Function<Request, @Nullable String> failures) {
 		this.failures = failures;
+	}
+
+	void completion(String answer) {
+		this.completion = answer;
+	}
+
+	void untagged() {
+		this.tagged = false;
 	}
 
 	void lifecycle(String rules) {
@@ -91,10 +103,12 @@ final class RecordingS3 implements AutoCloseable {
 			answer = "<InitiateMultipartUploadResult><UploadId>upload-1</UploadId></InitiateMultipartUploadResult>";
 		}
 		else if (request.method().equals("POST")) {
-			answer = "<CompleteMultipartUploadResult><ETag>\"all\"</ETag></CompleteMultipartUploadResult>";
+			answer = this.completion;
 		}
 		byte[] bytes = answer.getBytes(StandardCharsets.UTF_8);
-		exchange.getResponseHeaders().set("ETag", "\"tag-" + body.length + "\"");
+		if (this.tagged) {
+			exchange.getResponseHeaders().set("ETag", "\"tag-" + body.length + "\"");
+		}
 		exchange.getResponseHeaders().set("Content-Type", "application/xml");
 		exchange.getResponseHeaders().set("x-amz-request-id", "REQUEST1");
 		this.running.decrementAndGet();

@@ -144,6 +144,11 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 	}
 
 	@Override
+	protected ExternalStorage servedBy(URI server) {
+		return create(StaticCredentialsProvider.create(IDENTITY), server, this.bucket, "vgi-rpc/");
+	}
+
+	@Override
 	protected int multipartSize() {
 		return (5 << 20) * 2 + 1;
 	}

@@ -29,12 +29,15 @@ import dev.vgi.external.storage.local.SteppedClock;
 import dev.vgi.external.storage.s3.RecordingS3.Request;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransportSettings;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.auth.credentials.AwsSessionCredentials;
@@ -275,11 +278,85 @@ class S3StorageTests {
 			}
 			return null;
 		});
-		assertThatExceptionOfType(VgiExternalException.class)
+		assertThatExceptionOfType(TransferCancelledException.class)
 			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 20, 3), SCHEMA, null));
 		assertThat(Thread.interrupted()).isTrue();
 		assertThat(this.server.requests("DELETE")).hasSize(1);
 		assertThat(this.server.requests("PUT")).hasSizeLessThan(20);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "uploads", "uploadId=upload-1" })
+	void interruptDuringACallOfTheSdkCancels(String query) {
+		Thread caller = Thread.currentThread();
+		this.server.failing((request) -> {
+			if (request.method().equals("POST") && request.query().equals(query)) {
+				caller.interrupt();
+			}
+			return null;
+		});
+		assertThatExceptionOfType(TransferCancelledException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null));
+		assertThat(Thread.interrupted()).isTrue();
+	}
+
+	@Test
+	void interruptInThePauseBetweenAttemptsCancels() {
+		S3Storage storage = new S3Storage(
+				closed(S3Clients.client(CREDENTIALS, "eu-central-1", this.server.url(), true)),
+				closed(S3Clients.presigner(CREDENTIALS, "eu-central-1", this.server.url(), true)), this.transport,
+				SETTINGS, Clock.systemUTC(), new Attempts(2, (pause) -> Thread.currentThread().interrupt()));
+		this.server.failing((request) -> "503 SlowDown");
+		assertThatExceptionOfType(TransferCancelledException.class)
+			.isThrownBy(() -> storage.upload(BytesPayload.random(10, 3), SCHEMA, null))
+			.satisfies((ex) -> assertThat(ex.getSuppressed()).singleElement()
+				.isInstanceOf(StorageUnavailableException.class));
+		assertThat(Thread.interrupted()).isTrue();
+		assertThat(this.server.requests()).hasSize(1);
+	}
+
+	@Test
+	void partWithoutAnEntityTagIsNotStored() {
+		this.server.untagged();
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null))
+			.withMessageContaining("without its entity tag");
+		assertThat(this.server.requests("DELETE")).hasSize(1);
+	}
+
+	@Test
+	void completionWithoutAnEntityTagHasToBeConfirmed() {
+		for (String answer : List.of("", "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")) {
+			this.server.requests().clear();
+			this.server.completion(answer);
+			// This server stores nothing.
+			assertThatExceptionOfType(StorageUnavailableException.class)
+				.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null))
+				.withMessageContaining("does not show an object of " + PART * 2 + " bytes");
+			assertThat(this.server.requests("GET")).hasSize(3)
+				.allSatisfy((request) -> assertThat(request.headers()).containsEntry("range", "bytes=0-0"));
+			assertThat(this.server.requests("DELETE")).hasSize(1);
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "InternalError", "SlowDown", "ServiceUnavailable", "OperationAborted" })
+	void completionThatFailsWithASuccessfulStatusIsAnOutage(String code) {
+		this.server.completion("<Error><Code>" + code + "</Code><Message>again</Message></Error>");
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null))
+			.withMessageContaining("complete a multipart upload")
+			.withMessageContaining(code);
+		assertThat(this.server.requests("DELETE")).hasSize(1);
+	}
+
+	@Test
+	void completionThatCannotBeReadIsNotBlamedOnTheEndpoint() {
+		this.server.completion("<CompleteMultipartUploadResult><ETag>\"a");
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null))
+			.withMessageContaining("cannot be read")
+			.withMessageNotContaining("endpoint");
 	}
 
 	@Test

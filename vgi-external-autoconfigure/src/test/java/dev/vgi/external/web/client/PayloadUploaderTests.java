@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -19,6 +20,7 @@ import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.ManualTimer;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.url.UrlRejectedException;
@@ -89,7 +91,7 @@ class PayloadUploaderTests {
 	void streamArrivesAsItIs(int status) {
 		try (FaultServer storage = new FaultServer((request, reply) -> {
 			request.body();
-			reply.empty(status);
+			reply.head(status, "Content-Length: 0", "ETag: \"tag\"");
 		}); AnnotatedBatch batch = numbers(); GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch))) {
 			this.uploader.upload(stream, pair(storage), UrlValidator.acceptAll());
 			FaultServer.Request request = storage.requests().get(0);
@@ -106,7 +108,7 @@ class PayloadUploaderTests {
 	}
 
 	@ParameterizedTest
-	@ValueSource(ints = { 302, 400, 403, 413, 500 })
+	@ValueSource(ints = { 302, 400, 403, 413 })
 	void anyOtherStatusIsARefusalAndNotRepeated(int status) {
 		try (FaultServer storage = new FaultServer((request, reply) -> {
 			request.body();
@@ -117,6 +119,59 @@ class PayloadUploaderTests {
 				.withMessageNotContaining("5ec7e7");
 			assertThat(storage.requests()).hasSize(1);
 			assertThat(this.events).containsExactly("vended UPLOAD_REFUSED");
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 408, 429, 500, 503 })
+	void storageThatFailsForNowIsUnavailable(int status) {
+		try (FaultServer storage = new FaultServer((request, reply) -> {
+			request.body();
+			reply.empty(status);
+		})) {
+			assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> upload(storage))
+				.matches((ex) -> ex.status() == status)
+				.withMessageContaining("/put with status " + status)
+				.withMessageNotContaining("5ec7e7");
+			assertThat(this.events).containsExactly("vended STORAGE_UNAVAILABLE");
+		}
+	}
+
+	@Test
+	void withoutAnEntityTagOnlyTheLengthIsProof() {
+		AtomicLong stored = new AtomicLong();
+		try (FaultServer storage = new FaultServer((request, reply) -> {
+			if ("PUT".equals(request.method())) {
+				stored.addAndGet(request.body().length);
+				reply.empty(200);
+			}
+			else {
+				reply.head(206, "Content-Range: bytes 0-0/" + stored.get(), "Content-Length: 1");
+				reply.raw(new byte[1]);
+			}
+		})) {
+			upload(storage);
+			assertThat(storage.requests()).extracting(FaultServer.Request::target)
+				.containsExactly("/put?sig=5ec7e7", "/get?sig=5ec7e7");
+			assertThat(storage.requests().get(1).header("Range")).isEqualTo("bytes=0-0");
+			stored.set(1);
+			assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> upload(storage))
+				.withMessageContaining("does not show an object")
+				.withMessageNotContaining("5ec7e7");
+			assertThat(this.events.get(1)).isEqualTo("vended STORAGE_UNAVAILABLE");
+		}
+	}
+
+	@Test
+	void interruptedUploadIsCancelled() {
+		Thread caller = Thread.currentThread();
+		try (FaultServer storage = new FaultServer((request, reply) -> {
+			caller.interrupt();
+			reply.stall();
+		})) {
+			assertThatExceptionOfType(TransferCancelledException.class).isThrownBy(() -> upload(storage));
+			assertThat(Thread.interrupted()).isTrue();
+			assertThat(this.events).containsExactly("vended CANCELLED");
 		}
 	}
 

@@ -99,7 +99,7 @@ class VgiClientStorageTests {
 		this.storage = new FaultServer((request, reply) -> {
 			if (request.method().equals("PUT")) {
 				this.objects.put(request.target().replace("put", "get"), request.body());
-				reply.empty(this.uploadStatus);
+				reply.empty(this.uploadStatus, "ETag: \"tag\"");
 			}
 			else {
 				reply.object(this.objects.getOrDefault(request.target(), new byte[0]));
