@@ -49,6 +49,12 @@ class ArchitectureTests {
 	}
 
 	@Test
+	void nobodyKnowsHttpClient() {
+		// On the class path it would become the engine of the application's own clients.
+		noClasses().should().dependOnClassesThat().resideInAPackage("org.apache.hc.client5..").check(CLASSES);
+	}
+
+	@Test
 	void onlyAutoconfigureKnowsBoot() {
 		noClasses().that()
 			.resideOutsideOfPackage(BASE + ".autoconfigure..")

@@ -21,7 +21,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 class PlainJavaTests {
 
 	private static final List<String> NEEDED = List.of("arrow-", "flatbuffers", "jackson-", "zstd-jni", "httpcore5",
-			"httpclient5", "spring-core", "commons-logging", "jspecify", "slf4j-api", "logback");
+			"spring-core", "commons-logging", "jspecify", "slf4j-api", "logback");
 
 	@TempDir
 	private Path folder;

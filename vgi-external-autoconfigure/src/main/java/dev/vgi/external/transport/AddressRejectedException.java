@@ -4,8 +4,8 @@ import java.net.UnknownHostException;
 
 /**
  * A host resolves to no address that may be connected to. Thrown by a
- * {@link org.apache.hc.client5.http.DnsResolver} given to {@link StorageTransport}, which
- * reports it as a refused URL.
+ * {@link HostResolver} given to {@link StorageTransport}, which reports it as a refused
+ * URL.
  */
 public class AddressRejectedException extends UnknownHostException {
 

@@ -19,7 +19,6 @@ import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 
 import dev.vgi.external.url.PublicAddresses;
-import org.apache.hc.client5.http.DnsResolver;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.HttpException;
 import org.apache.hc.core5.http.HttpHost;
@@ -34,13 +33,13 @@ final class Connector {
 
 	private final TransportSettings settings;
 
-	private final DnsResolver dnsResolver;
+	private final HostResolver hostResolver;
 
 	private final @Nullable String proxyAuthorization;
 
-	Connector(TransportSettings settings, DnsResolver dnsResolver) {
+	Connector(TransportSettings settings, HostResolver hostResolver) {
 		this.settings = settings;
-		this.dnsResolver = dnsResolver;
+		this.hostResolver = hostResolver;
 		this.proxyAuthorization = (settings.proxyUsername() != null)
 				? basic(settings.proxyUsername(), settings.proxyPassword()) : null;
 	}
@@ -95,7 +94,7 @@ final class Connector {
 
 	private InetAddress[] resolve(Route route) throws UnknownHostException {
 		String host = route.host().getHostName();
-		InetAddress[] addresses = this.dnsResolver.resolve(host);
+		InetAddress[] addresses = this.hostResolver.resolve(host);
 		if (!route.publicOnly()) {
 			return addresses;
 		}

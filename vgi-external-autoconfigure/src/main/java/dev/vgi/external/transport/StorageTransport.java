@@ -1,6 +1,7 @@
 package dev.vgi.external.transport;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.time.Duration;
@@ -15,8 +16,6 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
-import org.apache.hc.client5.http.DnsResolver;
-import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 import org.apache.hc.core5.http.HttpException;
 import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.io.CloseMode;
@@ -64,27 +63,25 @@ public final class StorageTransport implements AutoCloseable {
 	/**
 	 * Create a transport.
 	 * @param settings timeouts, proxy and trust
-	 * @param dnsResolver resolves hosts; may refuse an address by throwing
-	 * {@link AddressRejectedException}, or {@code null} for the system's. Not asked for
+	 * @param hostResolver resolves hosts, or {@code null} for the system's. Not asked for
 	 * the proxy, and with a proxy not asked for anything else
 	 */
-	public StorageTransport(TransportSettings settings, @Nullable DnsResolver dnsResolver) {
-		this(settings, dnsResolver, null);
+	public StorageTransport(TransportSettings settings, @Nullable HostResolver hostResolver) {
+		this(settings, hostResolver, null);
 	}
 
 	/**
 	 * Create a transport with another clock.
 	 * @param settings timeouts, proxy and trust
-	 * @param dnsResolver as above
+	 * @param hostResolver as above
 	 * @param timer measures the deadlines; not closed by this transport. {@code null} for
 	 * one by the system's clock
 	 */
-	public StorageTransport(TransportSettings settings, @Nullable DnsResolver dnsResolver,
+	public StorageTransport(TransportSettings settings, @Nullable HostResolver hostResolver,
 			@Nullable TransferTimer timer) {
 		Assert.notNull(settings, "'settings' must not be null");
 		this.settings = settings;
-		this.connector = new Connector(settings,
-				(dnsResolver != null) ? dnsResolver : SystemDefaultDnsResolver.INSTANCE);
+		this.connector = new Connector(settings, (hostResolver != null) ? hostResolver : InetAddress::getAllByName);
 		this.ownsTimer = timer == null;
 		this.timer = (timer != null) ? timer : TransferTimer.system();
 		this.pool = new StrictConnPool<>(settings.maxConnections(), settings.maxConnections(),

@@ -22,6 +22,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.transport.Fault;
 import dev.vgi.external.transport.FaultServer;
+import dev.vgi.external.transport.HostResolver;
 import dev.vgi.external.transport.ManualTimer;
 import dev.vgi.external.transport.RedirectLimitException;
 import dev.vgi.external.transport.StorageTransport;
@@ -31,7 +32,6 @@ import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.RootAllocator;
-import org.apache.hc.client5.http.DnsResolver;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Timeout;
@@ -372,7 +372,7 @@ class FaultMatrixTests {
 	/**
 	 * Knows what the tests redirect to.
 	 */
-	private static final class TestHosts implements DnsResolver {
+	private static final class TestHosts implements HostResolver {
 
 		@Override
 		public InetAddress[] resolve(String host) {
@@ -383,11 +383,6 @@ class FaultMatrixTests {
 			catch (UnknownHostException ex) {
 				throw new IllegalStateException(ex);
 			}
-		}
-
-		@Override
-		public String resolveCanonicalHostname(String host) {
-			return host;
 		}
 
 	}

@@ -331,19 +331,7 @@ class StorageTransportTests {
 	void connectsToWhatTheResolverSaid() throws Exception {
 		InetAddress loopback = InetAddress.getByAddress(new byte[] { 127, 0, 0, 1 });
 		FaultServer server = serve(FaultServer.object(bytes(10)));
-		org.apache.hc.client5.http.DnsResolver resolver = new org.apache.hc.client5.http.DnsResolver() {
-
-			@Override
-			public InetAddress[] resolve(String host) {
-				return new InetAddress[] { loopback };
-			}
-
-			@Override
-			public String resolveCanonicalHostname(String host) {
-				return host;
-			}
-
-		};
+		HostResolver resolver = (host) -> new InetAddress[] { loopback };
 		try (StorageTransport other = new StorageTransport(TransportSettings.defaults(), resolver, this.timer);
 				StorageResponse response = other.get(URI.create("http://bucket.invalid:" + server.port() + "/x"), null,
 						null, UrlValidator.acceptAll(), 0, deadline())) {
