@@ -60,6 +60,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -348,6 +349,22 @@ class BadInputTests {
 		}
 		HttpResponse<byte[]> mvc = this.loopback.post("/rows", Loopback.ARROW, noArrow);
 		assertProblem(mvc.statusCode(), new String(mvc.body(), StandardCharsets.UTF_8), 400, "stream");
+	}
+
+	@Test
+	@Timeout(value = 10, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+	void aLongNameInTheRequestIsCutInTheAnswer() {
+		String name = "x".repeat(60_000);
+		byte[] request = request(numbers(schema(name), 1), this.allocator);
+		HttpResponse<byte[]> rpc = this.loopback.post("/add_one", Loopback.ARROW, request);
+		assertThat(rpc.statusCode()).isEqualTo(400);
+		try (Loopback.Answer answer = this.loopback.read(rpc.body())) {
+			assertThat(answer.error()).isNotNull()
+				.extracting(ErrorBatchException::errorMessage)
+				.asString()
+				.endsWith("... [truncated]")
+				.hasSizeLessThan(20_000);
+		}
 	}
 
 	@Test

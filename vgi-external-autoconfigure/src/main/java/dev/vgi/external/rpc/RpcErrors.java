@@ -28,8 +28,6 @@ import org.springframework.web.method.annotation.HandlerMethodValidationExceptio
  */
 final class RpcErrors {
 
-	private static final int MAX_TRACEBACK = 16_000;
-
 	private static final int MAX_FRAMES = 5;
 
 	/** The protocol's cap on details, in bytes of JSON. */
@@ -159,9 +157,7 @@ final class RpcErrors {
 	private static String traceback(Throwable failure) {
 		StringWriter text = new StringWriter();
 		failure.printStackTrace(new PrintWriter(text, true));
-		String traceback = RedactedUrl.scrub(text.toString());
-		return (traceback.length() > MAX_TRACEBACK) ? traceback.substring(0, MAX_TRACEBACK) + "... [truncated]"
-				: traceback;
+		return RedactedUrl.scrub(text.toString());
 	}
 
 	private static List<Map<String, Object>> frames(Throwable failure) {

@@ -40,6 +40,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	private final Pattern own;
 
+	private final Pattern signed;
+
 	private final Pattern expires;
 
 	private final StorageTransport transport;
@@ -69,8 +71,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		this.attempts = attempts;
 		String container = settings.container().toString();
 		this.base = container.endsWith("/") ? container : container + '/';
-		this.own = Pattern.compile(Pattern.quote(this.base) + "[0-9a-f]{32}\\.arrow\\?(?:[^#]*&)?"
-				+ Pattern.quote(settings.signatureParameter()) + "=[^&#]+(?:&[^#]*)?");
+		this.own = Pattern.compile(Pattern.quote(this.base) + "[0-9a-f]{32}\\.arrow\\?[^#]*+");
+		this.signed = Pattern.compile("[?&]" + Pattern.quote(settings.signatureParameter()) + "=[^&#]");
 		this.expires = Pattern.compile("[?&]" + Pattern.quote(settings.expiresParameter()) + "=([^&#]+)");
 	}
 
@@ -149,7 +151,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	@Override
 	public final boolean isOwn(URI url) {
-		return this.own.matcher(url.toString()).matches();
+		String text = url.toString();
+		return this.own.matcher(text).matches() && this.signed.matcher(text).find();
 	}
 
 	@Override

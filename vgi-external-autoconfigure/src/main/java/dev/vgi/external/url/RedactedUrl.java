@@ -16,11 +16,18 @@ public final class RedactedUrl {
 
 	private static final String INVALID = "<invalid-url>";
 
-	private static final Pattern URL_IN_TEXT = Pattern.compile("[A-Za-z][A-Za-z0-9+.-]*://[^\\s\"'<>`]+");
+	private static final int LONGEST_TEXT = 16_000;
+
+	private static final String CUT = "... [truncated]";
+
+	// Strangers choose the text: each pattern looks at each character a fixed number of
+	// times. What could be a scheme is tried from its first character only.
+	private static final Pattern URL_IN_TEXT = Pattern
+		.compile("(?<![A-Za-z0-9+.-])([0-9+.-]*+)([A-Za-z][A-Za-z0-9+.-]*+://[^\\s\"'<>`]++)");
 
 	private static final Pattern QUERY_IN_TEXT = Pattern.compile(
-			"(?i)([?&](?:X-Amz-|X-Goog-|Signature|AWSAccessKeyId|GoogleAccessId|Policy|Key-Pair-Id|sig|upload_id)[^=\\s]*=)"
-					+ "[^\\s&\"'<>`]*");
+			"(?i)([?&](?:X-Amz-|X-Goog-|Signature|AWSAccessKeyId|GoogleAccessId|Policy|Key-Pair-Id|sig|upload_id)[^=\\s?&]*+=)"
+					+ "[^\\s&\"'<>`]*+");
 
 	private RedactedUrl() {
 	}
@@ -65,17 +72,34 @@ public final class RedactedUrl {
 	/**
 	 * Redact every URL inside a text that somebody else wrote, such as the message of a
 	 * third-party exception.
-	 * @param text the text, or {@code null}
-	 * @return the text without user info, query and fragment of any URL; empty for
-	 * {@code null}
+	 * @param text the text, or {@code null}; of a very long one only the beginning is
+	 * looked at and kept
+	 * @return the text without user info, query and fragment of any URL, at most 16,000
+	 * characters and a mark if more was cut; empty for {@code null}
 	 */
 	public static String scrub(@Nullable String text) {
 		if (text == null) {
 			return "";
 		}
-		String scrubbed = URL_IN_TEXT.matcher(text).replaceAll((found) -> Matcher.quoteReplacement(of(found.group())));
+		String kept = cut(text);
+		boolean isCut = kept.length() < text.length();
+		String scrubbed = URL_IN_TEXT.matcher(kept).replaceAll((found) -> {
+			// Half a URL may end in half a password.
+			boolean half = isCut && found.end() == kept.length();
+			return Matcher.quoteReplacement(found.group(1) + (half ? INVALID : of(found.group(2))));
+		});
 		// A request line or a bare path has no scheme, but its query is as secret.
-		return QUERY_IN_TEXT.matcher(scrubbed).replaceAll("$1<redacted>");
+		scrubbed = QUERY_IN_TEXT.matcher(scrubbed).replaceAll("$1<redacted>");
+		String shown = cut(scrubbed);
+		return (isCut || shown.length() < scrubbed.length()) ? shown + CUT : shown;
+	}
+
+	private static String cut(String text) {
+		if (text.length() <= LONGEST_TEXT) {
+			return text;
+		}
+		int end = Character.isHighSurrogate(text.charAt(LONGEST_TEXT - 1)) ? LONGEST_TEXT - 1 : LONGEST_TEXT;
+		return text.substring(0, end);
 	}
 
 }

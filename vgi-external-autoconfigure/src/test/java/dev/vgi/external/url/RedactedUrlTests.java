@@ -1,10 +1,13 @@
 package dev.vgi.external.url;
 
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -39,6 +42,33 @@ class RedactedUrlTests {
 			.isEqualTo("Illegal character in query at index 3: <invalid-url>");
 		assertThat(RedactedUrl.scrub("$1 \\ nothing")).isEqualTo("$1 \\ nothing");
 		assertThat(RedactedUrl.scrub(null)).isEmpty();
+	}
+
+	@Test
+	void whatStandsBeforeASchemeIsKept() {
+		assertThat(RedactedUrl.scrub("1.https://u:s3cret@a/b?s3cret and -+http://a?s3cret 1://a"))
+			.isEqualTo("1.https://a/b and -+http://a 1://a");
+		assertThat(RedactedUrl.scrub("?sig?Signature=s3cret&sig&X-Amz-a=s3cret"))
+			.isEqualTo("?sig?Signature=<redacted>&sig&X-Amz-a=<redacted>");
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "x", "?Signature", "&sig=", "x://", "://x", "x:/", "\uD83D\uDE00", "some words " })
+	@Timeout(value = 20, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+	void aTextWithoutEndIsCutBeforeItIsLookedAt(String piece) {
+		String text = piece.repeat(1_000_000);
+		String shown = RedactedUrl.scrub(text);
+		assertThat(shown).endsWith("... [truncated]").hasSizeLessThanOrEqualTo(16_015);
+		assertThat(StandardCharsets.UTF_8.newEncoder().canEncode(shown)).isTrue();
+	}
+
+	@Test
+	void aUrlThatIsCutIsNotShown() {
+		String shown = RedactedUrl.scrub(" ".repeat(15_980) + "https://user:12345@a.example/b");
+		assertThat(shown.strip()).isEqualTo("<invalid-url>... [truncated]");
+		String query = RedactedUrl.scrub(" ".repeat(15_980) + "/b?Signature=12345678");
+		assertThat(query.strip()).isEqualTo("/b?Signature=<redact... [truncated]");
+		assertThat(RedactedUrl.scrub(" ".repeat(15_989) + "https://a/b")).endsWith("https://a/b");
 	}
 
 	@Test
