@@ -1,10 +1,13 @@
 package dev.vgi.external.autoconfigure;
 
+import java.net.InetAddress;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.fetch.FetchConfig;
@@ -14,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.util.Assert;
+import org.springframework.util.StringUtils;
 import org.springframework.util.unit.DataSize;
 
 /**
@@ -56,6 +60,12 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	public VgiExternalProperties {
 		Assert.isTrue(maxRetries >= 0 && maxRetries <= 2, "vgi.external.max-retries must be 0, 1 or 2");
 		Assert.isTrue(!retryDelay.isNegative(), "vgi.external.retry-delay must not be negative");
+	}
+
+	// A host with an underscore is none to java.net.URI.
+	private static boolean isOrigin(URI url) {
+		return url.getScheme() != null && url.getHost() != null && url.getRawUserInfo() == null
+				&& url.getRawQuery() == null && url.getRawFragment() == null;
 	}
 
 	/**
@@ -193,13 +203,34 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		 * HTTP proxy. With a proxy, allowed hosts are mandatory: addresses are resolved
 		 * by it and cannot be checked.
 		 *
-		 * @param host Host of the proxy.
+		 * @param host Host of the proxy, a name or an address.
 		 * @param port Port of the proxy.
 		 * @param username User name for the proxy.
 		 * @param password Password for the proxy.
 		 */
 		public record Proxy(@Nullable String host, @DefaultValue("8080") int port, @Nullable String username,
 				@Nullable String password) {
+
+			private static final Pattern NAME = Pattern.compile("[A-Za-z0-9._-]+");
+
+			public Proxy {
+				Assert.isTrue(!StringUtils.hasText(host) || isHost(host),
+						"vgi.external.http.proxy.host must be a host name or an address, without scheme, port or path");
+				Assert.isTrue(port > 0 && port < 1 << 16, "vgi.external.http.proxy.port must be from 1 to 65535");
+			}
+
+			private static boolean isHost(String text) {
+				if (text.indexOf(':') < 0) {
+					return NAME.matcher(text).matches();
+				}
+				try {
+					// In brackets it is an address or an error, and never looked up.
+					return InetAddress.getByName(text.startsWith("[") ? text : "[" + text + "]") != null;
+				}
+				catch (UnknownHostException ex) {
+					return false;
+				}
+			}
 
 			@Override
 			public String toString() {
@@ -327,6 +358,9 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		public S3 {
 			Assert.isTrue(isSignable(presignExpiry), "vgi.external.s3.presign-expiry must be from 1s to 7d");
 			Assert.isTrue(tags.size() <= 10, "vgi.external.s3.tags must not be more than 10");
+			Assert.isTrue(endpoint == null || isOrigin(endpoint),
+					"vgi.external.s3.endpoint must be an absolute URL without credentials, query or fragment,"
+							+ " and its host must not have an underscore");
 		}
 
 		private static boolean isSignable(Duration expiry) {
@@ -392,8 +426,9 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			Assert.isTrue(retention == null || retention.compareTo(urlExpiry) >= 0,
 					"vgi.external.local.retention must not be shorter than vgi.external.local.url-expiry");
 			Assert.isTrue(maxTotalSize.toBytes() > 0, "vgi.external.local.max-total-size must be positive");
-			Assert.isTrue(baseUrl == null || (baseUrl.getHost() != null && baseUrl.getScheme() != null),
-					"vgi.external.local.base-url must be an absolute URL");
+			Assert.isTrue(baseUrl == null || isOrigin(baseUrl),
+					"vgi.external.local.base-url must be an absolute URL without credentials, query or fragment,"
+							+ " and its host must not have an underscore");
 		}
 
 	}

@@ -64,7 +64,12 @@ public final class VgiS3StorageAutoConfiguration {
 		S3Storage storage = new S3Storage(client, presigner, transport, settings(properties), Clock.systemUTC());
 		try {
 			// Asks nobody but where the credentials come from.
-			storage.generateUploadUrl(new Schema(List.of()));
+			if (storage.generateUploadUrl(new Schema(List.of())).uploadUrl().getHost() == null) {
+				throw new StorageSelectionException(
+						"The storage s3 is selected, but its endpoint is no URL with a host.",
+						"Correct vgi.external.s3.endpoint, or spring.cloud.aws.s3.endpoint or"
+								+ " spring.cloud.aws.endpoint. The host must not have an underscore.");
+			}
 		}
 		catch (VgiExternalException ex) {
 			throw new StorageSelectionException("The storage s3 is selected, but no URL can be signed: " + ex

@@ -1,6 +1,6 @@
 package dev.vgi.external.autoconfigure;
 
-import java.net.URI;
+import java.net.InetSocketAddress;
 
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
@@ -33,7 +33,8 @@ public final class VgiTransportAutoConfiguration {
 		VgiExternalProperties.Http.Proxy proxy = http.proxy();
 		String bundle = http.ssl().bundle();
 		return new TransportSettings(http.connectTimeout(), http.readTimeout(), http.maxConnections(),
-				StringUtils.hasText(proxy.host()) ? URI.create("http://" + proxy.host() + ":" + proxy.port()) : null,
+				StringUtils.hasText(proxy.host()) ? InetSocketAddress.createUnresolved(proxy.host(), proxy.port())
+						: null,
 				proxy.username(), proxy.password(), (StringUtils.hasText(bundle) && sslBundles != null)
 						? sslBundles.getBundle(bundle).createSslContext() : null);
 	}

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
-import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
@@ -67,9 +66,10 @@ final class Connector {
 	 */
 	StorageConnection connect(Route route, Consumer<Socket> opening) throws IOException, HttpException {
 		HttpHost target = route.host();
-		URI proxy = this.settings.proxy();
+		InetSocketAddress proxy = this.settings.proxy();
 		boolean secure = "https".equals(target.getSchemeName());
-		Socket socket = (proxy != null) ? connect(proxyAddresses(proxy), proxyPort(proxy), opening)
+		Socket socket = (proxy != null)
+				? connect(InetAddress.getAllByName(proxy.getHostString()), proxy.getPort(), opening)
 				: connect(resolve(route), target.getPort(), opening);
 		try {
 			socket.setTcpNoDelay(true);
@@ -106,14 +106,6 @@ final class Connector {
 					+ " not list it");
 		}
 		return open;
-	}
-
-	private static InetAddress[] proxyAddresses(URI proxy) throws UnknownHostException {
-		return InetAddress.getAllByName(proxy.getHost());
-	}
-
-	private static int proxyPort(URI proxy) {
-		return (proxy.getPort() >= 0) ? proxy.getPort() : 80;
 	}
 
 	private Socket connect(InetAddress[] addresses, int port, Consumer<Socket> opening) throws IOException {

@@ -1,11 +1,13 @@
 package dev.vgi.external.transport;
 
-import java.net.URI;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 
 import javax.net.ssl.SSLContext;
 
 import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
 
 /**
  * Settings of the storage traffic.
@@ -13,16 +15,23 @@ import org.jspecify.annotations.Nullable;
  * @param connectTimeout longest wait for a connection to open; default 10 s
  * @param readTimeout longest silence while waiting for bytes; default 30 s
  * @param maxConnections most connections open at once; default 64
- * @param proxy HTTP proxy as {@code http://host:port}, or {@code null} for none
+ * @param proxy HTTP proxy, or {@code null} for none; its host is looked up anew for each
+ * connection
  * @param proxyUsername user name for the proxy, or {@code null}
  * @param proxyPassword password for the proxy, or {@code null}; never shown
  * @param sslContext trust and keys, or {@code null} for the JDK's
  */
-public record TransportSettings(Duration connectTimeout, Duration readTimeout, int maxConnections, @Nullable URI proxy,
-		@Nullable String proxyUsername, @Nullable String proxyPassword, @Nullable SSLContext sslContext) {
+public record TransportSettings(Duration connectTimeout, Duration readTimeout, int maxConnections,
+		@Nullable InetSocketAddress proxy, @Nullable String proxyUsername, @Nullable String proxyPassword,
+		@Nullable SSLContext sslContext) {
 
 	private static final TransportSettings DEFAULTS = new TransportSettings(Duration.ofSeconds(10),
 			Duration.ofSeconds(30), 64, null, null, null, null);
+
+	public TransportSettings {
+		// No host is this machine to java.net.
+		Assert.isTrue(proxy == null || !proxy.getHostString().isBlank(), "'proxy' must have a host");
+	}
 
 	/**
 	 * Return the defaults.

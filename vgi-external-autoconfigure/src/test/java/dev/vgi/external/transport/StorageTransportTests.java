@@ -3,6 +3,7 @@ package dev.vgi.external.transport;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
@@ -456,7 +457,7 @@ class StorageTransportTests {
 	void proxyForwardsPlainRequestsWithItsCredentials() {
 		FaultServer proxy = serve(FaultServer.object(bytes(10)));
 		TransportSettings settings = new TransportSettings(Duration.ofSeconds(10), Duration.ofSeconds(30), 4,
-				proxy.url(""), "user", "pass", null);
+				new InetSocketAddress("127.0.0.1", proxy.port()), "user", "pass", null);
 		try (StorageTransport proxied = new StorageTransport(settings, null, this.timer);
 				StorageResponse response = proxied.get(URI.create("http://bucket.invalid/x?q"), null, null,
 						UrlValidator.acceptAll(), 0, deadline())) {
@@ -472,7 +473,7 @@ class StorageTransportTests {
 	void proxyThatRefusesATunnelIsReported() {
 		FaultServer proxy = serve((request, reply) -> reply.empty(407));
 		TransportSettings settings = new TransportSettings(Duration.ofSeconds(10), Duration.ofSeconds(30), 4,
-				proxy.url(""), "user", "pass", null);
+				new InetSocketAddress("127.0.0.1", proxy.port()), "user", "pass", null);
 		try (StorageTransport proxied = new StorageTransport(settings, null, this.timer)) {
 			assertThatExceptionOfType(StorageUnavailableException.class)
 				.isThrownBy(() -> proxied.get(URI.create("https://bucket.invalid/x?" + SECRET), null, null,
