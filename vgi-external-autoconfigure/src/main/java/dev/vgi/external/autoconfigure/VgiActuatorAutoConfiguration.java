@@ -1,8 +1,5 @@
 package dev.vgi.external.autoconfigure;
 
-import java.util.List;
-import java.util.Locale;
-
 import org.springframework.boot.actuate.autoconfigure.web.exchanges.HttpExchangesProperties;
 import org.springframework.boot.actuate.endpoint.SanitizingFunction;
 import org.springframework.boot.actuate.web.exchanges.HttpExchangeRepository;
@@ -29,20 +26,9 @@ import org.springframework.context.annotation.Configuration;
 @ConditionalOnProperty(name = "vgi.external.enabled", matchIfMissing = true)
 public final class VgiActuatorAutoConfiguration {
 
-	/** Without separators: an environment variable has others than a property. */
-	private static final List<String> SECRETS = List.of("vgiexternalhttpproxypassword", "vgirpctokenkeys",
-			// What URLs are signed with.
-			"springcloudawscredentialssecretkey", "springcloudgcpcredentialsencodedkey",
-			"springcloudgcpstoragecredentialsencodedkey", "awssecretaccesskey", "awssecretkey", "awssessiontoken");
-
 	@Bean
 	SanitizingFunction vgiSanitizingFunction() {
-		return (data) -> isSecret(data.getKey()) ? data.withSanitizedValue() : data;
-	}
-
-	private static boolean isSecret(String key) {
-		String letters = key.toLowerCase(Locale.ROOT).replaceAll("[^a-z]", "");
-		return SECRETS.stream().anyMatch(letters::startsWith);
+		return (data) -> SecretKeys.contains(data.getKey()) ? data.withSanitizedValue() : data;
 	}
 
 	/**

@@ -1,6 +1,7 @@
 package dev.vgi.external.autoconfigure;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
 import dev.vgi.external.rpc.TokenKey;
@@ -31,7 +32,7 @@ import org.springframework.util.unit.DataSize;
 @ConfigurationProperties("vgi.rpc")
 public record VgiRpcProperties(@DefaultValue("") String prefix, @DefaultValue("64MB") DataSize maxRequestSize,
 		@Nullable DataSize maxResponseSize, @Nullable DataSize maxExternalizedResponseSize,
-		@DefaultValue List<TokenKey> tokenKeys, @DefaultValue("1h") Duration tokenTtl, @DefaultValue Error error) {
+		@DefaultValue List<String> tokenKeys, @DefaultValue("1h") Duration tokenTtl, @DefaultValue Error error) {
 
 	public VgiRpcProperties {
 		Assert.isTrue(prefix.isEmpty() || (prefix.startsWith("/") && !prefix.endsWith("/")),
@@ -41,10 +42,39 @@ public record VgiRpcProperties(@DefaultValue("") String prefix, @DefaultValue("6
 		requirePositive(maxResponseSize, "vgi.rpc.max-response-size");
 		requirePositive(maxExternalizedResponseSize, "vgi.rpc.max-externalized-response-size");
 		tokenKeys = List.copyOf(tokenKeys);
+		toKeys(tokenKeys);
+	}
+
+	/**
+	 * Return the keys.
+	 * @return what {@link #tokenKeys()} says, which is never shown
+	 */
+	List<TokenKey> toKeys() {
+		return toKeys(this.tokenKeys);
+	}
+
+	// Texts are bound, and not keys: the failure of a conversion quotes what it converts.
+	private static List<TokenKey> toKeys(List<String> texts) {
+		List<TokenKey> keys = new ArrayList<>();
+		for (int i = 0; i < texts.size(); i++) {
+			try {
+				keys.add(TokenKey.of(texts.get(i)));
+			}
+			catch (IllegalArgumentException ex) {
+				throw new IllegalArgumentException("vgi.rpc.token-keys[" + i + "]: " + ex.getMessage());
+			}
+		}
+		return keys;
 	}
 
 	private static void requirePositive(@Nullable DataSize size, String key) {
 		Assert.isTrue(size == null || size.toBytes() > 0, () -> key + " must be positive");
+	}
+
+	@Override
+	public String toString() {
+		return "VgiRpcProperties[prefix=" + this.prefix + ", maxRequestSize=" + this.maxRequestSize
+				+ ", tokenKeys=******, tokenTtl=" + this.tokenTtl + "]";
 	}
 
 	/**

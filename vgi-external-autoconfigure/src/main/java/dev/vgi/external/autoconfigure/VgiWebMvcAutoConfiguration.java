@@ -121,7 +121,7 @@ public final class VgiWebMvcAutoConfiguration {
 				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS,
 				maxRequestBytes(properties, budget), bytes(properties.maxResponseSize()),
 				bytes(properties.maxExternalizedResponseSize()), external.limits().toReadLimits());
-		List<TokenKey> keys = properties.tokenKeys().isEmpty() ? List.of(TokenKey.random()) : properties.tokenKeys();
+		List<TokenKey> keys = properties.tokenKeys().isEmpty() ? List.of(TokenKey.random()) : properties.toKeys();
 		return new RpcWebMvc(settings, allocator, resolver::resolve, CycleExternalizer.of(externalizer),
 				new StreamTokens(keys, properties.tokenTtl(), InstantSource.system()),
 				listener.getIfAvailable(RpcCallListener::none));

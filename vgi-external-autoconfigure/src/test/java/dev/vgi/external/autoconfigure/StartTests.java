@@ -1,11 +1,15 @@
 package dev.vgi.external.autoconfigure;
 
 import java.io.File;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
@@ -20,6 +24,8 @@ import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.MapPropertySource;
+import org.springframework.core.env.SystemEnvironmentPropertySource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
@@ -50,6 +56,50 @@ class StartTests {
 		assertThat(failure).isNotNull();
 		assertThat(output).contains("APPLICATION FAILED TO START")
 			.containsSubsequence("Description:", description, "Action:", action);
+	}
+
+	@ParameterizedTest
+	@CsvSource(delimiter = '|', value = {
+			"vgi.rpc.token-keys=planted5ec7e7|vgi.rpc.token-keys[0]: A token key must be 32 bytes",
+			"vgi.rpc.tokenKeys[0]=planted5ec7e7|vgi.rpc.token-keys[0]: A token key must be 32 bytes",
+			"vgi.rpc.token-keys[0]=VALID;vgi.rpc.token-keys[1]=planted5ec7e7|vgi.rpc.token-keys[1]: A token key",
+			"vgi.rpc.token-keys=VALID,planted5ec7e7|vgi.rpc.token-keys[1]: A token key",
+			"vgi.rpc.token-keys[0]=VALID;vgi.rpc.token-keys[2]=planted5ec7e7|vgi.rpc.token-keys[2]] were left unbound",
+			"vgi.rpc.token-keys.a=planted5ec7e7|STARTED",
+			"vgi.rpc.token-keys=VALID;vgi.rpc.token-ttl=0s|vgi.rpc.token-ttl must be positive",
+			"VGI_RPC_TOKENKEYS=planted5ec7e7|vgi.rpc.token-keys[0]: A token key must be 32 bytes",
+			"VGI_RPC_TOKENKEYS_0=VALID;VGI_RPC_TOKENKEYS_1=planted5ec7e7|vgi.rpc.token-keys[1]: A token key",
+			"VGI_RPC_TOKENKEYS_0=VALID;VGI_RPC_TOKENKEYS_2=planted5ec7e7|STARTED",
+			"vgi.external.http.proxy.password=planted5ec7e7;vgi.external.http.proxy.host=a b|proxy.host must be a host name",
+			"vgi.external.http.proxy.password=planted5ec7e7;vgi.external.http.proxy.port=x|proxy.port",
+			"vgi.external.http.proxy.password[1]=planted5ec7e7;vgi.external.http.proxy.port=0|proxy.port must be",
+			"VGI_EXTERNAL_HTTP_PROXY_PASSWORD=planted5ec7e7;VGI_EXTERNAL_HTTP_PROXY_PORT=0|proxy.port must be from 1 to 65535" })
+	void showsNoSecret(String settings, String description, CapturedOutput output) {
+		String valid = "0123456789abcdef".repeat(4);
+		Map<String, Object> values = new HashMap<>();
+		for (String setting : settings.replace("VALID", valid).split(";")) {
+			values.put(setting.substring(0, setting.indexOf('=')), setting.substring(setting.indexOf('=') + 1));
+		}
+		SpringApplication application = new SpringApplication(Application.class);
+		application
+			.addInitializers((context) -> context.getEnvironment()
+				.getPropertySources()
+				.addFirst(settings.startsWith("VGI_")
+						? new SystemEnvironmentPropertySource("test-systemEnvironment", values)
+						: new MapPropertySource("test", values)));
+		Throwable failure = catchThrowable(() -> application
+			.run("--server.port=0", "--logging.level.org.springframework.boot=DEBUG",
+					"--vgi.external.local.directory=" + this.folder)
+			.close());
+		StringWriter trace = new StringWriter();
+		if (failure != null) {
+			failure.printStackTrace(new PrintWriter(trace));
+		}
+		assertThat(trace.toString()).doesNotContain("planted5ec7e7").doesNotContain(valid);
+		assertThat(output).doesNotContain("planted5ec7e7").doesNotContain(valid);
+		if (!description.startsWith("STARTED")) {
+			assertThat(output).contains("APPLICATION FAILED TO START").contains(description);
+		}
 	}
 
 	@Test
