@@ -3,6 +3,9 @@ package dev.vgi.external;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -150,6 +153,10 @@ class SecretsTests {
 			assertThat(get(target).status()).isEqualTo(200);
 			assertThat(RawHttp.exchange(this.port, "HEAD", target, null).status()).isEqualTo(200);
 			assertThat(RawHttp.exchange(this.port, "GET", target, null, "Referer: " + object).status()).isEqualTo(200);
+			for (String spelling : List.of("/%5Fvgi/", "/_vgi;a=b/", "//_vgi/", "/./_vgi/", "/x/../_vgi/", "/_VGI/",
+					"/_vgi//", "/%5fvg%69;/./")) {
+				show(get(target.replace("/_vgi/", spelling)));
+			}
 			show(get(target.replace("expires=", "expires=1")));
 			show(RawHttp.exchange(this.port, "PUT", target, new byte[3]));
 			show(RawHttp.exchange(this.port, "DELETE", target, null));
@@ -161,6 +168,35 @@ class SecretsTests {
 			show(get(target));
 			useBrokenService();
 			assertNoSecret(recording);
+		}
+	}
+
+	/**
+	 * What nobody needs in production shows signatures all the same, once it is turned
+	 * on: the documentation has to name each.
+	 */
+	@Test
+	void foreignLoggersThatShowSignaturesAreDocumented() throws Exception {
+		try (Recording recording = start("vgi.external.local.directory=" + this.folder,
+				"spring.mvc.log-request-details=true", "server.http2.enabled=true")) {
+			URI object = URI.create(String.valueOf(get("/numbers/20000").header("Location")));
+			plant(object);
+			String target = object.getRawPath() + "?" + object.getRawQuery();
+			RawHttp.exchange(this.port, "GET", "/add_one", null, "Referer: " + object);
+			RawHttp.exchange(this.port, "GET", "/error?" + object.getRawQuery(), null);
+			RawHttp.exchange(this.port, "GET", target + "|", null);
+			HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_2).build();
+			for (int i = 0; i < 2; i++) {
+				HttpResponse<Void> response = http.send(HttpRequest.newBuilder(object).build(),
+						HttpResponse.BodyHandlers.discarding());
+				assertThat(response.version()).isEqualTo(HttpClient.Version.HTTP_2);
+			}
+			Set<String> leaking = leaks(recording).keySet();
+			assertThat(leaking).contains("org.springframework.web.servlet.DispatcherServlet",
+					"org.apache.coyote.http11.Http11InputBuffer", "org.apache.coyote.http11.Http11Processor");
+			String page = Files.readString(Path.of("../docs/secrets.md"));
+			assertThat(leaking).allSatisfy((logger) -> assertThat(page).contains("`" + logger + "`"));
+			assertThat(WIRE_LOGGERS).allSatisfy((logger) -> assertThat(page).contains("`" + logger + "`"));
 		}
 	}
 
@@ -293,17 +329,22 @@ class SecretsTests {
 		for (String text : recording.observations) {
 			assertThat(this.secrets).as(text).noneMatch(text::contains);
 		}
+		Map<String, String> leaks = leaks(recording);
+		leaks.keySet().removeAll(WIRE_LOGGERS);
+		assertThat(leaks).isEmpty();
+		// Storage traffic is on none of these wires.
+		assertThat(recording.logs).anySatisfy((event) -> assertThat(event.logger()).startsWith("org.apache.hc.client5"))
+			.noneSatisfy((event) -> assertThat(event.text()).containsPattern("(PUT|GET|HEAD) /our-bucket/vgi-rpc"));
+	}
+
+	private Map<String, String> leaks(Recording recording) {
 		Map<String, String> leaks = new ConcurrentHashMap<>();
 		recording.logs.forEach((event) -> {
 			if (this.secrets.stream().anyMatch(event.text()::contains)) {
 				leaks.putIfAbsent(event.logger(), event.text());
 			}
 		});
-		leaks.keySet().removeAll(WIRE_LOGGERS);
-		assertThat(leaks).isEmpty();
-		// Storage traffic is on none of these wires.
-		assertThat(recording.logs).anySatisfy((event) -> assertThat(event.logger()).startsWith("org.apache.hc.client5"))
-			.noneSatisfy((event) -> assertThat(event.text()).containsPattern("(PUT|GET|HEAD) /our-bucket/vgi-rpc"));
+		return leaks;
 	}
 
 	private List<String> actuator() throws Exception {

@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.Locale;
 import java.util.function.Supplier;
 
+import dev.vgi.external.transport.StorageUnavailableException;
 import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletRequestWrapper;
 import jakarta.servlet.http.HttpServletRequest;
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.boot.cloud.CloudPlatform;
 import org.springframework.core.env.Environment;
 import org.springframework.util.ClassUtils;
+import org.springframework.util.StringUtils;
 import org.springframework.web.context.request.RequestContextHolder;
 import org.springframework.web.context.request.ServletRequestAttributes;
 import org.springframework.web.servlet.support.ServletUriComponentsBuilder;
@@ -44,7 +46,7 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 		if (this.configured != null) {
 			return this.configured;
 		}
-		URI ofRequest = SERVLET ? CurrentRequest.url(trustsForwardedHeaders()) : null;
+		URI ofRequest = SERVLET ? CurrentRequest.url(trustsForwardedHeaders(), dispatcherPath()) : null;
 		return (ofRequest != null) ? ofRequest : ofConnector();
 	}
 
@@ -67,11 +69,16 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 				|| this.environment.containsProperty("server.ssl.key-store");
 		String host = this.environment.getProperty("server.address", InetAddress.getLoopbackAddress().getHostAddress());
 		String path = this.environment.getProperty("server.servlet.context-path", "");
-		return URI.create((secure ? "https" : "http") + "://" + literal(host) + ":" + port + path);
+		return URI.create((secure ? "https" : "http") + "://" + literal(host) + ":" + port + path + dispatcherPath());
+	}
+
+	// Objects are served by Spring MVC, whatever servlet this request is for.
+	private String dispatcherPath() {
+		return StringUtils.trimTrailingCharacter(this.environment.getProperty("spring.mvc.servlet.path", ""), '/');
 	}
 
 	private static String literal(String host) {
-		return host.contains(":") ? "[" + host + "]" : host;
+		return (host.contains(":") && !host.startsWith("[")) ? "[" + host + "]" : host;
 	}
 
 	/**
@@ -79,16 +86,26 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 	 */
 	private static final class CurrentRequest {
 
-		static @Nullable URI url(boolean trustsForwardedHeaders) {
+		static @Nullable URI url(boolean trustsForwardedHeaders, String dispatcherPath) {
 			if (!(RequestContextHolder.getRequestAttributes() instanceof ServletRequestAttributes attributes)) {
 				return null;
 			}
 			HttpServletRequest request = attributes.getRequest();
 			if (trustsForwardedHeaders && wasForwarded(request)) {
-				return ServletUriComponentsBuilder.fromContextPath(request).build().toUri();
+				try {
+					URI url = ServletUriComponentsBuilder.fromContextPath(request).path(dispatcherPath).build().toUri();
+					if (url.getHost() != null) {
+						return url;
+					}
+				}
+				catch (IllegalStateException ex) {
+					// Such a host is somebody's invention, and no URL can have it.
+				}
+				throw new StorageUnavailableException("The forwarded host of the request is no host of a URL: set"
+						+ " 'vgi.external.local.base-url', or correct the header at the proxy", 0, null);
 			}
 			return URI.create(request.getScheme() + "://" + literal(request.getLocalAddr()) + ":"
-					+ request.getLocalPort() + request.getContextPath());
+					+ request.getLocalPort() + request.getContextPath() + dispatcherPath);
 		}
 
 		private static boolean wasForwarded(HttpServletRequest request) {

@@ -5,7 +5,6 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.function.Predicate;
 
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.location.ExternalLocationConfig;
@@ -32,9 +31,9 @@ import dev.vgi.external.web.server.ContentCodingFilter;
 import dev.vgi.external.web.server.ExternalErrorResolver;
 import dev.vgi.external.web.server.HealthController;
 import dev.vgi.external.web.server.LocalStorageController;
+import dev.vgi.external.web.server.ServedPaths;
 import dev.vgi.external.web.server.SignedQueryFilter;
 import dev.vgi.external.web.server.UploadUrlController;
-import jakarta.servlet.http.HttpServletRequest;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
@@ -58,6 +57,7 @@ import org.springframework.core.Ordered;
 import org.springframework.core.env.Environment;
 import org.springframework.util.ClassUtils;
 import org.springframework.util.ReflectionUtils;
+import org.springframework.util.StringUtils;
 import org.springframework.util.unit.DataSize;
 import org.springframework.web.bind.annotation.RequestMethod;
 import org.springframework.web.method.support.HandlerMethodReturnValueHandler;
@@ -178,33 +178,31 @@ public final class VgiWebMvcAutoConfiguration {
 	}
 
 	@Bean
-	FilterRegistrationBean<CapabilitiesFilter> vgiCapabilitiesFilter(Capabilities capabilities, VgiRpcProperties rpc,
-			Environment environment) {
+	ServedPaths vgiServedPaths(VgiRpcProperties rpc, Environment environment,
+			@Qualifier("requestMappingHandlerMapping") ObjectProvider<RequestMappingHandlerMapping> mapping) {
+		String actuator = environment.getProperty("management.endpoints.web.base-path", "/actuator");
+		return new ServedPaths(rpc.prefix(), StringUtils.trimTrailingCharacter(actuator, '/'),
+				() -> mapping.getObject().getPatternParser());
+	}
+
+	@Bean
+	FilterRegistrationBean<CapabilitiesFilter> vgiCapabilitiesFilter(Capabilities capabilities, ServedPaths paths) {
 		FilterRegistrationBean<CapabilitiesFilter> registration = new FilterRegistrationBean<>(
-				new CapabilitiesFilter(capabilities, protocolRoutes(rpc, environment)));
+				new CapabilitiesFilter(capabilities, paths::isProtocol));
 		registration.setOrder(CAPABILITIES_ORDER);
 		return registration;
 	}
 
+	// Whoever reads an Arrow stream, it is not larger than the cap. Only what is stored
+	// stays as it is.
 	@Bean
 	FilterRegistrationBean<ContentCodingFilter> vgiContentCodingFilter(VgiRpcProperties rpc, TransferBudget budget,
-			Environment environment) {
-		FilterRegistrationBean<ContentCodingFilter> registration = new FilterRegistrationBean<>(
-				new ContentCodingFilter(protocolRoutes(rpc, environment), maxRequestBytes(rpc, budget), CODINGS));
+			ServedPaths paths) {
+		FilterRegistrationBean<ContentCodingFilter> registration = new FilterRegistrationBean<>(new ContentCodingFilter(
+				(request) -> !paths.isLocalStore(request), maxRequestBytes(rpc, budget), CODINGS));
 		registration.setOrder(CAPABILITIES_ORDER + 1);
 		registration.setAsyncSupported(true);
 		return registration;
-	}
-
-	// Everything below the prefix; without a prefix everything, except Actuator and the
-	// local store, which is a bucket and speaks no RPC.
-	private static Predicate<HttpServletRequest> protocolRoutes(VgiRpcProperties rpc, Environment environment) {
-		String actuator = environment.getProperty("management.endpoints.web.base-path", "/actuator");
-		return (request) -> {
-			String path = request.getRequestURI().substring(request.getContextPath().length());
-			return path.startsWith(rpc.prefix() + "/") && !path.startsWith(LocalStorage.PATH + "/")
-					&& !path.equals(actuator) && !path.startsWith(actuator + "/");
-		};
 	}
 
 	@Bean

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
+import dev.vgi.external.web.server.ServedPaths;
 import jakarta.servlet.http.HttpServletRequest;
 import org.jspecify.annotations.Nullable;
 
@@ -33,7 +34,7 @@ final class RpcRoutes {
 
 	private final Map<String, Endpoint> endpoints = new HashMap<>();
 
-	/** Paths without variables, which need no matching. */
+	/** Paths that are compared as they are, which need no matching. */
 	private final Set<String> paths = new HashSet<>();
 
 	private final List<PathPattern> patterns = new ArrayList<>();
@@ -57,7 +58,7 @@ final class RpcRoutes {
 						.options(mapping.getBuilderConfiguration())
 						.build();
 					this.endpoints.put(path + endpoint.suffix(), endpoint);
-					remember(path + endpoint.suffix());
+					remember(mapping, path + endpoint.suffix());
 					if (endpoint == Endpoint.EXCHANGE && stream != null) {
 						add(mapping, added, stream, EXCHANGE_HANDLER);
 					}
@@ -78,7 +79,7 @@ final class RpcRoutes {
 	 * @param method the method that does
 	 */
 	void add(RequestMappingHandlerMapping mapping, String path, Object handler, Method method) {
-		remember(path);
+		remember(mapping, path);
 		add(mapping,
 				RequestMappingInfo.paths(path)
 					.methods(RequestMethod.POST)
@@ -100,9 +101,11 @@ final class RpcRoutes {
 		mapping.registerMapping(info, handler, method);
 	}
 
-	private void remember(String path) {
-		PathPattern pattern = PathPatternParser.defaultInstance.parse(path);
-		if (pattern.hasPatternSyntax()) {
+	private void remember(RequestMappingHandlerMapping mapping, String path) {
+		PathPatternParser own = mapping.getPatternParser();
+		PathPatternParser parser = (own != null) ? own : PathPatternParser.defaultInstance;
+		PathPattern pattern = parser.parse(path);
+		if (pattern.hasPatternSyntax() || !parser.isCaseSensitive()) {
 			this.patterns.add(pattern);
 		}
 		else {
@@ -116,12 +119,7 @@ final class RpcRoutes {
 	 * @return {@code true} if an RPC method would handle it
 	 */
 	boolean contains(PathContainer path) {
-		StringBuilder decoded = new StringBuilder();
-		for (PathContainer.Element element : path.elements()) {
-			decoded.append(
-					(element instanceof PathContainer.PathSegment segment) ? segment.valueToMatch() : element.value());
-		}
-		return this.paths.contains(decoded.toString())
+		return this.paths.contains(ServedPaths.text(path))
 				|| this.patterns.stream().anyMatch((pattern) -> pattern.matches(path));
 	}
 

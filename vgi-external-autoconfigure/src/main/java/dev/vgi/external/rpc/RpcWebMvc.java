@@ -21,6 +21,7 @@ import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.server.ErrorWriter;
 import dev.vgi.external.web.server.RequestTooLargeException;
+import dev.vgi.external.web.server.ServedPaths;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
 import jakarta.servlet.http.HttpServletRequest;
@@ -259,8 +260,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 				return null;
 			}
 			status = HttpStatusCode.valueOf(HttpServletResponse.SC_NOT_FOUND);
-			reason = unknownMethod(
-					request.getRequestURI().substring(request.getContextPath().length() + this.prefix.length() + 1));
+			reason = unknownMethod(path(request).substring(this.prefix.length() + 1));
 		}
 		else {
 			if (isSecurityFailure(failure)) {
@@ -351,9 +351,12 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 
 	private boolean isUnknownMethod(HttpServletRequest request, Exception failure) {
 		return (failure instanceof NoResourceFoundException || failure instanceof NoHandlerFoundException)
-				&& HttpMethod.POST.matches(request.getMethod())
-				&& request.getRequestURI().startsWith(request.getContextPath() + this.prefix + "/")
+				&& HttpMethod.POST.matches(request.getMethod()) && path(request).startsWith(this.prefix + "/")
 				&& isArrowStream(request.getContentType());
+	}
+
+	private static String path(HttpServletRequest request) {
+		return ServedPaths.text(ServedPaths.of(request));
 	}
 
 	// Spring Security answers its own failures, in filters that expect the exception.
@@ -466,7 +469,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 			Endpoint endpoint = call.endpoint();
 			if (!endpoint.fits(descriptor.kind())) {
 				throw new RpcBadRequestException("TypeError", null, "'" + descriptor.name() + "' is a "
-						+ descriptor.kind() + " method and has no route " + request.getRequestURI());
+						+ descriptor.kind() + " method and has no route " + path(request));
 			}
 			call.acceptResponseBytes(acceptedResponseBytes(request));
 			if (endpoint == Endpoint.EXCHANGE) {

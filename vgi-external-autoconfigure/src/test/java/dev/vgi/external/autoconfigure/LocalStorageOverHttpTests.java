@@ -125,6 +125,22 @@ class LocalStorageOverHttpTests {
 			.startsWith("http://127.0.0.1:" + this.port + "/_vgi/objects/");
 	}
 
+	@ParameterizedTest
+	@CsvSource({ "framework, my_service", "framework, a b", "framework, [::1", "framework, a?b=c", "native, my_service",
+			"native, a?b=c" })
+	void aForwardedHostThatIsNoneIsAnErrorWithAClearText(String strategy, String host) throws Exception {
+		start("server.forward-headers-strategy=" + strategy);
+		String answer = raw(
+				"GET /vend HTTP/1.1\r\nHost: x\r\nX-Forwarded-Host: " + host + "\r\nConnection: close\r\n\r\n");
+		assertThat(answer.substring(9, 12)).isIn("200", "400", "502");
+		if (answer.startsWith("HTTP/1.1 502")) {
+			assertThat(answer).contains("vgi.external.local.base-url");
+		}
+		if (answer.startsWith("HTTP/1.1 200")) {
+			assertThat(answer).containsPattern("\r\n\r\nhttp://[a-z0-9.:]+/_vgi/objects/");
+		}
+	}
+
 	@Test
 	void configuredUrlWins() throws Exception {
 		start("server.forward-headers-strategy=framework", "vgi.external.local.base-url=https://set.example/x/");

@@ -1,16 +1,14 @@
 package dev.vgi.external.autoconfigure.security;
 
-import dev.vgi.external.autoconfigure.VgiRpcProperties;
+import java.util.function.BiPredicate;
+
 import dev.vgi.external.rpc.RpcWebMvc;
-import dev.vgi.external.storage.local.LocalStorage;
-import dev.vgi.external.web.server.UploadUrlController;
+import dev.vgi.external.web.server.ServedPaths;
 import jakarta.servlet.http.HttpServletRequest;
 
-import org.springframework.http.server.PathContainer;
 import org.springframework.security.web.util.matcher.RequestMatcher;
 import org.springframework.web.context.WebApplicationContext;
 import org.springframework.web.context.support.WebApplicationContextUtils;
-import org.springframework.web.util.ServletRequestPathUtils;
 
 /**
  * Matches the routes of this library for Spring Security, as the application has
@@ -28,7 +26,8 @@ public final class VgiRequest {
 	 * @return the matcher
 	 */
 	public static RequestMatcher toRpc() {
-		return new PathMatcher("toRpc()", (path, context) -> context.getBean(RpcWebMvc.class).isRoute(path));
+		return new PathMatcher("toRpc()",
+				(context, request) -> context.getBean(RpcWebMvc.class).isRoute(ServedPaths.of(request)));
 	}
 
 	/**
@@ -38,7 +37,7 @@ public final class VgiRequest {
 	 */
 	public static RequestMatcher toUploadUrls() {
 		return new PathMatcher("toUploadUrls()",
-				(path, context) -> text(path).equals(prefix(context) + "/" + UploadUrlController.METHOD + "/init"));
+				(context, request) -> context.getBean(ServedPaths.class).isUploadUrls(request));
 	}
 
 	/**
@@ -47,7 +46,8 @@ public final class VgiRequest {
 	 * @return the matcher
 	 */
 	public static RequestMatcher toHealth() {
-		return new PathMatcher("toHealth()", (path, context) -> text(path).equals(prefix(context) + "/health"));
+		return new PathMatcher("toHealth()",
+				(context, request) -> context.getBean(ServedPaths.class).isHealth(request));
 	}
 
 	/**
@@ -56,54 +56,30 @@ public final class VgiRequest {
 	 * @return the matcher
 	 */
 	public static RequestMatcher toLocalStore() {
-		return new PathMatcher("toLocalStore()", (path, context) -> text(path).startsWith(LocalStorage.PATH + "/"));
-	}
-
-	private static String prefix(WebApplicationContext context) {
-		return context.getBean(VgiRpcProperties.class).prefix();
-	}
-
-	private static String text(PathContainer path) {
-		StringBuilder decoded = new StringBuilder();
-		for (PathContainer.Element element : path.elements()) {
-			decoded.append(
-					(element instanceof PathContainer.PathSegment segment) ? segment.valueToMatch() : element.value());
-		}
-		return decoded.toString();
+		return new PathMatcher("toLocalStore()",
+				(context, request) -> context.getBean(ServedPaths.class).isLocalStore(request));
 	}
 
 	/**
 	 * Asks the application's own beans.
 	 *
 	 * @param name how it shows
-	 * @param condition what a path must fulfil
+	 * @param condition what a request must fulfil
 	 */
-	private record PathMatcher(String name, PathCondition condition) implements RequestMatcher {
+	private record PathMatcher(String name,
+			BiPredicate<WebApplicationContext, HttpServletRequest> condition) implements RequestMatcher {
 
 		@Override
 		public boolean matches(HttpServletRequest request) {
 			WebApplicationContext context = WebApplicationContextUtils
 				.getRequiredWebApplicationContext(request.getServletContext());
-			PathContainer path = ServletRequestPathUtils.hasParsedRequestPath(request)
-					? ServletRequestPathUtils.getParsedRequestPath(request).pathWithinApplication()
-					: ServletRequestPathUtils.parse(request).pathWithinApplication();
-			return this.condition.matches(path, context);
+			return this.condition.test(context, request);
 		}
 
 		@Override
 		public String toString() {
 			return "VgiRequest." + this.name;
 		}
-
-	}
-
-	/**
-	 * Looks at a path.
-	 */
-	@FunctionalInterface
-	private interface PathCondition {
-
-		boolean matches(PathContainer path, WebApplicationContext context);
 
 	}
 

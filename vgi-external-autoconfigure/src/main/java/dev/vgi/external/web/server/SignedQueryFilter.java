@@ -5,7 +5,6 @@ import java.util.Collections;
 import java.util.Enumeration;
 import java.util.Map;
 
-import dev.vgi.external.storage.local.LocalStorage;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpServletRequest;
@@ -24,8 +23,7 @@ public final class SignedQueryFilter extends OncePerRequestFilter {
 
 	@Override
 	protected boolean shouldNotFilter(HttpServletRequest request) {
-		String path = request.getRequestURI().substring(request.getContextPath().length());
-		return !path.startsWith(LocalStorage.PATH + "/") && !SignedQuery.isHidden(request);
+		return !ServedPaths.mentionsLocalStore(request) && !SignedQuery.isHidden(request);
 	}
 
 	@Override

@@ -1,0 +1,146 @@
+package dev.vgi.external.web.server;
+
+import java.util.function.Supplier;
+
+import dev.vgi.external.storage.local.LocalStorage;
+import jakarta.servlet.http.HttpServletRequest;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.http.server.PathContainer;
+import org.springframework.util.function.SingletonSupplier;
+import org.springframework.web.util.ServletRequestPathUtils;
+import org.springframework.web.util.pattern.PathPattern;
+import org.springframework.web.util.pattern.PathPatternParser;
+
+/**
+ * Knows which requests are for this library, by the path that Spring MVC matches: below
+ * the context path and the dispatcher's own, decoded, without path parameters, and in
+ * another case where the application has that allowed. Whoever compares paths by other
+ * means can be deceived by another spelling.
+ */
+public final class ServedPaths {
+
+	private static final String STORE_ROOT = LocalStorage.PATH.substring(1, LocalStorage.PATH.indexOf('/', 1));
+
+	private final Supplier<Patterns> patterns;
+
+	/**
+	 * Create the knowledge of one application.
+	 * @param prefix the prefix of all RPC routes, may be empty
+	 * @param actuator where Actuator's routes are; empty if not below a path of their own
+	 * @param parser asked with the first request for what Spring MVC parses patterns
+	 * with; {@code null} means the default
+	 */
+	public ServedPaths(String prefix, String actuator, Supplier<@Nullable PathPatternParser> parser) {
+		this.patterns = SingletonSupplier.of(() -> Patterns.of(prefix, actuator, parser.get()));
+	}
+
+	/**
+	 * Return the path of a request as Spring MVC matches it.
+	 * @param request the request
+	 * @return the path within the application and its dispatcher; empty if Spring MVC
+	 * cannot serve it, such as one whose context path is spelled in another way
+	 */
+	public static PathContainer of(HttpServletRequest request) {
+		try {
+			// What is cached may belong to the request that this one was forwarded from.
+			return ServletRequestPathUtils.parse(request).pathWithinApplication();
+		}
+		catch (IllegalArgumentException ex) {
+			return PathContainer.parsePath("");
+		}
+	}
+
+	/**
+	 * Return a path as text.
+	 * @param path the path
+	 * @return each segment decoded and without parameters
+	 */
+	public static String text(PathContainer path) {
+		StringBuilder decoded = new StringBuilder();
+		for (PathContainer.Element element : path.elements()) {
+			decoded.append(
+					(element instanceof PathContainer.PathSegment segment) ? segment.valueToMatch() : element.value());
+		}
+		return decoded.toString();
+	}
+
+	/**
+	 * Return whether a request could be for the local store, however it is spelled and
+	 * wherever the store is: its query is not for others' eyes even if nothing is there.
+	 * @param request the request
+	 * @return whether a segment of its path is the store's own
+	 */
+	static boolean mentionsLocalStore(HttpServletRequest request) {
+		return PathContainer.parsePath(request.getRequestURI())
+			.elements()
+			.stream()
+			.anyMatch((element) -> element instanceof PathContainer.PathSegment segment
+					&& segment.valueToMatch().equalsIgnoreCase(STORE_ROOT));
+	}
+
+	/**
+	 * Return whether a request belongs to the protocol, so that its answer tells what the
+	 * service can do. Without a prefix these are all but those to the local store, which
+	 * is a bucket and speaks no RPC, and to Actuator.
+	 * @param request the request
+	 * @return whether it does
+	 */
+	public boolean isProtocol(HttpServletRequest request) {
+		PathContainer path = of(request);
+		Patterns known = this.patterns.get();
+		return known.prefix.matches(path) && !known.localStore.matches(path)
+				&& (known.actuator == null || !known.actuator.matches(path));
+	}
+
+	/**
+	 * Return whether a request is for an object of the local store.
+	 * @param request the request
+	 * @return whether Spring MVC would hand it to the store
+	 */
+	public boolean isLocalStore(HttpServletRequest request) {
+		return this.patterns.get().localStore.matches(of(request));
+	}
+
+	/**
+	 * Return whether a request is for upload URLs.
+	 * @param request the request
+	 * @return whether Spring MVC would vend some
+	 */
+	public boolean isUploadUrls(HttpServletRequest request) {
+		return this.patterns.get().uploadUrls.matches(of(request));
+	}
+
+	/**
+	 * Return whether a request is for the health of this service.
+	 * @param request the request
+	 * @return whether Spring MVC would answer with it
+	 */
+	public boolean isHealth(HttpServletRequest request) {
+		return this.patterns.get().health.matches(of(request));
+	}
+
+	/**
+	 * What paths are compared with.
+	 *
+	 * @param prefix everything below the prefix
+	 * @param actuator everything of Actuator's, or {@code null}
+	 * @param localStore the objects
+	 * @param uploadUrls what vends
+	 * @param health what tells that the service is there
+	 */
+	private record Patterns(PathPattern prefix, @Nullable PathPattern actuator, PathPattern localStore,
+			PathPattern uploadUrls, PathPattern health) {
+
+		static Patterns of(String prefix, String actuator, @Nullable PathPatternParser given) {
+			PathPatternParser parser = (given != null) ? given : PathPatternParser.defaultInstance;
+			return new Patterns(parser.parse(prefix + "/**"),
+					!actuator.isEmpty() ? parser.parse(actuator + "/**") : null,
+					parser.parse(LocalStorage.PATH + "/{key}"),
+					parser.parse(prefix + "/" + UploadUrlController.METHOD + "/init"),
+					parser.parse(prefix + "/health"));
+		}
+
+	}
+
+}
