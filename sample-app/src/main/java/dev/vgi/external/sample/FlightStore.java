@@ -1,13 +1,6 @@
 package dev.vgi.external.sample;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -16,7 +9,6 @@ import java.sql.Timestamp;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Properties;
 import java.util.stream.Stream;
 
 import org.apache.arrow.c.ArrowArrayStream;
@@ -32,18 +24,16 @@ import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.TransferPair;
-import org.duckdb.DuckDBConnection;
-import org.duckdb.DuckDBDriver;
 import org.duckdb.DuckDBResultSet;
 import org.jspecify.annotations.Nullable;
 
-import org.springframework.core.io.ClassPathResource;
 import org.springframework.stereotype.Component;
 
 /**
- * Three million flights in an embedded DuckDB, in memory. DuckDB and Arrow share the
- * buffers of what goes in and out, so that no row is touched by Java. Thread-safe: every
- * call has a connection of its own.
+ * The flights of the {@link FlightDatabase} as Arrow batches. DuckDB and Arrow share the
+ * buffers of what goes in and out, so that no row is touched by Java. Batches that are
+ * not closed yet have a limit together: a large read beyond it is refused before it takes
+ * memory. Thread-safe.
  */
 @Component
 public class FlightStore implements AutoCloseable {
@@ -66,66 +56,31 @@ public class FlightStore implements AutoCloseable {
 	/** The place before the first flight. */
 	public static final long BEFORE_FIRST = -1;
 
-	private static final String DATA = "data/flights-3m.parquet";
-
 	private static final String COLUMNS = "date, delay, distance, origin, destination";
+
+	/** What a flight takes in a batch, roughly. */
+	private static final int BYTES_PER_FLIGHT = 40;
 
 	private final BufferAllocator allocator;
 
-	private final DuckDBConnection database;
+	private final BufferAllocator results;
 
-	private final Object importing = new Object();
+	private final long limit;
+
+	private final FlightDatabase database;
 
 	/**
-	 * Open the database and load the flights that come with the application.
+	 * Create a store.
+	 * @param database where the flights are
 	 * @param allocator the owner of every batch given out, borrowed
+	 * @param properties say how much memory batches may hold
 	 */
-	public FlightStore(BufferAllocator allocator) {
+	FlightStore(FlightDatabase database, BufferAllocator allocator, FlightProperties properties) {
+		this.database = database;
 		this.allocator = allocator;
-		try {
-			// Results are not gathered in DuckDB before they are exported
-			Properties properties = new Properties();
-			properties.setProperty(DuckDBDriver.JDBC_STREAM_RESULTS, "true");
-			this.database = DriverManager.getConnection("jdbc:duckdb:", properties).unwrap(DuckDBConnection.class);
-			try {
-				load(this.database);
-			}
-			catch (IOException | SQLException | RuntimeException ex) {
-				this.database.close();
-				throw ex;
-			}
-		}
-		catch (SQLException ex) {
-			throw new IllegalStateException("Flights could not be loaded", ex);
-		}
-		catch (IOException ex) {
-			throw new UncheckedIOException("Flights could not be loaded", ex);
-		}
-	}
-
-	private static void load(Connection database) throws IOException, SQLException {
-		// DuckDB reads files only, and inside an executable jar the resource is none
-		Path file = Files.createTempFile("flights", ".parquet");
-		try (Statement statement = database.createStatement()) {
-			try (InputStream resource = new ClassPathResource(DATA).getInputStream()) {
-				Files.copy(resource, file, StandardCopyOption.REPLACE_EXISTING);
-			}
-			statement.execute("SET autoinstall_known_extensions = false");
-			statement.execute("""
-					CREATE TABLE flights (date TIMESTAMP NOT NULL, delay BIGINT NOT NULL, distance BIGINT NOT NULL,
-						origin VARCHAR NOT NULL, destination VARCHAR NOT NULL)""");
-			try (PreparedStatement insert = database
-				.prepareStatement("INSERT INTO flights SELECT " + COLUMNS + " FROM read_parquet(?)")) {
-				insert.setString(1, file.toString());
-				insert.execute();
-			}
-			// From here on the database is memory only, whatever a statement says
-			statement.execute("SET temp_directory = ''");
-			statement.execute("SET enable_external_access = false");
-		}
-		finally {
-			Files.deleteIfExists(file);
-		}
+		// Not this allocator's own limit: whoever sends a batch allocates there as well
+		this.results = allocator.newChildAllocator("flights", 0, Long.MAX_VALUE);
+		this.limit = properties.memoryLimitInBytes();
 	}
 
 	/**
@@ -133,7 +88,7 @@ public class FlightStore implements AutoCloseable {
 	 * @return the batch; the caller closes it
 	 */
 	public VectorSchemaRoot all() {
-		return query(SCHEMA, "SELECT " + COLUMNS + " FROM flights");
+		return query(SCHEMA, count(), "SELECT " + COLUMNS + " FROM flights");
 	}
 
 	/**
@@ -143,7 +98,7 @@ public class FlightStore implements AutoCloseable {
 	 * @return the batch, without rows if nobody flies there; the caller closes it
 	 */
 	public VectorSchemaRoot route(String origin, String destination) {
-		return query(SCHEMA, "SELECT " + COLUMNS + " FROM flights WHERE origin = ? AND destination = ?", origin,
+		return query(SCHEMA, 0, "SELECT " + COLUMNS + " FROM flights WHERE origin = ? AND destination = ?", origin,
 				destination);
 	}
 
@@ -157,8 +112,10 @@ public class FlightStore implements AutoCloseable {
 	 */
 	Page page(@Nullable Route route, long after, int size) {
 		String which = (route != null) ? " AND origin = ? AND destination = ?" : "";
-		VectorSchemaRoot found = query(PLACED, "SELECT " + COLUMNS + ", rowid FROM flights WHERE rowid > " + after
-				+ which + " ORDER BY rowid LIMIT " + size, arguments(route));
+		// DuckDB keeps the order of their places: to sort them would only take memory
+		VectorSchemaRoot found = query(PLACED, size,
+				"SELECT " + COLUMNS + ", rowid FROM flights WHERE rowid > " + after + which + " LIMIT " + size,
+				arguments(route));
 		int rows = found.getRowCount();
 		int columns = SCHEMA.getFields().size();
 		try (BigIntVector places = (BigIntVector) found.getVector(columns)) {
@@ -178,21 +135,19 @@ public class FlightStore implements AutoCloseable {
 	 * @return the summary, of zero flights if nobody flies there
 	 */
 	public RouteSummary summarize(String origin, String destination) {
-		try (Connection connection = this.database.duplicate();
-				PreparedStatement statement = connection.prepareStatement("""
-						SELECT count(*), avg(delay), max(delay), max(distance), min(date), max(date)
-						FROM flights WHERE origin = ? AND destination = ?""")) {
-			bind(statement, origin, destination);
-			try (ResultSet result = statement.executeQuery()) {
-				result.next();
-				return new RouteSummary(origin, destination, result.getLong(1), result.getObject(2, Double.class),
-						result.getObject(3, Long.class), result.getObject(4, Long.class), dateTime(result, 5),
-						dateTime(result, 6));
+		return this.database.read("Summing flights up", (connection) -> {
+			try (PreparedStatement statement = connection.prepareStatement("""
+					SELECT count(*), avg(delay), max(delay), max(distance), min(date), max(date)
+					FROM flights WHERE origin = ? AND destination = ?""")) {
+				bind(statement, origin, destination);
+				try (ResultSet result = statement.executeQuery()) {
+					result.next();
+					return new RouteSummary(origin, destination, result.getLong(1), result.getObject(2, Double.class),
+							result.getObject(3, Long.class), result.getObject(4, Long.class), dateTime(result, 5),
+							dateTime(result, 6));
+				}
 			}
-		}
-		catch (SQLException ex) {
-			throw new IllegalStateException("Flights could not be summed up", ex);
-		}
+		});
 	}
 
 	/**
@@ -208,10 +163,8 @@ public class FlightStore implements AutoCloseable {
 		if (flights.getRowCount() == 0) {
 			return 0;
 		}
-		synchronized (this.importing) {
-			try (DuckDBConnection connection = this.database.duplicate().unwrap(DuckDBConnection.class);
-					Statement statement = connection.createStatement()) {
-				connection.setAutoCommit(false);
+		return this.database.write("Importing flights", (connection) -> {
+			try (Statement statement = connection.createStatement()) {
 				try (ArrowArrayStream stream = ArrowArrayStream.allocateNew(this.allocator)) {
 					Data.exportArrayStream(this.allocator, new SingleBatchReader(flights, this.allocator), stream);
 					connection.registerArrowStream("received", stream);
@@ -224,14 +177,9 @@ public class FlightStore implements AutoCloseable {
 						WHERE flights.origin = period.origin AND flights.destination = period.destination
 							AND flights.date BETWEEN period.first AND period.last""");
 				statement.execute("INSERT INTO flights SELECT " + COLUMNS + " FROM incoming");
-				connection.commit();
-				return flights.getRowCount();
+				return (long) flights.getRowCount();
 			}
-			catch (SQLException ex) {
-				// An uncommitted transaction ends with its connection
-				throw new IllegalStateException("Flights could not be imported", ex);
-			}
-		}
+		});
 	}
 
 	private static void checkImportable(VectorSchemaRoot flights) {
@@ -270,34 +218,39 @@ public class FlightStore implements AutoCloseable {
 	 */
 	long count(@Nullable Route route) {
 		String which = (route != null) ? " WHERE origin = ? AND destination = ?" : "";
-		try (Connection connection = this.database.duplicate();
-				PreparedStatement statement = connection.prepareStatement("SELECT count(*) FROM flights" + which)) {
-			bind(statement, arguments(route));
-			try (ResultSet result = statement.executeQuery()) {
-				result.next();
-				return result.getLong(1);
+		return this.database.read("Counting flights", (connection) -> {
+			try (PreparedStatement statement = connection.prepareStatement("SELECT count(*) FROM flights" + which)) {
+				bind(statement, arguments(route));
+				try (ResultSet result = statement.executeQuery()) {
+					result.next();
+					return result.getLong(1);
+				}
 			}
-		}
-		catch (SQLException ex) {
-			throw new IllegalStateException("Flights could not be counted", ex);
+		});
+	}
+
+	private VectorSchemaRoot query(Schema schema, long rows, String sql, String... arguments) {
+		try (BufferAllocator room = reserve(rows)) {
+			return this.database.read("Reading flights", (connection) -> {
+				try (PreparedStatement statement = connection.prepareStatement(sql)) {
+					bind(statement, arguments);
+					try (DuckDBResultSet result = statement.executeQuery().unwrap(DuckDBResultSet.class);
+							ArrowReader reader = (ArrowReader) result.arrowExportStream(this.allocator,
+									Integer.MAX_VALUE)) {
+						return readAll(schema, reader);
+					}
+				}
+			});
 		}
 	}
 
-	private VectorSchemaRoot query(Schema schema, String sql, String... arguments) {
-		try (Connection connection = this.database.duplicate();
-				PreparedStatement statement = connection.prepareStatement(sql)) {
-			bind(statement, arguments);
-			try (DuckDBResultSet result = statement.executeQuery().unwrap(DuckDBResultSet.class);
-					ArrowReader reader = (ArrowReader) result.arrowExportStream(this.allocator, Integer.MAX_VALUE)) {
-				return readAll(schema, reader);
-			}
+	// Holds room for the rows until their batch takes it
+	private synchronized BufferAllocator reserve(long rows) {
+		long bytes = rows * BYTES_PER_FLIGHT;
+		if (this.results.getAllocatedMemory() + bytes > this.limit) {
+			throw new FlightsUnavailableException("Too many flights are being read at once", null);
 		}
-		catch (SQLException ex) {
-			throw new IllegalStateException("Flights could not be read", ex);
-		}
-		catch (IOException ex) {
-			throw new UncheckedIOException("Flights could not be read", ex);
-		}
+		return this.results.newChildAllocator("query", bytes, Long.MAX_VALUE);
 	}
 
 	private static void bind(PreparedStatement statement, String... arguments) throws SQLException {
@@ -308,7 +261,7 @@ public class FlightStore implements AutoCloseable {
 
 	private VectorSchemaRoot readAll(Schema schema, ArrowReader reader) throws IOException {
 		if (!reader.loadNextBatch()) {
-			VectorSchemaRoot none = VectorSchemaRoot.create(schema, this.allocator);
+			VectorSchemaRoot none = VectorSchemaRoot.create(schema, this.results);
 			none.allocateNew();
 			none.setRowCount(0);
 			return none;
@@ -319,7 +272,7 @@ public class FlightStore implements AutoCloseable {
 		List<FieldVector> columns = new ArrayList<>();
 		try {
 			for (FieldVector vector : batch.getFieldVectors()) {
-				TransferPair transfer = vector.getTransferPair(this.allocator);
+				TransferPair transfer = vector.getTransferPair(this.results);
 				columns.add((FieldVector) transfer.getTo());
 				transfer.transfer();
 			}
@@ -341,12 +294,7 @@ public class FlightStore implements AutoCloseable {
 
 	@Override
 	public void close() {
-		try {
-			this.database.close();
-		}
-		catch (SQLException ex) {
-			throw new IllegalStateException("Database could not be closed", ex);
-		}
+		this.results.close();
 	}
 
 	/**

@@ -18,7 +18,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
+import org.springframework.util.unit.DataSize;
+
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 /**
@@ -28,16 +31,21 @@ class FlightStoreTests {
 
 	private final BufferAllocator allocator = new RootAllocator();
 
+	private FlightDatabase database;
+
 	private FlightStore store;
 
 	@BeforeEach
 	void open() {
-		this.store = new FlightStore(this.allocator);
+		FlightProperties properties = new FlightProperties(null);
+		this.database = new FlightDatabase(properties);
+		this.store = new FlightStore(this.database, this.allocator, properties);
 	}
 
 	@AfterEach
-	void close() {
+	void close() throws Exception {
 		this.store.close();
+		this.database.close();
 		// Fails if a byte is still held
 		this.allocator.close();
 	}
@@ -174,6 +182,21 @@ class FlightStoreTests {
 		}
 		assertThat(this.store.summarize("AAA", "BBB").maxDelay()).isEqualTo(18);
 		assertThat(this.store.count()).isEqualTo(3_000_001);
+	}
+
+	@Test
+	void batchesThatAreNotClosedHaveALimit() throws Exception {
+		FlightProperties properties = new FlightProperties(DataSize.ofMegabytes(256));
+		try (FlightStore limited = new FlightStore(this.database, this.allocator, properties)) {
+			try (VectorSchemaRoot first = limited.all(); VectorSchemaRoot second = limited.all()) {
+				assertThat(second.getRowCount()).isEqualTo(first.getRowCount());
+				assertThatExceptionOfType(FlightsUnavailableException.class).isThrownBy(limited::all)
+					.withMessage("Too many flights are being read at once");
+				// What is sent is written with memory of the batch's own allocator
+				second.getVector(0).getAllocator().buffer(64 << 20).close();
+			}
+			limited.all().close();
+		}
 	}
 
 	@Test

@@ -61,6 +61,9 @@ class SampleApplicationTests {
 	private BufferAllocator allocator;
 
 	@Autowired
+	private FlightDatabase database;
+
+	@Autowired
 	private RestClient.Builder restClientBuilder;
 
 	@Autowired
@@ -283,6 +286,16 @@ class SampleApplicationTests {
 	@Test
 	void healthIsUp() throws Exception {
 		assertThat(get("/actuator/health").body()).contains("\"status\":\"UP\"");
+	}
+
+	@Test
+	@DirtiesContext // leaves the service without a database
+	void deadDatabaseIsDown() throws Exception {
+		this.database.close();
+		HttpResponse<String> health = get("/actuator/health");
+		assertThat(health.statusCode()).isEqualTo(503);
+		assertThat(health.body()).contains("\"status\":\"DOWN\"");
+		assertThat(get("/").statusCode()).isEqualTo(503);
 	}
 
 	private AnnotatedBatch arrow(String path) {

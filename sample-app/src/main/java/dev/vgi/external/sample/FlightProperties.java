@@ -1,0 +1,48 @@
+package dev.vgi.external.sample;
+
+import java.lang.management.ManagementFactory;
+
+import com.sun.management.OperatingSystemMXBean;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.util.Assert;
+import org.springframework.util.unit.DataSize;
+
+/**
+ * Settings of the flights.
+ *
+ * @param memoryLimit Memory that the database may use. Batches that were read of it and
+ * are not closed yet may hold as much again. An eighth of what the process or its
+ * container has by default, at least 256MB.
+ */
+@ConfigurationProperties("flights")
+record FlightProperties(@Nullable DataSize memoryLimit) {
+
+	/** What it takes to load the flights that come with the application. */
+	private static final DataSize LEAST = DataSize.ofMegabytes(256);
+
+	FlightProperties {
+		Assert.isTrue(memoryLimit == null || memoryLimit.compareTo(LEAST) >= 0,
+				"'flights.memory-limit' must be at least 256MB");
+	}
+
+	/**
+	 * Return the memory limit.
+	 * @return bytes
+	 */
+	long memoryLimitInBytes() {
+		return ((this.memoryLimit != null) ? this.memoryLimit : defaultLimit(memoryOfProcess())).toBytes();
+	}
+
+	static DataSize defaultLimit(DataSize memoryOfProcess) {
+		DataSize eighth = DataSize.ofBytes(memoryOfProcess.toBytes() / 8);
+		return (eighth.compareTo(LEAST) > 0) ? eighth : LEAST;
+	}
+
+	private static DataSize memoryOfProcess() {
+		// Knows of the limits of containers
+		return DataSize.ofBytes(ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize());
+	}
+
+}

@@ -1,0 +1,194 @@
+package dev.vgi.external.sample;
+
+import java.io.IOException;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.duckdb.DuckDBConnection;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import org.springframework.boot.health.contributor.Status;
+import org.springframework.util.unit.DataSize;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+/**
+ * Tests for {@link FlightDatabase}: its memory, and what it does when that is not enough.
+ */
+class FlightDatabaseTests {
+
+	private static final FlightProperties PROPERTIES = new FlightProperties(DataSize.ofMegabytes(256));
+
+	private final BufferAllocator allocator = new RootAllocator();
+
+	private final FlightDatabase database = new FlightDatabase(PROPERTIES);
+
+	private FlightStore store;
+
+	@BeforeEach
+	void createStore() {
+		this.store = new FlightStore(this.database, this.allocator, PROPERTIES);
+	}
+
+	@AfterEach
+	void close() throws Exception {
+		this.store.close();
+		this.database.close();
+		this.allocator.close();
+	}
+
+	@Test
+	void memoryOfDeletedFlightsIsReclaimedWhileOthersRead() throws Exception {
+		AtomicBoolean imported = new AtomicBoolean();
+		ExecutorService executor = Executors.newFixedThreadPool(2);
+		try (VectorSchemaRoot latest = latest()) {
+			Future<?> first = executor.submit(() -> readUntil(imported));
+			Future<?> second = executor.submit(() -> readUntil(imported));
+			for (int i = 0; i < 10; i++) {
+				assertThat(this.store.importFlights(latest)).isEqualTo(500_000);
+			}
+			imported.set(true);
+			first.get();
+			second.get();
+		}
+		finally {
+			imported.set(true);
+			executor.shutdown();
+		}
+		assertThat(this.store.count()).isEqualTo(3_000_000);
+		// Three million flights uncompressed are 133 MB, compressed 20
+		assertThat(memory()).isLessThan(50_000_000);
+	}
+
+	@Test
+	void memoryIsLimited() {
+		assertThat(this.database.<String>read("Asking", (connection) -> {
+			try (Statement statement = connection.createStatement();
+					ResultSet result = statement.executeQuery("SELECT current_setting('memory_limit')")) {
+				result.next();
+				return result.getString(1);
+			}
+		})).isEqualTo("256.0 MiB");
+	}
+
+	@Test
+	void importThatNeedsTooMuchMemoryFailsAlone() {
+		try (VectorSchemaRoot all = this.store.all()) {
+			limitMemory("100MB");
+			assertThatExceptionOfType(FlightsUnavailableException.class).isThrownBy(() -> this.store.importFlights(all))
+				.withMessage("Importing flights failed")
+				.havingCause()
+				.withMessageContaining("Out of Memory");
+		}
+		assertThat(this.store.summarize("LAX", "LAS").flights()).isEqualTo(8323);
+		assertThat(this.database.isUsable()).isTrue();
+	}
+
+	@Test
+	void invalidatedDatabaseIsAnErrorOfOneRequest() {
+		FlightHealthIndicator health = new FlightHealthIndicator(this.database);
+		assertThat(health.health().getStatus()).isEqualTo(Status.UP);
+		assertThatExceptionOfType(FlightsUnavailableException.class)
+			.isThrownBy(() -> this.database.write("Doubling flights", this::runOutOfMemoryAtCheckpoint))
+			.havingCause()
+			.withMessageContaining("FATAL");
+		assertThat(this.store.count()).isEqualTo(3_000_000);
+		assertThat(health.health().getStatus()).isEqualTo(Status.UP);
+		try (VectorSchemaRoot latest = latest()) {
+			assertThat(this.store.importFlights(latest)).isEqualTo(500_000);
+		}
+	}
+
+	@Test
+	void healthFindsInvalidatedDatabase() {
+		FlightHealthIndicator health = new FlightHealthIndicator(this.database);
+		// Behind the database's back
+		assertThatIllegalStateException().isThrownBy(() -> this.database.write("Doubling flights", (connection) -> {
+			runOutOfMemoryAtCheckpoint(connection);
+			try (Statement statement = connection.createStatement()) {
+				connection.commit();
+				statement.execute("CHECKPOINT");
+			}
+			catch (SQLException ex) {
+				throw new IllegalStateException(ex);
+			}
+			return connection;
+		})).havingCause().withMessageContaining("FATAL");
+		assertThat(health.health().getStatus()).isEqualTo(Status.DOWN);
+		assertThat(health.health().getStatus()).isEqualTo(Status.UP);
+		assertThat(this.store.count()).isEqualTo(3_000_000);
+	}
+
+	@Test
+	void closedDatabaseIsDownForGood() throws Exception {
+		FlightHealthIndicator health = new FlightHealthIndicator(this.database);
+		this.database.close();
+		assertThat(health.health().getStatus()).isEqualTo(Status.DOWN);
+		assertThat(health.health().getStatus()).isEqualTo(Status.DOWN);
+		assertThatExceptionOfType(FlightsUnavailableException.class).isThrownBy(this.store::count);
+	}
+
+	@Test
+	void failedImportIsUndone() {
+		assertThatIllegalStateException().isThrownBy(() -> this.database.write("Deleting flights", (connection) -> {
+			try (Statement statement = connection.createStatement()) {
+				statement.execute("DELETE FROM flights");
+			}
+			throw new IllegalStateException("changed its mind");
+		}));
+		assertThat(this.store.count()).isEqualTo(3_000_000);
+	}
+
+	private VectorSchemaRoot latest() {
+		try (VectorSchemaRoot all = this.store.all()) {
+			return all.slice(2_500_000);
+		}
+	}
+
+	private void readUntil(AtomicBoolean done) {
+		while (!done.get()) {
+			this.store.page(null, FlightStore.BEFORE_FIRST, 250_000).flights().close();
+		}
+	}
+
+	private Object runOutOfMemoryAtCheckpoint(DuckDBConnection connection) throws SQLException, IOException {
+		try (Statement statement = connection.createStatement()) {
+			statement.execute("INSERT INTO flights SELECT * FROM flights");
+			statement.execute("SET memory_limit = '" + (memory(connection) + 1_000_000) + "B'");
+		}
+		return Boolean.TRUE;
+	}
+
+	private void limitMemory(String limit) {
+		this.database.read("Limiting memory", (connection) -> {
+			try (Statement statement = connection.createStatement()) {
+				return statement.execute("SET memory_limit = '" + limit + "'");
+			}
+		});
+	}
+
+	private long memory() {
+		return this.database.read("Asking", FlightDatabaseTests::memory);
+	}
+
+	private static long memory(DuckDBConnection connection) throws SQLException {
+		try (Statement statement = connection.createStatement();
+				ResultSet result = statement.executeQuery("SELECT sum(memory_usage_bytes) FROM duckdb_memory()")) {
+			result.next();
+			return result.getLong(1);
+		}
+	}
+
+}
