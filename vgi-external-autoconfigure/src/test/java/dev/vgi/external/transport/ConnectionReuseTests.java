@@ -2,6 +2,7 @@ package dev.vgi.external.transport;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
@@ -233,8 +234,10 @@ class ConnectionReuseTests {
 	void bytesBehindTheAnswerOfAProxyEndTheTunnel() {
 		try (FaultServer proxy = new FaultServer((request,
 				reply) -> reply.raw(("HTTP/1.1 200 OK\r\n\r\n" + PLANTED).getBytes(StandardCharsets.ISO_8859_1)));
-				StorageTransport proxied = new StorageTransport(new TransportSettings(Duration.ofSeconds(10),
-						Duration.ofMinutes(5), 4, proxy.url(""), null, null, tls), null, this.timer)) {
+				StorageTransport proxied = new StorageTransport(
+						new TransportSettings(Duration.ofSeconds(10), Duration.ofMinutes(5), 4,
+								new InetSocketAddress("127.0.0.1", proxy.url("").getPort()), null, null, tls),
+						null, this.timer)) {
 			assertThatExceptionOfType(StorageUnavailableException.class)
 				.isThrownBy(() -> proxied.get(URI.create("https://bucket.invalid/x"), null, null,
 						UrlValidator.acceptAll(), 0, deadline()))
