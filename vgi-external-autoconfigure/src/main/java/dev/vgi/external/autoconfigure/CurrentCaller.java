@@ -1,9 +1,8 @@
 package dev.vgi.external.autoconfigure;
 
-import java.security.Principal;
 import java.util.function.Supplier;
 
-import jakarta.servlet.http.HttpServletRequest;
+import dev.vgi.external.web.server.Caller;
 
 import org.springframework.util.ClassUtils;
 import org.springframework.web.context.request.RequestContextHolder;
@@ -32,12 +31,8 @@ final class CurrentCaller implements Supplier<String> {
 	private static final class CurrentRequest {
 
 		static String caller() {
-			if (!(RequestContextHolder.getRequestAttributes() instanceof ServletRequestAttributes attributes)) {
-				return "";
-			}
-			HttpServletRequest request = attributes.getRequest();
-			Principal principal = request.getUserPrincipal();
-			return (principal != null) ? "principal " + principal.getName() : "address " + request.getRemoteAddr();
+			return (RequestContextHolder.getRequestAttributes() instanceof ServletRequestAttributes attributes)
+					? Caller.of(attributes.getRequest()) : "";
 		}
 
 	}

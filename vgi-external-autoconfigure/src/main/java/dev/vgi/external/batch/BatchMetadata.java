@@ -69,6 +69,18 @@ public final class BatchMetadata {
 	}
 
 	/**
+	 * Return how long the entries are.
+	 * @return characters of all keys and values
+	 */
+	public long length() {
+		long length = 0;
+		for (Map.Entry<String, String> entry : this.entries.entrySet()) {
+			length += entry.getKey().length() + entry.getValue().length();
+		}
+		return length;
+	}
+
+	/**
 	 * Return whether there is no entry.
 	 * @return {@code true} without entries
 	 */

@@ -13,6 +13,7 @@ import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.codec.Compression;
+import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
@@ -235,13 +236,11 @@ public final class Externalizer {
 		}
 		long start = System.nanoTime();
 		try (TransferBudget.Running running = this.budget.begin();
-				Digest digest = Digest.start(stream, this.executor);
-				EncodedPayload payload = EncodedPayload.of(stream, compression, this.slabs, this.budget,
-						this.config.fetchConfig().timeout())) {
-			URI url = storage.upload(payload, schema, payload.contentCoding());
-			Pointer pointer = new Pointer(url, digest.await());
-			this.listener.uploaded(new UploadStatistics(storage.name(), stream.length(), payload.takenLength(),
-					payload.contentCoding(), Duration.ofNanos(System.nanoTime() - start)));
+				Digest digest = Digest.start(stream, this.executor)) {
+			Stored stored = store(storage, stream, schema, compression);
+			Pointer pointer = new Pointer(stored.url(), digest.await());
+			this.listener.uploaded(new UploadStatistics(storage.name(), stream.length(), stored.length(),
+					stored.contentCoding(), Duration.ofNanos(System.nanoTime() - start)));
 			return pointer;
 		}
 		catch (VgiExternalException ex) {
@@ -256,6 +255,34 @@ public final class Externalizer {
 			}
 			throw ex;
 		}
+	}
+
+	private Stored store(ExternalStorage storage, GatheredStream stream, Schema schema,
+			@Nullable Compression compression) {
+		try (EncodedPayload payload = EncodedPayload.of(stream, compression, this.slabs, this.budget,
+				this.config.fetchConfig().timeout())) {
+			URI url = storage.upload(payload, schema, payload.contentCoding());
+			return new Stored(url, payload.takenLength(), payload.contentCoding());
+		}
+		catch (BudgetExhaustedException ex) {
+			if (compression == null) {
+				throw ex;
+			}
+			// A request that holds something does not wait for room to compress in; as it
+			// is, the batch needs none.
+			return store(storage, stream, schema, null);
+		}
+	}
+
+	/**
+	 * What a storage took.
+	 *
+	 * @param url where it is
+	 * @param length its bytes, coded
+	 * @param contentCoding its coding, or {@code null} for none
+	 */
+	private record Stored(URI url, long length, @Nullable String contentCoding) {
+
 	}
 
 }

@@ -47,6 +47,9 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	/** The media type of Arrow IPC streams. */
 	public static final MediaType ARROW_STREAM = new MediaType("application", "vnd.apache.arrow.stream");
 
+	/** Objects of a log message that is kept, by characters of its metadata. */
+	private static final long LOG_HEAP = 4;
+
 	private final BufferAllocator allocator;
 
 	private final long maxBodySize;
@@ -145,6 +148,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 					if (log != null) {
 						logs.log(log);
 						if (keepsLogs) {
+							RequestMemory.charge(allocator, LOG_HEAP * batch.metadata().length());
 							messages.add(log);
 						}
 					}

@@ -1,5 +1,6 @@
 package dev.vgi.external.location;
 
+import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -21,10 +22,12 @@ import dev.vgi.external.codec.Compression;
 import dev.vgi.external.fetch.ChecksumMismatchException;
 import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
+import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
@@ -33,6 +36,7 @@ import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
+import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
@@ -129,6 +133,24 @@ class LocationTests {
 				assertThat(resolved.metadata().get(MetadataKeys.LOCATION_FETCH_MS)).matches("\\d+\\.\\d");
 			}
 			assertThat(logs).containsExactly(log);
+		}
+	}
+
+	@Test
+	void whoHoldsSomethingAndFindsNoRoomStoresUncompressed() throws IOException {
+		try (TransferBudget.Lease others = this.budget.acquire(this.budget.maxBytes() - (1 << 20), Duration.ZERO);
+				RequestMemory request = this.budget.request("caller", this.allocator);
+				RequestMemory.Bound bound = request.bind();
+				ArrowBuf held = RequestMemory.allocator(this.allocator).buffer(1 << 20)) {
+			AnnotatedBatch pointer = externalizer(0, new Compression(1, 0), this.storage, false)
+				.externalize(OutputCycle.of(numbers("n")))
+				.data();
+			URI location = Pointer.from(pointer.metadata()).location();
+			try (pointer; StoredObject object = this.storage.open(location)) {
+				assertThat(object).isNotNull();
+				assertThat(object.contentCoding()).isNull();
+			}
+			assertThat(held).isNotSameAs(others);
 		}
 	}
 

@@ -11,6 +11,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 
+import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.transport.Uninterruptibly;
 import org.jspecify.annotations.Nullable;
 
@@ -163,7 +164,7 @@ final class Ahead<T> {
 	}
 
 	private void begin() {
-		Thread thread = this.threads.newThread(CONTEXT.decorate(this::run));
+		Thread thread = this.threads.newThread(RequestMemory.inherited(CONTEXT.decorate(this::run)));
 		this.thread = thread;
 		this.running = true;
 		this.working = true;

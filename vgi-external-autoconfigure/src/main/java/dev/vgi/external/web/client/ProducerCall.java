@@ -5,8 +5,10 @@ import java.util.List;
 import java.util.concurrent.ThreadFactory;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.web.client.ServiceConnection.Reply;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +31,9 @@ public final class ProducerCall extends StreamCall {
 	private boolean runsAhead;
 
 	private boolean over;
+
+	/** A pointer that found no room when it was resolved ahead. */
+	private @Nullable AnnotatedBatch refused;
 
 	private ProducerCall(ServiceConnection connection, MethodAddress address, Reply<Opening> opening,
 			CallContext context, @Nullable ThreadFactory aheadThreads) {
@@ -60,7 +65,7 @@ public final class ProducerCall extends StreamCall {
 		if (this.over) {
 			return null;
 		}
-		Step step = (this.ahead != null && this.ahead.hasMore()) ? this.ahead.take() : advance();
+		Step step = (this.ahead != null && this.ahead.hasMore()) ? takeAhead(this.ahead) : advance();
 		AnnotatedBatch batch = step.batch();
 		this.over = batch == null;
 		boolean complete = false;
@@ -83,6 +88,19 @@ public final class ProducerCall extends StreamCall {
 		}
 	}
 
+	// What is refused ahead is asked for again when it is wanted, and nothing more is
+	// fetched ahead.
+	private Step takeAhead(Ahead<Step> ahead) {
+		Step step = ahead.take();
+		if (this.refused == null) {
+			return step;
+		}
+		Step again = advance();
+		List<LogMessage> logs = new ArrayList<>(step.logs());
+		logs.addAll(again.logs());
+		return new Step(again.batch(), logs, again.failure());
+	}
+
 	// goes one batch further: touches tokens and turns, in one thread at a time
 	private Step advance() {
 		List<LogMessage> logs = new ArrayList<>();
@@ -101,9 +119,10 @@ public final class ProducerCall extends StreamCall {
 
 	private @Nullable AnnotatedBatch advance(CallContext context) {
 		for (int empty = 0; empty < MAX_EMPTY_TURNS; empty++) {
-			AnnotatedBatch batch = this.turn.poll();
+			AnnotatedBatch batch = (this.refused != null) ? this.refused : this.turn.poll();
+			this.refused = null;
 			if (batch != null) {
-				AnnotatedBatch resolved = resolve(batch, context);
+				AnnotatedBatch resolved = resolveOrKeep(batch, context);
 				return resolved.withMetadata(Answer.withoutTokens(resolved.metadata()));
 			}
 			ErrorBatchException failure = this.turn.failure();
@@ -120,6 +139,26 @@ public final class ProducerCall extends StreamCall {
 				"The service answered " + MAX_EMPTY_TURNS + " times in a row without a batch", 200);
 	}
 
+	private AnnotatedBatch resolveOrKeep(AnnotatedBatch batch, CallContext context) {
+		if (BatchKind.of(batch.rowCount(), batch.metadata()) != BatchKind.POINTER) {
+			return batch;
+		}
+		AnnotatedBatch kept = zeroRows(batch);
+		try {
+			AnnotatedBatch resolved = resolve(batch, context);
+			kept.close();
+			return resolved;
+		}
+		catch (BudgetExhaustedException ex) {
+			this.refused = kept;
+			throw ex;
+		}
+		catch (RuntimeException | Error ex) {
+			kept.close();
+			throw ex;
+		}
+	}
+
 	@Override
 	void release() {
 		if (this.ahead != null) {
@@ -128,6 +167,9 @@ public final class ProducerCall extends StreamCall {
 					untaken.batch().close();
 				}
 			}
+		}
+		if (this.refused != null) {
+			this.refused.close();
 		}
 		this.turn.close();
 	}

@@ -113,6 +113,15 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	}
 
 	/**
+	 * Copy a batch without rows.
+	 * @param batch borrowed
+	 * @return the copy; the caller closes it
+	 */
+	final AnnotatedBatch zeroRows(AnnotatedBatch batch) {
+		return batch.zeroRows(batch.metadata(), this.connection.allocator());
+	}
+
+	/**
 	 * Return whether the service has more to give.
 	 * @return {@code false} once it ended the stream
 	 */

@@ -1,6 +1,5 @@
 package dev.vgi.external.web.server;
 
-import java.security.Principal;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.Callable;
@@ -90,17 +89,11 @@ public final class BatchScope {
 		public boolean preHandle(HttpServletRequest request, HttpServletResponse response, Object handler) {
 			BatchScope scope = of(request);
 			if (scope == null) {
-				scope = new BatchScope(this.budget.request(caller(request), this.allocator));
+				scope = new BatchScope(this.budget.request(Caller.of(request), this.allocator));
 				request.setAttribute(ATTRIBUTE, scope);
 			}
 			scope.bound.push(scope.memory.bind());
 			return true;
-		}
-
-		// Whoever has no name is known by his address.
-		private static String caller(HttpServletRequest request) {
-			Principal principal = request.getUserPrincipal();
-			return (principal != null) ? "principal " + principal.getName() : "address " + request.getRemoteAddr();
 		}
 
 		@Override

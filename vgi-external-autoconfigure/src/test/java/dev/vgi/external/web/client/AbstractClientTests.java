@@ -31,7 +31,7 @@ abstract class AbstractClientTests {
 
 	final CallContext context = CallContext.of(this.logs::add);
 
-	private final PlainClient plain = new PlainClient(this.allocator);
+	final PlainClient plain = new PlainClient(this.allocator);
 
 	@AfterEach
 	void nothingIsLeft() {

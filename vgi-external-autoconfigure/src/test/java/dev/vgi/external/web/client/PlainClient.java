@@ -40,6 +40,10 @@ public final class PlainClient implements AutoCloseable {
 		this.allocator = allocator;
 	}
 
+	TransferBudget budget() {
+		return this.budget;
+	}
+
 	/**
 	 * Build a client.
 	 * @param url where the service is

@@ -1,10 +1,12 @@
 package dev.vgi.external.web.client;
 
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
@@ -12,7 +14,11 @@ import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.location.SchemaMismatchException;
+import dev.vgi.external.memory.BudgetExhaustedException;
+import dev.vgi.external.memory.RequestMemory;
+import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.web.client.ScriptedService.Reply;
+import org.apache.arrow.memory.ArrowBuf;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
@@ -338,6 +344,55 @@ class ProducerCallTests extends AbstractClientTests {
 			assertThat(threads).hasSize(1);
 		}
 		assertThat(threads).noneMatch(Thread::isAlive);
+	}
+
+	@Test
+	void whenThereIsNoRoomAheadTheBatchIsFetchedWhenItIsWanted() {
+		String url = this.service.store("second.arrow", ArrowBodies.stream(ArrowBodies.data(2)));
+		this.service.on(INIT, Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1), ArrowBodies.tokens("a", "call"))));
+		this.service.on(TURN,
+				Reply.arrow(
+						ArrowBodies.stream(ArrowBodies.log("two"), ArrowBodies.pointer(url), ArrowBodies.token("b"))),
+				Reply.arrow(ArrowBodies.stream(ArrowBodies.data(3))));
+		TransferBudget budget = this.plain.budget();
+		TransferBudget.Lease others = budget.acquire(budget.maxBytes() - (2 << 20), Duration.ZERO);
+		AtomicInteger ended = new AtomicInteger();
+		VgiClient client = client().prefetchThreads((task) -> new Thread(() -> {
+			task.run();
+			ended.incrementAndGet();
+		})).build();
+		// A request that holds something does not wait.
+		try (RequestMemory request = budget.request("caller", this.allocator);
+				RequestMemory.Bound bound = request.bind();
+				ArrowBuf held = RequestMemory.allocator(this.allocator).buffer(2 << 20);
+				ProducerCall stream = produce(client, false)) {
+			assertThat(values(stream.next())).containsExactly(1L);
+			Awaitility.await().until(() -> ended.get() == 1);
+			others.close();
+			assertThat(values(stream.next())).containsExactly(2L);
+			assertThat(messages()).containsExactly("two");
+			assertThat(drain(stream)).containsExactly(3L);
+			assertThat(held.capacity()).isEqualTo(2 << 20);
+		}
+		assertThat(budget.inUse()).isZero();
+	}
+
+	@Test
+	void whenThereIsNoRoomAtAllNothingIsKept() {
+		String url = this.service.store("second.arrow", ArrowBodies.stream(ArrowBodies.data(2)));
+		this.service.on(INIT, Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1), ArrowBodies.tokens("a", "call"))));
+		this.service.on(TURN, Reply.arrow(ArrowBodies.stream(ArrowBodies.pointer(url), ArrowBodies.token("b"))),
+				CANCELLED);
+		TransferBudget budget = this.plain.budget();
+		try (TransferBudget.Lease others = budget.acquire(budget.maxBytes() - (2 << 20), Duration.ZERO);
+				RequestMemory request = budget.request("caller", this.allocator);
+				RequestMemory.Bound bound = request.bind();
+				ArrowBuf held = RequestMemory.allocator(this.allocator).buffer(2 << 20);
+				ProducerCall stream = produce(client().build(), false)) {
+			assertThat(values(stream.next())).containsExactly(1L);
+			assertThatExceptionOfType(BudgetExhaustedException.class).isThrownBy(stream::next);
+			assertThat(held).isNotSameAs(others);
+		}
 	}
 
 	@Test

@@ -13,6 +13,7 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.ProtocolVersionException;
+import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.url.UrlRejectedException;
@@ -114,7 +115,7 @@ class VgiClientTests extends AbstractClientTests {
 	@Test
 	void whenAnswerIsLargerThanAllowedItIsRefused() {
 		this.service.on("/m", Reply.arrow(ArrowBodies.stream(ArrowBodies.data(new long[1000]))));
-		assertFails(client().maxResponseSize(4000).build(), CorruptStreamException.class, "");
+		assertFails(client().maxResponseSize(4000).build(), StreamTooLongException.class, "4000 bytes");
 	}
 
 	@Test
