@@ -61,6 +61,8 @@ public final class TransferBudget {
 
 	private long peak;
 
+	private long refusals;
+
 	private int running;
 
 	private boolean shutDown;
@@ -291,6 +293,20 @@ public final class TransferBudget {
 	}
 
 	/**
+	 * Return how often there was no room.
+	 * @return refusals so far, of transfers and of requests
+	 */
+	public long refusals() {
+		this.lock.lock();
+		try {
+			return this.refusals;
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	/**
 	 * Charge a request for memory that it is about to use.
 	 * @param request the request
 	 * @param bytes how much
@@ -334,9 +350,9 @@ public final class TransferBudget {
 		}
 		else if (!isFree(account, bytes)) {
 			forget(account);
-			throw new BudgetExhaustedException("A request that holds " + request.held + " bytes needs " + bytes
+			throw refused(new BudgetExhaustedException("A request that holds " + request.held + " bytes needs " + bytes
 					+ " more than the transfer budget has left for it; raise " + KEY + " (now " + this.maxBytes
-					+ " bytes)", null);
+					+ " bytes)", null));
 		}
 		else {
 			grant(account, bytes);
@@ -353,13 +369,13 @@ public final class TransferBudget {
 	private void checkFits(@Nullable RequestMemory request, long bytes) {
 		Assert.isTrue(bytes >= 0, "'bytes' must not be negative");
 		if (request != null && bytes > this.maxPerRequest - request.held) {
-			throw BudgetExhaustedException.never("The request holds " + request.held + " bytes and needs " + bytes
-					+ " more, but one request may hold " + this.maxPerRequest
-					+ "; raise vgi.external.memory.max-per-request, by default half of " + KEY);
+			throw refused(BudgetExhaustedException.never("The request holds " + request.held + " bytes and needs "
+					+ bytes + " more, but one request may hold " + this.maxPerRequest
+					+ "; raise vgi.external.memory.max-per-request, by default half of " + KEY));
 		}
 		if (bytes > this.maxBytes) {
-			throw BudgetExhaustedException.never("A transfer of " + bytes
-					+ " bytes exceeds the whole transfer budget of " + this.maxBytes + " bytes; raise " + KEY);
+			throw refused(BudgetExhaustedException.never("A transfer of " + bytes
+					+ " bytes exceeds the whole transfer budget of " + this.maxBytes + " bytes; raise " + KEY));
 		}
 	}
 
@@ -407,7 +423,7 @@ public final class TransferBudget {
 			}
 			if (!waiter.admitted) {
 				checkOpen();
-				throw waiter.displaced ? tooManyWait() : tooLate(bytes, maxWait);
+				throw refused(waiter.displaced ? tooManyWait() : tooLate(bytes, maxWait));
 			}
 		}
 		catch (InterruptedException ex) {
@@ -456,12 +472,17 @@ public final class TransferBudget {
 			}
 		}
 		if (longest == newcomer.account) {
-			throw tooManyWait();
+			throw refused(tooManyWait());
 		}
 		Waiter last = longest.waiters.removeLast();
 		this.waiting--;
 		last.displaced = true;
 		last.changed.signal();
+	}
+
+	private BudgetExhaustedException refused(BudgetExhaustedException refusal) {
+		this.refusals++;
+		return refusal;
 	}
 
 	private BudgetExhaustedException tooManyWait() {
@@ -660,9 +681,9 @@ public final class TransferBudget {
 				Account account = account(this.request);
 				if (!isFree(account, more)) {
 					forget(account);
-					throw new BudgetExhaustedException("A transfer of " + this.bytes + " bytes needs " + more
+					throw refused(new BudgetExhaustedException("A transfer of " + this.bytes + " bytes needs " + more
 							+ " more than the transfer budget has left; raise " + KEY + " (now "
-							+ TransferBudget.this.maxBytes + " bytes)", null);
+							+ TransferBudget.this.maxBytes + " bytes)", null));
 				}
 				grant(account, more);
 				hold(this.request, more);

@@ -11,6 +11,7 @@ import dev.vgi.external.location.UploadStatistics;
 import dev.vgi.external.memory.TransferBudget;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -46,6 +47,12 @@ public final class TransferMetrics implements TransferListener {
 		Gauge.builder("vgi.external.in.flight", budget, TransferBudget::inUse)
 			.baseUnit("bytes")
 			.description("Memory that transfers and requests hold of the budget")
+			.register(registry);
+		Gauge.builder("vgi.external.budget.waiting", budget, TransferBudget::waiting)
+			.description("Transfers and requests that wait for room in the budget")
+			.register(registry);
+		FunctionCounter.builder("vgi.external.budget.refused", budget, TransferBudget::refusals)
+			.description("Transfers and requests that found no room in the budget")
 			.register(registry);
 		Gauge.builder("vgi.external.allocated", allocator, BufferAllocator::getAllocatedMemory)
 			.baseUnit("bytes")

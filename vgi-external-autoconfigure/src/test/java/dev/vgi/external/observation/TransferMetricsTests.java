@@ -23,6 +23,7 @@ import dev.vgi.external.VgiExternalException.Kind;
 import dev.vgi.external.fetch.FetchStatistics;
 import dev.vgi.external.location.TransferListener;
 import dev.vgi.external.location.UploadStatistics;
+import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.local.LocalStorage;
@@ -42,6 +43,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
  * Tests for {@link TransferMetrics}, and for the page that lists them.
@@ -134,6 +136,10 @@ class TransferMetricsTests {
 		assertThat(lease).isNotNull();
 		try (lease; ArrowBuf buffer = this.allocator.buffer(4096)) {
 			assertThat(this.registry.get("vgi.external.in.flight").gauge().value()).isEqualTo(600);
+			assertThatExceptionOfType(BudgetExhaustedException.class)
+				.isThrownBy(() -> this.budget.acquire(this.budget.maxBytes(), Duration.ZERO));
+			assertThat(this.registry.get("vgi.external.budget.refused").functionCounter().count()).isEqualTo(1);
+			assertThat(this.registry.get("vgi.external.budget.waiting").gauge().value()).isZero();
 			assertThat(this.registry.get("vgi.external.allocated").gauge().value()).isEqualTo(buffer.capacity());
 		}
 		assertThat(this.registry.get("vgi.external.in.flight").gauge().value()).isZero();
