@@ -14,6 +14,7 @@ import org.springframework.boot.context.properties.EnableConfigurationProperties
 import org.springframework.boot.servlet.actuate.web.exchanges.HttpExchangesFilter;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Fallback;
 
 /**
  * {@link AutoConfiguration Auto-configuration} that keeps secrets out of Actuator's
@@ -27,6 +28,7 @@ import org.springframework.context.annotation.Configuration;
 public final class VgiActuatorAutoConfiguration {
 
 	@Bean
+	@Fallback
 	SanitizingFunction vgiSanitizingFunction() {
 		return (data) -> SecretKeys.contains(data.getKey()) ? data.withSanitizedValue() : data;
 	}
@@ -44,6 +46,7 @@ public final class VgiActuatorAutoConfiguration {
 	static class HttpExchangesConfiguration {
 
 		@Bean
+		@Fallback
 		@ConditionalOnMissingBean
 		HttpExchangesFilter vgiHttpExchangesFilter(HttpExchangeRepository repository,
 				HttpExchangesProperties properties) {

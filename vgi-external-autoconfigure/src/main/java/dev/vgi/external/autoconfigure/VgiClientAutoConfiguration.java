@@ -24,6 +24,7 @@ import org.springframework.boot.http.converter.autoconfigure.ClientHttpMessageCo
 import org.springframework.boot.restclient.RestClientCustomizer;
 import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Fallback;
 import org.springframework.context.annotation.Scope;
 import org.springframework.core.env.Environment;
 import org.springframework.web.client.RestClient;
@@ -40,17 +41,19 @@ import org.springframework.web.client.RestClient;
 public final class VgiClientAutoConfiguration {
 
 	@Bean
-	ClientHttpMessageConvertersCustomizer vgiClientConverters(BufferAllocator allocator,
+	@Fallback
+	ClientHttpMessageConvertersCustomizer vgiClientConverters(BufferAllocator vgiBufferAllocator,
 			@Qualifier(VgiExternalAutoConfiguration.CLIENT_RESOLVER) LocationResolver resolver,
 			VgiExternalProperties properties) {
 		// What a client sends stays the caller's.
-		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(allocator,
+		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator,
 				properties.fetch().toConfig().maxDecompressedSize(), false, properties.limits().toReadLimits());
 		return (builder) -> builder.addCustomConverter(new ExternalLocationHttpMessageConverter(arrow,
 				() -> PointerAnnouncement.resolverForCurrentCall(resolver), null, LogSink.discarding()));
 	}
 
 	@Bean
+	@Fallback
 	RestClientCustomizer vgiPointerAnnouncement() {
 		return PointerAnnouncement::applyTo;
 	}
@@ -65,11 +68,11 @@ public final class VgiClientAutoConfiguration {
 
 	@Bean
 	@ConditionalOnMissingBean
-	VgiClientFactory vgiClientFactory(BufferAllocator allocator,
+	VgiClientFactory vgiClientFactory(BufferAllocator vgiBufferAllocator,
 			@Qualifier(VgiExternalAutoConfiguration.CLIENT_RESOLVER) LocationResolver resolver,
 			@Qualifier(VgiExternalAutoConfiguration.CLIENT_URL_VALIDATOR) UrlValidator validator,
 			PayloadUploader uploader, VgiExternalProperties properties, Environment environment) {
-		return new VgiClientFactory(allocator, resolver, uploader, validator, properties,
+		return new VgiClientFactory(vgiBufferAllocator, resolver, uploader, validator, properties,
 				Threading.VIRTUAL.isActive(environment));
 	}
 
@@ -82,10 +85,11 @@ public final class VgiClientAutoConfiguration {
 	}
 
 	@Bean
-	RpcHttpServiceGroups vgiRpcHttpServiceGroups(VgiClientFactory factory, BufferAllocator allocator,
+	@Fallback
+	RpcHttpServiceGroups vgiRpcHttpServiceGroups(VgiClientFactory factory, BufferAllocator vgiBufferAllocator,
 			ObjectProvider<LogSink> logs, ObjectProvider<ObservationRegistry> observations,
 			ObjectProvider<RpcClientObservationConvention> convention) {
-		return new RpcHttpServiceGroups(factory, allocator, logs, observations, convention);
+		return new RpcHttpServiceGroups(factory, vgiBufferAllocator, logs, observations, convention);
 	}
 
 }

@@ -34,10 +34,14 @@ import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
+import org.springframework.boot.autoconfigure.condition.NoneNestedConditions;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.DependsOn;
+import org.springframework.context.annotation.Fallback;
 import org.springframework.core.env.Environment;
 import org.springframework.core.task.VirtualThreadTaskExecutor;
 import org.springframework.scheduling.concurrent.CustomizableThreadFactory;
@@ -67,8 +71,11 @@ public final class VgiExternalAutoConfiguration {
 
 	private static final int MAX_TRANSFER_THREADS = 256;
 
+	// Whoever takes a parameter of this name gets the application's own or primary one,
+	// and this one where it has several or none.
 	@Bean
-	@ConditionalOnMissingBean
+	@Fallback
+	@Conditional(OnNoSingleAllocator.class)
 	BufferAllocator vgiBufferAllocator() {
 		RootAllocator allocator = new ClosingAllocator();
 		try (ArrowBuf probe = allocator.buffer(8)) {
@@ -100,7 +107,7 @@ public final class VgiExternalAutoConfiguration {
 		return new SlabPool(budget.maxBytes() / 4, Duration.ofMinutes(1));
 	}
 
-	@Bean(name = TRANSFER_EXECUTOR, destroyMethod = "shutdownNow")
+	@Bean(name = TRANSFER_EXECUTOR, defaultCandidate = false, destroyMethod = "shutdownNow")
 	@ConditionalOnMissingBean(name = TRANSFER_EXECUTOR)
 	ThreadPoolExecutor vgiTransferExecutor(Environment environment) {
 		// Bounded also with virtual threads: the bound protects the storage.
@@ -172,10 +179,10 @@ public final class VgiExternalAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean
 	@DependsOn(TRANSFER_SHUTDOWN)
-	Externalizer vgiExternalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs,
+	Externalizer vgiExternalizer(ExternalLocationConfig config, BufferAllocator vgiBufferAllocator, SlabPool slabs,
 			TransferBudget budget, @Qualifier(TRANSFER_EXECUTOR) Executor executor,
 			ObjectProvider<TransferListener> listeners, VgiExternalProperties properties) {
-		return new Externalizer(config, allocator, slabs, budget, executor, composite(listeners),
+		return new Externalizer(config, vgiBufferAllocator, slabs, budget, executor, composite(listeners),
 				properties.onStorageFailure() == VgiExternalProperties.OnStorageFailure.INLINE);
 	}
 
@@ -221,6 +228,22 @@ public final class VgiExternalAutoConfiguration {
 	private static TransferListener composite(ObjectProvider<TransferListener> listeners) {
 		List<TransferListener> all = listeners.orderedStream().toList();
 		return (all.size() == 1) ? all.get(0) : TransferListener.all(all);
+	}
+
+	/**
+	 * Matches if the application has no allocator, or several of which none is primary.
+	 */
+	static class OnNoSingleAllocator extends NoneNestedConditions {
+
+		OnNoSingleAllocator() {
+			super(ConfigurationPhase.REGISTER_BEAN);
+		}
+
+		@ConditionalOnSingleCandidate(BufferAllocator.class)
+		static class SingleAllocator {
+
+		}
+
 	}
 
 	/**

@@ -22,6 +22,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Fallback;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of Google Cloud Storage as storage, on the
@@ -45,6 +46,7 @@ public final class VgiGcsStorageAutoConfiguration {
 	}
 
 	@Bean
+	@Fallback
 	GcsStorage vgiGcsStorage(Storage storage, @Qualifier(CLIENT) ObjectProvider<Storage> overridden,
 			StorageTransport transport, VgiExternalProperties properties) {
 		Storage client = overridden.getIfAvailable(() -> storage);
@@ -80,6 +82,7 @@ public final class VgiGcsStorageAutoConfiguration {
 	static class MetricsConfiguration {
 
 		@Bean
+		@Fallback
 		MeterBinder vgiGcsMetrics(ObjectProvider<GcsStorage> storages) {
 			return (registry) -> storages.ifAvailable(
 					(storage) -> new UrlLifetimeMetrics(storage.name(), storage::effectiveExpiry).bindTo(registry));

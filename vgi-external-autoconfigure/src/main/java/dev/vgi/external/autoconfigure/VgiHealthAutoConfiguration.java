@@ -15,6 +15,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.health.autoconfigure.contributor.ConditionalOnEnabledHealthIndicator;
 import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Fallback;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of the storage's health contribution.
@@ -27,6 +28,7 @@ import org.springframework.context.annotation.Bean;
 public final class VgiHealthAutoConfiguration {
 
 	@Bean
+	@Fallback
 	@ConditionalOnMissingBean(name = "vgiExternalStorageHealthIndicator")
 	StorageHealthIndicator vgiExternalStorageHealthIndicator(ExternalStorage storage, StorageTransport transport,
 			ObjectProvider<LifecycleMonitor> lifecycle,

@@ -25,6 +25,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Fallback;
 import org.springframework.core.env.Environment;
 
 /**
@@ -37,12 +38,14 @@ import org.springframework.core.env.Environment;
 public final class VgiLocalStorageAutoConfiguration {
 
 	@Bean
+	@Fallback
 	@ConditionalOnMissingBean
 	ServiceUrl vgiServiceUrl(VgiExternalProperties properties, Environment environment) {
 		return new ServiceUrl(properties.local().baseUrl(), environment);
 	}
 
 	@Bean
+	@Fallback
 	@ConditionalOnMissingBean(ExternalStorage.class)
 	LocalStorage vgiLocalStorage(VgiExternalProperties properties, ServiceUrl serviceUrl) {
 		VgiExternalProperties.Local local = properties.local();
@@ -74,6 +77,7 @@ public final class VgiLocalStorageAutoConfiguration {
 	static class MetricsConfiguration {
 
 		@Bean
+		@Fallback
 		MeterBinder vgiLocalStorageMetrics(ObjectProvider<LocalStorage> storages) {
 			return (registry) -> storages.ifAvailable((storage) -> new LocalStorageMetrics(storage).bindTo(registry));
 		}

@@ -22,8 +22,9 @@ public final class VgiMetricsAutoConfiguration {
 
 	@Bean
 	@ConditionalOnMissingBean
-	TransferMetrics vgiTransferMetrics(MeterRegistry registry, TransferBudget budget, BufferAllocator allocator) {
-		return new TransferMetrics(registry, budget, allocator);
+	TransferMetrics vgiTransferMetrics(MeterRegistry registry, TransferBudget budget,
+			BufferAllocator vgiBufferAllocator) {
+		return new TransferMetrics(registry, budget, vgiBufferAllocator);
 	}
 
 }

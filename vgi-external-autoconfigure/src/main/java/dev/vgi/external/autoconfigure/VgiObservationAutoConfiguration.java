@@ -16,6 +16,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.micrometer.observation.autoconfigure.ObservationProperties;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Fallback;
 import org.springframework.http.server.observation.ServerRequestObservationConvention;
 import org.springframework.web.servlet.DispatcherServlet;
 
@@ -40,6 +41,7 @@ public final class VgiObservationAutoConfiguration {
 	}
 
 	@Bean
+	@Fallback
 	@ConditionalOnMissingBean(ServerRequestObservationConvention.class)
 	RpcServerRequestObservationConvention vgiServerRequestObservationConvention(ObservationProperties properties) {
 		return new RpcServerRequestObservationConvention(properties.getHttp().getServer().getRequests().getName());

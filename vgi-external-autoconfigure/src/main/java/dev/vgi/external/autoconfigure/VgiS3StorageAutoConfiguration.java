@@ -32,6 +32,7 @@ import org.springframework.boot.autoconfigure.condition.NoneNestedConditions;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Fallback;
 import org.springframework.core.env.Environment;
 import org.springframework.util.StringUtils;
 
@@ -89,6 +90,7 @@ public final class VgiS3StorageAutoConfiguration {
 	static class MetricsConfiguration {
 
 		@Bean
+		@Fallback
 		MeterBinder vgiS3Metrics(ObjectProvider<S3Storage> storages) {
 			return (registry) -> storages.ifAvailable(
 					(storage) -> new UrlLifetimeMetrics(storage.name(), storage::effectiveExpiry).bindTo(registry));
@@ -105,6 +107,7 @@ public final class VgiS3StorageAutoConfiguration {
 	static class SharedClientConfiguration {
 
 		@Bean
+		@Fallback
 		@ConditionalOnMissingBean(ExternalStorage.class)
 		S3Storage vgiS3Storage(S3Client client, S3Presigner presigner, StorageTransport transport,
 				VgiExternalProperties properties) {
@@ -142,6 +145,7 @@ public final class VgiS3StorageAutoConfiguration {
 		}
 
 		@Bean
+		@Fallback
 		S3Storage vgiS3Storage(@Qualifier("vgiS3Client") S3Client client,
 				@Qualifier("vgiS3Presigner") S3Presigner presigner, StorageTransport transport,
 				VgiExternalProperties properties) {

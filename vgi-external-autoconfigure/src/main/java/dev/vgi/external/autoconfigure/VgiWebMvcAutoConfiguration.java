@@ -53,6 +53,7 @@ import org.springframework.boot.context.properties.EnableConfigurationProperties
 import org.springframework.boot.http.converter.autoconfigure.ServerHttpMessageConvertersCustomizer;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Fallback;
 import org.springframework.core.Ordered;
 import org.springframework.core.env.Environment;
 import org.springframework.util.ClassUtils;
@@ -96,16 +97,18 @@ public final class VgiWebMvcAutoConfiguration {
 	private final String serverId = String.format("%012x", ThreadLocalRandom.current().nextLong(1L << 48));
 
 	@Bean
-	ServerHttpMessageConvertersCustomizer vgiServerConverters(BufferAllocator allocator,
+	@Fallback
+	ServerHttpMessageConvertersCustomizer vgiServerConverters(BufferAllocator vgiBufferAllocator,
 			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
 			VgiRpcProperties rpc, VgiExternalProperties properties, TransferBudget budget) {
-		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(allocator,
+		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator,
 				maxRequestBytes(rpc, budget), true, properties.limits().toReadLimits());
 		return (builder) -> builder.addCustomConverter(
 				new ExternalLocationHttpMessageConverter(arrow, () -> resolver, externalizer, LogSink.discarding()));
 	}
 
 	@Bean
+	@Fallback
 	@ConditionalOnMissingBean
 	ArrowBodyAdvice vgiArrowBodyAdvice(Externalizer externalizer, VgiExternalProperties properties) {
 		return new ArrowBodyAdvice(externalizer,
@@ -113,23 +116,25 @@ public final class VgiWebMvcAutoConfiguration {
 	}
 
 	@Bean
+	@Fallback
 	@ConditionalOnMissingBean
-	RpcWebMvc vgiRpcWebMvc(VgiRpcProperties properties, VgiExternalProperties external, BufferAllocator allocator,
-			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
-			TransferBudget budget, ObjectProvider<RpcCallListener> listener) {
+	RpcWebMvc vgiRpcWebMvc(VgiRpcProperties properties, VgiExternalProperties external,
+			BufferAllocator vgiBufferAllocator, @Qualifier("vgiLocationResolver") LocationResolver resolver,
+			Externalizer externalizer, TransferBudget budget, ObjectProvider<RpcCallListener> listener) {
 		RpcSettings settings = new RpcSettings(properties.prefix(), this.serverId,
 				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS,
 				maxRequestBytes(properties, budget), bytes(properties.maxResponseSize()),
 				bytes(properties.maxExternalizedResponseSize()), external.limits().toReadLimits());
 		List<TokenKey> keys = properties.tokenKeys().isEmpty() ? List.of(TokenKey.random()) : properties.toKeys();
-		return new RpcWebMvc(settings, allocator, resolver::resolve, CycleExternalizer.of(externalizer),
+		return new RpcWebMvc(settings, vgiBufferAllocator, resolver::resolve, CycleExternalizer.of(externalizer),
 				new StreamTokens(keys, properties.tokenTtl(), InstantSource.system()),
 				listener.getIfAvailable(RpcCallListener::none));
 	}
 
 	@Bean
-	WebMvcConfigurer vgiWebMvcConfigurer(TransferBudget budget, BufferAllocator allocator) {
-		BatchScope.Interceptor scopes = new BatchScope.Interceptor(budget, allocator);
+	@Fallback
+	WebMvcConfigurer vgiWebMvcConfigurer(TransferBudget budget, BufferAllocator vgiBufferAllocator) {
+		BatchScope.Interceptor scopes = new BatchScope.Interceptor(budget, vgiBufferAllocator);
 		return new WebMvcConfigurer() {
 
 			@Override
@@ -185,7 +190,7 @@ public final class VgiWebMvcAutoConfiguration {
 				() -> mapping.getObject().getPatternParser());
 	}
 
-	@Bean
+	@Bean(defaultCandidate = false)
 	FilterRegistrationBean<CapabilitiesFilter> vgiCapabilitiesFilter(Capabilities capabilities, ServedPaths paths) {
 		FilterRegistrationBean<CapabilitiesFilter> registration = new FilterRegistrationBean<>(
 				new CapabilitiesFilter(capabilities, paths::isProtocol));
@@ -195,7 +200,7 @@ public final class VgiWebMvcAutoConfiguration {
 
 	// Whoever reads an Arrow stream, it is not larger than the cap. Only what is stored
 	// stays as it is.
-	@Bean
+	@Bean(defaultCandidate = false)
 	FilterRegistrationBean<ContentCodingFilter> vgiContentCodingFilter(VgiRpcProperties rpc, TransferBudget budget,
 			ServedPaths paths) {
 		FilterRegistrationBean<ContentCodingFilter> registration = new FilterRegistrationBean<>(new ContentCodingFilter(
@@ -205,7 +210,7 @@ public final class VgiWebMvcAutoConfiguration {
 		return registration;
 	}
 
-	@Bean
+	@Bean(defaultCandidate = false)
 	@ConditionalOnBean(LocalStorage.class)
 	FilterRegistrationBean<SignedQueryFilter> vgiSignedQueryFilter() {
 		FilterRegistrationBean<SignedQueryFilter> registration = new FilterRegistrationBean<>(new SignedQueryFilter());
@@ -222,13 +227,13 @@ public final class VgiWebMvcAutoConfiguration {
 
 	// Adds what has to be added once all mappings of the application are known: our
 	// handlers go before Spring's, our routes after the application's.
-	@Bean
+	@Bean(defaultCandidate = false)
 	SmartInitializingSingleton vgiRoutes(
 			@Qualifier("requestMappingHandlerMapping") RequestMappingHandlerMapping mapping,
 			RequestMappingHandlerAdapter adapter, RpcWebMvc rpc, VgiRpcProperties rpcProperties,
-			VgiExternalProperties properties, BufferAllocator allocator, ObjectProvider<UploadUrlProvider> uploadUrls,
-			ObjectProvider<LocalStorageController> localStorage, ObjectProvider<TransferListener> listeners,
-			Environment environment, ListableBeanFactory beans) {
+			VgiExternalProperties properties, BufferAllocator vgiBufferAllocator,
+			ObjectProvider<UploadUrlProvider> uploadUrls, ObjectProvider<LocalStorageController> localStorage,
+			ObjectProvider<TransferListener> listeners, Environment environment, ListableBeanFactory beans) {
 		return () -> {
 			takeOverReturnValues(adapter);
 			rpc.install(mapping, adapter);
@@ -244,7 +249,7 @@ public final class VgiWebMvcAutoConfiguration {
 							+ " objects. Secure it, or set vgi.external.upload-url.enabled=false");
 				}
 				register(mapping, rpcProperties.prefix() + "/" + UploadUrlController.METHOD + "/init",
-						RequestMethod.POST, new UploadUrlController(provider, allocator, rpc,
+						RequestMethod.POST, new UploadUrlController(provider, vgiBufferAllocator, rpc,
 								TransferListener.all(listeners.orderedStream().toList())),
 						"init");
 			}
