@@ -26,6 +26,7 @@ import org.springframework.boot.context.properties.EnableConfigurationProperties
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Fallback;
+import org.springframework.context.annotation.Lazy;
 import org.springframework.core.env.Environment;
 
 /**
@@ -64,6 +65,7 @@ public final class VgiLocalStorageAutoConfiguration {
 	}
 
 	@Bean
+	@Lazy(false)
 	@ConditionalOnBean(LocalStorage.class)
 	LocalStorageSweeper vgiLocalStorageSweeper(LocalStorage storage) {
 		return new LocalStorageSweeper(storage, Duration.ofMinutes(1));

@@ -10,6 +10,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Lazy;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of the meters.
@@ -21,6 +22,7 @@ import org.springframework.context.annotation.Bean;
 public final class VgiMetricsAutoConfiguration {
 
 	@Bean
+	@Lazy(false)
 	@ConditionalOnMissingBean
 	TransferMetrics vgiTransferMetrics(MeterRegistry registry, TransferBudget budget,
 			BufferAllocator vgiBufferAllocator) {

@@ -161,6 +161,28 @@ class GivingWayTests {
 		}
 	}
 
+	@Test
+	void whatWorksByItselfIsThereWithLazyInitialisationToo() {
+		Set<String> eager = singletons(false);
+		Set<String> lazy = singletons(true);
+		assertThat(lazy).contains("vgiLocalStorageSweeper", "vgiTransferMetrics", "vgiRoutes");
+		Set<String> later = new TreeSet<>(eager);
+		later.removeAll(lazy);
+		// All of these are asked for by whoever needs them.
+		assertThat(later).containsExactlyInAnyOrder("vgiArrowBodyAdvice", "vgiClientConverters", "vgiClientFactory",
+				"vgiClientLocationResolver", "vgiClientUrlValidator", "vgiPayloadUploader", "vgiPointerAnnouncement",
+				"vgiRpcHttpServiceGroups", "vgiSanitizingFunction");
+	}
+
+	private Set<String> singletons(boolean lazy) {
+		try (ConfigurableApplicationContext context = run(WebApplicationType.SERVLET,
+				new String[] { "--spring.main.lazy-initialization=" + lazy })) {
+			Set<String> there = new TreeSet<>(ours(context.getBeanFactory()));
+			there.removeIf((name) -> !context.getBeanFactory().containsSingleton(name));
+			return there;
+		}
+	}
+
 	private ConfigurableApplicationContext run(WebApplicationType type, Class<?>... configurations) {
 		return run(type, new String[0], configurations);
 	}
