@@ -20,7 +20,6 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transport.StorageTransport;
-import dev.vgi.external.url.AllowedUrlValidator;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
@@ -77,14 +76,30 @@ public final class VgiExternalAutoConfiguration {
 	@Fallback
 	@Conditional(OnNoSingleAllocator.class)
 	BufferAllocator vgiBufferAllocator() {
-		RootAllocator allocator = new ClosingAllocator();
+		RootAllocator allocator;
+		try {
+			allocator = new ClosingAllocator();
+		}
+		catch (RuntimeException | ExceptionInInitializerError | NoClassDefFoundError ex) {
+			throw new StartRefusedException("Apache Arrow finds no allocator on the class path.",
+					"Add org.apache.arrow:arrow-memory-unsafe to the application. The starter brings it along unless it"
+							+ " is excluded.",
+					ex);
+		}
 		try (ArrowBuf probe = allocator.buffer(8)) {
 			// Allocation works without the flag; seeing the memory as an NIO buffer does
 			// not.
 			probe.nioBuffer(0, 8).putLong(0, 1);
 		}
 		catch (UnsupportedOperationException | ExceptionInInitializerError | NoClassDefFoundError ex) {
-			throw new OffHeapAccessException(ex);
+			throw new StartRefusedException(
+					"Apache Arrow has to read and write off-heap memory as NIO buffers, which this JVM has not opened"
+							+ " to it.",
+					"""
+							Start the JVM with
+							    --add-opens=java.base/java.nio=ALL-UNNAMED
+							An executable jar can carry the flag itself, in its manifest:
+							    Add-Opens: java.base/java.nio""", ex);
 		}
 		return allocator;
 	}
@@ -133,13 +148,11 @@ public final class VgiExternalAutoConfiguration {
 		if (storage == null) {
 			requireNoStorage(StorageSelection.of(environment));
 		}
-		VgiExternalProperties.Url url = properties.url();
 		UrlValidator validator = urlValidator
-			.getIfAvailable(() -> new AllowedUrlValidator(url.allowedSchemes(), url.allowedHosts(),
-					// With a storage of its own, a service fetches from nowhere else
-					// unless told.
-					storage == null && !hasProxy(properties), url.allowPrivateAddresses(),
-					(storage != null) ? storage::isOwn : (candidate) -> false, "vgi.external.url"));
+			// With a storage of its own, a service fetches from nowhere else unless told.
+			.getIfAvailable(() -> properties.url()
+				.toPolicy(storage == null && !hasProxy(properties),
+						(storage != null) ? storage::isOwn : (candidate) -> false, "vgi.external.url"));
 		return new ExternalLocationConfig(storage, properties.externalizeThreshold().toBytes(), properties.maxRetries(),
 				properties.retryDelay(), properties.fetch().toConfig(), compression(properties.compression()),
 				validator, properties.limits().toReadLimits());
@@ -151,12 +164,11 @@ public final class VgiExternalAutoConfiguration {
 			return;
 		}
 		if (type == null) {
-			throw new StorageSelectionException(String.valueOf(selection.problem()),
-					String.valueOf(selection.action()));
+			throw new StartRefusedException(String.valueOf(selection.problem()), String.valueOf(selection.action()));
 		}
 		String starter = (type == StorageType.GCS) ? "com.google.cloud:spring-cloud-gcp-starter-storage"
 				: "io.awspring.cloud:spring-cloud-aws-starter-s3";
-		throw new StorageSelectionException(
+		throw new StartRefusedException(
 				"The storage " + type.name().toLowerCase(Locale.ROOT) + " is selected but its client is not available.",
 				"Add " + starter + " to the application and configure it, or set vgi.external.storage to local or"
 						+ " none.");
@@ -200,9 +212,9 @@ public final class VgiExternalAutoConfiguration {
 	@Bean(name = CLIENT_URL_VALIDATOR, defaultCandidate = false)
 	@ConditionalOnMissingBean(name = CLIENT_URL_VALIDATOR)
 	UrlValidator vgiClientUrlValidator(VgiExternalProperties properties, ObjectProvider<UrlValidator> custom) {
-		VgiExternalProperties.Url url = properties.client().url();
-		return custom.getIfAvailable(() -> new AllowedUrlValidator(url.allowedSchemes(), url.allowedHosts(),
-				!hasProxy(properties), url.allowPrivateAddresses(), (candidate) -> false, "vgi.external.client.url"));
+		return custom.getIfAvailable(() -> properties.client()
+			.url()
+			.toPolicy(!hasProxy(properties), (candidate) -> false, "vgi.external.client.url"));
 	}
 
 	@Bean(name = CLIENT_RESOLVER, defaultCandidate = false)

@@ -3,14 +3,18 @@ package dev.vgi.external.autoconfigure;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.url.AllowedUrlValidator;
 import dev.vgi.external.web.client.Dialect;
 import org.jspecify.annotations.Nullable;
 
@@ -58,12 +62,50 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		@DefaultValue Health health) {
 
 	public VgiExternalProperties {
+		requireNotNegative("vgi.external.externalize-threshold", externalizeThreshold.toBytes());
 		Assert.isTrue(maxRetries >= 0 && maxRetries <= 2, "vgi.external.max-retries must be 0, 1 or 2");
-		Assert.isTrue(!retryDelay.isNegative(), "vgi.external.retry-delay must not be negative");
+		requireNotNegative("vgi.external.retry-delay", retryDelay);
+		url.check("vgi.external.url");
+		client.url().check("vgi.external.client.url");
+	}
+
+	static void requirePositive(String key, long value) {
+		Assert.isTrue(value > 0, () -> key + " must be positive");
+	}
+
+	static void requirePositive(String key, @Nullable DataSize value) {
+		Assert.isTrue(value == null || value.toBytes() > 0, () -> key + " must be positive");
+	}
+
+	static void requirePositive(String key, Duration value) {
+		Assert.isTrue(value.compareTo(Duration.ZERO) > 0, () -> key + " must be positive");
+	}
+
+	private static void requireNotNegative(String key, long value) {
+		Assert.isTrue(value >= 0, () -> key + " must not be negative");
+	}
+
+	private static void requireNotNegative(String key, @Nullable Duration value) {
+		Assert.isTrue(value == null || !value.isNegative(), () -> key + " must not be negative");
+	}
+
+	private static void requireSignable(String key, Duration expiry) {
+		Assert.isTrue(expiry.compareTo(Duration.ofSeconds(1)) >= 0 && expiry.compareTo(Duration.ofDays(7)) <= 0,
+				() -> key + " must be from 1s to 7d");
+	}
+
+	// HTTP clients and proxies normalise such paths, which breaks the signature.
+	private static void requirePrefix(String key, String prefix) {
+		Assert.isTrue(
+				prefix.isEmpty() || Arrays.stream((prefix + "x").split("/", -1))
+					.noneMatch((segment) -> segment.isEmpty() || segment.equals(".") || segment.equals("..")),
+				() -> key + " must not start with a slash or have an empty segment, '.' or '..'");
+		Assert.isTrue(prefix.getBytes(StandardCharsets.UTF_8).length <= 900 && prefix.chars().allMatch((c) -> c >= ' '),
+				() -> key + " must not exceed 900 bytes or have control characters");
 	}
 
 	// A host with an underscore is none to java.net.URI.
-	private static boolean isOrigin(URI url) {
+	static boolean isOrigin(URI url) {
 		return url.getScheme() != null && url.getHost() != null && url.getRawUserInfo() == null
 				&& url.getRawQuery() == null && url.getRawFragment() == null;
 	}
@@ -156,9 +198,24 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("5") int maxRedirects, @DefaultValue("2.0") double speculativeRetryMultiplier,
 			@DefaultValue("4") int maxSpeculativeHedges) {
 
+		public Fetch {
+			requirePositive("vgi.external.fetch.parallel-threshold", parallelThreshold);
+			requirePositive("vgi.external.fetch.chunk-size", chunkSize);
+			Assert.isTrue(chunkSize.toBytes() <= Integer.MAX_VALUE,
+					"vgi.external.fetch.chunk-size must be less than 2GB");
+			requirePositive("vgi.external.fetch.max-parallel-requests", maxParallelRequests);
+			requirePositive("vgi.external.fetch.timeout", timeout);
+			requirePositive("vgi.external.fetch.max-fetch-size", maxFetchSize);
+			requirePositive("vgi.external.fetch.max-decompressed-size", maxDecompressedSize);
+			requireNotNegative("vgi.external.fetch.max-redirects", maxRedirects);
+			Assert.isTrue(speculativeRetryMultiplier == 0 || speculativeRetryMultiplier >= 1,
+					"vgi.external.fetch.speculative-retry-multiplier must be 0 or at least 1");
+			requireNotNegative("vgi.external.fetch.max-speculative-hedges", maxSpeculativeHedges);
+		}
+
 		FetchConfig toConfig() {
 			long decompressed = (this.maxDecompressedSize != null) ? this.maxDecompressedSize.toBytes()
-					: 16 * this.maxFetchSize.toBytes();
+					: 16 * Math.min(this.maxFetchSize.toBytes(), Long.MAX_VALUE / 16);
 			return new FetchConfig(this.probe, this.parallelThreshold.toBytes(), this.chunkSize.toBytes(),
 					this.maxParallelRequests, this.timeout, this.maxFetchSize.toBytes(), decompressed,
 					this.maxRedirects, this.speculativeRetryMultiplier, this.maxSpeculativeHedges);
@@ -179,10 +236,11 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("2") int maxRetries, @DefaultValue("5m") Duration timeout) {
 
 		public Upload {
-			Assert.isTrue(partSize.toBytes() >= 5L << 20,
-					"vgi.external.upload.part-size must be at least 5MB, the smallest part stores accept");
-			Assert.isTrue(maxParallelParts > 0, "vgi.external.upload.max-parallel-parts must be positive");
-			Assert.isTrue(maxRetries >= 0, "vgi.external.upload.max-retries must not be negative");
+			Assert.isTrue(partSize.toBytes() >= 5L << 20 && partSize.toBytes() <= 5L << 30,
+					"vgi.external.upload.part-size must be from 5MB to 5GB, the parts that stores accept");
+			requirePositive("vgi.external.upload.max-parallel-parts", maxParallelParts);
+			requireNotNegative("vgi.external.upload.max-retries", maxRetries);
+			requirePositive("vgi.external.upload.timeout", timeout);
 		}
 
 	}
@@ -198,6 +256,12 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 */
 	public record Http(@DefaultValue Proxy proxy, @DefaultValue Ssl ssl, @DefaultValue("10s") Duration connectTimeout,
 			@DefaultValue("30s") Duration readTimeout, @DefaultValue("64") int maxConnections) {
+
+		public Http {
+			requirePositive("vgi.external.http.connect-timeout", connectTimeout);
+			requirePositive("vgi.external.http.read-timeout", readTimeout);
+			requirePositive("vgi.external.http.max-connections", maxConnections);
+		}
 
 		/**
 		 * HTTP proxy. With a proxy, allowed hosts are mandatory: addresses are resolved
@@ -263,6 +327,13 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	public record Memory(@Nullable DataSize budget, @Nullable Duration maxWait, @DefaultValue("64") int maxWaiters,
 			@Nullable DataSize maxPerRequest) {
 
+		public Memory {
+			requirePositive("vgi.external.memory.budget", budget);
+			requireNotNegative("vgi.external.memory.max-wait", maxWait);
+			requireNotNegative("vgi.external.memory.max-waiters", maxWaiters);
+			requirePositive("vgi.external.memory.max-per-request", maxPerRequest);
+		}
+
 	}
 
 	/**
@@ -277,10 +348,10 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("20000") int fields) {
 
 		public Limits {
-			Assert.isTrue(logBatches >= 0, "vgi.external.limits.log-batches must not be negative");
+			requireNotNegative("vgi.external.limits.log-batches", logBatches);
 			Assert.isTrue(metadataSize.toBytes() > 0 && metadataSize.toBytes() <= 256L << 20,
 					"vgi.external.limits.metadata-size must be positive and at most 256MB");
-			Assert.isTrue(fields > 0, "vgi.external.limits.fields must be positive");
+			requirePositive("vgi.external.limits.fields", fields);
 		}
 
 		ReadLimits toReadLimits() {
@@ -300,6 +371,26 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 */
 	public record Url(@DefaultValue List<String> allowedHosts, @DefaultValue("https") List<String> allowedSchemes,
 			@DefaultValue("false") boolean allowPrivateAddresses) {
+
+		private void check(String key) {
+			for (String scheme : this.allowedSchemes) {
+				Assert.isTrue(scheme.equalsIgnoreCase("https") || scheme.equalsIgnoreCase("http"),
+						() -> key + ".allowed-schemes must be https or http");
+			}
+			toPolicy(false, (url) -> false, key);
+		}
+
+		/**
+		 * Make a policy of these settings.
+		 * @param publicHosts whether hosts that are not listed may be requested
+		 * @param own whether a URL is one of the application's own storage
+		 * @param key the prefix of these settings
+		 * @return the policy
+		 */
+		AllowedUrlValidator toPolicy(boolean publicHosts, Predicate<URI> own, String key) {
+			return new AllowedUrlValidator(this.allowedSchemes, this.allowedHosts, publicHosts,
+					this.allowPrivateAddresses, own, key);
+		}
 
 	}
 
@@ -330,10 +421,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("15m") Duration expiry) {
 
 		public UploadUrl {
-			Assert.isTrue(maxUploadSize == null || maxUploadSize.toBytes() > 0,
-					"vgi.external.upload-url.max-upload-size must be positive");
-			Assert.isTrue(expiry.compareTo(Duration.ofSeconds(1)) >= 0 && expiry.compareTo(Duration.ofDays(7)) <= 0,
-					"vgi.external.upload-url.expiry must be from 1s to 7d");
+			requirePositive("vgi.external.upload-url.max-upload-size", maxUploadSize);
+			requireSignable("vgi.external.upload-url.expiry", expiry);
 		}
 
 	}
@@ -355,16 +444,20 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("1h") Duration presignExpiry, @Nullable String region, @Nullable URI endpoint,
 			@DefaultValue Sse sse, @Nullable String storageClass, @DefaultValue Map<String, String> tags) {
 
+		/** It becomes a part of host names. */
+		private static final Pattern REGION = Pattern.compile("[A-Za-z0-9-]{0,63}");
+
 		public S3 {
-			Assert.isTrue(isSignable(presignExpiry), "vgi.external.s3.presign-expiry must be from 1s to 7d");
+			Assert.isTrue(bucket == null || bucket.startsWith("arn:") || bucket.indexOf('/') < 0,
+					"vgi.external.s3.bucket must be a name or an ARN and not a path or URL");
+			requirePrefix("vgi.external.s3.prefix", prefix);
+			requireSignable("vgi.external.s3.presign-expiry", presignExpiry);
+			Assert.isTrue(region == null || REGION.matcher(region).matches(),
+					"vgi.external.s3.region must be a name of letters, digits and hyphens");
 			Assert.isTrue(tags.size() <= 10, "vgi.external.s3.tags must not be more than 10");
 			Assert.isTrue(endpoint == null || isOrigin(endpoint),
 					"vgi.external.s3.endpoint must be an absolute URL without credentials, query or fragment,"
 							+ " and its host must not have an underscore");
-		}
-
-		private static boolean isSignable(Duration expiry) {
-			return expiry.compareTo(Duration.ofSeconds(1)) >= 0 && expiry.compareTo(Duration.ofDays(7)) <= 0;
 		}
 
 		/**
@@ -402,6 +495,13 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	public record Gcs(@Nullable String bucket, @DefaultValue("vgi-rpc/") String prefix,
 			@DefaultValue("1h") Duration presignExpiry, @Nullable String project) {
 
+		public Gcs {
+			Assert.isTrue(bucket == null || bucket.indexOf('/') < 0,
+					"vgi.external.gcs.bucket must be a name and not a path or URL");
+			requirePrefix("vgi.external.gcs.prefix", prefix);
+			requireSignable("vgi.external.gcs.presign-expiry", presignExpiry);
+		}
+
 	}
 
 	/**
@@ -425,7 +525,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 					"vgi.external.local.url-expiry must be at least 1s");
 			Assert.isTrue(retention == null || retention.compareTo(urlExpiry) >= 0,
 					"vgi.external.local.retention must not be shorter than vgi.external.local.url-expiry");
-			Assert.isTrue(maxTotalSize.toBytes() > 0, "vgi.external.local.max-total-size must be positive");
+			requirePositive("vgi.external.local.max-total-size", maxTotalSize);
 			Assert.isTrue(baseUrl == null || isOrigin(baseUrl),
 					"vgi.external.local.base-url must be an absolute URL without credentials, query or fragment,"
 							+ " and its host must not have an underscore");
@@ -443,8 +543,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	public record Lifecycle(@DefaultValue("verify") Mode mode, @DefaultValue("1d") Duration expireAfter) {
 
 		public Lifecycle {
-			Assert.isTrue(expireAfter.compareTo(Duration.ZERO) > 0,
-					"vgi.external.lifecycle.expire-after must be positive");
+			requirePositive("vgi.external.lifecycle.expire-after", expireAfter);
 		}
 
 		/**
@@ -471,6 +570,11 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 */
 	public record Health(@DefaultValue("30s") Duration cache, @DefaultValue("5s") Duration timeout,
 			@DefaultValue("false") boolean writeProbe) {
+
+		public Health {
+			requireNotNegative("vgi.external.health.cache", cache);
+			requirePositive("vgi.external.health.timeout", timeout);
+		}
 
 	}
 

@@ -56,7 +56,7 @@ public final class VgiGcsStorageAutoConfiguration {
 
 	private static void requireSigner(Credentials credentials) {
 		if (!(credentials instanceof ServiceAccountSigner)) {
-			throw new StorageSelectionException(
+			throw new StartRefusedException(
 					"The storage gcs is selected, but its credentials (" + credentials.getClass().getSimpleName()
 							+ ") are not those of a service account and cannot sign URLs.",
 					"Set spring.cloud.gcp.credentials.location to a service account's key, or run as a service account"

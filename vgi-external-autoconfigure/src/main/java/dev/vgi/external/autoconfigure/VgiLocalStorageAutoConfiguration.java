@@ -11,6 +11,8 @@ import dev.vgi.external.observation.LocalStorageMetrics;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
+import dev.vgi.external.storage.local.UnsafeFolderException;
+import dev.vgi.external.transport.StorageUnavailableException;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
@@ -56,12 +58,29 @@ public final class VgiLocalStorageAutoConfiguration {
 		Duration retention = (local.retention() != null) ? local.retention() : longest.plusMinutes(10);
 		Path directory = (local.directory() != null) ? local.directory()
 				: Path.of(System.getProperty("java.io.tmpdir"), "vgi-external-" + System.getProperty("user.name"));
+		if (retention.compareTo(longest) < 0) {
+			throw new StartRefusedException(
+					"Uploaded objects would be removed while their URLs still work:"
+							+ " vgi.external.local.retention is shorter than vgi.external.upload-url.expiry.",
+					"Set vgi.external.local.retention to " + longest + " or more, or vgi.external.upload-url.expiry"
+							+ " to less.");
+		}
 		// Anybody may have prepared a folder among temporary files.
 		boolean ofOneUser = local.directory() == null;
-		return new LocalStorage(
-				new LocalStorageSettings(directory, ofOneUser, local.urlExpiry(), uploadUrl.expiry(), retention,
-						local.maxTotalSize().toBytes(), properties.maxUploadSize()),
-				serviceUrl, new CurrentCaller(), Clock.systemUTC());
+		LocalStorageSettings settings = new LocalStorageSettings(directory, ofOneUser, local.urlExpiry(),
+				uploadUrl.expiry(), retention, local.maxTotalSize().toBytes(), properties.maxUploadSize());
+		try {
+			return new LocalStorage(settings, serviceUrl, new CurrentCaller(), Clock.systemUTC());
+		}
+		catch (UnsafeFolderException ex) {
+			throw new StartRefusedException(ex.getMessage() + ".", ex.remedy(), ex);
+		}
+		catch (StorageUnavailableException ex) {
+			throw new StartRefusedException(ex.getMessage() + ".",
+					"Set vgi.external.local.directory to a folder that the user of this service may write to, or use"
+							+ " another storage.",
+					ex);
+		}
 	}
 
 	@Bean

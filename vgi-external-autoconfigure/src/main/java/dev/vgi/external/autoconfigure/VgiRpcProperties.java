@@ -3,6 +3,7 @@ package dev.vgi.external.autoconfigure;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 
 import dev.vgi.external.rpc.TokenKey;
 import org.jspecify.annotations.Nullable;
@@ -34,13 +35,16 @@ public record VgiRpcProperties(@DefaultValue("") String prefix, @DefaultValue("6
 		@Nullable DataSize maxResponseSize, @Nullable DataSize maxExternalizedResponseSize,
 		@DefaultValue List<String> tokenKeys, @DefaultValue("1h") Duration tokenTtl, @DefaultValue Error error) {
 
+	private static final Pattern PREFIX = Pattern.compile("(/[^/\\s{}*?#%;\\\\]+)*");
+
 	public VgiRpcProperties {
-		Assert.isTrue(prefix.isEmpty() || (prefix.startsWith("/") && !prefix.endsWith("/")),
-				"vgi.rpc.prefix must be empty or start with a slash and not end with one");
-		Assert.isTrue(!tokenTtl.isNegative() && !tokenTtl.isZero(), "vgi.rpc.token-ttl must be positive");
-		requirePositive(maxRequestSize, "vgi.rpc.max-request-size");
-		requirePositive(maxResponseSize, "vgi.rpc.max-response-size");
-		requirePositive(maxExternalizedResponseSize, "vgi.rpc.max-externalized-response-size");
+		Assert.isTrue(PREFIX.matcher(prefix).matches(),
+				"vgi.rpc.prefix must be empty or a path such as /vgi: it starts with a slash, does not end with one,"
+						+ " and has neither patterns nor escapes");
+		VgiExternalProperties.requirePositive("vgi.rpc.token-ttl", tokenTtl);
+		VgiExternalProperties.requirePositive("vgi.rpc.max-request-size", maxRequestSize);
+		VgiExternalProperties.requirePositive("vgi.rpc.max-response-size", maxResponseSize);
+		VgiExternalProperties.requirePositive("vgi.rpc.max-externalized-response-size", maxExternalizedResponseSize);
 		tokenKeys = List.copyOf(tokenKeys);
 		toKeys(tokenKeys);
 	}
@@ -65,10 +69,6 @@ public record VgiRpcProperties(@DefaultValue("") String prefix, @DefaultValue("6
 			}
 		}
 		return keys;
-	}
-
-	private static void requirePositive(@Nullable DataSize size, String key) {
-		Assert.isTrue(size == null || size.toBytes() > 0, () -> key + " must be positive");
 	}
 
 	@Override

@@ -1,5 +1,7 @@
 package dev.vgi.external.autoconfigure;
 
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.time.Clock;
 import java.util.List;
 
@@ -61,25 +63,38 @@ public final class VgiS3StorageAutoConfiguration {
 	}
 
 	private static S3Storage storage(S3Client client, S3Presigner presigner, StorageTransport transport,
-			VgiExternalProperties properties) {
+			VgiExternalProperties properties, Environment environment) {
+		for (String key : List.of("spring.cloud.aws.s3.endpoint", "spring.cloud.aws.endpoint")) {
+			requireHost(key, environment.getProperty(key));
+		}
 		S3Storage storage = new S3Storage(client, presigner, transport, settings(properties), Clock.systemUTC());
 		try {
 			// Asks nobody but where the credentials come from.
-			if (storage.generateUploadUrl(new Schema(List.of())).uploadUrl().getHost() == null) {
-				throw new StorageSelectionException(
-						"The storage s3 is selected, but its endpoint is no URL with a host.",
-						"Correct vgi.external.s3.endpoint, or spring.cloud.aws.s3.endpoint or"
-								+ " spring.cloud.aws.endpoint. The host must not have an underscore.");
-			}
+			storage.generateUploadUrl(new Schema(List.of()));
 		}
 		catch (VgiExternalException ex) {
-			throw new StorageSelectionException("The storage s3 is selected, but no URL can be signed: " + ex
+			throw new StartRefusedException("The storage s3 is selected, but no URL can be signed: " + ex
 				.getMessage() + ".", """
 						Set spring.cloud.aws.credentials.access-key and spring.cloud.aws.credentials.secret-key, or \
 						give the process credentials that the SDK finds by itself (environment, profile, web \
 						identity, role of the container or instance).""");
 		}
 		return storage;
+	}
+
+	// The client takes any text, and fails once it signs a URL.
+	private static void requireHost(String key, @Nullable String url) {
+		try {
+			if (url == null || VgiExternalProperties.isOrigin(new URI(url))) {
+				return;
+			}
+		}
+		catch (URISyntaxException ex) {
+			// Not one either.
+		}
+		throw new StartRefusedException("The storage s3 is selected, but " + key + " is no URL with a host.",
+				"Set " + key + " to an absolute URL without credentials, query or fragment. Its host must not have an"
+						+ " underscore.");
 	}
 
 	/**
@@ -110,8 +125,8 @@ public final class VgiS3StorageAutoConfiguration {
 		@Fallback
 		@ConditionalOnMissingBean(ExternalStorage.class)
 		S3Storage vgiS3Storage(S3Client client, S3Presigner presigner, StorageTransport transport,
-				VgiExternalProperties properties) {
-			return storage(client, presigner, transport, properties);
+				VgiExternalProperties properties, Environment environment) {
+			return storage(client, presigner, transport, properties, environment);
 		}
 
 	}
@@ -148,8 +163,8 @@ public final class VgiS3StorageAutoConfiguration {
 		@Fallback
 		S3Storage vgiS3Storage(@Qualifier("vgiS3Client") S3Client client,
 				@Qualifier("vgiS3Presigner") S3Presigner presigner, StorageTransport transport,
-				VgiExternalProperties properties) {
-			return storage(client, presigner, transport, properties);
+				VgiExternalProperties properties, Environment environment) {
+			return storage(client, presigner, transport, properties, environment);
 		}
 
 		private static String region(VgiExternalProperties.S3 s3, Environment environment,

@@ -2,6 +2,8 @@ package dev.vgi.external.autoconfigure;
 
 import java.net.InetSocketAddress;
 
+import javax.net.ssl.SSLContext;
+
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.jspecify.annotations.Nullable;
@@ -11,8 +13,10 @@ import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.ssl.NoSuchSslBundleException;
 import org.springframework.boot.ssl.SslBundles;
 import org.springframework.context.annotation.Bean;
+import org.springframework.util.Assert;
 import org.springframework.util.StringUtils;
 
 /**
@@ -35,8 +39,22 @@ public final class VgiTransportAutoConfiguration {
 		return new TransportSettings(http.connectTimeout(), http.readTimeout(), http.maxConnections(),
 				StringUtils.hasText(proxy.host()) ? InetSocketAddress.createUnresolved(proxy.host(), proxy.port())
 						: null,
-				proxy.username(), proxy.password(), (StringUtils.hasText(bundle) && sslBundles != null)
-						? sslBundles.getBundle(bundle).createSslContext() : null);
+				proxy.username(), proxy.password(),
+				StringUtils.hasText(bundle) ? sslContext(bundle, sslBundles) : null);
+	}
+
+	private static SSLContext sslContext(String bundle, @Nullable SslBundles sslBundles) {
+		try {
+			Assert.state(sslBundles != null, "the application has no SSL bundles");
+			return sslBundles.getBundle(bundle).createSslContext();
+		}
+		catch (NoSuchSslBundleException | IllegalStateException ex) {
+			throw new StartRefusedException(
+					"The SSL bundle '" + bundle + "' of vgi.external.http.ssl.bundle cannot be used: " + ex.getMessage()
+							+ ".",
+					"Define the bundle below spring.ssl.bundle, or correct or remove vgi.external.http.ssl.bundle.",
+					ex);
+		}
 	}
 
 }

@@ -269,7 +269,12 @@ public final class VgiWebMvcAutoConfiguration {
 
 	private static void requireOneProcess(Environment environment) {
 		if (CloudPlatform.getActive(environment) == CloudPlatform.KUBERNETES) {
-			throw new MissingTokenKeyException();
+			throw new StartRefusedException(
+					"The application serves streams on Kubernetes, and each turn of a stream may reach another pod, but"
+							+ " there is no key by which pods could open each other's tokens.",
+					"""
+							Set vgi.rpc.token-keys to 32 random bytes, the same in every pod, for example from a Secret:
+							    openssl rand -base64 32""");
 		}
 		logger.warn("Streams are sealed with a key of this process alone: they end with it, and no other process can"
 				+ " go on with them. Set vgi.rpc.token-keys");

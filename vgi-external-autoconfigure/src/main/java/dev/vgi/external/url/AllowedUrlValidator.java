@@ -59,7 +59,7 @@ public final class AllowedUrlValidator implements UrlValidator {
 		Assert.notNull(own, "'own' must not be null");
 		Assert.hasText(key, "'key' must not be empty");
 		this.schemes = schemes.stream().map((scheme) -> scheme.toLowerCase(Locale.ROOT)).collect(Collectors.toSet());
-		this.hosts = hosts.stream().map(HostPattern::parse).toList();
+		this.hosts = hosts.stream().map((host) -> HostPattern.parse(host, key)).toList();
 		this.publicHosts = publicHosts;
 		this.allowPrivateAddresses = allowPrivateAddresses;
 		this.own = own;
@@ -170,7 +170,7 @@ public final class AllowedUrlValidator implements UrlValidator {
 
 		private static final Pattern WITH_PORT = Pattern.compile("(\\[.*\\]|[^:]*):([0-9]{1,5})");
 
-		static HostPattern parse(String text) {
+		static HostPattern parse(String text, String key) {
 			String host = text.strip();
 			int port = -1;
 			var matcher = WITH_PORT.matcher(host);
@@ -180,8 +180,10 @@ public final class AllowedUrlValidator implements UrlValidator {
 			}
 			boolean suffix = host.startsWith("*.");
 			String name = normalize(suffix ? host.substring(1) : host);
-			Assert.isTrue(name.length() > (suffix ? 1 : 0) && name.indexOf('*') < 0 && name.indexOf('/') < 0
-					&& name.indexOf('@') < 0, () -> "'" + text + "' is not a host, *.suffix or host:port");
+			Assert.isTrue(
+					name.length() > (suffix ? 1 : 0) && name.indexOf('*') < 0 && name.indexOf('/') < 0
+							&& name.indexOf('@') < 0,
+					() -> key + ".allowed-hosts: '" + text + "' is not a host, *.suffix or host:port");
 			return new HostPattern(name, suffix, port);
 		}
 

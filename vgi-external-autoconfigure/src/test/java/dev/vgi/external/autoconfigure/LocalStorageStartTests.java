@@ -83,7 +83,7 @@ class LocalStorageStartTests {
 
 	private static void assertAnalysis(@Nullable Throwable failure, Path path, String action) {
 		assertThat(failure).hasRootCauseInstanceOf(UnsafeFolderException.class);
-		FailureAnalysis analysis = new UnsafeFolderFailureAnalyzer().analyze(Objects.requireNonNull(failure));
+		FailureAnalysis analysis = new StartRefusedFailureAnalyzer().analyze(Objects.requireNonNull(failure));
 		assertThat(analysis).isNotNull();
 		assertThat(analysis.getDescription()).contains(path.toString());
 		assertThat(analysis.getAction()).contains(action);

@@ -37,6 +37,9 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 @ExtendWith(OutputCaptureExtension.class)
 class StartTests {
 
+	private static final String S3 = "vgi.external.s3.bucket=a,spring.cloud.aws.region.static=eu-central-1,"
+			+ "spring.cloud.aws.credentials.access-key=key,spring.cloud.aws.credentials.secret-key=secret";
+
 	@TempDir
 	private Path folder;
 
@@ -47,15 +50,25 @@ class StartTests {
 			"vgi.external.s3.bucket=a,vgi.external.gcs.bucket=b|Both vgi.external.s3.bucket and vgi.external.gcs.bucket are set|Set vgi.external.storage to s3 or gcs",
 			"spring.main.cloud-platform=kubernetes|on Kubernetes the local folder of one pod is out of reach|Set vgi.external.s3.bucket or vgi.external.gcs.bucket",
 			"vgi.external.storage=tape|vgi.external.storage|The following values are valid",
-			"vgi.external.compression.level=23|must be from 1 to 22|Update your application's configuration" })
+			"vgi.external.compression.level=23|must be from 1 to 22|Update your application's configuration",
+			"vgi.external.externalize-threshold=-1|vgi.external.externalize-threshold must not be negative|Update",
+			"vgi.external.local.directory=pom.xml|pom.xml of 'vgi.external.local.directory' cannot be used|Set vgi.external.local.directory",
+			"vgi.external.local.directory=pom.xml/store|of 'vgi.external.local.directory' cannot be used|Set vgi.external.local.directory",
+			"vgi.external.local.url-expiry=1m,vgi.external.local.retention=2m|vgi.external.local.retention is shorter than vgi.external.upload-url.expiry|Set vgi.external.local.retention to",
+			"vgi.external.http.ssl.bundle=none|The SSL bundle 'none' of vgi.external.http.ssl.bundle|Define the bundle below spring.ssl.bundle",
+			"vgi.external.s3.bucket=a,vgi.external.s3.region=eu_1|vgi.external.s3.region must be a name|Update",
+			"vgi.external.s3.bucket=a,vgi.external.s3.endpoint=minio:9000|vgi.external.s3.endpoint must be an absolute URL|Update",
+			"S3,spring.cloud.aws.endpoint=minio:9000|spring.cloud.aws.endpoint is no URL with a host|Set spring.cloud.aws.endpoint",
+			"S3,spring.cloud.aws.s3.endpoint=http://my_minio:9000|spring.cloud.aws.s3.endpoint is no URL with a host|Set spring.cloud.aws.s3.endpoint" })
 	void failsWithADescriptionAndAnAction(String settings, String description, String action, CapturedOutput output) {
 		List<String> arguments = new ArrayList<>(List.of("--server.port=0"));
-		Arrays.stream(settings.split(",")).map("--"::concat).forEach(arguments::add);
+		Arrays.stream(settings.replace("S3", S3).split(",")).map("--"::concat).forEach(arguments::add);
 		Throwable failure = catchThrowable(
 				() -> SpringApplication.run(Application.class, arguments.toArray(String[]::new)).close());
 		assertThat(failure).isNotNull();
 		assertThat(output).contains("APPLICATION FAILED TO START")
-			.containsSubsequence("Description:", description, "Action:", action);
+			.containsSubsequence("Description:", description, "Action:", action)
+			.doesNotContain("	at ");
 	}
 
 	@ParameterizedTest
@@ -111,15 +124,29 @@ class StartTests {
 	}
 
 	@Test
+	void withoutAnAllocatorSaysWhatIsMissing() throws Exception {
+		String output = start(classPathWithout("arrow-memory-unsafe"),
+				List.of("--add-opens=java.base/java.nio=ALL-UNNAMED"));
+		assertThat(output).contains("APPLICATION FAILED TO START")
+			.containsSubsequence("Description:", "no allocator on the class path", "Action:",
+					"Add org.apache.arrow:arrow-memory-unsafe")
+			.doesNotContain("	at ");
+	}
+
+	@Test
 	void resolvesOnlyWithoutAnySdkOnTheClassPath() throws Exception {
-		String classPath = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
-			.filter((entry) -> !entry.replace('\\', '/')
-				.matches(".*/(software/amazon/awssdk|io/awspring|com/google/cloud|com/google/api|org/gaul)/.*"))
-			.collect(Collectors.joining(File.pathSeparator));
+		String classPath = classPathWithout(
+				"software/amazon/awssdk|io/awspring|com/google/cloud|com/google/api|org/gaul");
 		assertThat(classPath).doesNotContain("awssdk", "awspring", "spring-cloud-gcp");
 		String output = start(classPath, List.of("--add-opens=java.base/java.nio=ALL-UNNAMED"),
 				"--vgi.external.storage=none");
 		assertThat(output).contains("STARTED").doesNotContain("FAILED");
+	}
+
+	private static String classPathWithout(String folders) {
+		return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+			.filter((entry) -> !entry.replace('\\', '/').matches(".*/(" + folders + ")/.*"))
+			.collect(Collectors.joining(File.pathSeparator));
 	}
 
 	private String start(String classPath, List<String> jvmArguments, String... settings) throws Exception {

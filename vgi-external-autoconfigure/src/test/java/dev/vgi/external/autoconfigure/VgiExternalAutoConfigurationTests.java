@@ -187,7 +187,7 @@ class VgiExternalAutoConfigurationTests {
 		this.runner.withPropertyValues(settings.split(",")).run((context) -> {
 			Throwable failure = context.getStartupFailure();
 			assertThat(failure).isNotNull();
-			FailureAnalysis analysis = new StorageSelectionFailureAnalyzer().analyze(failure);
+			FailureAnalysis analysis = new StartRefusedFailureAnalyzer().analyze(failure);
 			assertThat(analysis).isNotNull();
 			assertThat(analysis.getDescription() + analysis.getAction()).contains(expected);
 		});
@@ -219,14 +219,6 @@ class VgiExternalAutoConfigurationTests {
 				.isSameAs(context.getBean("custom", UrlValidator.class));
 			assertThat(context).doesNotHaveBean(LocalStorageController.class);
 		});
-	}
-
-	@Test
-	void missingFlagIsExplained() {
-		FailureAnalysis analysis = new OffHeapAccessFailureAnalyzer()
-			.analyze(new IllegalStateException(new OffHeapAccessException(new UnsupportedOperationException())));
-		assertThat(analysis).isNotNull();
-		assertThat(analysis.getAction()).contains("--add-opens=java.base/java.nio=ALL-UNNAMED").contains("Add-Opens");
 	}
 
 	@Test

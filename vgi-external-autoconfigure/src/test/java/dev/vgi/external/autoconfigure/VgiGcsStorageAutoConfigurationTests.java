@@ -165,7 +165,7 @@ class VgiGcsStorageAutoConfigurationTests {
 
 	private static String explained(AssertableWebApplicationContext context) {
 		Throwable failure = Objects.requireNonNull(context.getStartupFailure());
-		@Nullable FailureAnalysis analysis = new StorageSelectionFailureAnalyzer().analyze(failure);
+		@Nullable FailureAnalysis analysis = new StartRefusedFailureAnalyzer().analyze(failure);
 		if (analysis == null) {
 			analysis = new GcsCredentialsFailureAnalyzer(
 					new MockEnvironment().withProperty("vgi.external.gcs.bucket", "batches"))

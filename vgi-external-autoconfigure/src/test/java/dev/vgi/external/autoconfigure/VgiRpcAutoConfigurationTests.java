@@ -91,10 +91,10 @@ class VgiRpcAutoConfigurationTests {
 	@Test
 	void onKubernetesStreamsNeedAKey() {
 		this.runner.withPropertyValues(KUBERNETES).withUserConfiguration(ConformanceController.class).run((context) -> {
-			assertThat(context).getFailure().isInstanceOf(MissingTokenKeyException.class);
+			assertThat(context).getFailure().isInstanceOf(StartRefusedException.class);
 			Throwable failure = context.getStartupFailure();
 			assertThat(failure).isNotNull();
-			FailureAnalysis analysis = new MissingTokenKeyFailureAnalyzer().analyze(failure);
+			FailureAnalysis analysis = new StartRefusedFailureAnalyzer().analyze(failure);
 			assertThat(analysis).isNotNull();
 			assertThat(analysis.getAction()).contains("vgi.rpc.token-keys");
 		});

@@ -16,6 +16,7 @@ import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;
 import dev.vgi.external.transport.TransportClosedException;
 import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.exception.AbortedException;
 import software.amazon.awssdk.core.exception.ApiCallAttemptTimeoutException;
@@ -41,6 +42,8 @@ final class S3Failures {
 
 	private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9+/=._-]{1,128}");
 
+	private static final String REGION_HEADER = "x-amz-bucket-region";
+
 	private S3Failures() {
 	}
 
@@ -49,8 +52,11 @@ final class S3Failures {
 			return new TransferCancelledException("Interrupted: S3 was to " + operation);
 		}
 		if (ex instanceof AwsServiceException service) {
-			String code = (service.awsErrorDetails() != null) ? service.awsErrorDetails().errorCode() : null;
-			return of(operation, service.statusCode(), code, service.requestId());
+			AwsErrorDetails details = service.awsErrorDetails();
+			String region = (details != null && details.sdkHttpResponse() != null)
+					? details.sdkHttpResponse().firstMatchingHeader(REGION_HEADER).orElse(null) : null;
+			return of(operation, service.statusCode(), (details != null) ? details.errorCode() : null,
+					service.requestId(), region);
 		}
 		if (ex instanceof ApiCallTimeoutException || ex instanceof ApiCallAttemptTimeoutException) {
 			return new TransferTimeoutException(
@@ -91,8 +97,8 @@ final class S3Failures {
 
 	static VgiExternalException of(String operation, StorageResponse response) {
 		Matcher code = CODE.matcher(errorBody(response));
-		return of(operation, response.status(), code.find() ? code.group(1) : null,
-				response.header("x-amz-request-id"));
+		return of(operation, response.status(), code.find() ? code.group(1) : null, response.header("x-amz-request-id"),
+				response.header(REGION_HEADER));
 	}
 
 	private static String errorBody(StorageResponse response) {
@@ -109,7 +115,7 @@ final class S3Failures {
 	}
 
 	private static VgiExternalException of(String operation, int status, @Nullable String errorCode,
-			@Nullable String requestId) {
+			@Nullable String requestId, @Nullable String region) {
 		String code = (errorCode != null && TOKEN.matcher(errorCode).matches()) ? errorCode : "";
 		StringBuilder message = new StringBuilder("S3 refused to ").append(operation)
 			.append(" (status ")
@@ -125,26 +131,33 @@ final class S3Failures {
 		if (status >= 500 || status == 429 || status == REQUEST_TIMEOUT || TEMPORARY.contains(code)) {
 			return new StorageUnavailableException(message.toString(), status, null);
 		}
-		return new UploadRefusedException(message.append(hint(status, code)).toString(), null);
+		return new UploadRefusedException(message.append(hint(status, code, region)).toString(), null);
 	}
 
-	private static String hint(int status, String code) {
+	private static String hint(int status, String code, @Nullable String region) {
 		return switch (code) {
 			case "NoSuchBucket" -> ": the bucket of 'vgi.external.s3.bucket' does not exist";
 			case "ExpiredToken" -> ": the session of the credentials is over";
 			case "RequestTimeTooSkewed" -> ": the clock of this machine is wrong";
 			case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException" ->
-				": the bucket is in another region than 'vgi.external.s3.region' or 'spring.cloud.aws.region' says";
+				otherRegion(region);
 			case "InvalidAccessKeyId", "SignatureDoesNotMatch" -> ": the credentials of S3 are wrong";
 			default -> switch (status) {
-				case 301 -> ": the bucket is in another region than 'vgi.external.s3.region' or"
-						+ " 'spring.cloud.aws.region' says";
+				case 301 -> otherRegion(region);
+				// A request without a body to answer with, such as HEAD, is told no code.
+				case 400 -> code.isEmpty() || code.equals("400") ? otherRegion(region) : "";
 				case 404 -> ": check 'vgi.external.s3.bucket'";
 				case 401, 403 -> ": the credentials of S3 are wrong or lack permissions for 'vgi.external.s3.bucket'"
 						+ " and 'vgi.external.s3.prefix'";
 				default -> "";
 			};
 		};
+	}
+
+	private static String otherRegion(@Nullable String region) {
+		return ": the bucket is "
+				+ ((region != null && TOKEN.matcher(region).matches()) ? "in " + region : "probably in another region")
+				+ ", check 'vgi.external.s3.region' or 'spring.cloud.aws.region.static'";
 	}
 
 }

@@ -43,6 +43,8 @@ final class RecordingS3 implements AutoCloseable {
 
 	private volatile boolean tagged = true;
 
+	private volatile @Nullable String region;
+
 	RecordingS3() throws IOException {
 		this.server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 100);
 		this.server.setExecutor(this.executor);
@@ -60,6 +62,10 @@ final class RecordingS3 implements AutoCloseable {
 
 	void completion(String answer) {
 		this.completion = answer;
+	}
+
+	void inRegion(String region) {
+		this.region = region;
 	}
 
 	void untagged() {
@@ -111,6 +117,9 @@ final class RecordingS3 implements AutoCloseable {
 		}
 		exchange.getResponseHeaders().set("Content-Type", "application/xml");
 		exchange.getResponseHeaders().set("x-amz-request-id", "REQUEST1");
+		if (this.region != null) {
+			exchange.getResponseHeaders().set("x-amz-bucket-region", this.region);
+		}
 		this.running.decrementAndGet();
 		exchange.sendResponseHeaders(status, (bytes.length > 0) ? bytes.length : -1);
 		exchange.getResponseBody().write(bytes);

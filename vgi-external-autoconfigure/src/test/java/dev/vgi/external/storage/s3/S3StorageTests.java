@@ -401,6 +401,17 @@ class S3StorageTests {
 	}
 
 	@Test
+	void wrongRegionIsNamedWhereTheAnswerHasNoCode() {
+		// The answer to HEAD is a status, and on the whole a header.
+		this.server.failing((request) -> "400 BadRequest");
+		assertThatExceptionOfType(UploadRefusedException.class).isThrownBy(() -> create(SETTINGS).verifyReachable())
+			.withMessageContaining("probably in another region, check 'vgi.external.s3.region'");
+		this.server.inRegion("ap-south-2");
+		assertThatExceptionOfType(UploadRefusedException.class).isThrownBy(() -> create(SETTINGS).verifyReachable())
+			.withMessageContaining("the bucket is in ap-south-2, check 'vgi.external.s3.region'");
+	}
+
+	@Test
 	void expiryIsTrimmedToTheLifetimeOfTheCredentials() {
 		Instant now = Instant.now();
 		AwsCredentialsProvider session = StaticCredentialsProvider.create(AwsSessionCredentials.builder()

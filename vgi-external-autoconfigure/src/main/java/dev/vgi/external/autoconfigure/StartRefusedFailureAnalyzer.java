@@ -4,12 +4,12 @@ import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
 /**
- * Tells which key to set when no storage can be selected.
+ * Tells what is wrong and which key to set when a start is refused.
  */
-class StorageSelectionFailureAnalyzer extends AbstractFailureAnalyzer<StorageSelectionException> {
+class StartRefusedFailureAnalyzer extends AbstractFailureAnalyzer<StartRefusedException> {
 
 	@Override
-	protected FailureAnalysis analyze(Throwable rootFailure, StorageSelectionException cause) {
+	protected FailureAnalysis analyze(Throwable rootFailure, StartRefusedException cause) {
 		return new FailureAnalysis(String.valueOf(cause.getMessage()), cause.action(), cause);
 	}
 
