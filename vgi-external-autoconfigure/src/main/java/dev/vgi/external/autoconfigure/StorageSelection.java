@@ -4,6 +4,7 @@ import java.util.Locale;
 
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.aot.AotDetector;
 import org.springframework.boot.cloud.CloudPlatform;
 import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.core.env.Environment;
@@ -28,6 +29,9 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 	 * @return the selection
 	 */
 	static StorageSelection of(Environment environment) {
+		if (!isEnabled(environment)) {
+			return selected(StorageType.NONE);
+		}
 		StorageType type = Binder.get(environment)
 			.bind("vgi.external.storage", StorageType.class)
 			.orElse(StorageType.AUTO);
@@ -40,6 +44,68 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 			case AUTO -> auto(s3, gcs, kubernetes);
 			case LOCAL, NONE -> selected(type);
 		};
+	}
+
+	private static boolean isEnabled(Environment environment) {
+		return environment.getProperty("vgi.external.enabled", Boolean.class, true);
+	}
+
+	/**
+	 * Refuse the start if the settings do not select the storage that is about to be
+	 * made: so it is where the application was processed ahead of time with others.
+	 * @param type the storage
+	 * @param environment where the settings are
+	 */
+	static void require(StorageType type, Environment environment) {
+		// What is disabled is not used.
+		if (isEnabled(environment)) {
+			StorageSelection selection = of(environment);
+			if (selection.type() != type) {
+				throw selection.refusal(type);
+			}
+		}
+	}
+
+	/**
+	 * Refuse the start if the settings select a storage, since there is none.
+	 * @param environment where the settings are
+	 */
+	static void requireNone(Environment environment) {
+		StorageSelection selection = of(environment);
+		if (selection.type() != StorageType.NONE) {
+			throw selection.refusal(StorageType.NONE);
+		}
+	}
+
+	private StartRefusedException refusal(StorageType made) {
+		if (this.type == null) {
+			return new StartRefusedException(String.valueOf(this.problem), String.valueOf(this.action));
+		}
+		if (AotDetector.useGeneratedArtifacts()) {
+			return new StartRefusedException(
+					"The settings select the storage " + name(this.type)
+							+ ", but this application was processed ahead of time (AOT) for the storage " + name(made)
+							+ ", which cannot be changed any more.",
+					"Give the build the settings that select the storage too: vgi.external.storage and the bucket, in"
+							+ " application.properties or as arguments of process-aot. Their values may differ when the"
+							+ " application runs, but not which storage they select. Or start it with"
+							+ " spring.aot.enabled=false.");
+		}
+		return clientMissing(this.type);
+	}
+
+	static StartRefusedException clientMissing(StorageType type) {
+		String what = switch (type) {
+			case S3 -> "io.awspring.cloud:spring-cloud-aws-starter-s3 to the application and configure it";
+			case GCS -> "com.google.cloud:spring-cloud-gcp-starter-storage to the application and configure it";
+			default -> "the auto-configuration that is excluded";
+		};
+		return new StartRefusedException("The storage " + name(type) + " is selected but its client is not available.",
+				"Add " + what + ", or set vgi.external.storage to local or none.");
+	}
+
+	private static String name(StorageType type) {
+		return type.name().toLowerCase(Locale.ROOT);
 	}
 
 	private static StorageSelection auto(boolean s3, boolean gcs, boolean kubernetes) {
@@ -69,8 +135,7 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 	}
 
 	private static StorageSelection missing(StorageType type, String key) {
-		String name = type.name().toLowerCase(Locale.ROOT);
-		return new StorageSelection(null, "vgi.external.storage is " + name + " but no bucket is set.",
+		return new StorageSelection(null, "vgi.external.storage is " + name(type) + " but no bucket is set.",
 				"Set " + key + ", or set vgi.external.storage to local or none.");
 	}
 

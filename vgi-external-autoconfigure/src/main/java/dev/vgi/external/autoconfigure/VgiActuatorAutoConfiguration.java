@@ -8,7 +8,6 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.servlet.actuate.web.exchanges.HttpExchangesFilter;
@@ -24,7 +23,6 @@ import org.springframework.context.annotation.Fallback;
 @AutoConfiguration(
 		beforeName = "org.springframework.boot.servlet.autoconfigure.actuate.web.exchanges.ServletHttpExchangesAutoConfiguration")
 @ConditionalOnClass(SanitizingFunction.class)
-@ConditionalOnProperty(name = "vgi.external.enabled", matchIfMissing = true)
 public final class VgiActuatorAutoConfiguration {
 
 	@Bean

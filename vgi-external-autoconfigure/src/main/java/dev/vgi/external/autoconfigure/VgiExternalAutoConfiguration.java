@@ -2,7 +2,6 @@ package dev.vgi.external.autoconfigure;
 
 import java.time.Duration;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Executor;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadFactory;
@@ -20,6 +19,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
@@ -32,7 +32,6 @@ import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
 import org.springframework.boot.autoconfigure.condition.NoneNestedConditions;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
@@ -53,7 +52,6 @@ import org.springframework.util.StringUtils;
  */
 @AutoConfiguration(after = { VgiTransportAutoConfiguration.class, VgiLocalStorageAutoConfiguration.class,
 		VgiS3StorageAutoConfiguration.class, VgiGcsStorageAutoConfiguration.class })
-@ConditionalOnProperty(name = "vgi.external.enabled", matchIfMissing = true)
 @EnableConfigurationProperties(VgiExternalProperties.class)
 public final class VgiExternalAutoConfiguration {
 
@@ -67,6 +65,10 @@ public final class VgiExternalAutoConfiguration {
 	static final String CLIENT_URL_VALIDATOR = "vgiClientUrlValidator";
 
 	private static final String TRANSFER_SHUTDOWN = "vgiTransferShutdown";
+
+	private static final UrlValidator INLINE_ONLY = (url) -> {
+		throw new UrlRejectedException(url, "'vgi.external.enabled' is false");
+	};
 
 	private static final int MAX_TRANSFER_THREADS = 256;
 
@@ -144,34 +146,22 @@ public final class VgiExternalAutoConfiguration {
 	ExternalLocationConfig vgiExternalLocationConfig(VgiExternalProperties properties,
 			ObjectProvider<ExternalStorage> storages, ObjectProvider<UrlValidator> urlValidator,
 			Environment environment) {
-		ExternalStorage storage = storages.getIfAvailable();
+		ExternalStorage storage = properties.enabled() ? storages.getIfAvailable() : null;
 		if (storage == null) {
-			requireNoStorage(StorageSelection.of(environment));
+			StorageSelection.requireNone(environment);
 		}
-		UrlValidator validator = urlValidator
-			// With a storage of its own, a service fetches from nowhere else unless told.
-			.getIfAvailable(() -> properties.url()
-				.toPolicy(storage == null && !hasProxy(properties),
-						(storage != null) ? storage::isOwn : (candidate) -> false, "vgi.external.url"));
+		UrlValidator validator = properties.enabled() ? policy(properties, storage, urlValidator) : INLINE_ONLY;
 		return new ExternalLocationConfig(storage, properties.externalizeThreshold().toBytes(), properties.maxRetries(),
 				properties.retryDelay(), properties.fetch().toConfig(), compression(properties.compression()),
 				validator, properties.limits().toReadLimits());
 	}
 
-	private static void requireNoStorage(StorageSelection selection) {
-		StorageType type = selection.type();
-		if (type == StorageType.NONE) {
-			return;
-		}
-		if (type == null) {
-			throw new StartRefusedException(String.valueOf(selection.problem()), String.valueOf(selection.action()));
-		}
-		String starter = (type == StorageType.GCS) ? "com.google.cloud:spring-cloud-gcp-starter-storage"
-				: "io.awspring.cloud:spring-cloud-aws-starter-s3";
-		throw new StartRefusedException(
-				"The storage " + type.name().toLowerCase(Locale.ROOT) + " is selected but its client is not available.",
-				"Add " + starter + " to the application and configure it, or set vgi.external.storage to local or"
-						+ " none.");
+	private static UrlValidator policy(VgiExternalProperties properties, @Nullable ExternalStorage storage,
+			ObjectProvider<UrlValidator> urlValidator) {
+		// With a storage of its own, a service fetches from nowhere else unless told.
+		return urlValidator.getIfAvailable(() -> properties.url()
+			.toPolicy(storage == null && !hasProxy(properties),
+					(storage != null) ? storage::isOwn : (candidate) -> false, "vgi.external.url"));
 	}
 
 	private static @Nullable Compression compression(VgiExternalProperties.Compression compression) {

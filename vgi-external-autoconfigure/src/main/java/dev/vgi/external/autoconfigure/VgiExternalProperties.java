@@ -4,6 +4,7 @@ import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemNotFoundException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
@@ -27,7 +28,8 @@ import org.springframework.util.unit.DataSize;
 /**
  * Settings of external storage.
  *
- * @param enabled Whether oversized batches travel through storage.
+ * @param enabled Whether batches of this service and of its callers travel through
+ * storage. Its own calls read pointers in any case.
  * @param storage Storage backend to use.
  * @param externalizeThreshold Size of a data batch's Arrow buffers from which on it goes
  * to storage.
@@ -517,10 +519,11 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * @param maxTotalSize Most bytes of all stored objects together. Uploads may take
 	 * half of it, those of one caller a quarter.
 	 */
-	public record Local(@Nullable Path directory, @Nullable URI baseUrl, @DefaultValue("1h") Duration urlExpiry,
+	public record Local(@Nullable String directory, @Nullable URI baseUrl, @DefaultValue("1h") Duration urlExpiry,
 			@Nullable Duration retention, @DefaultValue("10GB") DataSize maxTotalSize) {
 
 		public Local {
+			path(directory);
 			Assert.isTrue(urlExpiry.compareTo(Duration.ofSeconds(1)) >= 0,
 					"vgi.external.local.url-expiry must be at least 1s");
 			Assert.isTrue(retention == null || retention.compareTo(urlExpiry) >= 0,
@@ -529,6 +532,28 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			Assert.isTrue(baseUrl == null || isOrigin(baseUrl),
 					"vgi.external.local.base-url must be an absolute URL without credentials, query or fragment,"
 							+ " and its host must not have an underscore");
+		}
+
+		/**
+		 * Return the folder.
+		 * @return what {@link #directory()} says, or {@code null} if it says nothing
+		 */
+		@Nullable Path path() {
+			return path(this.directory);
+		}
+
+		// A text is bound, and not a path: Boot's conversion asks all resource loaders of
+		// the application, and that of S3 would need its region for that.
+		private static @Nullable Path path(@Nullable String directory) {
+			if (!StringUtils.hasText(directory)) {
+				return null;
+			}
+			try {
+				return directory.startsWith("file:") ? Path.of(URI.create(directory)) : Path.of(directory);
+			}
+			catch (IllegalArgumentException | FileSystemNotFoundException ex) {
+				throw new IllegalArgumentException("vgi.external.local.directory is no path: " + ex.getMessage());
+			}
 		}
 
 	}

@@ -19,10 +19,12 @@ import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Fallback;
+import org.springframework.context.annotation.Lazy;
+import org.springframework.core.env.Environment;
+import org.springframework.util.StringUtils;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of Google Cloud Storage as storage, on the
@@ -40,7 +42,7 @@ public final class VgiGcsStorageAutoConfiguration {
 	private static final String CLIENT = "vgiGcsClient";
 
 	@Bean(name = CLIENT, defaultCandidate = false)
-	@ConditionalOnProperty("vgi.external.gcs.project")
+	@Lazy
 	Storage vgiGcsClient(Storage storage, VgiExternalProperties properties) {
 		return storage.getOptions().toBuilder().setProjectId(properties.gcs().project()).build().getService();
 	}
@@ -48,8 +50,9 @@ public final class VgiGcsStorageAutoConfiguration {
 	@Bean
 	@Fallback
 	GcsStorage vgiGcsStorage(Storage storage, @Qualifier(CLIENT) ObjectProvider<Storage> overridden,
-			StorageTransport transport, VgiExternalProperties properties) {
-		Storage client = overridden.getIfAvailable(() -> storage);
+			StorageTransport transport, VgiExternalProperties properties, Environment environment) {
+		StorageSelection.require(StorageType.GCS, environment);
+		Storage client = StringUtils.hasText(properties.gcs().project()) ? overridden.getObject() : storage;
 		requireSigner(client.getOptions().getCredentials());
 		return new GcsStorage(client, transport, settings(properties), Clock.systemUTC());
 	}

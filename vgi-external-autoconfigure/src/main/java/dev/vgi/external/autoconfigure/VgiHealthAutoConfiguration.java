@@ -5,6 +5,7 @@ import java.util.concurrent.Executor;
 
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transport.StorageTransport;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
@@ -30,10 +31,13 @@ public final class VgiHealthAutoConfiguration {
 	@Bean
 	@Fallback
 	@ConditionalOnMissingBean(name = "vgiExternalStorageHealthIndicator")
-	StorageHealthIndicator vgiExternalStorageHealthIndicator(ExternalStorage storage, StorageTransport transport,
+	@Nullable StorageHealthIndicator vgiExternalStorageHealthIndicator(ExternalStorage storage, StorageTransport transport,
 			ObjectProvider<LifecycleMonitor> lifecycle,
 			@Qualifier(VgiExternalAutoConfiguration.TRANSFER_EXECUTOR) Executor executor,
 			VgiExternalProperties properties) {
+		if (!properties.enabled()) {
+			return null;
+		}
 		VgiExternalProperties.Health health = properties.health();
 		StorageCheck check = new StorageCheck(storage, transport, lifecycle.getIfAvailable(), health.writeProbe(),
 				health.timeout(), Clock.systemUTC());

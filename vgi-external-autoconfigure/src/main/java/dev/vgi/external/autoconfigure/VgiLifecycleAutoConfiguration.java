@@ -3,11 +3,11 @@ package dev.vgi.external.autoconfigure;
 import java.util.concurrent.Executor;
 
 import dev.vgi.external.storage.LifecycleVerifier;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Lazy;
@@ -18,13 +18,16 @@ import org.springframework.context.annotation.Lazy;
 @AutoConfiguration(after = VgiExternalAutoConfiguration.class)
 @ConditionalOnSingleCandidate(LifecycleVerifier.class)
 @ConditionalOnBean(name = VgiExternalAutoConfiguration.TRANSFER_EXECUTOR)
-@ConditionalOnProperty(name = "vgi.external.lifecycle.mode", havingValue = "verify", matchIfMissing = true)
 public final class VgiLifecycleAutoConfiguration {
 
 	@Bean
 	@Lazy(false)
-	LifecycleMonitor vgiLifecycleMonitor(LifecycleVerifier verifier, VgiExternalProperties properties,
+	@Nullable LifecycleMonitor vgiLifecycleMonitor(LifecycleVerifier verifier, VgiExternalProperties properties,
 			@Qualifier(VgiExternalAutoConfiguration.TRANSFER_EXECUTOR) Executor executor) {
+		// Not a condition, which would be decided ahead of time.
+		if (!properties.enabled() || properties.lifecycle().mode() == VgiExternalProperties.Lifecycle.Mode.NONE) {
+			return null;
+		}
 		return new LifecycleMonitor(verifier, properties.lifecycle().expireAfter(), executor, System::nanoTime);
 	}
 

@@ -23,7 +23,6 @@ import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -35,7 +34,6 @@ import org.springframework.core.env.Environment;
  * {@link AutoConfiguration Auto-configuration} of a local folder as storage.
  */
 @AutoConfiguration
-@ConditionalOnProperty(name = "vgi.external.enabled", matchIfMissing = true)
 @ConditionalOnStorage(StorageType.LOCAL)
 @EnableConfigurationProperties(VgiExternalProperties.class)
 public final class VgiLocalStorageAutoConfiguration {
@@ -50,13 +48,15 @@ public final class VgiLocalStorageAutoConfiguration {
 	@Bean
 	@Fallback
 	@ConditionalOnMissingBean(ExternalStorage.class)
-	LocalStorage vgiLocalStorage(VgiExternalProperties properties, ServiceUrl serviceUrl) {
+	LocalStorage vgiLocalStorage(VgiExternalProperties properties, ServiceUrl serviceUrl, Environment environment) {
+		StorageSelection.require(StorageType.LOCAL, environment);
 		VgiExternalProperties.Local local = properties.local();
 		VgiExternalProperties.UploadUrl uploadUrl = properties.uploadUrl();
 		Duration longest = (local.urlExpiry().compareTo(uploadUrl.expiry()) > 0) ? local.urlExpiry()
 				: uploadUrl.expiry();
 		Duration retention = (local.retention() != null) ? local.retention() : longest.plusMinutes(10);
-		Path directory = (local.directory() != null) ? local.directory()
+		Path configured = local.path();
+		Path directory = (configured != null) ? configured
 				: Path.of(System.getProperty("java.io.tmpdir"), "vgi-external-" + System.getProperty("user.name"));
 		if (retention.compareTo(longest) < 0) {
 			throw new StartRefusedException(
@@ -66,7 +66,7 @@ public final class VgiLocalStorageAutoConfiguration {
 							+ " to less.");
 		}
 		// Anybody may have prepared a folder among temporary files.
-		boolean ofOneUser = local.directory() == null;
+		boolean ofOneUser = configured == null;
 		LocalStorageSettings settings = new LocalStorageSettings(directory, ofOneUser, local.urlExpiry(),
 				uploadUrl.expiry(), retention, local.maxTotalSize().toBytes(), properties.maxUploadSize());
 		try {

@@ -12,7 +12,6 @@ import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.micrometer.observation.autoconfigure.ObservationProperties;
 import org.springframework.context.annotation.Bean;
@@ -30,7 +29,6 @@ import org.springframework.web.servlet.DispatcherServlet;
 @ConditionalOnClass({ ObservationRegistry.class, ObservationProperties.class, DispatcherServlet.class,
 		RpcWebMvc.class })
 @ConditionalOnBean(ObservationRegistry.class)
-@ConditionalOnProperty(name = "vgi.external.enabled", matchIfMissing = true)
 public final class VgiObservationAutoConfiguration {
 
 	@Bean

@@ -25,16 +25,13 @@ import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
-import org.springframework.boot.autoconfigure.condition.AnyNestedCondition;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
-import org.springframework.boot.autoconfigure.condition.NoneNestedConditions;
 import org.springframework.context.annotation.Bean;
-import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Fallback;
+import org.springframework.context.annotation.Lazy;
 import org.springframework.core.env.Environment;
 import org.springframework.util.StringUtils;
 
@@ -51,6 +48,13 @@ import org.springframework.util.StringUtils;
 @ConditionalOnBean(StorageTransport.class)
 public final class VgiS3StorageAutoConfiguration {
 
+	private static final String CLIENT = "vgiS3Client";
+
+	private static final String PRESIGNER = "vgiS3Presigner";
+
+	/** For a store that knows no regions. */
+	private static final String ANY_REGION = "us-east-1";
+
 	private static S3StorageSettings settings(VgiExternalProperties properties) {
 		VgiExternalProperties.S3 s3 = properties.s3();
 		VgiExternalProperties.Upload upload = properties.upload();
@@ -60,6 +64,75 @@ public final class VgiS3StorageAutoConfiguration {
 		return new S3StorageSettings(String.valueOf(s3.bucket()), s3.prefix(), s3.presignExpiry(),
 				properties.uploadUrl().expiry(), encryption, s3.storageClass(), s3.tags(), upload.partSize().toBytes(),
 				upload.maxParallelParts(), upload.maxRetries(), upload.timeout());
+	}
+
+	// Which client is used is no condition: that would be decided ahead of time.
+	@Bean
+	@Fallback
+	@ConditionalOnMissingBean(ExternalStorage.class)
+	S3Storage vgiS3Storage(ObjectProvider<S3Client> clients, ObjectProvider<S3Presigner> presigners,
+			@Qualifier(CLIENT) ObjectProvider<S3Client> ownClient,
+			@Qualifier(PRESIGNER) ObjectProvider<S3Presigner> ownPresigner, StorageTransport transport,
+			VgiExternalProperties properties, Environment environment) {
+		StorageSelection.require(StorageType.S3, environment);
+		VgiExternalProperties.S3 s3 = properties.s3();
+		boolean own = StringUtils.hasText(s3.region()) || s3.endpoint() != null;
+		S3Client client = own ? ownClient.getObject() : clients.getIfAvailable();
+		S3Presigner presigner = own ? ownPresigner.getObject() : presigners.getIfAvailable();
+		if (client == null || presigner == null) {
+			throw StorageSelection.clientMissing(StorageType.S3);
+		}
+		return storage(client, presigner, transport, properties, environment);
+	}
+
+	@Bean(name = CLIENT, defaultCandidate = false)
+	@Lazy
+	S3Client vgiS3Client(ObjectProvider<AwsCredentialsProvider> credentials, ObjectProvider<AwsRegionProvider> regions,
+			VgiExternalProperties properties, Environment environment) {
+		VgiExternalProperties.S3 s3 = properties.s3();
+		return S3Clients.client(credentials(credentials), region(s3, environment, regions.getIfAvailable()),
+				s3.endpoint(), pathStyle(s3, environment));
+	}
+
+	@Bean(name = PRESIGNER, defaultCandidate = false)
+	@Lazy
+	S3Presigner vgiS3Presigner(ObjectProvider<AwsCredentialsProvider> credentials,
+			ObjectProvider<AwsRegionProvider> regions, VgiExternalProperties properties, Environment environment) {
+		VgiExternalProperties.S3 s3 = properties.s3();
+		return S3Clients.presigner(credentials(credentials), region(s3, environment, regions.getIfAvailable()),
+				s3.endpoint(), pathStyle(s3, environment));
+	}
+
+	private static AwsCredentialsProvider credentials(ObjectProvider<AwsCredentialsProvider> credentials) {
+		AwsCredentialsProvider provider = credentials.getIfAvailable();
+		if (provider == null) {
+			throw StorageSelection.clientMissing(StorageType.S3);
+		}
+		return provider;
+	}
+
+	private static String region(VgiExternalProperties.S3 s3, Environment environment,
+			@Nullable AwsRegionProvider regions) {
+		String region = StringUtils.hasText(s3.region()) ? s3.region()
+				: environment.getProperty("spring.cloud.aws.s3.region");
+		if (region != null) {
+			return region;
+		}
+		try {
+			if (regions != null) {
+				return regions.getRegion().id();
+			}
+		}
+		catch (SdkClientException ex) {
+			// Only the endpoint is overridden: most compatible stores do not mind.
+		}
+		return ANY_REGION;
+	}
+
+	private static boolean pathStyle(VgiExternalProperties.S3 s3, Environment environment) {
+		// Compatible stores seldom have a host name per bucket.
+		return environment.getProperty("spring.cloud.aws.s3.path-style-access-enabled", Boolean.class,
+				s3.endpoint() != null);
 	}
 
 	private static S3Storage storage(S3Client client, S3Presigner presigner, StorageTransport transport,
@@ -109,127 +182,6 @@ public final class VgiS3StorageAutoConfiguration {
 		MeterBinder vgiS3Metrics(ObjectProvider<S3Storage> storages) {
 			return (registry) -> storages.ifAvailable(
 					(storage) -> new UrlLifetimeMetrics(storage.name(), storage::effectiveExpiry).bindTo(registry));
-		}
-
-	}
-
-	/**
-	 * Reuses the application's beans.
-	 */
-	@Configuration(proxyBeanMethods = false)
-	@Conditional(OnNoOverride.class)
-	@ConditionalOnBean({ S3Client.class, S3Presigner.class })
-	static class SharedClientConfiguration {
-
-		@Bean
-		@Fallback
-		@ConditionalOnMissingBean(ExternalStorage.class)
-		S3Storage vgiS3Storage(S3Client client, S3Presigner presigner, StorageTransport transport,
-				VgiExternalProperties properties, Environment environment) {
-			return storage(client, presigner, transport, properties, environment);
-		}
-
-	}
-
-	/**
-	 * Makes beans of its own, for this use only.
-	 */
-	@Configuration(proxyBeanMethods = false)
-	@Conditional(OnOverride.class)
-	@ConditionalOnBean(AwsCredentialsProvider.class)
-	@ConditionalOnMissingBean(ExternalStorage.class)
-	static class OverriddenClientConfiguration {
-
-		/** For a store that knows no regions. */
-		private static final String ANY_REGION = "us-east-1";
-
-		@Bean(defaultCandidate = false)
-		S3Client vgiS3Client(AwsCredentialsProvider credentials, ObjectProvider<AwsRegionProvider> regions,
-				VgiExternalProperties properties, Environment environment) {
-			VgiExternalProperties.S3 s3 = properties.s3();
-			return S3Clients.client(credentials, region(s3, environment, regions.getIfAvailable()), s3.endpoint(),
-					pathStyle(s3, environment));
-		}
-
-		@Bean(defaultCandidate = false)
-		S3Presigner vgiS3Presigner(AwsCredentialsProvider credentials, ObjectProvider<AwsRegionProvider> regions,
-				VgiExternalProperties properties, Environment environment) {
-			VgiExternalProperties.S3 s3 = properties.s3();
-			return S3Clients.presigner(credentials, region(s3, environment, regions.getIfAvailable()), s3.endpoint(),
-					pathStyle(s3, environment));
-		}
-
-		@Bean
-		@Fallback
-		S3Storage vgiS3Storage(@Qualifier("vgiS3Client") S3Client client,
-				@Qualifier("vgiS3Presigner") S3Presigner presigner, StorageTransport transport,
-				VgiExternalProperties properties, Environment environment) {
-			return storage(client, presigner, transport, properties, environment);
-		}
-
-		private static String region(VgiExternalProperties.S3 s3, Environment environment,
-				@Nullable AwsRegionProvider regions) {
-			String region = (s3.region() != null) ? s3.region() : environment.getProperty("spring.cloud.aws.s3.region");
-			if (region != null) {
-				return region;
-			}
-			try {
-				if (regions != null) {
-					return regions.getRegion().id();
-				}
-			}
-			catch (SdkClientException ex) {
-				// Only the endpoint is overridden: most compatible stores do not mind.
-			}
-			return ANY_REGION;
-		}
-
-		private static boolean pathStyle(VgiExternalProperties.S3 s3, Environment environment) {
-			// Compatible stores seldom have a host name per bucket.
-			return environment.getProperty("spring.cloud.aws.s3.path-style-access-enabled", Boolean.class,
-					s3.endpoint() != null);
-		}
-
-	}
-
-	/**
-	 * Matches if region or endpoint are overridden.
-	 */
-	static class OnOverride extends AnyNestedCondition {
-
-		OnOverride() {
-			super(ConfigurationPhase.REGISTER_BEAN);
-		}
-
-		@ConditionalOnProperty("vgi.external.s3.region")
-		static class Region {
-
-		}
-
-		@ConditionalOnProperty("vgi.external.s3.endpoint")
-		static class Endpoint {
-
-		}
-
-	}
-
-	/**
-	 * Matches if neither region nor endpoint are overridden.
-	 */
-	static class OnNoOverride extends NoneNestedConditions {
-
-		OnNoOverride() {
-			super(ConfigurationPhase.REGISTER_BEAN);
-		}
-
-		@ConditionalOnProperty("vgi.external.s3.region")
-		static class Region {
-
-		}
-
-		@ConditionalOnProperty("vgi.external.s3.endpoint")
-		static class Endpoint {
-
 		}
 
 	}

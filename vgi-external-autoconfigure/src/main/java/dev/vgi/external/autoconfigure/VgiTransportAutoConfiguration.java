@@ -11,7 +11,6 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.ssl.NoSuchSslBundleException;
 import org.springframework.boot.ssl.SslBundles;
@@ -23,7 +22,6 @@ import org.springframework.util.StringUtils;
  * {@link AutoConfiguration Auto-configuration} of the storage traffic of both sides.
  */
 @AutoConfiguration
-@ConditionalOnProperty(name = "vgi.external.enabled", matchIfMissing = true)
 @EnableConfigurationProperties(VgiExternalProperties.class)
 public final class VgiTransportAutoConfiguration {
 

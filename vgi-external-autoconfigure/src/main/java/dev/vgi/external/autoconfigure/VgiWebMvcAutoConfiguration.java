@@ -170,7 +170,7 @@ public final class VgiWebMvcAutoConfiguration {
 	}
 
 	private static boolean vendsUploadUrls(VgiExternalProperties properties, @Nullable UploadUrlProvider provider) {
-		return provider != null && !Boolean.FALSE.equals(properties.uploadUrl().enabled());
+		return provider != null && properties.enabled() && !Boolean.FALSE.equals(properties.uploadUrl().enabled());
 	}
 
 	// More than one request may hold would only be refused later.

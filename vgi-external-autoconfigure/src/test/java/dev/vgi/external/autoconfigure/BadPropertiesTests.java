@@ -47,24 +47,23 @@ class BadPropertiesTests {
 	}
 
 	@ParameterizedTest
-	@CsvSource(delimiter = '|',
-			value = { "vgi.external.compression.level|23", "vgi.external.compression.workers|65",
-					"vgi.external.fetch.chunk-size|2GB", "vgi.external.fetch.chunk-size|0",
-					"vgi.external.fetch.parallel-threshold|0", "vgi.external.fetch.max-parallel-requests|0",
-					"vgi.external.fetch.timeout|0s", "vgi.external.fetch.max-fetch-size|0",
-					"vgi.external.fetch.max-decompressed-size|0", "vgi.external.fetch.speculative-retry-multiplier|0.5",
-					"vgi.external.upload.timeout|0s", "vgi.external.upload.part-size|6GB",
-					"vgi.external.http.connect-timeout|0s", "vgi.external.http.read-timeout|0s",
-					"vgi.external.http.max-connections|0", "vgi.external.memory.budget|0",
-					"vgi.external.memory.max-per-request|0", "vgi.external.health.timeout|0s",
-					"vgi.external.url.allowed-hosts|https://storage.example",
-					"vgi.external.client.url.allowed-hosts|*.storage.*", "vgi.external.url.allowed-schemes|ftp",
-					"vgi.external.client.url.allowed-schemes|s3", "vgi.external.s3.prefix|/a",
-					"vgi.external.s3.prefix|a//b", "vgi.external.gcs.prefix|../a", "vgi.external.gcs.presign-expiry|8d",
-					"vgi.external.s3.presign-expiry|8d", "vgi.external.gcs.bucket|gs://batches",
-					"vgi.external.s3.bucket|s3://batches", "vgi.external.s3.bucket|batches/of/mine",
-					"vgi.rpc.prefix|vgi", "vgi.rpc.prefix|/vgi/", "vgi.rpc.prefix|/{name}", "vgi.rpc.prefix|/**",
-					"vgi.rpc.prefix|/a b", "vgi.rpc.prefix|/a?b", "vgi.rpc.prefix|//a" })
+	@CsvSource(delimiter = '|', value = { "vgi.external.compression.level|23", "vgi.external.compression.workers|65",
+			"vgi.external.fetch.chunk-size|2GB", "vgi.external.fetch.chunk-size|0",
+			"vgi.external.fetch.parallel-threshold|0", "vgi.external.fetch.max-parallel-requests|0",
+			"vgi.external.fetch.timeout|0s", "vgi.external.fetch.max-fetch-size|0",
+			"vgi.external.fetch.max-decompressed-size|0", "vgi.external.fetch.speculative-retry-multiplier|0.5",
+			"vgi.external.upload.timeout|0s", "vgi.external.upload.part-size|6GB",
+			"vgi.external.http.connect-timeout|0s", "vgi.external.http.read-timeout|0s",
+			"vgi.external.http.max-connections|0", "vgi.external.memory.budget|0",
+			"vgi.external.memory.max-per-request|0", "vgi.external.health.timeout|0s",
+			"vgi.external.url.allowed-hosts|https://storage.example",
+			"vgi.external.client.url.allowed-hosts|*.storage.*", "vgi.external.url.allowed-schemes|ftp",
+			"vgi.external.client.url.allowed-schemes|s3", "vgi.external.s3.prefix|/a", "vgi.external.s3.prefix|a//b",
+			"vgi.external.gcs.prefix|../a", "vgi.external.gcs.presign-expiry|8d", "vgi.external.s3.presign-expiry|8d",
+			"vgi.external.gcs.bucket|gs://batches", "vgi.external.s3.bucket|s3://batches",
+			"vgi.external.s3.bucket|batches/of/mine", "vgi.rpc.prefix|vgi", "vgi.rpc.prefix|/vgi/",
+			"vgi.external.local.directory|file:store", "vgi.rpc.prefix|/{name}", "vgi.rpc.prefix|/**",
+			"vgi.rpc.prefix|/a b", "vgi.rpc.prefix|/a?b", "vgi.rpc.prefix|//a" })
 	void whatCannotBeUsedNamesItsKey(String key, String value) {
 		assertNamed(key, value);
 	}

@@ -1,19 +1,21 @@
 package dev.vgi.external.autoconfigure;
 
 import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 
 import dev.vgi.external.location.ExternalLocationConfig;
-import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.rpc.RpcWebMvc;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.s3.S3Storage;
-import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.Capabilities;
@@ -21,6 +23,8 @@ import dev.vgi.external.web.client.VgiClient;
 import dev.vgi.external.web.server.LocalStorageController;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
@@ -33,6 +37,8 @@ import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 
 import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.boot.http.converter.autoconfigure.HttpMessageConvertersAutoConfiguration;
@@ -41,8 +47,13 @@ import org.springframework.boot.restclient.autoconfigure.RestClientAutoConfigura
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration;
+import org.springframework.context.ApplicationContext;
+import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.RestController;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -147,12 +158,44 @@ class VgiExternalAutoConfigurationTests {
 	}
 
 	@Test
-	void whenDisabledThereIsNothing() {
+	void whenDisabledNothingIsStoredAndNoPointerFollowed() {
+		this.runner.withPropertyValues("vgi.external.enabled=false", "vgi.external.s3.bucket=ignored")
+			.run((context) -> {
+				assertThat(context).doesNotHaveBean(ExternalStorage.class).doesNotHaveBean(HealthIndicator.class);
+				assertInlineOnly(context);
+			});
 		this.runner.withPropertyValues("vgi.external.enabled=false")
-			.run((context) -> assertThat(context).doesNotHaveBean(Externalizer.class)
-				.doesNotHaveBean(ExternalStorage.class)
-				.doesNotHaveBean(StorageTransport.class)
-				.doesNotHaveBean(Capabilities.class));
+			.withUserConfiguration(Custom.class)
+			.run(VgiExternalAutoConfigurationTests::assertInlineOnly);
+	}
+
+	private static void assertInlineOnly(ApplicationContext context) {
+		assertThat(context.getBean(Capabilities.class).externalizationEnabled()).isFalse();
+		assertThat(context.getBean(Capabilities.class).uploadUrlSupport()).isFalse();
+		assertThat(context.getBeanProvider(HealthIndicator.class).getIfAvailable()).isNull();
+		ExternalLocationConfig config = context.getBean(ExternalLocationConfig.class);
+		assertThat(config.storage()).isNull();
+		assertThatExceptionOfType(UrlRejectedException.class)
+			.isThrownBy(() -> config.urlValidator().validate(URI.create("https://storage.example/x")))
+			.withMessageContaining("'vgi.external.enabled' is false");
+	}
+
+	@Test
+	void whenDisabledArrowTravelsInline() throws Exception {
+		try (ConfigurableApplicationContext context = new SpringApplicationBuilder(Disabled.class)
+			.run("--server.port=0", "--vgi.external.enabled=false", "--vgi.external.externalize-threshold=1KB")) {
+			HttpRequest request = HttpRequest
+				.newBuilder(URI.create(
+						"http://127.0.0.1:" + context.getEnvironment().getProperty("local.server.port") + "/numbers"))
+				.header("Accept", "application/vnd.apache.arrow.stream")
+				.header(Capabilities.ACCEPT_POINTERS, "true")
+				.build();
+			HttpResponse<byte[]> response = HttpClient.newHttpClient()
+				.send(request, HttpResponse.BodyHandlers.ofByteArray());
+			assertThat(response.statusCode()).isEqualTo(200);
+			assertThat(response.body()).hasSizeGreaterThan(8 * 10_000);
+			assertThat(context.getBean(RpcWebMvc.class)).isNotNull();
+		}
 	}
 
 	@Test
@@ -258,6 +301,28 @@ class VgiExternalAutoConfigurationTests {
 		@Bean
 		TransferBudget budget() {
 			return new TransferBudget(1 << 20, 1);
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@EnableAutoConfiguration(excludeName = {
+			"org.springframework.boot.security.autoconfigure.web.servlet.ServletWebSecurityAutoConfiguration",
+			"org.springframework.boot.security.autoconfigure.web.servlet.SecurityFilterAutoConfiguration" })
+	@Import(Numbers.class)
+	static class Disabled {
+
+	}
+
+	@RestController
+	record Numbers(BufferAllocator allocator) {
+
+		@GetMapping("/numbers")
+		VectorSchemaRoot numbers() {
+			BigIntVector vector = new BigIntVector("n", this.allocator);
+			vector.allocateNew(10_000);
+			vector.setValueCount(10_000);
+			return new VectorSchemaRoot(List.of(vector));
 		}
 
 	}
