@@ -29,6 +29,7 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.codec.CodedBodies;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.Loopback;
@@ -373,6 +374,22 @@ class BadInputTests {
 		byte[] half = Arrays.copyOf(whole, whole.length / 2);
 		assertThat(this.loopback.post("/add_one", Loopback.ARROW, half).statusCode()).isEqualTo(400);
 		assertThat(this.loopback.post("/rows", Loopback.ARROW, half).statusCode()).isEqualTo(400);
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "gzip, WRONG", "gzip, MISSING", "zstd, WRONG", "zstd, MISSING" })
+	void codedRequestIsReadToItsChecksum(String coding, CodedBodies.End end) throws Exception {
+		byte[] body = CodedBodies.encode(coding, request(row(41), this.allocator), end);
+		HttpResponse<byte[]> mvc = this.loopback.post("/rows", Loopback.ARROW, body, "Content-Encoding", coding);
+		assertProblem(mvc.statusCode(), new String(mvc.body(), StandardCharsets.UTF_8), 400, coding);
+		HttpResponse<byte[]> rpc = this.loopback.post("/add_one", Loopback.ARROW, body, "Content-Encoding", coding);
+		assertThat(rpc.statusCode()).isEqualTo(400);
+		try (Loopback.Answer answer = this.loopback.read(rpc.body())) {
+			assertThat(answer.error()).isNotNull()
+				.extracting(ErrorBatchException::errorMessage)
+				.asString()
+				.contains(coding);
+		}
 	}
 
 	@ParameterizedTest

@@ -114,10 +114,10 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	/**
 	 * Read from a stream, one copy into off-heap memory per batch; never reads past the
-	 * last end marker it was asked for. Memory grows with the bytes that have arrived,
-	 * whatever lengths they declare. If reading fails, the reader's methods throw
-	 * {@link UncheckedIOException}, or the {@link CorruptStreamException} that is the
-	 * direct cause of the failure.
+	 * last end marker it was asked for, but for {@link #readToEnd()}. Memory grows with
+	 * the bytes that have arrived, whatever lengths they declare. If reading fails, the
+	 * reader's methods throw {@link UncheckedIOException}, or the
+	 * {@link CorruptStreamException} that is the direct cause of the failure.
 	 * @param in the bytes; left open
 	 * @param maxBytes how many bytes may be read in all before
 	 * {@link StreamTooLongException} says it is too much; exactly as many are allowed
@@ -173,6 +173,20 @@ public final class IpcStreamReader implements AutoCloseable {
 	public @Nullable AnnotatedBatch next() {
 		Schema schema = schema();
 		return guardedNullable(() -> readBatch(schema));
+	}
+
+	/**
+	 * Read what is left of the bytes, whatever it is, and drop it. The checksum of a
+	 * content coding stands at the very end, behind all streams: nothing must be made of
+	 * what was read before this method has returned.
+	 * @throws CorruptStreamException if the coded bytes turn out to be wrong
+	 * @throws StreamTooLongException if there are more bytes than may be read
+	 */
+	public void readToEnd() {
+		guarded(() -> {
+			this.source.skipRest();
+			return true;
+		});
 	}
 
 	/**

@@ -140,6 +140,9 @@ abstract class MessageSource implements AutoCloseable {
 
 	abstract void skipBody(long length);
 
+	// pass over all that is left
+	abstract void skipRest();
+
 	@Override
 	public abstract void close();
 
@@ -188,6 +191,11 @@ abstract class MessageSource implements AutoCloseable {
 		}
 
 		@Override
+		void skipRest() {
+			// It is there, and was decoded before.
+		}
+
+		@Override
 		void skipBody(long length) {
 			checkAvailable(length);
 		}
@@ -223,6 +231,8 @@ abstract class MessageSource implements AutoCloseable {
 		private static final int BODY_STEP = 32 << 20;
 
 		private static final int TRANSFER = 1 << 16;
+
+		private static final int REST = 512;
 
 		private final InputStream in;
 
@@ -334,6 +344,20 @@ abstract class MessageSource implements AutoCloseable {
 					throw truncated();
 				}
 				left -= got;
+			}
+		}
+
+		@Override
+		void skipRest() {
+			// Mostly there is nothing.
+			byte[] bytes = transfer(REST);
+			long room = this.maxBytes - position();
+			int got;
+			while ((got = read(bytes, 0, bytes.length)) > 0) {
+				room -= got;
+				if (room < 0) {
+					throw tooLong();
+				}
 			}
 		}
 

@@ -87,6 +87,7 @@ public final class DescribeController {
 					|| !"1".equals(batch.metadata().get(MetadataKeys.REQUEST_VERSION))) {
 				throw new CorruptStreamException("The request is not for " + METHOD);
 			}
+			reader.readToEnd();
 		}
 		catch (CorruptStreamException ex) {
 			this.errors.writeError(request, response, HttpServletResponse.SC_BAD_REQUEST, ex);

@@ -48,7 +48,7 @@ final class RpcRequestReader {
 
 	/**
 	 * Read the request of a call.
-	 * @param request the HTTP request, whose body is read up to the first batch
+	 * @param request the HTTP request, of whose body the first batch counts
 	 * @param call receives metadata, arguments and embedded batches
 	 * @throws RpcBadRequestException if it does not fit
 	 * @throws IOException if the body breaks off
@@ -82,7 +82,7 @@ final class RpcRequestReader {
 
 	/**
 	 * Read the request of a stream's turn.
-	 * @param request the HTTP request, whose body is read up to the first batch
+	 * @param request the HTTP request, of whose body the first batch counts
 	 * @param call receives metadata, stream, state and input
 	 * @param calls opens the tokens
 	 * @param turns the methods that make the turns
@@ -132,6 +132,7 @@ final class RpcRequestReader {
 			if (batch == null) {
 				throw new RpcBadRequestException("ValueError", null, "The request holds no batch");
 			}
+			refuseUnlessClosed(batch, reader::readToEnd);
 			call.arrived(batch.metadata());
 			return batch;
 		}

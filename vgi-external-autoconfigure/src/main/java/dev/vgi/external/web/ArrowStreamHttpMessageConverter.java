@@ -157,6 +157,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 					batches.add(batch);
 				}
 			}
+			reader.readToEnd();
 			return new StreamContent(reader.schema(), messages, batches, allocator);
 		}
 		catch (RuntimeException ex) {

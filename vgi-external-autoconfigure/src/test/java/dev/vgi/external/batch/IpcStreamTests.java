@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -279,6 +280,26 @@ class IpcStreamTests {
 				assertThat(reader.nextStream()).isTrue();
 				assertThatExceptionOfType(CorruptStreamException.class).as("the rest of the stream is skipped")
 					.isThrownBy(reader::nextStream);
+			}
+		}
+	}
+
+	@Test
+	void whatFollowsTheStreamsIsReadIfAskedFor() {
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 3)) {
+			byte[] stream = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
+			int length = stream.length + 100_000;
+			ByteArrayInputStream in = new ByteArrayInputStream(Arrays.copyOf(stream, length));
+			try (IpcStreamReader reader = IpcStreamReader.of(in, length, this.allocator)) {
+				reader.nextStream();
+				SampleBatches.next(reader).close();
+				reader.readToEnd();
+				assertThat(in.available()).isZero();
+			}
+			in.reset();
+			try (IpcStreamReader reader = IpcStreamReader.of(in, length - 1, this.allocator)) {
+				reader.nextStream();
+				assertThatExceptionOfType(StreamTooLongException.class).isThrownBy(reader::readToEnd);
 			}
 		}
 	}

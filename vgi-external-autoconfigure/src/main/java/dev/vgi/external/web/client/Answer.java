@@ -65,6 +65,9 @@ final class Answer {
 			if (data == null) {
 				throw unexpected("without data");
 			}
+			if (last) {
+				this.streams.readToEnd();
+			}
 			AnnotatedBatch read = data;
 			data = null;
 			return read;
@@ -111,6 +114,7 @@ final class Answer {
 				requireSuccess();
 				requireLast(turn);
 			}
+			this.streams.readToEnd();
 			complete = true;
 			return turn;
 		}
@@ -166,6 +170,7 @@ final class Answer {
 			if (turn.isEmpty()) {
 				throw unexpected("without data");
 			}
+			this.streams.readToEnd();
 			complete = true;
 			return turn;
 		}
@@ -184,6 +189,7 @@ final class Answer {
 		for (AnnotatedBatch batch = nextBatch(); batch != null; batch = nextBatch()) {
 			batch.close();
 		}
+		this.streams.readToEnd();
 	}
 
 	private void nextStream() {

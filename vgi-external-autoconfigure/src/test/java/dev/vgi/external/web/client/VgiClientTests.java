@@ -8,17 +8,22 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.ProtocolVersionException;
 import dev.vgi.external.batch.StreamTooLongException;
+import dev.vgi.external.codec.CodedBodies;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.web.client.ScriptedService.Reply;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 import org.springframework.http.client.ClientHttpRequestFactory;
 import org.springframework.http.client.HttpComponentsClientHttpRequestFactory;
@@ -91,6 +96,26 @@ class VgiClientTests extends AbstractClientTests {
 			out.write(plain);
 		}
 		return bytes.toByteArray();
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "gzip, WRONG", "gzip, MISSING", "zstd, WRONG", "zstd, MISSING" })
+	void codedAnswersAreReadToTheirChecksum(String coding, CodedBodies.End end) {
+		byte[] unary = ArrowBodies.stream(ArrowBodies.data(1));
+		byte[] opening = ArrowBodies.stream(ArrowBodies.tokens("a", "call"));
+		Function<byte[], Reply> reply = (plain) -> Reply.of(200, ScriptedService.ARROW,
+				Map.of("X-VGI-Content-Encoding", coding), CodedBodies.encode(coding, plain, end));
+		VgiClient client = client().prefetch(false).build();
+		this.service.on("/m", reply.apply(unary));
+		assertFails(client, CorruptStreamException.class, coding);
+		this.service.on("/produce/init", reply.apply(ArrowBodies.stream(ArrowBodies.data(1))));
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> produce(client, false));
+		this.service.on("/talk/init", Reply.arrow(opening));
+		this.service.on("/talk/exchange", reply.apply(unary), Reply.arrow(unary));
+		try (ExchangeCall stream = exchange(client);
+				AnnotatedBatch input = ArrowBodies.values(this.allocator, BatchMetadata.empty(), 1)) {
+			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> stream.exchange(input));
+		}
 	}
 
 	@Test
