@@ -274,7 +274,7 @@ public final class VgiClient {
 		 * @return the client
 		 */
 		public VgiClient build() {
-			return new VgiClient(this, this.restClient.build());
+			return new VgiClient(this, SentOnce.build(this.restClient));
 		}
 
 	}

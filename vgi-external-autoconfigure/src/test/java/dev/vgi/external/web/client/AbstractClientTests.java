@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 
 import org.springframework.http.client.ClientHttpRequestFactory;
+import org.springframework.web.client.RestClient;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -51,6 +52,10 @@ abstract class AbstractClientTests {
 
 	VgiClient.Builder client() {
 		return this.plain.builder(this.service.url()).dialect(Dialect.FLAT);
+	}
+
+	VgiClient.Builder client(RestClient.Builder restClient) {
+		return this.plain.builder(this.service.url(), restClient).dialect(Dialect.FLAT);
 	}
 
 	VgiClient.Builder client(ClientHttpRequestFactory requests) {

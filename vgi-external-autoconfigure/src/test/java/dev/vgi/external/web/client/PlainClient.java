@@ -60,15 +60,23 @@ public final class PlainClient implements AutoCloseable {
 	 * @return the builder
 	 */
 	public VgiClient.Builder builder(String url, ClientHttpRequestFactory requests) {
+		return builder(url, RestClient.builder().requestFactory(requests));
+	}
+
+	/**
+	 * Build a client on an application's HTTP client.
+	 * @param url where the service is
+	 * @param restClient the HTTP client for calls
+	 * @return the builder
+	 */
+	public VgiClient.Builder builder(String url, RestClient.Builder restClient) {
 		UrlValidator validator = UrlValidator.acceptAll();
 		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(validator);
 		TransferListener listener = TransferListener.all(List.of());
 		LocationResolver resolver = new LocationResolver(config,
 				new ExternalFetcher(FetchConfig.defaults(), this.transport, validator, null, this.budget), listener);
 		PayloadUploader uploader = new PayloadUploader(this.transport, FetchConfig.defaults().timeout(), listener);
-		return new VgiClient.Builder(RestClient.builder().requestFactory(requests), this.allocator, resolver, uploader,
-				validator)
-			.baseUrl(url);
+		return new VgiClient.Builder(restClient, this.allocator, resolver, uploader, validator).baseUrl(url);
 	}
 
 	/**
