@@ -222,7 +222,7 @@ class ContentCodingFilterTests {
 
 	@ParameterizedTest
 	@CsvSource(nullValues = "-", value = { "-, zstd, Content-Encoding, zstd", "zstd, -, X-VGI-Content-Encoding, zstd",
-			"'zstd, gzip', gzip, X-VGI-Content-Encoding, zstd", "-, 'br, gzip;q=0.5, zstd', Content-Encoding, gzip",
+			"'zstd, gzip', gzip, X-VGI-Content-Encoding, zstd", "-, 'br, gzip;q=0.5, zstd', Content-Encoding, zstd",
 			"zstd, 'gzip, zstd', Content-Encoding, zstd", "-, br, -, -", "-, -, -, -", "-, 'identity, zstd', -, -",
 			"identity, zstd, -, -", "br, ZSTD, Content-Encoding, zstd" })
 	void responseIsCodedAsTheCallerPrefers(@Nullable String own, @Nullable String standard, @Nullable String label,

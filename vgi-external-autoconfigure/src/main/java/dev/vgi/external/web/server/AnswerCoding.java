@@ -1,0 +1,111 @@
+package dev.vgi.external.web.server;
+
+import java.util.Enumeration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+import dev.vgi.external.codec.ContentCodec;
+import jakarta.servlet.http.HttpServletRequest;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.http.HttpHeaders;
+
+/**
+ * How to encode an answer and how to label it. The protocol's own header goes first, as
+ * it says what the caller itself decodes; then the standard one, which its HTTP client
+ * may have set. In each, weights count as RFC 9110, 12.5.3 has it, and among equals the
+ * order, as for all peers.
+ *
+ * @param codec encodes
+ * @param label the header that names the coding
+ */
+record AnswerCoding(ContentCodec codec, String label) {
+
+	/** Names the coding of an answer to a caller whose HTTP client does not know it. */
+	static final String LABEL = "X-VGI-Content-Encoding";
+
+	private static final String ACCEPT = "X-VGI-Accept-Encoding";
+
+	private static final String IDENTITY = "identity";
+
+	private static final String ANY = "*";
+
+	private static final Pattern WEIGHT = Pattern.compile("0(\\.\\d{0,3})?|1(\\.0{0,3})?");
+
+	/**
+	 * Choose the coding of an answer.
+	 * @param request the request
+	 * @param supported the codings to choose from, best first
+	 * @return what the caller likes best, or {@code null} for a plain answer: also where
+	 * that was excluded and nothing else is left
+	 */
+	static @Nullable AnswerCoding of(HttpServletRequest request, List<String> supported) {
+		Map<String, Double> standard = weights(request.getHeaders(HttpHeaders.ACCEPT_ENCODING), supported);
+		String coding = best(weights(request.getHeaders(ACCEPT), supported));
+		if (coding == null) {
+			coding = best(standard);
+		}
+		ContentCodec codec = ContentCodec.forCoding(coding);
+		if (codec == null) {
+			return null;
+		}
+		// A codec that the caller's HTTP client knows of too gets the standard label.
+		return new AnswerCoding(codec, (standard.getOrDefault(coding, 0.0) > 0) ? HttpHeaders.CONTENT_ENCODING : LABEL);
+	}
+
+	private static @Nullable String best(Map<String, Double> weights) {
+		String best = null;
+		double most = 0;
+		for (Map.Entry<String, Double> entry : weights.entrySet()) {
+			if (entry.getValue() > most) {
+				best = entry.getKey();
+				most = entry.getValue();
+			}
+		}
+		return best;
+	}
+
+	// what can be answered, in the caller's order
+	private static Map<String, Double> weights(Enumeration<String> headers, List<String> supported) {
+		Map<String, Double> offered = new LinkedHashMap<>();
+		while (headers.hasMoreElements()) {
+			for (String offer : headers.nextElement().split(",")) {
+				offered.putIfAbsent(coding(offer), weight(offer));
+			}
+		}
+		Map<String, Double> weights = new LinkedHashMap<>();
+		offered.forEach((coding, weight) -> {
+			if (coding.equals(ANY)) {
+				supported.stream()
+					.filter((other) -> !offered.containsKey(other))
+					.forEach((other) -> weights.put(other, weight));
+			}
+			else if (coding.equals(IDENTITY) || supported.contains(coding)) {
+				weights.put(coding, weight);
+			}
+		});
+		return weights;
+	}
+
+	private static String coding(String offer) {
+		ContentCodec codec = ContentCodec.forCoding(offer);
+		return (codec != null) ? codec.coding() : offer.split(";", 2)[0].trim().toLowerCase(Locale.ROOT);
+	}
+
+	private static double weight(String offer) {
+		String[] parts = offer.split(";");
+		for (int i = 1; i < parts.length; i++) {
+			String[] parameter = parts[i].split("=", 2);
+			if (parameter[0].trim().equalsIgnoreCase("q")) {
+				String weight = (parameter.length > 1) ? parameter[1].trim() : "";
+				// What is no weight is no offer.
+				return WEIGHT.matcher(weight).matches() ? Double.parseDouble(weight) : 0;
+			}
+		}
+		return 1;
+	}
+
+}

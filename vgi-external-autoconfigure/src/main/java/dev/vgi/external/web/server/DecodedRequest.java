@@ -1,0 +1,291 @@
+package dev.vgi.external.web.server;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.nio.ByteBuffer;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
+import java.util.Collections;
+import java.util.Enumeration;
+import java.util.List;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.memory.RequestMemory;
+import jakarta.servlet.ReadListener;
+import jakarta.servlet.ServletInputStream;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletRequestWrapper;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.http.HttpHeaders;
+
+/**
+ * A request with an Arrow body as it was before it was encoded, up to the cap. Whoever
+ * makes it releases it.
+ */
+final class DecodedRequest extends HttpServletRequestWrapper {
+
+	/** How much of a refused body is read away to keep its connection. */
+	private static final long MAX_DRAIN = 64L << 20;
+
+	private final @Nullable ContentCodec codec;
+
+	private final @Nullable Long maxBytes;
+
+	private @Nullable CappedInputStream body;
+
+	DecodedRequest(HttpServletRequest request, @Nullable ContentCodec codec, @Nullable Long maxBytes) {
+		super(request);
+		this.codec = codec;
+		this.maxBytes = maxBytes;
+	}
+
+	boolean isTooLarge() {
+		return this.body != null && this.body.tooLarge;
+	}
+
+	/**
+	 * Close the decoder: nobody else closes a request's body, and a decoder has memory
+	 * outside of the heap.
+	 */
+	void release() {
+		try {
+			if (this.body != null) {
+				this.body.close();
+			}
+		}
+		catch (IOException ex) {
+			// It would have been told to whoever reads.
+		}
+	}
+
+	/**
+	 * Read away what is left of the body, to find out whether it is too large.
+	 */
+	void readAway() {
+		try {
+			drain(getInputStream());
+		}
+		catch (VgiExternalException | IOException ex) {
+			// Noted by the body, or nothing more to be read of it.
+		}
+	}
+
+	/**
+	 * Read away what is left, so that the next request finds its beginning. Beyond the
+	 * bound the container closes the connection, which costs less than reading on.
+	 * @param body what is left
+	 * @throws IOException if the body breaks off
+	 */
+	static void drain(InputStream body) throws IOException {
+		byte[] step = new byte[16 * 1024];
+		long drained = 0;
+		int read;
+		while (drained < MAX_DRAIN && (read = body.read(step)) >= 0) {
+			drained += read;
+		}
+	}
+
+	@Override
+	public ServletInputStream getInputStream() throws IOException {
+		if (this.body == null) {
+			long cap = (this.maxBytes != null) ? this.maxBytes : Long.MAX_VALUE;
+			CappedInputStream encoded = new CappedInputStream(super.getInputStream(), cap, null);
+			this.body = (this.codec == null) ? encoded
+					: new CappedInputStream(new LazyDecoding(this.codec, encoded), cap, encoded);
+		}
+		return this.body;
+	}
+
+	@Override
+	public BufferedReader getReader() throws IOException {
+		String charset = getCharacterEncoding();
+		return new BufferedReader(new InputStreamReader(getInputStream(),
+				(charset != null) ? Charset.forName(charset) : StandardCharsets.ISO_8859_1));
+	}
+
+	@Override
+	public @Nullable String getHeader(String name) {
+		return isDecoded(name) ? null : super.getHeader(name);
+	}
+
+	@Override
+	public Enumeration<String> getHeaders(String name) {
+		return isDecoded(name) ? Collections.emptyEnumeration() : super.getHeaders(name);
+	}
+
+	@Override
+	public int getIntHeader(String name) {
+		return isDecoded(name) ? -1 : super.getIntHeader(name);
+	}
+
+	@Override
+	public Enumeration<String> getHeaderNames() {
+		List<String> names = Collections.list(super.getHeaderNames());
+		names.removeIf(this::isDecoded);
+		return Collections.enumeration(names);
+	}
+
+	@Override
+	public int getContentLength() {
+		return (this.codec != null) ? -1 : super.getContentLength();
+	}
+
+	@Override
+	public long getContentLengthLong() {
+		return (this.codec != null) ? -1 : super.getContentLengthLong();
+	}
+
+	private boolean isDecoded(String header) {
+		return this.codec != null && (HttpHeaders.CONTENT_ENCODING.equalsIgnoreCase(header)
+				|| HttpHeaders.CONTENT_LENGTH.equalsIgnoreCase(header));
+	}
+
+	/**
+	 * Opens the decoder with the first read: some read the first bytes when they are
+	 * made.
+	 */
+	private static final class LazyDecoding extends InputStream {
+
+		private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+
+		private final ContentCodec codec;
+
+		private final InputStream encoded;
+
+		private @Nullable InputStream decoded;
+
+		private long count;
+
+		private long charged;
+
+		LazyDecoding(ContentCodec codec, InputStream encoded) {
+			this.codec = codec;
+			this.encoded = encoded;
+		}
+
+		@Override
+		public int read() throws IOException {
+			byte[] one = new byte[1];
+			return (read(one, 0, 1) < 0) ? -1 : one[0] & 0xFF;
+		}
+
+		@Override
+		public int read(byte[] target, int offset, int length) throws IOException {
+			if (this.decoded == null) {
+				this.decoded = this.codec.decode(this.encoded, ContentCodec.HTTP_WINDOW);
+			}
+			chargeWindow(length);
+			int read = this.decoded.read(target, offset, length);
+			this.count += Math.max(0, read);
+			return read;
+		}
+
+		// The decoder may hold as much of what it has decoded.
+		private void chargeWindow(int length) {
+			long most = this.codec.window(NOTHING);
+			long held = Math.min(this.count + length, most);
+			if (held > this.charged) {
+				long charge = Math.min(Math.max(held, 2 * this.charged), most);
+				RequestMemory.charge(charge - this.charged);
+				this.charged = charge;
+			}
+		}
+
+		@Override
+		public void close() throws IOException {
+			if (this.decoded != null) {
+				this.decoded.close();
+			}
+		}
+
+	}
+
+	/**
+	 * Counts what is read and refuses to read beyond the cap.
+	 */
+	private static final class CappedInputStream extends ServletInputStream {
+
+		private final InputStream source;
+
+		private final long cap;
+
+		private final @Nullable CappedInputStream inner;
+
+		private long count;
+
+		private boolean finished;
+
+		private boolean tooLarge;
+
+		private @Nullable ReadListener listener;
+
+		CappedInputStream(InputStream source, long cap, @Nullable CappedInputStream inner) {
+			this.source = source;
+			this.cap = cap;
+			this.inner = inner;
+		}
+
+		@Override
+		public int read() throws IOException {
+			byte[] one = new byte[1];
+			return (read(one, 0, 1) < 0) ? -1 : one[0] & 0xFF;
+		}
+
+		@Override
+		public int read(byte[] target, int offset, int length) throws IOException {
+			int read;
+			try {
+				read = this.source.read(target, offset, length);
+			}
+			catch (RequestTooLargeException ex) {
+				this.tooLarge = true;
+				throw ex;
+			}
+			if (read < 0) {
+				this.finished = true;
+				return read;
+			}
+			this.count += read;
+			if (this.count > this.cap || (this.inner != null && this.inner.tooLarge)) {
+				this.tooLarge = true;
+				throw new RequestTooLargeException(this.cap);
+			}
+			return read;
+		}
+
+		@Override
+		public boolean isFinished() {
+			return this.finished || (this.source instanceof ServletInputStream plain && plain.isFinished());
+		}
+
+		// A decoder reads by blocking.
+		@Override
+		public boolean isReady() {
+			return this.listener == null || ((ServletInputStream) this.source).isReady();
+		}
+
+		@Override
+		public void setReadListener(ReadListener listener) {
+			if (!(this.source instanceof ServletInputStream plain)) {
+				throw new IllegalStateException("A coded Arrow body is read by blocking");
+			}
+			plain.setReadListener(listener);
+			this.listener = listener;
+		}
+
+		// The container's own stream stays open: a body that is too large has still to be
+		// read away when its reader has given up.
+		@Override
+		public void close() throws IOException {
+			if (this.inner != null) {
+				this.source.close();
+			}
+		}
+
+	}
+
+}
