@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -12,7 +13,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.stream.Stream;
 
-import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.web.Capabilities;
 import org.apache.arrow.memory.BufferAllocator;
@@ -23,7 +23,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 import org.springframework.beans.factory.DisposableBean;
-import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.beans.factory.support.AbstractBeanDefinition;
@@ -87,7 +86,7 @@ class GivingWayTests {
 			Map<String, Set<String>> inTheWay = new TreeMap<>();
 			for (String name : ours(beans)) {
 				AbstractBeanDefinition definition = (AbstractBeanDefinition) beans.getMergedBeanDefinition(name);
-				Set<String> types = foreignTypes(beans.getType(name));
+				Set<String> types = foreignTypes(Objects.requireNonNull(beans.getType(name)));
 				if (definition.isDefaultCandidate() && !types.isEmpty()) {
 					candidates.add(name);
 					if (!definition.isFallback()) {

@@ -145,7 +145,7 @@ final class S3Failures {
 			default -> switch (status) {
 				case 301 -> otherRegion(region);
 				// A request without a body to answer with, such as HEAD, is told no code.
-				case 400 -> code.isEmpty() || code.equals("400") ? otherRegion(region) : "";
+				case 400 -> (code.isEmpty() || code.equals("400")) ? otherRegion(region) : "";
 				case 404 -> ": check 'vgi.external.s3.bucket'";
 				case 401, 403 -> ": the credentials of S3 are wrong or lack permissions for 'vgi.external.s3.bucket'"
 						+ " and 'vgi.external.s3.prefix'";

@@ -285,7 +285,7 @@ class CodedResponseTests {
 		}
 
 		static String call(Method method, @Nullable Object @Nullable [] arguments) {
-			return method.getName() + Arrays.toString((arguments != null) ? arguments : new Object[0]);
+			return method.getName() + ((arguments != null) ? Arrays.toString(arguments) : "[]");
 		}
 
 		@Nullable Object result(Method method) {
