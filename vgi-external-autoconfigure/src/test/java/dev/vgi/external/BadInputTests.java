@@ -71,6 +71,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.test.context.SpringBootTest;
 import org.springframework.boot.test.web.server.LocalServerPort;
@@ -139,6 +140,7 @@ class BadInputTests {
 	private StorageTransport transport;
 
 	@Autowired
+	@Qualifier("vgiTransferExecutor")
 	private ThreadPoolExecutor transferExecutor;
 
 	@Autowired
