@@ -21,6 +21,7 @@ import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
+import dev.vgi.external.web.Capabilities;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -40,6 +41,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.DependsOn;
 import org.springframework.context.annotation.Fallback;
+import org.springframework.context.annotation.Lazy;
 import org.springframework.core.env.Environment;
 import org.springframework.core.task.VirtualThreadTaskExecutor;
 import org.springframework.scheduling.concurrent.CustomizableThreadFactory;
@@ -169,6 +171,14 @@ public final class VgiExternalAutoConfiguration {
 			case NONE -> null;
 			case ZSTD -> new Compression(compression.level(), compression.workers());
 		};
+	}
+
+	@Bean(defaultCandidate = false)
+	@Lazy(false)
+	StartReport vgiStartReport(VgiExternalProperties properties, ExternalLocationConfig config, TransferBudget budget,
+			ObjectProvider<Capabilities> capabilities, Environment environment) {
+		return new StartReport(properties, config, budget.maxBytes(), capabilities.getIfAvailable() != null,
+				environment);
 	}
 
 	@Bean(name = TRANSFER_SHUTDOWN)

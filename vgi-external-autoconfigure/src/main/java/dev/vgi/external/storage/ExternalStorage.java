@@ -64,6 +64,14 @@ public interface ExternalStorage {
 	}
 
 	/**
+	 * Return where objects go, for whoever reads the log of the start.
+	 * @return such as {@code s3://bucket/prefix/}, without secrets
+	 */
+	default String describe() {
+		return "the storage " + name();
+	}
+
+	/**
 	 * Return the backend's name, for metrics and health.
 	 * @return such as {@code s3}; from a closed set
 	 */

@@ -3,6 +3,7 @@ package dev.vgi.external.url;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
@@ -97,6 +98,19 @@ public final class AllowedUrlValidator implements UrlValidator {
 		}
 	}
 
+	/**
+	 * Return what is allowed besides own URLs, for people.
+	 * @return such as {@code storage.example, and public hosts (https)}
+	 */
+	public String describe() {
+		List<String> allowed = new ArrayList<>();
+		this.hosts.forEach((host) -> allowed.add(host.toString()));
+		if (this.publicHosts) {
+			allowed.add(this.allowPrivateAddresses ? "any host" : "hosts with public addresses");
+		}
+		return allowed.isEmpty() ? "nobody else" : String.join(", ", allowed) + " (" + shown() + ")";
+	}
+
 	private String shown() {
 		return this.schemes.stream().sorted().collect(Collectors.joining(", "));
 	}
@@ -185,6 +199,11 @@ public final class AllowedUrlValidator implements UrlValidator {
 							&& name.indexOf('@') < 0,
 					() -> key + ".allowed-hosts: '" + text + "' is not a host, *.suffix or host:port");
 			return new HostPattern(name, suffix, port);
+		}
+
+		@Override
+		public String toString() {
+			return (this.suffix ? "*" : "") + this.name + ((this.port < 0) ? "" : ":" + this.port);
 		}
 
 		/**

@@ -88,8 +88,8 @@ class AheadOfTimeTests {
 	void whichClientAndWhetherAtAllAreDecidedAtTheStart() throws Exception {
 		String output = start("s3", "--vgi.external.s3.bucket=late", REGION, CREDENTIALS, SECRET,
 				"--vgi.external.s3.endpoint=http://late.example:9000", "--vgi.external.lifecycle.mode=none");
-		assertThat(output).contains("STARTED");
-		assertThat(start("local", "--vgi.external.enabled=false")).contains("STARTED");
+		assertThat(output).contains("STARTED").contains("late.example:9000");
+		assertThat(start("local", "--vgi.external.enabled=false")).contains("STARTED").contains("inline");
 	}
 
 	private static String start(String name, String... settings) throws Exception {

@@ -444,6 +444,11 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	}
 
 	@Override
+	public String describe() {
+		return "gs://" + this.settings.bucket() + "/" + this.settings.prefix();
+	}
+
+	@Override
 	public String name() {
 		return "gcs";
 	}

@@ -350,6 +350,11 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	@Override
+	public String describe() {
+		return "the folder " + this.directory.path();
+	}
+
+	@Override
 	public String name() {
 		return "local";
 	}

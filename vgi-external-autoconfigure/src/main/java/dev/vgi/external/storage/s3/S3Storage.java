@@ -34,6 +34,7 @@ import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.commons.logging.LogFactory;
@@ -45,6 +46,7 @@ import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.identity.spi.AwsCredentialsIdentity;
 import software.amazon.awssdk.identity.spi.IdentityProvider;
 import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.S3ServiceClientConfiguration;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.CreateMultipartUploadRequest;
 import software.amazon.awssdk.services.s3.model.PutObjectRequest;
@@ -438,6 +440,21 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		catch (SdkException ex) {
 			return new Finding(Verdict.UNKNOWN,
 					String.valueOf(S3Failures.of("read the lifecycle rules of the bucket", ex).getMessage()));
+		}
+	}
+
+	@Override
+	public String describe() {
+		String place = "s3://" + this.settings.bucket() + "/" + this.settings.prefix();
+		try {
+			S3ServiceClientConfiguration configuration = this.client.serviceClientConfiguration();
+			return place + configuration.endpointOverride()
+				.map((endpoint) -> " at " + RedactedUrl.of(endpoint))
+				.orElseGet(() -> " (" + configuration.region() + ")");
+		}
+		catch (UnsupportedOperationException ex) {
+			// A client of somebody's own need not tell.
+			return place;
 		}
 	}
 

@@ -1,0 +1,104 @@
+package dev.vgi.external.autoconfigure;
+
+import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.url.AllowedUrlValidator;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+
+import org.springframework.beans.factory.SmartInitializingSingleton;
+import org.springframework.boot.web.context.reactive.ConfigurableReactiveWebEnvironment;
+import org.springframework.core.env.Environment;
+
+/**
+ * Says once what is in force, and refuses a start that would store what nobody serves.
+ */
+final class StartReport implements SmartInitializingSingleton {
+
+	private static final Log logger = LogFactory.getLog(StartReport.class);
+
+	private static final long KB = 1L << 10;
+
+	private static final long MB = 1L << 20;
+
+	private final VgiExternalProperties properties;
+
+	private final ExternalLocationConfig config;
+
+	private final long budget;
+
+	private final boolean serves;
+
+	private final Environment environment;
+
+	/**
+	 * Create a report.
+	 * @param properties the settings
+	 * @param config what they made
+	 * @param budget bytes of all transfers
+	 * @param serves whether this application has the serving side
+	 * @param environment tells the kind of application
+	 */
+	StartReport(VgiExternalProperties properties, ExternalLocationConfig config, long budget, boolean serves,
+			Environment environment) {
+		this.properties = properties;
+		this.config = config;
+		this.budget = budget;
+		this.serves = serves;
+		this.environment = environment;
+	}
+
+	@Override
+	public void afterSingletonsInstantiated() {
+		if (this.config.storage() != null && !this.serves) {
+			requireServer();
+		}
+		logger.info(batches() + "; budget " + size(this.budget)
+				+ (this.serves ? "; callers may send pointers to " + pointers() : ""));
+	}
+
+	private void requireServer() {
+		if (this.environment instanceof ConfigurableReactiveWebEnvironment) {
+			throw new StartRefusedException(
+					"This application uses WebFlux, whose handlers neither read nor write Arrow: nothing would go to"
+							+ " storage or be served from it.",
+					"Use Spring MVC (spring-boot-starter-webmvc, without spring-boot-starter-webflux or with"
+							+ " spring.main.web-application-type=servlet). If this application only calls others, set"
+							+ " vgi.external.storage to none.");
+		}
+		if (this.properties.storage() == StorageType.LOCAL && this.properties.local().baseUrl() == null) {
+			throw new StartRefusedException(
+					"vgi.external.storage is local, but this application has no web server with Spring MVC that could"
+							+ " serve what is stored.",
+					"Set vgi.external.local.base-url to the URL of a service that shares the folder, use another"
+							+ " storage, or set vgi.external.storage to none.");
+		}
+	}
+
+	private String batches() {
+		ExternalStorage storage = this.config.storage();
+		if (storage != null) {
+			return "Batches from " + size(this.config.externalizeThreshold()) + " go to " + storage.describe();
+		}
+		return "Batches travel inline"
+				+ (this.properties.enabled() ? ": there is no storage" : " only: vgi.external.enabled is false");
+	}
+
+	private String pointers() {
+		if (!this.properties.enabled()) {
+			return "nothing";
+		}
+		if (!(this.config.urlValidator() instanceof AllowedUrlValidator policy)) {
+			return "what the application's UrlValidator accepts";
+		}
+		return (this.config.storage() != null) ? "this storage and " + policy.describe() : policy.describe();
+	}
+
+	private static String size(long bytes) {
+		if (bytes % MB == 0 || bytes > 10 * MB) {
+			return bytes / MB + " MB";
+		}
+		return (bytes % KB == 0) ? bytes / KB + " KB" : bytes + " bytes";
+	}
+
+}

@@ -1,0 +1,124 @@
+package dev.vgi.external.autoconfigure;
+
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.Objects;
+
+import dev.vgi.external.storage.local.LocalStorage;
+import dev.vgi.external.url.UrlValidator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+
+import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.diagnostics.FailureAnalysis;
+import org.springframework.boot.http.converter.autoconfigure.HttpMessageConvertersAutoConfiguration;
+import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.boot.test.context.runner.ReactiveWebApplicationContextRunner;
+import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+import org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for {@link StartReport}.
+ */
+@ExtendWith(OutputCaptureExtension.class)
+class StartReportTests {
+
+	private static final AutoConfigurations OURS = AutoConfigurations.of(VgiTransportAutoConfiguration.class,
+			VgiLocalStorageAutoConfiguration.class, VgiS3StorageAutoConfiguration.class,
+			VgiExternalAutoConfiguration.class, VgiWebMvcAutoConfiguration.class,
+			HttpMessageConvertersAutoConfiguration.class, WebMvcAutoConfiguration.class);
+
+	@TempDir
+	private Path folder;
+
+	private final WebApplicationContextRunner runner = new WebApplicationContextRunner().withConfiguration(OURS)
+		.withPropertyValues("vgi.external.memory.budget=512MB");
+
+	@Test
+	void saysWhereBatchesGo(CapturedOutput output) {
+		this.runner
+			.withPropertyValues("vgi.external.local.directory=" + this.folder,
+					"vgi.external.externalize-threshold=64KB")
+			.run((context) -> assertThat(context).hasNotFailed());
+		assertThat(output).contains("Batches from 64 KB go to the folder " + this.folder
+				+ "; budget 512 MB; callers may send pointers to this storage and nobody else");
+	}
+
+	@Test
+	void saysBucketRegionAndWhoMayBeFetchedFrom(CapturedOutput output) {
+		AwsCredentialsProvider credentials = StaticCredentialsProvider
+			.create(AwsBasicCredentials.create("key", "secret"));
+		WebApplicationContextRunner s3 = this.runner.withBean(AwsCredentialsProvider.class, () -> credentials)
+			.withPropertyValues("vgi.external.s3.bucket=bucket", "vgi.external.s3.region=eu-central-1",
+					"vgi.external.url.allowed-hosts=storage.example,*.peers.example:8443");
+		s3.run((context) -> assertThat(context).hasNotFailed());
+		assertThat(output).contains("Batches from 1 MB go to s3://bucket/vgi-rpc/ (eu-central-1); budget 512 MB;"
+				+ " callers may send pointers to this storage and storage.example, *.peers.example:8443 (https)");
+		s3.withPropertyValues("vgi.external.s3.endpoint=http://store.example:9000")
+			.run((context) -> assertThat(context).hasNotFailed());
+		assertThat(output).contains("go to s3://bucket/vgi-rpc/ at http://store.example:9000; budget");
+	}
+
+	@Test
+	void saysThatNothingIsStored(CapturedOutput output) {
+		this.runner.withPropertyValues("vgi.external.storage=none")
+			.run((context) -> assertThat(context).hasNotFailed());
+		assertThat(output).contains("Batches travel inline: there is no storage; budget 512 MB;"
+				+ " callers may send pointers to hosts with public addresses (https)");
+		this.runner.withPropertyValues("vgi.external.enabled=false")
+			.run((context) -> assertThat(context).hasNotFailed());
+		assertThat(output).contains("Batches travel inline only: vgi.external.enabled is false; budget 512 MB;"
+				+ " callers may send pointers to nothing");
+	}
+
+	@Test
+	void knowsNothingOfAPolicyOfTheApplicationsOwn(CapturedOutput output) {
+		this.runner.withPropertyValues("vgi.external.storage=none")
+			.withBean(UrlValidator.class, () -> URI::getHost)
+			.run((context) -> assertThat(context).hasNotFailed());
+		assertThat(output).contains("callers may send pointers to what the application's UrlValidator accepts");
+	}
+
+	@Test
+	void whatOnlyCallsIsNotSaidToServe(CapturedOutput output) {
+		new ApplicationContextRunner().withConfiguration(OURS)
+			.withPropertyValues("vgi.external.storage=none")
+			.run((context) -> assertThat(context).hasNotFailed());
+		assertThat(output).contains("there is no storage; budget").doesNotContain("callers may");
+	}
+
+	@Test
+	void aLocalStoreThatNobodyServesIsRefused() {
+		ApplicationContextRunner notWeb = new ApplicationContextRunner().withConfiguration(OURS)
+			.withPropertyValues("vgi.external.local.directory=" + this.folder, "vgi.external.storage=local");
+		notWeb.run((context) -> assertRefused(context.getStartupFailure(), "no web server",
+				"Set vgi.external.local.base-url"));
+		notWeb.withPropertyValues("vgi.external.local.base-url=https://files.example")
+			.run((context) -> assertThat(context).hasSingleBean(LocalStorage.class));
+	}
+
+	@Test
+	void webFluxIsRefusedUnlessItOnlyCalls() {
+		ReactiveWebApplicationContextRunner reactive = new ReactiveWebApplicationContextRunner().withConfiguration(OURS)
+			.withPropertyValues("vgi.external.local.directory=" + this.folder);
+		reactive.run(
+				(context) -> assertRefused(context.getStartupFailure(), "WebFlux", "set vgi.external.storage to none"));
+		reactive.withPropertyValues("vgi.external.storage=none").run((context) -> assertThat(context).hasNotFailed());
+	}
+
+	private static void assertRefused(Throwable failure, String description, String action) {
+		FailureAnalysis analysis = new StartRefusedFailureAnalyzer().analyze(Objects.requireNonNull(failure));
+		assertThat(analysis).isNotNull();
+		assertThat(analysis.getDescription()).contains(description);
+		assertThat(analysis.getAction()).contains(action);
+	}
+
+}
