@@ -126,6 +126,7 @@ final class ResponseBody implements AutoCloseable {
 		for (GatheredStream stream : streams()) {
 			stream.writeTo(channel);
 		}
+		channel.flush();
 	}
 
 	private List<GatheredStream> streams() {

@@ -196,7 +196,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 		if (!cycles.hasNext()) {
 			try (GatheredStream stream = IpcStreamWriter.gather(first)) {
 				message.getHeaders().setContentLength(stream.length());
-				stream.writeTo(new OutputStreamChannel(message.getBody()));
+				OutputStreamChannel.write(stream, message.getBody());
 			}
 			return;
 		}
@@ -209,17 +209,23 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 		DictionaryProvider dictionaries = (first != null) ? first.data().dictionaries()
 				: new DictionaryProvider.MapDictionaryProvider();
 		OutputStream body = message.getBody();
-		try (IpcStreamWriter writer = new IpcStreamWriter(new OutputStreamChannel(body), schema, dictionaries)) {
+		OutputStreamChannel channel = new OutputStreamChannel(body);
+		try (IpcStreamWriter writer = new IpcStreamWriter(channel, schema, dictionaries)) {
 			OutputCycle cycle = first;
 			while (cycle != null) {
 				for (LogMessage log : cycle.logs()) {
 					writer.writeEmpty(log.toMetadata());
 				}
 				writer.write(cycle.data());
+				if (this.serving) {
+					// The next may be long in coming.
+					channel.flush();
+				}
 				cycle = rest.hasNext() ? rest.next() : null;
 			}
 			writer.end();
 		}
+		channel.flush();
 		body.flush();
 	}
 

@@ -4,18 +4,25 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
+import java.util.Arrays;
+
+import dev.vgi.external.batch.GatheredStream;
 
 /**
- * Writes off-heap bytes to an HTTP body through one heap buffer: the JDK's own adapter
- * copies 8 KB at a time.
+ * Writes off-heap bytes to an HTTP body, in pieces of one size and a last one. HTTP/2
+ * cuts a piece where the receiver's window ends, and some servers take the tiny rests of
+ * pieces that do not fit into it for an attack. Whoever wrote everything flushes.
  */
 public final class OutputStreamChannel implements WritableByteChannel {
 
-	private static final int STEP = 64 * 1024;
+	/** The window that HTTP/2 begins with (RFC 9113, section 6.9.2). */
+	public static final int PIECE = 65_535;
 
 	private final OutputStream body;
 
-	private byte[] step = new byte[0];
+	private byte[] piece = new byte[0];
+
+	private int filled;
 
 	/**
 	 * Create a channel.
@@ -25,23 +32,48 @@ public final class OutputStreamChannel implements WritableByteChannel {
 		this.body = body;
 	}
 
+	/**
+	 * Write a whole stream.
+	 * @param stream the stream; borrowed
+	 * @param body the body; left open and not flushed
+	 * @throws IOException if it cannot be written
+	 */
+	public static void write(GatheredStream stream, OutputStream body) throws IOException {
+		OutputStreamChannel channel = new OutputStreamChannel(body);
+		stream.writeTo(channel);
+		channel.flush();
+	}
+
 	@Override
 	public int write(ByteBuffer source) throws IOException {
 		int written = source.remaining();
-		if (source.hasArray()) {
-			this.body.write(source.array(), source.arrayOffset() + source.position(), written);
-			source.position(source.limit());
-			return written;
-		}
-		if (this.step.length < Math.min(STEP, written)) {
-			this.step = new byte[Math.min(STEP, written)];
-		}
 		while (source.hasRemaining()) {
-			int length = Math.min(this.step.length, source.remaining());
-			source.get(this.step, 0, length);
-			this.body.write(this.step, 0, length);
+			makeRoom(source.remaining());
+			int length = Math.min(this.piece.length - this.filled, source.remaining());
+			source.get(this.piece, this.filled, length);
+			this.filled += length;
 		}
 		return written;
+	}
+
+	// Most bodies are much shorter than a piece.
+	private void makeRoom(int wanted) throws IOException {
+		if (this.filled == PIECE) {
+			flush();
+		}
+		int needed = (int) Math.min(PIECE, (long) this.filled + wanted);
+		if (this.piece.length < needed) {
+			this.piece = Arrays.copyOf(this.piece, Math.min(PIECE, Math.max(needed, 2 * this.piece.length)));
+		}
+	}
+
+	/**
+	 * Write what is still held to the body, which is not flushed itself.
+	 * @throws IOException if it cannot be written
+	 */
+	public void flush() throws IOException {
+		this.body.write(this.piece, 0, this.filled);
+		this.filled = 0;
 	}
 
 	@Override

@@ -28,6 +28,7 @@ import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
@@ -352,7 +353,7 @@ final class ServiceConnection {
 		if (body != null) {
 			request.contentType(ArrowStreamHttpMessageConverter.ARROW_STREAM)
 				.contentLength(body.length())
-				.body((out) -> body.writeTo(new OutputStreamChannel(out)));
+				.body((out) -> OutputStreamChannel.write(body, out));
 		}
 		return request.exchange((sent, response) -> {
 			this.called = sent.getURI();
@@ -374,11 +375,14 @@ final class ServiceConnection {
 	}
 
 	private static ServiceUnavailableException unreachable(ResourceAccessException failure, boolean answered) {
-		// Its message quotes the URL, so it goes no further.
+		// Its own message quotes the URL, so it goes no further.
 		Throwable cause = failure.getCause();
+		String reason = (cause != null) ? cause.getClass().getSimpleName() : "I/O error";
+		if (cause != null && cause.getMessage() != null) {
+			reason += ": " + RedactedUrl.scrub(cause.getMessage());
+		}
 		return new ServiceUnavailableException(
-				(answered ? "The answer of the service broke off: " : "The service cannot be reached: ")
-						+ ((cause != null) ? cause.getClass().getSimpleName() : "I/O error"));
+				(answered ? "The answer of the service broke off: " : "The service cannot be reached: ") + reason);
 	}
 
 	private void remember(ClientHttpResponse response) {

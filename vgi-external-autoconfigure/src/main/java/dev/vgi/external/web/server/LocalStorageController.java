@@ -10,6 +10,7 @@ import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.local.LocalAccessException;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.OutputStreamChannel;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.jspecify.annotations.Nullable;
@@ -26,8 +27,6 @@ import org.springframework.web.bind.annotation.PathVariable;
  * download.
  */
 public final class LocalStorageController {
-
-	private static final int STEP = 64 * 1024;
 
 	private final LocalStorage storage;
 
@@ -135,7 +134,7 @@ public final class LocalStorageController {
 	private static void copy(SeekableByteChannel channel, long offset, long length, OutputStream body)
 			throws IOException {
 		channel.position(offset);
-		ByteBuffer step = ByteBuffer.allocate((int) Math.min(STEP, length));
+		ByteBuffer step = ByteBuffer.allocate((int) Math.min(OutputStreamChannel.PIECE, length));
 		long left = length;
 		while (left > 0) {
 			step.clear().limit((int) Math.min(step.capacity(), left));

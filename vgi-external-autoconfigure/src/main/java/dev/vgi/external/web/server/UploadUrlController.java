@@ -161,7 +161,7 @@ public final class UploadUrlController {
 			try (GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(AnnotatedBatch.of(root)))) {
 				response.setContentType(ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());
 				response.setContentLengthLong(body.length());
-				body.writeTo(new OutputStreamChannel(response.getOutputStream()));
+				OutputStreamChannel.write(body, response.getOutputStream());
 			}
 		}
 	}
