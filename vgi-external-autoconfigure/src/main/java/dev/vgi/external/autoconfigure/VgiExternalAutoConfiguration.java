@@ -9,6 +9,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 import dev.vgi.external.codec.Compression;
+import dev.vgi.external.codec.ZstdContentCodec;
 import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.location.ExternalLocationConfig;
@@ -73,6 +74,12 @@ public final class VgiExternalAutoConfiguration {
 	};
 
 	private static final int MAX_TRANSFER_THREADS = 256;
+
+	/** What helps, whether zstd is required or not. */
+	private static final String ZSTD_REMEDY = "Start the JVM with -DZstdTempFolder= or -Djava.io.tmpdir= and a writable"
+			+ " folder that is not mounted noexec, or with -DZstdNativePath= and a libzstd-jni for this platform";
+
+	private static final Log logger = LogFactory.getLog(VgiExternalAutoConfiguration.class);
 
 	// Whoever takes a parameter of this name gets the application's own or primary one,
 	// and this one where it has several or none.
@@ -167,10 +174,18 @@ public final class VgiExternalAutoConfiguration {
 	}
 
 	private static @Nullable Compression compression(VgiExternalProperties.Compression compression) {
-		return switch (compression.algorithm()) {
-			case NONE -> null;
-			case ZSTD -> new Compression(compression.level(), compression.workers());
-		};
+		String problem = ZstdContentCodec.unavailable();
+		boolean required = compression.algorithm() == VgiExternalProperties.Compression.Algorithm.ZSTD;
+		if (problem != null && required) {
+			throw new StartRefusedException(
+					"vgi.external.compression.algorithm is zstd, which does not work in this process: " + problem,
+					ZSTD_REMEDY + ", or set vgi.external.compression.algorithm=none.");
+		}
+		if (problem != null) {
+			logger.warn("The coding zstd does not work in this process, bodies are coded with gzip or not at all: "
+					+ problem + ". " + ZSTD_REMEDY);
+		}
+		return required ? new Compression(compression.level(), compression.workers()) : null;
 	}
 
 	@Bean(defaultCandidate = false)
@@ -263,8 +278,6 @@ public final class VgiExternalAutoConfiguration {
 	 * the application from ending.
 	 */
 	private static final class ClosingAllocator extends RootAllocator {
-
-		private static final Log logger = LogFactory.getLog(VgiExternalAutoConfiguration.class);
 
 		@Override
 		public void close() {

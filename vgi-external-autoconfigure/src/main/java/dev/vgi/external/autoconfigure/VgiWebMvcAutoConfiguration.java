@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 
 import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
@@ -92,8 +93,6 @@ public final class VgiWebMvcAutoConfiguration {
 
 	private static final Log logger = LogFactory.getLog(VgiWebMvcAutoConfiguration.class);
 
-	private static final List<String> CODINGS = List.of("zstd", "gzip");
-
 	private final String serverId = String.format("%012x", ThreadLocalRandom.current().nextLong(1L << 48));
 
 	@Bean
@@ -165,7 +164,7 @@ public final class VgiWebMvcAutoConfiguration {
 		boolean vends = vendsUploadUrls(properties, uploadUrls.getIfAvailable());
 		boolean stores = config.storage() != null;
 		return new Capabilities(maxRequestBytes(rpc, budget), bytes(rpc.maxResponseSize()),
-				stores ? bytes(rpc.maxExternalizedResponseSize()) : null, stores, CODINGS, vends,
+				stores ? bytes(rpc.maxExternalizedResponseSize()) : null, stores, ContentCodec.available(), vends,
 				properties.maxUploadSize());
 	}
 
@@ -204,7 +203,7 @@ public final class VgiWebMvcAutoConfiguration {
 	FilterRegistrationBean<ContentCodingFilter> vgiContentCodingFilter(VgiRpcProperties rpc, TransferBudget budget,
 			ServedPaths paths) {
 		FilterRegistrationBean<ContentCodingFilter> registration = new FilterRegistrationBean<>(new ContentCodingFilter(
-				(request) -> !paths.isLocalStore(request), maxRequestBytes(rpc, budget), CODINGS));
+				(request) -> !paths.isLocalStore(request), maxRequestBytes(rpc, budget), ContentCodec.available()));
 		registration.setOrder(CAPABILITIES_ORDER + 1);
 		registration.setAsyncSupported(true);
 		return registration;

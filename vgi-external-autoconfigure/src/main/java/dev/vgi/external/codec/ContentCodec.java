@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Locale;
 
 import org.jspecify.annotations.Nullable;
@@ -38,6 +39,8 @@ public interface ContentCodec {
 	 * @param maxWindow bytes of what is decoded that the decoder may hold; a body that
 	 * asks for more is corrupt, but not for what {@link #HTTP_WINDOW} allows
 	 * @return a decoder for one body; the caller closes it
+	 * @throws dev.vgi.external.batch.CorruptStreamException if the coding does not work
+	 * in this process
 	 */
 	Decoder decoder(long maxWindow);
 
@@ -80,6 +83,15 @@ public interface ContentCodec {
 	 * @throws IOException if the target fails
 	 */
 	OutputStream encode(OutputStream target, long size) throws IOException;
+
+	/**
+	 * Return the codings that work in this process, best first.
+	 * @return {@code zstd}, unless its native library cannot be loaded, and {@code gzip}
+	 */
+	static List<String> available() {
+		return (ZstdContentCodec.unavailable() == null) ? List.of(ZstdContentCodec.CODING, GzipContentCodec.CODING)
+				: List.of(GzipContentCodec.CODING);
+	}
 
 	/**
 	 * Find the codec of a coding.

@@ -11,6 +11,9 @@ import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdCompressCtx;
 import com.github.luben.zstd.ZstdDecompressCtx;
 import com.github.luben.zstd.ZstdException;
+import com.github.luben.zstd.util.Native;
+import dev.vgi.external.batch.CorruptStreamException;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
 
@@ -35,6 +38,21 @@ public final class ZstdContentCodec implements ContentCodec {
 	private ZstdContentCodec() {
 	}
 
+	/**
+	 * Return why {@code zstd} does not work in this process: its native library is put
+	 * into the temporary folder and has to be executable there.
+	 * @return the reason, or {@code null} if it works
+	 */
+	public static @Nullable String unavailable() {
+		return NativeLibrary.PROBLEM;
+	}
+
+	private static void requireAvailable() {
+		if (NativeLibrary.PROBLEM != null) {
+			throw new CorruptStreamException("The coding zstd does not work in this process: " + NativeLibrary.PROBLEM);
+		}
+	}
+
 	@Override
 	public String coding() {
 		return CODING;
@@ -42,6 +60,7 @@ public final class ZstdContentCodec implements ContentCodec {
 
 	@Override
 	public Decoder decoder(long maxWindow) {
+		requireAvailable();
 		int log = Long.SIZE - Long.numberOfLeadingZeros(Math.max(maxWindow, HTTP_WINDOW) - 1);
 		return new ZstdDecoder(Math.min(log, MAX_WINDOW_LOG));
 	}
@@ -105,6 +124,9 @@ public final class ZstdContentCodec implements ContentCodec {
 	 * @throws IOException if it is no such frame, or larger
 	 */
 	public static byte[] decode(byte[] encoded, int maxSize) throws IOException {
+		if (NativeLibrary.PROBLEM != null) {
+			throw Corrupt.encoding(CODING, NativeLibrary.PROBLEM, null);
+		}
 		long size = (encoded.length > 0) ? Zstd.getFrameContentSize(encoded) : -1;
 		if (size < 0 || size > maxSize) {
 			throw Corrupt.encoding(CODING, "no frame of at most " + maxSize + " bytes", null);
@@ -152,6 +174,26 @@ public final class ZstdContentCodec implements ContentCodec {
 
 		@Override
 		void close();
+
+	}
+
+	/**
+	 * Loads the native library with its first use, and remembers if that failed.
+	 */
+	private static final class NativeLibrary {
+
+		static final @Nullable String PROBLEM = load();
+
+		private static @Nullable String load() {
+			try {
+				Native.load();
+				return null;
+			}
+			catch (LinkageError | RuntimeException ex) {
+				// Some messages come with the reports of several attempts.
+				return String.valueOf(ex.getMessage()).lines().findFirst().orElse("its native library is missing");
+			}
+		}
 
 	}
 

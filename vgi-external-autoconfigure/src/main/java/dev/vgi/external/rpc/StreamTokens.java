@@ -167,7 +167,8 @@ public final class StreamTokens {
 	}
 
 	private byte[] encode(byte[] content) {
-		byte[] compressed = (content.length > WORTH_COMPRESSING) ? ZstdContentCodec.encode(content) : content;
+		boolean worth = content.length > WORTH_COMPRESSING && ZstdContentCodec.unavailable() == null;
+		byte[] compressed = worth ? ZstdContentCodec.encode(content) : content;
 		boolean pays = compressed.length < content.length;
 		byte[] kept = pays ? compressed : content;
 		return ByteBuffer.allocate(Long.BYTES + 1 + kept.length)

@@ -103,7 +103,7 @@ final class ServiceConnection {
 		this.validator = builder.validator;
 		this.maxResponseSize = builder.maxResponseSize;
 		this.readOptions = ReadOptions.of(builder.readLimits);
-		this.acceptedCodings = builder.responseCompression ? "zstd, gzip" : "identity";
+		this.acceptedCodings = builder.responseCompression ? String.join(", ", ContentCodec.available()) : "identity";
 		this.configuredDialect = builder.dialect;
 		this.nanoTime = builder.nanoTime;
 	}

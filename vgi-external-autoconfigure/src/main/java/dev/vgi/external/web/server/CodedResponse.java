@@ -285,10 +285,11 @@ final class CodedResponse extends HttpServletResponseWrapper {
 				response.announced = false;
 				CodedResponse.super.setContentLengthLong(-1);
 			}
+			CodedBody coded = new CodedBody(this.plain, coding, response.length);
 			CodedResponse.super.setHeader(coding.label(), coding.codec().coding());
 			CodedResponse.super.addHeader(HttpHeaders.VARY, HttpHeaders.ACCEPT_ENCODING);
-			this.coded = new CodedBody(this.plain, coding, response.length);
-			return this.coded.encoder;
+			this.coded = coded;
+			return coded.encoder();
 		}
 
 		@Override
@@ -386,7 +387,9 @@ final class CodedResponse extends HttpServletResponseWrapper {
 
 		private final AnswerCoding coding;
 
-		private final OutputStream encoder;
+		private final long length;
+
+		private @Nullable OutputStream encoder;
 
 		/** Nobody is there to get it. */
 		private boolean gone;
@@ -394,10 +397,18 @@ final class CodedResponse extends HttpServletResponseWrapper {
 		/** It is not wanted. */
 		private boolean released;
 
-		CodedBody(ServletOutputStream target, AnswerCoding coding, long length) throws IOException {
+		CodedBody(ServletOutputStream target, AnswerCoding coding, long length) {
 			this.target = target;
 			this.coding = coding;
-			this.encoder = coding.codec().encode(this, length);
+			this.length = length;
+		}
+
+		// Some write a first byte when they are made.
+		OutputStream encoder() throws IOException {
+			if (this.encoder == null) {
+				this.encoder = this.coding.codec().encode(this, this.length);
+			}
+			return this.encoder;
 		}
 
 		@Override
@@ -425,13 +436,15 @@ final class CodedResponse extends HttpServletResponseWrapper {
 				release();
 				return;
 			}
-			this.encoder.close();
+			encoder().close();
 		}
 
 		void release() {
 			this.released = true;
 			try {
-				this.encoder.close();
+				if (this.encoder != null) {
+					this.encoder.close();
+				}
 			}
 			catch (IOException ex) {
 				// The coder misses the bytes that did not come.
