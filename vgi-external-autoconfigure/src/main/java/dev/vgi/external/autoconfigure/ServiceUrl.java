@@ -14,11 +14,15 @@ import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.cloud.CloudPlatform;
 import org.springframework.core.env.Environment;
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.server.ServletServerHttpRequest;
 import org.springframework.util.ClassUtils;
 import org.springframework.util.StringUtils;
 import org.springframework.web.context.request.RequestContextHolder;
 import org.springframework.web.context.request.ServletRequestAttributes;
 import org.springframework.web.servlet.support.ServletUriComponentsBuilder;
+import org.springframework.web.util.ForwardedHeaderUtils;
+import org.springframework.web.util.UriComponentsBuilder;
 
 /**
  * Knows under which URL callers reach this service. A configured one wins. Where Boot
@@ -46,7 +50,7 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 		if (this.configured != null) {
 			return this.configured;
 		}
-		URI ofRequest = SERVLET ? CurrentRequest.url(trustsForwardedHeaders(), dispatcherPath()) : null;
+		URI ofRequest = SERVLET ? CurrentRequest.url(trustsForwardedHeaders(), isNative(), dispatcherPath()) : null;
 		return (ofRequest != null) ? ofRequest : ofConnector();
 	}
 
@@ -58,6 +62,11 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 			return platform != null && platform.isUsingForwardHeaders();
 		}
 		return !"none".equals(strategy.toLowerCase(Locale.ROOT));
+	}
+
+	// Then the web server has looked at the headers and not Spring.
+	private boolean isNative() {
+		return !"framework".equalsIgnoreCase(this.environment.getProperty("server.forward-headers-strategy"));
 	}
 
 	private @Nullable URI ofConnector() {
@@ -86,19 +95,24 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 	 */
 	private static final class CurrentRequest {
 
-		static @Nullable URI url(boolean trustsForwardedHeaders, String dispatcherPath) {
+		static @Nullable URI url(boolean trustsForwardedHeaders, boolean byWebServer, String dispatcherPath) {
 			if (!(RequestContextHolder.getRequestAttributes() instanceof ServletRequestAttributes attributes)) {
 				return null;
 			}
 			HttpServletRequest request = attributes.getRequest();
-			if (trustsForwardedHeaders && wasForwarded(request)) {
+			HttpServletRequest original = original(request);
+			if (trustsForwardedHeaders && wasForwarded(original) && (!byWebServer || isBelieved(original))) {
 				try {
-					URI url = ServletUriComponentsBuilder.fromContextPath(request).path(dispatcherPath).build().toUri();
+					UriComponentsBuilder builder = ServletUriComponentsBuilder.fromContextPath(request);
+					if (byWebServer) {
+						builder = adapt(builder, original);
+					}
+					URI url = builder.path(dispatcherPath).build().toUri();
 					if (url.getHost() != null) {
 						return url;
 					}
 				}
-				catch (IllegalStateException ex) {
+				catch (IllegalStateException | IllegalArgumentException ex) {
 					// Such a host is somebody's invention, and no URL can have it.
 				}
 				throw new StorageUnavailableException("The forwarded host of the request is no host of a URL: set"
@@ -108,19 +122,40 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 					+ request.getLocalPort() + request.getContextPath() + dispatcherPath);
 		}
 
-		private static boolean wasForwarded(HttpServletRequest request) {
-			// Spring's filter hides the headers that it has made use of.
+		// Spring's filter hides the headers that it has made use of.
+		private static HttpServletRequest original(HttpServletRequest request) {
 			ServletRequest original = request;
 			while (original instanceof ServletRequestWrapper wrapper) {
 				original = wrapper.getRequest();
 			}
-			for (String name : Collections.list(((HttpServletRequest) original).getHeaderNames())) {
+			return (HttpServletRequest) original;
+		}
+
+		private static boolean wasForwarded(HttpServletRequest original) {
+			for (String name : Collections.list(original.getHeaderNames())) {
 				String lower = name.toLowerCase(Locale.ROOT);
 				if (lower.equals("forwarded") || lower.startsWith("x-forwarded-")) {
 					return true;
 				}
 			}
 			return false;
+		}
+
+		// Tomcat believes certain proxies only, and marks what they sent.
+		private static boolean isBelieved(HttpServletRequest original) {
+			return Boolean.TRUE.equals(original.getAttribute("org.apache.tomcat.request.forwarded"))
+					|| !original.getServletContext().getServerInfo().contains("Tomcat");
+		}
+
+		// Web servers know neither the prefix nor, some of them, the standard header.
+		private static UriComponentsBuilder adapt(UriComponentsBuilder builder, HttpServletRequest original) {
+			HttpHeaders headers = new ServletServerHttpRequest(original).getHeaders();
+			URI url = builder.build().toUri();
+			StringBuilder path = new StringBuilder();
+			for (String prefix : headers.getValuesAsList("X-Forwarded-Prefix")) {
+				path.append(StringUtils.trimTrailingCharacter(prefix, '/'));
+			}
+			return ForwardedHeaderUtils.adaptFromForwardedHeaders(url, headers).replacePath(path + url.getRawPath());
 		}
 
 	}

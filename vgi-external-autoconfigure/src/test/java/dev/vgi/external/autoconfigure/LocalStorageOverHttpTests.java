@@ -105,12 +105,30 @@ class LocalStorageOverHttpTests {
 			.endsWith("abc");
 	}
 
-	@Test
-	void prefixOfAProxyIsKept() throws Exception {
-		start("server.forward-headers-strategy=framework");
+	@ParameterizedTest
+	@ValueSource(strings = { "server.forward-headers-strategy=framework", "server.forward-headers-strategy=native",
+			"spring.main.cloud-platform=kubernetes" })
+	void prefixOfAProxyIsKept(String setting) throws Exception {
+		start(setting, "vgi.external.storage=local");
 		URI[] pair = vend("127.0.0.1",
-				"X-Forwarded-Host: data.example\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Prefix: /app\r\n");
+				"X-Forwarded-Host: data.example\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Prefix: /app/\r\n");
 		assertThat(pair[1].toString()).startsWith("https://data.example/app/_vgi/objects/");
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "framework", "native" })
+	void theStandardHeaderOfAProxyCounts(String strategy) throws Exception {
+		start("server.forward-headers-strategy=" + strategy, "server.servlet.context-path=/service");
+		String text = raw("GET /service/vend HTTP/1.1\r\nHost: internal:8080\r\n"
+				+ "Forwarded: host=\"data.example:8443\";proto=https\r\nConnection: close\r\n\r\n");
+		assertThat(text).contains("https://data.example:8443/service/_vgi/objects/").doesNotContain("internal");
+	}
+
+	@Test
+	void aProxyThatTheWebServerDoesNotBelieveIsNotBelieved() throws Exception {
+		start("server.forward-headers-strategy=native", "server.tomcat.remoteip.internal-proxies=192\\.0\\.2\\..*");
+		assertThat(vend("evil.example", "X-Forwarded-Host: evil.example\r\n")[0].toString())
+			.startsWith("http://127.0.0.1:" + this.port + "/_vgi/objects/");
 	}
 
 	@ParameterizedTest
