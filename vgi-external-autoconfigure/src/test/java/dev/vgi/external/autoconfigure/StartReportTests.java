@@ -6,6 +6,7 @@ import java.util.Objects;
 
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.url.UrlValidator;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -114,7 +115,7 @@ class StartReportTests {
 		reactive.withPropertyValues("vgi.external.storage=none").run((context) -> assertThat(context).hasNotFailed());
 	}
 
-	private static void assertRefused(Throwable failure, String description, String action) {
+	private static void assertRefused(@Nullable Throwable failure, String description, String action) {
 		FailureAnalysis analysis = new StartRefusedFailureAnalyzer().analyze(Objects.requireNonNull(failure));
 		assertThat(analysis).isNotNull();
 		assertThat(analysis.getDescription()).contains(description);
