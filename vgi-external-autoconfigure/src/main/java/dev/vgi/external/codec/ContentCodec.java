@@ -27,6 +27,11 @@ public interface ContentCodec {
 	long HTTP_WINDOW = 8L << 20;
 
 	/**
+	 * How many bytes it takes to recognize a coded body.
+	 */
+	int HEAD = 4;
+
+	/**
 	 * Start to decode a body that may ask for as much memory as the coding allows.
 	 * @return a decoder for one body; the caller closes it
 	 */
@@ -110,6 +115,18 @@ public interface ContentCodec {
 			case GzipContentCodec.CODING, "x-gzip" -> GzipContentCodec.INSTANCE;
 			default -> null;
 		};
+	}
+
+	/**
+	 * Recognize a coded body by its beginning. No Arrow stream begins like that.
+	 * @param head the first {@value #HEAD} bytes, or fewer of a shorter body
+	 * @return the codec, or {@code null} if it is none that is known here
+	 */
+	static @Nullable ContentCodec forHead(byte[] head) {
+		if (ZstdContentCodec.isHead(head)) {
+			return ZstdContentCodec.INSTANCE;
+		}
+		return GzipContentCodec.isHead(head) ? GzipContentCodec.INSTANCE : null;
 	}
 
 	/**

@@ -25,6 +25,10 @@ public final class GzipContentCodec implements ContentCodec {
 	private GzipContentCodec() {
 	}
 
+	static boolean isHead(byte[] head) {
+		return head.length >= HEAD && head[0] == 0x1F && head[1] == (byte) 0x8B && head[2] == 8;
+	}
+
 	@Override
 	public String coding() {
 		return CODING;

@@ -53,6 +53,10 @@ public final class ZstdContentCodec implements ContentCodec {
 		}
 	}
 
+	static boolean isHead(byte[] head) {
+		return head.length >= HEAD && ByteBuffer.wrap(head).order(ByteOrder.LITTLE_ENDIAN).getInt() == MAGIC;
+	}
+
 	@Override
 	public String coding() {
 		return CODING;

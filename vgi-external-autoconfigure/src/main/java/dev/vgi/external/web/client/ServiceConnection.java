@@ -3,6 +3,7 @@ package dev.vgi.external.web.client;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
+import java.io.PushbackInputStream;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.URI;
@@ -38,6 +39,7 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.http.HttpMethod;
+import org.springframework.http.InvalidMediaTypeException;
 import org.springframework.http.client.ClientHttpResponse;
 import org.springframework.web.client.ResourceAccessException;
 import org.springframework.web.client.RestClient;
@@ -122,14 +124,12 @@ final class ServiceConnection {
 		if (known != null) {
 			return known.capabilities();
 		}
-		return ask((response) -> {
-			Capabilities found = Capabilities.from(response.getHeaders());
-			if (found == null) {
-				throw new UnexpectedResponseException("The service does not announce any capability",
-						response.getStatusCode().value());
-			}
-			return found;
-		});
+		int status = ask();
+		known = known();
+		if (known == null) {
+			throw new UnexpectedResponseException("The service does not announce any capability", status);
+		}
+		return known.capabilities();
 	}
 
 	private @Nullable CachedCapabilities known() {
@@ -145,15 +145,23 @@ final class ServiceConnection {
 	private @Nullable CachedCapabilities knownOrAsked() {
 		CachedCapabilities known = known();
 		if (known == null) {
-			ask((response) -> true);
+			ask();
 			known = known();
 		}
 		return known;
 	}
 
-	// A question about the service itself may be asked twice.
-	private <T> T ask(ResponseReader<T> reader) {
-		return send(HttpMethod.OPTIONS, "/health", null, Dialect.FLAT, null, reader);
+	// Some proxies refuse OPTIONS, or answer it themselves. A question about the service
+	// itself may be asked twice.
+	private int ask() {
+		int status = 0;
+		for (HttpMethod method : List.of(HttpMethod.OPTIONS, HttpMethod.GET)) {
+			if (known() == null) {
+				status = send(method, "/health", null, Dialect.FLAT, null,
+						(response) -> response.getStatusCode().value());
+			}
+		}
+		return status;
 	}
 
 	/**
@@ -225,8 +233,10 @@ final class ServiceConnection {
 					return answer;
 				}
 			}
-			if (!capabilities().uploadUrlSupport()) {
-				throw tooLarge(body.length(), "the service vends no upload URLs");
+			known = knownOrAsked();
+			if (known == null || !known.capabilities().uploadUrlSupport()) {
+				throw tooLarge(body.length(),
+						(known != null) ? "it vends no upload URLs" : "it does not say whether it vends upload URLs");
 			}
 			UploadUrl target = UploadUrls.request(this, 1).get(0);
 			this.uploader.upload(body, target, this.validator.or(ownStore()));
@@ -425,7 +435,13 @@ final class ServiceConnection {
 	}
 
 	private static boolean isArrow(ClientHttpResponse response) {
-		return ArrowStreamHttpMessageConverter.ARROW_STREAM.isCompatibleWith(response.getHeaders().getContentType());
+		try {
+			return ArrowStreamHttpMessageConverter.ARROW_STREAM
+				.isCompatibleWith(response.getHeaders().getContentType());
+		}
+		catch (InvalidMediaTypeException ex) {
+			return false;
+		}
 	}
 
 	private static InputStream decode(ClientHttpResponse response) throws IOException {
@@ -433,8 +449,20 @@ final class ServiceConnection {
 		if (coding == null) {
 			coding = response.getHeaders().getFirst("Content-Encoding");
 		}
+		if (coding == null) {
+			return decodeUnlabelled(response.getBody());
+		}
 		ContentCodec codec = ContentCodec.forCoding(coding);
 		return (codec != null) ? codec.decode(response.getBody()) : response.getBody();
+	}
+
+	// Some proxies drop headers that they do not know.
+	private static InputStream decodeUnlabelled(InputStream body) throws IOException {
+		PushbackInputStream whole = new PushbackInputStream(body, ContentCodec.HEAD);
+		byte[] head = whole.readNBytes(ContentCodec.HEAD);
+		whole.unread(head);
+		ContentCodec codec = ContentCodec.forHead(head);
+		return (codec != null) ? codec.decode(whole) : whole;
 	}
 
 	/**

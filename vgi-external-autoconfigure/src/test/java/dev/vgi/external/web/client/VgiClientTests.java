@@ -24,6 +24,7 @@ import dev.vgi.external.web.client.ScriptedService.Reply;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import org.springframework.http.client.ClientHttpRequestFactory;
 import org.springframework.http.client.HttpComponentsClientHttpRequestFactory;
@@ -116,6 +117,33 @@ class VgiClientTests extends AbstractClientTests {
 				AnnotatedBatch input = ArrowBodies.values(this.allocator, BatchMetadata.empty(), 1)) {
 			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> stream.exchange(input));
 		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "gzip", "zstd" })
+	void whenAProxyDropsTheLabelOfACodingItIsKnownByItsBytes(String coding) {
+		this.service.on("/m", Reply.of(200, ScriptedService.ARROW, Map.of(),
+				CodedBodies.encode(coding, ArrowBodies.stream(ArrowBodies.data(1)))));
+		assertThat(values(call(client().build(), "m"))).containsExactly(1L);
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "405, text/html", "403, text/html", "204, text/plain", "502, what ever", "302, text/html" })
+	void whenAProxyAnswersOptionsHealthIsAsked(int status, String type) {
+		Reply ofProxy = Reply.of(status, type, Map.of(), new byte[0]);
+		this.service.on("/health", ofProxy, OLD);
+		assertThat(client().build().capabilities().uploadUrlSupport()).isFalse();
+		assertThat(this.service.requests()).extracting(ScriptedService.Request::method)
+			.containsExactly("OPTIONS", "GET");
+		this.service.on("/m", ofProxy);
+		assertThatExceptionOfType(UnexpectedResponseException.class).isThrownBy(() -> call(client().build(), "m"))
+			.satisfies((ex) -> assertThat(ex.status()).isEqualTo(status));
+	}
+
+	@Test
+	void whenAProxyRefusesALargeRequestAndAnythingElseTheErrorSaysWhichRequest() {
+		this.service.on("/m", Reply.text(413, "<html>"));
+		assertFails(client().build(), UnexpectedResponseException.class, "is too large for the service");
 	}
 
 	@Test
