@@ -53,6 +53,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * many tiny frames, and the JDK's client, which makes them of bodies in unfit pieces.
  */
 @Timeout(120)
+@SuppressWarnings("NullAway.Init")
 class Http2Tests {
 
 	private static final int TIMES = 20;
