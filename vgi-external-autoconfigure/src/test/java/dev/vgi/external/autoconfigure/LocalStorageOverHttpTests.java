@@ -175,6 +175,20 @@ class LocalStorageOverHttpTests {
 		assertThat(put(url, new byte[3]).statusCode()).isEqualTo(204);
 	}
 
+	@ParameterizedTest
+	@ValueSource(strings = { "application/x-www-form-urlencoded", "application/x-www-form-urlencoded;charset=UTF-8",
+			"multipart/form-data; boundary=x", "multipart/form-data", "application/json",
+			"application/vnd.apache.arrow.stream", "no type", "" })
+	void uploadsMayHaveAnyMediaType(String type) throws Exception {
+		start("server.tomcat.max-http-form-post-size=1B");
+		URI[] pair = vend("x", "");
+		String header = type.isEmpty() ? "" : "Content-Type: " + type + "\r\n";
+		assertThat(raw("PUT " + target(pair[0]) + " HTTP/1.1\r\nHost: x\r\n" + header
+				+ "Content-Length: 7\r\nConnection: close\r\n\r\na=b&c=d"))
+			.startsWith("HTTP/1.1 204");
+		assertThat(send(HttpRequest.newBuilder(pair[1])).body()).asString().isEqualTo("a=b&c=d");
+	}
+
 	@Test
 	void storedBytesAreNeverInterpreted() throws Exception {
 		start();

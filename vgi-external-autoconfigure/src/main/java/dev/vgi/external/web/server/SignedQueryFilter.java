@@ -3,6 +3,7 @@ package dev.vgi.external.web.server;
 import java.io.IOException;
 import java.util.Collections;
 import java.util.Enumeration;
+import java.util.List;
 import java.util.Map;
 
 import jakarta.servlet.FilterChain;
@@ -12,12 +13,14 @@ import jakarta.servlet.http.HttpServletRequestWrapper;
 import jakarta.servlet.http.HttpServletResponse;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.http.HttpHeaders;
 import org.springframework.web.filter.OncePerRequestFilter;
 
 /**
  * Takes the query out of requests to the local store before anybody can log, record or
  * trace it: a signed URL is a bearer credential, and half of a web stack writes down the
- * requests it sees. Has to come first.
+ * requests it sees. Takes out the media type of the body too: what is uploaded is bytes,
+ * and a body that says it is a form would be read as one on its way. Has to come first.
  */
 public final class SignedQueryFilter extends OncePerRequestFilter {
 
@@ -41,21 +44,47 @@ public final class SignedQueryFilter extends OncePerRequestFilter {
 	protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
 			throws ServletException, IOException {
 		SignedQuery.of(request).hideIn(request);
-		chain.doFilter(new WithoutQuery(request), response);
+		chain.doFilter(new Bare(request), response);
 	}
 
 	/**
-	 * A request as if it had no query.
+	 * A request as if it had no query and no media type.
 	 */
-	private static final class WithoutQuery extends HttpServletRequestWrapper {
+	private static final class Bare extends HttpServletRequestWrapper {
 
-		WithoutQuery(HttpServletRequest request) {
+		Bare(HttpServletRequest request) {
 			super(request);
 		}
 
 		@Override
 		public @Nullable String getQueryString() {
 			return null;
+		}
+
+		@Override
+		public @Nullable String getContentType() {
+			return null;
+		}
+
+		@Override
+		public @Nullable String getHeader(String name) {
+			return isContentType(name) ? null : super.getHeader(name);
+		}
+
+		@Override
+		public Enumeration<String> getHeaders(String name) {
+			return isContentType(name) ? Collections.emptyEnumeration() : super.getHeaders(name);
+		}
+
+		@Override
+		public Enumeration<String> getHeaderNames() {
+			List<String> names = Collections.list(super.getHeaderNames());
+			names.removeIf(Bare::isContentType);
+			return Collections.enumeration(names);
+		}
+
+		private static boolean isContentType(String header) {
+			return HttpHeaders.CONTENT_TYPE.equalsIgnoreCase(header);
 		}
 
 		@Override
