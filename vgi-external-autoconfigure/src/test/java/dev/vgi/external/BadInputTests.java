@@ -219,9 +219,11 @@ class BadInputTests {
 				BadPointer.elsewhere("private address", "https://10.0.0.8/x.arrow", "host 10.0.0.8 is not among"),
 				BadPointer.elsewhere("metadata service", "https://169.254.169.254/latest/meta-data/",
 						"host 169.254.169.254 is not among"),
-				BadPointer.elsewhere("foreign host", "https://storage.example/x.arrow?sig=5ec7e7",
-						"vgi.external.url.allowed-hosts"),
+				BadPointer.elsewhere(
+						"foreign host", "https://storage.example/x.arrow?sig=5ec7e7", "vgi.external.url.allowed-hosts"),
 				BadPointer.elsewhere("no URL", "not-even-a-url", "URL"),
+				BadPointer.elsewhere("host with an underscore", "https://minio_server/x.arrow",
+						"must not have an underscore"),
 				new BadPointer("actuator", NOTHING, (test) -> URI.create(actuator.get()), null, 400, "scheme http"),
 				new BadPointer("redirect to actuator",
 						(request, reply) -> reply.empty(302, "Location: " + actuator.get()), BadInputTests::download,

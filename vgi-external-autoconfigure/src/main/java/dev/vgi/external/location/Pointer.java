@@ -42,7 +42,8 @@ public record Pointer(URI location, @Nullable String sha256) {
 		catch (URISyntaxException ex) {
 			// Its message quotes the URL, so it goes no further.
 		}
-		throw new UrlRejectedException(URI.create("invalid:location"), "the pointer's location is no absolute URL");
+		throw new UrlRejectedException(URI.create("invalid:location"),
+				"the pointer's location must be an absolute URL," + " and its host must not have an underscore");
 	}
 
 	/**

@@ -400,7 +400,11 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	private URI base() {
 		URI base = this.baseUrl.get();
-		if (base == null || base.getScheme() == null || base.getHost() == null) {
+		if (base != null && (base.getScheme() == null || base.getHost() == null)) {
+			throw new StorageUnavailableException("The URL of this service must be an absolute URL, and its host must"
+					+ " not have an underscore: correct 'vgi.external.local.base-url'", 0, null);
+		}
+		if (base == null) {
 			throw new StorageUnavailableException(
 					"The URL of this service is not known: set 'vgi.external.local.base-url'", 0, null);
 		}

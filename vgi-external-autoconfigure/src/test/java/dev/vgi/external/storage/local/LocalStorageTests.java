@@ -145,6 +145,10 @@ class LocalStorageTests {
 		assertThatExceptionOfType(StorageUnavailableException.class)
 			.isThrownBy(() -> this.storage.upload(BytesPayload.random(10, 1), SCHEMA, null))
 			.withMessageContaining("'vgi.external.local.base-url'");
+		this.baseUrl = URI.create("http://my_service:8080");
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> this.storage.upload(BytesPayload.random(10, 1), SCHEMA, null))
+			.withMessageContaining("must not have an underscore: correct 'vgi.external.local.base-url'");
 	}
 
 	@Test
