@@ -28,6 +28,7 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,7 +54,6 @@ import static org.assertj.core.api.Assertions.assertThat;
  * many tiny frames, and the JDK's client, which makes them of bodies in unfit pieces.
  */
 @Timeout(120)
-@SuppressWarnings("NullAway.Init")
 class Http2Tests {
 
 	private static final int TIMES = 20;
@@ -65,15 +65,17 @@ class Http2Tests {
 
 	private final BufferAllocator allocator = new RootAllocator();
 
-	private ConfigurableApplicationContext context;
+	private @Nullable ConfigurableApplicationContext context;
 
-	private SSLContext trusting;
+	private @Nullable SSLContext trusting;
 
-	private String url;
+	private String url = "";
 
 	@AfterEach
 	void stop() {
-		this.context.close();
+		if (this.context != null) {
+			this.context.close();
+		}
 		this.allocator.close();
 	}
 
@@ -93,9 +95,9 @@ class Http2Tests {
 	@ParameterizedTest
 	@ValueSource(booleans = { false, true })
 	void largeBatchesArriveAndReturn(boolean tls) throws Exception {
-		start(tls);
+		ConfigurableApplicationContext context = start(tls);
 		for (int i = 0; i < TIMES; i++) {
-			RestClient client = this.context.getBean(RestClient.Builder.class)
+			RestClient client = context.getBean(RestClient.Builder.class)
 				.requestFactory(new JdkClientHttpRequestFactory(connected()))
 				.baseUrl(this.url)
 				.build();
@@ -155,7 +157,7 @@ class Http2Tests {
 		return http;
 	}
 
-	private void start(boolean tls) throws Exception {
+	private ConfigurableApplicationContext start(boolean tls) throws Exception {
 		Stream<String> settings = Stream.of("--server.port=0", "--server.address=127.0.0.1",
 				"--server.http2.enabled=true", "--spring.main.banner-mode=off", "--vgi.external.storage=local",
 				"--vgi.external.externalize-threshold=100MB", "--vgi.external.local.directory=" + this.folder);
@@ -165,9 +167,12 @@ class Http2Tests {
 			settings = Stream.concat(settings,
 					Stream.of("--server.ssl.key-store=file:" + keys, "--server.ssl.key-store-password=changeit"));
 		}
-		this.context = new SpringApplication(Application.class).run(settings.toArray(String[]::new));
+		ConfigurableApplicationContext started = new SpringApplication(Application.class)
+			.run(settings.toArray(String[]::new));
+		this.context = started;
 		this.url = (tls ? "https" : "http") + "://localhost:"
-				+ this.context.getEnvironment().getProperty("local.server.port");
+				+ started.getEnvironment().getProperty("local.server.port");
+		return started;
 	}
 
 	private static SSLContext trust(Path keyStore) throws Exception {
