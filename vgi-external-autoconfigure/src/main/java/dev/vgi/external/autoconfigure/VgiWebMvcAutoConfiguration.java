@@ -2,11 +2,9 @@ package dev.vgi.external.autoconfigure;
 
 import java.lang.reflect.Method;
 import java.time.InstantSource;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 
-import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
@@ -23,8 +21,7 @@ import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
-import dev.vgi.external.web.ExternalLocationHttpMessageConverter;
-import dev.vgi.external.web.server.ArrowBodyAdvice;
+import dev.vgi.external.web.server.ArrowModule;
 import dev.vgi.external.web.server.ArrowReturnValueHandler;
 import dev.vgi.external.web.server.BatchScope;
 import dev.vgi.external.web.server.CapabilitiesFilter;
@@ -32,6 +29,7 @@ import dev.vgi.external.web.server.ContentCodingFilter;
 import dev.vgi.external.web.server.ExternalErrorResolver;
 import dev.vgi.external.web.server.HealthController;
 import dev.vgi.external.web.server.LocalStorageController;
+import dev.vgi.external.web.server.ServedArrowHttpMessageConverter;
 import dev.vgi.external.web.server.ServedPaths;
 import dev.vgi.external.web.server.SignedQueryFilter;
 import dev.vgi.external.web.server.UploadUrlController;
@@ -51,21 +49,20 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.cloud.CloudPlatform;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
-import org.springframework.boot.http.converter.autoconfigure.ServerHttpMessageConvertersCustomizer;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Fallback;
 import org.springframework.core.Ordered;
+import org.springframework.core.annotation.Order;
 import org.springframework.core.env.Environment;
+import org.springframework.http.converter.HttpMessageConverters;
 import org.springframework.util.ClassUtils;
 import org.springframework.util.ReflectionUtils;
 import org.springframework.util.StringUtils;
 import org.springframework.util.unit.DataSize;
 import org.springframework.web.bind.annotation.RequestMethod;
-import org.springframework.web.method.support.HandlerMethodReturnValueHandler;
 import org.springframework.web.servlet.DispatcherServlet;
 import org.springframework.web.servlet.HandlerExceptionResolver;
-import org.springframework.web.servlet.config.annotation.AsyncSupportConfigurer;
 import org.springframework.web.servlet.config.annotation.InterceptorRegistry;
 import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
 import org.springframework.web.servlet.mvc.method.RequestMappingInfo;
@@ -81,7 +78,7 @@ import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandl
 @AutoConfiguration(after = VgiExternalAutoConfiguration.class,
 		afterName = "org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration")
 @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
-@ConditionalOnClass({ DispatcherServlet.class, ServerHttpMessageConvertersCustomizer.class })
+@ConditionalOnClass(DispatcherServlet.class)
 @ConditionalOnBean(ExternalLocationConfig.class)
 @EnableConfigurationProperties(VgiRpcProperties.class)
 public final class VgiWebMvcAutoConfiguration {
@@ -97,21 +94,8 @@ public final class VgiWebMvcAutoConfiguration {
 
 	@Bean
 	@Fallback
-	ServerHttpMessageConvertersCustomizer vgiServerConverters(BufferAllocator vgiBufferAllocator,
-			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
-			VgiRpcProperties rpc, VgiExternalProperties properties, TransferBudget budget) {
-		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator,
-				maxRequestBytes(rpc, budget), true, properties.limits().toReadLimits());
-		return (builder) -> builder.addCustomConverter(
-				new ExternalLocationHttpMessageConverter(arrow, () -> resolver, externalizer, LogSink.discarding()));
-	}
-
-	@Bean
-	@Fallback
-	@ConditionalOnMissingBean
-	ArrowBodyAdvice vgiArrowBodyAdvice(Externalizer externalizer, VgiExternalProperties properties) {
-		return new ArrowBodyAdvice(externalizer,
-				properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT);
+	ArrowModule vgiArrowModule() {
+		return new ArrowModule();
 	}
 
 	@Bean
@@ -130,10 +114,17 @@ public final class VgiWebMvcAutoConfiguration {
 				listener.getIfAvailable(RpcCallListener::none));
 	}
 
+	// Before Boot's and the application's: their converters would take Arrow values too.
 	@Bean
 	@Fallback
-	WebMvcConfigurer vgiWebMvcConfigurer(TransferBudget budget, BufferAllocator vgiBufferAllocator) {
+	@Order(Ordered.HIGHEST_PRECEDENCE)
+	WebMvcConfigurer vgiWebMvcConfigurer(TransferBudget budget, BufferAllocator vgiBufferAllocator,
+			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
+			VgiRpcProperties rpc, VgiExternalProperties properties) {
 		BatchScope.Interceptor scopes = new BatchScope.Interceptor(budget, vgiBufferAllocator);
+		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator,
+				maxRequestBytes(rpc, budget), true, properties.limits().toReadLimits());
+		boolean redirect = properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT;
 		return new WebMvcConfigurer() {
 
 			@Override
@@ -142,8 +133,9 @@ public final class VgiWebMvcAutoConfiguration {
 			}
 
 			@Override
-			public void configureAsyncSupport(AsyncSupportConfigurer configurer) {
-				configurer.registerCallableInterceptors(scopes);
+			public void configureMessageConverters(HttpMessageConverters.ServerBuilder builder) {
+				builder
+					.addCustomConverter(new ServedArrowHttpMessageConverter(arrow, resolver, externalizer, redirect));
 			}
 
 			@Override
@@ -152,6 +144,13 @@ public final class VgiWebMvcAutoConfiguration {
 				boolean ownFirst = !resolvers.isEmpty()
 						&& resolvers.get(0) instanceof ExceptionHandlerExceptionResolver;
 				resolvers.add(ownFirst ? 1 : 0, new ExternalErrorResolver());
+				resolvers.forEach((resolver) -> {
+					if (resolver instanceof ExceptionHandlerExceptionResolver methods
+							&& methods.getReturnValueHandlers() != null) {
+						methods.setReturnValueHandlers(
+								ArrowReturnValueHandler.before(methods.getReturnValueHandlers().getHandlers(), true));
+					}
+				});
 			}
 
 		};
@@ -229,12 +228,12 @@ public final class VgiWebMvcAutoConfiguration {
 	@Bean(defaultCandidate = false)
 	SmartInitializingSingleton vgiRoutes(
 			@Qualifier("requestMappingHandlerMapping") RequestMappingHandlerMapping mapping,
-			RequestMappingHandlerAdapter adapter, RpcWebMvc rpc, VgiRpcProperties rpcProperties,
-			VgiExternalProperties properties, BufferAllocator vgiBufferAllocator,
+			@Qualifier("requestMappingHandlerAdapter") RequestMappingHandlerAdapter adapter, RpcWebMvc rpc,
+			VgiRpcProperties rpcProperties, VgiExternalProperties properties, BufferAllocator vgiBufferAllocator,
 			ObjectProvider<UploadUrlProvider> uploadUrls, ObjectProvider<LocalStorageController> localStorage,
 			ObjectProvider<TransferListener> listeners, Environment environment, ListableBeanFactory beans) {
 		return () -> {
-			takeOverReturnValues(adapter);
+			adapter.setReturnValueHandlers(ArrowReturnValueHandler.before(adapter.getReturnValueHandlers(), false));
 			rpc.install(mapping, adapter);
 			if (rpc.servesStreams() && rpcProperties.tokenKeys().isEmpty()) {
 				requireOneProcess(environment);
@@ -277,16 +276,6 @@ public final class VgiWebMvcAutoConfiguration {
 		}
 		logger.warn("Streams are sealed with a key of this process alone: they end with it, and no other process can"
 				+ " go on with them. Set vgi.rpc.token-keys");
-	}
-
-	private static void takeOverReturnValues(RequestMappingHandlerAdapter adapter) {
-		List<HandlerMethodReturnValueHandler> handlers = adapter.getReturnValueHandlers();
-		List<HandlerMethodReturnValueHandler> extended = new ArrayList<>();
-		if (handlers != null) {
-			handlers.forEach((handler) -> extended.add(new ArrowReturnValueHandler(handler)));
-			extended.addAll(handlers);
-		}
-		adapter.setReturnValueHandlers(extended);
 	}
 
 	private static void register(RequestMappingHandlerMapping mapping, String path, RequestMethod method,

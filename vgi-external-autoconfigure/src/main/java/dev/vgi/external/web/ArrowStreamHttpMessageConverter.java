@@ -102,8 +102,9 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 
 	@Override
 	public boolean canRead(ResolvableType type, @Nullable MediaType mediaType) {
-		// A body without a type is not taken for Arrow: too much else looks like it.
-		return mediaType != null && canRead(mediaType) && ArrowValues.isReadable(type);
+		// Whoever gives no media type asks what this converter can do at all: a body
+		// without a type has one of octets.
+		return canRead(mediaType) && ArrowValues.isReadable(type);
 	}
 
 	@Override

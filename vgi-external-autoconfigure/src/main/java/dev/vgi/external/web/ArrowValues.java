@@ -1,10 +1,14 @@
 package dev.vgi.external.web;
 
+import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -20,6 +24,8 @@ import org.apache.arrow.vector.types.pojo.Field;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.ResolvableType;
+import org.springframework.http.HttpEntity;
+import org.springframework.util.ReflectionUtils;
 
 /**
  * The Java types that stand for Arrow streams, and nothing else.
@@ -51,6 +57,25 @@ public final class ArrowValues {
 		return type.as(Stream.class.isAssignableFrom(raw) ? Stream.class : Iterable.class).getGeneric(0);
 	}
 
+	/**
+	 * Return whether an object is what an Arrow stream is made of, whatever it is
+	 * declared as.
+	 * @param value the object; borrowed
+	 * @return {@code true} for a batch, a cycle, a root, and collections that begin with
+	 * one
+	 */
+	public static boolean isArrow(@Nullable Object value) {
+		Object first = value;
+		if (value instanceof Collection<?> collection && !collection.isEmpty()) {
+			first = collection.iterator().next();
+		}
+		return first != null && isSingle(first.getClass());
+	}
+
+	private static boolean isSingle(Class<?> type) {
+		return SINGLE.stream().anyMatch((single) -> single.isAssignableFrom(type));
+	}
+
 	static boolean isReadable(ResolvableType type) {
 		Class<?> raw = type.toClass();
 		return isArrow(type) && (SINGLE.contains(raw) || raw.isAssignableFrom(List.class));
@@ -67,7 +92,7 @@ public final class ArrowValues {
 	}
 
 	static boolean isWritable(ResolvableType type, Class<?> valueClass) {
-		return SINGLE.contains(valueClass) || isArrow(type);
+		return isSingle(valueClass) || isArrow(type);
 	}
 
 	/**
@@ -213,10 +238,22 @@ public final class ArrowValues {
 	}
 
 	/**
-	 * Close a value of any of these types. Idempotent.
-	 * @param value the value, or {@code null}
+	 * Close a value of any of these types, also inside of what results are wrapped in: an
+	 * entity, an optional, a map, an array, a record. Idempotent.
+	 * @param value the value; anything else and {@code null} are ignored
 	 */
 	public static void close(@Nullable Object value) {
+		if (value instanceof Iterable<?> iterable) {
+			iterable.forEach(ArrowValues::closeInner);
+		}
+		else {
+			closeInner(value);
+		}
+	}
+
+	// An iterable that is no collection is not looked at: some begin anew, or contain
+	// themselves, as a path does.
+	private static void closeInner(@Nullable Object value) {
 		if (value instanceof AnnotatedBatch batch) {
 			batch.close();
 		}
@@ -229,8 +266,28 @@ public final class ArrowValues {
 		else if (value instanceof Stream<?> stream) {
 			stream.close();
 		}
-		else if (value instanceof Iterable<?> iterable) {
-			iterable.forEach(ArrowValues::close);
+		else if (value instanceof Collection<?> collection) {
+			collection.forEach(ArrowValues::closeInner);
+		}
+		else if (value instanceof HttpEntity<?> entity) {
+			closeInner(entity.getBody());
+		}
+		else if (value instanceof Optional<?> optional) {
+			closeInner(optional.orElse(null));
+		}
+		else if (value instanceof Map<?, ?> map) {
+			map.values().forEach(ArrowValues::closeInner);
+		}
+		else if (value instanceof Object[] array) {
+			Arrays.asList(array).forEach(ArrowValues::closeInner);
+		}
+		else if (value instanceof Record) {
+			for (RecordComponent component : value.getClass().getRecordComponents()) {
+				if (!component.getType().isPrimitive()) {
+					ReflectionUtils.makeAccessible(component.getAccessor());
+					closeInner(ReflectionUtils.invokeMethod(component.getAccessor(), value));
+				}
+			}
 		}
 	}
 

@@ -1,12 +1,18 @@
 package dev.vgi.external.web;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchKind;
+import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
@@ -78,49 +84,66 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 
 	@Override
 	public boolean canWrite(ResolvableType targetType, Class<?> valueClass, @Nullable MediaType mediaType) {
-		return valueClass == Inline.class || this.delegate.canWrite(targetType, valueClass, mediaType);
+		return this.delegate.canWrite(targetType, valueClass, mediaType);
 	}
 
 	@Override
 	public void write(Object value, ResolvableType type, @Nullable MediaType contentType,
 			HttpOutputMessage outputMessage, @Nullable Map<String, Object> hints) throws IOException {
-		boolean inline = value instanceof Inline;
-		Object body = (value instanceof Inline wrapped) ? wrapped.value() : value;
-		try (ArrowValues.Cycles cycles = ArrowValues.cyclesOf(body);
-				PointerIterator outbound = new PointerIterator(cycles.iterator(), inline ? null : this.externalizer)) {
+		write(value, outputMessage, (this.externalizer != null) ? this.externalizer::externalize : (cycle) -> cycle);
+	}
+
+	/**
+	 * Write a value for a reader who knows nothing of pointers: none is made, and what is
+	 * behind those that are there already is fetched.
+	 * @param value an Arrow value
+	 * @param outputMessage the HTTP message
+	 * @throws IOException if the message fails
+	 */
+	public void writeInline(Object value, HttpOutputMessage outputMessage) throws IOException {
+		write(value, outputMessage, this::resolve);
+	}
+
+	private OutputCycle resolve(OutputCycle cycle) {
+		AnnotatedBatch batch = cycle.data();
+		if (BatchKind.of(batch.rowCount(), batch.metadata()) != BatchKind.POINTER) {
+			return cycle;
+		}
+		List<LogMessage> logs = new ArrayList<>(cycle.logs());
+		AnnotatedBatch data = this.resolver.get().resolve(batch, this.delegate.allocator(), logs::add);
+		// Where it was is signed for this service alone.
+		return new OutputCycle(logs, data.withMetadata(
+				data.metadata().without(MetadataKeys.LOCATION_SOURCE).without(MetadataKeys.LOCATION_FETCH_MS)));
+	}
+
+	private void write(Object value, HttpOutputMessage outputMessage, UnaryOperator<OutputCycle> step)
+			throws IOException {
+		try (ArrowValues.Cycles cycles = ArrowValues.cyclesOf(value);
+				OutboundCycles outbound = new OutboundCycles(cycles.iterator(), step)) {
 			this.delegate.writeAll(outbound, outputMessage);
 		}
 		finally {
 			if (this.delegate.isServing()) {
-				ArrowValues.close(body);
+				ArrowValues.close(value);
 			}
 		}
 	}
 
 	/**
-	 * A value that must stay inline, whatever its size.
-	 *
-	 * @param value the value
+	 * Takes a step with each cycle as it is asked for. What comes of it is its own and
+	 * closed once the next cycle is asked for.
 	 */
-	public record Inline(Object value) {
-
-	}
-
-	/**
-	 * Externalises cycle by cycle as they are asked for. Pointers are its own and closed
-	 * once the next cycle is asked for.
-	 */
-	private static final class PointerIterator implements Iterator<OutputCycle>, AutoCloseable {
+	private static final class OutboundCycles implements Iterator<OutputCycle>, AutoCloseable {
 
 		private final Iterator<OutputCycle> cycles;
 
-		private final @Nullable Externalizer externalizer;
+		private final UnaryOperator<OutputCycle> step;
 
-		private @Nullable OutputCycle pointer;
+		private @Nullable OutputCycle made;
 
-		PointerIterator(Iterator<OutputCycle> cycles, @Nullable Externalizer externalizer) {
+		OutboundCycles(Iterator<OutputCycle> cycles, UnaryOperator<OutputCycle> step) {
 			this.cycles = cycles;
-			this.externalizer = externalizer;
+			this.step = step;
 		}
 
 		@Override
@@ -132,21 +155,18 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 		public OutputCycle next() {
 			close();
 			OutputCycle cycle = this.cycles.next();
-			if (this.externalizer == null) {
-				return cycle;
-			}
-			OutputCycle outbound = this.externalizer.externalize(cycle);
+			OutputCycle outbound = this.step.apply(cycle);
 			if (outbound != cycle) {
-				this.pointer = outbound;
+				this.made = outbound;
 			}
 			return outbound;
 		}
 
 		@Override
 		public void close() {
-			if (this.pointer != null) {
-				this.pointer.close();
-				this.pointer = null;
+			if (this.made != null) {
+				this.made.close();
+				this.made = null;
 			}
 		}
 

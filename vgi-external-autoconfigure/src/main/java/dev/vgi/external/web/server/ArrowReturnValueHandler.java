@@ -1,16 +1,24 @@
 package dev.vgi.external.web.server;
 
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.stream.Stream;
 
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.ArrowValues;
 import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.MethodParameter;
 import org.springframework.core.ResolvableType;
 import org.springframework.http.HttpEntity;
+import org.springframework.http.ResponseEntity;
 import org.springframework.util.Assert;
+import org.springframework.web.HttpMediaTypeNotAcceptableException;
 import org.springframework.web.context.request.NativeWebRequest;
 import org.springframework.web.method.support.HandlerMethodReturnValueHandler;
 import org.springframework.web.method.support.ModelAndViewContainer;
@@ -18,29 +26,38 @@ import org.springframework.web.servlet.HandlerMapping;
 
 /**
  * Takes over the Arrow values that handlers return, before content negotiation can go
- * wrong, and lets Spring write them. Offers Arrow alone: another converter that believes
- * it can write vectors must not get them.
+ * wrong, and lets Spring write them. The value decides, whatever is declared. Offers
+ * Arrow alone: another converter that believes it can write vectors must not get them.
  */
 public final class ArrowReturnValueHandler implements HandlerMethodReturnValueHandler {
 
 	private final HandlerMethodReturnValueHandler delegate;
 
-	/**
-	 * Create a handler.
-	 * @param delegate the framework's own handler, that knows what a method's annotations
-	 * mean
-	 */
-	public ArrowReturnValueHandler(HandlerMethodReturnValueHandler delegate) {
+	private final boolean ofErrors;
+
+	private ArrowReturnValueHandler(HandlerMethodReturnValueHandler delegate, boolean ofErrors) {
 		this.delegate = delegate;
+		this.ofErrors = ofErrors;
+	}
+
+	/**
+	 * Put handlers of this kind before others.
+	 * @param handlers the framework's own and the application's, that know what a
+	 * method's annotations mean
+	 * @param ofErrors whether they are those of methods that handle exceptions
+	 * @return all handlers, a new list
+	 */
+	public static List<HandlerMethodReturnValueHandler> before(@Nullable List<HandlerMethodReturnValueHandler> handlers,
+			boolean ofErrors) {
+		List<HandlerMethodReturnValueHandler> known = (handlers != null) ? handlers : List.of();
+		return Stream
+			.concat(known.stream().map((handler) -> new ArrowReturnValueHandler(handler, ofErrors)), known.stream())
+			.toList();
 	}
 
 	@Override
 	public boolean supportsReturnType(MethodParameter returnType) {
-		ResolvableType type = ResolvableType.forMethodParameter(returnType);
-		if (HttpEntity.class.isAssignableFrom(type.toClass())) {
-			type = type.as(HttpEntity.class).getGeneric(0);
-		}
-		return ArrowValues.isArrow(type) && this.delegate.supportsReturnType(returnType);
+		return this.delegate.supportsReturnType(returnType);
 	}
 
 	@Override
@@ -48,10 +65,74 @@ public final class ArrowReturnValueHandler implements HandlerMethodReturnValueHa
 			ModelAndViewContainer mavContainer, NativeWebRequest webRequest) throws Exception {
 		HttpServletRequest request = webRequest.getNativeRequest(HttpServletRequest.class);
 		Assert.state(request != null, "there is a servlet request");
-		BatchScope.own(request, (returnValue instanceof HttpEntity<?> entity) ? entity.getBody() : returnValue);
+		BatchScope.handled(request);
+		Object body = bodyOf(returnValue);
+		boolean declared = isDeclared(returnType);
+		if (!declared && !ArrowValues.isArrow(body)) {
+			handleOther(returnValue, returnType, mavContainer, webRequest, request);
+			return;
+		}
+		BatchScope.own(request, body);
 		request.setAttribute(HandlerMapping.PRODUCIBLE_MEDIA_TYPES_ATTRIBUTE,
 				Set.of(ArrowStreamHttpMessageConverter.ARROW_STREAM));
-		this.delegate.handleReturnValue(returnValue, returnType, mavContainer, webRequest);
+		Object visible = (body instanceof Collection<?> && !declared)
+				? new ServedArrowHttpMessageConverter.Sequence(body) : body;
+		try {
+			this.delegate.handleReturnValue(withBody(returnValue, visible), returnType, mavContainer, webRequest);
+		}
+		catch (HttpMediaTypeNotAcceptableException ex) {
+			HttpServletResponse response = webRequest.getNativeResponse(HttpServletResponse.class);
+			if (!this.ofErrors || response == null) {
+				throw ex;
+			}
+			// Spring would answer with the error that was handled.
+			response.sendError(HttpServletResponse.SC_NOT_ACCEPTABLE);
+		}
+	}
+
+	private void handleOther(@Nullable Object returnValue, MethodParameter returnType,
+			ModelAndViewContainer mavContainer, NativeWebRequest webRequest, HttpServletRequest request)
+			throws Exception {
+		Object handed = (returnValue instanceof CompletionStage<?> stage && mayComeWithArrow(returnType))
+				? BatchScope.expect(request, stage) : returnValue;
+		try {
+			this.delegate.handleReturnValue(handed, returnType, mavContainer, webRequest);
+		}
+		catch (Exception ex) {
+			// There may be Arrow values in what was refused.
+			BatchScope.own(request, returnValue);
+			throw ex;
+		}
+	}
+
+	private static boolean mayComeWithArrow(MethodParameter returnType) {
+		ResolvableType type = bodyOf(
+				ResolvableType.forMethodParameter(returnType).as(CompletionStage.class).getGeneric(0));
+		return ArrowValues.isArrow(type) || type.toClass() == Object.class;
+	}
+
+	private static boolean isDeclared(MethodParameter returnType) {
+		return ArrowValues.isArrow(bodyOf(ResolvableType.forMethodParameter(returnType)));
+	}
+
+	private static ResolvableType bodyOf(ResolvableType type) {
+		return HttpEntity.class.isAssignableFrom(type.toClass()) ? type.as(HttpEntity.class).getGeneric(0) : type;
+	}
+
+	private static @Nullable Object bodyOf(@Nullable Object returnValue) {
+		Object body = (returnValue instanceof HttpEntity<?> entity) ? entity.getBody() : returnValue;
+		return (body instanceof Optional<?> optional) ? optional.orElse(null) : body;
+	}
+
+	private static @Nullable Object withBody(@Nullable Object returnValue, @Nullable Object body) {
+		if (returnValue instanceof ResponseEntity<?> entity) {
+			return (entity.getBody() == body) ? entity
+					: new ResponseEntity<>(body, entity.getHeaders(), entity.getStatusCode());
+		}
+		if (returnValue instanceof HttpEntity<?> entity) {
+			return (entity.getBody() == body) ? entity : new HttpEntity<>(body, entity.getHeaders());
+		}
+		return body;
 	}
 
 }

@@ -1,8 +1,12 @@
 package dev.vgi.external.web.server;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.locks.ReentrantLock;
 
 import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.memory.TransferBudget;
@@ -15,8 +19,11 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.web.context.request.NativeWebRequest;
-import org.springframework.web.context.request.RequestAttributes;
 import org.springframework.web.context.request.async.CallableProcessingInterceptor;
+import org.springframework.web.context.request.async.DeferredResult;
+import org.springframework.web.context.request.async.DeferredResultProcessingInterceptor;
+import org.springframework.web.context.request.async.WebAsyncManager;
+import org.springframework.web.context.request.async.WebAsyncUtils;
 import org.springframework.web.servlet.AsyncHandlerInterceptor;
 
 /**
@@ -30,7 +37,15 @@ public final class BatchScope {
 
 	private final RequestMemory memory;
 
+	/** Guards what is owned: late results come on other threads. */
+	private final ReentrantLock lock = new ReentrantLock();
+
 	private final Deque<Object> values = new ArrayDeque<>();
+
+	/** Result of an asynchronous handler that was not yet taken up again. */
+	private @Nullable Object result;
+
+	private boolean closed;
 
 	/** What the threads of nested dispatches served before. */
 	private final Deque<RequestMemory.Bound> bound = new ArrayDeque<>();
@@ -46,20 +61,101 @@ public final class BatchScope {
 	/**
 	 * Put a value under the ownership of a request.
 	 * @param request the request, which {@link Interceptor} has seen
-	 * @param value an Arrow value, closed with the request; other values and {@code null}
-	 * are ignored
+	 * @param value an Arrow value, closed with the request or now if that is over; other
+	 * values and {@code null} are ignored
 	 */
 	public static void own(HttpServletRequest request, @Nullable Object value) {
 		BatchScope scope = of(request);
 		if (scope != null && value != null) {
-			// A request is handled by one thread at a time, also when it is asynchronous.
-			scope.values.push(value);
+			scope.own(value);
+		}
+	}
+
+	/**
+	 * Own what a handler's result completes with, also if nobody waits for it any more.
+	 * @param request the request
+	 * @param stage the handler's result
+	 * @return what completes with the same; to be waited for instead, since a future that
+	 * is cancelled drops what it is completed with later
+	 */
+	static CompletionStage<?> expect(HttpServletRequest request, CompletionStage<?> stage) {
+		BatchScope scope = of(request);
+		if (scope == null) {
+			return stage;
+		}
+		CompletionStage<?> copy = stage.thenApply((value) -> value);
+		stage.whenComplete((value, failure) -> scope.arrived(value));
+		return copy;
+	}
+
+	/**
+	 * Note that somebody looks after the handler's result.
+	 * @param request the request
+	 */
+	static void handled(HttpServletRequest request) {
+		BatchScope scope = of(request);
+		if (scope != null) {
+			scope.keep(null);
+		}
+	}
+
+	private void own(Object value) {
+		this.lock.lock();
+		try {
+			if (!this.closed) {
+				this.values.push(value);
+				return;
+			}
+		}
+		finally {
+			this.lock.unlock();
+		}
+		ArrowValues.close(value);
+	}
+
+	private void arrived(@Nullable Object value) {
+		if (!keep(value)) {
+			ArrowValues.close(value);
+		}
+	}
+
+	private boolean keep(@Nullable Object value) {
+		this.lock.lock();
+		try {
+			this.result = this.closed ? null : value;
+			return !this.closed;
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	private boolean isClosed() {
+		this.lock.lock();
+		try {
+			return this.closed;
+		}
+		finally {
+			this.lock.unlock();
 		}
 	}
 
 	private void close() {
-		this.values.forEach(ArrowValues::close);
-		this.values.clear();
+		List<Object> owned = new ArrayList<>();
+		this.lock.lock();
+		try {
+			this.closed = true;
+			owned.addAll(this.values);
+			if (this.result != null) {
+				owned.add(this.result);
+			}
+			this.values.clear();
+			this.result = null;
+		}
+		finally {
+			this.lock.unlock();
+		}
+		owned.forEach(ArrowValues::close);
 		this.memory.close();
 	}
 
@@ -67,9 +163,7 @@ public final class BatchScope {
 	 * Opens and closes the scopes, and tells the threads that serve a request so. To be
 	 * registered for every path, before whatever reads bodies.
 	 */
-	public static final class Interceptor implements AsyncHandlerInterceptor, CallableProcessingInterceptor {
-
-		private static final String CALLABLE = ATTRIBUTE + ".callable";
+	public static final class Interceptor implements AsyncHandlerInterceptor {
 
 		private final TransferBudget budget;
 
@@ -88,9 +182,13 @@ public final class BatchScope {
 		@Override
 		public boolean preHandle(HttpServletRequest request, HttpServletResponse response, Object handler) {
 			BatchScope scope = of(request);
-			if (scope == null) {
+			if (scope == null || scope.isClosed()) {
 				scope = new BatchScope(this.budget.request(Caller.of(request), this.allocator));
 				request.setAttribute(ATTRIBUTE, scope);
+				Results results = new Results(scope);
+				WebAsyncManager manager = WebAsyncUtils.getAsyncManager(request);
+				manager.registerCallableInterceptor(ATTRIBUTE, results);
+				manager.registerDeferredResultInterceptor(ATTRIBUTE, results);
 			}
 			scope.bound.push(scope.memory.bind());
 			return true;
@@ -107,23 +205,6 @@ public final class BatchScope {
 		}
 
 		@Override
-		public <T> void preProcess(NativeWebRequest request, Callable<T> task) {
-			BatchScope scope = (BatchScope) request.getAttribute(ATTRIBUTE, RequestAttributes.SCOPE_REQUEST);
-			if (scope != null) {
-				request.setAttribute(CALLABLE, scope.memory.bind(), RequestAttributes.SCOPE_REQUEST);
-			}
-		}
-
-		@Override
-		public <T> void postProcess(NativeWebRequest request, Callable<T> task, @Nullable Object concurrentResult) {
-			RequestMemory.Bound before = (RequestMemory.Bound) request.getAttribute(CALLABLE,
-					RequestAttributes.SCOPE_REQUEST);
-			if (before != null) {
-				before.close();
-			}
-		}
-
-		@Override
 		public void afterCompletion(HttpServletRequest request, HttpServletResponse response, Object handler,
 				@Nullable Exception ex) {
 			BatchScope scope = of(request);
@@ -134,6 +215,41 @@ public final class BatchScope {
 					scope.close();
 				}
 			}
+		}
+
+	}
+
+	/**
+	 * Looks after what asynchronous handlers come up with. Knows its scope, because the
+	 * request may be over, and serve as another one, before there is a result.
+	 */
+	private static final class Results implements CallableProcessingInterceptor, DeferredResultProcessingInterceptor {
+
+		private final BatchScope scope;
+
+		private RequestMemory.@Nullable Bound bound;
+
+		Results(BatchScope scope) {
+			this.scope = scope;
+		}
+
+		@Override
+		public <T> void preProcess(NativeWebRequest request, Callable<T> task) {
+			this.bound = this.scope.memory.bind();
+		}
+
+		@Override
+		public <T> void postProcess(NativeWebRequest request, Callable<T> task, @Nullable Object concurrentResult) {
+			if (this.bound != null) {
+				this.bound.close();
+			}
+			this.scope.arrived(concurrentResult);
+		}
+
+		@Override
+		public <T> void postProcess(NativeWebRequest request, DeferredResult<T> deferredResult,
+				@Nullable Object concurrentResult) {
+			this.scope.arrived(concurrentResult);
 		}
 
 	}

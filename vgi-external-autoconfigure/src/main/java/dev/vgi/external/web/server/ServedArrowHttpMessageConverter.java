@@ -1,0 +1,211 @@
+package dev.vgi.external.web.server;
+
+import java.io.IOException;
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Stream;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchKind;
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.Pointer;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.ArrowValues;
+import dev.vgi.external.web.Capabilities;
+import dev.vgi.external.web.ExternalLocationHttpMessageConverter;
+import jakarta.servlet.http.HttpServletRequest;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.core.ResolvableType;
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.HttpInputMessage;
+import org.springframework.http.HttpMethod;
+import org.springframework.http.HttpOutputMessage;
+import org.springframework.http.HttpStatus;
+import org.springframework.http.MediaType;
+import org.springframework.http.converter.HttpMessageNotWritableException;
+import org.springframework.http.converter.SmartHttpMessageConverter;
+import org.springframework.http.server.ServerHttpResponse;
+import org.springframework.http.server.ServletServerHttpRequest;
+import org.springframework.http.server.ServletServerHttpResponse;
+import org.springframework.web.context.request.RequestContextHolder;
+import org.springframework.web.context.request.ServletRequestAttributes;
+import org.springframework.web.server.NotAcceptableStatusException;
+import org.springframework.web.server.UnsupportedMediaTypeStatusException;
+
+/**
+ * The converter of whatever serves requests: handler methods, functional endpoints,
+ * emitters. What is read belongs to the request. Pointers are written for callers who
+ * announced that they resolve them; anyone else would see an empty result, and is
+ * redirected to the stored stream or gets everything inline.
+ * <p>
+ * Takes Arrow values in every media type and refuses all but one: other converters
+ * believe that they can read and write vectors. To be registered before them.
+ */
+public final class ServedArrowHttpMessageConverter implements SmartHttpMessageConverter<Object> {
+
+	private final ExternalLocationHttpMessageConverter delegate;
+
+	private final Externalizer externalizer;
+
+	private final boolean redirect;
+
+	/**
+	 * Create a converter.
+	 * @param arrow reads and writes the streams
+	 * @param resolver resolves the pointers of requests
+	 * @param externalizer stores large batches
+	 * @param redirect whether to redirect callers who know nothing of pointers to large
+	 * results, or else to answer inline
+	 */
+	public ServedArrowHttpMessageConverter(ArrowStreamHttpMessageConverter arrow, LocationResolver resolver,
+			Externalizer externalizer, boolean redirect) {
+		this.delegate = new ExternalLocationHttpMessageConverter(arrow, () -> resolver, externalizer,
+				LogSink.discarding());
+		this.externalizer = externalizer;
+		this.redirect = redirect;
+	}
+
+	@Override
+	public List<MediaType> getSupportedMediaTypes() {
+		return this.delegate.getSupportedMediaTypes();
+	}
+
+	@Override
+	public boolean canRead(ResolvableType type, @Nullable MediaType mediaType) {
+		return this.delegate.canRead(type, null);
+	}
+
+	@Override
+	public Object read(ResolvableType type, HttpInputMessage inputMessage, @Nullable Map<String, Object> hints)
+			throws IOException {
+		MediaType contentType = inputMessage.getHeaders().getContentType();
+		if (contentType == null || !this.delegate.canRead(type, contentType)) {
+			throw new UnsupportedMediaTypeStatusException(contentType, getSupportedMediaTypes());
+		}
+		Object value = this.delegate.read(type, inputMessage, hints);
+		HttpServletRequest request = (inputMessage instanceof ServletServerHttpRequest served)
+				? served.getServletRequest() : currentRequest();
+		if (request != null) {
+			BatchScope.own(request, value);
+		}
+		return value;
+	}
+
+	@Override
+	public boolean canWrite(ResolvableType targetType, Class<?> valueClass, @Nullable MediaType mediaType) {
+		return valueClass == Sequence.class || this.delegate.canWrite(targetType, valueClass, null);
+	}
+
+	@Override
+	public void write(Object body, ResolvableType type, @Nullable MediaType contentType,
+			HttpOutputMessage outputMessage, @Nullable Map<String, Object> hints) throws IOException {
+		Object value = (body instanceof Sequence sequence) ? sequence.elements() : body;
+		try {
+			if (contentType != null && !contentType.isCompatibleWith(ArrowStreamHttpMessageConverter.ARROW_STREAM)) {
+				throw new NotAcceptableStatusException(getSupportedMediaTypes());
+			}
+			if (!ArrowValues.isArrow(value) && !(value instanceof Iterable<?>) && !(value instanceof Stream<?>)) {
+				throw new HttpMessageNotWritableException(
+						value.getClass().getName() + " has taken the place of an Arrow value");
+			}
+			write(value, currentRequest(), outputMessage);
+		}
+		finally {
+			ArrowValues.close(value);
+		}
+	}
+
+	private void write(Object value, @Nullable HttpServletRequest request, HttpOutputMessage message)
+			throws IOException {
+		// Nothing is stored for whoever only asks what a GET would say.
+		boolean head = request != null && HttpMethod.HEAD.matches(request.getMethod());
+		if (!head && request != null && "true".equalsIgnoreCase(request.getHeader(Capabilities.ACCEPT_POINTERS))) {
+			this.delegate.write(value, ResolvableType.NONE, null, message, null);
+			return;
+		}
+		// Some responses begin before there is a value: emitters have sent their status.
+		URI location = (request != null && message instanceof ServletServerHttpResponse)
+				? locationOf(batchesOf(value), request, head) : null;
+		if (location != null) {
+			redirect((ServerHttpResponse) message, location);
+		}
+		else {
+			this.delegate.writeInline(value, message);
+		}
+	}
+
+	/**
+	 * Return the batches of a body as far as they are already here.
+	 * @param body the handler's value; borrowed
+	 * @return its batches; none for a lazy sequence, which stays inline
+	 */
+	private static List<AnnotatedBatch> batchesOf(Object body) {
+		List<AnnotatedBatch> batches = new ArrayList<>();
+		for (Object element : (body instanceof List<?> list) ? list : List.of(body)) {
+			if (element instanceof AnnotatedBatch batch) {
+				batches.add(batch);
+			}
+			else if (element instanceof OutputCycle cycle) {
+				batches.add(cycle.data());
+			}
+			else if (element instanceof VectorSchemaRoot root) {
+				batches.add(AnnotatedBatch.of(root));
+			}
+		}
+		return batches;
+	}
+
+	private @Nullable URI locationOf(List<AnnotatedBatch> batches, HttpServletRequest request, boolean head) {
+		if (batches.size() == 1 && isPointer(batches.get(0))) {
+			// What was published is there already.
+			return Pointer.from(batches.get(0).metadata()).location();
+		}
+		if (!this.redirect || head || batches.stream().noneMatch(this.externalizer::exceedsThreshold)
+				|| batches.stream().anyMatch(ServedArrowHttpMessageConverter::isPointer)) {
+			return null;
+		}
+		return this.externalizer.store(batches.get(0).schema(), batches, acceptsZstd(request));
+	}
+
+	private static boolean isPointer(AnnotatedBatch batch) {
+		return BatchKind.of(batch.rowCount(), batch.metadata()) == BatchKind.POINTER;
+	}
+
+	private static boolean acceptsZstd(HttpServletRequest request) {
+		String accepted = request.getHeader(HttpHeaders.ACCEPT_ENCODING);
+		return accepted != null && accepted.toLowerCase(Locale.ROOT).contains("zstd");
+	}
+
+	private static void redirect(ServerHttpResponse response, URI location) throws IOException {
+		response.setStatusCode(HttpStatus.SEE_OTHER);
+		response.getHeaders().setLocation(location);
+		// The link is signed for one caller and ends: nobody may keep it.
+		response.getHeaders().setCacheControl("no-store");
+		response.getHeaders().setContentLength(0);
+		response.getHeaders().remove(HttpHeaders.CONTENT_TYPE);
+		response.flush();
+	}
+
+	private static @Nullable HttpServletRequest currentRequest() {
+		return (RequestContextHolder.getRequestAttributes() instanceof ServletRequestAttributes attributes)
+				? attributes.getRequest() : null;
+	}
+
+	/**
+	 * Several batches whose declared type does not say that they are any.
+	 *
+	 * @param elements a collection of batches, cycles or roots
+	 */
+	record Sequence(Object elements) {
+
+	}
+
+}
