@@ -189,9 +189,12 @@ public final class VgiWebMvcAutoConfiguration {
 	}
 
 	@Bean(defaultCandidate = false)
-	FilterRegistrationBean<CapabilitiesFilter> vgiCapabilitiesFilter(Capabilities capabilities, ServedPaths paths) {
-		FilterRegistrationBean<CapabilitiesFilter> registration = new FilterRegistrationBean<>(
-				new CapabilitiesFilter(capabilities, paths::isProtocol));
+	FilterRegistrationBean<CapabilitiesFilter> vgiCapabilitiesFilter(Capabilities capabilities, ServedPaths paths,
+			ObjectProvider<RpcWebMvc> rpc) {
+		// Beside Arrow handlers alone, all other routes are none of ours.
+		FilterRegistrationBean<CapabilitiesFilter> registration = new FilterRegistrationBean<>(new CapabilitiesFilter(
+				capabilities, (request) -> paths.bringsArrow(request) || paths.isUploadUrls(request)
+						|| rpc.getObject().servesMethods() && paths.isProtocol(request)));
 		registration.setOrder(CAPABILITIES_ORDER);
 		return registration;
 	}
@@ -238,8 +241,10 @@ public final class VgiWebMvcAutoConfiguration {
 			if (rpc.servesStreams() && rpcProperties.tokenKeys().isEmpty()) {
 				requireOneProcess(environment);
 			}
-			register(mapping, rpcProperties.prefix() + "/health", RequestMethod.GET,
-					new HealthController(this.serverId, rpc.protocols().stream().findFirst().orElse("")), "health");
+			if (rpc.servesMethods()) {
+				register(mapping, rpcProperties.prefix() + "/health", RequestMethod.GET,
+						new HealthController(this.serverId, rpc.protocols().iterator().next()), "health");
+			}
 			UploadUrlProvider provider = uploadUrls.getIfAvailable();
 			if (provider != null && vendsUploadUrls(properties, provider)) {
 				if (!isSecured(beans)) {

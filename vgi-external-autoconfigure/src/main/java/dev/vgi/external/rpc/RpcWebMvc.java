@@ -231,6 +231,14 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	}
 
 	/**
+	 * Return whether this application has any RPC method.
+	 * @return {@code true} if it has; {@code false} before {@link #install}
+	 */
+	public boolean servesMethods() {
+		return !this.protocols.isEmpty();
+	}
+
+	/**
 	 * Return whether any method is a stream.
 	 * @return {@code true} if tokens are needed; {@code false} before {@link #install}
 	 */
@@ -350,7 +358,8 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	}
 
 	private boolean isUnknownMethod(HttpServletRequest request, Exception failure) {
-		return (failure instanceof NoResourceFoundException || failure instanceof NoHandlerFoundException)
+		return servesMethods()
+				&& (failure instanceof NoResourceFoundException || failure instanceof NoHandlerFoundException)
 				&& HttpMethod.POST.matches(request.getMethod()) && path(request).startsWith(this.prefix + "/")
 				&& isArrowStream(request.getContentType());
 	}

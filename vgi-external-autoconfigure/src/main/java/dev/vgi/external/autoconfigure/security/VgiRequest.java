@@ -42,12 +42,12 @@ public final class VgiRequest {
 
 	/**
 	 * Match the health route, where peers look for capabilities before they have
-	 * credentials.
+	 * credentials. There is one beside RPC methods only.
 	 * @return the matcher
 	 */
 	public static RequestMatcher toHealth() {
-		return new PathMatcher("toHealth()",
-				(context, request) -> context.getBean(ServedPaths.class).isHealth(request));
+		return new PathMatcher("toHealth()", (context, request) -> context.getBean(RpcWebMvc.class).servesMethods()
+				&& context.getBean(ServedPaths.class).isHealth(request));
 	}
 
 	/**

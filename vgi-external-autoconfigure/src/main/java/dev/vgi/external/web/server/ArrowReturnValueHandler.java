@@ -73,6 +73,7 @@ public final class ArrowReturnValueHandler implements HandlerMethodReturnValueHa
 			return;
 		}
 		BatchScope.own(request, body);
+		CapabilitiesFilter.arrowFollows(request);
 		request.setAttribute(HandlerMapping.PRODUCIBLE_MEDIA_TYPES_ATTRIBUTE,
 				Set.of(ArrowStreamHttpMessageConverter.ARROW_STREAM));
 		Object visible = (body instanceof Collection<?> && !declared)

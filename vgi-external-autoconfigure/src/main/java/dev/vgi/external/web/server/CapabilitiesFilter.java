@@ -17,8 +17,10 @@ import org.springframework.http.HttpMethod;
 import org.springframework.web.filter.OncePerRequestFilter;
 
 /**
- * Puts the capability headers and the request id on every response, errors included: set
- * before anything else can answer. Set once each, since peers refuse a repeated header.
+ * Puts the capability headers and the request id on every response to the protocol's
+ * requests, errors included: set before anything else can answer. Other responses get
+ * them once they turn out to be Arrow. Set once each, since peers refuse a repeated
+ * header.
  */
 public final class CapabilitiesFilter extends OncePerRequestFilter {
 
@@ -27,6 +29,8 @@ public final class CapabilitiesFilter extends OncePerRequestFilter {
 
 	private static final int MAX_REQUEST_ID = 256;
 
+	private static final String ANNOUNCEMENT = CapabilitiesFilter.class.getName() + ".announcement";
+
 	private final Capabilities capabilities;
 
 	private final Predicate<HttpServletRequest> matcher;
@@ -34,7 +38,7 @@ public final class CapabilitiesFilter extends OncePerRequestFilter {
 	/**
 	 * Create a filter.
 	 * @param capabilities what the server can do
-	 * @param matcher the requests to answer so
+	 * @param matcher the requests to answer so whatever the response is
 	 */
 	public CapabilitiesFilter(Capabilities capabilities, Predicate<HttpServletRequest> matcher) {
 		this.capabilities = capabilities;
@@ -42,23 +46,38 @@ public final class CapabilitiesFilter extends OncePerRequestFilter {
 	}
 
 	@Override
-	protected boolean shouldNotFilter(HttpServletRequest request) {
-		return !this.matcher.test(request);
-	}
-
-	@Override
 	protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
 			throws ServletException, IOException {
-		this.capabilities.writeTo(response::setHeader);
-		String requestId = requestId(request.getHeader(Capabilities.REQUEST_ID));
-		request.setAttribute(Capabilities.REQUEST_ID, requestId);
-		response.setHeader(Capabilities.REQUEST_ID, requestId);
+		if (!this.matcher.test(request)) {
+			request.setAttribute(ANNOUNCEMENT, (Runnable) () -> announce(request, response));
+			chain.doFilter(request, response);
+			return;
+		}
+		String requestId = announce(request, response);
 		if (HttpMethod.OPTIONS.matches(request.getMethod())) {
 			response.setHeader(HttpHeaders.CACHE_CONTROL, "public, max-age=300");
 		}
 		try (MDC.MDCCloseable logged = MDC.putCloseable(REQUEST_ID_LOGGED, requestId)) {
 			chain.doFilter(request, response);
 		}
+	}
+
+	/**
+	 * Set the headers of a response that turned out to be Arrow.
+	 * @param request the request; nothing happens if no filter of this kind saw it
+	 */
+	static void arrowFollows(HttpServletRequest request) {
+		if (request.getAttribute(ANNOUNCEMENT) instanceof Runnable announcement) {
+			announcement.run();
+		}
+	}
+
+	private String announce(HttpServletRequest request, HttpServletResponse response) {
+		this.capabilities.writeTo(response::setHeader);
+		String requestId = requestId(request.getHeader(Capabilities.REQUEST_ID));
+		request.setAttribute(Capabilities.REQUEST_ID, requestId);
+		response.setHeader(Capabilities.REQUEST_ID, requestId);
+		return requestId;
 	}
 
 	private static String requestId(@Nullable String inbound) {

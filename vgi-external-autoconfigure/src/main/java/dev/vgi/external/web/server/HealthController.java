@@ -16,8 +16,7 @@ public final class HealthController {
 	/**
 	 * Create a controller.
 	 * @param serverId identifier of this process, 12 hexadecimal digits
-	 * @param protocol name of the hosted protocol, the first of several, empty if there
-	 * is none
+	 * @param protocol name of the hosted protocol, the first of several
 	 */
 	public HealthController(String serverId, String protocol) {
 		this.health.put("status", "ok");

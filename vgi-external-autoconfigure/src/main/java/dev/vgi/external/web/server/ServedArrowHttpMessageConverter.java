@@ -116,7 +116,11 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 				throw new HttpMessageNotWritableException(
 						value.getClass().getName() + " has taken the place of an Arrow value");
 			}
-			write(value, currentRequest(), outputMessage);
+			HttpServletRequest request = currentRequest();
+			if (request != null) {
+				CapabilitiesFilter.arrowFollows(request);
+			}
+			write(value, request, outputMessage);
 		}
 		finally {
 			ArrowValues.close(value);

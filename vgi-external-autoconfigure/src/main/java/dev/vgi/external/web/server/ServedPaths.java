@@ -1,8 +1,10 @@
 package dev.vgi.external.web.server;
 
+import java.util.Locale;
 import java.util.function.Supplier;
 
 import dev.vgi.external.storage.local.LocalStorage;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import jakarta.servlet.http.HttpServletRequest;
 import org.jspecify.annotations.Nullable;
 
@@ -100,6 +102,19 @@ public final class ServedPaths {
 	 */
 	public boolean isLocalStore(HttpServletRequest request) {
 		return this.patterns.get().localStore.matches(of(request));
+	}
+
+	/**
+	 * Return whether a request brings an Arrow stream that somebody reads: the local
+	 * store takes it as it is.
+	 * @param request the request
+	 * @return whether it does
+	 */
+	public boolean bringsArrow(HttpServletRequest request) {
+		String type = request.getContentType();
+		return type != null
+				&& type.toLowerCase(Locale.ROOT).startsWith(ArrowStreamHttpMessageConverter.ARROW_STREAM.toString())
+				&& !isLocalStore(request);
 	}
 
 	/**

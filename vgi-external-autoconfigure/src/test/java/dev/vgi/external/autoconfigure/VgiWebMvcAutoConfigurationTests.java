@@ -1,0 +1,165 @@
+package dev.vgi.external.autoconfigure;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+
+import dev.vgi.external.conformance.ConformanceController;
+import jakarta.servlet.Filter;
+import org.apache.arrow.memory.BufferAllocator;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.http.converter.autoconfigure.HttpMessageConvertersAutoConfiguration;
+import org.springframework.boot.jackson.autoconfigure.JacksonAutoConfiguration;
+import org.springframework.boot.test.context.assertj.AssertableWebApplicationContext;
+import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
+import org.springframework.boot.web.servlet.FilterRegistrationBean;
+import org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.core.annotation.AnnotationAwareOrderComparator;
+import org.springframework.test.web.servlet.assertj.MockMvcTester;
+import org.springframework.test.web.servlet.assertj.MvcTestResult;
+import org.springframework.util.ClassUtils;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.servlet.config.annotation.EnableWebMvc;
+import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * How the serving side fits into what an application makes of Spring MVC.
+ */
+class VgiWebMvcAutoConfigurationTests {
+
+	private static final String ARROW = "application/vnd.apache.arrow.stream";
+
+	@TempDir
+	private Path folder;
+
+	private WebApplicationContextRunner runner = new WebApplicationContextRunner();
+
+	@BeforeEach
+	void setUp() {
+		this.runner = new WebApplicationContextRunner()
+			.withConfiguration(AutoConfigurations.of(VgiTransportAutoConfiguration.class,
+					VgiLocalStorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
+					VgiWebMvcAutoConfiguration.class, JacksonAutoConfiguration.class,
+					HttpMessageConvertersAutoConfiguration.class, WebMvcAutoConfiguration.class))
+			.withUserConfiguration(WebMvcSliceTests.RowsController.class)
+			.withPropertyValues("vgi.external.storage=local", "vgi.external.local.directory=" + this.folder);
+	}
+
+	@Test
+	void arrowIsReadAndWritten() {
+		this.runner.run(VgiWebMvcAutoConfigurationTests::assertServesArrow);
+	}
+
+	@Test
+	void withSpringMvcConfiguredByTheApplicationArrowIsReadAndWritten() {
+		this.runner.withUserConfiguration(OwnWebMvc.class).run(VgiWebMvcAutoConfigurationTests::assertServesArrow);
+	}
+
+	@Test
+	void besideASecondHandlerAdapterTheApplicationStarts() {
+		this.runner.withUserConfiguration(SecondAdapter.class).run((context) -> assertThat(context).hasNotFailed());
+	}
+
+	@Test
+	void withoutAnRpcMethodOtherRoutesAreUntouched() {
+		this.runner.withUserConfiguration(PageController.class).run((context) -> {
+			MockMvcTester mvc = mvc(context);
+			for (MvcTestResult result : List.of(mvc.get().uri("/health").exchange(),
+					mvc.options().uri("/health").exchange(), mvc.post().uri("/nowhere/at/all").exchange())) {
+				assertThat(result.getResponse().getHeaderNames()).noneMatch((name) -> name.startsWith("VGI-"))
+					.doesNotContain("X-Request-ID", "Cache-Control");
+			}
+			assertThat(mvc.get().uri("/health")).hasBodyTextEqualTo("the page health");
+			assertThat(mvc.get().uri("/rows")).hasHeader("VGI-Externalization-Enabled", "true");
+			assertThat(mvc.post().uri("/rows").contentType(ARROW).content(new byte[] { 1 })).hasStatus(400)
+				.hasHeader("VGI-Externalization-Enabled", "true");
+		});
+	}
+
+	@Test
+	void besideAnRpcMethodEveryRouteSaysWhatTheServiceCan() {
+		this.runner.withUserConfiguration(ConformanceController.class).run((context) -> {
+			MockMvcTester mvc = mvc(context);
+			for (MvcTestResult result : List.of(mvc.get().uri("/health").exchange(),
+					mvc.options().uri("/health").exchange(), mvc.post().uri("/nowhere/at/all").exchange())) {
+				assertThat(result).hasHeader("VGI-Externalization-Enabled", "true");
+			}
+			assertThat(mvc.get().uri("/health")).bodyText().contains("\"status\":\"ok\"");
+		});
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "webmvc.test.autoconfigure.AutoConfigureWebMvc",
+			"restclient.test.autoconfigure.AutoConfigureRestClient" })
+	void slicesNameConfigurationsThatAreThere(String slice) throws IOException {
+		try (InputStream imports = getClass()
+			.getResourceAsStream("/META-INF/spring/org.springframework.boot." + slice + ".imports")) {
+			assertThat(imports).isNotNull();
+			List<String> names = new String(imports.readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+			assertThat(names).isNotEmpty().allMatch((name) -> ClassUtils.isPresent(name, null));
+		}
+	}
+
+	private static MockMvcTester mvc(AssertableWebApplicationContext context) {
+		Filter[] filters = context.getBeansOfType(FilterRegistrationBean.class)
+			.values()
+			.stream()
+			.sorted(AnnotationAwareOrderComparator.INSTANCE)
+			.map(FilterRegistrationBean::getFilter)
+			.toArray(Filter[]::new);
+		return MockMvcTester.from(context, (builder) -> builder.addFilters(filters).build());
+	}
+
+	private static void assertServesArrow(AssertableWebApplicationContext context) {
+		assertThat(context).hasNotFailed();
+		MockMvcTester mvc = mvc(context);
+		MvcTestResult rows = mvc.get().uri("/rows").exchange();
+		assertThat(rows).hasStatusOk().hasContentType(ARROW);
+		assertThat(mvc.post().uri("/rows").contentType(ARROW).content(rows.getResponse().getContentAsByteArray()))
+			.hasStatusOk()
+			.hasBodyTextEqualTo("3");
+		assertThat(mvc.get().uri("/rows").accept("application/json")).hasStatus(406);
+		assertThat(context.getBean(BufferAllocator.class).getAllocatedMemory()).isZero();
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@EnableWebMvc
+	static class OwnWebMvc {
+
+	}
+
+	@RestController
+	static class PageController {
+
+		@GetMapping("/{page}")
+		String page(@PathVariable String page) {
+			return "the page " + page;
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	static class SecondAdapter {
+
+		@Bean
+		RequestMappingHandlerAdapter legacyAdapter() {
+			return new RequestMappingHandlerAdapter();
+		}
+
+	}
+
+}
