@@ -73,7 +73,10 @@ public final class ArrowReturnValueHandler implements HandlerMethodReturnValueHa
 			return;
 		}
 		BatchScope.own(request, body);
-		CapabilitiesFilter.arrowFollows(request);
+		HttpServletResponse response = webRequest.getNativeResponse(HttpServletResponse.class);
+		if (response != null) {
+			ServedArrowHttpMessageConverter.arrowFollows(request, response);
+		}
 		request.setAttribute(HandlerMapping.PRODUCIBLE_MEDIA_TYPES_ATTRIBUTE,
 				Set.of(ArrowStreamHttpMessageConverter.ARROW_STREAM));
 		Object visible = (body instanceof Collection<?> && !declared)
@@ -82,7 +85,6 @@ public final class ArrowReturnValueHandler implements HandlerMethodReturnValueHa
 			this.delegate.handleReturnValue(withBody(returnValue, visible), returnType, mavContainer, webRequest);
 		}
 		catch (HttpMediaTypeNotAcceptableException ex) {
-			HttpServletResponse response = webRequest.getNativeResponse(HttpServletResponse.class);
 			if (!this.ofErrors || response == null) {
 				throw ex;
 			}

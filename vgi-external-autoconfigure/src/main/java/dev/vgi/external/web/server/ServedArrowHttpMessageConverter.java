@@ -20,6 +20,7 @@ import dev.vgi.external.web.ArrowValues;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.ExternalLocationHttpMessageConverter;
 import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.jspecify.annotations.Nullable;
 
@@ -32,7 +33,6 @@ import org.springframework.http.HttpStatus;
 import org.springframework.http.MediaType;
 import org.springframework.http.converter.HttpMessageNotWritableException;
 import org.springframework.http.converter.SmartHttpMessageConverter;
-import org.springframework.http.server.ServerHttpResponse;
 import org.springframework.http.server.ServletServerHttpRequest;
 import org.springframework.http.server.ServletServerHttpResponse;
 import org.springframework.web.context.request.RequestContextHolder;
@@ -50,6 +50,10 @@ import org.springframework.web.server.UnsupportedMediaTypeStatusException;
  * believe that they can read and write vectors. To be registered before them.
  */
 public final class ServedArrowHttpMessageConverter implements SmartHttpMessageConverter<Object> {
+
+	/** What an answer that is Arrow depends on, beside the path. */
+	private static final String VARY = String.join(", ", HttpHeaders.ACCEPT, HttpHeaders.ACCEPT_ENCODING,
+			"X-VGI-Accept-Encoding", Capabilities.ACCEPT_POINTERS);
 
 	private final ExternalLocationHttpMessageConverter delegate;
 
@@ -117,33 +121,66 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 						value.getClass().getName() + " has taken the place of an Arrow value");
 			}
 			HttpServletRequest request = currentRequest();
-			if (request != null) {
-				CapabilitiesFilter.arrowFollows(request);
+			ServletServerHttpResponse response = (outputMessage instanceof ServletServerHttpResponse served) ? served
+					: null;
+			if (request != null && response != null) {
+				arrowFollows(request, response.getServletResponse());
 			}
-			write(value, request, outputMessage);
+			write(value, request, response, outputMessage);
 		}
 		finally {
 			ArrowValues.close(value);
 		}
 	}
 
-	private void write(Object value, @Nullable HttpServletRequest request, HttpOutputMessage message)
-			throws IOException {
+	/**
+	 * Tell the caller, and whoever keeps answers, what goes for an answer that is Arrow.
+	 * @param request the request
+	 * @param response its response, not yet committed
+	 */
+	static void arrowFollows(HttpServletRequest request, HttpServletResponse response) {
+		CapabilitiesFilter.arrowFollows(request);
+		if (!response.getHeaders(HttpHeaders.VARY).contains(VARY)) {
+			response.addHeader(HttpHeaders.VARY, VARY);
+		}
+	}
+
+	private void write(Object value, @Nullable HttpServletRequest request, @Nullable ServletServerHttpResponse response,
+			HttpOutputMessage message) throws IOException {
+		List<AnnotatedBatch> batches = batchesOf(value);
 		// Nothing is stored for whoever only asks what a GET would say.
 		boolean head = request != null && HttpMethod.HEAD.matches(request.getMethod());
 		if (!head && request != null && "true".equalsIgnoreCase(request.getHeader(Capabilities.ACCEPT_POINTERS))) {
+			if (response != null && mayHavePointers(batches) && !isPrivate(response)) {
+				forbidToKeep(response);
+			}
 			this.delegate.write(value, ResolvableType.NONE, null, message, null);
 			return;
 		}
 		// Some responses begin before there is a value: emitters have sent their status.
-		URI location = (request != null && message instanceof ServletServerHttpResponse)
-				? locationOf(batchesOf(value), request, head) : null;
-		if (location != null) {
-			redirect((ServerHttpResponse) message, location);
+		URI location = (request != null && response != null) ? locationOf(batches, request, head) : null;
+		if (response != null && location != null) {
+			redirect(response, location);
 		}
 		else {
 			this.delegate.writeInline(value, message);
 		}
+	}
+
+	private boolean mayHavePointers(List<AnnotatedBatch> batches) {
+		return batches.isEmpty()
+				|| batches.stream().anyMatch((batch) -> isPointer(batch) || this.externalizer.exceedsThreshold(batch));
+	}
+
+	private static boolean isPrivate(ServletServerHttpResponse response) {
+		String control = response.getHeaders().getCacheControl();
+		return control != null && control.toLowerCase(Locale.ROOT).contains("private");
+	}
+
+	// A link is signed for one caller and ends.
+	private static void forbidToKeep(ServletServerHttpResponse response) {
+		response.getHeaders().remove(HttpHeaders.CACHE_CONTROL);
+		response.getServletResponse().setHeader(HttpHeaders.CACHE_CONTROL, "no-store");
 	}
 
 	/**
@@ -188,11 +225,10 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 		return accepted != null && accepted.toLowerCase(Locale.ROOT).contains("zstd");
 	}
 
-	private static void redirect(ServerHttpResponse response, URI location) throws IOException {
+	private static void redirect(ServletServerHttpResponse response, URI location) throws IOException {
+		forbidToKeep(response);
 		response.setStatusCode(HttpStatus.SEE_OTHER);
 		response.getHeaders().setLocation(location);
-		// The link is signed for one caller and ends: nobody may keep it.
-		response.getHeaders().setCacheControl("no-store");
 		response.getHeaders().setContentLength(0);
 		response.getHeaders().remove(HttpHeaders.CONTENT_TYPE);
 		response.flush();

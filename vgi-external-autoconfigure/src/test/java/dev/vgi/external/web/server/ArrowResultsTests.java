@@ -9,6 +9,7 @@ import java.net.http.HttpResponse;
 import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -42,6 +43,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
 import org.springframework.core.MethodParameter;
+import org.springframework.http.CacheControl;
 import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 import org.springframework.http.converter.HttpMessageConverter;
@@ -76,6 +78,8 @@ class ArrowResultsTests {
 	private static final String ARROW = "application/vnd.apache.arrow.stream";
 
 	private static final int LARGE = 100_000;
+
+	private static final CacheControl PUBLIC = CacheControl.maxAge(Duration.ofMinutes(10)).cachePublic();
 
 	@TempDir
 	static Path folder;
@@ -200,6 +204,28 @@ class ArrowResultsTests {
 			}
 		}
 		assertThat(objects()).isEqualTo(before);
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "/declared,*/*,true", "/declared,*/*,false", "/declared,application/json,false", "/large,*/*,true",
+			"/large,*/*,false", "/functional-large,*/*,true", "/functional-large,*/*,false", "/cached,*/*,false" })
+	void whatTheAnswerDependsOnIsToldToCaches(String path, String accept, String announced) throws Exception {
+		HttpResponse<byte[]> response = send(request(path, accept).header("VGI-Accept-Pointers", announced));
+		assertThat(String.join(",", response.headers().allValues("Vary"))).contains("Accept,")
+			.contains("Accept-Encoding")
+			.contains("X-VGI-Accept-Encoding")
+			.containsOnlyOnce("VGI-Accept-Pointers");
+	}
+
+	@ParameterizedTest
+	@CsvSource(delimiter = '|',
+			value = { "/cached|true|no-store", "/cached|false|no-store", "/functional-cached|true|no-store",
+					"/functional-cached|false|no-store", "/cached-privately|true|max-age=600, private",
+					"/cached-privately|false|no-store", "/cached-small|true|max-age=600, public" })
+	void whatHasAPointerIsKeptByNobodyUnlessItIsPrivate(String path, String announced, String control)
+			throws Exception {
+		HttpResponse<byte[]> response = send(request(path, ARROW).header("VGI-Accept-Pointers", announced));
+		assertThat(response.headers().allValues("Cache-Control")).containsExactly(control);
 	}
 
 	private static long objects() throws Exception {
@@ -328,6 +354,8 @@ class ArrowResultsTests {
 							.contentType(MediaType.APPLICATION_JSON)
 							.body(List.of(numbers(allocator, 10), numbers(allocator, 10))))
 				.GET("/functional-large", (request) -> ServerResponse.ok().body(numbers(allocator, LARGE)))
+				.GET("/functional-cached",
+						(request) -> ServerResponse.ok().cacheControl(PUBLIC).body(numbers(allocator, LARGE)))
 				.POST("/functional-count",
 						(request) -> ServerResponse.ok()
 							.body(String.valueOf(request.body(VectorSchemaRoot.class).getRowCount())))
@@ -505,6 +533,23 @@ class ArrowResultsTests {
 		@GetMapping("/large")
 		VectorSchemaRoot large() {
 			return ArrowResultsTests.numbers(this.allocator, LARGE);
+		}
+
+		@GetMapping("/cached")
+		ResponseEntity<VectorSchemaRoot> cached() {
+			return ResponseEntity.ok().cacheControl(PUBLIC).body(large());
+		}
+
+		@GetMapping("/cached-small")
+		ResponseEntity<VectorSchemaRoot> cachedSmall() {
+			return ResponseEntity.ok().cacheControl(PUBLIC).body(numbers());
+		}
+
+		@GetMapping("/cached-privately")
+		ResponseEntity<VectorSchemaRoot> cachedPrivately() {
+			return ResponseEntity.ok()
+				.cacheControl(CacheControl.maxAge(Duration.ofMinutes(10)).cachePrivate())
+				.body(large());
 		}
 
 		@GetMapping("/large-list")
