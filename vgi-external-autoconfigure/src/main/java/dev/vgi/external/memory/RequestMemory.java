@@ -113,20 +113,23 @@ public final class RequestMemory implements AutoCloseable {
 	 * Let a lease pay for what is allocated next, if that is charged to a request.
 	 * @param allocator the allocator
 	 * @param lease gives the bytes up
-	 * @param bytes how much is going to be allocated
+	 * @param bytes how much is going to be allocated at most
+	 * @return how much of that is paid
 	 */
-	static void prepay(BufferAllocator allocator, Lease lease, long bytes) {
-		if (allocator.getListener() instanceof Charging charging) {
-			RequestMemory request = charging.request();
-			long paid = request.budget.pay(lease, request, bytes);
-			request.lock.lock();
-			try {
-				request.prepaid += paid;
-			}
-			finally {
-				request.lock.unlock();
-			}
+	static long prepay(BufferAllocator allocator, Lease lease, long bytes) {
+		if (!(allocator.getListener() instanceof Charging charging)) {
+			return 0;
 		}
+		RequestMemory request = charging.request();
+		long paid = request.budget.pay(lease, request, bytes);
+		request.lock.lock();
+		try {
+			request.prepaid += paid;
+		}
+		finally {
+			request.lock.unlock();
+		}
+		return paid;
 	}
 
 	/**

@@ -26,14 +26,13 @@ import org.springframework.util.Assert;
  */
 public final class SlabPool implements AutoCloseable {
 
-	private static final long SMALLEST = 64L << 10;
+	/** Small: a request may hold as many slabs as it sends pointers. */
+	private static final long SMALLEST = 512;
 
 	/**
-	 * From here on a size class is a sixteenth of a power of two wide, not a whole one.
+	 * From here on a size class is a sixty-fourth of a power of two wide, not a
+	 * sixteenth: what is rounded up is memory nobody uses.
 	 */
-	private static final long FINE_FROM = 1L << 20;
-
-	/** From here on it is a sixty-fourth: what is rounded up is memory nobody uses. */
 	private static final long FINER_FROM = 1L << 24;
 
 	private final long maxIdleBytes;
@@ -154,8 +153,7 @@ public final class SlabPool implements AutoCloseable {
 			return SMALLEST;
 		}
 		long powerBelow = Long.highestOneBit(bytes - 1);
-		long step = (powerBelow >= FINER_FROM) ? powerBelow / 64
-				: (powerBelow >= FINE_FROM) ? powerBelow / 16 : powerBelow;
+		long step = powerBelow / ((powerBelow >= FINER_FROM) ? 64 : 16);
 		return (bytes + step - 1) / step * step;
 	}
 
@@ -280,21 +278,22 @@ public final class SlabPool implements AutoCloseable {
 		/**
 		 * Hand the first bytes over to Arrow. From here on the buffer's reference count
 		 * owns this slab; if this throws, the caller still does.
-		 * @param allocator is charged for the bytes
+		 * @param allocator is charged for the bytes, and for the rest of the slab as far
+		 * as the lease has paid for it
 		 * @param length how many bytes, all of which were written; positive
 		 * @param lease holds them so far; pays where the allocator is that of a request
 		 * @return the buffer; the caller closes it, which gives the slab back
 		 */
 		public ArrowBuf handOver(BufferAllocator allocator, long length, Lease lease) {
 			check(0, length);
-			RequestMemory.prepay(allocator, lease, length);
+			long paid = RequestMemory.prepay(allocator, lease, this.capacity);
 			// Set first: if wrapping fails, Arrow may or may not call release0.
 			this.handedOver = true;
-			HandedOver allocation = new HandedOver(this, length);
+			HandedOver allocation = new HandedOver(this, Math.max(length, paid));
 			try {
 				ArrowBuf buffer = allocator.wrapForeignAllocation(allocation);
 				allocation.accepted = true;
-				return buffer;
+				return buffer.slice(0, length);
 			}
 			catch (RuntimeException ex) {
 				this.handedOver = false;
@@ -332,8 +331,8 @@ public final class SlabPool implements AutoCloseable {
 
 		private boolean accepted;
 
-		HandedOver(Slab slab, long length) {
-			super(length, slab.address);
+		HandedOver(Slab slab, long size) {
+			super(size, slab.address);
 			this.slab = slab;
 		}
 

@@ -82,6 +82,25 @@ class RequestMemoryTests {
 	}
 
 	@Test
+	void whatABodyPinsStaysCharged() {
+		SlabPool slabs = new SlabPool(0, LONG);
+		try (RequestMemory request = this.budget.request("a", this.root); RequestMemory.Bound bound = request.bind()) {
+			// Room for a body of unknown length, of which little came.
+			try (Lease lease = this.budget.acquire(2 * MB, LONG)) {
+				Slab slab = slabs.acquire(MB);
+				slab.window(0, 300).put(new byte[300]);
+				ArrowBuf body = slab.handOver(RequestMemory.allocator(this.root), 300, lease);
+				lease.close();
+				assertThat(body.capacity()).isEqualTo(300);
+				assertThat(this.budget.inUse()).isEqualTo(slabs.leasedBytes()).isEqualTo(MB);
+				body.close();
+			}
+			assertThat(this.budget.inUse()).isZero();
+			assertThat(slabs.leasedBytes()).isZero();
+		}
+	}
+
+	@Test
 	void outsideOfARequestTheLeaseKeepsItsShare() {
 		SlabPool slabs = new SlabPool(0, LONG);
 		try (Lease lease = this.budget.acquire(MB, LONG); Slab slab = slabs.acquire(MB)) {

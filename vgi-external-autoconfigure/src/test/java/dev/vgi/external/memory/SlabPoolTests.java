@@ -42,10 +42,10 @@ class SlabPoolTests {
 
 	@Test
 	void sizeClassesWasteLittle() {
-		assertThat(SlabPool.sizeClass(1)).isEqualTo(65536);
-		assertThat(SlabPool.sizeClass(65537)).isEqualTo(131072);
+		assertThat(SlabPool.sizeClass(1)).isEqualTo(512);
+		assertThat(SlabPool.sizeClass(65536)).isEqualTo(65536);
 		assertThat(SlabPool.sizeClass(1 << 20)).isEqualTo(1 << 20);
-		for (long bytes = (1 << 20) + 1; bytes < (1L << 40); bytes = bytes * 5 / 3) {
+		for (long bytes = 513; bytes < (1L << 40); bytes = bytes * 5 / 3) {
 			assertThat(SlabPool.sizeClass(bytes)).isBetween(bytes, bytes + bytes / 16 + 1);
 		}
 	}
@@ -64,7 +64,7 @@ class SlabPoolTests {
 		second.close();
 		// A small object does not pin a large slab.
 		try (Slab small = this.pool.acquire(100)) {
-			assertThat(small.capacity()).isEqualTo(65536);
+			assertThat(small.capacity()).isEqualTo(512);
 		}
 	}
 
@@ -129,8 +129,8 @@ class SlabPoolTests {
 	@Test
 	void windowsStayInside() {
 		try (Slab slab = this.pool.acquire(100)) {
-			assertThat(slab.window(65535, 1).capacity()).isEqualTo(1);
-			assertThatIllegalArgumentException().isThrownBy(() -> slab.window(65535, 2));
+			assertThat(slab.window(511, 1).capacity()).isEqualTo(1);
+			assertThatIllegalArgumentException().isThrownBy(() -> slab.window(511, 2));
 			assertThatIllegalArgumentException().isThrownBy(() -> slab.window(-1, 1));
 			assertThatIllegalArgumentException().isThrownBy(() -> slab.window(Long.MAX_VALUE, 1));
 		}
