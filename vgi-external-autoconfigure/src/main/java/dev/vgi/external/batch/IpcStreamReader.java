@@ -42,11 +42,23 @@ import org.springframework.util.Assert;
  */
 public final class IpcStreamReader implements AutoCloseable {
 
-	/** Objects of a vector without its values, measured with null and number vectors. */
-	private static final long VECTOR_HEAP = 256;
+	/** Objects of a batch without vectors and metadata; measured, as those below. */
+	private static final long BATCH_HEAP = 512;
 
-	/** Strings made of a head's bytes, two bytes a character. */
-	private static final long METADATA_HEAP = 2;
+	/** Objects of a vector without its values. */
+	private static final long VECTOR_HEAP = 384;
+
+	/** The same of a vector that has others in it. */
+	private static final long LIST_HEAP = 640;
+
+	/** The same of a vector that finds others by name. */
+	private static final long STRUCT_HEAP = 1280;
+
+	/** The same of a vector that has several such maps. */
+	private static final long UNION_HEAP = 2560;
+
+	/** Strings made of a head's bytes, and entries of a map, which cost more if short. */
+	private static final long METADATA_HEAP = 4;
 
 	/** A schema's message and the objects made of it: a field is shorter in a message. */
 	private static final long SCHEMA_HEAP = 5;
@@ -69,8 +81,8 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private @Nullable VgiExternalException broken;
 
-	/** Fields of the current schema, nested ones included. */
-	private int fieldCount;
+	/** What the vectors of a batch of the current schema cost. */
+	private long vectorHeap;
 
 	/** Charged for the largest head of a message so far. */
 	private long headCharged;
@@ -256,16 +268,21 @@ public final class IpcStreamReader implements AutoCloseable {
 		}
 		found.forEach((id, dictionary) -> this.dictionaries.add(id, dictionary, this.allocator));
 		checkVectors(fields);
-		this.fieldCount = count(fields);
+		this.vectorHeap = vectorHeap(fields);
 		return new Schema(fields, sent.getCustomMetadata());
 	}
 
-	private static int count(List<Field> fields) {
-		int count = fields.size();
+	private static long vectorHeap(List<Field> fields) {
+		long heap = 0;
 		for (Field field : fields) {
-			count += count(field.getChildren());
+			heap += switch (field.getType().getTypeID()) {
+				case Union -> UNION_HEAP;
+				case Struct -> STRUCT_HEAP;
+				default -> field.getChildren().isEmpty() ? VECTOR_HEAP : LIST_HEAP;
+			};
+			heap += vectorHeap(field.getChildren());
 		}
-		return count;
+		return heap;
 	}
 
 	private static Schema sentSchema(Envelope envelope) {
@@ -323,7 +340,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		if (table.length() == 0 && BatchKind.of(0, metadata) == BatchKind.LOG) {
 			this.options.limits().checkLogBatches(++this.logBatches);
 		}
-		long heap = VECTOR_HEAP * this.fieldCount + METADATA_HEAP * envelope.length();
+		long heap = BATCH_HEAP + this.vectorHeap + METADATA_HEAP * envelope.length();
 		RequestMemory.charge(this.allocator, heap);
 		List<FieldVector> vectors = new ArrayList<>();
 		try {

@@ -39,8 +39,8 @@ public final class RequestMemory implements AutoCloseable {
 	/** Charged for memory that the allocator is about to hand out. */
 	private long prepaid;
 
-	/** Charged for what is on the heap. */
-	private long heap;
+	/** Charged for what the allocator knows nothing of. */
+	private long other;
 
 	private boolean closed;
 
@@ -72,21 +72,24 @@ public final class RequestMemory implements AutoCloseable {
 	}
 
 	/**
-	 * Charge whoever pays for an allocator's memory for something else that costs memory,
-	 * until the request ends.
+	 * Charge whoever pays for an allocator's memory for objects on the heap, until the
+	 * request ends. Where the budget is large beside the heap, they cost more than their
+	 * size.
 	 * @param allocator the allocator; nobody is charged unless it is a request's
-	 * @param bytes how much, an estimate for objects on the heap
+	 * @param bytes how much heap, an estimate
 	 * @throws BudgetExhaustedException if there is no room, or one request may not hold
 	 * as much
 	 */
 	public static void charge(BufferAllocator allocator, long bytes) {
 		if (allocator.getListener() instanceof Charging charging) {
-			charging.request().chargeHeap(bytes);
+			RequestMemory request = charging.request();
+			request.chargeOther(request.budget.heapWeight() * bytes);
 		}
 	}
 
 	/**
-	 * Charge the request that the current thread serves, until it ends.
+	 * Charge the request that the current thread serves for memory outside of the heap,
+	 * until it ends.
 	 * @param bytes how much; nobody is charged outside of a request
 	 * @throws BudgetExhaustedException if there is no room, or one request may not hold
 	 * as much
@@ -94,7 +97,7 @@ public final class RequestMemory implements AutoCloseable {
 	public static void charge(long bytes) {
 		RequestMemory current = CURRENT.get();
 		if (current != null) {
-			current.chargeHeap(bytes);
+			current.chargeOther(bytes);
 		}
 	}
 
@@ -105,7 +108,8 @@ public final class RequestMemory implements AutoCloseable {
 	 */
 	public static void discharge(BufferAllocator allocator, long bytes) {
 		if (allocator.getListener() instanceof Charging charging) {
-			charging.request().dischargeHeap(bytes);
+			RequestMemory request = charging.request();
+			request.dischargeOther(request.budget.heapWeight() * bytes);
 		}
 	}
 
@@ -179,24 +183,24 @@ public final class RequestMemory implements AutoCloseable {
 		}
 	}
 
-	private void chargeHeap(long bytes) {
+	private void chargeOther(long bytes) {
 		this.budget.charge(this, bytes);
 		this.lock.lock();
 		try {
-			this.heap += bytes;
+			this.other += bytes;
 		}
 		finally {
 			this.lock.unlock();
 		}
 	}
 
-	private void dischargeHeap(long bytes) {
+	private void dischargeOther(long bytes) {
 		long discharged;
 		this.lock.lock();
 		try {
 			// Nothing is left of it once the request has ended.
-			discharged = Math.min(bytes, this.heap);
-			this.heap -= discharged;
+			discharged = Math.min(bytes, this.other);
+			this.other -= discharged;
 		}
 		finally {
 			this.lock.unlock();
@@ -264,8 +268,8 @@ public final class RequestMemory implements AutoCloseable {
 		try {
 			this.closed = true;
 			long inUse = (this.allocator != null) ? Math.min(this.allocator.getAllocatedMemory(), this.allocated) : 0;
-			discharged = this.heap + this.prepaid + this.allocated - inUse;
-			this.heap = 0;
+			discharged = this.other + this.prepaid + this.allocated - inUse;
+			this.other = 0;
 			this.prepaid = 0;
 			this.allocated = inUse;
 		}

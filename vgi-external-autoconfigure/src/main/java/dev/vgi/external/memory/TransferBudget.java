@@ -42,6 +42,9 @@ public final class TransferBudget {
 
 	private final long small;
 
+	/** What a byte of the heap costs. */
+	private final long heapWeight;
+
 	private final int maxWaiters;
 
 	private final @Nullable Duration maxWait;
@@ -106,8 +109,25 @@ public final class TransferBudget {
 		this.maxPerCaller = Math.max(maxPerRequest, maxBytes - maxBytes / 4);
 		// All who wait hold a quarter at most, so that they cannot block each other.
 		this.small = Math.min(SMALL, maxBytes / 4 / Math.max(1, maxWaiters));
+		this.heapWeight = heapWeight(maxBytes, Runtime.getRuntime().maxMemory());
 		this.maxWaiters = maxWaiters;
 		this.maxWait = maxWait;
+	}
+
+	/**
+	 * The budget is a part of what the process has beside the heap, which may be much
+	 * more than the heap: weighted, all of it still stands for half of the heap at most.
+	 * @param maxBytes the budget
+	 * @param maxHeap the largest heap
+	 * @return what a byte of the heap costs
+	 */
+	static long heapWeight(long maxBytes, long maxHeap) {
+		long half = maxHeap / 2;
+		return Math.max(1, (maxBytes + half - 1) / half);
+	}
+
+	long heapWeight() {
+		return this.heapWeight;
 	}
 
 	/**

@@ -12,16 +12,23 @@ import java.util.List;
 import java.util.Map;
 
 import dev.vgi.external.VgiExternalException.Kind;
+import dev.vgi.external.memory.RequestMemory;
+import dev.vgi.external.memory.TransferBudget;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.types.UnionMode;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -135,6 +142,48 @@ class ReadLimitsTests {
 			entries.put(Integer.toString(i), "");
 		}
 		return BatchMetadata.of(entries);
+	}
+
+	/** What a batch of one row keeps on a heap of 64 bits, measured. */
+	static List<Arguments> batches() {
+		Field number = Field.nullable("v", new ArrowType.Int(64, true));
+		Field text = Field.nullable("t", ArrowType.Utf8.INSTANCE);
+		return List.of(Arguments.of(null, 0, 241), Arguments.of(column("a", Map.of()), 0, 505),
+				Arguments.of(column("a", Map.of()), 1, 744), Arguments.of(column("a", Map.of()), 64, 8304),
+				Arguments.of(number, 0, 864), Arguments.of(text, 0, 920),
+				Arguments.of(nested(ArrowType.List.INSTANCE, number), 0, 1312),
+				Arguments.of(nested(ArrowType.Struct.INSTANCE), 0, 1536),
+				Arguments.of(nested(ArrowType.Struct.INSTANCE, number, text), 0, 2592),
+				Arguments.of(nested(new ArrowType.Union(UnionMode.Sparse, new int[] { 0, 1 }), number, text), 0, 3048),
+				Arguments.of(nested(new ArrowType.Union(UnionMode.Dense, new int[] { 0, 1 }), number, text), 0, 3624));
+	}
+
+	@ParameterizedTest
+	@MethodSource
+	void batches(@Nullable Field field, int entries, long heap) throws IOException {
+		byte[] bytes = stream(new Schema((field != null) ? List.of(field) : List.of()), entries(entries),
+				entries(entries));
+		TransferBudget budget = new TransferBudget(1 << 20, 0);
+		try (RequestMemory request = budget.request("caller", this.allocator);
+				RequestMemory.Bound bound = request.bind();
+				IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+						RequestMemory.allocator(this.allocator))) {
+			reader.nextStream();
+			try (AnnotatedBatch first = reader.next()) {
+				long before = budget.inUse();
+				try (AnnotatedBatch second = reader.next()) {
+					assertThat(first).isNotNull();
+					assertThat(second).isNotNull();
+					assertThat(budget.inUse() - before).isBetween(heap, 4 * heap);
+				}
+				assertThat(budget.inUse()).isEqualTo(before);
+			}
+		}
+		assertThat(budget.inUse()).isZero();
+	}
+
+	private static Field nested(ArrowType type, Field... children) {
+		return new Field("n", FieldType.nullable(type), List.of(children));
 	}
 
 	private static Field column(String name, Map<String, String> metadata) {

@@ -29,6 +29,14 @@ class TransferBudgetTests {
 	}
 
 	@Test
+	void theWholeBudgetStandsForHalfOfTheHeapAtMost() {
+		assertThat(TransferBudget.heapWeight(64 << 20, 128 << 20)).isEqualTo(1);
+		assertThat(TransferBudget.heapWeight((64 << 20) + 1, 128 << 20)).isEqualTo(2);
+		assertThat(TransferBudget.heapWeight(1392L << 20, 1L << 30)).isEqualTo(3);
+		assertThat(TransferBudget.heapWeight(1, Long.MAX_VALUE)).isEqualTo(1);
+	}
+
+	@Test
 	void roomIsTakenAndGivenBack() {
 		try (Lease first = this.budget.acquire(60, Duration.ZERO); Lease second = this.budget.acquire(40, LONG)) {
 			assertThat(this.budget.inUse()).isEqualTo(100);
