@@ -185,12 +185,18 @@ public final class RequestMemory implements AutoCloseable {
 
 	private void chargeOther(long bytes) {
 		this.budget.charge(this, bytes);
+		boolean late;
 		this.lock.lock();
 		try {
-			this.other += bytes;
+			// Nobody would discharge it any more.
+			late = this.closed;
+			this.other += late ? 0 : bytes;
 		}
 		finally {
 			this.lock.unlock();
+		}
+		if (late) {
+			this.budget.discharge(this, bytes);
 		}
 	}
 

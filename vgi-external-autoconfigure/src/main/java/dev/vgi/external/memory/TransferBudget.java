@@ -333,6 +333,10 @@ public final class TransferBudget {
 	 * @throws BudgetExhaustedException if there is no room
 	 */
 	void charge(RequestMemory request, long bytes) {
+		if (bytes == 0) {
+			// Paid already: not to be waited for.
+			return;
+		}
 		this.lock.lock();
 		try {
 			take(request, bytes, DEFAULT_WAIT);

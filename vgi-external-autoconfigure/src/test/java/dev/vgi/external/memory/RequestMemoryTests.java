@@ -142,6 +142,44 @@ class RequestMemoryTests {
 	}
 
 	@Test
+	void whatIsChargedAfterTheEndOfTheRequestIsNotKept() {
+		RequestMemory request = this.budget.request("a", this.root);
+		try (RequestMemory.Bound bound = request.bind()) {
+			BufferAllocator allocator = RequestMemory.allocator(this.root);
+			ArrowBuf kept = allocator.buffer(1024);
+			request.close();
+			RequestMemory.charge(allocator, MB);
+			RequestMemory.charge(MB);
+			assertThat(this.budget.inUse()).isEqualTo(1024);
+			RequestMemory.discharge(allocator, MB);
+			assertThat(this.budget.inUse()).isEqualTo(1024);
+			kept.close();
+		}
+	}
+
+	@Test
+	void whatIsPaidAlreadyIsNotWaitedFor() throws Exception {
+		SlabPool slabs = new SlabPool(0, LONG);
+		Lease others = this.budget.acquire(15 * MB, LONG);
+		try (RequestMemory request = this.budget.request("a", this.root); RequestMemory.Bound bound = request.bind()) {
+			Lease lease = this.budget.acquire(1024, LONG);
+			CompletableFuture<Void> waiter = CompletableFuture.runAsync(() -> {
+				try (RequestMemory first = this.budget.request("b", this.root);
+						RequestMemory.Bound there = first.bind()) {
+					this.budget.acquire(2 * MB, LONG).close();
+				}
+			}, (task) -> new Thread(task).start());
+			awaitWaiting(1);
+			ArrowBuf body = slabs.acquire(1024).handOver(RequestMemory.allocator(this.root), 1024, lease);
+			assertThat(this.budget.waiting()).isOne();
+			body.close();
+			lease.close();
+			others.close();
+			waiter.get(20, TimeUnit.SECONDS);
+		}
+	}
+
+	@Test
 	void aRequestThatHoldsSomethingNeverWaits() {
 		try (RequestMemory request = this.budget.request("a", this.root);
 				RequestMemory.Bound bound = request.bind();
