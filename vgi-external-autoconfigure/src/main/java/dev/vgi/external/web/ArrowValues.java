@@ -293,7 +293,8 @@ public final class ArrowValues {
 
 	/**
 	 * The cycles of a value. Elements of a lazy sequence belong to nobody else, so each
-	 * is closed once the next is asked for.
+	 * is closed once the next is asked for, and one that was made and never asked for is
+	 * closed in the end.
 	 */
 	static final class Cycles implements AutoCloseable, Iterable<OutputCycle> {
 
@@ -301,7 +302,10 @@ public final class ArrowValues {
 
 		private final boolean lazy;
 
-		private @Nullable OutputCycle current;
+		/** Whether looking for the next element has made it. */
+		private boolean ahead;
+
+		private @Nullable Object current;
 
 		private Cycles(Iterator<?> elements, boolean lazy) {
 			this.elements = elements;
@@ -314,25 +318,36 @@ public final class ArrowValues {
 
 				@Override
 				public boolean hasNext() {
-					return Cycles.this.elements.hasNext();
+					Cycles.this.ahead = Cycles.this.elements.hasNext();
+					return Cycles.this.ahead;
 				}
 
 				@Override
 				public OutputCycle next() {
-					close();
-					Cycles.this.current = cycleOf(Cycles.this.elements.next());
-					return Cycles.this.current;
+					closeCurrent();
+					Cycles.this.ahead = false;
+					Object element = Cycles.this.elements.next();
+					Cycles.this.current = element;
+					return cycleOf(element);
 				}
 
 			};
 		}
 
-		@Override
-		public void close() {
-			if (this.lazy && this.current != null) {
-				this.current.close();
+		private void closeCurrent() {
+			if (this.lazy) {
+				ArrowValues.close(this.current);
 			}
 			this.current = null;
+		}
+
+		@Override
+		public void close() {
+			closeCurrent();
+			if (this.lazy && this.ahead) {
+				this.ahead = false;
+				ArrowValues.close(this.elements.next());
+			}
 		}
 
 	}
