@@ -9,8 +9,10 @@ import org.apache.arrow.flatbuf.FieldNode;
 import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.vector.BaseVariableWidthViewVector;
+import org.apache.arrow.vector.ExtensionTypeVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.TypeLayout;
+import org.apache.arrow.vector.ValueVector;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.jspecify.annotations.Nullable;
@@ -82,7 +84,7 @@ final class BatchLayout {
 		this.nodes.add(new Node(vector.getValueCount(), vector.getNullCount()));
 		List<Body> bodies = bodies(vector);
 		int expected = TypeLayout.getTypeBufferCount(vector.getField().getType());
-		if (vector instanceof BaseVariableWidthViewVector views) {
+		if (storage(vector) instanceof BaseVariableWidthViewVector views) {
 			int variadic = views.getDataBuffers().size();
 			this.variadicBufferCounts.add((long) variadic);
 			expected += variadic;
@@ -135,7 +137,18 @@ final class BatchLayout {
 
 	private static ArrowType storage(Field field) {
 		ArrowType type = field.getType();
-		return (type instanceof ArrowType.ExtensionType extension) ? extension.storageType() : type;
+		while (type instanceof ArrowType.ExtensionType extension) {
+			type = extension.storageType();
+		}
+		return type;
+	}
+
+	private static ValueVector storage(FieldVector vector) {
+		ValueVector storage = vector;
+		while (storage instanceof ExtensionTypeVector<?> extension) {
+			storage = extension.getUnderlyingVector();
+		}
+		return storage;
 	}
 
 	/**

@@ -32,8 +32,10 @@ import org.apache.arrow.vector.complex.RunEndEncodedVector;
 import org.apache.arrow.vector.complex.StructVector;
 import org.apache.arrow.vector.complex.UnionVector;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
+import org.apache.arrow.vector.types.UnionMode;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
 
 /**
  * Puts the buffers of one record batch into vectors without copying them, after checking
@@ -153,8 +155,12 @@ final class BatchLoader {
 		if (vector instanceof ExtensionTypeVector<?> extension) {
 			FieldVector storage = (FieldVector) extension.getUnderlyingVector();
 			ArrowType type = ((ArrowType.ExtensionType) field.getType()).storageType();
-			if (storage.getField().getType().equals(type)) {
-				return load(storage.getField(), storage);
+			if (isOf(type, storage)) {
+				// not the vector's own field, which numbers a union's types in another
+				// way
+				return load(
+						new Field(field.getName(), new FieldType(field.isNullable(), type, null), field.getChildren()),
+						storage);
 			}
 		}
 		if (this.nextNode >= this.nodeCount) {
@@ -186,6 +192,11 @@ final class BatchLoader {
 			this.encoded.add(new Encoded(field, vector));
 		}
 		return length;
+	}
+
+	private static boolean isOf(ArrowType type, FieldVector vector) {
+		return (type instanceof ArrowType.Union union && union.getMode() == UnionMode.Sparse)
+				? vector instanceof UnionVector : type.equals(vector.getField().getType());
 	}
 
 	// takes and checks the vector's own buffers, returns how long each child must be
