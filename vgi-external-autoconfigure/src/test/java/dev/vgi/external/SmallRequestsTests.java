@@ -83,7 +83,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 @SuppressWarnings("NullAway.Init")
 class SmallRequestsTests {
 
-	private static final long MAX_PER_REQUEST = 32L << 20;
+	private static final long CAP = 16L << 20;
 
 	private static final String KEY = "vgi.external.memory.max-per-request";
 
@@ -209,7 +209,18 @@ class SmallRequestsTests {
 		byte[] coded = Zstd.compress(stream(numbers(5_000_000)));
 		HttpResponse<byte[]> response = this.loopback.post("/rows", Loopback.ARROW, coded, "Content-Encoding", "zstd");
 		assertThat(response.statusCode()).isEqualTo(413);
-		assertThat(response.headers().firstValue("VGI-Max-Request-Bytes")).hasValue(Long.toString(MAX_PER_REQUEST));
+		assertThat(response.headers().firstValue("VGI-Max-Request-Bytes")).hasValue(Long.toString(CAP));
+	}
+
+	@Test
+	void whatIsAnnouncedHoldsForCodedRequestsToo() {
+		int rows = (int) (CAP / 8 - 2000);
+		byte[] plain = stream(numbers(rows));
+		assertThat(plain.length).isBetween((int) CAP - 100_000, (int) CAP);
+		for (byte[] body : List.of(plain, Zstd.compress(plain, 19))) {
+			String[] coding = (body == plain) ? new String[0] : new String[] { "Content-Encoding", "zstd" };
+			assertThat(body(this.loopback.post("/rows", Loopback.ARROW, body, coding))).isEqualTo("" + rows);
+		}
 	}
 
 	@Test

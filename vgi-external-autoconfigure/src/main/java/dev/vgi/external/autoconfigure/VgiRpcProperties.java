@@ -18,8 +18,8 @@ import org.springframework.util.unit.DataSize;
  *
  * @param prefix Prefix of all routes, such as '/vgi'.
  * @param maxRequestSize Largest request, encoded and decoded, of RPC methods and other
- * Arrow handlers. What one request may hold of the memory budget limits it too. Larger
- * inputs go through upload URLs.
+ * Arrow handlers. Half of what one request may hold of the memory budget limits it too.
+ * Larger inputs go through upload URLs.
  * @param maxResponseSize Largest body of a response before any content coding. What goes
  * through storage does not count. Unlimited by default.
  * @param maxExternalizedResponseSize Most that one response may put into storage, before

@@ -171,9 +171,10 @@ public final class VgiWebMvcAutoConfiguration {
 		return provider != null && properties.enabled() && !Boolean.FALSE.equals(properties.uploadUrl().enabled());
 	}
 
-	// More than one request may hold would only be refused later.
+	// What is announced has to hold: a body is there twice while its memory grows, or
+	// beside what its decoder holds and what becomes of it.
 	private static long maxRequestBytes(VgiRpcProperties rpc, TransferBudget budget) {
-		return Math.min(rpc.maxRequestSize().toBytes(), budget.maxPerRequest());
+		return Math.min(rpc.maxRequestSize().toBytes(), budget.maxPerRequest() / 2);
 	}
 
 	private static @Nullable Long bytes(@Nullable DataSize size) {
