@@ -188,6 +188,18 @@ public final class IpcStreamReader implements AutoCloseable {
 	}
 
 	/**
+	 * Make a batch without rows that has the current stream's columns, and its
+	 * dictionaries as far as they have arrived: what a stream without batches stands for.
+	 * @return the batch; the caller closes it
+	 * @throws IllegalStateException before {@link #nextStream()}
+	 */
+	public AnnotatedBatch zeroRows() {
+		Schema schema = schema();
+		return new AnnotatedBatch(VectorSchemaRoot.create(schema, this.allocator), this.dictionaries.share(),
+				BatchMetadata.empty());
+	}
+
+	/**
 	 * Read what is left of the bytes, whatever it is, and drop it. The checksum of a
 	 * content coding stands at the very end, behind all streams: nothing must be made of
 	 * what was read before this method has returned.

@@ -123,8 +123,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	 * @param message the HTTP message
 	 * @param type what it is read for: only a cycle keeps log messages
 	 * @param logs receives the log messages too
-	 * @return the schema, logs and data batches, pointers among them; the caller closes
-	 * it
+	 * @return the logs and data batches, pointers among them; the caller closes it
 	 * @throws ErrorBatchException if the stream holds an error
 	 * @throws IOException if the message fails
 	 */
@@ -159,7 +158,11 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 				}
 			}
 			reader.readToEnd();
-			return new StreamContent(reader.schema(), messages, batches, allocator);
+			if (batches.isEmpty() && ArrowValues.isSingle(type)) {
+				// A complete stream without batches is a table without rows.
+				batches.add(reader.zeroRows());
+			}
+			return new StreamContent(messages, batches, allocator);
 		}
 		catch (RuntimeException ex) {
 			batches.forEach(AnnotatedBatch::close);

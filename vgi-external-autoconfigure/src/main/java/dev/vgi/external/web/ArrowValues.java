@@ -13,7 +13,6 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.OutputCycle;
 import org.apache.arrow.vector.FieldVector;
@@ -82,6 +81,15 @@ public final class ArrowValues {
 	}
 
 	/**
+	 * Return whether a stream is read as one batch.
+	 * @param type a {@linkplain #isReadable readable} type
+	 * @return {@code false} for lists
+	 */
+	static boolean isSingle(ResolvableType type) {
+		return SINGLE.contains(type.toClass());
+	}
+
+	/**
 	 * Return whether log messages are part of what a stream is read for.
 	 * @param type a {@linkplain #isReadable readable} type
 	 * @return {@code true} for cycles
@@ -105,7 +113,7 @@ public final class ArrowValues {
 		boolean complete = false;
 		try {
 			checkCount(type, content);
-			Object value = SINGLE.contains(type.toClass()) ? readOne(type.toClass(), content)
+			Object value = isSingle(type) ? readOne(type.toClass(), content)
 					: readList(elementType(type, type.toClass()).toClass(), content);
 			complete = true;
 			return value;
@@ -124,18 +132,14 @@ public final class ArrowValues {
 	 * @throws CorruptStreamException if it has more
 	 */
 	static void checkCount(ResolvableType type, StreamContent content) {
-		if (content.batches().size() > 1 && SINGLE.contains(type.toClass())) {
+		if (content.batches().size() > 1 && isSingle(type)) {
 			throw new CorruptStreamException(
 					"The stream has " + content.batches().size() + " batches where one is expected");
 		}
 	}
 
 	private static Object readOne(Class<?> type, StreamContent content) {
-		// A complete stream without batches is a table without rows.
-		AnnotatedBatch batch = content.batches().isEmpty()
-				? AnnotatedBatch.empty(content.schema(), BatchMetadata.empty(), content.allocator())
-				: content.batches().get(0);
-		return convert(type, batch, content);
+		return convert(type, content.batches().get(0), content);
 	}
 
 	private static List<Object> readList(Class<?> type, StreamContent content) {

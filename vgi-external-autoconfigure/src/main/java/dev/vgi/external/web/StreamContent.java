@@ -5,17 +5,15 @@ import java.util.List;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogMessage;
 import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
  * What one stream held.
  *
- * @param schema its schema in memory format
  * @param logs its log messages
  * @param batches its data batches, owned
  * @param allocator the owner of their memory
  */
-record StreamContent(Schema schema, List<LogMessage> logs, List<AnnotatedBatch> batches,
+record StreamContent(List<LogMessage> logs, List<AnnotatedBatch> batches,
 		BufferAllocator allocator) implements AutoCloseable {
 
 	@Override

@@ -32,6 +32,7 @@ import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.ExtensionTypeRegistry;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -129,6 +130,32 @@ class WrappedTypesTests {
 		try (AnnotatedBatch encoded = encoded(sample.make().apply(this.allocator))) {
 			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(encoded.schema(), List.of(encoded)));
 			assertReads(bytes, encoded, SampleBatches.values(encoded));
+		}
+	}
+
+	@ParameterizedTest
+	@MethodSource("samples")
+	void streamWithoutBatchesIsABatchWithoutRows(Sample sample) throws IOException {
+		try (AnnotatedBatch encoded = encoded(sample.make().apply(this.allocator))) {
+			ByteArrayOutputStream out = new ByteArrayOutputStream();
+			try (IpcStreamWriter writer = new IpcStreamWriter(Channels.newChannel(out), encoded.schema(),
+					encoded.dictionaries())) {
+				writer.end();
+			}
+			try (IpcStreamReader reader = reader(out.toByteArray())) {
+				assertThat(reader.nextStream()).isTrue();
+				assertThat(reader.next()).isNull();
+				AnnotatedBatch none = reader.zeroRows();
+				Schema schema = reader.schema();
+				reader.close();
+				try (none) {
+					assertThat(none.schema()).isEqualTo(schema);
+					assertThat(none.rowCount()).isZero();
+					assertThat(none.metadata().isEmpty()).isTrue();
+					byte[] again = SampleBatches.bytes(IpcStreamWriter.gather(schema, List.of(none)));
+					assertReads(again, none, SampleBatches.values(none));
+				}
+			}
 		}
 	}
 
