@@ -1,5 +1,8 @@
 package dev.vgi.external.autoconfigure;
 
+import java.util.List;
+
+import dev.vgi.external.storage.ExternalStorage;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -10,10 +13,9 @@ import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.SpringBootConfiguration;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.webmvc.test.autoconfigure.WebMvcTest;
+import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Import;
-import org.springframework.http.HttpStatus;
 import org.springframework.test.web.servlet.assertj.MockMvcTester;
-import org.springframework.test.web.servlet.assertj.MvcTestResult;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
@@ -22,9 +24,10 @@ import org.springframework.web.bind.annotation.RestController;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Handlers of Arrow in Boot's slice of Spring MVC.
+ * Arrow handlers in a slice of an application whose settings name a bucket.
  */
-@WebMvcTest(WebMvcSliceTests.RowsController.class)
+@WebMvcTest(controllers = WebMvcSliceTests.Rows.class,
+		properties = { "vgi.external.s3.bucket=bucket", "vgi.external.externalize-threshold=1KB" })
 class WebMvcSliceTests {
 
 	private static final String ARROW = "application/vnd.apache.arrow.stream";
@@ -35,53 +38,51 @@ class WebMvcSliceTests {
 	@Autowired
 	private BufferAllocator allocator;
 
+	@Autowired
+	private ApplicationContext context;
+
 	@AfterEach
-	void nothingIsLeftAllocated() {
+	void nothingIsLeft() {
 		assertThat(this.allocator.getAllocatedMemory()).isZero();
 	}
 
 	@Test
-	void whatOneHandlerReturnsAnotherIsGiven() {
-		MvcTestResult rows = this.mvc.get().uri("/rows").exchange();
-		assertThat(rows).hasStatusOk().hasContentType(ARROW);
-		assertThat(this.mvc.post().uri("/rows").contentType(ARROW).content(rows.getResponse().getContentAsByteArray()))
-			.hasStatusOk()
-			.hasBodyTextEqualTo("3");
+	void arrowIsReadAndWritten() {
+		var answer = this.mvc.get().uri("/rows").accept(ARROW).exchange();
+		assertThat(answer).hasStatusOk().hasContentType(ARROW);
+		byte[] stream = answer.getResponse().getContentAsByteArray();
+		assertThat(stream).hasSizeGreaterThan(8 * 1000);
+		assertThat(this.mvc.post().uri("/rows").contentType(ARROW).content(stream)).hasStatusOk()
+			.hasBodyTextEqualTo("1000");
 	}
 
 	@Test
-	void whatIsNoArrowIsRefused() {
-		assertThat(this.mvc.post().uri("/rows").contentType(ARROW).content(new byte[] { 1, 2 }))
-			.hasStatus(HttpStatus.BAD_REQUEST);
+	void thereIsNoStorage() {
+		assertThat(this.context.getBeanProvider(ExternalStorage.class).getIfAvailable()).isNull();
+		assertThat(this.mvc.post().uri("/rows").contentType(ARROW).content(new byte[] { 1, 2 })).hasStatus(400);
 	}
 
 	@SpringBootConfiguration
 	@EnableAutoConfiguration
-	@Import(RowsController.class)
+	@Import(Rows.class)
 	static class Application {
 
 	}
 
 	@RestController
-	static class RowsController {
-
-		private final BufferAllocator allocator;
-
-		RowsController(BufferAllocator allocator) {
-			this.allocator = allocator;
-		}
+	record Rows(BufferAllocator allocator) {
 
 		@GetMapping("/rows")
 		VectorSchemaRoot rows() {
-			BigIntVector vector = new BigIntVector("n", this.allocator);
-			vector.allocateNew(3);
-			vector.setValueCount(3);
-			return VectorSchemaRoot.of(vector);
+			BigIntVector vector = new BigIntVector("v", this.allocator);
+			vector.allocateNew(1000);
+			vector.setValueCount(1000);
+			return new VectorSchemaRoot(List.of(vector));
 		}
 
 		@PostMapping("/rows")
-		String count(@RequestBody VectorSchemaRoot root) {
-			return String.valueOf(root.getRowCount());
+		String count(@RequestBody VectorSchemaRoot rows) {
+			return String.valueOf(rows.getRowCount());
 		}
 
 	}

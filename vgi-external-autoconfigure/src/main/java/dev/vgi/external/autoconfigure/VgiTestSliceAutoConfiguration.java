@@ -1,0 +1,32 @@
+package dev.vgi.external.autoconfigure;
+
+import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.url.UrlRejectedException;
+
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.annotation.Bean;
+
+/**
+ * {@link AutoConfiguration Auto-configuration} of Boot's test slices alone, whose import
+ * files name it: batches are inline, so that a slice reaches no storage, whatever the
+ * application's settings select.
+ */
+@AutoConfiguration(after = { VgiLocalStorageAutoConfiguration.class, VgiS3StorageAutoConfiguration.class,
+		VgiGcsStorageAutoConfiguration.class }, before = VgiExternalAutoConfiguration.class)
+@EnableConfigurationProperties(VgiExternalProperties.class)
+public final class VgiTestSliceAutoConfiguration {
+
+	// A test may bring a storage of its own.
+	@Bean
+	@ConditionalOnMissingBean({ ExternalLocationConfig.class, ExternalStorage.class })
+	ExternalLocationConfig vgiTestSliceLocationConfig(VgiExternalProperties properties) {
+		return new ExternalLocationConfig(null, properties.externalizeThreshold().toBytes(), properties.maxRetries(),
+				properties.retryDelay(), properties.fetch().toConfig(), null, (url) -> {
+					throw new UrlRejectedException(url, "a test slice has no storage");
+				}, properties.limits().toReadLimits());
+	}
+
+}
