@@ -101,13 +101,13 @@ class GivingWayTests {
 					// Applications take it.
 					"vgiBufferAllocator",
 					// Collected by Boot and Spring.
-					"vgiClientConverters", "vgiServerConverters", "vgiPointerAnnouncement", "vgiRpcHttpServiceGroups",
+					"vgiArrowModule", "vgiClientConverters", "vgiPointerAnnouncement", "vgiRpcHttpServiceGroups",
 					"vgiWebMvcConfigurer", "vgiRpcWebMvc", "vgiLocalStorageMetrics",
 					"vgiExternalStorageHealthIndicator", "vgiSanitizingFunction",
 					// Instead of Boot's default.
 					"vgiServerRequestObservationConvention",
-					// Nobody asks for an advice or a supplier of URLs.
-					"vgiArrowBodyAdvice", "vgiServiceUrl");
+					// Nobody asks for a supplier of URLs.
+					"vgiServiceUrl");
 		}
 	}
 
@@ -168,7 +168,7 @@ class GivingWayTests {
 		Set<String> later = new TreeSet<>(eager);
 		later.removeAll(lazy);
 		// All of these are asked for by whoever needs them.
-		assertThat(later).containsExactlyInAnyOrder("vgiArrowBodyAdvice", "vgiClientConverters", "vgiClientFactory",
+		assertThat(later).containsExactlyInAnyOrder("vgiClientConverters", "vgiClientFactory",
 				"vgiClientLocationResolver", "vgiClientUrlValidator", "vgiPayloadUploader", "vgiPointerAnnouncement",
 				"vgiRpcHttpServiceGroups", "vgiSanitizingFunction");
 	}

@@ -9,6 +9,8 @@ import java.util.List;
 import dev.vgi.external.conformance.ConformanceController;
 import jakarta.servlet.Filter;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,6 +32,8 @@ import org.springframework.test.web.servlet.assertj.MvcTestResult;
 import org.springframework.util.ClassUtils;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.servlet.config.annotation.EnableWebMvc;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
@@ -55,7 +59,7 @@ class VgiWebMvcAutoConfigurationTests {
 					VgiLocalStorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
 					VgiWebMvcAutoConfiguration.class, JacksonAutoConfiguration.class,
 					HttpMessageConvertersAutoConfiguration.class, WebMvcAutoConfiguration.class))
-			.withUserConfiguration(WebMvcSliceTests.RowsController.class)
+			.withUserConfiguration(RowsController.class)
 			.withPropertyValues("vgi.external.storage=local", "vgi.external.local.directory=" + this.folder);
 	}
 
@@ -139,6 +143,30 @@ class VgiWebMvcAutoConfigurationTests {
 	@Configuration(proxyBeanMethods = false)
 	@EnableWebMvc
 	static class OwnWebMvc {
+
+	}
+
+	@RestController
+	static class RowsController {
+
+		private final BufferAllocator allocator;
+
+		RowsController(BufferAllocator allocator) {
+			this.allocator = allocator;
+		}
+
+		@GetMapping("/rows")
+		VectorSchemaRoot rows() {
+			BigIntVector vector = new BigIntVector("n", this.allocator);
+			vector.allocateNew(3);
+			vector.setValueCount(3);
+			return VectorSchemaRoot.of(vector);
+		}
+
+		@PostMapping("/rows")
+		String count(@RequestBody VectorSchemaRoot root) {
+			return String.valueOf(root.getRowCount());
+		}
 
 	}
 
