@@ -128,6 +128,34 @@ public final class AnnotatedBatch implements AutoCloseable {
 		return new AnnotatedBatch(this.root, this.dictionaries, metadata, this.discharge);
 	}
 
+	/**
+	 * Give this batch up for its vectors alone. In the place of indices they have the
+	 * values of the dictionaries, at every depth; names, nullability and metadata of
+	 * fields and schema stay. Closes this batch, also on failure.
+	 * @param allocator the owner of the values, of the same root as the vectors
+	 * @return the vectors; the caller closes them
+	 * @throws CorruptStreamException if a column cannot be decoded
+	 */
+	public VectorSchemaRoot decode(BufferAllocator allocator) {
+		Assert.state(!this.closed, "The batch is closed");
+		try (DictionaryDecoder decoder = new DictionaryDecoder(this.dictionaries, allocator)) {
+			boolean encoded = DictionaryDecoder.isEncoded(schema().getFields());
+			VectorSchemaRoot decoded = encoded ? decoder.decode(this.root) : this.root;
+			// nobody tells when a bare root is closed: it stays charged until the request
+			// ends
+			this.closed = true;
+			if (encoded) {
+				this.root.close();
+			}
+			closeDictionaries();
+			return decoded;
+		}
+		catch (RuntimeException ex) {
+			close();
+			throw ex;
+		}
+	}
+
 	public VectorSchemaRoot root() {
 		return this.root;
 	}
@@ -179,6 +207,11 @@ public final class AnnotatedBatch implements AutoCloseable {
 		}
 		this.closed = true;
 		this.root.close();
+		closeDictionaries();
+		this.discharge.run();
+	}
+
+	private void closeDictionaries() {
 		if (this.dictionaries instanceof DictionarySnapshot.Share share) {
 			share.close();
 		}
@@ -187,7 +220,6 @@ public final class AnnotatedBatch implements AutoCloseable {
 				Objects.requireNonNull(this.dictionaries.lookup(id)).getVector().close();
 			}
 		}
-		this.discharge.run();
 	}
 
 }

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -28,6 +29,7 @@ import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.DictionaryUtility;
@@ -273,6 +275,7 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private Schema readSchema(Envelope envelope) {
 		Schema sent = sentSchema(envelope);
+		checkShared(sent.getFields(), new HashMap<>());
 		Map<Long, Dictionary> found = new HashMap<>();
 		List<Field> fields = new ArrayList<>();
 		for (Field field : sent.getFields()) {
@@ -282,6 +285,39 @@ public final class IpcStreamReader implements AutoCloseable {
 		checkVectors(fields);
 		this.vectorHeap = vectorHeap(fields);
 		return new Schema(fields, sent.getCustomMetadata());
+	}
+
+	// else a schema could stand for far more fields than it has
+	private static void checkShared(List<Field> fields, Map<Long, Field> dictionaries) {
+		for (Field field : fields) {
+			checkShared(field.getChildren(), dictionaries);
+			if (field.getDictionary() != null) {
+				Field first = dictionaries.putIfAbsent(field.getDictionary().getId(), field);
+				if (first != null && !sameValues(first, field)) {
+					throw new CorruptStreamException(
+							"Column '" + field.getName() + "' shares a dictionary that has values of another type");
+				}
+			}
+		}
+	}
+
+	private static boolean sameValues(Field left, Field right) {
+		if (!left.getType().equals(right.getType()) || left.getChildren().size() != right.getChildren().size()) {
+			return false;
+		}
+		for (int i = 0; i < left.getChildren().size(); i++) {
+			Field first = left.getChildren().get(i);
+			Field second = right.getChildren().get(i);
+			if (!Objects.equals(id(first), id(second)) || !sameValues(first, second)) {
+				return false;
+			}
+		}
+		return true;
+	}
+
+	private static @Nullable Long id(Field field) {
+		DictionaryEncoding encoding = field.getDictionary();
+		return (encoding != null) ? encoding.getId() : null;
 	}
 
 	private static long vectorHeap(List<Field> fields) {

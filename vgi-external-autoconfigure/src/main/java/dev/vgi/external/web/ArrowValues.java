@@ -15,10 +15,7 @@ import java.util.stream.Stream;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.OutputCycle;
-import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
-import org.apache.arrow.vector.dictionary.Dictionary;
-import org.apache.arrow.vector.dictionary.DictionaryEncoder;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.jspecify.annotations.Nullable;
 
@@ -144,61 +141,23 @@ public final class ArrowValues {
 
 	private static List<Object> readList(Class<?> type, StreamContent content) {
 		List<Object> values = new ArrayList<>();
-		for (AnnotatedBatch batch : content.batches()) {
-			values.add(convert(type, batch, content));
+		try {
+			for (AnnotatedBatch batch : content.batches()) {
+				values.add(convert(type, batch, content));
+			}
+			return values;
 		}
-		return values;
+		catch (RuntimeException ex) {
+			close(values);
+			throw ex;
+		}
 	}
 
 	private static Object convert(Class<?> type, AnnotatedBatch batch, StreamContent content) {
 		if (type == OutputCycle.class) {
 			return new OutputCycle(content.logs(), batch);
 		}
-		return (type == VectorSchemaRoot.class) ? decodeDictionaries(batch) : batch;
-	}
-
-	/**
-	 * Replace dictionary columns by their values: a bare root has no place for
-	 * dictionaries.
-	 * @param batch taken over
-	 * @return the root; the caller closes it
-	 */
-	private static VectorSchemaRoot decodeDictionaries(AnnotatedBatch batch) {
-		VectorSchemaRoot root = batch.root();
-		boolean encoded = root.getSchema().getFields().stream().anyMatch((field) -> field.getDictionary() != null);
-		if (!encoded) {
-			return root;
-		}
-		try (batch) {
-			List<FieldVector> vectors = new ArrayList<>();
-			try {
-				for (FieldVector vector : root.getFieldVectors()) {
-					vectors.add(decode(vector, batch));
-				}
-				return new VectorSchemaRoot(vectors);
-			}
-			catch (RuntimeException ex) {
-				vectors.forEach(FieldVector::close);
-				throw ex;
-			}
-		}
-	}
-
-	private static FieldVector decode(FieldVector vector, AnnotatedBatch batch) {
-		if (vector.getField().getDictionary() == null) {
-			return (FieldVector) transfer(vector);
-		}
-		Dictionary dictionary = batch.dictionaries().lookup(vector.getField().getDictionary().getId());
-		if (dictionary == null) {
-			throw new CorruptStreamException("Column '" + vector.getName() + "' has no dictionary");
-		}
-		return (FieldVector) DictionaryEncoder.decode(vector, dictionary);
-	}
-
-	private static Object transfer(FieldVector vector) {
-		var pair = vector.getTransferPair(vector.getField(), vector.getAllocator());
-		pair.transfer();
-		return pair.getTo();
+		return (type == VectorSchemaRoot.class) ? batch.decode(content.allocator()) : batch;
 	}
 
 	/**
@@ -231,7 +190,7 @@ public final class ArrowValues {
 	private static void requireNoDictionaries(VectorSchemaRoot root) {
 		Set<String> encoded = new HashSet<>();
 		for (Field field : root.getSchema().getFields()) {
-			if (field.getDictionary() != null) {
+			if (isEncoded(field)) {
 				encoded.add(field.getName());
 			}
 		}
@@ -239,6 +198,10 @@ public final class ArrowValues {
 			throw new IllegalArgumentException("Columns " + encoded
 					+ " are dictionary-encoded: return an AnnotatedBatch, which has a place for dictionaries");
 		}
+	}
+
+	private static boolean isEncoded(Field field) {
+		return field.getDictionary() != null || field.getChildren().stream().anyMatch(ArrowValues::isEncoded);
 	}
 
 	/**

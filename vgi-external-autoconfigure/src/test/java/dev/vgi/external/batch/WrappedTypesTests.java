@@ -8,6 +8,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
@@ -33,6 +34,7 @@ import org.apache.arrow.vector.types.pojo.ExtensionTypeRegistry;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -131,6 +133,57 @@ class WrappedTypesTests {
 			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(encoded.schema(), List.of(encoded)));
 			assertReads(bytes, encoded, SampleBatches.values(encoded));
 		}
+	}
+
+	@ParameterizedTest
+	@MethodSource("decodable")
+	void dictionaryOfAnyTypeIsDecoded(Sample sample) {
+		List<Field> fields;
+		List<List<@Nullable Object>> backwards = new ArrayList<>();
+		try (AnnotatedBatch plain = sample.make().apply(this.allocator)) {
+			fields = plain.schema().getFields();
+			for (FieldVector vector : plain.root().getFieldVectors()) {
+				List<@Nullable Object> values = values(vector);
+				Collections.reverse(values);
+				backwards.add(values);
+			}
+		}
+		AnnotatedBatch encoded = encoded(sample.make().apply(this.allocator));
+		try (VectorSchemaRoot decoded = encoded.decode(this.allocator)) {
+			assertThat(decoded.getSchema().getFields()).extracting(Field::getType)
+				.isEqualTo(fields.stream().map(Field::getType).toList());
+			assertThat(decoded.getSchema().getFields()).extracting(Field::getName)
+				.isEqualTo(fields.stream().map(Field::getName).toList());
+			assertThat(decoded.getFieldVectors().stream().map(WrappedTypesTests::values).toList()).isEqualTo(backwards);
+		}
+	}
+
+	static Stream<Sample> decodable() {
+		Function<Sample, Sample> plain = (sample) -> new Sample(sample.name(),
+				(allocator) -> without(sample.make().apply(allocator), "sparse", "dense"));
+		return samples().filter((sample) -> !List.of("runs", "dictionaries").contains(sample.name())).map(plain);
+	}
+
+	private static AnnotatedBatch without(AnnotatedBatch batch, String... names) {
+		List<FieldVector> vectors = new ArrayList<>();
+		for (FieldVector vector : batch.root().getFieldVectors()) {
+			if (List.of(names).contains(vector.getName())) {
+				vector.close();
+			}
+			else {
+				vectors.add(vector);
+			}
+		}
+		return SampleBatches.batch(batch.rowCount(), vectors, batch.metadata());
+	}
+
+	private static List<@Nullable Object> values(FieldVector vector) {
+		List<@Nullable Object> values = new ArrayList<>();
+		for (int i = 0; i < vector.getValueCount(); i++) {
+			Object value = vector.getObject(i);
+			values.add((value instanceof byte[] bytes) ? Arrays.toString(bytes) : value);
+		}
+		return values;
 	}
 
 	@ParameterizedTest

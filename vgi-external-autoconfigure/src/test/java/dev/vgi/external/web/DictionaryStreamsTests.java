@@ -13,7 +13,10 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.NullVector;
 import org.apache.arrow.vector.TinyIntVector;
 import org.apache.arrow.vector.VarCharVector;
@@ -34,6 +37,8 @@ import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpInputMessage;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 /**
  * Tests for {@link ArrowStreamHttpMessageConverter} with dictionary columns.
@@ -71,12 +76,63 @@ class DictionaryStreamsTests {
 			assertThat(cycle.data().rowCount()).isZero();
 		}
 		try (VectorSchemaRoot root = (VectorSchemaRoot) read(VectorSchemaRoot.class, stream)) {
+			assertDecoded(root);
 			assertThat(root.getRowCount()).isZero();
 		}
 		for (Class<?> type : List.of(AnnotatedBatch.class, OutputCycle.class, VectorSchemaRoot.class)) {
 			ResolvableType list = ResolvableType.forClassWithGenerics(List.class, type);
 			assertThat(read(list, stream)).isEqualTo(List.of());
 		}
+	}
+
+	@Test
+	void bareRootHasTheValuesUnderTheirNamesAtEveryDepth() throws IOException {
+		byte[] stream = stream(1);
+		try (VectorSchemaRoot root = (VectorSchemaRoot) read(VectorSchemaRoot.class, stream)) {
+			assertDecoded(root);
+			assertThat(root.getRowCount()).isEqualTo(2);
+			assertThat(root.getVector("c").getObject(0)).hasToString("first");
+			assertThat(root.getVector("s").getObject(0)).hasToString("{\"c\":\"second\"}");
+			assertThat(root.getVector("n").getValueCount()).isEqualTo(2);
+		}
+	}
+
+	@Test
+	void listOfBareRootsIsDecoded() throws IOException {
+		Object roots = read(ResolvableType.forClassWithGenerics(List.class, VectorSchemaRoot.class), stream(3));
+		assertThat((List<?>) roots).hasSize(3)
+			.allSatisfy(
+					(root) -> assertThat(((VectorSchemaRoot) root).getVector("c").getObject(1)).hasToString("second"));
+		ArrowValues.close(roots);
+	}
+
+	@Test
+	void whenOneOfAListDoesNotFitNothingIsLeft() throws IOException {
+		byte[] stream = stream(2, "x".repeat(1 << 20));
+		try (BufferAllocator small = this.allocator.newChildAllocator("small", 0, 7 << 20)) {
+			ArrowStreamHttpMessageConverter converter = new ArrowStreamHttpMessageConverter(small, stream.length, true);
+			ResolvableType type = ResolvableType.forClassWithGenerics(List.class, VectorSchemaRoot.class);
+			assertThatExceptionOfType(OutOfMemoryException.class)
+				.isThrownBy(() -> converter.read(type, new Body(stream), null));
+			assertThat(small.getPeakMemoryAllocation()).isGreaterThan(5 << 20);
+		}
+	}
+
+	@Test
+	void bareRootWithIndicesInsideAColumnIsNotWritten() {
+		try (VectorSchemaRoot root = VectorSchemaRoot.create(SCHEMA, this.allocator)) {
+			assertThatIllegalArgumentException().isThrownBy(() -> ArrowValues.cyclesOf(root).iterator().next())
+				.withMessageMatching("Columns \\[(c, s|s, c)] .*")
+				.withMessageContaining("AnnotatedBatch");
+		}
+	}
+
+	private static void assertDecoded(VectorSchemaRoot root) {
+		assertThat(root.getSchema().getCustomMetadata()).isEqualTo(SCHEMA.getCustomMetadata());
+		Field text = new Field("c", new FieldType(false, ArrowType.Utf8.INSTANCE, null, INDICES.getMetadata()), null);
+		assertThat(root.getSchema().getFields()).containsExactly(NULLS, text,
+				new Field("s", STRUCT.getFieldType(), List.of(text)));
+		assertThat(root.getFieldVectors()).extracting(FieldVector::getField).isEqualTo(root.getSchema().getFields());
 	}
 
 	private Object read(Class<?> type, byte[] stream) throws IOException {
@@ -88,11 +144,15 @@ class DictionaryStreamsTests {
 				null);
 	}
 
-	// of as many batches of two rows
 	private byte[] stream(int batches) throws IOException {
+		return stream(batches, "first");
+	}
+
+	// of as many batches of two rows
+	private byte[] stream(int batches, String first) throws IOException {
 		VarCharVector values = new VarCharVector("v", this.allocator);
 		values.allocateNew();
-		values.setSafe(0, "first".getBytes(StandardCharsets.UTF_8));
+		values.setSafe(0, first.getBytes(StandardCharsets.UTF_8));
 		values.setSafe(1, "second".getBytes(StandardCharsets.UTF_8));
 		values.setValueCount(2);
 		VectorSchemaRoot root = VectorSchemaRoot.create(SCHEMA, this.allocator);
