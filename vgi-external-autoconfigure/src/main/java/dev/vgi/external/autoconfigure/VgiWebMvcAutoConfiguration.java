@@ -120,11 +120,14 @@ public final class VgiWebMvcAutoConfiguration {
 	@Order(Ordered.HIGHEST_PRECEDENCE)
 	WebMvcConfigurer vgiWebMvcConfigurer(TransferBudget budget, BufferAllocator vgiBufferAllocator,
 			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
-			VgiRpcProperties rpc, VgiExternalProperties properties) {
+			VgiRpcProperties rpc, VgiExternalProperties properties, ObjectProvider<LocalStorage> localStorage) {
 		BatchScope.Interceptor scopes = new BatchScope.Interceptor(budget, vgiBufferAllocator);
 		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator,
 				maxRequestBytes(rpc, budget), true, properties.limits().toReadLimits());
-		boolean redirect = properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT;
+		LocalStorage store = (properties.local().baseUrl() == null) ? localStorage.getIfAvailable() : null;
+		ServedArrowHttpMessageConverter converter = new ServedArrowHttpMessageConverter(arrow, resolver, externalizer,
+				properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT,
+				(store != null) ? store::isOwn : (url) -> false);
 		return new WebMvcConfigurer() {
 
 			@Override
@@ -134,8 +137,7 @@ public final class VgiWebMvcAutoConfiguration {
 
 			@Override
 			public void configureMessageConverters(HttpMessageConverters.ServerBuilder builder) {
-				builder
-					.addCustomConverter(new ServedArrowHttpMessageConverter(arrow, resolver, externalizer, redirect));
+				builder.addCustomConverter(converter);
 			}
 
 			@Override

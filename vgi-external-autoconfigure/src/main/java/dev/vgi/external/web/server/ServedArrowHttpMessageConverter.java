@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -61,6 +62,8 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 
 	private final boolean redirect;
 
+	private final Predicate<URI> here;
+
 	/**
 	 * Create a converter.
 	 * @param arrow reads and writes the streams
@@ -68,13 +71,15 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	 * @param externalizer stores large batches
 	 * @param redirect whether to redirect callers who know nothing of pointers to large
 	 * results, or else to answer inline
+	 * @param here which stored objects this service itself serves, wherever it is reached
 	 */
 	public ServedArrowHttpMessageConverter(ArrowStreamHttpMessageConverter arrow, LocationResolver resolver,
-			Externalizer externalizer, boolean redirect) {
+			Externalizer externalizer, boolean redirect, Predicate<URI> here) {
 		this.delegate = new ExternalLocationHttpMessageConverter(arrow, () -> resolver, externalizer,
 				LogSink.discarding());
 		this.externalizer = externalizer;
 		this.redirect = redirect;
+		this.here = here;
 	}
 
 	@Override
@@ -225,10 +230,13 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 		return accepted != null && accepted.toLowerCase(Locale.ROOT).contains("zstd");
 	}
 
-	private static void redirect(ServletServerHttpResponse response, URI location) throws IOException {
+	private void redirect(ServletServerHttpResponse response, URI location) throws IOException {
 		forbidToKeep(response);
 		response.setStatusCode(HttpStatus.SEE_OTHER);
-		response.getHeaders().setLocation(location);
+		// Whoever is redirected has reached this service, by a name that it may not know.
+		response.getHeaders()
+			.setLocation(this.here.test(location) ? URI.create(location.getRawPath() + "?" + location.getRawQuery())
+					: location);
 		response.getHeaders().setContentLength(0);
 		response.getHeaders().remove(HttpHeaders.CONTENT_TYPE);
 		response.flush();

@@ -170,7 +170,12 @@ class ArrowResultsTests {
 	@ParameterizedTest
 	@ValueSource(strings = { "/large", "/functional-large" })
 	void whenTheCallerAnnouncedNothingItIsRedirected(String path) throws Exception {
-		assertThat(get(path, ARROW).statusCode()).isEqualTo(303);
+		HttpResponse<byte[]> response = get(path, ARROW);
+		assertThat(response.statusCode()).isEqualTo(303);
+		// By whatever name and port the caller has reached the service.
+		assertThat(response.headers().firstValue("Location")).get().asString().startsWith("/_vgi/objects/");
+		URI location = response.uri().resolve(response.headers().firstValue("Location").orElseThrow());
+		assertThat(rows(send(HttpRequest.newBuilder(location)).body())).isEqualTo(LARGE);
 	}
 
 	@ParameterizedTest
