@@ -50,7 +50,7 @@ class ZstdNotLoadedTests {
 		String output = start();
 		assertThat(output).contains("announced: gzip\n", "zstd: 200 none\n", "zstd, gzip: 200 gzip\n",
 				"sent in zstd: 415\n", "called: 7\n");
-		assertThat(output.lines().filter((line) -> line.contains("WARN") && line.contains("zstd"))).singleElement()
+		assertThat(output.lines().filter((line) -> line.contains(" WARN ") && line.contains("zstd"))).singleElement()
 			.asString()
 			.contains("-DZstdTempFolder=", "noexec");
 		assertThat(output).doesNotContain("UnsatisfiedLinkError: ", "NoClassDefFoundError");
