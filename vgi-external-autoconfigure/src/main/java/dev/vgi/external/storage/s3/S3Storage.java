@@ -49,6 +49,7 @@ import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3ServiceClientConfiguration;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.CreateMultipartUploadRequest;
+import software.amazon.awssdk.services.s3.model.NoSuchUploadException;
 import software.amazon.awssdk.services.s3.model.PutObjectRequest;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 import software.amazon.awssdk.services.s3.model.Tag;
@@ -77,6 +78,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	/** Longest wait where nobody else set a limit: for credentials, health and aborts. */
 	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
+
+	private static final Duration ABORT_PAUSE = Duration.ofMillis(200);
 
 	private final S3Client client;
 
@@ -193,11 +196,12 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		// An interrupted caller still cleans up: the SDK would refuse to.
 		boolean interrupted = Thread.interrupted();
 		try {
-			call("abort a multipart upload", SHORT_TIMEOUT,
-					(limits) -> this.client.abortMultipartUpload((abort) -> abort.bucket(this.settings.bucket())
-						.key(key)
-						.uploadId(uploadId)
-						.overrideConfiguration(limits)));
+			if (hasAborted(key, uploadId)) {
+				// A part that was cut off behind its last byte may be stored after the
+				// abort: S3 wants it aborted again.
+				this.attempts.pause().accept(ABORT_PAUSE);
+				hasAborted(key, uploadId);
+			}
 		}
 		catch (RuntimeException ex) {
 			failure.addSuppressed(ex);
@@ -207,6 +211,21 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 				Thread.currentThread().interrupt();
 			}
 		}
+	}
+
+	private boolean hasAborted(String key, String uploadId) {
+		return call("abort a multipart upload", SHORT_TIMEOUT, (limits) -> {
+			try {
+				this.client.abortMultipartUpload((abort) -> abort.bucket(this.settings.bucket())
+					.key(key)
+					.uploadId(uploadId)
+					.overrideConfiguration(limits));
+				return true;
+			}
+			catch (NoSuchUploadException ex) {
+				return false;
+			}
+		});
 	}
 
 	private void confirm(@Nullable String entityTag, String key, long length, Deadline deadline) {
