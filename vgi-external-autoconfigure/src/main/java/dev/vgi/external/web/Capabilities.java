@@ -67,14 +67,16 @@ public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxRes
 	private static final List<String> RESPONSE_HEADERS = List.of(MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
 			MAX_EXTERNALIZED_RESPONSE_BYTES, EXTERNALIZATION_ENABLED, SUPPORTED_ENCODINGS, UPLOAD_URL_SUPPORT,
 			MAX_UPLOAD_BYTES, ACCEPT_MAX_RESPONSE_BYTES_SUPPORT, REQUEST_ID, RPC_ERROR, AUTH_REASON,
-			"X-VGI-Content-Encoding");
+			"X-VGI-Content-Encoding", HttpHeaders.WWW_AUTHENTICATE, HttpHeaders.RETRY_AFTER, HttpHeaders.ETAG,
+			HttpHeaders.ACCEPT_RANGES, HttpHeaders.CONTENT_RANGE);
 
 	public Capabilities {
 		supportedEncodings = List.copyOf(supportedEncodings);
 	}
 
 	/**
-	 * Return every header that a browser's script has to see: what CORS must expose.
+	 * Return every header that a browser's script has to see, of an answer and of a
+	 * stored object: what CORS must expose.
 	 * @return the names
 	 */
 	public static List<String> responseHeaders() {

@@ -34,7 +34,11 @@ public final class ConformanceWorker {
 	 */
 	private static final int USAGE = 64;
 
+	/** The origin of the suite's own browser. */
+	private static final String SUITE_ORIGIN = "https://conformance.example";
+
 	private static final Map<String, String> SETTINGS = Map.ofEntries(Map.entry("--port", "server.port"),
+			Map.entry("--storage", "vgi.external.storage"), Map.entry("--page-origin", "app.page-origins"),
 			Map.entry("--fake-storage", "conformance.fake-storage"),
 			Map.entry("--externalize-threshold", "vgi.external.externalize-threshold"),
 			Map.entry("--max-request-bytes", "vgi.rpc.max-request-size"),
@@ -80,6 +84,9 @@ public final class ConformanceWorker {
 				// Spring Security is configured for these workers only.
 				properties.put("spring.autoconfigure.exclude", "");
 				properties.put("conformance.security", args[i].substring(2));
+				if (args[i].equals("--cors")) {
+					properties.putIfAbsent("app.page-origins", SUITE_ORIGIN);
+				}
 			}
 			else if (args[i].equals("--reject-localhost-redirects")) {
 				properties.put("conformance.reject-localhost-redirects", "true");
@@ -99,7 +106,7 @@ public final class ConformanceWorker {
 	 */
 	@Configuration(proxyBeanMethods = false)
 	@EnableAutoConfiguration
-	@Import({ ConformanceController.class, ConformanceSecurity.class })
+	@Import({ ConformanceController.class, ConformanceHandler.class, ConformanceSecurity.class, BrowserAccess.class })
 	static class Application {
 
 		@Bean
