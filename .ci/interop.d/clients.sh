@@ -85,3 +85,34 @@ typescript_part() {
   done
   return $code
 }
+
+# a Chromium -> its executable: one that is there, or else the distribution's
+find_chromium() {
+  local candidate
+  for candidate in ${VGI_INTEROP_CHROMIUM:+"$VGI_INTEROP_CHROMIUM"} chromium chromium-browser google-chrome; do
+    command -v "$candidate" && return 0
+  done
+  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
+  say "no Chromium found; installing the distribution's" >&2
+  export DEBIAN_FRONTEND=noninteractive
+  retry 3 apt-get -qq update >&2 && retry 3 apt-get -qq install -y --no-install-recommends chromium >&2 || return 1
+  command -v chromium
+}
+
+browser_part() {
+  local code=0 chromium home compression
+  if ! chromium=$(find_chromium); then
+    say "browser: SKIPPED, as no Chromium is here or could be installed (VGI_INTEROP_CHROMIUM names one)" >&2
+    [ -z "${VGI_INTEROP_REQUIRE_BROWSER:-}" ]
+    return
+  fi
+  [ -x "$VGI_CONFORMANCE_WORKER" ] || die "no executable worker at $VGI_CONFORMANCE_WORKER"
+  home=$(typescript_environment)
+  "$home/node_modules/.bin/esbuild" "$home/page.mjs" --bundle --format=esm --log-level=warning --outfile="$run/page.js" ||
+    return 1
+  say "browser: TypeScript client in $("$chromium" --version 2>/dev/null), our worker"
+  for compression in none zstd; do
+    bounded 120 node "$home/browser.mjs" "$VGI_CONFORMANCE_WORKER" "$chromium" "$run/page.js" "$run" "$compression" || code=1
+  done
+  return $code
+}
