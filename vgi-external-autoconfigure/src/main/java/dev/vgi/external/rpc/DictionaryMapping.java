@@ -1,12 +1,13 @@
 package dev.vgi.external.rpc;
 
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.function.Function;
 
 import org.apache.arrow.vector.BaseIntVector;
 import org.apache.arrow.vector.FieldVector;
-import org.apache.arrow.vector.SmallIntVector;
-import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.VariableWidthFieldVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.types.pojo.ArrowType;
@@ -15,7 +16,8 @@ import org.apache.arrow.vector.types.pojo.Field;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Text as 16-bit indices into a dictionary: repeated strings, and enums by name.
+ * Text as 16-bit indices into a dictionary: repeated strings, and enums by name. Reads
+ * text of any type, in a dictionary or not, as some peers send it plainly.
  */
 final class DictionaryMapping extends ValueMapping {
 
@@ -29,7 +31,7 @@ final class DictionaryMapping extends ValueMapping {
 
 	private DictionaryMapping(DictionaryEncoding encoding, Function<Object, String> toText,
 			Function<String, Object> fromText) {
-		super(INDEX_TYPE, SmallIntVector.class, encoding);
+		super(INDEX_TYPE, FieldVector.class, encoding);
 		this.id = encoding.getId();
 		this.toText = toText;
 		this.fromText = fromText;
@@ -44,25 +46,36 @@ final class DictionaryMapping extends ValueMapping {
 	}
 
 	static ValueMapping ofEnum(DictionaryEncoding encoding, Class<?> type) {
-		Object[] constants = type.getEnumConstants();
+		Map<String, Object> constants = new HashMap<>();
+		for (Object constant : type.getEnumConstants()) {
+			constants.put(((Enum<?>) constant).name(), constant);
+		}
+		// Some peers send an enum's value instead of its name.
+		for (Object constant : type.getEnumConstants()) {
+			constants.putIfAbsent(constant.toString(), constant);
+		}
 		return new DictionaryMapping(encoding, (value) -> ((Enum<?>) value).name(), (text) -> {
-			for (Object constant : constants) {
-				if (((Enum<?>) constant).name().equals(text)) {
-					return constant;
-				}
+			Object constant = constants.get(text);
+			if (constant == null) {
+				throw mismatch("'" + text + "' is not a " + type.getSimpleName());
 			}
-			throw mismatch("'" + text + "' is not a " + type.getSimpleName());
+			return constant;
 		});
 	}
 
 	@Override
 	boolean accepts(Field actual, DictionaryProvider dictionaries) {
 		DictionaryEncoding encoding = actual.getDictionary();
-		if (encoding == null || !INDEX_TYPE.equals(actual.getType())) {
-			return false;
+		if (encoding == null) {
+			return isText(actual.getType());
 		}
 		Dictionary dictionary = dictionaries.lookup(encoding.getId());
-		return dictionary == null || dictionary.getVectorType().equals(ArrowType.Utf8.INSTANCE);
+		return dictionary == null || isText(dictionary.getVectorType());
+	}
+
+	private static boolean isText(ArrowType type) {
+		return type instanceof ArrowType.Utf8 || type instanceof ArrowType.LargeUtf8
+				|| type instanceof ArrowType.Utf8View;
 	}
 
 	@Override
@@ -73,33 +86,46 @@ final class DictionaryMapping extends ValueMapping {
 
 	@Override
 	void chargeHeap(FieldVector vector, int index, HeapMeter heap) {
-		// A reference: the text itself is charged once.
+		// A reference: what it refers to is charged once.
 		heap.charge(Long.BYTES);
 	}
 
 	@Override
 	Object readPresent(FieldVector vector, int index, RowReading reading) {
+		if (isText(vector.getField().getType())) {
+			return value((VariableWidthFieldVector) vector, index, reading);
+		}
 		Values values = reading.dictionaryColumns().computeIfAbsent(vector, (column) -> values(column, reading));
 		long code = ((BaseIntVector) vector).getValueAsLong(index);
-		if (code < 0 || code >= values.texts().getValueCount() || values.texts().isNull((int) code)) {
+		if (code < 0 || code >= values.read().length || values.texts().isNull((int) code)) {
 			throw mismatch("index " + code + " is not in the dictionary");
 		}
 		Object value = values.read()[(int) code];
 		if (value == null) {
-			reading.heap().chargeText(values.texts().getValueLength((int) code));
-			value = this.fromText.apply(new String(values.texts().get((int) code), StandardCharsets.UTF_8));
+			value = value(values.texts(), (int) code, reading);
 			values.read()[(int) code] = value;
 		}
 		return value;
 	}
 
-	private static Values values(FieldVector column, RowReading reading) {
+	private Object value(VariableWidthFieldVector texts, int index, RowReading reading) {
+		String text = new String(texts.get(index), StandardCharsets.UTF_8);
+		Object value = this.fromText.apply(text);
+		if (value == text) {
+			reading.heap().chargeText(texts.getValueLength(index));
+		}
+		return value;
+	}
+
+	private Values values(FieldVector column, RowReading reading) {
 		DictionaryEncoding encoding = column.getField().getDictionary();
 		Dictionary dictionary = (encoding != null) ? reading.dictionaries().lookup(encoding.getId()) : null;
-		if (dictionary == null || !(dictionary.getVector() instanceof VarCharVector texts)) {
-			throw mismatch("expected text in a dictionary");
+		if (dictionary == null || !isText(dictionary.getVectorType())) {
+			throw wrongType(column.getField(), reading);
 		}
-		int count = Math.min(texts.getValueCount(), 1 << (INDEX_TYPE.getBitWidth() - 1));
+		VariableWidthFieldVector texts = (VariableWidthFieldVector) dictionary.getVector();
+		int bits = ((ArrowType.Int) column.getField().getType()).getBitWidth();
+		int count = (int) Math.min(texts.getValueCount(), 1L << Math.min(bits, Integer.SIZE));
 		reading.heap().charge((long) Long.BYTES * count);
 		return new Values(texts, new @Nullable Object[count]);
 	}
@@ -111,7 +137,7 @@ final class DictionaryMapping extends ValueMapping {
 	 * @param texts the dictionary
 	 * @param read the value of each text that was asked for
 	 */
-	record Values(VarCharVector texts, @Nullable Object[] read) {
+	record Values(VariableWidthFieldVector texts, @Nullable Object[] read) {
 
 	}
 

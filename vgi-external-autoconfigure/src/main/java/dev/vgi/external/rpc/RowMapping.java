@@ -154,8 +154,8 @@ final class RowMapping {
 						"expected field '" + this.names.get(i) + "' at " + i + " but found '" + field.getName() + "'");
 			}
 			if (!slot.mapping().accepts(field, batch.dictionaries())) {
-				throw ValueMapping.mismatch("expected '" + this.names.get(i) + "' as " + this.schema.getFields().get(i)
-						+ " but found " + field);
+				throw ValueMapping.mismatch("expected '" + this.names.get(i) + "' as " + slot.mapping() + " but found "
+						+ ValueMapping.spell(field, batch.dictionaries()));
 			}
 			if (field.isNullable() != slot.nullable()) {
 				throw ValueMapping.mismatch("expected '" + this.names.get(i) + "' with nullable=" + slot.nullable()

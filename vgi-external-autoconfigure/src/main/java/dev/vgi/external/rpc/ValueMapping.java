@@ -2,9 +2,12 @@ package dev.vgi.external.rpc;
 
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongFunction;
+import java.util.stream.Collectors;
 
 import dev.vgi.external.location.SchemaMismatchException;
 import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
@@ -75,10 +78,39 @@ abstract class ValueMapping {
 	 */
 	final Object read(FieldVector vector, int index, RowReading reading) {
 		if (!this.vectorType.isInstance(vector)) {
-			throw mismatch("expected Arrow type " + this.type + " but found " + vector.getField().getType());
+			throw wrongType(vector.getField(), reading);
 		}
 		chargeHeap(vector, index, reading.heap());
 		return readPresent(vector, index, reading);
+	}
+
+	final SchemaMismatchException wrongType(Field actual, RowReading reading) {
+		return mismatch("expected Arrow type " + this + " but found " + spell(actual, reading.dictionaries()));
+	}
+
+	/**
+	 * Spell a whole type: Arrow's own spelling leaves out what a dictionary holds.
+	 * @param field the field in memory format
+	 * @param dictionaries tells what its dictionaries hold
+	 * @return the type, without the field's name
+	 */
+	static String spell(Field field, DictionaryProvider dictionaries) {
+		return spell(field, (id) -> {
+			Dictionary dictionary = dictionaries.lookup(id);
+			return (dictionary != null) ? dictionary.getVectorType().toString() : "unknown";
+		});
+	}
+
+	private static String spell(Field field, LongFunction<String> values) {
+		DictionaryEncoding encoding = field.getDictionary();
+		if (encoding != null) {
+			return "Dictionary(" + field.getType() + ", " + values.apply(encoding.getId()) + ")";
+		}
+		String children = field.getChildren()
+			.stream()
+			.map((child) -> child.getName() + ": " + spell(child, values))
+			.collect(Collectors.joining(", "));
+		return field.getType() + (children.isEmpty() ? "" : "<" + children + ">");
 	}
 
 	/**
@@ -97,7 +129,8 @@ abstract class ValueMapping {
 
 	@Override
 	public String toString() {
-		return this.type.toString();
+		// All our dictionaries hold text.
+		return spell(field("", false), (id) -> ArrowType.Utf8.INSTANCE.toString());
 	}
 
 }

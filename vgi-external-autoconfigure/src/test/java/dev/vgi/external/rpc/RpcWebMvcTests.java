@@ -123,6 +123,28 @@ class RpcWebMvcTests extends AbstractRpcTests {
 	}
 
 	@Test
+	void anEnumMayComeAsPlainText() {
+		Field status = field("status", false, ArrowType.Utf8.INSTANCE);
+		try (AnnotatedBatch batch = batch(List.of(status), 1, false, metadata("echo_enum"), this.allocator)) {
+			((VarCharVector) batch.root().getVector(0)).setSafe(0, "CLOSED".getBytes(StandardCharsets.UTF_8));
+			HttpResponse<byte[]> response = post("echo_enum", Loopback.bytes(batch));
+			assertThat(response.statusCode()).isEqualTo(200);
+			try (Answer answer = this.loopback.read(response.body());
+					VectorSchemaRoot root = answer.data().decode(this.allocator)) {
+				assertThat(answer.data().schema().getFields().get(0).getDictionary()).isNotNull();
+				assertThat(root.getVector(0).getObject(0)).hasToString("CLOSED");
+			}
+		}
+		assertRefused("echo_enum", request(List.of(status), 1, false, metadata("echo_enum")));
+		HttpResponse<byte[]> refused = post("echo_enum",
+				request(List.of(field("status", false, INT64)), 1, false, metadata("echo_enum")));
+		try (Answer answer = this.loopback.read(refused.body())) {
+			assertThat(answer.error().errorMessage()).isEqualTo(
+					"echo_enum() parameters: expected 'status' as Dictionary(Int(16, true), Utf8) but found Int(64, true)");
+		}
+	}
+
+	@Test
 	void aMethodWithoutParametersIsCheckedToo() {
 		byte[] body = request(List.of(field("x", false, FLOAT64)), 1, false, metadata("void_noop"));
 		assertRefused("void_noop", body);

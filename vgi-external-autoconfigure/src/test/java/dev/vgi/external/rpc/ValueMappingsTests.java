@@ -15,6 +15,7 @@ import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -24,15 +25,25 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.location.SchemaMismatchException;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BaseIntVector;
+import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.VariableWidthFieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.NullUnmarked;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -222,6 +233,90 @@ class ValueMappingsTests {
 		}
 	}
 
+	@ParameterizedTest
+	@MethodSource
+	void enumsAreReadFromTextOfAnyTypeByNameOrValue(ArrowType texts, ArrowType.@Nullable Int indices) {
+		RowMapping mapping = parameters("dictionaryEnum");
+		for (String text : List.of("ACTIVE", "active")) {
+			try (AnnotatedBatch batch = text(texts, indices, text)) {
+				mapping.check(batch);
+				assertThat(read(mapping, batch)).containsExactly(Status.ACTIVE);
+			}
+		}
+		try (AnnotatedBatch batch = text(texts, indices, "Active")) {
+			assertThatExceptionOfType(SchemaMismatchException.class).isThrownBy(() -> read(mapping, batch))
+				.withMessageContaining("'Active' is not a Status");
+		}
+	}
+
+	static List<Arguments> enumsAreReadFromTextOfAnyTypeByNameOrValue() {
+		List<Arguments> types = new ArrayList<>();
+		for (ArrowType texts : List.of(ArrowType.Utf8.INSTANCE, ArrowType.LargeUtf8.INSTANCE,
+				ArrowType.Utf8View.INSTANCE)) {
+			types.add(Arguments.of(texts, null));
+			for (int bits : new int[] { 8, 16, 32, 64 }) {
+				types.add(Arguments.of(texts, new ArrowType.Int(bits, true)));
+				types.add(Arguments.of(texts, new ArrowType.Int(bits, false)));
+			}
+		}
+		return types;
+	}
+
+	private AnnotatedBatch text(ArrowType texts, ArrowType.@Nullable Int indices, String text) {
+		FieldVector values = Field.notNullable("value", texts).createVector(this.allocator);
+		((VariableWidthFieldVector) values).setSafe(0, text.getBytes(StandardCharsets.UTF_8));
+		values.setValueCount(1);
+		if (indices == null) {
+			return AnnotatedBatch.of(new VectorSchemaRoot(List.of(values)));
+		}
+		DictionaryEncoding encoding = new DictionaryEncoding(7, false, indices);
+		FieldVector codes = new Field("value", new FieldType(false, indices, encoding), null)
+			.createVector(this.allocator);
+		codes.setInitialCapacity(1);
+		codes.allocateNew();
+		((BaseIntVector) codes).setWithPossibleTruncate(0, 0);
+		codes.setValueCount(1);
+		return new AnnotatedBatch(new VectorSchemaRoot(List.of(codes)),
+				new DictionaryProvider.MapDictionaryProvider(new Dictionary(values, encoding)), BatchMetadata.empty());
+	}
+
+	@Test
+	void enumsAreReadFromTextAtAnyDepth() {
+		try (AnnotatedBatch batch = write("textsOfEnums", "PENDING", List.of("closed", "ACTIVE"), Map.of("k", "closed"),
+				List.of(new TextBox("active")))) {
+			RowMapping mapping = parameters("deepEnums");
+			mapping.check(batch);
+			assertThat(read(mapping, batch)).containsExactly(Status.PENDING, List.of(Status.CLOSED, Status.ACTIVE),
+					Map.of("k", Status.CLOSED), List.of(new StatusBox(Status.ACTIVE)));
+		}
+	}
+
+	@Test
+	void errorsStateTheWholeType() {
+		try (AnnotatedBatch batch = write("unsigned", BigInteger.ONE)) {
+			assertThatExceptionOfType(SchemaMismatchException.class)
+				.isThrownBy(() -> parameters("dictionaryEnum").check(batch))
+				.withMessage("expected 'value' as Dictionary(Int(16, true), Utf8) but found Int(64, false)");
+			assertThatExceptionOfType(SchemaMismatchException.class)
+				.isThrownBy(() -> read(parameters("dictionaryEnum"), batch))
+				.withMessage("'value' expected Arrow type Dictionary(Int(16, true), Utf8) but found Int(64, false)");
+			assertThatExceptionOfType(SchemaMismatchException.class)
+				.isThrownBy(() -> read(parameters("listOfEnums"), batch))
+				.withMessage("'value' expected Arrow type List<item: Dictionary(Int(16, true), Utf8)> "
+						+ "but found Int(64, false)");
+		}
+		try (AnnotatedBatch batch = write("dictionaryEnum", Status.ACTIVE)) {
+			assertThatExceptionOfType(SchemaMismatchException.class)
+				.isThrownBy(() -> parameters("decimal").check(batch))
+				.withMessage("expected 'value' as Decimal(20, 4, 128) but found Dictionary(Int(16, true), Utf8)");
+		}
+	}
+
+	private List<Object> read(RowMapping mapping, AnnotatedBatch batch) {
+		return Arrays.<@Nullable Object>asList(mapping.read(batch, this.allocator, (each) -> {
+		}));
+	}
+
 	@Test
 	void otherSchemasAreRefused() {
 		try (AnnotatedBatch batch = write("unsigned", BigInteger.ONE)) {
@@ -286,7 +381,20 @@ class ValueMappingsTests {
 
 	enum Status {
 
-		PENDING, ACTIVE, CLOSED
+		PENDING, ACTIVE, CLOSED;
+
+		@Override
+		public String toString() {
+			return name().toLowerCase(Locale.ROOT);
+		}
+
+	}
+
+	record TextBox(String status) {
+
+	}
+
+	record StatusBox(Status status) {
 
 	}
 
@@ -354,6 +462,12 @@ class ValueMappingsTests {
 		void dictionaryText(@ArrowField(ArrowField.Type.DICTIONARY) String value);
 
 		void dictionaryEnum(Status value);
+
+		void listOfEnums(List<Status> value);
+
+		void textsOfEnums(String one, List<String> list, Map<String, String> map, List<TextBox> boxes);
+
+		void deepEnums(Status one, List<Status> list, Map<String, Status> map, List<StatusBox> boxes);
 
 		void nothing();
 
