@@ -1,14 +1,25 @@
 package dev.vgi.external.batch;
 
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The other side answered with an error batch: its call failed there.
  */
 public class ErrorBatchException extends VgiExternalException {
+
+	private static final String RETRY_INFO = "vgi_rpc.RetryInfo";
+
+	private static final JsonMapper JSON = JsonMapper.shared();
 
 	private final String errorType;
 
@@ -20,8 +31,12 @@ public class ErrorBatchException extends VgiExternalException {
 
 	private final @Nullable String errorKind;
 
+	private final @Nullable String errorCode;
+
+	private final transient List<Map<String, Object>> errorDetails;
+
 	/**
-	 * Create an error.
+	 * Create an error without a code and details.
 	 * @param errorType the error's type as the other side names it
 	 * @param errorMessage its text
 	 * @param remoteTraceback the other side's stack trace, or {@code null}
@@ -30,12 +45,20 @@ public class ErrorBatchException extends VgiExternalException {
 	 */
 	public ErrorBatchException(String errorType, String errorMessage, @Nullable String remoteTraceback,
 			@Nullable String requestId, @Nullable String errorKind) {
+		this(errorType, errorMessage, remoteTraceback, requestId, errorKind, null, List.of());
+	}
+
+	ErrorBatchException(String errorType, String errorMessage, @Nullable String remoteTraceback,
+			@Nullable String requestId, @Nullable String errorKind, @Nullable String errorCode,
+			List<Map<String, Object>> errorDetails) {
 		super(Kind.REMOTE_ERROR, errorType + ": " + errorMessage, null);
 		this.errorType = errorType;
 		this.errorMessage = errorMessage;
 		this.remoteTraceback = remoteTraceback;
 		this.requestId = requestId;
 		this.errorKind = errorKind;
+		this.errorCode = errorCode;
+		this.errorDetails = errorDetails;
 	}
 
 	/**
@@ -49,17 +72,54 @@ public class ErrorBatchException extends VgiExternalException {
 		LogMessage log = LogMessage.from(metadata);
 		Map<String, Object> extra = (log != null) ? log.extra() : Map.of();
 		String type = text(extra, "exception_type");
+		String knownType = (type != null) ? type : LogMessage.EXCEPTION;
 		String message = text(extra, "exception_message");
+		String knownMessage = (message != null) ? message : withoutType((log != null) ? log.message() : "", knownType);
+		String traceback = text(extra, "traceback");
+		String requestId = metadata.get(MetadataKeys.REQUEST_ID);
 		String sentKind = metadata.get(MetadataKeys.ERROR_KIND);
 		String kind = (sentKind != null) ? sentKind : text(extra, "error_kind");
-		String knownType = (type != null) ? type : LogMessage.EXCEPTION;
-		String knownMessage = (message != null) ? message : ((log != null) ? log.message() : "");
+		String sentCode = metadata.get(MetadataKeys.ERROR_CODE);
+		String code = (sentCode != null) ? sentCode : text(extra, "error_code");
+		List<Map<String, Object>> details = details(metadata.get(MetadataKeys.ERROR_DETAILS),
+				extra.get("error_details"));
 		if (ProtocolVersionException.KIND.equals(kind)) {
-			return new ProtocolVersionException(knownType, knownMessage, text(extra, "traceback"),
-					metadata.get(MetadataKeys.REQUEST_ID));
+			return new ProtocolVersionException(knownType, knownMessage, traceback, requestId, code, details);
 		}
-		return new ErrorBatchException(knownType, knownMessage, text(extra, "traceback"),
-				metadata.get(MetadataKeys.REQUEST_ID), kind);
+		return new ErrorBatchException(knownType, knownMessage, traceback, requestId, kind, code, details);
+	}
+
+	// A log message begins with the type, which is told by itself.
+	private static String withoutType(String logMessage, String type) {
+		String prefix = type + ": ";
+		return logMessage.startsWith(prefix) ? logMessage.substring(prefix.length()) : logMessage;
+	}
+
+	private static List<Map<String, Object>> details(@Nullable String json, @Nullable Object mirrored) {
+		List<Map<String, Object>> details = new ArrayList<>();
+		Object sent = (json != null) ? parsed(json) : mirrored;
+		for (Object detail : (sent instanceof List<?> list) ? list : List.of()) {
+			if (detail instanceof Map<?, ?> entries) {
+				Map<String, Object> copy = new LinkedHashMap<>();
+				entries.forEach((key, value) -> {
+					if (value != null) {
+						copy.put(String.valueOf(key), value);
+					}
+				});
+				details.add(Collections.unmodifiableMap(copy));
+			}
+		}
+		return List.copyOf(details);
+	}
+
+	private static @Nullable Object parsed(String json) {
+		try {
+			return JSON.readValue(json, Object.class);
+		}
+		catch (JacksonException ex) {
+			// The error is what matters, whatever is said beside it.
+			return null;
+		}
 	}
 
 	private static @Nullable String text(Map<String, Object> extra, String key) {
@@ -105,6 +165,50 @@ public class ErrorBatchException extends VgiExternalException {
 	 */
 	public @Nullable String errorKind() {
 		return this.errorKind;
+	}
+
+	/**
+	 * Return the error's canonical code, one of gRPC's names.
+	 * @return such as {@code UNAVAILABLE}, or {@code null} if the other side knows no
+	 * codes
+	 */
+	public @Nullable String errorCode() {
+		return this.errorCode;
+	}
+
+	/**
+	 * Return what a program may act on: JSON objects that name their kind under
+	 * {@code @type}, such as {@code vgi_rpc.BadRequest}.
+	 * @return the details as they were sent, unknown kinds among them; may be empty
+	 */
+	public List<Map<String, Object>> errorDetails() {
+		return this.errorDetails;
+	}
+
+	/**
+	 * Return how long the other side wants to be left alone before the call is made
+	 * again.
+	 * @return the delay, or {@code null} if it did not say
+	 */
+	public @Nullable Duration retryDelay() {
+		for (Map<String, Object> detail : this.errorDetails) {
+			if (RETRY_INFO.equals(detail.get("@type")) && detail.get("retry_delay_seconds") instanceof Number seconds
+					&& seconds.doubleValue() >= 0 && seconds.doubleValue() < Integer.MAX_VALUE) {
+				return Duration.ofMillis(Math.round(seconds.doubleValue() * 1000));
+			}
+		}
+		return null;
+	}
+
+	/**
+	 * Return whether the same call may succeed later, by the protocol's rule: the service
+	 * is unavailable, or has no room and says when to come back. It is for the caller to
+	 * know whether the call may be made twice.
+	 * @return {@code true} if it may
+	 */
+	public boolean isRetryable() {
+		return "UNAVAILABLE".equals(this.errorCode)
+				|| "RESOURCE_EXHAUSTED".equals(this.errorCode) && retryDelay() != null;
 	}
 
 }

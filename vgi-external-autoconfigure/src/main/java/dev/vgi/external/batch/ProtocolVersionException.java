@@ -1,5 +1,8 @@
 package dev.vgi.external.batch;
 
+import java.util.List;
+import java.util.Map;
+
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,8 +15,8 @@ public class ProtocolVersionException extends ErrorBatchException {
 	static final String KIND = "protocol_version_mismatch";
 
 	ProtocolVersionException(String errorType, String errorMessage, @Nullable String remoteTraceback,
-			@Nullable String requestId) {
-		super(errorType, errorMessage, remoteTraceback, requestId, KIND);
+			@Nullable String requestId, @Nullable String errorCode, List<Map<String, Object>> errorDetails) {
+		super(errorType, errorMessage, remoteTraceback, requestId, KIND, errorCode, errorDetails);
 	}
 
 }

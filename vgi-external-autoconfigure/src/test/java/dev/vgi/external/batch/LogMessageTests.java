@@ -1,5 +1,6 @@
 package dev.vgi.external.batch;
 
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -7,6 +8,7 @@ import java.util.Map;
 import dev.vgi.external.VgiExternalException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -78,6 +80,64 @@ class LogMessageTests {
 	}
 
 	@Test
+	void typeThatStandsInTheTextTooIsSaidOnce() {
+		ErrorBatchException error = error("ValueError: no", Map.of("exception_type", "ValueError"));
+		assertThat(error).hasMessage("ValueError: no");
+		assertThat(error.errorMessage()).isEqualTo("no");
+		assertThat(error("ValueErrors abound", Map.of("exception_type", "ValueError")))
+			.hasMessage("ValueError: ValueErrors abound");
+		assertThat(error("ValueError: ", Map.of("exception_type", "ValueError")).errorMessage()).isEmpty();
+	}
+
+	@Test
+	void codeAndDetailsAreReadFromTheKeysOrElseFromTheExtra() {
+		String details = "[{\"@type\":\"other.Thing\",\"n\":null,\"m\":[1]},7,"
+				+ "{\"@type\":\"vgi_rpc.RetryInfo\",\"retry_delay_seconds\":2.5}]";
+		BatchMetadata metadata = new LogMessage(LogMessage.EXCEPTION, "Busy: no room", Map.of("error_code", "INTERNAL",
+				"error_details", List.of(Map.of("@type", "vgi_rpc.RetryInfo", "retry_delay_seconds", 7))))
+			.toMetadata();
+		ErrorBatchException mirrored = ErrorBatchException.from(metadata);
+		assertThat(mirrored.errorCode()).isEqualTo("INTERNAL");
+		assertThat(mirrored.retryDelay()).isEqualTo(Duration.ofSeconds(7));
+		assertThat(mirrored.isRetryable()).isFalse();
+		ErrorBatchException error = ErrorBatchException.from(
+				metadata.with(MetadataKeys.ERROR_CODE, "RESOURCE_EXHAUSTED").with(MetadataKeys.ERROR_DETAILS, details));
+		assertThat(error.errorCode()).isEqualTo("RESOURCE_EXHAUSTED");
+		assertThat(error.errorDetails()).containsExactly(Map.of("@type", "other.Thing", "m", List.of(1)),
+				Map.of("@type", "vgi_rpc.RetryInfo", "retry_delay_seconds", 2.5));
+		assertThat(error.retryDelay()).isEqualTo(Duration.ofMillis(2500));
+		assertThat(error.isRetryable()).isTrue();
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "", "{", "{}", "3", "null", "[[]]",
+			"[{\"@type\":\"vgi_rpc.RetryInfo\",\"retry_delay_seconds\":\"1\"}]",
+			"[{\"@type\":\"vgi_rpc.RetryInfo\",\"retry_delay_seconds\":-1}]",
+			"[{\"@type\":\"vgi_rpc.RetryInfo\",\"retry_delay_seconds\":1e300}]", "[{\"@type\":\"vgi_rpc.RetryInfo\"}]",
+			"[{\"retry_delay_seconds\":1}]" })
+	void brokenDetailsDoNotHideTheError(String details) {
+		ErrorBatchException error = ErrorBatchException
+			.from(new LogMessage(LogMessage.EXCEPTION, "Busy: no room", Map.of()).toMetadata()
+				.with(MetadataKeys.ERROR_CODE, "RESOURCE_EXHAUSTED")
+				.with(MetadataKeys.ERROR_DETAILS, details));
+		assertThat(error.errorMessage()).isEqualTo("Busy: no room");
+		assertThat(error.retryDelay()).isNull();
+		assertThat(error.isRetryable()).isFalse();
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "UNAVAILABLE, true", "ABORTED, false", "UNKNOWN, false" })
+	void onlyWhatPassesIsRetryable(String code, boolean retryable) {
+		ErrorBatchException error = ErrorBatchException
+			.from(new LogMessage(LogMessage.EXCEPTION, "m", Map.of()).toMetadata().with(MetadataKeys.ERROR_CODE, code));
+		assertThat(error.isRetryable()).isEqualTo(retryable);
+	}
+
+	private static ErrorBatchException error(String message, Map<String, Object> extra) {
+		return ErrorBatchException.from(new LogMessage(LogMessage.EXCEPTION, message, extra).toMetadata());
+	}
+
+	@Test
 	void errorWithoutExtraIsNeutral() {
 		ErrorBatchException error = ErrorBatchException
 			.from(new LogMessage(LogMessage.EXCEPTION, "boom", Map.of()).toMetadata());
@@ -86,6 +146,9 @@ class LogMessageTests {
 		assertThat(error.remoteTraceback()).isNull();
 		assertThat(error.requestId()).isNull();
 		assertThat(error.errorKind()).isNull();
+		assertThat(error.errorCode()).isNull();
+		assertThat(error.errorDetails()).isEmpty();
+		assertThat(error.isRetryable()).isFalse();
 		assertThat(ErrorBatchException.from(BatchMetadata.empty())).hasMessage("EXCEPTION: ");
 	}
 

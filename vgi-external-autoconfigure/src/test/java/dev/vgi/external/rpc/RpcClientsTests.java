@@ -244,6 +244,11 @@ class RpcClientsTests extends AbstractRpcTests {
 		assertThatExceptionOfType(ErrorBatchException.class).isThrownBy(this.other::ownError).satisfies((error) -> {
 			assertThat(error.errorType()).isEqualTo("FlightNotFoundError");
 			assertThat(error.errorKind()).isEqualTo("flight_not_found");
+			assertThat(error.errorCode()).isEqualTo("RESOURCE_EXHAUSTED");
+			assertThat(error.errorDetails())
+				.containsExactly(Map.of("@type", "vgi_rpc.RetryInfo", "retry_delay_seconds", 1.5));
+			assertThat(error.retryDelay()).isEqualTo(Duration.ofMillis(1500));
+			assertThat(error.isRetryable()).isTrue();
 			assertThat(error.errorMessage()).isEqualTo("see https://storage.example:8443/key for more");
 			assertThat(error.remoteTraceback()).doesNotContain("secret", "pw", "dev.vgi");
 		});

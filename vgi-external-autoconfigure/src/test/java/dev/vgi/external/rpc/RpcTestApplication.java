@@ -295,6 +295,16 @@ class RpcTestApplication {
 			return "flight_not_found";
 		}
 
+		@Override
+		public String errorCode() {
+			return "RESOURCE_EXHAUSTED";
+		}
+
+		@Override
+		public List<Map<String, Object>> errorDetails() {
+			return List.of(Map.of("@type", "vgi_rpc.RetryInfo", "retry_delay_seconds", 1.5));
+		}
+
 	}
 
 }
