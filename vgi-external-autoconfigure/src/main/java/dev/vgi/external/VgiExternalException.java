@@ -56,6 +56,9 @@ public abstract class VgiExternalException extends RuntimeException {
 		/** The bytes are not what their format or content coding promises. */
 		CORRUPT_STREAM,
 
+		/** The bytes are sound, but of a kind that cannot be read here. */
+		UNSUPPORTED,
+
 		/** The stored batch has another schema than its pointer. */
 		SCHEMA_MISMATCH,
 

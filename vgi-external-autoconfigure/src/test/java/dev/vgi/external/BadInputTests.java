@@ -24,6 +24,7 @@ import com.github.luben.zstd.ZstdOutputStream;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.ForeignStreams;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.LogMessage;
@@ -63,6 +64,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
@@ -250,6 +252,8 @@ class BadInputTests {
 				BadPointer.object("no data batch", FaultServer.object(object()), 400, "no data batch"),
 				BadPointer.object("wrong schema", FaultServer.object(object(numbers(schema("other"), 1))), 400,
 						"Schema mismatch"),
+				BadPointer.object("type without a vector", FaultServer.object(ForeignStreams.of("decimal64")), 400,
+						"Not supported: decimal64 in column 'x'"),
 				BadPointer.object("too many log batches",
 						FaultServer.object(object(log(), log(), log(), log(), row(1))), 400,
 						"vgi.external.limits.log-batches"),
@@ -370,6 +374,28 @@ class BadInputTests {
 				.endsWith("... [truncated]")
 				.hasSizeLessThan(20_000);
 		}
+	}
+
+	@ParameterizedTest
+	@MethodSource
+	void requestThatCannotBeReadIsRefusedWithTheReason(byte[] body, String reason) {
+		HttpResponse<byte[]> rpc = this.loopback.post("/add_one", Loopback.ARROW, body);
+		assertThat(rpc.statusCode()).isEqualTo(400);
+		try (Loopback.Answer answer = this.loopback.read(rpc.body())) {
+			assertThat(answer.error()).isNotNull().hasMessageStartingWith("ValueError: Not supported: " + reason);
+			assertThat(answer.error().errorCode()).isEqualTo("INVALID_ARGUMENT");
+		}
+		HttpResponse<byte[]> mvc = this.loopback.post("/rows", Loopback.ARROW, body);
+		String problem = new String(mvc.body(), StandardCharsets.UTF_8);
+		assertProblem(mvc.statusCode(), problem, 400, "Not supported: " + reason);
+		assertThat(problem).contains("\"kind\":\"unsupported\"");
+	}
+
+	static List<Arguments> requestThatCannotBeReadIsRefusedWithTheReason() {
+		return List.of(Arguments.of(ForeignStreams.of("decimal64"), "decimal64 in column 'x'"),
+				Arguments.of(ForeignStreams.of("metadata"), "metadata 'key' that is not UTF-8 in column 'x'"),
+				Arguments.of(ForeignStreams.batchMetadata(), "metadata 'key' that is not UTF-8"),
+				Arguments.of(ForeignStreams.compressed(), "compressed Arrow buffers"));
 	}
 
 	@Test

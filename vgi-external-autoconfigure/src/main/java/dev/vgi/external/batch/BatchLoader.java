@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 
 import dev.vgi.external.memory.RequestMemory;
@@ -95,8 +96,8 @@ final class BatchLoader {
 	BatchLoader(RecordBatch batch, ArrowBuf body, BufferAllocator allocator, FlatBufferGuard guard,
 			List<Encoded> encoded, WorkMeter meter) {
 		if (batch.compression() != null) {
-			throw new CorruptStreamException(
-					"The record batch has compressed buffers, which the protocol does not use");
+			throw new UnsupportedStreamException("compressed Arrow buffers (LZ4, ZSTD): write the stream without "
+					+ "compression, in pyarrow with IpcWriteOptions(compression=None)");
 		}
 		this.batch = batch;
 		this.body = body;
@@ -176,8 +177,10 @@ final class BatchLoader {
 			vector.loadFieldBuffers(new ArrowFieldNode(length, nullCount), buffers);
 			List<FieldVector> children = vector.getChildrenFromFields();
 			List<Field> fields = field.getChildren();
-			check(children.size() == fields.size(), field,
-					"has " + fields.size() + " children, of which only " + children.size() + " can be told apart");
+			if (children.size() != fields.size()) {
+				throw new UnsupportedStreamException("a " + field.getType().getTypeID().name().toLowerCase(Locale.ROOT)
+						+ " of members with equal names in column '" + field.getName() + "'");
+			}
 			int[] lengths = new int[children.size()];
 			for (int i = 0; i < lengths.length; i++) {
 				lengths[i] = load(fields.get(i), children.get(i));
@@ -263,8 +266,7 @@ final class BatchLoader {
 			return needed;
 		}
 		else {
-			throw new CorruptStreamException("Column '" + field.getName() + "' has the type " + field.getType()
-					+ ", which is not supported here");
+			throw new UnsupportedStreamException(field.getType() + " in column '" + field.getName() + "'");
 		}
 		return new long[0];
 	}

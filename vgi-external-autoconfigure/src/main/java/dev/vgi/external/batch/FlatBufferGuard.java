@@ -3,10 +3,17 @@ package dev.vgi.external.batch;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
+import org.apache.arrow.flatbuf.Decimal;
+import org.apache.arrow.flatbuf.DictionaryEncoding;
 import org.apache.arrow.flatbuf.Field;
+import org.apache.arrow.flatbuf.FixedSizeBinary;
+import org.apache.arrow.flatbuf.Int;
 import org.apache.arrow.flatbuf.KeyValue;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.Schema;
@@ -32,6 +39,9 @@ final class FlatBufferGuard {
 	private final int size;
 
 	private final ReadLimits limits;
+
+	/** The field that is looked at, and those around it. */
+	private final List<Field> path = new ArrayList<>();
 
 	private long allowance;
 
@@ -63,16 +73,25 @@ final class FlatBufferGuard {
 		if (field == null || depth > MAX_DEPTH) {
 			throw new CorruptStreamException("The schema nests more than " + MAX_DEPTH + " levels or lacks a field");
 		}
-		if (field.nameAsByteBuffer() == null) {
+		ByteBuffer name = field.nameAsByteBuffer();
+		if (name == null) {
 			throw new CorruptStreamException("The schema has a field without a name");
 		}
 		this.limits.checkFields(++this.fields);
-		spend(TABLE + length(field.nameAsByteBuffer()));
+		spend(TABLE + length(name));
+		this.path.add(field);
+		requireVector(field);
+		if (text(name) == null) {
+			throw unsupported("a name that is not UTF-8");
+		}
 		if (field.typeType() == Type.Union && field.type(new Union()) instanceof Union union) {
 			spend(TABLE * (long) count(union.typeIdsLength()));
 		}
 		if (field.typeType() == Type.Timestamp && field.type(new Timestamp()) instanceof Timestamp timestamp) {
 			spend(length(timestamp.timezoneAsByteBuffer()));
+			if (text(timestamp.timezoneAsByteBuffer()) == null) {
+				throw unsupported("a time zone that is not UTF-8");
+			}
 		}
 		for (int i = 0; i < count(field.customMetadataLength()); i++) {
 			check(field.customMetadata(i));
@@ -80,20 +99,76 @@ final class FlatBufferGuard {
 		for (int i = 0; i < count(field.childrenLength()); i++) {
 			check(field.children(i), depth + 1);
 		}
+		this.path.remove(this.path.size() - 1);
 	}
 
-	private void check(KeyValue entry) {
+	// What Arrow's format knows and its Java library has no vector for.
+	private void requireVector(Field field) {
+		String type = switch (field.typeType()) {
+			case Type.Int -> (field.type(new Int()) instanceof Int whole) ? unheld(whole) : null;
+			case Type.Decimal -> (field.type(new Decimal()) instanceof Decimal decimal && decimal.bitWidth() != 128
+					&& decimal.bitWidth() != 256) ? "decimal" + decimal.bitWidth() : null;
+			case Type.FixedSizeBinary ->
+				(field.type(new FixedSizeBinary()) instanceof FixedSizeBinary binary && binary.byteWidth() == 0)
+						? "binary(0)" : null;
+			default -> (field.typeType() > Type.LargeListView) ? "type " + field.typeType() : null;
+		};
+		DictionaryEncoding dictionary = field.dictionary();
+		Int indices = (dictionary != null) ? dictionary.indexType() : null;
+		if (type == null && indices != null && unheld(indices) != null) {
+			type = "indices of type " + unheld(indices);
+		}
+		if (type != null) {
+			throw unsupported(type);
+		}
+	}
+
+	private static @Nullable String unheld(Int type) {
+		return switch (type.bitWidth()) {
+			case 8, 16, 32, 64 -> null;
+			default -> (type.isSigned() ? "int" : "uint") + type.bitWidth();
+		};
+	}
+
+	// What is missing is empty, as Arrow has it.
+	private static @Nullable String text(@Nullable ByteBuffer bytes) {
+		try {
+			return (bytes != null) ? StandardCharsets.UTF_8.newDecoder().decode(bytes).toString() : "";
+		}
+		catch (CharacterCodingException ex) {
+			return null;
+		}
+	}
+
+	private UnsupportedStreamException unsupported(String what) {
+		return new UnsupportedStreamException(this.path.isEmpty() ? what
+				: what + this.path.stream()
+					.map((field) -> legible(field.nameAsByteBuffer()))
+					.collect(Collectors.joining(".", " in column '", "'")));
+	}
+
+	private static String legible(@Nullable ByteBuffer bytes) {
+		return (bytes != null) ? StandardCharsets.UTF_8.decode(bytes).toString() : "";
+	}
+
+	private Map.Entry<String, String> check(KeyValue entry) {
 		long length = (long) length(entry.keyAsByteBuffer()) + length(entry.valueAsByteBuffer());
 		this.metadataSize += Math.max(length, ReadLimits.MIN_ENTRY);
 		this.limits.checkMetadataSize(this.metadataSize);
 		spend(TABLE + length);
+		String key = text(entry.keyAsByteBuffer());
+		String value = text(entry.valueAsByteBuffer());
+		if (key == null || value == null) {
+			throw unsupported("metadata '" + legible(entry.keyAsByteBuffer()) + "' that is not UTF-8");
+		}
+		return Map.entry(key, value);
 	}
 
 	/**
-	 * Read the metadata of a message. The last of equal keys wins; an entry that is not
-	 * UTF-8 is dropped.
+	 * Read the metadata of a message. The last of equal keys wins.
 	 * @param message the message
 	 * @return its metadata
+	 * @throws UnsupportedStreamException if an entry is not UTF-8, naming its key
 	 */
 	BatchMetadata metadata(Message message) {
 		int count = count(message.customMetadataLength());
@@ -102,24 +177,10 @@ final class FlatBufferGuard {
 		}
 		Map<String, String> entries = new LinkedHashMap<>();
 		for (int i = 0; i < count; i++) {
-			KeyValue entry = message.customMetadata(i);
-			check(entry);
-			String key = text(entry.keyAsByteBuffer());
-			String value = text(entry.valueAsByteBuffer());
-			if (key != null && value != null) {
-				entries.put(key, value);
-			}
+			Map.Entry<String, String> entry = check(message.customMetadata(i));
+			entries.put(entry.getKey(), entry.getValue());
 		}
 		return BatchMetadata.of(entries);
-	}
-
-	private static @Nullable String text(@Nullable ByteBuffer bytes) {
-		try {
-			return (bytes != null) ? StandardCharsets.UTF_8.newDecoder().decode(bytes).toString() : null;
-		}
-		catch (CharacterCodingException ex) {
-			return null;
-		}
 	}
 
 	/**

@@ -339,7 +339,7 @@ public final class IpcStreamReader implements AutoCloseable {
 			throw new CorruptStreamException("The schema message is empty");
 		}
 		if (table.endianness() != Endianness.Little) {
-			throw new CorruptStreamException("The stream is big-endian, which is not supported");
+			throw new UnsupportedStreamException("big-endian values");
 		}
 		envelope.guard().check(table);
 		return Schema.convertSchema(table);
@@ -456,7 +456,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		Message message = Message.getRootAsMessage(metadata);
 		short version = message.version();
 		if (version != MetadataVersion.V5 && version != MetadataVersion.V4) {
-			throw new CorruptStreamException("The message has the unsupported metadata version " + version);
+			throw new UnsupportedStreamException("metadata version V" + (version + 1));
 		}
 		return new Envelope(message, length, new FlatBufferGuard(length, this.options.limits()));
 	}

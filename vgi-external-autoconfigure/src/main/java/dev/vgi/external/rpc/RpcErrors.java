@@ -143,6 +143,7 @@ final class RpcErrors {
 				case TIMED_OUT -> "DEADLINE_EXCEEDED";
 				case CANCELLED -> "CANCELLED";
 				case STORAGE_UNAVAILABLE -> "UNAVAILABLE";
+				case UNSUPPORTED -> "UNIMPLEMENTED";
 				default -> "UNKNOWN";
 			};
 		}

@@ -14,6 +14,7 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.batch.StreamTooLongException;
+import dev.vgi.external.batch.UnsupportedStreamException;
 import dev.vgi.external.location.SchemaMismatchException;
 import dev.vgi.external.rpc.StreamCalls.TurnRequest;
 import dev.vgi.external.web.server.RequestTooLargeException;
@@ -171,7 +172,8 @@ final class RpcRequestReader {
 	}
 
 	private static RpcBadRequestException corrupt(CorruptStreamException ex) {
-		return new RpcBadRequestException("ValueError", null, "The request is no Arrow stream: " + ex.getMessage());
+		String problem = (ex instanceof UnsupportedStreamException) ? "" : "The request is no Arrow stream: ";
+		return new RpcBadRequestException("ValueError", null, problem + ex.getMessage());
 	}
 
 	// What a peer sent may make us or Arrow trip where nobody looked: that tells him

@@ -6,6 +6,7 @@ import java.nio.channels.Channels;
 
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.IpcStreamReader;
+import dev.vgi.external.batch.UnsupportedStreamException;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VarBinaryVector;
 import org.apache.arrow.vector.ipc.WriteChannel;
@@ -39,6 +40,9 @@ final class SchemaMapping extends ValueMapping {
 	Object readPresent(FieldVector vector, int index, RowReading reading) {
 		try {
 			return IpcStreamReader.readSchema(((VarBinaryVector) vector).get(index), reading.allocator());
+		}
+		catch (UnsupportedStreamException ex) {
+			throw mismatch("holds a schema that cannot be read. " + ex.getMessage());
 		}
 		catch (CorruptStreamException ex) {
 			throw mismatch("holds no schema");

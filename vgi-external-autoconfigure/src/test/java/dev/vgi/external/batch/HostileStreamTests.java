@@ -170,19 +170,15 @@ class HostileStreamTests {
 	}
 
 	@Test
-	void lastOfEqualKeysWinsAndBrokenTextIsDropped() {
+	void lastOfEqualKeysWins() {
 		byte[] bytes;
 		Map<String, String> entries = new LinkedHashMap<>();
 		entries.put("keyA", "first");
 		entries.put("keyB", "second");
-		entries.put("keyC", "broken");
-		entries.put("keyD", "other");
 		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 2).withMetadata(BatchMetadata.of(entries))) {
 			bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
 		}
 		replace(bytes, "keyB", SampleBatches.utf8("keyA"));
-		replace(bytes, "broken", new byte[] { 'b', (byte) 0xC3, 'o', 'k', 'e', 'n' });
-		replace(bytes, "keyD", new byte[] { 'k', (byte) 0xFF, 'y', 'D' });
 		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
 				this.allocator)) {
 			reader.nextStream();
@@ -256,7 +252,7 @@ class HostileStreamTests {
 
 	@Test
 	void fieldWithoutATypeIsRefused() {
-		for (byte type : new byte[] { Type.NONE, Type.Int, Type.Timestamp, 99 }) {
+		for (byte type : new byte[] { Type.NONE, Type.Int, Type.Timestamp }) {
 			FlatBufferBuilder typeless = new FlatBufferBuilder();
 			int none = Field.createChildrenVector(typeless, new int[0]);
 			int name = typeless.createString("f");
@@ -383,7 +379,12 @@ class HostileStreamTests {
 	}
 
 	private static byte[] message(FlatBufferBuilder builder, int header, short version, byte type, long bodyLength) {
-		builder.finish(Message.createMessage(builder, version, type, header, bodyLength, 0));
+		return message(builder, header, version, type, bodyLength, 0);
+	}
+
+	static byte[] message(FlatBufferBuilder builder, int header, short version, byte type, long bodyLength,
+			int entries) {
+		builder.finish(Message.createMessage(builder, version, type, header, bodyLength, entries));
 		byte[] metadata = builder.sizedByteArray();
 		int padded = (metadata.length + 7) / 8 * 8;
 		return ByteBuffer.allocate(8 + padded)

@@ -22,6 +22,8 @@ import java.util.Set;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.ForeignStreams;
+import dev.vgi.external.batch.UnsupportedStreamException;
 import dev.vgi.external.location.SchemaMismatchException;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -312,6 +314,18 @@ class ValueMappingsTests {
 		}
 	}
 
+	@Test
+	void whatCannotBeReadInsideAValueIsNamed() {
+		try (AnnotatedBatch batch = write("bytes", ForeignStreams.of("decimal64"))) {
+			assertThatExceptionOfType(SchemaMismatchException.class).isThrownBy(() -> read(parameters("schema"), batch))
+				.withMessageContaining("'value'")
+				.withMessageContaining("Not supported: decimal64 in column 'x'");
+			assertThatExceptionOfType(UnsupportedStreamException.class)
+				.isThrownBy(() -> read(parameters("batch"), batch))
+				.withMessageContaining("decimal64 in column 'x'");
+		}
+	}
+
 	private List<Object> read(RowMapping mapping, AnnotatedBatch batch) {
 		return Arrays.<@Nullable Object>asList(mapping.read(batch, this.allocator, (each) -> {
 		}));
@@ -464,6 +478,12 @@ class ValueMappingsTests {
 		void dictionaryEnum(Status value);
 
 		void listOfEnums(List<Status> value);
+
+		void bytes(byte[] value);
+
+		void schema(Schema value);
+
+		void batch(AnnotatedBatch value);
 
 		void textsOfEnums(String one, List<String> list, Map<String, String> map, List<TextBox> boxes);
 

@@ -14,8 +14,10 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.ForeignStreams;
 import dev.vgi.external.batch.ProtocolVersionException;
 import dev.vgi.external.batch.StreamTooLongException;
+import dev.vgi.external.batch.UnsupportedStreamException;
 import dev.vgi.external.codec.CodedBodies;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.storage.local.LocalStorage;
@@ -117,6 +119,12 @@ class VgiClientTests extends AbstractClientTests {
 				AnnotatedBatch input = ArrowBodies.values(this.allocator, BatchMetadata.empty(), 1)) {
 			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> stream.exchange(input));
 		}
+	}
+
+	@Test
+	void whatCannotBeReadInAnAnswerIsNamed() {
+		this.service.on("/m", Reply.arrow(ForeignStreams.of("decimal64")));
+		assertFails(client().build(), UnsupportedStreamException.class, "decimal64 in column 'x'");
 	}
 
 	@ParameterizedTest

@@ -1,0 +1,17 @@
+package dev.vgi.external.batch;
+
+/**
+ * An Arrow stream that is sound, but of a kind that cannot be read here: a type without a
+ * vector in Java, text that is not UTF-8, compressed buffers.
+ */
+public final class UnsupportedStreamException extends CorruptStreamException {
+
+	/**
+	 * Create an error.
+	 * @param what what is not supported, and where it is
+	 */
+	UnsupportedStreamException(String what) {
+		super(Kind.UNSUPPORTED, "Not supported: " + what);
+	}
+
+}

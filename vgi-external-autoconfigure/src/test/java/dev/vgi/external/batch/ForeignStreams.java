@@ -1,0 +1,188 @@
+package dev.vgi.external.batch;
+
+import java.io.ByteArrayOutputStream;
+import java.util.Arrays;
+import java.util.function.ToIntFunction;
+
+import com.google.flatbuffers.FlatBufferBuilder;
+import org.apache.arrow.flatbuf.BodyCompression;
+import org.apache.arrow.flatbuf.Buffer;
+import org.apache.arrow.flatbuf.CompressionType;
+import org.apache.arrow.flatbuf.Decimal;
+import org.apache.arrow.flatbuf.DictionaryEncoding;
+import org.apache.arrow.flatbuf.Endianness;
+import org.apache.arrow.flatbuf.Field;
+import org.apache.arrow.flatbuf.FieldNode;
+import org.apache.arrow.flatbuf.FixedSizeBinary;
+import org.apache.arrow.flatbuf.Int;
+import org.apache.arrow.flatbuf.KeyValue;
+import org.apache.arrow.flatbuf.List;
+import org.apache.arrow.flatbuf.MessageHeader;
+import org.apache.arrow.flatbuf.MetadataVersion;
+import org.apache.arrow.flatbuf.RecordBatch;
+import org.apache.arrow.flatbuf.Schema;
+import org.apache.arrow.flatbuf.Struct_;
+import org.apache.arrow.flatbuf.Timestamp;
+import org.apache.arrow.flatbuf.Type;
+
+/**
+ * Streams as other Arrow libraries write them and ours cannot: all of them sound.
+ */
+public final class ForeignStreams {
+
+	private static final byte[] END = { -1, -1, -1, -1, 0, 0, 0, 0 };
+
+	private static final byte[] NO_TEXT = { 'a', (byte) 0xFF, 'b' };
+
+	private ForeignStreams() {
+	}
+
+	/**
+	 * Write a stream of one column {@code x}, without batches.
+	 * @param what what is special about it
+	 * @return the stream
+	 */
+	public static byte[] of(String what) {
+		return stream(schema((builder) -> switch (what) {
+			case "decimal32" -> field(builder, "x", Type.Decimal, Decimal.createDecimal(builder, 9, 2, 32));
+			case "decimal64" -> field(builder, "x", Type.Decimal, Decimal.createDecimal(builder, 18, 2, 64));
+			case "int128" -> field(builder, "x", Type.Int, Int.createInt(builder, 128, true));
+			case "uint128" -> field(builder, "x", Type.Int, Int.createInt(builder, 128, false));
+			case "binary(0)" ->
+				field(builder, "x", Type.FixedSizeBinary, FixedSizeBinary.createFixedSizeBinary(builder, 0));
+			case "type 99" -> field(builder, "x", (byte) 99, struct(builder));
+			case "list of decimal64" ->
+				list(builder, "x", field(builder, "item", Type.Decimal, Decimal.createDecimal(builder, 18, 2, 64)));
+			case "indices of int128" -> indices(builder, Int.createInt(builder, 128, true));
+			case "name" -> Field.createField(builder, builder.createByteVector(NO_TEXT), true, Type.Struct_,
+					struct(builder), 0, 0, 0);
+			case "no name" -> Field.createField(builder, 0, true, Type.Struct_, struct(builder), 0, 0, 0);
+			case "metadata" -> metadata(builder);
+			case "schema metadata" -> field(builder, "x", Type.Struct_, struct(builder));
+			case "time zone" -> field(builder, "x", Type.Timestamp,
+					Timestamp.createTimestamp(builder, (short) 2, builder.createByteVector(NO_TEXT)));
+			default -> throw new IllegalArgumentException(what);
+		}, (builder) -> what.equals("schema metadata") ? entries(builder) : 0));
+	}
+
+	/**
+	 * Write a stream of one batch of the numbers 1 and 2, with something that is no text
+	 * in its metadata.
+	 * @return the stream
+	 */
+	public static byte[] batchMetadata() {
+		return stream(numbers(), batch(MetadataVersion.V5, 2, new long[][] { { 2, 0 } }, new long[] { 0, 16 }, 0, true),
+				body(16));
+	}
+
+	/**
+	 * Write a stream that says that its one batch is compressed.
+	 * @return the stream
+	 */
+	public static byte[] compressed() {
+		return stream(numbers(),
+				batch(MetadataVersion.V5, 2, new long[][] { { 2, 0 } }, new long[] { 0, 16 }, 1, false), body(16));
+	}
+
+	/**
+	 * Write a struct of two members of one name.
+	 * @return the stream, of one batch without rows
+	 */
+	public static byte[] equalMembers() {
+		return stream(schema((builder) -> {
+			int[] members = { field(builder, "a", Type.Int, Int.createInt(builder, 64, true)),
+					field(builder, "a", Type.Int, Int.createInt(builder, 64, true)) };
+			int children = Field.createChildrenVector(builder, members);
+			return Field.createField(builder, builder.createString("x"), true, Type.Struct_, struct(builder), 0,
+					children, 0);
+		}, (builder) -> 0), batch(MetadataVersion.V5, 0, new long[3][2], new long[5], 0, false));
+	}
+
+	private static byte[] numbers() {
+		return schema((builder) -> field(builder, "x", Type.Int, Int.createInt(builder, 64, true)), (builder) -> 0);
+	}
+
+	private static byte[] body(int length) {
+		byte[] body = new byte[length];
+		body[0] = 1;
+		body[8] = 2;
+		return body;
+	}
+
+	private static byte[] stream(byte[]... parts) {
+		ByteArrayOutputStream out = new ByteArrayOutputStream();
+		for (byte[] part : parts) {
+			out.writeBytes(part);
+		}
+		out.writeBytes(END);
+		return out.toByteArray();
+	}
+
+	private static byte[] schema(ToIntFunction<FlatBufferBuilder> column, ToIntFunction<FlatBufferBuilder> metadata) {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int fields = Schema.createFieldsVector(builder, new int[] { column.applyAsInt(builder) });
+		int entries = metadata.applyAsInt(builder);
+		int schema = Schema.createSchema(builder, Endianness.Little, fields, entries, 0);
+		return HostileStreamTests.message(builder, schema, MetadataVersion.V5, MessageHeader.Schema, 0, 0);
+	}
+
+	private static byte[] batch(short version, int rows, long[][] nodes, long[] buffers, int compression,
+			boolean metadata) {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		RecordBatch.startNodesVector(builder, nodes.length);
+		for (int i = nodes.length - 1; i >= 0; i--) {
+			FieldNode.createFieldNode(builder, nodes[i][0], nodes[i][1]);
+		}
+		int nodesOffset = builder.endVector();
+		long length = Arrays.stream(buffers).sum();
+		RecordBatch.startBuffersVector(builder, buffers.length);
+		long end = length;
+		for (int i = buffers.length - 1; i >= 0; i--) {
+			end -= buffers[i];
+			Buffer.createBuffer(builder, end, buffers[i]);
+		}
+		int buffersOffset = builder.endVector();
+		int codec = (compression > 0)
+				? BodyCompression.createBodyCompression(builder, CompressionType.LZ4_FRAME, (byte) 0) : 0;
+		int entries = metadata ? entries(builder) : 0;
+		int batch = RecordBatch.createRecordBatch(builder, rows, nodesOffset, buffersOffset, codec, 0);
+		return HostileStreamTests.message(builder, batch, version, MessageHeader.RecordBatch, length, entries);
+	}
+
+	private static int field(FlatBufferBuilder builder, String name, byte type, int table) {
+		int children = Field.createChildrenVector(builder, new int[0]);
+		return Field.createField(builder, builder.createString(name), true, type, table, 0, children, 0);
+	}
+
+	private static int list(FlatBufferBuilder builder, String name, int item) {
+		int children = Field.createChildrenVector(builder, new int[] { item });
+		List.startList(builder);
+		int table = List.endList(builder);
+		return Field.createField(builder, builder.createString(name), true, Type.List, table, 0, children, 0);
+	}
+
+	private static int indices(FlatBufferBuilder builder, int type) {
+		int dictionary = DictionaryEncoding.createDictionaryEncoding(builder, 0, type, false, (short) 0);
+		int children = Field.createChildrenVector(builder, new int[0]);
+		return Field.createField(builder, builder.createString("x"), true, Type.Struct_, struct(builder), dictionary,
+				children, 0);
+	}
+
+	private static int struct(FlatBufferBuilder builder) {
+		Struct_.startStruct_(builder);
+		return Struct_.endStruct_(builder);
+	}
+
+	private static int metadata(FlatBufferBuilder builder) {
+		int children = Field.createChildrenVector(builder, new int[0]);
+		return Field.createField(builder, builder.createString("x"), true, Type.Struct_, struct(builder), 0, children,
+				entries(builder));
+	}
+
+	private static int entries(FlatBufferBuilder builder) {
+		int value = builder.createByteVector(NO_TEXT);
+		int entry = KeyValue.createKeyValue(builder, builder.createString("key"), value);
+		return Schema.createCustomMetadataVector(builder, new int[] { entry });
+	}
+
+}
