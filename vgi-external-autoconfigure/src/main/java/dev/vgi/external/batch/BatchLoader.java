@@ -11,6 +11,7 @@ import java.util.Objects;
 import dev.vgi.external.memory.RequestMemory;
 import org.apache.arrow.flatbuf.Buffer;
 import org.apache.arrow.flatbuf.FieldNode;
+import org.apache.arrow.flatbuf.MetadataVersion;
 import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
@@ -78,6 +79,8 @@ final class BatchLoader {
 
 	private final WorkMeter meter;
 
+	private final boolean unionsHaveValidity;
+
 	private long bufferAllowance;
 
 	private long validityAllowance;
@@ -92,9 +95,10 @@ final class BatchLoader {
 	 * @param guard the message's guard
 	 * @param encoded receives the dictionary-encoded vectors found on the way
 	 * @param meter pays for what is made up
+	 * @param version the message's metadata version
 	 */
 	BatchLoader(RecordBatch batch, ArrowBuf body, BufferAllocator allocator, FlatBufferGuard guard,
-			List<Encoded> encoded, WorkMeter meter) {
+			List<Encoded> encoded, WorkMeter meter, short version) {
 		if (batch.compression() != null) {
 			throw new UnsupportedStreamException("compressed Arrow buffers (LZ4, ZSTD): write the stream without "
 					+ "compression, in pyarrow with IpcWriteOptions(compression=None)");
@@ -106,6 +110,7 @@ final class BatchLoader {
 		this.nodeCount = guard.count(batch.nodesLength());
 		this.bufferCount = guard.count(batch.buffersLength());
 		this.meter = meter;
+		this.unionsHaveValidity = version < MetadataVersion.V5;
 		this.bufferAllowance = body.capacity();
 		this.validityAllowance = body.capacity() + FREE_VALIDITY;
 	}
@@ -208,6 +213,9 @@ final class BatchLoader {
 			chargeRows(length);
 			return new long[0];
 		}
+		if (this.unionsHaveValidity && field.getType() instanceof ArrowType.Union) {
+			dropValidity(field, nullCount);
+		}
 		if (vector instanceof UnionVector) {
 			checkSize(field, take(buffers), length, Byte.BYTES);
 			long[] needed = new long[field.getChildren().size()];
@@ -269,6 +277,17 @@ final class BatchLoader {
 			throw new UnsupportedStreamException(field.getType() + " in column '" + field.getName() + "'");
 		}
 		return new long[0];
+	}
+
+	// until Arrow 1.0 a union had a validity of its own, which the reference reads too
+	// only where it says nothing
+	private void dropValidity(Field field, long nullCount) {
+		if (nullCount != 0) {
+			throw new UnsupportedStreamException("a union with nulls of its own in column '" + field.getName() + "'");
+		}
+		List<ArrowBuf> dropped = new ArrayList<>();
+		take(dropped);
+		dropped.forEach((buffer) -> buffer.getReferenceManager().release());
 	}
 
 	private void validity(Field field, int length, long nullCount, List<ArrowBuf> buffers) {

@@ -39,8 +39,8 @@ import org.springframework.util.Assert;
 
 /**
  * Reads Arrow IPC streams that stand back to back, batch by batch, with the batches'
- * metadata. Every length and offset is checked before it is used. Not thread-safe; the
- * creator closes it.
+ * metadata, in the framing of Arrow before 0.15 too. Every length and offset is checked
+ * before it is used. Not thread-safe; the creator closes it.
  */
 public final class IpcStreamReader implements AutoCloseable {
 
@@ -393,7 +393,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		List<FieldVector> vectors = new ArrayList<>();
 		try {
 			List<BatchLoader.Encoded> encoded = new ArrayList<>();
-			BatchLoader loader = load(table, envelope.guard(), body, schema.getFields(), vectors, encoded);
+			BatchLoader loader = load(table, envelope, body, schema.getFields(), vectors, encoded);
 			this.dictionaries.check(encoded);
 			VectorSchemaRoot root = new VectorSchemaRoot(schema, vectors, loader.rows());
 			long charged = heap + loader.charged();
@@ -415,7 +415,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		List<FieldVector> vectors = new ArrayList<>();
 		try {
 			List<BatchLoader.Encoded> encoded = new ArrayList<>();
-			load(data, envelope.guard(), body, List.of(this.dictionaries.get(table.id()).field()), vectors, encoded);
+			load(data, envelope, body, List.of(this.dictionaries.get(table.id()).field()), vectors, encoded);
 			if (table.isDelta()) {
 				this.dictionaries.append(table.id(), vectors.get(0), encoded);
 				vectors.get(0).close();
@@ -430,9 +430,10 @@ public final class IpcStreamReader implements AutoCloseable {
 		}
 	}
 
-	private BatchLoader load(RecordBatch table, FlatBufferGuard guard, ArrowBuf body, List<Field> fields,
+	private BatchLoader load(RecordBatch table, Envelope envelope, ArrowBuf body, List<Field> fields,
 			List<FieldVector> vectors, List<BatchLoader.Encoded> encoded) {
-		BatchLoader loader = new BatchLoader(table, body, this.allocator, guard, encoded, this.meter);
+		BatchLoader loader = new BatchLoader(table, body, this.allocator, envelope.guard(), encoded, this.meter,
+				envelope.message().version());
 		for (Field field : fields) {
 			vectors.add(field.createVector(this.allocator));
 		}

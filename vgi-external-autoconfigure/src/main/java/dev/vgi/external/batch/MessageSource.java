@@ -51,21 +51,30 @@ abstract class MessageSource implements AutoCloseable {
 		if (got == 0) {
 			return NOTHING;
 		}
-		if (got < prefix.length || littleEndian(prefix) != CONTINUATION) {
+		int length = littleEndian(prefix);
+		if (got < prefix.length || !startsMessage(length)) {
 			throw new CorruptStreamException("The bytes are no Arrow IPC stream: no message starts at " + start(got));
+		}
+		if (length != CONTINUATION) {
+			return length;
 		}
 		got = read(prefix);
 		this.position += got;
 		if (got < prefix.length) {
 			throw truncated();
 		}
-		int length = littleEndian(prefix);
+		length = littleEndian(prefix);
 		if (length < 0) {
 			throw new CorruptStreamException(
 					"The message at " + start(2L * Integer.BYTES) + " declares " + length + " bytes of metadata");
 		}
 		this.limits.checkMessageSize(length);
 		return length;
+	}
+
+	// before Arrow 0.15 messages began with their length: of other bytes it is absurd
+	private boolean startsMessage(int first) {
+		return first == CONTINUATION || first >= 0 && first <= this.limits.maxMessageSize();
 	}
 
 	/**

@@ -1,16 +1,24 @@
 package dev.vgi.external.batch;
 
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
+import java.util.stream.Stream;
 
 import dev.vgi.external.VgiExternalException.Kind;
+import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
@@ -57,6 +65,54 @@ class ForeignStreamTests {
 	@Test
 	void membersOfOneNameAreNotSupported() {
 		assertNotSupported(ForeignStreams.equalMembers(), "a struct of members with equal names in column 'x'");
+	}
+
+	@Test
+	void unionOfBeforeArrow1IsRead() {
+		byte[] stream = ForeignStreams.oldUnion(0);
+		try (IpcStreamReader reader = reader(stream)) {
+			reader.nextStream();
+			try (AnnotatedBatch batch = SampleBatches.next(reader)) {
+				assertThat(batch.rowCount()).isEqualTo(2);
+				assertThat(batch.root().getVector(0).getChildrenFromFields().get(0).getObject(1)).isEqualTo(2L);
+			}
+		}
+		assertNotSupported(ForeignStreams.oldUnion(1), "a union with nulls of its own in column 'x'");
+	}
+
+	static Stream<Function<BufferAllocator, AnnotatedBatch>> seeds() {
+		return HostileStreamTests.seeds();
+	}
+
+	@ParameterizedTest
+	@MethodSource("seeds")
+	void framingOfBeforeArrow015IsRead(Function<BufferAllocator, AnnotatedBatch> seed) {
+		byte[] marked;
+		try (AnnotatedBatch batch = seed.apply(this.allocator).withMetadata(BatchMetadata.of("key", "value"))) {
+			marked = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
+		}
+		byte[] unmarked = ForeignStreams.framedAsBefore015(marked);
+		ByteArrayOutputStream all = new ByteArrayOutputStream();
+		List.of(unmarked, marked, unmarked).forEach(all::writeBytes);
+		List<Object> expected = read(reader(marked));
+		List<Object> three = new ArrayList<>(expected);
+		three.addAll(expected);
+		three.addAll(expected);
+		assertThat(read(reader(all.toByteArray()))).isEqualTo(three);
+		try (ArrowBuf body = SampleBatches.offHeap(this.allocator, all.toByteArray())) {
+			assertThat(read(IpcStreamReader.of(body, all.size(), this.allocator))).isEqualTo(three);
+		}
+		for (int length = 1; length < unmarked.length - Integer.BYTES; length++) {
+			byte[] cut = Arrays.copyOf(unmarked, length);
+			try {
+				// between two messages a stream may end
+				assertThat(read(reader(cut))).as("cut to %d", length).hasSizeLessThan(expected.size());
+			}
+			catch (CorruptStreamException ex) {
+				assertThat(ex).hasMessageContaining("stream");
+			}
+			assertThat(this.allocator.getAllocatedMemory()).isZero();
+		}
 	}
 
 	private IpcStreamReader reader(byte[] stream) {

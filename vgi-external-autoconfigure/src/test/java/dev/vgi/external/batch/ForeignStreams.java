@@ -1,6 +1,8 @@
 package dev.vgi.external.batch;
 
 import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.function.ToIntFunction;
 
@@ -17,6 +19,7 @@ import org.apache.arrow.flatbuf.FixedSizeBinary;
 import org.apache.arrow.flatbuf.Int;
 import org.apache.arrow.flatbuf.KeyValue;
 import org.apache.arrow.flatbuf.List;
+import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MessageHeader;
 import org.apache.arrow.flatbuf.MetadataVersion;
 import org.apache.arrow.flatbuf.RecordBatch;
@@ -24,6 +27,8 @@ import org.apache.arrow.flatbuf.Schema;
 import org.apache.arrow.flatbuf.Struct_;
 import org.apache.arrow.flatbuf.Timestamp;
 import org.apache.arrow.flatbuf.Type;
+import org.apache.arrow.flatbuf.Union;
+import org.apache.arrow.flatbuf.UnionMode;
 
 /**
  * Streams as other Arrow libraries write them and ours cannot: all of them sound.
@@ -96,6 +101,59 @@ public final class ForeignStreams {
 			return Field.createField(builder, builder.createString("x"), true, Type.Struct_, struct(builder), 0,
 					children, 0);
 		}, (builder) -> 0), batch(MetadataVersion.V5, 0, new long[3][2], new long[5], 0, false));
+	}
+
+	/**
+	 * Write a sparse union of the numbers 1 and 2 as before Arrow 1.0, with validity.
+	 * @param nulls how many nulls the union has of its own
+	 * @return the stream
+	 */
+	public static byte[] oldUnion(int nulls) {
+		// the validity, the types 5 and 5, the numbers
+		byte[] body = new byte[32];
+		body[0] = (byte) ((nulls == 0) ? 3 : 1);
+		body[8] = 5;
+		body[9] = 5;
+		body[16] = 1;
+		body[24] = 2;
+		return stream(schema((builder) -> {
+			int child = field(builder, "n", Type.Int, Int.createInt(builder, 64, true));
+			int children = Field.createChildrenVector(builder, new int[] { child });
+			int ids = Union.createTypeIdsVector(builder, new int[] { 5 });
+			int union = Union.createUnion(builder, UnionMode.Sparse, ids);
+			return Field.createField(builder, builder.createString("x"), true, Type.Union, union, 0, children, 0);
+		}, (builder) -> 0), batch(MetadataVersion.V4, 2, new long[][] { { 2, nulls }, { 2, 0 } },
+				new long[] { 8, 8, 0, 16 }, 0, false), body);
+	}
+
+	/**
+	 * Frame a stream as Arrow did before 0.15.
+	 * @param stream a whole stream of ours
+	 * @return the same messages, without marks
+	 */
+	public static byte[] framedAsBefore015(byte[] stream) {
+		ByteArrayOutputStream out = new ByteArrayOutputStream();
+		ByteBuffer in = ByteBuffer.wrap(stream).order(ByteOrder.LITTLE_ENDIAN);
+		while (in.hasRemaining()) {
+			in.getInt();
+			byte[] metadata = new byte[in.getInt()];
+			in.get(metadata);
+			if (metadata.length == 0) {
+				out.writeBytes(new byte[Integer.BYTES]);
+				continue;
+			}
+			// four bytes more, so that bodies begin at multiples of eight again
+			byte[] padded = Arrays.copyOf(metadata, metadata.length + Integer.BYTES);
+			out.writeBytes(
+					ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).putInt(padded.length).array());
+			out.writeBytes(padded);
+			byte[] body = new byte[(int) Message
+				.getRootAsMessage(ByteBuffer.wrap(metadata).order(ByteOrder.LITTLE_ENDIAN))
+				.bodyLength()];
+			in.get(body);
+			out.writeBytes(body);
+		}
+		return out.toByteArray();
 	}
 
 	private static byte[] numbers() {
