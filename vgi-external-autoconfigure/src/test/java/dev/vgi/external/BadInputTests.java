@@ -399,6 +399,28 @@ class BadInputTests {
 	}
 
 	@Test
+	void bodyOfMoreThanOneBatchSaysHowToTakeIt() {
+		HttpResponse<byte[]> response = this.loopback.post("/rows", Loopback.ARROW, object(row(1), row(2)));
+		assertProblem(response.statusCode(), new String(response.body(), StandardCharsets.UTF_8), 400,
+				"has 2 batches where one is expected: declare List<VectorSchemaRoot>");
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "false, true", "true, false" })
+	void bodyOfTwoStreamsIsRefused(boolean firstOld, boolean secondOld) {
+		byte[] stream = object(row(1));
+		byte[] old = ForeignStreams.framedAsBefore015(stream);
+		ByteArrayOutputStream both = new ByteArrayOutputStream();
+		both.writeBytes(firstOld ? old : stream);
+		both.writeBytes(secondOld ? old : stream);
+		HttpResponse<byte[]> response = this.loopback.post("/rows", Loopback.ARROW, both.toByteArray());
+		assertProblem(response.statusCode(), new String(response.body(), StandardCharsets.UTF_8), 400,
+				"a second Arrow stream");
+		byte[] padded = Arrays.copyOf(stream, stream.length + 100);
+		assertThat(this.loopback.post("/rows", Loopback.ARROW, padded).statusCode()).isEqualTo(200);
+	}
+
+	@Test
 	void requestThatBreaksOffIsRefused() {
 		byte[] whole = request(row(41), this.allocator);
 		byte[] half = Arrays.copyOf(whole, whole.length / 2);

@@ -205,14 +205,13 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * Read what is left of the bytes, whatever it is, and drop it. The checksum of a
 	 * content coding stands at the very end, behind all streams: nothing must be made of
 	 * what was read before this method has returned.
+	 * @return whether what is left begins as a message does, such as that of a further
+	 * stream
 	 * @throws CorruptStreamException if the coded bytes turn out to be wrong
 	 * @throws StreamTooLongException if there are more bytes than may be read
 	 */
-	public void readToEnd() {
-		guarded(() -> {
-			this.source.skipRest();
-			return true;
-		});
+	public boolean readToEnd() {
+		return guarded(this.source::skipToEnd);
 	}
 
 	/**

@@ -78,6 +78,19 @@ abstract class MessageSource implements AutoCloseable {
 	}
 
 	/**
+	 * Pass over all that is left.
+	 * @return whether it begins as a message does
+	 */
+	final boolean skipToEnd() {
+		byte[] prefix = new byte[Integer.BYTES];
+		int got = read(prefix);
+		this.position += got;
+		skipRest();
+		int first = littleEndian(prefix);
+		return got == prefix.length && first != END_MARKER && startsMessage(first);
+	}
+
+	/**
 	 * Read a message's metadata.
 	 * @param length its length
 	 * @return the bytes
@@ -149,7 +162,7 @@ abstract class MessageSource implements AutoCloseable {
 
 	abstract void skipBody(long length);
 
-	// pass over all that is left
+	// pass over all that is left behind the position
 	abstract void skipRest();
 
 	@Override

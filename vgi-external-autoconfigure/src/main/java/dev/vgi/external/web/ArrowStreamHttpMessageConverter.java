@@ -119,12 +119,13 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	}
 
 	/**
-	 * Read every batch of the body's first stream.
+	 * Read every batch of the body's stream.
 	 * @param message the HTTP message
 	 * @param type what it is read for: only a cycle keeps log messages
 	 * @param logs receives the log messages too
 	 * @return the logs and data batches, pointers among them; the caller closes it
 	 * @throws ErrorBatchException if the stream holds an error
+	 * @throws CorruptStreamException if the body is no stream, or more than one
 	 * @throws IOException if the message fails
 	 */
 	StreamContent readAll(HttpInputMessage message, ResolvableType type, LogSink logs) throws IOException {
@@ -157,7 +158,10 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 					batches.add(batch);
 				}
 			}
-			reader.readToEnd();
+			if (reader.readToEnd()) {
+				throw new CorruptStreamException(
+						"The body has a second Arrow stream behind the first: send all batches in one");
+			}
 			if (batches.isEmpty() && ArrowValues.isSingle(type)) {
 				// A complete stream without batches is a table without rows.
 				batches.add(reader.zeroRows());

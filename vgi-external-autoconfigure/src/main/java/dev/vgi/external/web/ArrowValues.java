@@ -130,8 +130,8 @@ public final class ArrowValues {
 	 */
 	static void checkCount(ResolvableType type, StreamContent content) {
 		if (content.batches().size() > 1 && isSingle(type)) {
-			throw new CorruptStreamException(
-					"The stream has " + content.batches().size() + " batches where one is expected");
+			throw new CorruptStreamException("The stream has " + content.batches().size()
+					+ " batches where one is expected: declare List<" + type.toClass().getSimpleName() + ">");
 		}
 	}
 
