@@ -122,7 +122,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	 * Read every batch of the body's stream.
 	 * @param message the HTTP message
 	 * @param type what it is read for: only a cycle keeps log messages
-	 * @param logs receives the log messages too
+	 * @param logs receives the log messages too, once the body was read to its end
 	 * @return the logs and data batches, pointers among them; the caller closes it
 	 * @throws ErrorBatchException if the stream holds an error
 	 * @throws CorruptStreamException if the body is no stream, or more than one
@@ -130,7 +130,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	 */
 	StreamContent readAll(HttpInputMessage message, ResolvableType type, LogSink logs) throws IOException {
 		InputStream body = message.getBody();
-		boolean keepsLogs = ArrowValues.keepsLogs(type);
+		boolean wantsLogs = ArrowValues.keepsLogs(type) || !logs.isDiscarding();
 		List<LogMessage> messages = new ArrayList<>();
 		List<AnnotatedBatch> batches = new ArrayList<>();
 		BufferAllocator allocator = allocator();
@@ -143,15 +143,14 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 				if (kind == BatchKind.LOG || kind == BatchKind.ERROR) {
 					batch.close();
 					if (kind == BatchKind.ERROR) {
+						reader.readToEnd();
+						messages.forEach(logs::log);
 						throw ErrorBatchException.from(batch.metadata());
 					}
-					LogMessage log = (keepsLogs || !logs.isDiscarding()) ? LogMessage.from(batch.metadata()) : null;
+					LogMessage log = wantsLogs ? LogMessage.from(batch.metadata()) : null;
 					if (log != null) {
-						logs.log(log);
-						if (keepsLogs) {
-							RequestMemory.charge(allocator, LOG_HEAP * batch.metadata().length());
-							messages.add(log);
-						}
+						RequestMemory.charge(allocator, LOG_HEAP * batch.metadata().length());
+						messages.add(log);
 					}
 				}
 				else {
@@ -162,6 +161,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 				throw new CorruptStreamException(
 						"The body has a second Arrow stream behind the first: send all batches in one");
 			}
+			messages.forEach(logs::log);
 			if (batches.isEmpty() && ArrowValues.isSingle(type)) {
 				// A complete stream without batches is a table without rows.
 				batches.add(reader.zeroRows());

@@ -1,5 +1,8 @@
 package dev.vgi.external.web.client;
 
+import java.util.ArrayList;
+import java.util.List;
+
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.BatchMetadata;
@@ -13,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The Arrow streams of one response, read in the order the protocol gives them. Logs go
- * to the sink as they come; pointers are left as they are.
+ * to the sink once the body was read to its end, where the checksum of a content coding
+ * stands; pointers are left as they are.
  */
 final class Answer {
 
@@ -24,6 +28,8 @@ final class Answer {
 	private final boolean failed;
 
 	private final LogSink logs;
+
+	private final List<LogMessage> untold = new ArrayList<>();
 
 	/**
 	 * Create an answer.
@@ -66,7 +72,7 @@ final class Answer {
 				throw unexpected("without data");
 			}
 			if (last) {
-				this.streams.readToEnd();
+				end();
 			}
 			AnnotatedBatch read = data;
 			data = null;
@@ -114,7 +120,7 @@ final class Answer {
 				requireSuccess();
 				requireLast(turn);
 			}
-			this.streams.readToEnd();
+			end();
 			complete = true;
 			return turn;
 		}
@@ -170,7 +176,7 @@ final class Answer {
 			if (turn.isEmpty()) {
 				throw unexpected("without data");
 			}
-			this.streams.readToEnd();
+			end();
 			complete = true;
 			return turn;
 		}
@@ -189,7 +195,7 @@ final class Answer {
 		for (AnnotatedBatch batch = nextBatch(); batch != null; batch = nextBatch()) {
 			batch.close();
 		}
-		this.streams.readToEnd();
+		end();
 	}
 
 	private void nextStream() {
@@ -221,14 +227,21 @@ final class Answer {
 			}
 			batch.close();
 			if (kind == BatchKind.ERROR) {
+				end();
 				throw ErrorBatchException.from(metadata);
 			}
 			LogMessage message = this.logs.isDiscarding() ? null : LogMessage.from(metadata);
 			if (message != null) {
-				this.logs.log(message);
+				this.untold.add(message);
 			}
 		}
 		return null;
+	}
+
+	private void end() {
+		this.streams.readToEnd();
+		this.untold.forEach(this.logs::log);
+		this.untold.clear();
 	}
 
 	// a failure that is announced and not described must not pass for a success
@@ -246,6 +259,8 @@ final class Answer {
 	}
 
 	private UnexpectedResponseException unexpected(String what) {
+		// What was logged may say why.
+		end();
 		return new UnexpectedResponseException("The service answered with status " + this.status + ' ' + what,
 				this.status);
 	}

@@ -104,14 +104,17 @@ class VgiClientTests extends AbstractClientTests {
 	@ParameterizedTest
 	@CsvSource({ "gzip, WRONG", "gzip, MISSING", "zstd, WRONG", "zstd, MISSING" })
 	void codedAnswersAreReadToTheirChecksum(String coding, CodedBodies.End end) {
-		byte[] unary = ArrowBodies.stream(ArrowBodies.data(1));
+		byte[] unary = ArrowBodies.stream(ArrowBodies.log("early"), ArrowBodies.data(1));
 		byte[] opening = ArrowBodies.stream(ArrowBodies.tokens("a", "call"));
 		Function<byte[], Reply> reply = (plain) -> Reply.of(200, ScriptedService.ARROW,
 				Map.of("X-VGI-Content-Encoding", coding), CodedBodies.encode(coding, plain, end));
 		VgiClient client = client().prefetch(false).build();
 		this.service.on("/m", reply.apply(unary));
 		assertFails(client, CorruptStreamException.class, coding);
-		this.service.on("/produce/init", reply.apply(ArrowBodies.stream(ArrowBodies.data(1))));
+		this.service.on("/m", reply
+			.apply(ArrowBodies.stream(ArrowBodies.log("early"), ArrowBodies.error("ValueError", "no", "none"))));
+		assertFails(client, CorruptStreamException.class, coding);
+		this.service.on("/produce/init", reply.apply(unary));
 		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> produce(client, false));
 		this.service.on("/talk/init", Reply.arrow(opening));
 		this.service.on("/talk/exchange", reply.apply(unary), Reply.arrow(unary));
@@ -119,6 +122,20 @@ class VgiClientTests extends AbstractClientTests {
 				AnnotatedBatch input = ArrowBodies.values(this.allocator, BatchMetadata.empty(), 1)) {
 			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> stream.exchange(input));
 		}
+		assertThat(this.logs).isEmpty();
+	}
+
+	@Test
+	void logsComeBeforeWhateverTheAnswerIs() {
+		this.service.on("/m", Reply.arrow(ArrowBodies.stream(ArrowBodies.log("data"), ArrowBodies.data(1))),
+				Reply
+					.arrow(ArrowBodies.stream(ArrowBodies.log("error"), ArrowBodies.error("ValueError", "no", "none"))),
+				Reply.arrow(ArrowBodies.stream(ArrowBodies.log("neither"))));
+		VgiClient client = client().build();
+		assertThat(values(call(client, "m"))).containsExactly(1L);
+		assertFails(client, ErrorBatchException.class, "ValueError: no");
+		assertFails(client, UnexpectedResponseException.class, "without data");
+		assertThat(messages()).containsExactly("data", "error", "neither");
 	}
 
 	@Test
