@@ -67,6 +67,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 import tools.jackson.databind.JsonNode;
@@ -396,6 +397,31 @@ class BadInputTests {
 				Arguments.of(ForeignStreams.of("metadata"), "metadata 'key' that is not UTF-8 in column 'x'"),
 				Arguments.of(ForeignStreams.batchMetadata(), "metadata 'key' that is not UTF-8"),
 				Arguments.of(ForeignStreams.compressed(), "compressed Arrow buffers"));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "/add_one", "/__upload_url__/init", "/__describe__" })
+	void requestWithANamelessFieldIsABadArgument(String path) {
+		HttpResponse<byte[]> response = this.loopback.post(path, Loopback.ARROW, ForeignStreams.of("no name"));
+		assertThat(response.statusCode()).isEqualTo(400);
+		try (Loopback.Answer answer = this.loopback.read(response.body())) {
+			assertThat(answer.error()).isNotNull().hasMessageContaining("a field without a name");
+			assertThat(answer.error().errorType()).isEqualTo("ValueError");
+			assertThat(answer.error().errorCode()).isEqualTo("INVALID_ARGUMENT");
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "/add_one", "/__upload_url__/init", "/__describe__" })
+	void requestOverALimitIsAFlaggedError(String path) {
+		byte[] endless = { -1, -1, -1, -1, 0, 0, 0, 0x10 };
+		HttpResponse<byte[]> response = this.loopback.post(path, Loopback.ARROW, endless);
+		assertThat(response.statusCode()).isEqualTo(200);
+		assertThat(response.headers().firstValue("X-VGI-RPC-Error")).isPresent();
+		try (Loopback.Answer answer = this.loopback.read(response.body())) {
+			assertThat(answer.error()).isNotNull();
+			assertThat(answer.error().errorKind()).isEqualTo("limit_exceeded");
+		}
 	}
 
 	@Test

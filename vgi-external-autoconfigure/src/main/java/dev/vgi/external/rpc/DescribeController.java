@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
@@ -91,6 +92,10 @@ public final class DescribeController {
 		}
 		catch (CorruptStreamException ex) {
 			this.errors.writeError(request, response, HttpServletResponse.SC_BAD_REQUEST, ex);
+			return;
+		}
+		catch (VgiExternalException ex) {
+			this.errors.writeError(request, response, HttpServletResponse.SC_OK, ex);
 			return;
 		}
 		response.setContentType(ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());

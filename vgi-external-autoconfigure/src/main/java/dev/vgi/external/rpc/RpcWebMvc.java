@@ -309,7 +309,9 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	@Override
 	public void writeError(HttpServletRequest request, HttpServletResponse response, int status, Exception failure)
 			throws IOException {
-		writeFailure(request, response, status, failure);
+		boolean refused = status == HttpServletResponse.SC_BAD_REQUEST;
+		writeFailure(request, response, status, refused
+				? new RpcBadRequestException("ValueError", null, String.valueOf(failure.getMessage())) : failure);
 	}
 
 	private void writeFailure(HttpServletRequest request, HttpServletResponse response, int status, Throwable failure)

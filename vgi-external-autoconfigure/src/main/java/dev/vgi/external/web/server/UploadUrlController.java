@@ -96,17 +96,13 @@ public final class UploadUrlController {
 			response.sendError(HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE);
 			return;
 		}
-		int count;
+		List<UploadUrl> urls;
 		try {
-			count = readCount(body);
+			urls = vend(readCount(body));
 		}
 		catch (CorruptStreamException ex) {
 			this.errors.writeError(request, response, HttpServletResponse.SC_BAD_REQUEST, ex);
 			return;
-		}
-		List<UploadUrl> urls;
-		try {
-			urls = vend(count);
 		}
 		catch (RuntimeException ex) {
 			this.errors.writeError(request, response, HttpServletResponse.SC_OK, ex);
