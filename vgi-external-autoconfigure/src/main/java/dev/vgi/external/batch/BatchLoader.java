@@ -279,7 +279,7 @@ final class BatchLoader {
 		return new long[0];
 	}
 
-	// until Arrow 1.0 a union had a validity of its own, which the reference reads too
+	// Until Arrow 1.0 a union had a validity of its own, which the reference reads too
 	// only where it says nothing
 	private void dropValidity(Field field, long nullCount) {
 		if (nullCount != 0) {

@@ -23,6 +23,9 @@ final class DictionaryMapping extends ValueMapping {
 
 	private static final ArrowType.Int INDEX_TYPE = new ArrowType.Int(16, true);
 
+	/** Bytes of a text that is made and dropped without being charged. */
+	private static final int LONGEST_NAME = 1024;
+
 	private final long id;
 
 	private final Function<Object, String> toText;
@@ -109,10 +112,16 @@ final class DictionaryMapping extends ValueMapping {
 	}
 
 	private Object value(VariableWidthFieldVector texts, int index, RowReading reading) {
+		int length = texts.getValueLength(index);
+		// An enum's text is not kept, but a long one is made all the same.
+		boolean isLong = length > LONGEST_NAME;
+		if (isLong) {
+			reading.heap().chargeText(length);
+		}
 		String text = new String(texts.get(index), StandardCharsets.UTF_8);
 		Object value = this.fromText.apply(text);
-		if (value == text) {
-			reading.heap().chargeText(texts.getValueLength(index));
+		if (value == text && !isLong) {
+			reading.heap().chargeText(length);
 		}
 		return value;
 	}

@@ -25,6 +25,9 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.ForeignStreams;
 import dev.vgi.external.batch.UnsupportedStreamException;
 import dev.vgi.external.location.SchemaMismatchException;
+import dev.vgi.external.memory.BudgetExhaustedException;
+import dev.vgi.external.memory.RequestMemory;
+import dev.vgi.external.memory.TransferBudget;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BaseIntVector;
@@ -262,6 +265,20 @@ class ValueMappingsTests {
 			}
 		}
 		return types;
+	}
+
+	@Test
+	void aLongTextIsChargedThoughNoEnumKeepsIt() {
+		TransferBudget budget = new TransferBudget(1 << 20, 1);
+		RowMapping mapping = parameters("dictionaryEnum");
+		try (AnnotatedBatch batch = text(ArrowType.Utf8.INSTANCE, null, "x".repeat(1 << 19));
+				RequestMemory request = budget.request("a", this.allocator);
+				RequestMemory.Bound bound = request.bind()) {
+			assertThatExceptionOfType(BudgetExhaustedException.class)
+				.isThrownBy(() -> mapping.read(batch, RequestMemory.allocator(this.allocator), (owned) -> {
+				}));
+		}
+		assertThat(budget.inUse()).isZero();
 	}
 
 	private AnnotatedBatch text(ArrowType texts, ArrowType.@Nullable Int indices, String text) {
