@@ -4,9 +4,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
+import dev.vgi.external.batch.CorruptStreamException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -99,9 +102,8 @@ public interface ContentCodec {
 	}
 
 	/**
-	 * Find the codec of a coding.
-	 * @param contentEncoding value of a {@code Content-Encoding} header; case, blanks and
-	 * parameters do not matter
+	 * Find the codec of one coding.
+	 * @param contentEncoding the coding's name; case, blanks and parameters do not matter
 	 * @return the codec, or {@code null} if there is none ({@code identity} included)
 	 */
 	static @Nullable ContentCodec forCoding(@Nullable String contentEncoding) {
@@ -115,6 +117,60 @@ public interface ContentCodec {
 			case GzipContentCodec.CODING, "x-gzip" -> GzipContentCodec.INSTANCE;
 			default -> null;
 		};
+	}
+
+	/**
+	 * Find the codec of a body that was sent to this process.
+	 * @param contentEncoding values of its {@code Content-Encoding} headers, joined by
+	 * commas, in the order in which codings were applied; or {@code null}
+	 * @return the codec, or {@code null} if the body is not coded: {@code identity} is no
+	 * coding
+	 * @throws CorruptStreamException if it has several codings, or one that is not known
+	 * here; names them
+	 */
+	static @Nullable ContentCodec ofRequest(@Nullable String contentEncoding) {
+		List<String> codings = codings(contentEncoding);
+		ContentCodec codec = (codings.size() == 1) ? forCoding(codings.get(0)) : null;
+		if (codec == null && !codings.isEmpty()) {
+			throw unsupported(codings);
+		}
+		return codec;
+	}
+
+	/**
+	 * Find the codec of a body that this process has asked for. Storage takes the framing
+	 * of a signed upload off, but some keep its name, {@code aws-chunked}, with the
+	 * object.
+	 * @param contentEncoding as for {@link #ofRequest}
+	 * @return the codec, or {@code null} if the bytes are taken as they are, also with
+	 * one coding that is not known here: uploaders write anything there
+	 * @throws CorruptStreamException if it has several codings; names them
+	 */
+	static @Nullable ContentCodec ofAnswer(@Nullable String contentEncoding) {
+		List<String> codings = codings(contentEncoding).stream()
+			.filter((coding) -> !coding.equals("aws-chunked"))
+			.toList();
+		if (codings.size() > 1) {
+			throw unsupported(codings);
+		}
+		return codings.isEmpty() ? null : forCoding(codings.get(0));
+	}
+
+	private static List<String> codings(@Nullable String contentEncoding) {
+		return Arrays.stream(((contentEncoding != null) ? contentEncoding : "").split(","))
+			.map((coding) -> coding.split(";", 2)[0].trim().toLowerCase(Locale.ROOT))
+			.filter((coding) -> !coding.isEmpty() && !coding.equals("identity"))
+			.toList();
+	}
+
+	private static CorruptStreamException unsupported(List<String> codings) {
+		// Whoever sent them chose the text.
+		String shown = codings.stream()
+			.limit(4)
+			.map((coding) -> coding.matches("[a-z0-9_.+-]{1,32}") ? coding : "?")
+			.collect(Collectors.joining(", "));
+		return new CorruptStreamException(
+				"The Content-Encoding '" + shown + "' is not supported: zstd, gzip or none is");
 	}
 
 	/**

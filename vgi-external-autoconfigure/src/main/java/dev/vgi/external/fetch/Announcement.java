@@ -18,7 +18,7 @@ record Announcement(long length, @Nullable String coding, ObjectVersion version)
 	static final Announcement NONE = ofCoding(null);
 
 	static Announcement of(StorageResponse head) {
-		return new Announcement(head.contentLength(), head.header("Content-Encoding"), ObjectVersion.of(head));
+		return new Announcement(head.contentLength(), head.contentEncoding(), ObjectVersion.of(head));
 	}
 
 	static Announcement ofCoding(@Nullable String coding) {

@@ -79,7 +79,7 @@ final class FetchAttempt {
 	private FetchedBody read(StoredObject object) {
 		try (object; SeekableByteChannel channel = object.channel()) {
 			checkSize(object.length());
-			ContentCodec codec = ContentCodec.forCoding(object.contentCoding());
+			ContentCodec codec = ContentCodec.ofAnswer(object.contentCoding());
 			ByteBuffer head = ByteBuffer.allocateDirect(OpenedObject.HEAD_LENGTH);
 			if (codec != null) {
 				while (head.hasRemaining() && channel.read(head) >= 0) {
@@ -100,7 +100,7 @@ final class FetchAttempt {
 					}
 				}
 				checkLength(object, channel, assembly.encoded());
-				return finish(assembly, object.contentCoding());
+				return finish(assembly, (codec != null) ? codec.coding() : null);
 			}
 		}
 		catch (IOException ex) {
@@ -306,7 +306,7 @@ final class FetchAttempt {
 
 	private OpenedObject opened(StorageResponse response, boolean ranged, long length, long total,
 			Announcement announced, long sentAt) {
-		String coding = response.header("Content-Encoding");
+		String coding = response.contentEncoding();
 		return new OpenedObject(this.url, this::failed, response, ranged, length, total,
 				(coding != null) ? coding : announced.coding(), sentAt);
 	}

@@ -69,8 +69,8 @@ final class OpenedObject implements AutoCloseable {
 		this.ranged = ranged;
 		this.length = length;
 		this.total = total;
-		this.coding = coding;
-		this.codec = ContentCodec.forCoding(coding);
+		this.codec = ContentCodec.ofAnswer(coding);
+		this.coding = (this.codec != null) ? this.codec.coding() : null;
 		this.version = ObjectVersion.of(response);
 		this.sentAt = sentAt;
 		this.head = ByteBuffer.allocate((this.codec != null) ? HEAD_LENGTH : 0);

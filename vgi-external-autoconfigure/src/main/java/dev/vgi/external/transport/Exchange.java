@@ -12,12 +12,14 @@ import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.SocketChannel;
 import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.url.RedactedUrl;
@@ -383,6 +385,13 @@ final class Exchange implements StorageResponse {
 	public @Nullable String header(String name) {
 		Header header = response().getFirstHeader(name);
 		return (header != null) ? header.getValue() : null;
+	}
+
+	@Override
+	public @Nullable String contentEncoding() {
+		Header[] headers = response().getHeaders("Content-Encoding");
+		return (headers.length > 0) ? Arrays.stream(headers).map(Header::getValue).collect(Collectors.joining(","))
+				: null;
 	}
 
 	private ClassicHttpResponse response() {

@@ -24,6 +24,12 @@ public interface StorageResponse extends AutoCloseable {
 	@Nullable String header(String name);
 
 	/**
+	 * Return the codings of the body, from all headers that name some.
+	 * @return a list as in {@code Content-Encoding}, or {@code null}
+	 */
+	@Nullable String contentEncoding();
+
+	/**
 	 * Return the length of the body.
 	 * @return bytes as {@code Content-Length} says, or -1
 	 */

@@ -39,6 +39,36 @@ class ContentCodecTests {
 		return Stream.of(ZSTD, GZIP);
 	}
 
+	@Test
+	void findsCodecsOfAnswers() {
+		for (String coded : List.of("zstd", "zstd,aws-chunked", "aws-chunked, ZSTD", "identity, zstd",
+				"zstd; x=1, ,")) {
+			assertThat(ContentCodec.ofAnswer(coded)).as(coded).isSameAs(ZSTD);
+		}
+		for (String plain : List.of("", " , ", "identity", "aws-chunked", "br", "utf-8")) {
+			assertThat(ContentCodec.ofAnswer(plain)).as(plain).isNull();
+		}
+		assertThat(ContentCodec.ofAnswer(null)).isNull();
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> ContentCodec.ofAnswer("gzip, zstd"))
+			.withMessageContaining("'gzip, zstd'");
+		assertThatExceptionOfType(CorruptStreamException.class)
+			.isThrownBy(() -> ContentCodec.ofAnswer("br, http://x/?sig=planted"))
+			.withMessageContaining("'br, ?'");
+	}
+
+	@Test
+	void findsCodecsOfRequests() {
+		assertThat(ContentCodec.ofRequest("x-gzip, identity")).isSameAs(GZIP);
+		assertThat(ContentCodec.ofRequest("identity")).isNull();
+		assertThat(ContentCodec.ofRequest(null)).isNull();
+		// The chunks are still there.
+		for (String refused : List.of("br", "aws-chunked", "aws-chunked, zstd", "zstd, gzip")) {
+			assertThatExceptionOfType(CorruptStreamException.class).as(refused)
+				.isThrownBy(() -> ContentCodec.ofRequest(refused))
+				.withMessageContaining("'" + refused + "'");
+		}
+	}
+
 	static byte[] sample(int size) {
 		byte[] bytes = new byte[size];
 		Random random = new Random(size);

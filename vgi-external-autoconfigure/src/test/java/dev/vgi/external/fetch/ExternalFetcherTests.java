@@ -551,6 +551,23 @@ class ExternalFetcherTests {
 	}
 
 	@Test
+	void onlyCodingsOfTheObjectCount() throws Exception {
+		byte[] content = bytes(100_000);
+		byte[] encoded = encode("zstd", content, true);
+		for (String headers : new String[] { "Content-Encoding: zstd,aws-chunked",
+				"Content-Encoding: aws-chunked, zstd", "Content-Encoding: zstd, identity",
+				"Content-Encoding: aws-chunked\r\nContent-Encoding: zstd" }) {
+			try (FaultServer server = new FaultServer(FaultServer.object(encoded, headers))) {
+				assertThat(fetch(server.url("/o"), content).contentCoding()).isEqualTo("zstd");
+			}
+		}
+		try (FaultServer server = new FaultServer(FaultServer.object(encoded, "Content-Encoding: gzip, zstd"))) {
+			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> fail(server.url("/o")))
+				.withMessageContaining("'gzip, zstd'");
+		}
+	}
+
+	@Test
 	void unknownCodingsAreLeftAlone() {
 		byte[] content = bytes(1000);
 		for (String coding : new String[] { "identity", "br", "aws-chunked" }) {

@@ -11,9 +11,10 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HexFormat;
-import java.util.Locale;
 import java.util.function.Supplier;
 
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.StoredObject;
@@ -140,8 +141,11 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
-		String coding = coding(contentCoding);
-		if (!ObjectFolder.supports(coding)) {
+		String coding;
+		try {
+			coding = coding(contentCoding);
+		}
+		catch (CorruptStreamException ex) {
 			throw new UploadRefusedException("The local store keeps objects coded with zstd, gzip or not at all", null);
 		}
 		String id = newId(null);
@@ -260,10 +264,12 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 					"The upload is larger than the " + limit + " bytes of 'vgi.external.upload-url.max-upload-size'",
 					null);
 		}
-		String coding = coding(contentEncoding);
-		if (!ObjectFolder.supports(coding)) {
-			throw new LocalAccessException(Reason.UNSUPPORTED_CODING,
-					"The Content-Encoding of an upload must be zstd, gzip or missing", null);
+		String coding;
+		try {
+			coding = coding(contentEncoding);
+		}
+		catch (CorruptStreamException ex) {
+			throw new LocalAccessException(Reason.UNSUPPORTED_CODING, String.valueOf(ex.getMessage()), null);
 		}
 		try {
 			restore();
@@ -421,9 +427,16 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 						+ '=' + expires + '&' + SIGNATURE_PARAMETER + '=' + this.signer.sign(method, key, expires));
 	}
 
-	private static String coding(@Nullable String contentCoding) {
-		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : "";
-		return coding.equals("identity") ? "" : coding;
+	/**
+	 * Return the coding of a body. One that came in the chunks of a signed upload is not
+	 * what it seems: nobody has taken them off.
+	 * @param contentEncoding as {@code Content-Encoding} says, or {@code null}
+	 * @return its name, or the empty string for none
+	 * @throws CorruptStreamException if the folder cannot keep it
+	 */
+	private static String coding(@Nullable String contentEncoding) {
+		ContentCodec codec = ContentCodec.ofRequest(contentEncoding);
+		return (codec != null) ? codec.coding() : "";
 	}
 
 	private static String failure(String what, IOException ex) {

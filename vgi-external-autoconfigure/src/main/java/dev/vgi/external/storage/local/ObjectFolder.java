@@ -102,15 +102,6 @@ final class ObjectFolder {
 	}
 
 	/**
-	 * Return whether objects can be kept with a content coding.
-	 * @param coding the coding, or the empty string for none
-	 * @return whether {@link #store} accepts it
-	 */
-	static boolean supports(String coding) {
-		return SUFFIXES.containsKey(coding);
-	}
-
-	/**
 	 * Open an object.
 	 * @param id its 32 hex digits
 	 * @return the object, which the caller closes; or {@code null} if there is none

@@ -445,14 +445,14 @@ final class ServiceConnection {
 	}
 
 	private static InputStream decode(ClientHttpResponse response) throws IOException {
-		String coding = response.getHeaders().getFirst("X-VGI-Content-Encoding");
-		if (coding == null) {
-			coding = response.getHeaders().getFirst("Content-Encoding");
+		List<String> codings = response.getHeaders().getValuesAsList("X-VGI-Content-Encoding");
+		if (codings.isEmpty()) {
+			codings = response.getHeaders().getValuesAsList("Content-Encoding");
 		}
-		if (coding == null) {
+		if (codings.isEmpty()) {
 			return decodeUnlabelled(response.getBody());
 		}
-		ContentCodec codec = ContentCodec.forCoding(coding);
+		ContentCodec codec = ContentCodec.ofAnswer(String.join(",", codings));
 		return (codec != null) ? codec.decode(response.getBody()) : response.getBody();
 	}
 

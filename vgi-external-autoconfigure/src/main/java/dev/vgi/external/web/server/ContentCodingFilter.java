@@ -2,10 +2,12 @@ package dev.vgi.external.web.server;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Predicate;
 
+import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
@@ -71,11 +73,13 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 		}
 		DecodedRequest decoded = null;
 		if (isArrow(request.getContentType())) {
-			String coding = request.getHeader(HttpHeaders.CONTENT_ENCODING);
-			ContentCodec codec = codec(coding);
-			if (codec == null && coding != null && !coding.isBlank() && !"identity".equalsIgnoreCase(coding.trim())) {
+			ContentCodec codec;
+			try {
+				codec = codec(request);
+			}
+			catch (CorruptStreamException ex) {
 				refuse(request, response, HttpServletResponse.SC_UNSUPPORTED_MEDIA_TYPE,
-						"Content-Encoding is not supported");
+						String.valueOf(ex.getMessage()));
 				return;
 			}
 			if (this.maxRequestBytes != null && request.getContentLengthLong() > this.maxRequestBytes) {
@@ -150,9 +154,21 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 			.startsWith(ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());
 	}
 
-	private @Nullable ContentCodec codec(@Nullable String coding) {
-		ContentCodec codec = ContentCodec.forCoding(coding);
-		return (codec != null && this.codings.contains(codec.coding())) ? codec : null;
+	private @Nullable ContentCodec codec(HttpServletRequest request) {
+		ContentCodec codec = ContentCodec.ofRequest(coding(request));
+		if (codec != null && !this.codings.contains(codec.coding())) {
+			throw new CorruptStreamException("The Content-Encoding '" + codec.coding() + "' is not supported here");
+		}
+		return codec;
+	}
+
+	/**
+	 * Return the codings of a body, from all headers that name some.
+	 * @param request the request
+	 * @return a list as in {@code Content-Encoding}; empty for none
+	 */
+	static String coding(HttpServletRequest request) {
+		return String.join(",", Collections.list(request.getHeaders(HttpHeaders.CONTENT_ENCODING)));
 	}
 
 	private static String tooLarge(long maxRequestBytes) {

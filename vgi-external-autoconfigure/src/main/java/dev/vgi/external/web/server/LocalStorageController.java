@@ -162,7 +162,7 @@ public final class LocalStorageController {
 		SignedQuery query = SignedQuery.of(request);
 		try {
 			String tag = this.storage.receive(key, query.expires(), query.signature(), request.getInputStream(),
-					request.getContentLengthLong(), request.getHeader(HttpHeaders.CONTENT_ENCODING));
+					request.getContentLengthLong(), ContentCodingFilter.coding(request));
 			response.setHeader(HttpHeaders.ETAG, tag);
 			response.setStatus(HttpServletResponse.SC_NO_CONTENT);
 		}

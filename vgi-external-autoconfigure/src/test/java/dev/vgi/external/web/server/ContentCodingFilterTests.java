@@ -123,13 +123,24 @@ class ContentCodingFilterTests {
 	}
 
 	@ParameterizedTest
-	@CsvSource({ "br, 'zstd,gzip'", "gzip, zstd", "zstd, ''", "'zstd, gzip', 'zstd,gzip'" })
+	@CsvSource({ "br, 'zstd,gzip'", "gzip, zstd", "zstd, ''", "'zstd, gzip', 'zstd,gzip'",
+			"'aws-chunked, zstd', zstd" })
 	void unknownOrDisabledCodingIsUnsupported(String coding, String supported) throws Exception {
 		MockHttpServletRequest request = request(BODY);
 		request.addHeader("Content-Encoding", coding);
 		filter(List.of(supported.split(",")), CAP).doFilter(request, this.response, NOT_CALLED);
 		assertThat(this.response.getStatus()).isEqualTo(415);
-		assertThat(this.response.getContentAsString()).contains("Content-Encoding");
+		assertThat(this.response.getContentAsString()).contains("Content-Encoding '" + coding + "' is not supported");
+	}
+
+	@Test
+	void codingsOfAllHeadersCount() throws Exception {
+		MockHttpServletRequest request = request(BODY);
+		request.addHeader("Content-Encoding", "gzip");
+		request.addHeader("Content-Encoding", "zstd");
+		filter(List.of("zstd", "gzip"), CAP).doFilter(request, this.response, NOT_CALLED);
+		assertThat(this.response.getStatus()).isEqualTo(415);
+		assertThat(this.response.getContentAsString()).contains("'gzip, zstd'");
 	}
 
 	@Test
