@@ -5,6 +5,7 @@ import java.time.Instant;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.url.AbsoluteUrl;
 import dev.vgi.external.url.RedactedUrl;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -36,7 +37,7 @@ public record ExternalRef(URI url, @Nullable String sha256, @Nullable Schema sch
 
 	public ExternalRef {
 		// A message must not quote the URL.
-		Assert.isTrue(url.isAbsolute() && url.getHost() != null, "'url' must be an absolute URL");
+		Assert.isTrue(AbsoluteUrl.matches(url), "'url' " + AbsoluteUrl.RULE);
 		Assert.isTrue(sha256 == null || SHA256.matcher(sha256).matches(),
 				"'sha256' must be 64 lower-case hexadecimal digits");
 	}

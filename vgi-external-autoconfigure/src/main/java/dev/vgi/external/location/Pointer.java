@@ -5,6 +5,7 @@ import java.net.URISyntaxException;
 
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.url.AbsoluteUrl;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlRejectedException;
 import org.jspecify.annotations.Nullable;
@@ -35,15 +36,14 @@ public record Pointer(URI location, @Nullable String sha256) {
 		Assert.state(location != null, "a pointer has a location");
 		try {
 			URI url = new URI(location);
-			if (url.isAbsolute() && url.getHost() != null) {
+			if (AbsoluteUrl.matches(url)) {
 				return new Pointer(url, metadata.get(MetadataKeys.LOCATION_SHA256));
 			}
 		}
 		catch (URISyntaxException ex) {
 			// Its message quotes the URL, so it goes no further.
 		}
-		throw new UrlRejectedException(URI.create("invalid:location"),
-				"the pointer's location must be an absolute URL," + " and its host must not have an underscore");
+		throw new UrlRejectedException(URI.create("invalid:location"), "the pointer's location " + AbsoluteUrl.RULE);
 	}
 
 	/**

@@ -3,6 +3,8 @@ package dev.vgi.external.storage;
 import java.net.URI;
 import java.time.Duration;
 
+import dev.vgi.external.url.AbsoluteUrl;
+
 import org.springframework.util.Assert;
 
 /**
@@ -22,9 +24,10 @@ public record SignedUrlSettings(URI container, String expiresParameter, String s
 
 	public SignedUrlSettings {
 		Assert.isTrue(
-				container.getScheme() != null && container.getHost() != null && container.getRawUserInfo() == null
-						&& container.getRawQuery() == null && container.getRawFragment() == null,
+				container.getRawUserInfo() == null && container.getRawQuery() == null
+						&& container.getRawFragment() == null,
 				"'container' must be an absolute URL without a query or credentials");
+		Assert.isTrue(AbsoluteUrl.matches(container), "'container' " + AbsoluteUrl.RULE);
 		Assert.hasText(expiresParameter, "'expiresParameter' must not be empty");
 		Assert.hasText(signatureParameter, "'signatureParameter' must not be empty");
 		Assert.isTrue(expiry.compareTo(Duration.ofSeconds(1)) >= 0, "'expiry' must be at least a second");

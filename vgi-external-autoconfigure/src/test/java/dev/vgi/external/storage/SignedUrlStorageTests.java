@@ -148,6 +148,9 @@ class SignedUrlStorageTests {
 			.isThrownBy(() -> new SignedUrlSettings(container, "e", "s", Duration.ofHours(1), Duration.ZERO, 0))
 			.withMessageContaining("'timeout'");
 		assertThatIllegalArgumentException()
+			.isThrownBy(() -> SignedUrlSettings.of(URI.create("https://my_files/container"), "e", "s"))
+			.withMessageContaining("must not have an underscore");
+		assertThatIllegalArgumentException()
 			.isThrownBy(
 					() -> new SignedUrlSettings(container, "e", "s", Duration.ofHours(1), Duration.ofMinutes(1), -1))
 			.withMessageContaining("'maxRetries'");

@@ -26,6 +26,7 @@ import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.url.UrlRejectedException;
+import dev.vgi.external.url.AbsoluteUrl;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -406,15 +407,15 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	private URI base() {
 		URI base = this.baseUrl.get();
-		if (base != null && (base.getScheme() == null || base.getHost() == null)) {
-			throw new StorageUnavailableException("The URL of this service must be an absolute URL, and its host must"
-					+ " not have an underscore: correct 'vgi.external.local.base-url'", 0, null);
-		}
 		if (base == null) {
 			throw new StorageUnavailableException(
 					"The URL of this service is not known: set 'vgi.external.local.base-url'", 0, null);
 		}
 		return base;
+		if (!AbsoluteUrl.matches(base)) {
+			throw new StorageUnavailableException(
+					"The URL of this service " + AbsoluteUrl.RULE + ": correct 'vgi.external.local.base-url'", 0, null);
+		}
 	}
 
 	private URI url(URI base, String method, String key, long expires) {

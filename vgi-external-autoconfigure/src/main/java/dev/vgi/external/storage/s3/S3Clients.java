@@ -2,6 +2,7 @@ package dev.vgi.external.storage.s3;
 
 import java.net.URI;
 
+import dev.vgi.external.url.AbsoluteUrl;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
@@ -10,6 +11,8 @@ import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3Configuration;
 import software.amazon.awssdk.services.s3.presigner.S3Presigner;
+
+import org.springframework.util.Assert;
 
 /**
  * Makes the SDK objects of an {@link S3Storage} where an application has none that fit:
@@ -32,6 +35,7 @@ public final class S3Clients {
 	 */
 	public static S3Client client(AwsCredentialsProvider credentials, @Nullable String region, @Nullable URI endpoint,
 			boolean pathStyle) {
+		requireHost(endpoint);
 		return S3Client.builder()
 			.credentialsProvider(credentials)
 			.region((region != null) ? Region.of(region) : null)
@@ -52,6 +56,7 @@ public final class S3Clients {
 	 */
 	public static S3Presigner presigner(AwsCredentialsProvider credentials, @Nullable String region,
 			@Nullable URI endpoint, boolean pathStyle) {
+		requireHost(endpoint);
 		S3Presigner.Builder builder = S3Presigner.builder()
 			.credentialsProvider(credentials)
 			.endpointOverride(endpoint)
@@ -60,6 +65,11 @@ public final class S3Clients {
 			builder.region(Region.of(region));
 		}
 		return builder.build();
+	}
+
+	// The SDK takes any, and fails with each request.
+	private static void requireHost(@Nullable URI endpoint) {
+		Assert.isTrue(endpoint == null || AbsoluteUrl.matches(endpoint), "'endpoint' " + AbsoluteUrl.RULE);
 	}
 
 }

@@ -448,6 +448,18 @@ class S3StorageTests {
 	}
 
 	@Test
+	void endpointWithoutAHostIsRefused() {
+		for (String endpoint : List.of("http://minio_server:9000", "minio:9000", "/minio")) {
+			assertThatIllegalArgumentException().as(endpoint)
+				.isThrownBy(() -> S3Clients.client(CREDENTIALS, "us-east-1", URI.create(endpoint), true))
+				.withMessageContaining("must not have an underscore");
+			assertThatIllegalArgumentException().as(endpoint)
+				.isThrownBy(() -> S3Clients.presigner(CREDENTIALS, "us-east-1", URI.create(endpoint), true))
+				.withMessageContaining("must not have an underscore");
+		}
+	}
+
+	@Test
 	void withoutCredentialsIsAClearError() {
 		AwsCredentialsProvider none = () -> {
 			throw SdkClientException.create("Unable to load credentials from any of the providers");
