@@ -8,6 +8,7 @@ import java.util.function.LongSupplier;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.LifecycleVerifier.Finding;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
+import dev.vgi.external.transport.FailureReason;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
@@ -77,7 +78,7 @@ final class LifecycleMonitor implements SmartInitializingSingleton {
 		}
 		catch (RuntimeException ex) {
 			// A backend of the application's own may not keep to the contract.
-			return new Finding(Verdict.UNKNOWN, "The lifecycle rules cannot be read: " + ex.getClass().getSimpleName());
+			return new Finding(Verdict.UNKNOWN, "The lifecycle rules cannot be read: " + FailureReason.of(ex));
 		}
 	}
 

@@ -9,6 +9,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.LongSupplier;
 
+import dev.vgi.external.transport.FailureReason;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.health.contributor.Health;
@@ -79,7 +80,7 @@ final class StorageHealthIndicator implements HealthIndicator {
 			this.running = null;
 			// Not ours, so its message may hold anything.
 			Throwable cause = (ex.getCause() != null) ? ex.getCause() : ex;
-			return down("error", "The check failed: " + cause.getClass().getSimpleName());
+			return down("error", "The check failed: " + FailureReason.of(cause));
 		}
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();

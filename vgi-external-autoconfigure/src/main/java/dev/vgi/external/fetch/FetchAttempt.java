@@ -17,6 +17,7 @@ import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.Cancellation;
 import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
@@ -105,7 +106,7 @@ final class FetchAttempt {
 		}
 		catch (IOException ex) {
 			throw new StorageUnavailableException(
-					"Cannot read " + RedactedUrl.of(this.url) + ": " + ex.getClass().getSimpleName(), 0, null);
+					"Cannot read " + RedactedUrl.of(this.url) + ": " + FailureReason.of(ex), 0, null);
 		}
 	}
 

@@ -68,9 +68,7 @@ final class Connector {
 		HttpHost target = route.host();
 		InetSocketAddress proxy = this.settings.proxy();
 		boolean secure = "https".equals(target.getSchemeName());
-		Socket socket = (proxy != null)
-				? connect(InetAddress.getAllByName(proxy.getHostString()), proxy.getPort(), opening)
-				: connect(resolve(route), target.getPort(), opening);
+		Socket socket = (proxy != null) ? connect(proxy, opening) : connect(resolve(route), target.getPort(), opening);
 		try {
 			socket.setTcpNoDelay(true);
 			socket.setKeepAlive(true);
@@ -106,6 +104,17 @@ final class Connector {
 					+ " not list it");
 		}
 		return open;
+	}
+
+	private Socket connect(InetSocketAddress proxy, Consumer<Socket> opening) throws IOException {
+		try {
+			return connect(InetAddress.getAllByName(proxy.getHostString()), proxy.getPort(), opening);
+		}
+		catch (IOException ex) {
+			// The storage has nothing to do with it.
+			throw new ExplainedException("the proxy at " + proxy.getHostString() + ":" + proxy.getPort()
+					+ " cannot be reached: " + FailureReason.of(ex));
+		}
 	}
 
 	private Socket connect(InetAddress[] addresses, int port, Consumer<Socket> opening) throws IOException {
@@ -145,11 +154,11 @@ final class Connector {
 		connection.flush();
 		ClassicHttpResponse response = connection.receiveResponseHeader();
 		if (response.getCode() / 100 != 2) {
-			throw new IOException("the proxy answered " + response.getCode());
+			throw new ExplainedException("the proxy answered " + response.getCode());
 		}
 		if (connection.hasReadAhead()) {
 			// They would be lost, and are not of whom the tunnel leads to.
-			throw new IOException("the proxy sent bytes behind its answer");
+			throw new ExplainedException("the proxy sent bytes behind its answer");
 		}
 	}
 
@@ -172,7 +181,7 @@ final class Connector {
 			return SSLContext.getDefault();
 		}
 		catch (NoSuchAlgorithmException ex) {
-			throw new IOException("no TLS in this JDK", ex);
+			throw new ExplainedException("this JDK has no TLS");
 		}
 	}
 

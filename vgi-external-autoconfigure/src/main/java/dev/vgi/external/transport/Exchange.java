@@ -142,7 +142,7 @@ final class Exchange implements StorageResponse {
 			return this;
 		}
 		catch (IOException | HttpException ex) {
-			VgiExternalException failure = failure("Cannot reach", ex);
+			VgiExternalException failure = failure((this.requests > before) ? "No answer from" : "Cannot reach", ex);
 			end(State.CANCELLED, false);
 			throw failure;
 		}
@@ -232,7 +232,7 @@ final class Exchange implements StorageResponse {
 			throw new ClosedByInterruptException();
 		}
 		catch (ExecutionException ex) {
-			throw new IOException("no connection: " + ex.getCause());
+			throw new ExplainedException("no connection is to be had");
 		}
 	}
 
@@ -312,7 +312,7 @@ final class Exchange implements StorageResponse {
 		ClassicHttpResponse received = connection.receiveResponseHeader();
 		for (int interim = 0; received.getCode() < 200; interim++) {
 			if (received.getCode() == 101 || interim > 8) {
-				throw new IOException("unexpected interim responses");
+				throw new ExplainedException("it sends interim responses that nobody asked for");
 			}
 			received = connection.receiveResponseHeader();
 		}
@@ -660,7 +660,7 @@ final class Exchange implements StorageResponse {
 			BodyChannel channel = new BodyChannel(out, this.connection, this.body.length());
 			this.body.writeTo(channel);
 			if (channel.left != 0) {
-				throw new IOException("the request body ended " + channel.left + " bytes early");
+				throw new ExplainedException("the request body ended " + channel.left + " bytes early");
 			}
 		}
 
@@ -688,7 +688,7 @@ final class Exchange implements StorageResponse {
 		public int write(ByteBuffer source) throws IOException {
 			int length = source.remaining();
 			if (length > this.left) {
-				throw new IOException("the request body is longer than announced");
+				throw new ExplainedException("the request body is longer than announced");
 			}
 			SocketChannel direct = this.connection.channel;
 			if (direct != null && source.isDirect()) {

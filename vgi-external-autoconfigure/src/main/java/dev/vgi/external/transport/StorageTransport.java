@@ -16,7 +16,6 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
-import org.apache.hc.core5.http.HttpException;
 import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.io.CloseMode;
 import org.apache.hc.core5.pool.PoolEntry;
@@ -344,14 +343,12 @@ public final class StorageTransport implements AutoCloseable {
 		scheduleEviction();
 	}
 
-	// Turn whatever went wrong in an exchange into an error without secrets. Exceptions
-	// of
-	// others may hold the URL: they are named and scrubbed, not chained.
+	// Exceptions of others may hold the URL, and what does not parse may be anything,
+	// even
+	// a part of another object: they are told in our words, and not chained.
 	static VgiExternalException unreachable(URI url, String what, Exception cause) {
-		// What does not parse may be anything, even a part of another object.
-		String message = (cause instanceof HttpException) ? "" : RedactedUrl.scrub(cause.getMessage());
-		return new StorageUnavailableException(what + " " + RedactedUrl.of(url) + ": "
-				+ cause.getClass().getSimpleName() + (message.isEmpty() ? "" : ": " + message), 0, null);
+		return new StorageUnavailableException(what + " " + RedactedUrl.of(url) + ": " + FailureReason.of(cause), 0,
+				null);
 	}
 
 	static HttpHost route(URI url) {

@@ -22,11 +22,12 @@ import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalAccessException.Reason;
+import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.AbsoluteUrl;
+import dev.vgi.external.url.UrlRejectedException;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -136,7 +137,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		}
 		catch (IOException ex) {
 			throw new StorageUnavailableException("The folder " + settings.directory()
-					+ " of 'vgi.external.local.directory' cannot be used: " + describe(ex), 0, ex);
+					+ " of 'vgi.external.local.directory' cannot be used: " + FailureReason.of(ex), 0, ex);
 		}
 	}
 
@@ -350,9 +351,9 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	@Override
 	public void verifyReachable() {
-		if (!this.folder.isWritable()) {
-			throw new StorageUnavailableException("The folder of 'vgi.external.local.directory' cannot be written to",
-					0, null);
+		String problem = this.folder.problem();
+		if (problem != null) {
+			throw new StorageUnavailableException("The folder of 'vgi.external.local.directory' " + problem, 0, null);
 		}
 	}
 
@@ -411,11 +412,11 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			throw new StorageUnavailableException(
 					"The URL of this service is not known: set 'vgi.external.local.base-url'", 0, null);
 		}
-		return base;
 		if (!AbsoluteUrl.matches(base)) {
 			throw new StorageUnavailableException(
 					"The URL of this service " + AbsoluteUrl.RULE + ": correct 'vgi.external.local.base-url'", 0, null);
 		}
+		return base;
 	}
 
 	private URI url(URI base, String method, String key, long expires) {
@@ -441,11 +442,8 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	private static String failure(String what, IOException ex) {
-		return "The local store cannot " + what + " in the folder of 'vgi.external.local.directory': " + describe(ex);
-	}
-
-	private static String describe(IOException ex) {
-		return ex.getClass().getSimpleName();
+		return "The local store cannot " + what + " in the folder of 'vgi.external.local.directory': "
+				+ FailureReason.of(ex);
 	}
 
 	/**

@@ -23,6 +23,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.storage.StoredObject;
+import dev.vgi.external.transport.ExplainedException;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
@@ -161,7 +162,7 @@ final class ObjectFolder {
 				length = channel.size();
 			}
 			if (length > maxLength) {
-				throw new IOException("Wrote " + length + " bytes instead of at most " + maxLength);
+				throw new ExplainedException("there were " + length + " bytes instead of at most " + maxLength);
 			}
 			// The clock that made the expiry also decides the age.
 			Files.setLastModifiedTime(temporary, FileTime.from(this.clock.instant()));
@@ -322,8 +323,19 @@ final class ObjectFolder {
 		return matcher.matches() ? matcher.group(1) : null;
 	}
 
-	boolean isWritable() {
-		return Files.isDirectory(this.directory.path()) && Files.isWritable(this.directory.path());
+	/**
+	 * Look at the folder.
+	 * @return why it cannot be used, or {@code null} if it can
+	 */
+	@Nullable String problem() {
+		Path path = this.directory.path();
+		if (!Files.exists(path)) {
+			return "is gone";
+		}
+		if (!Files.isDirectory(path)) {
+			return "is no folder";
+		}
+		return Files.isWritable(path) ? null : "cannot be written to";
 	}
 
 	/**

@@ -19,6 +19,8 @@ import java.util.HexFormat;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
+import dev.vgi.external.transport.ExplainedException;
+
 /**
  * Signs a method, an object and an expiry with the key of a folder. Thread-safe.
  */
@@ -51,7 +53,7 @@ final class UrlSigner {
 		new UrlSigner(generated).keep(directory);
 		Path file = directory.resolve(KEY_FILE);
 		if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) != KEY_LENGTH) {
-			throw new IOException("The file " + KEY_FILE + " of the folder is not a signing key");
+			throw new ExplainedException("the file " + KEY_FILE + " of the folder is not a signing key");
 		}
 		directory.checkSecret(file);
 		return new UrlSigner(Files.readAllBytes(file));

@@ -5,8 +5,11 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -25,6 +28,7 @@ import java.util.stream.Stream;
 
 import dev.vgi.external.VgiExternalException.Kind;
 import dev.vgi.external.storage.BytesPayload;
+import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
@@ -49,6 +53,7 @@ import org.springframework.boot.test.system.OutputCaptureExtension;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 /**
  * Tests of {@link LocalStorage} without HTTP.
@@ -86,6 +91,49 @@ class LocalStorageTests {
 				.filter((name) -> !name.equals(UrlSigner.KEY_FILE))
 				.toList();
 		}
+	}
+
+	@Test
+	void fullDiskAndMissingFolderAreNamed() throws Exception {
+		Path full = Path.of("/dev/full");
+		assumeThat(Files.exists(full)).isTrue();
+		BytesPayload bytes = BytesPayload.random(10, 1);
+		Payload payload = new Payload() {
+
+			@Override
+			public long maxLength() {
+				return bytes.maxLength();
+			}
+
+			@Override
+			public @Nullable Part next(int size) {
+				return bytes.next(size);
+			}
+
+			@Override
+			public void writeTo(WritableByteChannel channel) throws IOException {
+				try (FileChannel disk = FileChannel.open(full, StandardOpenOption.WRITE)) {
+					disk.write(ByteBuffer.allocate(10));
+				}
+			}
+
+		};
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> this.storage.upload(payload, SCHEMA, null))
+			.withMessageContaining("'vgi.external.local.directory': the disk is full");
+		assertThat(files()).isEmpty();
+		LocalStorage gone = new LocalStorage(LocalStorageSettings.of(this.directory.resolve("gone")),
+				() -> this.baseUrl, this.clock);
+		Files.delete(this.directory.resolve("gone").resolve(UrlSigner.KEY_FILE));
+		Files.delete(this.directory.resolve("gone"));
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(gone::verifyReachable)
+			.withMessageContaining("is gone");
+		Files.createFile(this.directory.resolve("gone"));
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(gone::verifyReachable)
+			.withMessageContaining("is no folder");
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> gone.upload(BytesPayload.random(10, 1), SCHEMA, null))
+			.withMessageContaining("'vgi.external.local.directory': it is no folder");
 	}
 
 	private static byte[] content(StoredObject object) throws IOException {

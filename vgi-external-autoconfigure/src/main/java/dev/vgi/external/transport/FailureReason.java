@@ -1,0 +1,125 @@
+package dev.vgi.external.transport;
+
+import java.io.EOFException;
+import java.net.ConnectException;
+import java.net.NoRouteToHostException;
+import java.net.SocketException;
+import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateExpiredException;
+import java.security.cert.CertificateNotYetValidException;
+import java.util.Map;
+import java.util.concurrent.RejectedExecutionException;
+
+import javax.net.ssl.SSLException;
+
+import org.apache.hc.core5.http.ConnectionClosedException;
+import org.apache.hc.core5.http.HttpException;
+import org.apache.hc.core5.http.MalformedChunkCodingException;
+import org.apache.hc.core5.http.NoHttpResponseException;
+import org.apache.hc.core5.http.TruncatedChunkException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Says in plain words why something failed. What the JDK and libraries write into their
+ * messages may hold URLs and secrets, and the name of a class alone tells few people what
+ * to do.
+ */
+public final class FailureReason {
+
+	/** What operating systems say, and no exception has a type for. */
+	private static final Map<String, String> OF_THE_SYSTEM = Map.of("No space left on device", "the disk is full",
+			"not enough space on the disk", "the disk is full", "Disk quota exceeded",
+			"the quota of the disk is used up", "Read-only file system", "the file system can only be read",
+			"Too many open files", "the process has too many open files", "unreachable", "no route leads to it",
+			"Connection timed out", "it does not answer", "pool shut down", "its client was closed");
+
+	private FailureReason() {
+	}
+
+	/**
+	 * Say why.
+	 * @param failure an exception of anybody's
+	 * @return half a sentence in one line, without anything of the exception's message;
+	 * the name of its class, or that of its root cause, if nothing better is known
+	 */
+	public static String of(Throwable failure) {
+		Throwable root = failure;
+		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+			String known = known(cause);
+			if (known != null) {
+				return known;
+			}
+			root = cause;
+		}
+		return root.getClass().getSimpleName();
+	}
+
+	private static @Nullable String known(Throwable cause) {
+		if (cause instanceof ExplainedException) {
+			return cause.getMessage();
+		}
+		if (cause instanceof SSLException) {
+			return tls(cause);
+		}
+		if (cause instanceof RejectedExecutionException) {
+			return "its client was closed";
+		}
+		if (cause instanceof UnknownHostException) {
+			return "its host has no address";
+		}
+		// Names of files and hosts are no words of the system.
+		String said = String
+			.valueOf((cause instanceof FileSystemException file) ? file.getReason() : cause.getMessage());
+		for (Map.Entry<String, String> system : OF_THE_SYSTEM.entrySet()) {
+			if (said.contains(system.getKey())) {
+				return system.getValue();
+			}
+		}
+		if (cause instanceof NoRouteToHostException) {
+			return "no route leads to it";
+		}
+		if (cause instanceof ConnectException) {
+			return "the connection was refused";
+		}
+		if (cause instanceof SocketTimeoutException) {
+			return "it was silent for too long";
+		}
+		if (cause instanceof EOFException || cause instanceof ConnectionClosedException
+				|| cause instanceof NoHttpResponseException || cause instanceof TruncatedChunkException
+				|| cause instanceof SocketException || cause instanceof ClosedChannelException) {
+			return "the connection was closed before its end";
+		}
+		if (cause instanceof HttpException || cause instanceof MalformedChunkCodingException) {
+			return "what it answers is no HTTP, or was cut off";
+		}
+		if (cause instanceof NoSuchFileException) {
+			return "the file or its folder does not exist";
+		}
+		if (cause instanceof NotDirectoryException) {
+			return "it is no folder";
+		}
+		return (cause instanceof AccessDeniedException) ? "the user of this process may not do that" : null;
+	}
+
+	private static String tls(Throwable failure) {
+		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+			if (cause instanceof CertificateExpiredException || cause instanceof CertificateNotYetValidException) {
+				return "its certificate is not valid at this time";
+			}
+		}
+		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+			if (cause instanceof CertificateException) {
+				return "its certificate is not trusted, or is for another host";
+			}
+		}
+		return "no TLS connection came about";
+	}
+
+}
