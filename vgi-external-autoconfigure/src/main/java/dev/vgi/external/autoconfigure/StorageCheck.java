@@ -4,10 +4,8 @@ import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
-import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
@@ -19,6 +17,7 @@ import dev.vgi.external.storage.LifecycleVerifier.Finding;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalStorage;
+import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
@@ -117,22 +116,15 @@ final class StorageCheck {
 		Instant before = this.clock.instant();
 		try (StorageResponse response = this.transport.get(url, null, null, UrlValidator.acceptAll(), MAX_REDIRECTS,
 				Deadline.in(this.timeout))) {
-			String date = response.header("Date");
-			if (date != null) {
-				tellSkew(date, before, health);
+			Instant theirs = ClockSkew.time(response.header("Date"));
+			if (theirs != null) {
+				tellSkew(theirs, before, health);
 			}
 			judge(response, health);
 		}
 	}
 
-	private void tellSkew(String date, Instant before, Health.Builder health) {
-		Instant theirs;
-		try {
-			theirs = DateTimeFormatter.RFC_1123_DATE_TIME.parse(date, Instant::from);
-		}
-		catch (DateTimeException ex) {
-			return;
-		}
+	private void tellSkew(Instant theirs, Instant before, Health.Builder health) {
 		// The header has whole seconds, and was written some time between the two looks.
 		Instant after = this.clock.instant();
 		long skew = 0;
@@ -145,7 +137,7 @@ final class StorageCheck {
 		health.withDetail("clockSkew", Duration.ofSeconds(skew));
 	}
 
-	private static void judge(StorageResponse response, Health.Builder health) {
+	private void judge(StorageResponse response, Health.Builder health) {
 		int status = response.status();
 		if (status / 100 == 2 || status == 404) {
 			health.withDetail("signedUrls", "accepted");
@@ -159,7 +151,9 @@ final class StorageCheck {
 		if (status != 403 || !(code.isEmpty() || code.equals("AccessDenied"))) {
 			throw new StorageUnavailableException("The storage refuses a signed URL (" + answer + ")", status, null);
 		}
-		health.withDetail("signedUrls", "unknown (" + answer + "): reading or listing is not allowed");
+		String skew = ClockSkew.note(response.header("Date"), this.clock.instant());
+		health.withDetail("signedUrls", "unknown (" + answer + "): reading or listing is not allowed"
+				+ ((skew != null) ? ", or a clock is wrong: " + skew : ""));
 	}
 
 	private static String errorBody(StorageResponse response) {

@@ -116,7 +116,12 @@ class StorageCheckTests {
 		this.answer = "<Error><Code>AccessDenied</Code></Error>";
 		Health health = check(new SigningStorage(), false, null);
 		assertThat(health.getStatus()).isEqualTo(Status.UP);
-		assertThat(String.valueOf(health.getDetails().get("signedUrls"))).contains("403 AccessDenied");
+		assertThat(String.valueOf(health.getDetails().get("signedUrls"))).contains("403 AccessDenied")
+			.doesNotContain("clock");
+		this.now = Instant.now().minusSeconds(1200);
+		assertThat(String.valueOf(check(new SigningStorage(), false, null).getDetails().get("signedUrls")))
+			.contains("403 AccessDenied")
+			.contains("a clock is wrong: its clock says 20");
 	}
 
 	@ParameterizedTest

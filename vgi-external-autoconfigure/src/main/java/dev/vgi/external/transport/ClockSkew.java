@@ -1,0 +1,54 @@
+package dev.vgi.external.transport;
+
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Compares a storage's clock with that of this machine. Signatures are refused for clocks
+ * that differ, and what storage says then may sound like wrong credentials.
+ */
+public final class ClockSkew {
+
+	/** Clocks further apart than this are worth a word. */
+	private static final Duration NOTABLE = Duration.ofMinutes(1);
+
+	private ClockSkew() {
+	}
+
+	/**
+	 * Read the time of an answer.
+	 * @param date its {@code Date}, or {@code null}
+	 * @return the time, or {@code null} if it is none
+	 */
+	public static @Nullable Instant time(@Nullable String date) {
+		if (date == null) {
+			return null;
+		}
+		try {
+			return ZonedDateTime.parse(date, DateTimeFormatter.RFC_1123_DATE_TIME).toInstant();
+		}
+		catch (DateTimeException ex) {
+			return null;
+		}
+	}
+
+	/**
+	 * Say how far the clocks are apart.
+	 * @param date {@code Date} of an answer, or {@code null}
+	 * @param now the time by the clock of this machine
+	 * @return half a sentence, or {@code null} if they agree or it cannot be told
+	 */
+	public static @Nullable String note(@Nullable String date, Instant now) {
+		Instant theirs = time(date);
+		if (theirs == null || Duration.between(now, theirs).abs().compareTo(NOTABLE) < 0) {
+			return null;
+		}
+		return "its clock says " + theirs + ", this one's " + now;
+	}
+
+}
