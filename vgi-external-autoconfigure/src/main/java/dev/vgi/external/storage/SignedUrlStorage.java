@@ -8,10 +8,14 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ExecutionException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -77,7 +81,9 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	}
 
 	/**
-	 * Sign a URL. Asks nobody but, perhaps, where credentials come from.
+	 * Sign a URL. Asks nobody but, perhaps, where credentials come from. Runs on a thread
+	 * that is interrupted when it takes too long, and counts as unavailable, which is
+	 * tried again, if it throws something that is none of this library's errors.
 	 * @param url location of an object, without a query
 	 * @param method the only one that the URL is to work for, {@code GET} or {@code PUT}
 	 * @param expires when it stops working, in whole seconds
@@ -111,42 +117,65 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 			}
 			this.attempts.<@Nullable Void>run(deadline, (failures) -> put(object, all, headers, deadline));
 		}
-		return sign(object, "GET", expiry());
+		return this.attempts.run(deadline, (failures) -> signed(object, "GET", expiry(), deadline));
+	}
+
+	private URI signed(URI object, String method, Instant expires, Deadline deadline) {
+		try {
+			return BoundedCall.run("What signs for the storage '" + this.name + "'", deadline,
+					() -> sign(object, method, expires));
+		}
+		catch (ExecutionException ex) {
+			if (ex.getCause() instanceof VgiExternalException known) {
+				throw known;
+			}
+			throw new StorageUnavailableException(
+					"The storage '" + this.name + "' cannot sign a URL at the moment (" + FailureReason.of(ex) + ")", 0,
+					null);
+		}
 	}
 
 	private @Nullable Void put(URI object, Payload.Part all, Map<String, String> headers, Deadline deadline) {
-		try (StorageResponse response = this.transport.put(sign(object, "PUT", expiry()), all, headers,
+		try (StorageResponse response = this.transport.put(signed(object, "PUT", expiry(), deadline), all, headers,
 				UrlValidator.acceptAll(), deadline)) {
 			int status = response.status();
 			if (status >= 500 || status == 408 || status == 429) {
-				throw unavailable(status);
+				throw unavailable(response);
 			}
 			if (status < 200 || status >= 300) {
-				throw new UploadRefusedException(answered(status), null);
+				throw new UploadRefusedException(answered(response), null);
 			}
 			if (Confirmation.isGivenBy(response.header("ETag"))) {
 				return null;
 			}
 		}
-		Confirmation.ask(this.transport, sign(object, "GET", expiry()), all.length(), UrlValidator.acceptAll(),
-				deadline);
+		Confirmation.ask(this.transport, signed(object, "GET", expiry(), deadline), all.length(),
+				UrlValidator.acceptAll(), deadline);
 		return null;
 	}
 
-	private StorageUnavailableException unavailable(int status) {
-		return new StorageUnavailableException(answered(status), status, null);
+	private StorageUnavailableException unavailable(StorageResponse response) {
+		return new StorageUnavailableException(answered(response), response.status(), null);
 	}
 
-	private String answered(int status) {
+	private String answered(StorageResponse response) {
+		int status = response.status();
 		String answer = "The storage '" + this.name + "' at " + this.base + " answered " + status;
-		return (status == 401 || status == 403) ? answer + ": it does not take the signature" : answer;
+		if (status != 401 && status != 403) {
+			return answer;
+		}
+		String skew = ClockSkew.note(response.header("Date"), this.clock.instant());
+		return answer + ": it does not take the signature" + ((skew != null) ? "; " + skew : "");
 	}
 
 	@Override
 	public final UploadUrl generateUploadUrl(Schema schema) {
 		URI object = newObject();
 		Instant expires = expiry();
-		return new UploadUrl(sign(object, "PUT", expires), sign(object, "GET", expires), expires);
+		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
+		URI put = this.attempts.run(deadline, (failures) -> signed(object, "PUT", expires, deadline));
+		URI get = this.attempts.run(deadline, (failures) -> signed(object, "GET", expires, deadline));
+		return new UploadUrl(put, get, expires);
 	}
 
 	@Override
@@ -177,10 +206,11 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	 */
 	@Override
 	public final void verifyReachable() {
-		try (StorageResponse response = this.transport.get(sign(newObject(), "GET", expiry()), null, null,
-				UrlValidator.acceptAll(), 0, Deadline.in(SHORT_TIMEOUT))) {
+		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
+		URI url = this.attempts.run(deadline, (failures) -> signed(newObject(), "GET", expiry(), deadline));
+		try (StorageResponse response = this.transport.get(url, null, null, UrlValidator.acceptAll(), 0, deadline)) {
 			if (response.status() != 404) {
-				throw unavailable(response.status());
+				throw unavailable(response);
 			}
 		}
 	}

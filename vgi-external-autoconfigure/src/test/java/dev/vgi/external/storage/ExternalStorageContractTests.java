@@ -1,6 +1,7 @@
 package dev.vgi.external.storage;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -10,6 +11,8 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -17,9 +20,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.ToIntBiFunction;
 
 import com.sun.net.httpserver.HttpExchange;
@@ -27,8 +33,10 @@ import com.sun.net.httpserver.HttpServer;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.VgiExternalException.Kind;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.opentest4j.TestAbortedException;
@@ -126,6 +134,18 @@ public abstract class ExternalStorageContractTests {
 	 * @return the backend, or {@code null} if uploads do not go over HTTP
 	 */
 	protected @Nullable ExternalStorage servedBy(URI server) {
+		return null;
+	}
+
+	/**
+	 * Return a backend with the contents of {@link #storage()} that has to ask for the
+	 * credentials it signs with.
+	 * @param asking runs whenever they are asked for; may block until its thread is
+	 * interrupted, and may throw
+	 * @param timeout of an upload
+	 * @return the backend, or {@code null} if it asks nobody
+	 */
+	protected @Nullable ExternalStorage withCredentials(Runnable asking, Duration timeout) {
 		return null;
 	}
 
@@ -396,6 +416,101 @@ public abstract class ExternalStorageContractTests {
 	}
 
 	@Test
+	@Timeout(30)
+	void slowCredentialsAreWaitedForUntilTheDeadline() {
+		CountDownLatch given = new CountDownLatch(1);
+		ExternalStorage storage = askingFor(() -> {
+			try {
+				given.await();
+			}
+			catch (InterruptedException ex) {
+				Thread.currentThread().interrupt();
+			}
+		}, Duration.ofMillis(300));
+		for (int size : new int[] { 1000, multipartSize() }) {
+			assertThatExceptionOfType(VgiExternalException.class)
+				.isThrownBy(() -> storage.upload(BytesPayload.random(size, 20), NO_FIELDS, null))
+				.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(Kind.TIMED_OUT))
+				.satisfies(ExternalStorageContractTests::namesNoSecret)
+				.withMessageContaining("did not answer in time");
+		}
+		given.countDown();
+		assertThat(contents()).isEmpty();
+	}
+
+	@Test
+	void failingCredentialsAreAskedForAgain() throws Exception {
+		AtomicBoolean failing = new AtomicBoolean(true);
+		ExternalStorage storage = askingFor(() -> {
+			if (failing.getAndSet(false)) {
+				throw new UncheckedIOException(new NoSuchFileException("planted?X-Amz-Signature=00"));
+			}
+		}, Duration.ofSeconds(30));
+		for (int size : new int[] { 1000, multipartSize() }) {
+			failing.set(true);
+			BytesPayload payload = BytesPayload.random(size, 21);
+			assertThat(get(storage.upload(payload, NO_FIELDS, null)).body()).isEqualTo(payload.bytes());
+			assertThat(failing).isFalse();
+		}
+		failing.set(true);
+		UploadUrl pair = ((UploadUrlProvider) storage).generateUploadUrl(NO_FIELDS);
+		assertThat(storage.isOwn(pair.downloadUrl())).isTrue();
+	}
+
+	@Test
+	void credentialsThatFailBehindAnUploadAreAskedForAgain() throws Exception {
+		AtomicInteger asked = new AtomicInteger();
+		ExternalStorage storage = askingFor(() -> {
+			if (asked.incrementAndGet() == 2) {
+				throw new UncheckedIOException(new NoSuchFileException("planted?X-Amz-Signature=00"));
+			}
+		}, Duration.ofSeconds(30));
+		assertThat(get(storage.upload(BytesPayload.random(1000, 21), NO_FIELDS, null)).body()).hasSize(1000);
+		assertThat(asked).hasValue(3);
+	}
+
+	@Test
+	void missingCredentialsAreAnOutage() {
+		ExternalStorage storage = askingFor(() -> {
+			throw new UncheckedIOException(new NoSuchFileException("planted?X-Amz-Signature=00"));
+		}, Duration.ofSeconds(30));
+		for (ThrowingCallable call : List.<ThrowingCallable>of(
+				() -> storage.upload(BytesPayload.random(1000, 22), NO_FIELDS, null),
+				() -> storage.upload(BytesPayload.random(multipartSize(), 22), NO_FIELDS, null),
+				() -> ((UploadUrlProvider) storage).generateUploadUrl(NO_FIELDS), storage::verifyReachable)) {
+			assertThatExceptionOfType(VgiExternalException.class).isThrownBy(call)
+				.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(Kind.STORAGE_UNAVAILABLE))
+				.satisfies(ExternalStorageContractTests::namesNoSecret)
+				.withMessageContaining("the file or its folder does not exist")
+				.withMessageNotContaining("planted");
+		}
+		assertThat(contents()).isEmpty();
+	}
+
+	@Test
+	void whoseAUrlIsTakesNoCredentials() {
+		URI url = storage().upload(BytesPayload.random(100, 23), NO_FIELDS, null);
+		AtomicInteger asked = new AtomicInteger();
+		ExternalStorage storage = askingFor(() -> {
+			asked.incrementAndGet();
+			throw new IllegalStateException("none");
+		}, Duration.ofSeconds(30));
+		assertThat(storage.isOwn(url)).isTrue();
+		assertThat(storage.isOwn(URI.create("https://elsewhere.example/x.arrow?X-Amz-Signature=00"))).isFalse();
+		assertThat(asked).hasValue(0);
+	}
+
+	@Test
+	void credentialsAreAskedForOnceASignature() {
+		AtomicInteger asked = new AtomicInteger();
+		ExternalStorage storage = askingFor(asked::incrementAndGet, Duration.ofSeconds(30));
+		storage.upload(BytesPayload.random(100, 24), NO_FIELDS, null);
+		assertThat(asked).hasValue(2);
+		((UploadUrlProvider) storage).generateUploadUrl(NO_FIELDS);
+		assertThat(asked).hasValueLessThanOrEqualTo(4);
+	}
+
+	@Test
 	void concurrentUploadsAndDownloadsAreNotTorn() throws Exception {
 		ExecutorService executor = Executors.newFixedThreadPool(64);
 		try {
@@ -458,6 +573,14 @@ public abstract class ExternalStorageContractTests {
 		ExternalStorage storage = servedBy(server.url());
 		if (storage == null) {
 			throw new TestAbortedException("Uploads do not go over HTTP");
+		}
+		return storage;
+	}
+
+	private ExternalStorage askingFor(Runnable asking, Duration timeout) {
+		ExternalStorage storage = withCredentials(asking, timeout);
+		if (storage == null) {
+			throw new TestAbortedException("There are no credentials");
 		}
 		return storage;
 	}

@@ -116,6 +116,16 @@ class SignedUrlStorageTests {
 	}
 
 	@Test
+	void whenTheSignatureIsRefusedComparesClocks() {
+		// The clock of this storage stands at the beginning of 2026.
+		this.statuses.add(403);
+		assertThatExceptionOfType(UploadRefusedException.class)
+			.isThrownBy(() -> this.storage.upload(BytesPayload.random(1000, 1), SCHEMA, null))
+			.withMessageContaining("it does not take the signature; its clock says 20")
+			.withMessageContaining("this one's 2026-01-01T00:00:00");
+	}
+
+	@Test
 	void readsExpiryInSecondsOrAsInstant() {
 		URI url = URI.create("https://example.com/c/0123456789abcdef0123456789abcdef.arrow");
 		SignedUrlStorage instants = storage("se");
@@ -138,6 +148,9 @@ class SignedUrlStorageTests {
 			.withMessageContaining("'container'")
 			.withMessageNotContaining("planted");
 		assertThatIllegalArgumentException()
+			.isThrownBy(() -> SignedUrlSettings.of(URI.create("https://my_files/container"), "e", "s"))
+			.withMessageContaining("must not have an underscore");
+		assertThatIllegalArgumentException()
 			.isThrownBy(() -> SignedUrlSettings.of(URI.create(container + "?a=b"), "e", "s"))
 			.withMessageContaining("'container'");
 		assertThatIllegalArgumentException()
@@ -147,9 +160,6 @@ class SignedUrlStorageTests {
 		assertThatIllegalArgumentException()
 			.isThrownBy(() -> new SignedUrlSettings(container, "e", "s", Duration.ofHours(1), Duration.ZERO, 0))
 			.withMessageContaining("'timeout'");
-		assertThatIllegalArgumentException()
-			.isThrownBy(() -> SignedUrlSettings.of(URI.create("https://my_files/container"), "e", "s"))
-			.withMessageContaining("must not have an underscore");
 		assertThatIllegalArgumentException()
 			.isThrownBy(
 					() -> new SignedUrlSettings(container, "e", "s", Duration.ofHours(1), Duration.ofMinutes(1), -1))

@@ -3,6 +3,7 @@ package dev.vgi.external.storage.gcs;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -10,6 +11,8 @@ import com.google.api.client.http.HttpResponseException;
 import com.google.cloud.storage.StorageException;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.transport.ClockSkew;
+import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -39,13 +42,37 @@ final class GcsFailures {
 	}
 
 	/**
-	 * Read why a response is no success.
+	 * Read why a response to a request without a signature is no success.
 	 * @param operation what for, in an error's words
 	 * @param response the response, whose body was not read yet
 	 * @return the error
 	 */
 	static VgiExternalException of(String operation, StorageResponse response) {
-		return of(operation, response.status(), code(response), response.header("x-guploader-uploadid"));
+		return of(operation, response.status(), code(response), response.header("x-guploader-uploadid"), null);
+	}
+
+	/**
+	 * Read why a response is no success.
+	 * @param operation what for, in an error's words
+	 * @param response the response, whose body was not read yet
+	 * @param now the time by the clock of this machine
+	 * @return the error
+	 */
+	static VgiExternalException of(String operation, StorageResponse response, Instant now) {
+		return of(operation, response, code(response), now);
+	}
+
+	/**
+	 * Say why a response is no success.
+	 * @param operation what for, in an error's words
+	 * @param response the response
+	 * @param code its error code, or an empty text
+	 * @param now the time by the clock of this machine
+	 * @return the error
+	 */
+	static VgiExternalException of(String operation, StorageResponse response, String code, Instant now) {
+		return of(operation, response.status(), code, response.header("x-guploader-uploadid"),
+				ClockSkew.note(response.header("Date"), now));
 	}
 
 	/**
@@ -76,16 +103,13 @@ final class GcsFailures {
 
 	static VgiExternalException of(String operation, StorageException ex) {
 		if (ex.getCode() > 0) {
-			return of(operation, ex.getCode(), String.valueOf(ex.getReason()), null);
+			return of(operation, ex.getCode(), String.valueOf(ex.getReason()), null, null);
 		}
-		Throwable root = ex;
-		while (root.getCause() != null) {
-			root = root.getCause();
-		}
-		return unreachable(operation, root.getClass().getSimpleName(), null);
+		return unreachable(operation, FailureReason.of(ex), null);
 	}
 
-	static VgiExternalException of(String operation, int status, String errorCode, @Nullable String requestId) {
+	private static VgiExternalException of(String operation, int status, String errorCode, @Nullable String requestId,
+			@Nullable String skew) {
 		String code = TOKEN.matcher(errorCode).matches() ? errorCode : "";
 		StringBuilder message = new StringBuilder("GCS refused to ").append(operation)
 			.append(" (status ")
@@ -100,21 +124,23 @@ final class GcsFailures {
 		if (status >= 500 || status == 429 || status == REQUEST_TIMEOUT) {
 			return new StorageUnavailableException(message.toString(), status, null);
 		}
-		return new UploadRefusedException(message.append(hint(status, code)).toString(), null);
+		return new UploadRefusedException(message.append(hint(status, code, skew)).toString(), null);
 	}
 
-	private static String hint(int status, String code) {
+	private static String hint(int status, String code, @Nullable String skew) {
 		return switch (code) {
 			case "NoSuchBucket" -> ": the bucket of 'vgi.external.gcs.bucket' does not exist";
-			case "ExpiredToken", "RequestTimeTooSkewed" -> ": the clock of this machine is wrong";
+			case "ExpiredToken", "RequestTimeTooSkewed" ->
+				": the clock of this machine is wrong" + ((skew != null) ? ", " + skew : "");
 			case "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthenticationRequired" ->
 				": the credentials of GCS are wrong: check 'spring.cloud.gcp.credentials'";
 			case "UserProjectMissing" -> ": the bucket of 'vgi.external.gcs.bucket' lets requesters pay, which signed"
 					+ " URLs of this library do not";
 			default -> switch (status) {
 				case 401 -> ": the credentials of GCS are wrong: check 'spring.cloud.gcp.credentials'";
-				case 403 -> ": the service account lacks permissions (roles/storage.objectUser) for"
-						+ " 'vgi.external.gcs.bucket' and 'vgi.external.gcs.prefix'";
+				case 403 -> (skew != null) ? ": the clock of this machine is wrong, or that of GCS: " + skew
+						: ": the service account lacks permissions (roles/storage.objectUser) for"
+								+ " 'vgi.external.gcs.bucket' and 'vgi.external.gcs.prefix'";
 				case 404 -> ": the bucket of 'vgi.external.gcs.bucket' does not exist";
 				default -> "";
 			};
@@ -141,15 +167,13 @@ final class GcsFailures {
 	/**
 	 * Say why there is no signature.
 	 * @param ex what the SDK threw: without a key of its own, it asks IAM to sign
+	 * @param canSign whether the credentials are of a kind that signs
 	 * @return the error
 	 */
-	static VgiExternalException signing(RuntimeException ex) {
-		if (Thread.currentThread().isInterrupted()) {
-			return new TransferCancelledException("Interrupted: IAM was to sign a URL");
-		}
+	static VgiExternalException signing(Throwable ex, boolean canSign) {
 		int status = status(ex);
-		String message = "GCS URLs cannot be signed (" + ((status > 0) ? "IAM answered " + status : className(ex))
-				+ ")";
+		String message = "GCS URLs cannot be signed ("
+				+ ((status > 0) ? "IAM answered " + status : FailureReason.of(ex)) + ")";
 		if (status == 401 || status == 403 || status == 404) {
 			return new UploadRefusedException(
 					message + ": allow the service account iam.serviceAccounts.signBlob on itself"
@@ -157,7 +181,7 @@ final class GcsFailures {
 							+ " API, or set 'spring.cloud.gcp.credentials.location' to a service account's key",
 					null);
 		}
-		if (ex instanceof IllegalStateException) {
+		if (!canSign && ex instanceof IllegalStateException) {
 			return new UploadRefusedException(message + ": the credentials are not those of a service account: set"
 					+ " 'spring.cloud.gcp.credentials.location' to a service account's key", null);
 		}
@@ -170,17 +194,14 @@ final class GcsFailures {
 	 * @param ex what the SDK threw
 	 * @return the error
 	 */
-	static VgiExternalException token(String operation, IOException ex) {
-		if (Thread.currentThread().isInterrupted()) {
-			return new TransferCancelledException("Interrupted: GCS was to " + operation);
-		}
+	static VgiExternalException token(String operation, Throwable ex) {
 		int status = status(ex);
 		if (status >= 400 && status < 500 && status != 429 && status != REQUEST_TIMEOUT) {
 			return new UploadRefusedException("GCS gave no access token to " + operation + " (status " + status
 					+ "): the credentials of GCS are wrong: check 'spring.cloud.gcp.credentials'", null);
 		}
-		return new StorageUnavailableException("GCS gave no access token to " + operation + " (" + className(ex) + ")",
-				status, null);
+		return new StorageUnavailableException(
+				"GCS gave no access token to " + operation + " (" + FailureReason.of(ex) + ")", status, null);
 	}
 
 	private static int status(Throwable ex) {
@@ -197,14 +218,6 @@ final class GcsFailures {
 			}
 		}
 		return 0;
-	}
-
-	private static String className(Throwable ex) {
-		Throwable root = ex;
-		while (root.getCause() != null) {
-			root = root.getCause();
-		}
-		return root.getClass().getSimpleName();
 	}
 
 }

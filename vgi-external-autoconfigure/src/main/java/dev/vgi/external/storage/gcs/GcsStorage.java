@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Pattern;
@@ -39,6 +40,7 @@ import com.google.cloud.storage.StorageException;
 import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.Attempts;
+import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
@@ -48,6 +50,7 @@ import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
@@ -101,6 +104,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 
 	private final boolean hasKey;
 
+	private final boolean canSign;
+
 	private final OwnUrls ownUrls;
 
 	private final SecureRandom random = new SecureRandom();
@@ -133,6 +138,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		this.host = options.getHost().replaceFirst("/+$", "");
 		this.scopedCredentials = options.getScopedCredentials();
 		this.hasKey = options.getCredentials() instanceof ServiceAccountCredentials;
+		this.canSign = options.getCredentials() instanceof ServiceAccountSigner;
 		String key = settings.prefix() + "0".repeat(32) + ".arrow";
 		// Any signature does to see where the SDK puts bucket and key; this one costs no
 		// call.
@@ -157,7 +163,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 			}
 		}
 		try {
-			return signGet(key, trimmed(this.settings.presignExpiry()));
+			return this.attempts.run(deadline,
+					(failures) -> signGet(key, trimmed(this.settings.presignExpiry()), deadline));
 		}
 		catch (VgiExternalException ex) {
 			delete(key, ex);
@@ -176,7 +183,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	private void putAtOnce(String key, RequestBody body, @Nullable String coding, Deadline deadline) {
 		String operation = "store an object";
 		Map<String, String> signed = Map.of("x-goog-if-generation-match", "0");
-		URI url = sign(HttpMethod.PUT, key, forAsLongAs(deadline), signed, null);
+		URI url = this.attempts.run(deadline,
+				(failures) -> sign(HttpMethod.PUT, key, forAsLongAs(deadline), signed, deadline));
 		Map<String, String> headers = new LinkedHashMap<>(signed);
 		headers.put("Content-Type", ARROW);
 		if (coding != null) {
@@ -194,7 +202,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 				// have.
 				boolean exists = response.status() == 412 && failures > 0;
 				if (response.status() / 100 != 2 && !exists) {
-					throw GcsFailures.of(operation, response);
+					throw GcsFailures.of(operation, response, this.clock.instant());
 				}
 				if (!exists && Confirmation.isGivenBy(response.header("ETag"))) {
 					return null;
@@ -203,7 +211,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 			catch (StorageUnavailableException ex) {
 				throw GcsFailures.explained(operation, ex);
 			}
-			Confirmation.ask(this.transport, signGet(key, forAsLongAs(deadline)), body.length(),
+			Confirmation.ask(this.transport, signGet(key, forAsLongAs(deadline), deadline), body.length(),
 					UrlValidator.acceptAll(), deadline);
 			return null;
 		});
@@ -229,13 +237,13 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		String metadata = "{\"contentType\": \"" + ARROW + "\""
 				+ ((coding != null) ? ", \"contentEncoding\": \"" + coding + "\"" : "")
 				+ ("gzip".equals(coding) ? ", \"cacheControl\": \"no-transform\"" : "") + "}";
-		Map<String, String> headers = authorized(operation, url);
+		Map<String, String> headers = authorized(operation, url, deadline);
 		headers.put("Content-Type", "application/json; charset=UTF-8");
 		headers.put("X-Upload-Content-Type", ARROW);
 		try (StorageResponse response = this.transport.send("POST", url, new Text(metadata), headers,
 				UrlValidator.acceptAll(), deadline)) {
 			if (response.status() / 100 != 2) {
-				throw GcsFailures.of(operation, response);
+				throw GcsFailures.of(operation, response, this.clock.instant());
 			}
 			return session(response.header("Location"));
 		}
@@ -275,30 +283,43 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 
 	private void delete(String key, Throwable failure) {
 		String operation = "delete an object that nobody can be told of";
+		// An interrupted caller still cleans up.
+		boolean interrupted = Thread.interrupted();
 		URI url = URI.create(this.host + "/storage/v1/b/" + encoded(this.settings.bucket()) + "/o/" + encoded(key));
-		try (StorageResponse response = this.transport.send("DELETE", url, new Text(""), authorized(operation, url),
-				UrlValidator.acceptAll(), Deadline.in(SHORT_TIMEOUT))) {
+		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
+		try (StorageResponse response = this.transport.send("DELETE", url, new Text(""),
+				authorized(operation, url, deadline), UrlValidator.acceptAll(), deadline)) {
 			if (response.status() / 100 != 2) {
-				throw GcsFailures.of(operation, response);
+				throw GcsFailures.of(operation, response, this.clock.instant());
 			}
 		}
 		catch (VgiExternalException ex) {
 			failure.addSuppressed(ex);
 		}
+		finally {
+			if (interrupted) {
+				Thread.currentThread().interrupt();
+			}
+		}
 	}
 
-	private Map<String, String> authorized(String operation, URI url) {
+	private Map<String, String> authorized(String operation, URI url, Deadline deadline) {
 		Map<String, String> headers = new LinkedHashMap<>();
-		if (this.scopedCredentials != null) {
+		Credentials credentials = this.scopedCredentials;
+		if (credentials != null) {
 			try {
-				this.scopedCredentials.getRequestMetadata(url)
+				BoundedCall.run("What gives access tokens for GCS", deadline, () -> credentials.getRequestMetadata(url))
 					.forEach((name, values) -> headers.put(name, String.join(",", values)));
 			}
-			catch (IOException ex) {
-				throw GcsFailures.token(operation, ex);
+			catch (ExecutionException ex) {
+				throw GcsFailures.token(operation, cause(ex));
 			}
 		}
 		return headers;
+	}
+
+	private static Throwable cause(ExecutionException ex) {
+		return (ex.getCause() != null) ? ex.getCause() : ex;
 	}
 
 	private static Duration forAsLongAs(Deadline deadline) {
@@ -317,11 +338,28 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		String key = newKey(".arrow");
 		Duration expiry = trimmed(this.settings.uploadUrlExpiry());
 		Instant expiresAt = this.clock.instant().plus(expiry);
-		return new UploadUrl(sign(HttpMethod.PUT, key, expiry, Map.of(), null), signGet(key, expiry), expiresAt);
+		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
+		URI put = this.attempts.run(deadline, (failures) -> sign(HttpMethod.PUT, key, expiry, Map.of(), deadline));
+		URI get = this.attempts.run(deadline, (failures) -> signGet(key, expiry, deadline));
+		return new UploadUrl(put, get, expiresAt);
 	}
 
-	private URI signGet(String key, Duration expiry) {
-		return sign(HttpMethod.GET, key, expiry, Map.of(), null);
+	private URI signGet(String key, Duration expiry, Deadline deadline) {
+		return sign(HttpMethod.GET, key, expiry, Map.of(), deadline);
+	}
+
+	private URI sign(HttpMethod method, String key, Duration expiry, Map<String, String> headers, Deadline deadline) {
+		if (this.hasKey) {
+			return sign(method, key, expiry, headers, (ServiceAccountSigner) null);
+		}
+		try {
+			return BoundedCall.run("IAM, which signs the URLs of GCS,", deadline,
+					() -> sign(method, key, expiry, headers, (ServiceAccountSigner) null));
+		}
+		catch (ExecutionException ex) {
+			throw (ex.getCause() instanceof VgiExternalException known) ? known
+					: GcsFailures.signing(cause(ex), this.canSign);
+		}
 	}
 
 	private URI sign(HttpMethod method, String key, Duration expiry, Map<String, String> headers,
@@ -346,7 +384,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 			throw new UploadRefusedException("The SDK signed something that is not a URL", null);
 		}
 		catch (RuntimeException ex) {
-			throw GcsFailures.signing(ex);
+			throw GcsFailures.signing(ex, this.canSign);
 		}
 	}
 
@@ -390,12 +428,12 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	@Override
 	public void verifyReachable() {
 		String operation = "look at the bucket";
-		URI url = signGet(newKey(".arrow"), Duration.ofMinutes(1));
-		try (StorageResponse response = this.transport.get(url, null, null, UrlValidator.acceptAll(), 0,
-				Deadline.in(SHORT_TIMEOUT))) {
+		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
+		URI url = this.attempts.run(deadline, (failures) -> signGet(newKey(".arrow"), Duration.ofMinutes(1), deadline));
+		try (StorageResponse response = this.transport.get(url, null, null, UrlValidator.acceptAll(), 0, deadline)) {
 			String code = GcsFailures.code(response);
 			if (response.status() / 100 != 2 && (response.status() != 404 || code.equals("NoSuchBucket"))) {
-				throw GcsFailures.of(operation, response.status(), code, response.header("x-guploader-uploadid"));
+				throw GcsFailures.of(operation, response, code, this.clock.instant());
 			}
 		}
 		catch (StorageUnavailableException ex) {
@@ -422,7 +460,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		}
 		catch (Exception ex) {
 			return new Finding(Verdict.UNKNOWN,
-					"The lifecycle rules of the bucket cannot be read: " + ex.getClass().getSimpleName());
+					"The lifecycle rules of the bucket cannot be read: " + FailureReason.of(ex));
 		}
 	}
 

@@ -2,6 +2,7 @@ package dev.vgi.external.storage.s3;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -10,6 +11,8 @@ import javax.xml.stream.XMLStreamException;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.transport.ClockSkew;
+import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -21,7 +24,7 @@ import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.exception.AbortedException;
 import software.amazon.awssdk.core.exception.ApiCallAttemptTimeoutException;
 import software.amazon.awssdk.core.exception.ApiCallTimeoutException;
-import software.amazon.awssdk.core.exception.SdkException;
+import software.amazon.awssdk.http.SdkHttpResponse;
 
 /**
  * Turns what S3 and its SDK report into errors that name the key to change. Messages of
@@ -47,25 +50,27 @@ final class S3Failures {
 	private S3Failures() {
 	}
 
-	static VgiExternalException of(String operation, SdkException ex) {
+	/**
+	 * Say why a call of the SDK failed.
+	 * @param operation what for, in an error's words
+	 * @param ex what it threw
+	 * @param now the time by the clock of this machine
+	 * @return the error
+	 */
+	static VgiExternalException of(String operation, RuntimeException ex, Instant now) {
 		if (ex instanceof AbortedException || Thread.currentThread().isInterrupted()) {
 			return new TransferCancelledException("Interrupted: S3 was to " + operation);
 		}
 		if (ex instanceof AwsServiceException service) {
 			AwsErrorDetails details = service.awsErrorDetails();
-			String region = (details != null && details.sdkHttpResponse() != null)
-					? details.sdkHttpResponse().firstMatchingHeader(REGION_HEADER).orElse(null) : null;
+			SdkHttpResponse response = (details != null) ? details.sdkHttpResponse() : null;
 			return of(operation, service.statusCode(), (details != null) ? details.errorCode() : null,
-					service.requestId(), region);
+					service.requestId(), header(response, REGION_HEADER),
+					ClockSkew.note(header(response, "Date"), now));
 		}
 		if (ex instanceof ApiCallTimeoutException || ex instanceof ApiCallAttemptTimeoutException) {
 			return new TransferTimeoutException(
 					"S3 did not answer in time to " + operation + ": check 'vgi.external.s3.endpoint'", null);
-		}
-		if (String.valueOf(ex.getMessage()).contains("credentials")) {
-			return new StorageUnavailableException(
-					"There are no credentials for S3 to " + operation + ": set 'spring.cloud.aws.credentials'", 0,
-					null);
 		}
 		Throwable root = ex;
 		while (root.getCause() != null) {
@@ -75,7 +80,32 @@ final class S3Failures {
 			return new StorageUnavailableException("S3 was to " + operation + ", but its answer cannot be read ("
 					+ root.getClass().getSimpleName() + ")", 0, null);
 		}
-		return unreachable(operation, root.getClass().getSimpleName(), null);
+		return unreachable(operation, FailureReason.of(ex), null);
+	}
+
+	/**
+	 * Say why there are no credentials. Whoever gives them is not S3: neither a wrong
+	 * token nor a refusal of theirs says anything about the bucket, and both may pass.
+	 * @param operation what for, in an error's words
+	 * @param thrown what their provider threw
+	 * @return the error
+	 */
+	static StorageUnavailableException credentials(String operation, Throwable thrown) {
+		String why = thrown.getClass().getSimpleName();
+		if (thrown instanceof AwsServiceException service && service.awsErrorDetails() != null) {
+			String code = service.awsErrorDetails().errorCode();
+			why += (code != null && TOKEN.matcher(code).matches()) ? " " + code : "";
+		}
+		else if (thrown.getCause() != null) {
+			String reason = FailureReason.of(thrown.getCause());
+			why += reason.equals(why) ? "" : ": " + reason;
+		}
+		return new StorageUnavailableException("There are no credentials for S3 at the moment to " + operation + " ("
+				+ why + "): check 'spring.cloud.aws.credentials' and where they come from", 0, null);
+	}
+
+	private static @Nullable String header(@Nullable SdkHttpResponse response, String name) {
+		return (response != null) ? response.firstMatchingHeader(name).orElse(null) : null;
 	}
 
 	/**
@@ -95,10 +125,17 @@ final class S3Failures {
 				+ "): check 'vgi.external.s3.endpoint' and 'vgi.external.s3.region'", 0, cause);
 	}
 
-	static VgiExternalException of(String operation, StorageResponse response) {
+	/**
+	 * Read why a response is no success.
+	 * @param operation what for, in an error's words
+	 * @param response the response, whose body was not read yet
+	 * @param now the time by the clock of this machine
+	 * @return the error
+	 */
+	static VgiExternalException of(String operation, StorageResponse response, Instant now) {
 		Matcher code = CODE.matcher(errorBody(response));
 		return of(operation, response.status(), code.find() ? code.group(1) : null, response.header("x-amz-request-id"),
-				response.header(REGION_HEADER));
+				response.header(REGION_HEADER), ClockSkew.note(response.header("Date"), now));
 	}
 
 	private static String errorBody(StorageResponse response) {
@@ -115,7 +152,7 @@ final class S3Failures {
 	}
 
 	private static VgiExternalException of(String operation, int status, @Nullable String errorCode,
-			@Nullable String requestId, @Nullable String region) {
+			@Nullable String requestId, @Nullable String region, @Nullable String skew) {
 		String code = (errorCode != null && TOKEN.matcher(errorCode).matches()) ? errorCode : "";
 		StringBuilder message = new StringBuilder("S3 refused to ").append(operation)
 			.append(" (status ")
@@ -131,14 +168,14 @@ final class S3Failures {
 		if (status >= 500 || status == 429 || status == REQUEST_TIMEOUT || TEMPORARY.contains(code)) {
 			return new StorageUnavailableException(message.toString(), status, null);
 		}
-		return new UploadRefusedException(message.append(hint(status, code, region)).toString(), null);
+		return new UploadRefusedException(message.append(hint(status, code, region, skew)).toString(), null);
 	}
 
-	private static String hint(int status, String code, @Nullable String region) {
+	private static String hint(int status, String code, @Nullable String region, @Nullable String skew) {
 		return switch (code) {
 			case "NoSuchBucket" -> ": the bucket of 'vgi.external.s3.bucket' does not exist";
 			case "ExpiredToken" -> ": the session of the credentials is over";
-			case "RequestTimeTooSkewed" -> ": the clock of this machine is wrong";
+			case "RequestTimeTooSkewed" -> ": the clock of this machine is wrong" + ((skew != null) ? ", " + skew : "");
 			case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException" ->
 				otherRegion(region);
 			case "InvalidAccessKeyId", "SignatureDoesNotMatch" -> ": the credentials of S3 are wrong";
@@ -147,8 +184,12 @@ final class S3Failures {
 				// A request without a body to answer with, such as HEAD, is told no code.
 				case 400 -> (code.isEmpty() || code.equals("400")) ? otherRegion(region) : "";
 				case 404 -> ": check 'vgi.external.s3.bucket'";
-				case 401, 403 -> ": the credentials of S3 are wrong or lack permissions for 'vgi.external.s3.bucket'"
-						+ " and 'vgi.external.s3.prefix'";
+				// S3 calls a request that is not yet valid AccessDenied, like all others.
+				case 401,
+						403 ->
+					(skew != null) ? ": the clock of this machine is wrong, or that of S3: " + skew
+							: ": the credentials of S3 are wrong or lack permissions for 'vgi.external.s3.bucket'"
+									+ " and 'vgi.external.s3.prefix'";
 				default -> "";
 			};
 		};

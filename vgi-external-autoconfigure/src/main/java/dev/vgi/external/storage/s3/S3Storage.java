@@ -7,19 +7,24 @@ import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.Attempts;
+import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
@@ -29,6 +34,7 @@ import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
@@ -41,10 +47,9 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
 import software.amazon.awssdk.awscore.presigner.PresignedRequest;
-import software.amazon.awssdk.core.exception.SdkClientException;
-import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.identity.spi.AwsCredentialsIdentity;
 import software.amazon.awssdk.identity.spi.IdentityProvider;
+import software.amazon.awssdk.identity.spi.ResolveIdentityRequest;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.S3ServiceClientConfiguration;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
@@ -76,8 +81,14 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	private static final String ARROW = "application/vnd.apache.arrow.stream";
 
-	/** Longest wait where nobody else set a limit: for credentials, health and aborts. */
+	/** Longest wait where nobody else set a limit: for vended URLs, health and aborts. */
 	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
+
+	/** What is left of a shorter link is over before anybody has used it. */
+	private static final Duration SHORTEST_LINK = Duration.ofSeconds(10);
+
+	/** Signs URLs that nobody uses. */
+	private static final AwsCredentialsIdentity NOBODY = AwsCredentialsIdentity.create("nobody", "nobody");
 
 	private static final Duration ABORT_PAUSE = Duration.ofMillis(200);
 
@@ -103,10 +114,9 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	/**
 	 * Create a storage; asks the bucket nothing yet.
-	 * @param client creates, completes and aborts; its credentials are asked for their
-	 * lifetime
-	 * @param presigner signs, with the same credentials, for the endpoint that callers
-	 * reach
+	 * @param client creates, completes and aborts; its credentials sign everything
+	 * @param presigner signs, with the client's credentials, for the endpoint that
+	 * callers reach
 	 * @param transport carries the bytes
 	 * @param settings the bucket and its limits
 	 * @param clock compared with the credentials' lifetime
@@ -142,11 +152,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			if (first.isLast()) {
 				PutObjectRequest request = putRequest(key, coding);
 				this.attempts.<@Nullable Void>run(deadline, (failures) -> {
-					String tag = send("store an object",
-							sign((expiry) -> this.presigner
-								.presignPutObject((put) -> put.signatureDuration(expiry).putObjectRequest(request)),
-									this.settings.uploadUrlExpiry()),
-							first, deadline);
+					String operation = "store an object";
+					String tag = send(operation, signPut(request, credentials(operation, deadline)), first, deadline);
 					confirm(tag, key, first.length(), deadline);
 					return null;
 				});
@@ -155,11 +162,13 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 				uploadInParts(key, new PartUploads(first, payload, partSize), coding, deadline);
 			}
 		}
-		return url(signGet(key, this.settings.presignExpiry()));
+		String operation = "sign a download URL";
+		return this.attempts.run(deadline,
+				(failures) -> url(signGet(key, this.settings.presignExpiry(), credentials(operation, deadline))));
 	}
 
 	private void uploadInParts(String key, PartUploads uploads, @Nullable String coding, Deadline deadline) {
-		String uploadId = call("create a multipart upload", deadline.remaining(),
+		String uploadId = call("create a multipart upload", deadline,
 				(limits) -> this.client.createMultipartUpload(multipartRequest(key, coding, limits)))
 			.uploadId();
 		try {
@@ -173,7 +182,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			for (String tag : tags) {
 				parts.add(CompletedPart.builder().partNumber(parts.size() + 1).eTag(tag).build());
 			}
-			String tag = call("complete a multipart upload", deadline.remaining(),
+			String tag = call("complete a multipart upload", deadline,
 					(limits) -> this.client
 						.completeMultipartUpload((complete) -> complete.bucket(this.settings.bucket())
 							.key(key)
@@ -214,7 +223,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	}
 
 	private boolean hasAborted(String key, String uploadId) {
-		return call("abort a multipart upload", SHORT_TIMEOUT, (limits) -> {
+		return call("abort a multipart upload", Deadline.in(SHORT_TIMEOUT), (limits) -> {
 			try {
 				this.client.abortMultipartUpload((abort) -> abort.bucket(this.settings.bucket())
 					.key(key)
@@ -230,18 +239,22 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	private void confirm(@Nullable String entityTag, String key, long length, Deadline deadline) {
 		if (!Confirmation.isGivenBy(entityTag)) {
-			Confirmation.ask(this.transport, url(signGet(key, this.settings.uploadUrlExpiry())), length,
-					UrlValidator.acceptAll(), deadline);
+			PresignedRequest signed = signGet(key, this.settings.uploadUrlExpiry(),
+					credentials("look at an object", deadline));
+			Confirmation.ask(this.transport, url(signed), length, UrlValidator.acceptAll(), deadline);
 		}
 	}
 
 	private String sendPart(String key, String uploadId, int number, RequestBody body, Deadline deadline) {
 		String operation = "store a part";
-		PresignedRequest signed = sign((expiry) -> this.presigner.presignUploadPart((part) -> part
-			.signatureDuration(expiry)
-			.uploadPartRequest(
-					(upload) -> upload.bucket(this.settings.bucket()).key(key).uploadId(uploadId).partNumber(number))),
-				this.settings.uploadUrlExpiry());
+		PresignedRequest signed = sign(
+				(expiry, credentials) -> this.presigner.presignUploadPart((part) -> part.signatureDuration(expiry)
+					.uploadPartRequest((upload) -> upload.bucket(this.settings.bucket())
+						.key(key)
+						.uploadId(uploadId)
+						.partNumber(number)
+						.overrideConfiguration(credentials))),
+				this.settings.uploadUrlExpiry(), credentials(operation, deadline));
 		String tag = send(operation, signed, body, deadline);
 		if (tag == null || !Confirmation.isGivenBy(tag)) {
 			throw new StorageUnavailableException("S3 was to " + operation + ", and answered without its entity tag", 0,
@@ -268,7 +281,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		try (StorageResponse response = this.transport.put(url(signed), body, headers, UrlValidator.acceptAll(),
 				deadline)) {
 			if (response.status() / 100 != 2) {
-				throw S3Failures.of(operation, response);
+				throw S3Failures.of(operation, response, this.clock.instant());
 			}
 			return response.header("ETag");
 		}
@@ -337,53 +350,98 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema) {
 		String key = newKey(".arrow");
-		Duration expiry = this.settings.uploadUrlExpiry();
-		PresignedRequest put = sign(
-				(effective) -> this.presigner.presignPutObject((presign) -> presign.signatureDuration(effective)
-					.putObjectRequest((object) -> object.bucket(this.settings.bucket()).key(key))),
-				expiry);
-		PresignedRequest get = signGet(key, expiry);
+		AwsCredentialsIdentity credentials = triedCredentials("sign an upload URL", Deadline.in(SHORT_TIMEOUT));
+		PresignedRequest put = signPut(PutObjectRequest.builder().bucket(this.settings.bucket()).key(key).build(),
+				credentials);
+		PresignedRequest get = signGet(key, this.settings.uploadUrlExpiry(), credentials);
 		Instant expiresAt = put.expiration().isBefore(get.expiration()) ? put.expiration() : get.expiration();
 		return new UploadUrl(url(put), url(get), expiresAt);
 	}
 
-	private PresignedRequest signGet(String key, Duration expiry) {
-		return sign((effective) -> this.presigner.presignGetObject((presign) -> presign.signatureDuration(effective)
-			.getObjectRequest((object) -> object.bucket(this.settings.bucket()).key(key))), expiry);
+	private PresignedRequest signPut(PutObjectRequest request, AwsCredentialsIdentity credentials) {
+		return sign(
+				(expiry, override) -> this.presigner.presignPutObject((put) -> put.signatureDuration(expiry)
+					.putObjectRequest(request.toBuilder().overrideConfiguration(override).build())),
+				this.settings.uploadUrlExpiry(), credentials);
 	}
 
-	private PresignedRequest sign(Function<Duration, PresignedRequest> presign, Duration expiry) {
-		try {
-			return presign.apply(trimmed(expiry));
-		}
-		catch (SdkException ex) {
-			throw S3Failures.of("sign a URL", ex);
-		}
-		catch (CompletionException ex) {
-			throw S3Failures.of("sign a URL", (ex.getCause() instanceof SdkException cause) ? cause
-					: SdkClientException.create("no credentials"));
-		}
+	private PresignedRequest signGet(String key, Duration expiry, AwsCredentialsIdentity credentials) {
+		return sign(
+				(effective, override) -> this.presigner.presignGetObject((get) -> get.signatureDuration(effective)
+					.getObjectRequest((
+							object) -> object.bucket(this.settings.bucket()).key(key).overrideConfiguration(override))),
+				expiry, credentials);
 	}
 
-	private Duration trimmed(Duration expiry) {
-		IdentityProvider<? extends AwsCredentialsIdentity> credentials = this.client.serviceClientConfiguration()
-			.credentialsProvider();
-		Instant end = (credentials != null) ? credentials.resolveIdentity().join().expirationTime().orElse(null) : null;
-		this.credentialsEnd = end;
+	private PresignedRequest sign(Presigning presigning, Duration expiry, AwsCredentialsIdentity credentials) {
+		Instant end = credentials.expirationTime().orElse(null);
 		Duration effective = trimmed(expiry, end);
 		if (effective.compareTo(expiry) < 0) {
+			if (effective.compareTo(SHORTEST_LINK) < 0) {
+				throw new StorageUnavailableException(
+						"The credentials of S3 end in " + effective.toSeconds()
+								+ " s, and a URL that they sign would end with them: it would be of no use to anybody",
+						0, null);
+			}
 			warnOfLifetime(expiry, effective);
 		}
-		return effective;
+		try {
+			return presigning.presign(effective, override(credentials).build());
+		}
+		catch (RuntimeException ex) {
+			// Nobody was asked.
+			throw new UploadRefusedException("S3 URLs cannot be signed (" + FailureReason.of(ex)
+					+ "): check 'vgi.external.s3.bucket' and 'vgi.external.s3.endpoint', whose host must not have an"
+					+ " underscore", null);
+		}
 	}
 
-	private Duration trimmed(Duration expiry, @Nullable Instant end) {
-		// A URL ends with the credentials that signed it.
-		Duration remaining = (end != null) ? Duration.between(this.clock.instant(), end) : expiry;
-		if (remaining.compareTo(expiry) >= 0) {
-			return expiry;
+	/**
+	 * Ask for credentials, once.
+	 * @param operation what for, in an error's words
+	 * @param deadline bounds the answer
+	 * @return what signs next; not to be kept, since only its provider knows when to
+	 * renew it
+	 * @throws StorageUnavailableException if there are none at the moment
+	 */
+	private AwsCredentialsIdentity credentials(String operation, Deadline deadline) {
+		try {
+			AwsCredentialsIdentity credentials = BoundedCall.run("The provider of S3's credentials", deadline,
+					() -> Objects.requireNonNull(
+							this.client.serviceClientConfiguration().credentialsProvider().resolveIdentity().get()));
+			this.credentialsEnd = credentials.expirationTime().orElse(null);
+			return credentials;
 		}
-		return Duration.ofSeconds(Math.max(1, remaining.toSeconds()));
+		catch (ExecutionException ex) {
+			Throwable thrown = ex;
+			while ((thrown instanceof ExecutionException || thrown instanceof CompletionException)
+					&& thrown.getCause() != null) {
+				thrown = thrown.getCause();
+			}
+			throw S3Failures.credentials(operation, thrown);
+		}
+	}
+
+	private AwsCredentialsIdentity triedCredentials(String operation, Deadline deadline) {
+		return this.attempts.run(deadline, (failures) -> credentials(operation, deadline));
+	}
+
+	private static AwsRequestOverrideConfiguration.Builder override(AwsCredentialsIdentity credentials) {
+		return AwsRequestOverrideConfiguration.builder().credentialsProvider(new Resolved(credentials));
+	}
+
+	/**
+	 * Trim to the lifetime of credentials, with which URLs end. Those that have ended
+	 * count as any other: providers give them out while they cannot renew them, and S3
+	 * may take them for as long.
+	 * @param expiry how long a URL should work
+	 * @param end when the credentials end, or {@code null} if that is not known
+	 * @return how long it does
+	 */
+	private Duration trimmed(Duration expiry, @Nullable Instant end) {
+		Duration remaining = (end != null) ? Duration.between(this.clock.instant(), end) : expiry;
+		return (remaining.compareTo(Duration.ZERO) <= 0 || remaining.compareTo(expiry) >= 0) ? expiry
+				: remaining.truncatedTo(ChronoUnit.SECONDS);
 	}
 
 	private void warnOfLifetime(Duration expiry, Duration effective) {
@@ -397,14 +455,12 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	/**
 	 * Return how long a download URL signed now would work: the configured expiry or, if
-	 * that is shorter, what is left of the credentials that signed last. Those that have
-	 * ended do not count: the next signature asks for new ones. Does no I/O.
+	 * that is shorter, what is left of the credentials that were given last. Those that
+	 * have ended do not count: the next signature asks for new ones. Does no I/O.
 	 * @return the lifetime, for a metric
 	 */
 	public Duration effectiveExpiry() {
-		Instant end = this.credentialsEnd;
-		boolean ended = end != null && !end.isAfter(this.clock.instant());
-		return trimmed(this.settings.presignExpiry(), ended ? null : end);
+		return trimmed(this.settings.presignExpiry(), this.credentialsEnd);
 	}
 
 	@Override
@@ -413,11 +469,13 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		if (own == null) {
 			String key = this.settings.prefix() + "0".repeat(32) + ".arrow";
 			try {
-				own = OwnUrls.like(url(signGet(key, this.settings.presignExpiry())), this.settings.bucket(),
+				// Any signature does to see where the SDK puts bucket and key; this one
+				// needs no credentials.
+				own = OwnUrls.like(url(signGet(key, this.settings.presignExpiry(), NOBODY)), this.settings.bucket(),
 						this.settings.prefix(), key, "X-Amz-Signature");
 			}
-			catch (VgiExternalException ex) {
-				// Who cannot sign has not signed.
+			catch (UploadRefusedException ex) {
+				// Where nothing can be signed nothing was.
 				return false;
 			}
 			this.ownUrls = own;
@@ -433,18 +491,23 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	@Override
 	public void verifyReachable() {
-		call("look at the bucket", SHORT_TIMEOUT, (limits) -> this.client
+		call("look at the bucket", Deadline.in(SHORT_TIMEOUT), (limits) -> this.client
 			.headBucket((head) -> head.bucket(this.settings.bucket()).overrideConfiguration(limits)));
 	}
 
 	@Override
 	public Finding verifyLifecycle(Duration expireAfter) {
 		String prefix = this.settings.prefix();
+		String operation = "read the lifecycle rules of the bucket";
 		try {
+			AwsCredentialsIdentity credentials = triedCredentials(operation, Deadline.in(SHORT_TIMEOUT));
 			return LifecycleRules.judge(this.client
-				.getBucketLifecycleConfiguration(
-						(get) -> get.bucket(this.settings.bucket()).overrideConfiguration(limits(SHORT_TIMEOUT)))
+				.getBucketLifecycleConfiguration((get) -> get.bucket(this.settings.bucket())
+					.overrideConfiguration(override(credentials).apiCallTimeout(SHORT_TIMEOUT).build()))
 				.rules(), prefix, expireAfter);
+		}
+		catch (VgiExternalException ex) {
+			return new Finding(Verdict.UNKNOWN, String.valueOf(ex.getMessage()));
 		}
 		catch (S3Exception ex) {
 			String code = (ex.awsErrorDetails() != null) ? ex.awsErrorDetails().errorCode() : null;
@@ -456,9 +519,9 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 					: "The lifecycle rules of the bucket cannot be read: status " + ex.statusCode();
 			return new Finding(Verdict.UNKNOWN, detail);
 		}
-		catch (SdkException ex) {
+		catch (RuntimeException ex) {
 			return new Finding(Verdict.UNKNOWN,
-					String.valueOf(S3Failures.of("read the lifecycle rules of the bucket", ex).getMessage()));
+					String.valueOf(S3Failures.of(operation, ex, this.clock.instant()).getMessage()));
 		}
 	}
 
@@ -482,20 +545,19 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		return "s3";
 	}
 
-	private <T> T call(String operation, Duration timeout, Function<AwsRequestOverrideConfiguration, T> call) {
+	private <T> T call(String operation, Deadline deadline, Function<AwsRequestOverrideConfiguration, T> call) {
+		// The SDK would ask for credentials outside of its own limits, and only once.
+		AwsCredentialsIdentity credentials = triedCredentials(operation, deadline);
+		Duration timeout = deadline.remaining();
 		if (timeout.isZero()) {
 			throw new TransferTimeoutException("No time is left to " + operation, null);
 		}
 		try {
-			return call.apply(limits(timeout));
+			return call.apply(override(credentials).apiCallTimeout(timeout).build());
 		}
-		catch (SdkException ex) {
-			throw S3Failures.of(operation, ex);
+		catch (RuntimeException ex) {
+			throw S3Failures.of(operation, ex, this.clock.instant());
 		}
-	}
-
-	private static AwsRequestOverrideConfiguration limits(Duration timeout) {
-		return AwsRequestOverrideConfiguration.builder().apiCallTimeout(timeout).build();
 	}
 
 	private String newKey(String suffix) {
@@ -513,6 +575,35 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			// The exception holds the URL.
 			throw new UploadRefusedException("The SDK signed something that is not a URL", null);
 		}
+	}
+
+	/**
+	 * Makes the SDK sign a URL.
+	 */
+	@FunctionalInterface
+	private interface Presigning {
+
+		PresignedRequest presign(Duration expiry, AwsRequestOverrideConfiguration override);
+
+	}
+
+	/**
+	 * Credentials that were asked for before.
+	 *
+	 * @param identity the credentials
+	 */
+	private record Resolved(AwsCredentialsIdentity identity) implements IdentityProvider<AwsCredentialsIdentity> {
+
+		@Override
+		public Class<AwsCredentialsIdentity> identityType() {
+			return AwsCredentialsIdentity.class;
+		}
+
+		@Override
+		public CompletableFuture<AwsCredentialsIdentity> resolveIdentity(ResolveIdentityRequest request) {
+			return CompletableFuture.completedFuture(this.identity);
+		}
+
 	}
 
 }

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -17,6 +18,8 @@ import java.util.stream.Stream;
 
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ExternalStorageContractTests;
+import dev.vgi.external.storage.SignedUrlSettings;
+import dev.vgi.external.storage.SignedUrlStorage;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageServer;
@@ -102,6 +105,22 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	@Override
 	protected ExternalStorage servedBy(URI server) {
 		return create(server.toString(), new byte[32]);
+	}
+
+	@Override
+	protected ExternalStorage withCredentials(Runnable asking, Duration timeout) {
+		SignedLinkStorage signer = this.storage;
+		SignedUrlSettings settings = new SignedUrlSettings(URI.create(this.server.url() + LocalStorage.PATH), "expires",
+				"Signature", Duration.ofHours(1), timeout, 1);
+		return new SignedUrlStorage("links", settings, this.transport, this.clock) {
+
+			@Override
+			protected URI sign(URI url, String method, Instant expires) {
+				asking.run();
+				return signer.sign(url, method, expires);
+			}
+
+		};
 	}
 
 	@Override

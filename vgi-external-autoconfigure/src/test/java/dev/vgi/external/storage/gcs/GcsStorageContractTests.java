@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import com.google.api.core.ApiClock;
+import com.google.auth.Credentials;
 import com.google.cloud.storage.BlobInfo;
 import com.google.cloud.storage.Storage;
 import com.google.cloud.storage.Storage.SignUrlOption;
@@ -84,11 +85,15 @@ class GcsStorageContractTests extends ExternalStorageContractTests {
 	}
 
 	private GcsStorage create(KeyPair keys, URI host, String bucket, String prefix) {
+		return create(Accounts.credentials(server, keys), host, bucket, prefix, Duration.ofSeconds(30));
+	}
+
+	private GcsStorage create(Credentials credentials, URI host, String bucket, String prefix, Duration timeout) {
 		GcsStorageSettings defaults = GcsStorageSettings.of(bucket);
 		GcsStorageSettings settings = new GcsStorageSettings(bucket, prefix, defaults.presignExpiry(),
-				defaults.uploadUrlExpiry(), CHUNK, 1, Duration.ofSeconds(30));
-		return new GcsStorage(closed(Accounts.storage(Accounts.credentials(server, keys), host)), this.transport,
-				settings, Clock.systemUTC(), new Attempts(1, (pause) -> {
+				defaults.uploadUrlExpiry(), CHUNK, 1, timeout);
+		return new GcsStorage(closed(Accounts.storage(credentials, host)), this.transport, settings, Clock.systemUTC(),
+				new Attempts(1, (pause) -> {
 				}));
 	}
 
@@ -110,6 +115,11 @@ class GcsStorageContractTests extends ExternalStorageContractTests {
 	@Override
 	protected ExternalStorage servedBy(URI server) {
 		return create(Accounts.KEYS, server, this.bucket, "vgi-rpc/");
+	}
+
+	@Override
+	protected ExternalStorage withCredentials(Runnable asking, Duration timeout) {
+		return create(Accounts.asking(server, asking), server.url(), this.bucket, "vgi-rpc/", timeout);
 	}
 
 	@Override

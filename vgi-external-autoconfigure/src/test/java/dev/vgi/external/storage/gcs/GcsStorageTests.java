@@ -470,6 +470,22 @@ class GcsStorageTests {
 	}
 
 	@Test
+	void wrongClockIsNotBlamedOnTheCredentials() {
+		Clock late = Clock.offset(Clock.systemUTC(), Duration.ofMinutes(-20));
+		GcsStorage storage = new GcsStorage(
+				closed(Accounts.storage(Accounts.credentials(this.server, Accounts.KEYS), this.server.url())),
+				this.transport, SETTINGS, late, new Attempts(0, this.pauses::add));
+		this.server.failing((request) -> request.path().equals("/token") ? null : Failure.of(403, "AccessDenied"));
+		for (int size : new int[] { 10, CHUNK + 1 }) {
+			assertThatExceptionOfType(UploadRefusedException.class)
+				.isThrownBy(() -> storage.upload(BytesPayload.random(size, 3), SCHEMA, null))
+				.withMessageContaining("the clock of this machine is wrong")
+				.withMessageContaining("its clock says 20")
+				.withMessageNotContaining("roles/");
+		}
+	}
+
+	@Test
 	void withoutAKeyIamSigns() throws Exception {
 		GcsStorage storage = create(SETTINGS, machine());
 		BytesPayload payload = BytesPayload.random(CHUNK + 1, 3);

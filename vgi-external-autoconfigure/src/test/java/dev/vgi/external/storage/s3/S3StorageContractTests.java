@@ -118,11 +118,16 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 	}
 
 	private S3Storage create(AwsCredentialsProvider credentials, URI endpoint, String bucket, String prefix) {
+		return create(credentials, endpoint, bucket, prefix, Duration.ofSeconds(30));
+	}
+
+	private S3Storage create(AwsCredentialsProvider credentials, URI endpoint, String bucket, String prefix,
+			Duration timeout) {
 		S3Client client = closed(S3Clients.client(credentials, REGION, endpoint, true));
 		S3Presigner presigner = closed(S3Clients.presigner(credentials, REGION, endpoint, true));
 		S3StorageSettings defaults = S3StorageSettings.of(bucket);
 		S3StorageSettings settings = new S3StorageSettings(bucket, prefix, defaults.presignExpiry(),
-				defaults.uploadUrlExpiry(), null, null, Map.of(), 5L << 20, 4, 1, Duration.ofSeconds(30));
+				defaults.uploadUrlExpiry(), null, null, Map.of(), 5L << 20, 4, 1, timeout);
 		return new S3Storage(client, presigner, this.transport, settings, Clock.systemUTC(),
 				(OTHER_SERVER != null) ? Attempts.sleeping(1) : new Attempts(1, (pause) -> {
 				}));
@@ -146,6 +151,14 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 	@Override
 	protected ExternalStorage servedBy(URI server) {
 		return create(StaticCredentialsProvider.create(IDENTITY), server, this.bucket, "vgi-rpc/");
+	}
+
+	@Override
+	protected ExternalStorage withCredentials(Runnable asking, Duration timeout) {
+		return create(() -> {
+			asking.run();
+			return IDENTITY;
+		}, endpoint, this.bucket, "vgi-rpc/", timeout);
 	}
 
 	@Override

@@ -42,9 +42,12 @@ import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.auth.credentials.AwsSessionCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
+import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -447,6 +450,87 @@ class S3StorageTests {
 		assertThat(storage.effectiveExpiry()).isEqualTo(Duration.ofHours(1));
 	}
 
+	private static AwsCredentialsProvider endingAt(Instant end) {
+		return StaticCredentialsProvider.create(AwsSessionCredentials.builder()
+			.accessKeyId("access")
+			.secretAccessKey("planted-secret")
+			.sessionToken("token")
+			.expirationTime(end)
+			.build());
+	}
+
+	@Test
+	void linkThatNobodyCouldUseIsNotMade() {
+		Instant now = Instant.now();
+		S3Storage storage = create(SETTINGS, endingAt(now.plusSeconds(9)), Clock.fixed(now, ZoneOffset.UTC));
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> storage.upload(BytesPayload.random(10, 3), SCHEMA, null))
+			.withMessageContaining("credentials of S3 end in 9 s");
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> storage.generateUploadUrl(SCHEMA))
+			.withMessageContaining("credentials of S3 end in 9 s");
+		assertThat(this.server.requests()).isEmpty();
+		S3StorageSettings brief = new S3StorageSettings("batches", "", Duration.ofSeconds(2), Duration.ofSeconds(2),
+				null, null, Map.of(), PART, 3, 2, Duration.ofSeconds(30));
+		URI asConfigured = create(brief, endingAt(now.plusSeconds(9)), Clock.fixed(now, ZoneOffset.UTC))
+			.generateUploadUrl(SCHEMA)
+			.downloadUrl();
+		assertThat(parameters(asConfigured)).containsEntry("X-Amz-Expires", "2");
+	}
+
+	@Test
+	void whetherCredentialsThatHaveEndedStillWorkIsForS3ToSay() {
+		Instant now = Instant.now();
+		S3Storage storage = create(SETTINGS, endingAt(now.minusSeconds(600)), Clock.fixed(now, ZoneOffset.UTC));
+		URI url = storage.upload(BytesPayload.random(10, 3), SCHEMA, null);
+		assertThat(parameters(url)).containsEntry("X-Amz-Expires", "3600");
+		assertThat(parameters(this.server.requests("PUT").get(0).uri())).containsEntry("X-Amz-Expires", "900");
+	}
+
+	@Test
+	void whatRefusesCredentialsIsNotTakenForS3() {
+		AwsCredentialsProvider refused = () -> {
+			throw AwsServiceException.builder()
+				.message("planted")
+				.statusCode(403)
+				.awsErrorDetails(AwsErrorDetails.builder().errorCode("AccessDenied").serviceName("Sts").build())
+				.build();
+		};
+		S3Storage storage = create(SETTINGS, refused, Clock.systemUTC());
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> storage.upload(BytesPayload.random(10, 3), SCHEMA, null))
+			.withMessageContaining("no credentials for S3 at the moment")
+			.withMessageContaining("AwsServiceException AccessDenied")
+			.withMessageNotContaining("planted")
+			.withMessageNotContaining("permissions");
+		assertThat(this.pauses).hasSize(2);
+	}
+
+	@Test
+	void wrongClockIsNotBlamedOnTheCredentials() {
+		Clock late = Clock.offset(Clock.systemUTC(), Duration.ofMinutes(-20));
+		S3Storage storage = create(SETTINGS, CREDENTIALS, late);
+		this.server.failing((request) -> "403 AccessDenied");
+		for (int size : new int[] { 10, PART + 1 }) {
+			assertThatExceptionOfType(UploadRefusedException.class)
+				.isThrownBy(() -> storage.upload(BytesPayload.random(size, 3), SCHEMA, null))
+				.withMessageContaining("403 AccessDenied")
+				.withMessageContaining("the clock of this machine is wrong")
+				.withMessageContaining("its clock says 20")
+				.withMessageNotContaining("credentials");
+		}
+	}
+
+	@Test
+	void closedClientIsNamed() {
+		S3Client client = S3Clients.client(CREDENTIALS, "eu-central-1", this.server.url(), true);
+		S3Storage storage = new S3Storage(client,
+				closed(S3Clients.presigner(CREDENTIALS, "eu-central-1", this.server.url(), true)), this.transport,
+				SETTINGS, Clock.systemUTC(), new Attempts(0, this.pauses::add));
+		client.close();
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(storage::verifyReachable)
+			.withMessageContaining("its client was closed");
+	}
+
 	@Test
 	void endpointWithoutAHostIsRefused() {
 		for (String endpoint : List.of("http://minio_server:9000", "minio:9000", "/minio")) {
@@ -457,6 +541,22 @@ class S3StorageTests {
 				.isThrownBy(() -> S3Clients.presigner(CREDENTIALS, "us-east-1", URI.create(endpoint), true))
 				.withMessageContaining("must not have an underscore");
 		}
+	}
+
+	@Test
+	void endpointOfAnotherPresignerWithoutAHostIsNamed() {
+		S3Presigner presigner = closed(S3Presigner.builder()
+			.credentialsProvider(CREDENTIALS)
+			.region(Region.EU_CENTRAL_1)
+			.endpointOverride(URI.create("http://minio_server:9000"))
+			.build());
+		S3Storage storage = new S3Storage(
+				closed(S3Clients.client(CREDENTIALS, "eu-central-1", this.server.url(), true)), presigner,
+				this.transport, SETTINGS, Clock.systemUTC(), new Attempts(0, this.pauses::add));
+		assertThatExceptionOfType(UploadRefusedException.class)
+			.isThrownBy(() -> storage.upload(BytesPayload.random(10, 3), SCHEMA, null))
+			.withMessageContaining("must not have an underscore");
+		assertThat(storage.isOwn(URI.create("https://elsewhere.example/x?X-Amz-Signature=00"))).isFalse();
 	}
 
 	@Test

@@ -1,0 +1,65 @@
+package dev.vgi.external.storage;
+
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.TransferCancelledException;
+import dev.vgi.external.transport.TransferTimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Calls what knows no deadline, such as a provider of credentials, and waits no longer
+ * than a deadline allows. The call has a thread of its own, which is interrupted once
+ * nobody waits for it any more.
+ */
+public final class BoundedCall {
+
+	private static final AtomicInteger THREADS = new AtomicInteger();
+
+	private BoundedCall() {
+	}
+
+	/**
+	 * Call and wait.
+	 * @param <T> type of the result
+	 * @param called who is called, as the subject of an error's sentence
+	 * @param deadline covers the call
+	 * @param call runs on another thread
+	 * @return what the call returned
+	 * @throws TransferTimeoutException if the deadline passes before
+	 * @throws TransferCancelledException if the calling thread is interrupted
+	 * @throws ExecutionException if the call fails, with what it threw as the cause
+	 */
+	public static <T extends @Nullable Object> T run(String called, Deadline deadline, Callable<T> call)
+			throws ExecutionException {
+		FutureTask<T> task = new FutureTask<>(call);
+		Thread thread = new Thread(task, "vgi-bounded-call-" + THREADS.incrementAndGet());
+		thread.setDaemon(true);
+		thread.start();
+		try {
+			return task.get(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS);
+		}
+		catch (TimeoutException ex) {
+			task.cancel(true);
+			throw new TransferTimeoutException(called + " did not answer in time: the whole transfer may take "
+					+ deadline.timeout().toMillis() + " ms", null);
+		}
+		catch (InterruptedException ex) {
+			task.cancel(true);
+			Thread.currentThread().interrupt();
+			throw new TransferCancelledException("Interrupted: " + called + " was waited for");
+		}
+		catch (ExecutionException ex) {
+			if (ex.getCause() instanceof Error error) {
+				throw error;
+			}
+			throw ex;
+		}
+	}
+
+}
