@@ -33,27 +33,63 @@ record AnswerCoding(ContentCodec codec, String label) {
 
 	private static final String ANY = "*";
 
+	private static final String GZIP = "gzip";
+
 	private static final Pattern WEIGHT = Pattern.compile("0(\\.\\d{0,3})?|1(\\.0{0,3})?");
 
 	/**
 	 * Choose the coding of an answer.
 	 * @param request the request
 	 * @param supported the codings to choose from, best first
-	 * @return what the caller likes best, or {@code null} for a plain answer: also where
-	 * that was excluded and nothing else is left
+	 * @return what the caller likes best, or {@code null} for a plain answer. Where that
+	 * is excluded, any coding that is not goes before it; where all are, it is plain
+	 * nevertheless: the handler has done its work
 	 */
 	static @Nullable AnswerCoding of(HttpServletRequest request, List<String> supported) {
-		Map<String, Double> standard = weights(request.getHeaders(HttpHeaders.ACCEPT_ENCODING), supported);
-		String coding = best(weights(request.getHeaders(ACCEPT), supported));
+		Map<String, Double> own = offers(request.getHeaders(ACCEPT));
+		Map<String, Double> standard = offers(request.getHeaders(HttpHeaders.ACCEPT_ENCODING));
+		Map<String, Double> weights = weights(standard, supported);
+		String coding = best(weights(own, supported));
 		if (coding == null) {
-			coding = best(standard);
+			coding = best(weights);
 		}
-		ContentCodec codec = ContentCodec.forCoding(coding);
-		if (codec == null) {
-			return null;
+		if (coding == null && excludesPlain(own)) {
+			return of(unmentioned(own, supported), LABEL);
+		}
+		if (coding == null && excludesPlain(standard)) {
+			return of(unmentioned(standard, supported), HttpHeaders.CONTENT_ENCODING);
 		}
 		// A codec that the caller's HTTP client knows of too gets the standard label.
-		return new AnswerCoding(codec, (standard.getOrDefault(coding, 0.0) > 0) ? HttpHeaders.CONTENT_ENCODING : LABEL);
+		return of(coding, (weights.getOrDefault(coding, 0.0) > 0) ? HttpHeaders.CONTENT_ENCODING : LABEL);
+	}
+
+	/**
+	 * Return whether a caller's HTTP client takes a coding.
+	 * @param request the request
+	 * @param coding the coding
+	 * @return whether {@code Accept-Encoding} names it or all of them, with a weight
+	 */
+	static boolean isAccepted(HttpServletRequest request, String coding) {
+		return weights(offers(request.getHeaders(HttpHeaders.ACCEPT_ENCODING)), List.of(coding)).getOrDefault(coding,
+				0.0) > 0;
+	}
+
+	private static @Nullable AnswerCoding of(@Nullable String coding, String label) {
+		ContentCodec codec = ContentCodec.forCoding(coding);
+		return (codec != null) ? new AnswerCoding(codec, label) : null;
+	}
+
+	private static boolean excludesPlain(Map<String, Double> offers) {
+		return offers.getOrDefault(IDENTITY, 1.0) == 0;
+	}
+
+	// Nothing that the caller named is left, and plain is what it does not want. Of what
+	// it did not exclude either, gzip is what most know.
+	private static @Nullable String unmentioned(Map<String, Double> offers, List<String> supported) {
+		List<String> left = supported.stream()
+			.filter((coding) -> !offers.containsKey(coding) && !offers.containsKey(ANY))
+			.toList();
+		return left.contains(GZIP) ? GZIP : left.isEmpty() ? null : left.get(0);
 	}
 
 	private static @Nullable String best(Map<String, Double> weights) {
@@ -68,14 +104,19 @@ record AnswerCoding(ContentCodec codec, String label) {
 		return best;
 	}
 
-	// what can be answered, in the caller's order
-	private static Map<String, Double> weights(Enumeration<String> headers, List<String> supported) {
+	// what was said of each coding, in the caller's order
+	private static Map<String, Double> offers(Enumeration<String> headers) {
 		Map<String, Double> offered = new LinkedHashMap<>();
 		while (headers.hasMoreElements()) {
 			for (String offer : headers.nextElement().split(",")) {
 				offered.putIfAbsent(coding(offer), weight(offer));
 			}
 		}
+		return offered;
+	}
+
+	// what can be answered, in the caller's order
+	private static Map<String, Double> weights(Map<String, Double> offered, List<String> supported) {
 		Map<String, Double> weights = new LinkedHashMap<>();
 		offered.forEach((coding, weight) -> {
 			if (coding.equals(ANY)) {

@@ -218,16 +218,11 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 				|| batches.stream().anyMatch(ServedArrowHttpMessageConverter::isPointer)) {
 			return null;
 		}
-		return this.externalizer.store(batches.get(0).schema(), batches, acceptsZstd(request));
+		return this.externalizer.store(batches.get(0).schema(), batches, AnswerCoding.isAccepted(request, "zstd"));
 	}
 
 	private static boolean isPointer(AnnotatedBatch batch) {
 		return BatchKind.of(batch.rowCount(), batch.metadata()) == BatchKind.POINTER;
-	}
-
-	private static boolean acceptsZstd(HttpServletRequest request) {
-		String accepted = request.getHeader(HttpHeaders.ACCEPT_ENCODING);
-		return accepted != null && accepted.toLowerCase(Locale.ROOT).contains("zstd");
 	}
 
 	private void redirect(ServletServerHttpResponse response, URI location) throws IOException {

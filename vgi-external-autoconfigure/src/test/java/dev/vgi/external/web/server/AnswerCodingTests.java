@@ -21,14 +21,49 @@ class AnswerCodingTests {
 					"gzip;q=1.000, zstd;q=1 | gzip", "GZip ; Q=0.001 | gzip", "x-gzip | gzip", "* | zstd",
 					"*, zstd;q=0 | gzip", "*;q=0 | -", "*;q=0, gzip | gzip", "zstd;q=0.5, * | gzip",
 					"gzip;q=0.5, *;q=0.1 | gzip", "identity, zstd | -", "identity;q=0.5, zstd | zstd",
-					"identity;q=0.5, zstd;q=0.4 | -", "identity;q=0 | -", "identity;q=0, zstd;q=0.1 | zstd",
-					"br, deflate | -", "gzip;q=2 | -", "gzip;q= | -", "gzip;q=0.5555, zstd;q=0.1 | zstd",
-					"gzip;level=9 | gzip", "gzip;q=0, gzip | -", "'' | -", "'  , ,' | -" })
+					"identity;q=0.5, zstd;q=0.4 | -", "identity;q=0, zstd;q=0.1 | zstd", "br, deflate | -",
+					"gzip;q=2 | -", "gzip;q= | -", "gzip;q=0.5555, zstd;q=0.1 | zstd", "gzip;level=9 | gzip",
+					"gzip;q=0, gzip | -", "'' | -", "'  , ,' | -" })
 	void weightsCountAndThenTheOrder(String accepted, @Nullable String coding) {
+		assertChosen(accepted, List.of("zstd", "gzip"), coding);
+	}
+
+	@ParameterizedTest
+	@CsvSource(nullValues = "-", delimiter = '|',
+			value = { "identity;q=0 | zstd,gzip | gzip", "identity;q=0 | zstd | zstd",
+					"identity;q=0, gzip;q=0 | zstd,gzip | zstd", "identity;q=0, br | zstd,gzip | gzip",
+					"identity;q=0, * | zstd,gzip | zstd", "identity;q=0, *;q=0 | zstd,gzip | -",
+					"identity;q=0, gzip;q=0, zstd;q=0 | zstd,gzip | -", "identity;q=0 | '' | -" })
+	void wherePlainIsExcludedWhatIsNotGoesBeforeIt(String accepted, String supported, @Nullable String coding) {
+		assertChosen(accepted, List.of(supported.split(",")), coding);
+	}
+
+	@ParameterizedTest
+	@CsvSource(nullValues = "-", delimiter = '|',
+			value = { "identity;q=0 | zstd | zstd", "identity;q=0 | br | gzip", "identity;q=0 | identity | -" })
+	void whatEitherHeaderNamesGoesBeforeWhatNoneDoes(String own, String standard, @Nullable String coding) {
+		MockHttpServletRequest request = new MockHttpServletRequest();
+		request.addHeader("X-VGI-Accept-Encoding", own);
+		request.addHeader("Accept-Encoding", standard);
+		AnswerCoding chosen = AnswerCoding.of(request, List.of("zstd", "gzip"));
+		assertThat((chosen != null) ? chosen.codec().coding() : null).isEqualTo(coding);
+	}
+
+	@ParameterizedTest
+	@CsvSource(delimiter = '|', value = { "gzip, zstd | true", "zstd;q=0, gzip | false", "*;q=0.1 | true",
+			"*, zstd;q=0 | false", "gzip | false", "'' | false" })
+	void whatIsStoredIsCodedForWhoeverTakesIt(String accepted, boolean taken) {
+		MockHttpServletRequest request = new MockHttpServletRequest();
+		request.addHeader("Accept-Encoding", accepted);
+		request.addHeader("X-VGI-Accept-Encoding", "zstd");
+		assertThat(AnswerCoding.isAccepted(request, "zstd")).isEqualTo(taken);
+	}
+
+	private static void assertChosen(String accepted, List<String> supported, @Nullable String coding) {
 		for (String header : List.of("Accept-Encoding", "X-VGI-Accept-Encoding")) {
 			MockHttpServletRequest request = new MockHttpServletRequest();
 			request.addHeader(header, accepted);
-			AnswerCoding chosen = AnswerCoding.of(request, List.of("zstd", "gzip"));
+			AnswerCoding chosen = AnswerCoding.of(request, supported);
 			assertThat((chosen != null) ? chosen.codec().coding() : null).isEqualTo(coding);
 			if (chosen != null) {
 				assertThat(chosen.label()).isEqualTo(header.replace("Accept", "Content"));
