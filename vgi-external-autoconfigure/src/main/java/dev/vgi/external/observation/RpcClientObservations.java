@@ -92,6 +92,15 @@ public final class RpcClientObservations implements RpcClientListener {
 		}
 
 		@Override
+		public Runnable beside(Runnable work) {
+			return () -> {
+				try (Observation.Scope beside = this.observation.openScope()) {
+					work.run();
+				}
+			};
+		}
+
+		@Override
 		public void end() {
 			Throwable failure = this.call.failure();
 			if (failure != null) {

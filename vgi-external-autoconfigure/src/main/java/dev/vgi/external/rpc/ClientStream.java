@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Objects;
+import java.util.function.Supplier;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.web.client.ExchangeCall;
@@ -69,19 +70,47 @@ abstract class ClientStream implements AutoCloseable {
 		return this.header;
 	}
 
-	final WatchedCall watched() {
-		return this.watched;
+	final void end() {
+		this.watched.end();
+	}
+
+	/**
+	 * Do a part of the call. After a failure there is nothing left but to tell the
+	 * service, which belongs to the call too.
+	 * @param <T> what it comes to
+	 * @param work the part
+	 * @return what it came to
+	 */
+	final <T extends @Nullable Object> T within(Supplier<T> work) {
+		return this.watched.within(() -> {
+			try {
+				return work.get();
+			}
+			catch (RuntimeException | Error ex) {
+				AutoCloseables.close(ex, this.call);
+				throw ex;
+			}
+		});
 	}
 
 	@Override
 	public void close() {
 		try {
-			this.call.close();
+			this.watched.within(() -> {
+				this.call.close();
+				return null;
+			});
 		}
 		finally {
-			this.watched.cancel();
+			closed(this.watched);
 		}
 	}
+
+	/**
+	 * End the call, whose caller has closed the stream.
+	 * @param watched the call
+	 */
+	abstract void closed(WatchedCall watched);
 
 	/**
 	 * A producer.
@@ -109,11 +138,11 @@ abstract class ClientStream implements AutoCloseable {
 			if (this.next == null && !this.over) {
 				// Over too if this fails.
 				this.over = true;
-				AnnotatedBatch batch = watched().within(this.call::next);
+				AnnotatedBatch batch = within(this.call::next);
 				this.over = batch == null;
 				this.next = batch;
 				if (this.over) {
-					watched().end();
+					end();
 				}
 			}
 			return this.next != null;
@@ -140,6 +169,11 @@ abstract class ClientStream implements AutoCloseable {
 			super.close();
 		}
 
+		@Override
+		void closed(WatchedCall watched) {
+			watched.cancel();
+		}
+
 	}
 
 	/**
@@ -161,14 +195,13 @@ abstract class ClientStream implements AutoCloseable {
 
 		@Override
 		public AnnotatedBatch exchange(AnnotatedBatch input) {
-			return watched().within(() -> this.call.exchange(input));
+			return within(() -> this.call.exchange(input));
 		}
 
 		@Override
-		public void close() {
+		void closed(WatchedCall watched) {
 			// Only the caller knows that it has said everything: no end but this one.
-			watched().end();
-			super.close();
+			watched.end();
 		}
 
 	}

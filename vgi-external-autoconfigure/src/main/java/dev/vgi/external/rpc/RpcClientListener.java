@@ -36,6 +36,11 @@ public interface RpcClientListener {
 			}
 
 			@Override
+			public Runnable beside(Runnable work) {
+				return work;
+			}
+
+			@Override
 			public void end() {
 			}
 
@@ -43,7 +48,7 @@ public interface RpcClientListener {
 	}
 
 	/**
-	 * Hears of one call, from one thread at a time.
+	 * Hears of one call, from one thread at a time except for work beside it.
 	 */
 	interface Watch {
 
@@ -62,6 +67,14 @@ public interface RpcClientListener {
 		 * The current thread does not work for the call any more.
 		 */
 		void leave();
+
+		/**
+		 * Make work a part of the call that another thread does, also while a thread has
+		 * {@linkplain #enter() entered} it. It is done before the call is over.
+		 * @param work the work
+		 * @return the same as a part of the call
+		 */
+		Runnable beside(Runnable work);
 
 		/**
 		 * The call is over.

@@ -158,7 +158,7 @@ public final class RpcClients {
 				.write(call.arguments(), watched.traced(metadata(method)), this.allocator, (embedded) -> {
 				})) {
 				return method.kind().isStream() ? open(method, request, watched)
-						: call(method, request, watched.traffic());
+						: call(method, request, watched.context());
 			}
 		});
 		if (!method.kind().isStream()) {
@@ -188,8 +188,8 @@ public final class RpcClients {
 	private ClientStream open(RpcMethodDescriptor method, AnnotatedBatch request, WatchedCall watched) {
 		boolean header = method.header() != null;
 		StreamCall stream = (method.kind() == MethodKind.PRODUCER)
-				? this.service.get().openProducer(request, header, watched.traffic())
-				: this.service.get().openExchange(request, header, watched.traffic());
+				? this.service.get().openProducer(request, header, watched.context())
+				: this.service.get().openExchange(request, header, watched.context());
 		return ClientStream.of(stream, method.header(), this.allocator, watched);
 	}
 

@@ -20,6 +20,8 @@ final class WatchedCall implements RpcClientCall {
 
 	private final CallContext traffic;
 
+	private final CallContext context;
+
 	private final RpcClientListener.Watch watch;
 
 	private @Nullable Throwable failure;
@@ -38,6 +40,15 @@ final class WatchedCall implements RpcClientCall {
 		this.descriptor = descriptor;
 		this.traffic = traffic;
 		this.watch = listener.begin(this);
+		this.context = traffic.elsewhere(this.watch::beside);
+	}
+
+	/**
+	 * Return what accompanies the call on its way.
+	 * @return the context, whose work in other threads belongs to the call
+	 */
+	CallContext context() {
+		return this.context;
 	}
 
 	@Override
@@ -86,12 +97,16 @@ final class WatchedCall implements RpcClientCall {
 	}
 
 	/**
-	 * Do a part of the call; a failure ends the call.
+	 * Do a part of the call; a failure ends the call. What is left to do after its end is
+	 * no part of it.
 	 * @param <T> what it comes to
 	 * @param work the part
 	 * @return what it came to
 	 */
 	<T extends @Nullable Object> T within(Supplier<T> work) {
+		if (this.ended) {
+			return work.get();
+		}
 		boolean complete = false;
 		this.watch.enter();
 		try {
@@ -100,7 +115,7 @@ final class WatchedCall implements RpcClientCall {
 			return result;
 		}
 		catch (RuntimeException | Error ex) {
-			this.failure = this.ended ? this.failure : ex;
+			this.failure = ex;
 			throw ex;
 		}
 		finally {

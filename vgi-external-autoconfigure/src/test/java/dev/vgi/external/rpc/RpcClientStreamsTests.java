@@ -1,8 +1,12 @@
 package dev.vgi.external.rpc;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -18,7 +22,9 @@ import dev.vgi.external.conformance.ConformanceTypes.RichHeader;
 import dev.vgi.external.observation.RpcClientObservations;
 import dev.vgi.external.web.client.Dialect;
 import dev.vgi.external.web.client.PlainClient;
+import dev.vgi.external.web.client.ServiceUnavailableException;
 import dev.vgi.external.web.client.VgiClient;
+import io.micrometer.common.KeyValue;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationHandler;
 import io.micrometer.observation.tck.TestObservationRegistry;
@@ -35,6 +41,8 @@ import org.springframework.context.annotation.Import;
 import org.springframework.http.client.ClientHttpRequestInterceptor;
 import org.springframework.http.client.InterceptingClientHttpRequestFactory;
 import org.springframework.http.client.SimpleClientHttpRequestFactory;
+import org.springframework.http.client.observation.ClientRequestObservationContext;
+import org.springframework.web.client.RestClient;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -201,6 +209,89 @@ class RpcClientStreamsTests extends AbstractRpcTests {
 			say(stream, 2);
 		}
 		assertObserved("exchange", "success", "none", "exchange_scale");
+	}
+
+	@Test
+	void everyRequestOfAStreamIsAPartOfItsCall() {
+		Queue<Observation.Context> requests = observedRequests();
+		for (boolean prefetch : new boolean[] { true, false }) {
+			ConformanceStreams client = clients(this.plain
+				.builder(this.loopback.base(), RestClient.builder().observationRegistry(this.observations))
+				.dialect(Dialect.FLAT)
+				.prefetch(prefetch)).createClient(ConformanceStreams.class);
+			try (ProducerStream<Void> stream = client.cancellableProducer()) {
+				next(stream);
+				next(stream);
+				next(stream);
+			}
+			// The opening, at least two turns, the cancellation.
+			assertThat(requests).hasSizeGreaterThanOrEqualTo(4);
+			assertBelongTo("cancellable_producer", requests);
+			try (ProducerStream<Void> stream = client.produceN(3)) {
+				drain(stream);
+			}
+			assertBelongTo("produce_n", requests);
+			try (ExchangeStream<Void> stream = client.cancellableExchange()) {
+				say(stream, 1);
+			}
+			assertThat(requests).hasSize(3);
+			assertBelongTo("cancellable_exchange", requests);
+		}
+		assertThat(this.observations.getCurrentObservation()).isNull();
+	}
+
+	@Test
+	void aStreamThatFailsIsCancelledAsAPartOfItsCall() {
+		Queue<Observation.Context> requests = observedRequests();
+		AtomicBoolean lost = new AtomicBoolean();
+		RestClient.Builder restClient = RestClient.builder()
+			.observationRegistry(this.observations)
+			.requestInterceptor((request, body, execution) -> {
+				if (request.getURI().getPath().endsWith("/exchange") && lost.compareAndSet(false, true)) {
+					throw new IOException("lost");
+				}
+				return execution.execute(request, body);
+			});
+		ConformanceStreams client = clients(
+				this.plain.builder(this.loopback.base(), restClient).dialect(Dialect.FLAT).prefetch(false))
+			.createClient(ConformanceStreams.class);
+		try (ProducerStream<Void> stream = client.cancellableProducer()) {
+			next(stream);
+			assertThatExceptionOfType(ServiceUnavailableException.class).isThrownBy(stream::hasNext);
+			assertThat(requests).hasSize(3);
+			assertBelongTo("cancellable_producer", requests);
+			assertThat(stream.hasNext()).isFalse();
+		}
+		assertThat(requests).isEmpty();
+		assertThat(this.service.cancelProbeCounters().get(2)).isOne();
+	}
+
+	private Queue<Observation.Context> observedRequests() {
+		Queue<Observation.Context> requests = new ConcurrentLinkedQueue<>();
+		this.observations.observationConfig().observationHandler(new ObservationHandler<>() {
+
+			@Override
+			public void onStop(Observation.Context context) {
+				requests.add(context);
+			}
+
+			@Override
+			public boolean supportsContext(Observation.Context context) {
+				return context instanceof ClientRequestObservationContext;
+			}
+
+		});
+		return requests;
+	}
+
+	private static void assertBelongTo(String method, Queue<Observation.Context> requests) {
+		assertThat(requests).isNotEmpty().allSatisfy((request) -> {
+			assertThat(request.getParentObservation()).isNotNull();
+			assertThat(request.getParentObservation().getContextView().getName()).isEqualTo("vgi.rpc.client");
+			assertThat(request.getParentObservation().getContextView().getLowCardinalityKeyValue("rpc.method"))
+				.isEqualTo(KeyValue.of("rpc.method", method));
+		});
+		requests.clear();
 	}
 
 	private void assertObserved(String kind, String outcome, String errorKind, String method) {

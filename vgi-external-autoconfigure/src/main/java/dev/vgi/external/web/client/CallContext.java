@@ -1,11 +1,16 @@
 package dev.vgi.external.web.client;
 
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import org.jspecify.annotations.Nullable;
+
+import org.springframework.core.task.TaskDecorator;
 
 /**
  * What accompanies one call: where its log messages go, and how many bytes it moves.
@@ -19,10 +24,13 @@ public final class CallContext {
 
 	private final @Nullable String requestId;
 
-	private CallContext(LogSink logs, Traffic traffic, @Nullable String requestId) {
+	private final TaskDecorator elsewhere;
+
+	private CallContext(LogSink logs, Traffic traffic, @Nullable String requestId, TaskDecorator elsewhere) {
 		this.logs = logs;
 		this.traffic = traffic;
 		this.requestId = requestId;
+		this.elsewhere = elsewhere;
 	}
 
 	/**
@@ -31,16 +39,37 @@ public final class CallContext {
 	 * @return the context of one call
 	 */
 	public static CallContext of(LogSink logs) {
-		return new CallContext(logs, new Traffic(), null);
+		return new CallContext(logs, new Traffic(), null, (work) -> work);
+	}
+
+	/**
+	 * Return the context of the same call that other threads work for too.
+	 * @param elsewhere decorates what another thread than the caller's does for the call
+	 * @return a context that counts the same bytes
+	 */
+	public CallContext elsewhere(TaskDecorator elsewhere) {
+		return new CallContext(this.logs, this.traffic, this.requestId, elsewhere);
 	}
 
 	CallContext withLogs(LogSink other) {
-		return new CallContext(other, this.traffic, this.requestId);
+		return new CallContext(other, this.traffic, this.requestId, this.elsewhere);
 	}
 
 	// every turn of a stream goes by the identifier of its opening
 	CallContext of(BatchMetadata request) {
-		return new CallContext(this.logs, this.traffic, request.get(MetadataKeys.REQUEST_ID));
+		return new CallContext(this.logs, this.traffic, request.get(MetadataKeys.REQUEST_ID), this.elsewhere);
+	}
+
+	/**
+	 * Do a part of the call in a thread that is not the caller's.
+	 * @param <T> what it comes to
+	 * @param work the part
+	 * @return what it came to
+	 */
+	<T> T doElsewhere(Supplier<T> work) {
+		AtomicReference<@Nullable T> result = new AtomicReference<>();
+		this.elsewhere.decorate(() -> result.set(work.get())).run();
+		return Objects.requireNonNull(result.get(), "the work was not done");
 	}
 
 	@Nullable String requestId() {

@@ -39,7 +39,8 @@ public final class ProducerCall extends StreamCall {
 			CallContext context, @Nullable ThreadFactory aheadThreads) {
 		super(connection, address, opening.dialect(), opening.value(), context);
 		this.turn = opening.value().turn();
-		this.ahead = (aheadThreads != null) ? new Ahead<>(aheadThreads, this::advance, (step) -> step.batch() == null)
+		this.ahead = (aheadThreads != null)
+				? new Ahead<>(aheadThreads, () -> context.doElsewhere(this::advance), (step) -> step.batch() == null)
 				: null;
 	}
 
