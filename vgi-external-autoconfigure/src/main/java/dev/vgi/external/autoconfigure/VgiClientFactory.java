@@ -2,6 +2,7 @@ package dev.vgi.external.autoconfigure;
 
 import java.util.concurrent.ThreadFactory;
 
+import dev.vgi.external.autoconfigure.VgiExternalProperties.OnStorageFailure;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.client.PayloadUploader;
@@ -51,6 +52,8 @@ final class VgiClientFactory {
 			.readLimits(this.properties.limits().toReadLimits())
 			.dialect(client.dialect())
 			.responseCompression(client.responseCompression())
+			.uploadThreshold(client.uploadThreshold().toBytes())
+			.inlineOnUploadFailure(this.properties.onStorageFailure() == OnStorageFailure.INLINE)
 			.prefetch(client.prefetch());
 		return (client.prefetch() && this.virtualThreads) ? builder.prefetchThreads(virtualThreads()) : builder;
 	}

@@ -405,9 +405,16 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * one.
 	 * @param responseCompression Whether inline answers may be compressed. Off is faster
 	 * where the network is.
+	 * @param uploadThreshold Size of an input from which on it goes through an upload
+	 * URL, where the service vends these.
 	 */
 	public record Client(@DefaultValue Url url, @DefaultValue("auto") Dialect dialect,
-			@DefaultValue("true") boolean prefetch, @DefaultValue("true") boolean responseCompression) {
+			@DefaultValue("true") boolean prefetch, @DefaultValue("true") boolean responseCompression,
+			@DefaultValue("8MB") DataSize uploadThreshold) {
+
+		public Client {
+			requireNotNegative("vgi.external.client.upload-threshold", uploadThreshold.toBytes());
+		}
 
 	}
 

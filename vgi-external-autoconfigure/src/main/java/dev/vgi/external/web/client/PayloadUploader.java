@@ -21,6 +21,8 @@ import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 
 import org.springframework.http.HttpHeaders;
 
@@ -30,6 +32,8 @@ import org.springframework.http.HttpHeaders;
  * the storage. Thread-safe.
  */
 public final class PayloadUploader {
+
+	private static final Log logger = LogFactory.getLog(PayloadUploader.class);
 
 	/** How uploads through vended URLs are counted, whatever storage is behind them. */
 	private static final String VENDED = "vended";
@@ -98,6 +102,15 @@ public final class PayloadUploader {
 			}
 		}
 		Confirmation.ask(this.transport, target.downloadUrl(), stream.length(), validator, deadline);
+	}
+
+	/**
+	 * Note that a stream travels inline because it cannot be uploaded.
+	 * @param failure why
+	 */
+	void fellBackInline(VgiExternalException failure) {
+		this.listener.fellBackInline(failure.kind());
+		logger.warn("An input travels inline because it cannot be uploaded: " + failure.getMessage());
 	}
 
 	/**

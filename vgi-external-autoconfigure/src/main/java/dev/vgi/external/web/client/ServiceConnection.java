@@ -86,6 +86,10 @@ final class ServiceConnection {
 
 	private final String acceptedCodings;
 
+	private final long uploadThreshold;
+
+	private final boolean inlineOnUploadFailure;
+
 	private final Dialect configuredDialect;
 
 	private final LongSupplier nanoTime;
@@ -106,6 +110,8 @@ final class ServiceConnection {
 		this.maxResponseSize = builder.maxResponseSize;
 		this.readOptions = ReadOptions.of(builder.readLimits);
 		this.acceptedCodings = builder.responseCompression ? String.join(", ", ContentCodec.available()) : "identity";
+		this.uploadThreshold = builder.uploadThreshold;
+		this.inlineOnUploadFailure = builder.inlineOnUploadFailure;
 		this.configuredDialect = builder.dialect;
 		this.nanoTime = builder.nanoTime;
 	}
@@ -225,29 +231,54 @@ final class ServiceConnection {
 
 	private <T> T post(Attempt<T> attempt, AnnotatedBatch request, CallContext context) {
 		try (GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(request))) {
-			CachedCapabilities known = (body.length() >= ASK_FIRST) ? knownOrAsked() : known();
-			if (known == null || !known.exceededBy(body.length()) || !known.capabilities().uploadUrlSupport()) {
-				context.sent(body.length());
+			long length = body.length();
+			CachedCapabilities known = (length >= Math.min(ASK_FIRST, this.uploadThreshold)) ? knownOrAsked() : known();
+			boolean refused = known != null && known.refuses(length);
+			if (!refused) {
+				URI stored = (known != null && length >= this.uploadThreshold && known.takesUpload(length))
+						? uploadIfPossible(body, context) : null;
+				if (stored != null) {
+					return sendPointer(attempt, request, stored, length, context);
+				}
+				context.sent(length);
 				T answer = attempt.send(body);
 				if (answer != null) {
 					return answer;
 				}
+				known = knownOrAsked();
 			}
-			known = knownOrAsked();
 			if (known == null || !known.capabilities().uploadUrlSupport()) {
-				throw tooLarge(body.length(),
+				throw tooLarge(length,
 						(known != null) ? "it vends no upload URLs" : "it does not say whether it vends upload URLs");
 			}
-			UploadUrl target = UploadUrls.request(this, 1).get(0);
-			this.uploader.upload(body, target, this.validator.or(ownStore()));
-			context.uploaded(body.length());
-			return sendPointer(attempt, request, target, body.length(), context);
+			return sendPointer(attempt, request, upload(body, context), length, context);
 		}
 	}
 
-	private <T> T sendPointer(Attempt<T> attempt, AnnotatedBatch request, UploadUrl target, long length,
+	private @Nullable URI uploadIfPossible(GatheredStream body, CallContext context) {
+		try {
+			return upload(body, context);
+		}
+		catch (VgiExternalException ex) {
+			// Whoever was interrupted wants no answer, neither this way nor that.
+			if (!this.inlineOnUploadFailure || ex.kind() == VgiExternalException.Kind.CANCELLED) {
+				throw ex;
+			}
+			this.uploader.fellBackInline(ex);
+			return null;
+		}
+	}
+
+	private URI upload(GatheredStream body, CallContext context) {
+		UploadUrl target = UploadUrls.request(this, 1).get(0);
+		this.uploader.upload(body, target, this.validator.or(ownStore()));
+		context.uploaded(body.length());
+		return target.downloadUrl();
+	}
+
+	private <T> T sendPointer(Attempt<T> attempt, AnnotatedBatch request, URI stored, long length,
 			CallContext context) {
-		BatchMetadata metadata = request.metadata().with(MetadataKeys.LOCATION, target.downloadUrl().toString());
+		BatchMetadata metadata = request.metadata().with(MetadataKeys.LOCATION, stored.toString());
 		try (AnnotatedBatch pointer = request.zeroRows(metadata, this.allocator);
 				GatheredStream small = IpcStreamWriter.gather(OutputCycle.of(pointer))) {
 			context.sent(small.length());
@@ -550,9 +581,24 @@ final class ServiceConnection {
 	 */
 	private record CachedCapabilities(Capabilities capabilities, boolean responseLimits, long time) {
 
-		boolean exceededBy(long length) {
+		/**
+		 * Return whether a request has to go through storage.
+		 * @param length its bytes
+		 * @return whether it is over the cap of a service that vends upload URLs
+		 */
+		boolean refuses(long length) {
 			Long max = this.capabilities.maxRequestBytes();
-			return max != null && length > max;
+			return max != null && length > max && this.capabilities.uploadUrlSupport();
+		}
+
+		/**
+		 * Return whether a request may go through storage.
+		 * @param length its bytes
+		 * @return whether upload URLs are vended for that size
+		 */
+		boolean takesUpload(long length) {
+			Long max = this.capabilities.maxUploadBytes();
+			return this.capabilities.uploadUrlSupport() && (max == null || length <= max);
 		}
 
 	}

@@ -67,9 +67,9 @@ public final class VgiClient {
 	}
 
 	/**
-	 * Send one batch to a path and receive one. A request that is larger than the service
-	 * takes goes through an upload URL: beforehand if its cap is known, else after it
-	 * refused.
+	 * Send one batch to a path and receive one. A large request goes through an upload
+	 * URL where the service vends these, and so does one that is larger than the service
+	 * takes: beforehand if its cap is known, else after it refused.
 	 * @param path the path below the prefix, such as {@code /echo_string}, whatever the
 	 * dialect
 	 * @param request the request batch with its metadata; borrowed
@@ -155,6 +155,10 @@ public final class VgiClient {
 
 		boolean responseCompression = true;
 
+		long uploadThreshold = 8 << 20;
+
+		boolean inlineOnUploadFailure;
+
 		Dialect dialect = Dialect.AUTO;
 
 		LongSupplier nanoTime = System::nanoTime;
@@ -227,6 +231,29 @@ public final class VgiClient {
 		 */
 		public Builder responseCompression(boolean compression) {
 			this.responseCompression = compression;
+			return this;
+		}
+
+		/**
+		 * Set from which size on an input goes through an upload URL although the service
+		 * might take it inline, provided that the service vends upload URLs.
+		 * @param bytes the size as an Arrow stream, not negative; 8 MiB by default
+		 * @return this builder
+		 */
+		public Builder uploadThreshold(long bytes) {
+			this.uploadThreshold = bytes;
+			return this;
+		}
+
+		/**
+		 * Set whether such an input travels inline after all if no upload URL is vended
+		 * for it or the upload fails. One that is larger than the service takes fails in
+		 * any case.
+		 * @param inline {@code false} by default: the call fails
+		 * @return this builder
+		 */
+		public Builder inlineOnUploadFailure(boolean inline) {
+			this.inlineOnUploadFailure = inline;
 			return this;
 		}
 

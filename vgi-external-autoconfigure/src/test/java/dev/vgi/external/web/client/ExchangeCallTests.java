@@ -135,6 +135,21 @@ class ExchangeCallTests extends AbstractClientTests {
 	}
 
 	@Test
+	void whenInputIsLargeItIsUploadedWithoutACap() {
+		this.service.on(INIT, Reply.of(200, ScriptedService.ARROW, Map.of("VGI-Upload-URL-Support", "true"),
+				ArrowBodies.stream(ArrowBodies.tokens("a", "call"))));
+		this.service.on(URLS, uploadUrls());
+		this.service.on(TURN, answer("b", 10), answer("c", 20), CANCELLED);
+		try (ExchangeCall stream = exchange(client().uploadThreshold(4000).build())) {
+			assertThat(values(say(stream, new long[1000]))).containsExactly(10L);
+			assertThat(values(say(stream, 1))).containsExactly(20L);
+		}
+		assertUploaded(turns().get(0));
+		assertThat(turns().get(1).rows()).isOne();
+		assertThat(cursors(TURN)).containsExactly("a", "b", "[c]");
+	}
+
+	@Test
 	void whenEvenThePointerIsRefusedThatIsFinal() {
 		this.service.on(INIT, OPENED);
 		this.service.on(URLS, uploadUrls());

@@ -48,6 +48,7 @@ import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.TimeStampMicroTZVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -127,7 +128,7 @@ class VgiClientStorageTests {
 		client.capabilities();
 		assertThat(this.service.seen).hasSize(1);
 		this.clock.addAndGet(1);
-		this.service.maxRequestBytes = 8192;
+		this.service.maxRequestBytes = 8192L;
 		assertThat(client.capabilities().maxRequestBytes()).isEqualTo(8192);
 		assertThat(this.service.seen).hasSize(2);
 	}
@@ -135,7 +136,7 @@ class VgiClientStorageTests {
 	@Test
 	void everyAnswerRenewsCapabilitiesButOneWithoutThem() {
 		VgiClient client = client();
-		this.service.maxRequestBytes = 10_000;
+		this.service.maxRequestBytes = 10_000L;
 		call(client, 1).close();
 		assertThat(client.capabilities().maxRequestBytes()).isEqualTo(10_000);
 		this.service.announces = false;
@@ -220,6 +221,67 @@ class VgiClientStorageTests {
 		this.clock.addAndGet(Duration.ofMinutes(6).toNanos());
 		call(client, LARGE).close();
 		assertThat(this.service.seen).hasSize(6).element(3).isEqualTo("POST /vgi/echo");
+	}
+
+	@Test
+	void fromTheThresholdOnRequestsGoThroughStorageCapOrNoCap() {
+		for (Long cap : new Long[] { 1L << 20, null }) {
+			this.service.seen.clear();
+			this.service.maxRequestBytes = cap;
+			VgiClient client = builder(UrlValidator.acceptAll()).uploadThreshold(10_000).build();
+			call(client, 1000).close();
+			assertThat(this.service.seen).containsExactly("POST /vgi/echo");
+			try (AnnotatedBatch answer = call(client, LARGE)) {
+				assertThat(answer.rowCount()).isEqualTo(LARGE);
+			}
+			assertThat(this.service.seen).containsExactly("POST /vgi/echo", "POST /vgi/__upload_url__/init",
+					"POST /vgi/echo");
+			assertThat(this.service.lastMetadata).containsKey(MetadataKeys.LOCATION);
+		}
+	}
+
+	@Test
+	void whatIsVendedIsAskedForBeforeTheFirstRequestFromTheThresholdOn() {
+		this.service.maxRequestBytes = null;
+		call(builder(UrlValidator.acceptAll()).uploadThreshold(0).build(), 1).close();
+		assertThat(this.service.seen).containsExactly("OPTIONS /vgi/health", "POST /vgi/__upload_url__/init",
+				"POST /vgi/echo");
+	}
+
+	@Test
+	void whereNothingIsVendedForALargeRequestItTravelsInline() {
+		this.service.maxRequestBytes = 1L << 20;
+		this.service.maxUploadBytes = 10_000L;
+		VgiClient client = builder(UrlValidator.acceptAll()).uploadThreshold(5000).build();
+		call(client, LARGE).close();
+		this.service.maxUploadBytes = null;
+		this.service.vends = false;
+		call(builder(UrlValidator.acceptAll()).uploadThreshold(5000).build(), LARGE).close();
+		assertThat(this.service.seen).doesNotContain("POST /vgi/__upload_url__/init");
+		assertThat(this.storage.requests()).isEmpty();
+	}
+
+	@Test
+	void whereAnUploadFailsTheCallFailsUnlessItMayTravelInline() {
+		this.service.maxRequestBytes = 1L << 20;
+		this.uploadStatus = 403;
+		VgiClient client = builder(UrlValidator.acceptAll()).uploadThreshold(10_000).build();
+		assertThatExceptionOfType(UploadRefusedException.class).isThrownBy(() -> call(client, LARGE).close());
+		assertThat(this.service.seen).containsExactly("OPTIONS /vgi/health", "POST /vgi/__upload_url__/init");
+		VgiClient inline = builder(UrlValidator.acceptAll()).uploadThreshold(10_000)
+			.inlineOnUploadFailure(true)
+			.build();
+		try (AnnotatedBatch answer = call(inline, LARGE)) {
+			assertThat(answer.rowCount()).isEqualTo(LARGE);
+		}
+		assertThat(this.service.lastMetadata).doesNotContainKey(MetadataKeys.LOCATION);
+		this.service.brokenUrls = true;
+		call(inline, LARGE).close();
+		assertThat(this.service.lastMetadata).doesNotContainKey(MetadataKeys.LOCATION);
+		// Over the cap there is no other way.
+		this.service.maxRequestBytes = 4096L;
+		call(inline, 1).close();
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> call(inline, LARGE).close());
 	}
 
 	@Test
@@ -381,7 +443,9 @@ class VgiClientStorageTests {
 
 		volatile Map<String, String> lastMetadata = Map.of();
 
-		volatile long maxRequestBytes = 4096;
+		volatile @Nullable Long maxRequestBytes = 4096L;
+
+		volatile @Nullable Long maxUploadBytes;
 
 		volatile boolean announces = true;
 
@@ -418,7 +482,7 @@ class VgiClientStorageTests {
 					answer(reply, 404, "text/plain", new byte[0]);
 				}
 			}
-			else if (this.refusesAll || body.length > this.maxRequestBytes) {
+			else if (this.refusesAll || isTooLarge(body)) {
 				answer(reply, 413, "text/plain", "too large".getBytes(StandardCharsets.UTF_8));
 			}
 			else if (this.status != 200) {
@@ -429,11 +493,21 @@ class VgiClientStorageTests {
 			}
 		}
 
+		private boolean isTooLarge(byte[] body) {
+			Long max = this.maxRequestBytes;
+			return max != null && body.length > max;
+		}
+
 		private void answer(Reply reply, int status, String contentType, byte[] body) throws Exception {
 			List<String> headers = new ArrayList<>();
 			if (this.announces) {
-				headers.addAll(List.of("VGI-Max-Request-Bytes: " + this.maxRequestBytes,
-						"VGI-Supported-Encodings: zstd", "VGI-Upload-URL-Support: " + this.vends));
+				headers.addAll(List.of("VGI-Supported-Encodings: zstd", "VGI-Upload-URL-Support: " + this.vends));
+				if (this.maxRequestBytes != null) {
+					headers.add("VGI-Max-Request-Bytes: " + this.maxRequestBytes);
+				}
+				if (this.maxUploadBytes != null) {
+					headers.add("VGI-Max-Upload-Bytes: " + this.maxUploadBytes);
+				}
 			}
 			byte[] sent = body;
 			if (this.coded && contentType.equals(ARROW)) {
