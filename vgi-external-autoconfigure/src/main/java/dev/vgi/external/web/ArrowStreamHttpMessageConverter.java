@@ -101,6 +101,14 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	}
 
 	@Override
+	public List<MediaType> getSupportedMediaTypes(Class<?> type) {
+		// RestTemplate knows by then that it can be read, and asks for lists without
+		// their elements.
+		boolean supported = canRead(type, null) || canWrite(type, null) || ArrowValues.isReadableSequence(type);
+		return supported ? getSupportedMediaTypes() : List.of();
+	}
+
+	@Override
 	public boolean canRead(ResolvableType type, @Nullable MediaType mediaType) {
 		// Whoever gives no media type asks what this converter can do at all: a body
 		// without a type has one of octets.

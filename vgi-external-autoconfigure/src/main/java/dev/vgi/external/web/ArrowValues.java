@@ -74,7 +74,16 @@ public final class ArrowValues {
 
 	static boolean isReadable(ResolvableType type) {
 		Class<?> raw = type.toClass();
-		return isArrow(type) && (SINGLE.contains(raw) || raw.isAssignableFrom(List.class));
+		return isArrow(type) && (SINGLE.contains(raw) || isReadableSequence(raw));
+	}
+
+	/**
+	 * Return whether a stream can be read as a type, if its elements can.
+	 * @param type the type without its elements
+	 * @return {@code true} for lists and what they are
+	 */
+	static boolean isReadableSequence(Class<?> type) {
+		return type.isAssignableFrom(List.class) && Iterable.class.isAssignableFrom(type);
 	}
 
 	/**

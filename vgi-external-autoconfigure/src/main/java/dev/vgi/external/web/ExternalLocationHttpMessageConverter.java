@@ -61,6 +61,11 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 	}
 
 	@Override
+	public List<MediaType> getSupportedMediaTypes(Class<?> type) {
+		return this.delegate.getSupportedMediaTypes(type);
+	}
+
+	@Override
 	public boolean canRead(ResolvableType type, @Nullable MediaType mediaType) {
 		return this.delegate.canRead(type, mediaType);
 	}
