@@ -22,6 +22,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.http.converter.autoconfigure.ClientHttpMessageConvertersCustomizer;
 import org.springframework.boot.restclient.RestClientCustomizer;
+import org.springframework.boot.restclient.RestTemplateCustomizer;
 import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Fallback;
@@ -31,8 +32,8 @@ import org.springframework.web.client.RestClient;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of the calling side: Arrow bodies for
- * every injected {@link RestClient.Builder}, {@link VgiClient}, and RPC methods in the
- * interfaces of HTTP service groups.
+ * every injected {@link RestClient.Builder} and {@code RestTemplateBuilder},
+ * {@link VgiClient}, and RPC methods in the interfaces of HTTP service groups.
  */
 @AutoConfiguration(after = VgiExternalAutoConfiguration.class,
 		afterName = "org.springframework.boot.restclient.autoconfigure.RestClientAutoConfiguration")
@@ -55,6 +56,12 @@ public final class VgiClientAutoConfiguration {
 	@Bean
 	@Fallback
 	RestClientCustomizer vgiPointerAnnouncement() {
+		return PointerAnnouncement::applyTo;
+	}
+
+	@Bean
+	@Fallback
+	RestTemplateCustomizer vgiTemplatePointerAnnouncement() {
 		return PointerAnnouncement::applyTo;
 	}
 

@@ -30,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.core.ResolvableType;
 import org.springframework.http.HttpInputMessage;
 import org.springframework.http.HttpOutputMessage;
+import org.springframework.http.InvalidMediaTypeException;
 import org.springframework.http.MediaType;
 import org.springframework.http.converter.AbstractSmartHttpMessageConverter;
 
@@ -86,6 +87,22 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 		this.maxBodySize = maxBodySize;
 		this.serving = serving;
 		this.options = ReadOptions.of(limits);
+	}
+
+	/**
+	 * Return whether a request asks for Arrow by name.
+	 * @param accept the values of its {@code Accept} header
+	 * @return {@code false} also for what includes everything, and for what is malformed
+	 */
+	public static boolean isNamedIn(List<String> accept) {
+		try {
+			return MediaType.parseMediaTypes(accept)
+				.stream()
+				.anyMatch((accepted) -> accepted.equalsTypeAndSubtype(ARROW_STREAM));
+		}
+		catch (InvalidMediaTypeException ex) {
+			return false;
+		}
 	}
 
 	boolean isServing() {

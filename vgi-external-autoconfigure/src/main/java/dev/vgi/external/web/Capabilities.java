@@ -52,8 +52,18 @@ public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxRes
 	/** Request header: most bytes of a response that the caller takes. */
 	public static final String ACCEPT_MAX_RESPONSE_BYTES = "VGI-Accept-Max-Response-Bytes";
 
-	/** Request header by which our clients say that they resolve pointers. */
+	/**
+	 * Request header by which our clients say whether they resolve pointers:
+	 * {@code true}, or {@link #WHERE_NAMED}.
+	 */
 	public static final String ACCEPT_POINTERS = "VGI-Accept-Pointers";
+
+	/**
+	 * Value of {@link #ACCEPT_POINTERS}: pointers are resolved if {@code Accept} names
+	 * Arrow. If not, somebody reads the bytes, and gets all of them: a redirect to
+	 * storage would be followed with whatever credentials the request has, or not at all.
+	 */
+	public static final String WHERE_NAMED = "where-named";
 
 	/** Header: identifies a request and its response. */
 	public static final String REQUEST_ID = "X-Request-ID";

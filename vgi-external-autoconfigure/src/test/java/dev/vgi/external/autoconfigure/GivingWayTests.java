@@ -101,8 +101,8 @@ class GivingWayTests {
 					// Applications take it.
 					"vgiBufferAllocator",
 					// Collected by Boot and Spring.
-					"vgiArrowModule", "vgiClientConverters", "vgiPointerAnnouncement", "vgiRpcHttpServiceGroups",
-					"vgiWebMvcConfigurer", "vgiRpcWebMvc", "vgiLocalStorageMetrics",
+					"vgiArrowModule", "vgiClientConverters", "vgiPointerAnnouncement", "vgiTemplatePointerAnnouncement",
+					"vgiRpcHttpServiceGroups", "vgiWebMvcConfigurer", "vgiRpcWebMvc", "vgiLocalStorageMetrics",
 					"vgiExternalStorageHealthIndicator", "vgiSanitizingFunction",
 					// Instead of Boot's default.
 					"vgiServerRequestObservationConvention",
@@ -170,7 +170,7 @@ class GivingWayTests {
 		// All of these are asked for by whoever needs them.
 		assertThat(later).containsExactlyInAnyOrder("vgiClientConverters", "vgiClientFactory",
 				"vgiClientLocationResolver", "vgiClientUrlValidator", "vgiPayloadUploader", "vgiPointerAnnouncement",
-				"vgiRpcHttpServiceGroups", "vgiSanitizingFunction");
+				"vgiTemplatePointerAnnouncement", "vgiRpcHttpServiceGroups", "vgiSanitizingFunction");
 	}
 
 	private Set<String> singletons(boolean lazy) {

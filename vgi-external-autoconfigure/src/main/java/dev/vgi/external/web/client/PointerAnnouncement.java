@@ -1,20 +1,25 @@
 package dev.vgi.external.web.client;
 
 import java.net.URI;
+import java.util.List;
 
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.HttpRequest;
+import org.springframework.http.InvalidMediaTypeException;
 import org.springframework.http.MediaType;
-import org.springframework.http.client.ClientHttpRequest;
 import org.springframework.web.client.RestClient;
+import org.springframework.web.client.RestTemplate;
 
 /**
- * Lets {@link RestClient} callers of ordinary handlers announce that they resolve
- * pointers: those who accept Arrow by name. Others follow the redirect to the stored
- * stream. Remembers which service is called, since its own store is trusted.
+ * Lets callers of ordinary handlers announce that they resolve pointers: those who name
+ * Arrow in {@code Accept}, or nothing. Nobody is redirected to storage, since an HTTP
+ * client would take the service's credentials there or not go at all. Remembers which
+ * service is called, since its own store is trusted.
  */
 public final class PointerAnnouncement {
 
@@ -36,12 +41,42 @@ public final class PointerAnnouncement {
 		builder.defaultRequest((request) -> request.httpRequest(PointerAnnouncement::announce));
 	}
 
-	private static void announce(ClientHttpRequest request) {
+	/**
+	 * Announce with every call of a template.
+	 * @param template the template
+	 */
+	public static void applyTo(RestTemplate template) {
+		template.getClientHttpRequestInitializers().add((request) -> {
+			CALLED.set(request.getURI());
+			// What it accepts follows from what is to be read, and is set later.
+			request.getHeaders().set(Capabilities.ACCEPT_POINTERS, Capabilities.WHERE_NAMED);
+		});
+	}
+
+	private static void announce(HttpRequest request) {
 		CALLED.set(request.getURI());
-		for (MediaType accepted : request.getHeaders().getAccept()) {
-			if (accepted.equalsTypeAndSubtype(ArrowStreamHttpMessageConverter.ARROW_STREAM)) {
-				request.getHeaders().set(Capabilities.ACCEPT_POINTERS, "true");
-			}
+		HttpHeaders headers = request.getHeaders();
+		if (headers.containsHeader(Capabilities.ACCEPT_POINTERS)) {
+			return;
+		}
+		List<String> accept = headers.getOrEmpty(HttpHeaders.ACCEPT);
+		if (accept.isEmpty() || ArrowStreamHttpMessageConverter.isNamedIn(accept)) {
+			headers.set(Capabilities.ACCEPT_POINTERS, "true");
+		}
+		else if (includesArrow(accept)) {
+			headers.set(Capabilities.ACCEPT_POINTERS, Capabilities.WHERE_NAMED);
+		}
+	}
+
+	private static boolean includesArrow(List<String> accept) {
+		try {
+			return MediaType.parseMediaTypes(accept)
+				.stream()
+				.anyMatch((accepted) -> accepted.includes(ArrowStreamHttpMessageConverter.ARROW_STREAM));
+		}
+		catch (InvalidMediaTypeException ex) {
+			// Not ours to complain about.
+			return false;
 		}
 	}
 

@@ -3,6 +3,7 @@ package dev.vgi.external.web.server;
 import java.io.IOException;
 import java.net.URI;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -155,7 +156,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 		List<AnnotatedBatch> batches = batchesOf(value);
 		// Nothing is stored for whoever only asks what a GET would say.
 		boolean head = request != null && HttpMethod.HEAD.matches(request.getMethod());
-		if (!head && request != null && "true".equalsIgnoreCase(request.getHeader(Capabilities.ACCEPT_POINTERS))) {
+		if (!head && request != null && resolvesPointers(request)) {
 			if (response != null && mayHavePointers(batches) && !isPrivate(response)) {
 				forbidToKeep(response);
 			}
@@ -163,13 +164,23 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 			return;
 		}
 		// Some responses begin before there is a value: emitters have sent their status.
-		URI location = (request != null && response != null) ? locationOf(batches, request, head) : null;
+		URI location = (request != null && response != null && !isNeverRedirected(request))
+				? locationOf(batches, request, head) : null;
 		if (response != null && location != null) {
 			redirect(response, location);
 		}
 		else {
 			this.delegate.writeInline(value, message);
 		}
+	}
+
+	private static boolean resolvesPointers(HttpServletRequest request) {
+		return "true".equalsIgnoreCase(request.getHeader(Capabilities.ACCEPT_POINTERS)) || isNeverRedirected(request)
+				&& ArrowStreamHttpMessageConverter.isNamedIn(Collections.list(request.getHeaders(HttpHeaders.ACCEPT)));
+	}
+
+	private static boolean isNeverRedirected(HttpServletRequest request) {
+		return Capabilities.WHERE_NAMED.equalsIgnoreCase(request.getHeader(Capabilities.ACCEPT_POINTERS));
 	}
 
 	private boolean mayHavePointers(List<AnnotatedBatch> batches) {

@@ -196,6 +196,21 @@ class ArrowResultsTests {
 		assertThat(response.body().length).isLessThan(8 * 1024);
 	}
 
+	@ParameterizedTest
+	@ValueSource(strings = { "/large", "/functional-large", "/large-list" })
+	void whenTheCallerResolvesPointersWhereItNamesArrowItIsNeverRedirected(String path) throws Exception {
+		for (String accept : List.of(ARROW, "application/json, " + ARROW + ";q=0.5")) {
+			HttpResponse<byte[]> response = send(request(path, accept).header("VGI-Accept-Pointers", "where-named"));
+			assertThat(response.statusCode()).isEqualTo(200);
+			assertThat(rows(response.body())).isLessThan(LARGE);
+		}
+		for (String accept : List.of("*/*", "application/*", "text/plain, */*;q=0.1")) {
+			HttpResponse<byte[]> response = send(request(path, accept).header("VGI-Accept-Pointers", "where-named"));
+			assertThat(response.statusCode()).isEqualTo(200);
+			assertThat(rows(response.body())).isGreaterThanOrEqualTo(LARGE);
+		}
+	}
+
 	@Test
 	void whenOnlyTheHeadIsAskedForNothingIsStored() throws Exception {
 		long before = objects();
