@@ -60,7 +60,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
  * local store.
  */
 @SpringBootTest(webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
-		properties = { "vgi.external.externalize-threshold=64KB", "vgi.rpc.max-request-size=256KB" })
+		properties = { "vgi.external.externalize-threshold=64KB", "vgi.rpc.max-request-size=256KB",
+				"vgi.external.client.upload-threshold=128KB" })
 class ArrowOverHttpTests {
 
 	private static final int SMALL = 10;
@@ -248,6 +249,22 @@ class ArrowOverHttpTests {
 		assertThat(client.capabilities().uploadUrlSupport()).isTrue();
 		assertThat(client.capabilities().maxRequestBytes()).isEqualTo(256 * 1024);
 		assertThat(objects()).isEqualTo(before + 2);
+	}
+
+	@Test
+	void whenInputReachesTheThresholdItGoesThroughAnUploadUrlBelowTheCap() throws Exception {
+		VgiClient client = this.vgiClientBuilder.baseUrl("http://localhost:" + this.port).build();
+		// Without an RPC method, the service says with an answer what it vends.
+		for (int rows : new int[] { 10_000, 20_000 }) {
+			long before = objects();
+			try (AnnotatedBatch batch = AnnotatedBatch.of(numbers(this.allocator, rows));
+					AnnotatedBatch answer = client.call("/double", batch, (log) -> {
+					})) {
+				assertThat(answer.rowCount()).isEqualTo(rows);
+			}
+			// The result is stored in any case.
+			assertThat(objects()).isEqualTo(before + ((rows < 15_000) ? 1 : 2));
+		}
 	}
 
 	@Test
