@@ -3,6 +3,7 @@ package dev.vgi.external.storage;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -14,12 +15,19 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Calls what knows no deadline, such as a provider of credentials, and waits no longer
- * than a deadline allows. The call has a thread of its own, which is interrupted once
- * nobody waits for it any more.
+ * than a deadline allows. The call has a thread of its own, one of 64 at most, which is
+ * interrupted once nobody waits for it any more.
  */
 public final class BoundedCall {
 
 	private static final AtomicInteger THREADS = new AtomicInteger();
+
+	/**
+	 * What takes no notice of interrupts keeps its thread, so there is an end to them.
+	 */
+	private static final int MOST = 64;
+
+	private static final Semaphore FREE = new Semaphore(MOST);
 
 	private BoundedCall() {
 	}
@@ -38,16 +46,16 @@ public final class BoundedCall {
 	public static <T extends @Nullable Object> T run(String called, Deadline deadline, Callable<T> call)
 			throws ExecutionException {
 		FutureTask<T> task = new FutureTask<>(call);
-		Thread thread = new Thread(task, "vgi-bounded-call-" + THREADS.incrementAndGet());
-		thread.setDaemon(true);
-		thread.start();
 		try {
+			if (!FREE.tryAcquire(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
+				throw late(called, deadline);
+			}
+			start(task);
 			return task.get(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS);
 		}
 		catch (TimeoutException ex) {
 			task.cancel(true);
-			throw new TransferTimeoutException(called + " did not answer in time: the whole transfer may take "
-					+ deadline.timeout().toMillis() + " ms", null);
+			throw late(called, deadline);
 		}
 		catch (InterruptedException ex) {
 			task.cancel(true);
@@ -60,6 +68,30 @@ public final class BoundedCall {
 			}
 			throw ex;
 		}
+	}
+
+	private static void start(Runnable task) {
+		Thread thread = new Thread(() -> {
+			try {
+				task.run();
+			}
+			finally {
+				FREE.release();
+			}
+		}, "vgi-bounded-call-" + THREADS.incrementAndGet());
+		thread.setDaemon(true);
+		try {
+			thread.start();
+		}
+		catch (Throwable ex) {
+			FREE.release();
+			throw ex;
+		}
+	}
+
+	private static TransferTimeoutException late(String called, Deadline deadline) {
+		return new TransferTimeoutException(called + " did not answer in time: the whole transfer may take "
+				+ deadline.timeout().toMillis() + " ms", null);
 	}
 
 }
