@@ -28,6 +28,9 @@ final class WatchedCall implements RpcClientCall {
 
 	private boolean cancelled;
 
+	/** Whether a part is being done; whoever hears of logs may close the stream. */
+	private boolean entered;
+
 	private boolean ended;
 
 	/**
@@ -104,10 +107,11 @@ final class WatchedCall implements RpcClientCall {
 	 * @return what it came to
 	 */
 	<T extends @Nullable Object> T within(Supplier<T> work) {
-		if (this.ended) {
+		if (this.ended || this.entered) {
 			return work.get();
 		}
 		boolean complete = false;
+		this.entered = true;
 		this.watch.enter();
 		try {
 			T result = work.get();
@@ -120,6 +124,7 @@ final class WatchedCall implements RpcClientCall {
 		}
 		finally {
 			this.watch.leave();
+			this.entered = false;
 			if (!complete) {
 				end();
 			}

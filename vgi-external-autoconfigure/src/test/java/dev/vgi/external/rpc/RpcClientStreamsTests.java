@@ -7,11 +7,13 @@ import java.util.NoSuchElementException;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.ProtocolVersionException;
 import dev.vgi.external.conformance.ConformanceService;
@@ -264,6 +266,26 @@ class RpcClientStreamsTests extends AbstractRpcTests {
 		}
 		assertThat(requests).isEmpty();
 		assertThat(this.service.cancelProbeCounters().get(2)).isOne();
+	}
+
+	@Test
+	void aStreamThatIsClosedByWhoHearsItsLogsLeavesNoScopeBehind() {
+		AtomicReference<ProducerStream<Void>> open = new AtomicReference<>();
+		LogSink closing = (log) -> {
+			if (open.get() != null) {
+				open.get().close();
+			}
+		};
+		ConformanceStreams client = new RpcClients(this.plain.builder(this.loopback.base()).prefetch(false).build(),
+				this.allocator, closing)
+			.watchedBy(new RpcClientObservations(this.observations, null))
+			.createClient(ConformanceStreams.class);
+		try (ProducerStream<Void> stream = client.produceWithLogs(3)) {
+			next(stream);
+			open.set(stream);
+			assertThat(stream.hasNext()).isTrue();
+			assertThat(this.observations.getCurrentObservation()).isNull();
+		}
 	}
 
 	private Queue<Observation.Context> observedRequests() {

@@ -185,7 +185,9 @@ public final class VgiClient {
 
 		/**
 		 * Set where the service is.
-		 * @param baseUrl such as {@code https://flights.example}
+		 * @param baseUrl such as {@code https://flights.example}; a host with an
+		 * underscore is one only to some HTTP clients, and never to the policy for the
+		 * service's own store
 		 * @return this builder
 		 */
 		public Builder baseUrl(String baseUrl) {
