@@ -101,7 +101,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 @SpringBootTest(classes = BadInputTests.Application.class, webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
 		properties = { "vgi.external.s3.bucket=our-bucket", "spring.cloud.aws.region.static=us-east-1",
 				"spring.cloud.aws.credentials.access-key=key", "spring.cloud.aws.credentials.secret-key=secret",
-				"vgi.external.externalize-threshold=64KB", "vgi.external.retry-delay=1ms",
+				"vgi.external.externalize-threshold=64KB", "vgi.external.retry-delay=0",
 				"vgi.external.upload.max-retries=0", "vgi.external.upload.timeout=7s", "vgi.external.fetch.timeout=7s",
 				"vgi.external.fetch.max-fetch-size=256KB", "vgi.external.fetch.max-decompressed-size=1MB",
 				"vgi.external.limits.log-batches=3", "vgi.external.limits.metadata-size=100KB",
@@ -268,7 +268,7 @@ class BadInputTests {
 						"stream"),
 				BadPointer.object("truncated on the way", BadInputTests::breakOff, 502, "3 attempts"),
 				BadPointer.object("reset", (request, reply) -> reply.reset(), 502, "3 attempts"),
-				BadPointer.object("storage fails", (request, reply) -> reply.empty(503), 502, "storage answered 503"),
+				BadPointer.object("storage fails", (request, reply) -> reply.empty(500), 502, "storage answered 500"),
 				BadPointer.object("zstd bomb",
 						FaultServer.object(Zstd.compress(new byte[16 << 20]), "Content-Encoding: zstd"), 400,
 						"max-decompressed-size"),
@@ -486,8 +486,8 @@ class BadInputTests {
 	static List<FailedUpload> failedUploads() {
 		return List.of(new FailedUpload("unavailable", (request, reply) -> {
 			request.body();
-			reply.empty(503);
-		}, 502, "503"), new FailedUpload("refused", (request, reply) -> {
+			reply.empty(500);
+		}, 502, "500"), new FailedUpload("refused", (request, reply) -> {
 			request.body();
 			reply.empty(403);
 		}, 502, "403"), new FailedUpload("reset", (request, reply) -> reply.reset(), 502, "cannot be reached"),

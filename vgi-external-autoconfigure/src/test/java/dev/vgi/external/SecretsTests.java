@@ -388,7 +388,7 @@ class SecretsTests {
 			switch (("PUT".equals(request.method()) && !refusesUploads) ? "" : this.fault) {
 				case "down" -> {
 					request.body();
-					reply.empty(503);
+					reply.empty(500);
 				}
 				case "refuse" -> {
 					request.body();

@@ -4,6 +4,7 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.TransferListener;
 import dev.vgi.external.observation.RpcClientObservationConvention;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
@@ -70,7 +71,8 @@ public final class VgiClientAutoConfiguration {
 	PayloadUploader vgiPayloadUploader(StorageTransport transport, VgiExternalProperties properties,
 			ObjectProvider<TransferListener> listeners) {
 		return new PayloadUploader(transport, properties.upload().timeout(),
-				TransferListener.all(listeners.orderedStream().toList()));
+				TransferListener.all(listeners.orderedStream().toList()),
+				new RetryPolicy(properties.upload().maxRetries(), properties.retryDelay(), transport));
 	}
 
 	@Bean

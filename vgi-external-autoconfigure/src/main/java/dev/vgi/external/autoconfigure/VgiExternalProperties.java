@@ -36,8 +36,9 @@ import org.springframework.util.unit.DataSize;
  * @param plainClients How callers of ordinary handlers are served who did not announce
  * that they resolve pointers.
  * @param onStorageFailure What happens to a batch that cannot be stored.
- * @param maxRetries Further attempts of a fetch, at most 2.
- * @param retryDelay Pause between the attempts of a fetch.
+ * @param maxRetries Further attempts of a fetch, or of one of its ranges, at most 2. A
+ * storage that asks to come back later is waited for within 'fetch.timeout'.
+ * @param retryDelay Pause between the attempts of a fetch or an upload.
  * @param compression Compression of stored objects.
  * @param fetch How objects are fetched.
  * @param upload How objects are uploaded.
@@ -231,7 +232,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * @param partSize Size of the parts of a multipart upload; smaller objects are one
 	 * request.
 	 * @param maxParallelParts Parts of one upload at once.
-	 * @param maxRetries Further attempts of a part.
+	 * @param maxRetries Further attempts of an upload, or of one of its parts. A storage
+	 * that asks to come back later is waited for within 'upload.timeout'.
 	 * @param timeout Overall deadline of an upload.
 	 */
 	public record Upload(@DefaultValue("8MB") DataSize partSize, @DefaultValue("4") int maxParallelParts,

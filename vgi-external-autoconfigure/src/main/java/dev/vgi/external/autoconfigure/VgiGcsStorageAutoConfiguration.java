@@ -74,7 +74,7 @@ public final class VgiGcsStorageAutoConfiguration {
 		VgiExternalProperties.Upload upload = properties.upload();
 		return new GcsStorageSettings(String.valueOf(gcs.bucket()), gcs.prefix(), gcs.presignExpiry(),
 				properties.uploadUrl().expiry(), Math.min(upload.partSize().toBytes(), Payload.LARGEST_PART),
-				upload.maxRetries(), upload.timeout());
+				upload.maxRetries(), upload.timeout(), properties.retryDelay());
 	}
 
 	/**

@@ -63,7 +63,7 @@ public final class VgiS3StorageAutoConfiguration {
 				? new S3Encryption(sse.algorithm(), sse.kmsKeyId(), sse.bucketKey()) : null;
 		return new S3StorageSettings(String.valueOf(s3.bucket()), s3.prefix(), s3.presignExpiry(),
 				properties.uploadUrl().expiry(), encryption, s3.storageClass(), s3.tags(), upload.partSize().toBytes(),
-				upload.maxParallelParts(), upload.maxRetries(), upload.timeout());
+				upload.maxParallelParts(), upload.maxRetries(), upload.timeout(), properties.retryDelay());
 	}
 
 	// Which client is used is no condition: that would be decided ahead of time.

@@ -8,10 +8,9 @@ import java.util.concurrent.ThreadFactory;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageTransport;
-import dev.vgi.external.transport.StorageUnavailableException;
-import dev.vgi.external.transport.TransportClosedException;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
@@ -78,7 +77,7 @@ public final class ExternalFetcher {
 		Assert.notNull(workers, "'workers' must not be null");
 		this.context = new FetchContext(config, transport, validator, storage, budget, slabs, workers,
 				new FirstByteTimes(), InstantSource.system(), (received, size) -> {
-				});
+				}, RetryPolicy.defaults(transport));
 	}
 
 	private static Thread newWorker(Runnable task) {
@@ -135,13 +134,13 @@ public final class ExternalFetcher {
 	 * Return whether another attempt may succeed: after I/O failures, time-outs of one
 	 * request and statuses that are no success; never after a refusal, a passed cap, the
 	 * redirect limit, a wrong digest, undecodable bytes, the overall deadline, an
-	 * interrupt or the closing of the transport.
+	 * interrupt or the closing of the transport, nor if a part of the object has had its
+	 * attempts.
 	 * @param failure what {@link #fetch} threw
 	 * @return whether to try again
 	 */
 	public static boolean isRetryable(RuntimeException failure) {
-		return failure instanceof StorageUnavailableException && !(failure instanceof TransportClosedException)
-				&& !Thread.currentThread().isInterrupted();
+		return RetryPolicy.mayPass(failure) && !Thread.currentThread().isInterrupted();
 	}
 
 	/**
@@ -151,6 +150,26 @@ public final class ExternalFetcher {
 	 */
 	public ExternalFetcher withValidator(UrlValidator validator) {
 		return new ExternalFetcher(this.context.withValidator(validator));
+	}
+
+	/**
+	 * Return a fetcher that asks again for what is missing of an object by another policy
+	 * than the protocol's.
+	 * @param retryPolicy when
+	 * @return a fetcher that shares everything else
+	 */
+	public ExternalFetcher withRetryPolicy(RetryPolicy retryPolicy) {
+		return new ExternalFetcher(this.context.withRetryPolicy(retryPolicy));
+	}
+
+	/**
+	 * Create a policy by the clock of this fetcher.
+	 * @param maxRetries further attempts
+	 * @param delay pause between attempts
+	 * @return the policy
+	 */
+	public RetryPolicy newRetryPolicy(int maxRetries, Duration delay) {
+		return new RetryPolicy(maxRetries, delay, this.context.transport());
 	}
 
 	/**

@@ -21,7 +21,6 @@ import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
-import dev.vgi.external.transport.TransferTimer;
 import dev.vgi.external.url.RedactedUrl;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
@@ -181,14 +180,12 @@ final class FetchAttempt {
 	// null unless the object has to be begun again with what is returned
 	private @Nullable StorageResponse transfer(OpenedObject opened, List<ByteRange> plan, BodyAssembly assembly,
 			Lease lease) {
-		TransferTimer timer = this.context.transport().timer();
 		if (plan.size() <= 1) {
 			return new SequentialDownload(this.config, opened, assembly,
-					(range) -> get(range, opened.strongTag(), null), timer, this.deadline)
+					(range) -> get(range, opened.strongTag(), null), this.context.retryPolicy().begin(this.deadline))
 				.run();
 		}
-		new RangedDownload(this.config, plan, assembly, this.context.slabs(), lease, new OpenedRequests(opened),
-				this.hedging, timer, this.context.workers())
+		new RangedDownload(this.context, plan, assembly, lease, new OpenedRequests(opened), this.hedging, this.deadline)
 			.run(opened.response, opened.head, opened.sentAt);
 		return null;
 	}

@@ -6,6 +6,7 @@ import java.util.concurrent.ThreadFactory;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
@@ -23,19 +24,25 @@ import org.jspecify.annotations.Nullable;
  * @param firstByteTimes what is known about the origins
  * @param wallClock what the time is, to tell whether a link has expired
  * @param progress hears how far fetches are
+ * @param retryPolicy when what is missing of an object is asked for again
  */
 record FetchContext(FetchConfig config, StorageTransport transport, UrlValidator validator,
 		@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, ThreadFactory workers,
-		FirstByteTimes firstByteTimes, InstantSource wallClock, FetchProgress progress) {
+		FirstByteTimes firstByteTimes, InstantSource wallClock, FetchProgress progress, RetryPolicy retryPolicy) {
 
 	FetchContext withValidator(UrlValidator validator) {
 		return new FetchContext(this.config, this.transport, validator, this.storage, this.budget, this.slabs,
-				this.workers, this.firstByteTimes, this.wallClock, this.progress);
+				this.workers, this.firstByteTimes, this.wallClock, this.progress, this.retryPolicy);
 	}
 
 	FetchContext withProgress(FetchProgress progress) {
 		return new FetchContext(this.config, this.transport, this.validator, this.storage, this.budget, this.slabs,
-				this.workers, this.firstByteTimes, this.wallClock, progress);
+				this.workers, this.firstByteTimes, this.wallClock, progress, this.retryPolicy);
+	}
+
+	FetchContext withRetryPolicy(RetryPolicy retryPolicy) {
+		return new FetchContext(this.config, this.transport, this.validator, this.storage, this.budget, this.slabs,
+				this.workers, this.firstByteTimes, this.wallClock, this.progress, retryPolicy);
 	}
 
 }

@@ -147,12 +147,12 @@ final class OpenedObject implements AutoCloseable {
 			throw new CorruptStreamException(
 					"Expected HTTP 206 for a range of " + this.shown + ", got " + later.status());
 		}
-		if (!success) {
+		ContentRange range = ContentRange.parse(later.header("Content-Range"));
+		boolean otherSize = range != null && range.total() >= 0 && size >= 0 && range.total() != size;
+		if (!success && !(later.status() == 416 && otherSize)) {
 			throw this.failures.apply(later);
 		}
-		ContentRange range = ContentRange.parse(later.header("Content-Range"));
-		if (range == null || range.first() != asked.first() || range.last() > asked.last()
-				|| (range.total() >= 0 && size >= 0 && range.total() != size)
+		if (range == null || otherSize || range.first() != asked.first() || range.last() > asked.last()
 				|| (later.contentLength() >= 0 && later.contentLength() != range.length())) {
 			throw new CorruptStreamException("Range chunk size mismatch: asked " + this.shown + " for bytes "
 					+ asked.first() + "-" + asked.last() + ", got " + later.header("Content-Range"));
@@ -170,8 +170,7 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	static StorageUnavailableException changed(String shown, StorageResponse later) {
-		return new StorageUnavailableException("The object at " + shown + " changed while it was fetched",
-				later.status(), null);
+		return new ChangedException("The object at " + shown + " changed while it was fetched", later.status());
 	}
 
 	/**
@@ -213,6 +212,17 @@ final class OpenedObject implements AutoCloseable {
 	@Override
 	public void close() {
 		this.response.close();
+	}
+
+	/**
+	 * What has arrived is of another version: worth another attempt, from the start.
+	 */
+	static final class ChangedException extends StorageUnavailableException {
+
+		ChangedException(String message, int status) {
+			super(message, status, null);
+		}
+
 	}
 
 }

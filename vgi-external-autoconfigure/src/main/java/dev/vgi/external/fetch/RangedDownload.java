@@ -14,12 +14,15 @@ import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget.Lease;
+import dev.vgi.external.transfer.Retries;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.ByteRange;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.StorageBusyException;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimer;
-import dev.vgi.external.transport.TransportClosedException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,16 +36,11 @@ final class RangedDownload {
 	/** Coded ranges that may be complete while an earlier one is still missing. */
 	static final int SLOTS_AHEAD = 4;
 
-	/**
-	 * Further attempts that a range that fails, or a whole body that breaks off, gets.
-	 */
-	static final int MAX_RETRIES = 2;
+	/** Nobody wakes us when the transport ends, or the timer is closed under us. */
+	private static final long LONGEST_WAIT_MILLIS = 200;
 
-	/** Before the first of them; doubled before each later one. */
-	static final Duration RETRY_DELAY = Duration.ofMillis(100);
-
-	/** The timer may be closed under us, and then nothing rings any more. */
-	static final long LONGEST_WAIT_SECONDS = 1;
+	/** Asked for are only ranges that there are. */
+	private static final int NOT_SATISFIABLE = 416;
 
 	/** Says that something may be due. */
 	private static final Object TICK = new Object();
@@ -58,6 +56,8 @@ final class RangedDownload {
 	private final Requests requests;
 
 	private final HedgePolicy hedging;
+
+	private final RetryPolicy retryPolicy;
 
 	private final TransferTimer timer;
 
@@ -86,19 +86,20 @@ final class RangedDownload {
 
 	private int slotsInUse;
 
-	RangedDownload(FetchConfig config, List<ByteRange> plan, BodyAssembly assembly, SlabPool slabs, Lease lease,
-			Requests requests, HedgePolicy hedging, TransferTimer timer, ThreadFactory workers) {
-		this.config = config;
+	RangedDownload(FetchContext context, List<ByteRange> plan, BodyAssembly assembly, Lease lease, Requests requests,
+			HedgePolicy hedging, Deadline deadline) {
+		this.config = context.config();
 		this.assembly = assembly;
-		this.slabs = slabs;
+		this.slabs = context.slabs();
 		this.lease = lease;
 		this.requests = requests;
 		this.hedging = hedging;
-		this.timer = timer;
-		this.workers = workers;
+		this.retryPolicy = context.retryPolicy();
+		this.timer = context.transport().timer();
+		this.workers = context.workers();
 		this.chunks = new Chunk[plan.size()];
 		for (int i = 0; i < this.chunks.length; i++) {
-			this.chunks[i] = new Chunk(i, plan.get(i));
+			this.chunks[i] = new Chunk(i, plan.get(i), this.retryPolicy.begin(deadline));
 		}
 	}
 
@@ -128,7 +129,11 @@ final class RangedDownload {
 			while (this.head < this.chunks.length) {
 				startWhatIsDue();
 				boolean progress = takeIn();
-				Object event = progress ? this.events.poll() : this.events.poll(LONGEST_WAIT_SECONDS, TimeUnit.SECONDS);
+				Object event = progress ? this.events.poll()
+						: this.events.poll(LONGEST_WAIT_MILLIS, TimeUnit.MILLISECONDS);
+				if (event == null && this.running.isEmpty()) {
+					this.retryPolicy.requireGoingOn();
+				}
 				while (event != null) {
 					if (event instanceof RangeAttempt attempt) {
 						ended(attempt);
@@ -346,20 +351,25 @@ final class RangedDownload {
 			chunk.complete(this.assembly.isPlain() ? this.assembly.body() : chunk.slot());
 			return; // It broke off after its last byte.
 		}
-		if (chunk.retries >= MAX_RETRIES || !isWorthARetry(failure)) {
+		if (!(failure instanceof StorageUnavailableException unavailable) || !isWorthARetry(failure)) {
 			throw failure;
 		}
-		Duration delay = RETRY_DELAY.multipliedBy(1L << chunk.retries);
-		chunk.retries++;
+		Duration delay = chunk.retries.next(unavailable);
 		chunk.retryAt = this.timer.nanoTime() + delay.toNanos();
 		chunk.retryWaits = true;
 		this.alarms.add(this.timer.schedule(delay, () -> this.events.add(TICK)));
 	}
 
+	/**
+	 * Return whether the same range may be asked for again, and the others kept.
+	 * @param failure what became of it
+	 * @return {@code true} unless it is refused, or the object has become another one
+	 */
 	static boolean isWorthARetry(RuntimeException failure) {
-		return failure instanceof StorageUnavailableException unavailable
-				&& !(failure instanceof TransportClosedException)
-				&& (unavailable.status() == 0 || unavailable.status() == 429 || unavailable.status() / 100 == 5);
+		return RetryPolicy.mayPass(failure) && !(failure instanceof OpenedObject.ChangedException)
+				&& failure instanceof StorageUnavailableException unavailable
+				&& (failure instanceof StorageBusyException || unavailable.status() == 0
+						|| unavailable.status() == NOT_SATISFIABLE || unavailable.status() / 100 == 5);
 	}
 
 	/**
@@ -498,7 +508,7 @@ final class RangedDownload {
 
 		private boolean hedged;
 
-		private int retries;
+		private final Retries retries;
 
 		private long retryAt;
 
@@ -506,9 +516,10 @@ final class RangedDownload {
 
 		private boolean retryDue;
 
-		Chunk(int index, ByteRange range) {
+		Chunk(int index, ByteRange range, Retries retries) {
 			this.index = index;
 			this.range = range;
+			this.retries = retries;
 		}
 
 		Slab slot() {

@@ -1,17 +1,12 @@
 package dev.vgi.external.fetch;
 
 import java.nio.ByteBuffer;
-import java.time.Duration;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
+import dev.vgi.external.transfer.Retries;
 import dev.vgi.external.transport.ByteRange;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
-import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.TransferTimer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,17 +25,13 @@ final class SequentialDownload {
 
 	private final Function<ByteRange, StorageResponse> requests;
 
-	private final TransferTimer timer;
-
-	private final Deadline deadline;
+	private final Retries retries;
 
 	/** Bytes of the object, or -1 as long as nobody has said. */
 	private long total;
 
 	/** Whether there is proof that nothing is missing, although nobody has said. */
 	private boolean ended;
-
-	private int retries;
 
 	/**
 	 * Create a download.
@@ -49,17 +40,15 @@ final class SequentialDownload {
 	 * @param assembly takes in the bytes
 	 * @param requests asks for a range under the object's entity tag, and returns an
 	 * answer of any status
-	 * @param timer measures the pauses before retries
-	 * @param deadline no pause goes beyond it
+	 * @param retries decide whether what is missing is asked for
 	 */
 	SequentialDownload(FetchConfig config, OpenedObject object, BodyAssembly assembly,
-			Function<ByteRange, StorageResponse> requests, TransferTimer timer, Deadline deadline) {
+			Function<ByteRange, StorageResponse> requests, Retries retries) {
 		this.config = config;
 		this.object = object;
 		this.assembly = assembly;
 		this.requests = requests;
-		this.timer = timer;
-		this.deadline = deadline;
+		this.retries = retries;
 		this.total = object.total;
 	}
 
@@ -201,35 +190,10 @@ final class SequentialDownload {
 		if (this.assembly.encoded() == this.total) {
 			return; // It broke off after its last byte.
 		}
-		if (this.retries >= RangedDownload.MAX_RETRIES || !this.object.canGoOn()
-				|| !RangedDownload.isWorthARetry(failure) || Thread.currentThread().isInterrupted()) {
+		if (!this.object.canGoOn() || !RangedDownload.isWorthARetry(failure)) {
 			throw failure;
 		}
-		pause(RangedDownload.RETRY_DELAY.multipliedBy(1L << this.retries), failure);
-		this.retries++;
-	}
-
-	private void pause(Duration delay, StorageUnavailableException failure) {
-		Duration remaining = this.deadline.remaining();
-		Duration pause = (delay.compareTo(remaining) < 0) ? delay : remaining;
-		long until = this.timer.nanoTime() + pause.toNanos();
-		CountDownLatch over = new CountDownLatch(1);
-		TransferTimer.Alarm alarm = this.timer.schedule(pause, over::countDown);
-		try {
-			while (!over.await(RangedDownload.LONGEST_WAIT_SECONDS, TimeUnit.SECONDS)
-					&& this.timer.nanoTime() - until < 0) {
-				continue;
-			}
-		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
-			TransferCancelledException cancelled = new TransferCancelledException("Interrupted during a fetch");
-			cancelled.addSuppressed(failure);
-			throw cancelled;
-		}
-		finally {
-			alarm.cancel();
-		}
+		this.retries.pauseAfter(failure);
 	}
 
 }

@@ -31,8 +31,8 @@ final class StatusFailure {
 			return new LinkExpiredException("The link to " + RedactedUrl.of(url) + " expired at " + expiry
 					+ ": storage answered " + status + skew(date, now), null);
 		}
-		return new StorageUnavailableException("Fetch of " + RedactedUrl.of(url) + " failed: storage answered " + status
-				+ (mayMeanExpired(status) ? skew(date, now) : ""), status, null);
+		return StorageUnavailableException.answered("Fetch of " + RedactedUrl.of(url) + " failed: storage answered "
+				+ status + (mayMeanExpired(status) ? skew(date, now) : ""), response);
 	}
 
 	// S3 says 403, GCS 400, a local store 403 or 410.

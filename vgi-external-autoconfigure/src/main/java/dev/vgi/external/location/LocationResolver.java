@@ -19,8 +19,9 @@ import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchedBody;
+import dev.vgi.external.transfer.Retries;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.Deadline;
-import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;
 import dev.vgi.external.url.RedactedUrl;
@@ -45,7 +46,7 @@ public final class LocationResolver {
 
 	private final TransferListener listener;
 
-	private final Pause pause;
+	private final RetryPolicy retryPolicy;
 
 	/**
 	 * Create a resolver.
@@ -54,14 +55,15 @@ public final class LocationResolver {
 	 * @param listener hears of every fetch
 	 */
 	public LocationResolver(ExternalLocationConfig config, ExternalFetcher fetcher, TransferListener listener) {
-		this(config, fetcher, listener, (duration) -> Thread.sleep(duration.toMillis()));
+		this(config, fetcher, listener, fetcher.newRetryPolicy(config.maxRetries(), config.retryDelay()));
 	}
 
-	LocationResolver(ExternalLocationConfig config, ExternalFetcher fetcher, TransferListener listener, Pause pause) {
+	LocationResolver(ExternalLocationConfig config, ExternalFetcher fetcher, TransferListener listener,
+			RetryPolicy retryPolicy) {
 		this.config = config;
-		this.fetcher = fetcher.withProgress(listener::fetching);
+		this.fetcher = fetcher.withProgress(listener::fetching).withRetryPolicy(retryPolicy);
 		this.listener = listener;
-		this.pause = pause;
+		this.retryPolicy = retryPolicy;
 	}
 
 	/**
@@ -72,7 +74,7 @@ public final class LocationResolver {
 	public LocationResolver alsoAccepting(UrlValidator additional) {
 		UrlValidator wider = this.config.urlValidator().or(additional);
 		return new LocationResolver(this.config.withUrlValidator(wider), this.fetcher.withValidator(wider),
-				this.listener, this.pause);
+				this.listener, this.retryPolicy);
 	}
 
 	/**
@@ -99,8 +101,8 @@ public final class LocationResolver {
 		long start = System.nanoTime();
 		// One deadline for all attempts and the pauses between them.
 		Deadline deadline = this.fetcher.newDeadline();
-		List<VgiExternalException> failures = new ArrayList<>();
-		while (true) {
+		Retries retries = this.retryPolicy.begin(deadline);
+		for (int attempt = 1;; attempt++) {
 			try {
 				return attempt(pointer, schema, allocator, logs, start, deadline);
 			}
@@ -108,9 +110,12 @@ public final class LocationResolver {
 				throw ex;
 			}
 			catch (VgiExternalException ex) {
-				failures.add(ex);
-				if (failures.size() > this.config.maxRetries() || !isRetryable(ex) || !pauseBeforeRetry(deadline)) {
-					throw failed(pointer, failures, elapsedSince(start));
+				try {
+					retries.pauseAfter(ex);
+				}
+				catch (VgiExternalException last) {
+					tell(pointer, last, attempt, elapsedSince(start));
+					throw last;
 				}
 				this.listener.fetchRetried(ex.kind());
 			}
@@ -148,13 +153,13 @@ public final class LocationResolver {
 				if (accept(next, messages)) {
 					if (data != null) {
 						next.close();
-						throw new MalformedPayloadException("The stored object has multiple data batches");
+						throw new CorruptStreamException("The stored object has multiple data batches");
 					}
 					data = next;
 				}
 			}
 			if (data == null) {
-				throw new MalformedPayloadException("The stored object has no data batch");
+				throw new CorruptStreamException("The stored object has no data batch");
 			}
 			complete = true;
 			return data;
@@ -202,77 +207,21 @@ public final class LocationResolver {
 		return false;
 	}
 
-	private static boolean isRetryable(VgiExternalException failure) {
-		return !(failure instanceof MalformedPayloadException) && ExternalFetcher.isRetryable(failure);
-	}
-
-	private boolean pauseBeforeRetry(Deadline deadline) {
-		if (deadline.remaining().compareTo(this.config.retryDelay()) <= 0) {
-			return false;
-		}
-		try {
-			this.pause.pause(this.config.retryDelay());
-			return true;
-		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
-			return false;
-		}
-	}
-
-	private VgiExternalException failed(Pointer pointer, List<VgiExternalException> failures, Duration elapsed) {
-		int attempts = failures.size();
+	private void tell(Pointer pointer, VgiExternalException failure, int attempt, Duration elapsed) {
 		String url = RedactedUrl.of(pointer.location());
-		VgiExternalException last = failures.get(attempts - 1);
-		if (last.kind() == Kind.STORAGE_UNAVAILABLE && Thread.currentThread().isInterrupted()) {
-			// The attempt failed, but that there is no further one is the caller's wish.
-			last = new TransferCancelledException("Interrupted before a further attempt to fetch " + url);
+		this.listener.fetchFailed(failure.kind(), elapsed);
+		if (failure.kind() == Kind.CANCELLED) {
+			logger.debug("Fetch of " + url + " was cancelled in attempt " + attempt + " after " + elapsed.toMillis()
+					+ " ms: " + failure.getMessage());
 		}
 		else {
-			failures.remove(attempts - 1);
+			logger.warn("Fetch of " + url + " failed in attempt " + attempt + " after " + elapsed.toMillis() + " ms: "
+					+ failure.getMessage());
 		}
-		this.listener.fetchFailed(last.kind(), elapsed);
-		if (last.kind() == Kind.CANCELLED) {
-			logger.debug("Fetch of " + url + " was cancelled in attempt " + attempts + " after " + elapsed.toMillis()
-					+ " ms: " + last.getMessage());
-		}
-		else {
-			logger.warn("Fetch of " + url + " failed in attempt " + attempts + " after " + elapsed.toMillis() + " ms: "
-					+ last.getMessage());
-		}
-		if (last.kind() == Kind.STORAGE_UNAVAILABLE && last instanceof StorageUnavailableException unavailable
-				&& attempts > 1) {
-			last = new StorageUnavailableException(
-					url + " could not be fetched in " + attempts + " attempts: " + last.getMessage(),
-					unavailable.status(), unavailable);
-		}
-		failures.forEach(last::addSuppressed);
-		return last;
 	}
 
 	private static Duration elapsedSince(long start) {
 		return Duration.ofNanos(System.nanoTime() - start);
-	}
-
-	/**
-	 * Waits between attempts.
-	 */
-	@FunctionalInterface
-	interface Pause {
-
-		void pause(Duration duration) throws InterruptedException;
-
-	}
-
-	/**
-	 * A stream that is intact but not one data batch: the same on every attempt.
-	 */
-	private static final class MalformedPayloadException extends CorruptStreamException {
-
-		MalformedPayloadException(String message) {
-			super(message, (@Nullable Throwable) null);
-		}
-
 	}
 
 }

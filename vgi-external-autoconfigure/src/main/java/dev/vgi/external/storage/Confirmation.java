@@ -50,9 +50,9 @@ public final class Confirmation {
 				default -> false;
 			};
 			if (!stored) {
-				throw new StorageUnavailableException("Storage took the upload of " + RedactedUrl.of(downloadUrl)
+				throw StorageUnavailableException.answered("Storage took the upload of " + RedactedUrl.of(downloadUrl)
 						+ " without an entity tag, and does not show an object of " + length + " bytes there (status "
-						+ response.status() + ")", response.status(), null);
+						+ response.status() + ")", response);
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package dev.vgi.external.storage;
 import java.net.URI;
 import java.time.Duration;
 
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.url.AbsoluteUrl;
 
 import org.springframework.util.Assert;
@@ -17,10 +18,12 @@ import org.springframework.util.Assert;
  * @param signatureParameter query parameter of signed URLs with the signature
  * @param expiry how long a URL works, at least a second; 1 h
  * @param timeout most that one upload may take with all its attempts; 10 min
- * @param maxRetries further attempts when the server fails; 2
+ * @param maxRetries further attempts when the server fails; 2. One that asks to come back
+ * later is waited for within {@code timeout}
+ * @param retryDelay pause before each further attempt; 0.5 s
  */
 public record SignedUrlSettings(URI container, String expiresParameter, String signatureParameter, Duration expiry,
-		Duration timeout, int maxRetries) {
+		Duration timeout, int maxRetries, Duration retryDelay) {
 
 	public SignedUrlSettings {
 		Assert.isTrue(
@@ -33,6 +36,21 @@ public record SignedUrlSettings(URI container, String expiresParameter, String s
 		Assert.isTrue(expiry.compareTo(Duration.ofSeconds(1)) >= 0, "'expiry' must be at least a second");
 		Assert.isTrue(timeout.compareTo(Duration.ZERO) > 0, "'timeout' must be positive");
 		Assert.isTrue(maxRetries >= 0, "'maxRetries' must not be negative");
+		Assert.isTrue(!retryDelay.isNegative(), "'retryDelay' must not be negative");
+	}
+
+	/**
+	 * Create settings with the protocol's pause between attempts.
+	 * @param container absolute URL below which the objects are
+	 * @param expiresParameter query parameter that says when a URL ends
+	 * @param signatureParameter query parameter with the signature
+	 * @param expiry how long a URL works
+	 * @param timeout most that one upload may take with all its attempts
+	 * @param maxRetries further attempts when the server fails
+	 */
+	public SignedUrlSettings(URI container, String expiresParameter, String signatureParameter, Duration expiry,
+			Duration timeout, int maxRetries) {
+		this(container, expiresParameter, signatureParameter, expiry, timeout, maxRetries, RetryPolicy.DEFAULT_DELAY);
 	}
 
 	/**

@@ -13,6 +13,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FailureReason;
@@ -52,7 +53,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	private final Clock clock;
 
-	private final Attempts attempts;
+	private final RetryPolicy attempts;
 
 	/**
 	 * Create a storage.
@@ -62,11 +63,12 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	 * @param clock decides on expiry
 	 */
 	protected SignedUrlStorage(String name, SignedUrlSettings settings, StorageTransport transport, Clock clock) {
-		this(name, settings, transport, clock, Attempts.sleeping(settings.maxRetries()));
+		this(name, settings, transport, clock,
+				new RetryPolicy(settings.maxRetries(), settings.retryDelay(), transport));
 	}
 
 	SignedUrlStorage(String name, SignedUrlSettings settings, StorageTransport transport, Clock clock,
-			Attempts attempts) {
+			RetryPolicy attempts) {
 		Assert.hasText(name, "'name' must not be empty");
 		this.name = name;
 		this.settings = settings;
@@ -104,7 +106,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	@Override
 	public final URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
 		URI object = newObject();
-		Deadline deadline = Deadline.in(this.settings.timeout());
+		Deadline deadline = this.attempts.newDeadline(this.settings.timeout());
 		Map<String, String> headers = new LinkedHashMap<>(uploadHeaders());
 		headers.put("Content-Type", ARROW);
 		if (contentCoding != null) {
@@ -155,7 +157,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	}
 
 	private StorageUnavailableException unavailable(StorageResponse response) {
-		return new StorageUnavailableException(answered(response), response.status(), null);
+		return StorageUnavailableException.answered(answered(response), response);
 	}
 
 	private String answered(StorageResponse response) {

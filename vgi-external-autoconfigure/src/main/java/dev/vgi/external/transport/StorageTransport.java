@@ -288,7 +288,11 @@ public final class StorageTransport implements AutoCloseable {
 		}
 	}
 
-	boolean hasEnded() {
+	/**
+	 * Return whether transfers have been ended.
+	 * @return {@code true} after {@link #endTransfers} or {@link #close}
+	 */
+	public boolean hasEnded() {
 		return this.ended;
 	}
 

@@ -1,5 +1,7 @@
 package dev.vgi.external.transport;
 
+import java.util.function.Function;
+
 import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +31,34 @@ public class StorageUnavailableException extends VgiExternalException {
 	StorageUnavailableException(Kind kind, String message) {
 		super(kind, message, null);
 		this.status = 0;
+	}
+
+	/**
+	 * Create the error for an answer that is no success.
+	 * @param message what was answered, without secrets
+	 * @param response the answer
+	 * @return the error; a {@link StorageBusyException} for the statuses that ask to come
+	 * back later
+	 */
+	public static StorageUnavailableException answered(String message, StorageResponse response) {
+		return answered(message, response.status(), false, response::header);
+	}
+
+	/**
+	 * Create the error for an answer that is no success.
+	 * @param message what was answered, without secrets
+	 * @param status the status
+	 * @param slowDown whether it asks to come back later by something else than its
+	 * status
+	 * @param header returns the answer's headers by name
+	 * @return the error
+	 */
+	public static StorageUnavailableException answered(String message, int status, boolean slowDown,
+			Function<String, @Nullable String> header) {
+		return (slowDown || status == 503 || status == 429 || status == 408)
+				? new StorageBusyException(message, status,
+						RetryAfter.parse(header.apply("Retry-After"), header.apply("Date")))
+				: new StorageUnavailableException(message, status, null);
 	}
 
 	/**

@@ -37,6 +37,7 @@ import dev.vgi.external.memory.TransferBudget.Lease;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.StoredObject;
+import dev.vgi.external.transfer.AttemptsExhaustedException;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.ManualTimer;
@@ -304,7 +305,9 @@ class ExternalFetcherTests {
 		});
 		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/65535")))
 			.withMessageContaining("changed");
-		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fail(server.url("/65537")))
+		assertThatExceptionOfType(ExecutionException.class)
+			.isThrownBy(() -> drive(() -> fetcher().fetch(server.url("/65537"), null, this.allocator)))
+			.withCauseInstanceOf(AttemptsExhaustedException.class)
 			.withMessageContaining("416");
 	}
 
@@ -784,6 +787,59 @@ class ExternalFetcherTests {
 	}
 
 	@ParameterizedTest
+	@ValueSource(strings = { "503", "429", "408", "503 Retry-After: 2" })
+	void busyStorageIsWaitedForWithoutLosingWhatArrived(String answer) throws Exception {
+		byte[] content = bytes(5 * CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			if (request.index() > 0 && request.index() <= 6) {
+				reply.empty(Integer.parseInt(answer.substring(0, 3)),
+						(answer.length() > 3) ? answer.substring(4) : "X-None: 1");
+			}
+			else {
+				reply.object(content);
+			}
+		});
+		drive(() -> fetch(server.url("/o"), content), Duration.ofSeconds(4));
+		assertThat(server.requests()).extracting(FaultServer.Request::rangeStart)
+			.startsWith(0L, (long) CHUNK)
+			.hasSize(8)
+			.filteredOn((start) -> start == 0)
+			.hasSize(1);
+	}
+
+	@Test
+	void rangeThatIsSaidNotToBeThereIsAskedForAgain() throws Exception {
+		byte[] content = bytes(5 * CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			if (request.index() == 1) {
+				reply.empty(416, "Content-Range: bytes */" + content.length);
+			}
+			else {
+				reply.object(content);
+			}
+		});
+		drive(() -> fetch(server.url("/o"), content));
+		assertThat(server.requests()).extracting(FaultServer.Request::rangeStart)
+			.containsExactly(0L, (long) CHUNK, (long) CHUNK);
+	}
+
+	@Test
+	void rangeThatIsNotThereBecauseOfAnotherSizeIsAnError() {
+		byte[] content = bytes(5 * CHUNK);
+		FaultServer server = serve((request, reply) -> {
+			if (request.index() == 1) {
+				reply.empty(416, "Content-Range: bytes */7");
+			}
+			else {
+				reply.object(content);
+			}
+		});
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> fail(server.url("/o")))
+			.withMessageContaining("Range chunk size mismatch");
+		assertThat(server.requests()).hasSize(2);
+	}
+
+	@ParameterizedTest
 	@ValueSource(strings = { "Last-Modified: then", "ETag: W/\"1\"" })
 	void brokenBodyThatNothingPinsIsLeftToAnotherAttempt(String validator) {
 		byte[] content = bytes(CHUNK);
@@ -798,13 +854,14 @@ class ExternalFetcherTests {
 	}
 
 	@Test
-	void bodyThatBreaksOffAgainAndAgainIsWorthAnotherAttempt() {
+	void bodyThatBreaksOffAgainAndAgainHasHadItsAttempts() {
 		byte[] content = bytes(CHUNK);
 		FaultServer server = serve((request, reply) -> breakOff(content, 10_000, reply));
 		assertThatExceptionOfType(ExecutionException.class)
 			.isThrownBy(() -> drive(() -> fetch(server.url("/o"), content)))
-			.withCauseInstanceOf(StorageUnavailableException.class)
-			.matches((ex) -> ex.getCause() instanceof RuntimeException cause && ExternalFetcher.isRetryable(cause));
+			.withCauseInstanceOf(AttemptsExhaustedException.class)
+			.withMessageContaining("Failed in 3 attempts")
+			.matches((ex) -> ex.getCause() instanceof RuntimeException cause && !ExternalFetcher.isRetryable(cause));
 		assertThat(server.requests()).extracting(FaultServer.Request::rangeStart).containsExactly(0L, 10_000L, 20_000L);
 	}
 
@@ -832,13 +889,12 @@ class ExternalFetcherTests {
 		FutureTask<FetchStatistics> call = new FutureTask<>(() -> fetch(server.url("/o"), content));
 		Thread caller = new Thread(call);
 		caller.start();
-		this.timer.awaitAlarmIn(Duration.ofMillis(100));
+		this.timer.awaitAlarmIn(Duration.ofMillis(500));
 		if (interrupted) {
 			caller.interrupt();
 		}
 		else {
 			this.transport.close();
-			this.timer.advance(Duration.ofMillis(100));
 		}
 		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> call.get(20, TimeUnit.SECONDS))
 			.withCauseInstanceOf(interrupted ? TransferCancelledException.class : TransportClosedException.class);
@@ -856,10 +912,14 @@ class ExternalFetcherTests {
 
 	/** Let time pass for the pauses before retries, but not for the deadline. */
 	private <T> T drive(Callable<T> fetch) throws Exception {
+		return drive(fetch, Duration.ofMillis(500));
+	}
+
+	private <T> T drive(Callable<T> fetch, Duration most) throws Exception {
 		FutureTask<T> call = new FutureTask<>(fetch);
 		new Thread(call, "caller").start();
 		while (!call.isDone()) {
-			if (!this.timer.advanceToAlarmWithin(Duration.ofMillis(500))) {
+			if (!this.timer.advanceToAlarmWithin(most)) {
 				Thread.onSpinWait();
 			}
 		}

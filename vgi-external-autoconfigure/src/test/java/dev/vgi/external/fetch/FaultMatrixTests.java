@@ -137,7 +137,7 @@ class FaultMatrixTests {
 			this.timer.advance(Duration.ofSeconds(60));
 		}
 		else if (test.takesTime()) {
-			passTimeUntilDone(call);
+			passTimeUntilDone(call, test.fault);
 		}
 		Class<? extends VgiExternalException> failure = test.outcome().failure;
 		if (failure == null) {
@@ -222,9 +222,10 @@ class FaultMatrixTests {
 	}
 
 	/** Retries and hedges become due, but neither a trickle nor the deadline goes on. */
-	private void passTimeUntilDone(FutureTask<?> call) {
+	private void passTimeUntilDone(FutureTask<?> call, Fault fault) {
+		Duration most = Duration.ofMillis((fault == Fault.TRICKLE) ? 500 : 2000);
 		while (!call.isDone()) {
-			if (!this.timer.advanceToAlarmWithin(Duration.ofMillis(500))) {
+			if (!this.timer.advanceToAlarmWithin(most)) {
 				Thread.onSpinWait();
 			}
 		}
@@ -302,7 +303,8 @@ class FaultMatrixTests {
 				case WHOLE_OBJECT -> first ? Outcome.WHOLE : Outcome.CORRUPT;
 				case CHANGED_OBJECT -> this.mode.isSingle() ? Outcome.WHOLE : Outcome.UNAVAILABLE;
 				// The first one may be refused for its range: then it is asked without.
-				case FORBIDDEN, NOT_SATISFIABLE -> first ? Outcome.WHOLE : Outcome.UNAVAILABLE;
+				case FORBIDDEN -> first ? Outcome.WHOLE : Outcome.UNAVAILABLE;
+				case NOT_SATISFIABLE -> Outcome.WHOLE;
 				case TOO_MANY_REQUESTS, UNAVAILABLE -> first ? Outcome.UNAVAILABLE : Outcome.WHOLE;
 				case REDIRECT_TO_ITSELF -> Outcome.REDIRECT_LIMIT;
 				case REDIRECT_TO_OTHER_HOST -> Outcome.WHOLE;
@@ -317,7 +319,7 @@ class FaultMatrixTests {
 		boolean takesTime() {
 			return outcome() == Outcome.WHOLE && switch (this.fault) {
 				case STALL_BEFORE_HEADERS, STALL_IN_BODY, TRICKLE, RESET_BEFORE_HEADERS, RESET_IN_BODY, TRUNCATED,
-						WHOLE_OBJECT_TRUNCATED, TOO_MANY_REQUESTS, UNAVAILABLE ->
+						WHOLE_OBJECT_TRUNCATED, TOO_MANY_REQUESTS, UNAVAILABLE, NOT_SATISFIABLE ->
 					true;
 				default -> false;
 			};

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.VgiExternalException.Kind;
@@ -18,6 +19,7 @@ import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.observation.TransferMetrics;
+import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -107,10 +109,11 @@ class CancelledFetchTests {
 
 	@Test
 	void duringThePauseBeforeAFurtherAttempt(CapturedOutput output) throws Exception {
-		CountDownLatch never = new CountDownLatch(1);
 		VgiExternalException failure = interrupt((request, reply) -> reply.empty(503), (duration) -> {
 			this.reached.countDown();
-			never.await();
+			while (!Thread.currentThread().isInterrupted()) {
+				Thread.onSpinWait();
+			}
 		});
 		assertThat(failure).isInstanceOf(TransferCancelledException.class);
 		// What had failed before is still to be seen.
@@ -141,7 +144,7 @@ class CancelledFetchTests {
 
 	@Test
 	void whatFailsOfItselfIsWarnedOf(CapturedOutput output) throws Exception {
-		FaultServer started = serve((request, reply) -> reply.empty(503));
+		FaultServer started = serve((request, reply) -> reply.empty(500));
 		VgiExternalException failure = resolve(started.url("/o?secret"), (duration) -> {
 		});
 		assertThat(failure.kind()).isEqualTo(Kind.STORAGE_UNAVAILABLE);
@@ -174,7 +177,7 @@ class CancelledFetchTests {
 		return started;
 	}
 
-	private VgiExternalException interrupt(FaultServer.Handler handler, LocationResolver.Pause pause) throws Exception {
+	private VgiExternalException interrupt(FaultServer.Handler handler, Consumer<Duration> pause) throws Exception {
 		URI url = serve(handler).url("/o?secret");
 		CompletableFuture<VgiExternalException> failure = new CompletableFuture<>();
 		Thread caller = new Thread(() -> {
@@ -193,14 +196,15 @@ class CancelledFetchTests {
 		return failure.get(20, TimeUnit.SECONDS);
 	}
 
-	private VgiExternalException resolve(URI url, LocationResolver.Pause pause) {
+	private VgiExternalException resolve(URI url, Consumer<Duration> pause) {
 		FetchConfig fetch = new FetchConfig(FetchConfig.Probe.RANGE, 4 * CHUNK, CHUNK, 4, Duration.ofSeconds(60),
 				1 << 20, 1 << 20, 5, 0, 0);
 		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(UrlValidator.acceptAll());
 		ExternalFetcher fetcher = new ExternalFetcher(fetch, this.transport, UrlValidator.acceptAll(), null,
 				this.budget, this.slabs);
 		LocationResolver resolver = new LocationResolver(config, fetcher,
-				new TransferMetrics(this.meters, this.budget, this.allocator), pause);
+				new TransferMetrics(this.meters, this.budget, this.allocator),
+				new RecordedPauses(pause).policy(config.maxRetries()));
 		BatchMetadata location = BatchMetadata.of(MetadataKeys.LOCATION, url.toString());
 		try (VectorSchemaRoot root = VectorSchemaRoot.create(new Schema(List.of()), this.allocator);
 				AnnotatedBatch pointer = AnnotatedBatch.of(root).zeroRows(location, this.allocator)) {

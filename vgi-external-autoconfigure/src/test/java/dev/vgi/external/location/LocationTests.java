@@ -31,6 +31,7 @@ import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
+import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
@@ -70,7 +71,7 @@ class LocationTests {
 
 	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
 
-	private final List<Duration> pauses = new ArrayList<>();
+	private final RecordedPauses pauses = new RecordedPauses();
 
 	private LocalStorage storage;
 
@@ -215,7 +216,7 @@ class LocationTests {
 		AnnotatedBatch wrong = pointer
 			.withMetadata(pointer.metadata().with(MetadataKeys.LOCATION_SHA256, "0".repeat(64)));
 		refused(ChecksumMismatchException.class, "checksum", wrong);
-		assertThat(this.pauses).isEmpty();
+		assertThat(this.pauses.pauses()).isEmpty();
 	}
 
 	@Test
@@ -242,7 +243,7 @@ class LocationTests {
 					stored(List.of(numbers("n"), numbers("n")), model));
 			refused(CorruptStreamException.class, "no data batch", stored(List.of(), model));
 		}
-		assertThat(this.pauses).isEmpty();
+		assertThat(this.pauses.pauses()).isEmpty();
 	}
 
 	@Test
@@ -276,7 +277,7 @@ class LocationTests {
 				.satisfies((ex) -> assertThat(ex.getSuppressed()).hasSize(2))
 				.satisfies((ex) -> assertThat(ex.toString() + ex.getCause()).doesNotContainIgnoringCase("signature="));
 		}
-		assertThat(this.pauses).hasSize(2);
+		assertThat(this.pauses.pauses()).hasSize(2);
 	}
 
 	@Test
@@ -336,7 +337,7 @@ class LocationTests {
 		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(own);
 		ExternalFetcher fetcher = new ExternalFetcher(config.fetchConfig(), this.transport, own, this.storage,
 				this.budget);
-		return new LocationResolver(config, fetcher, TransferListener.none(), this.pauses::add);
+		return new LocationResolver(config, fetcher, TransferListener.none(), this.pauses.policy(config.maxRetries()));
 	}
 
 	private static final class RefusingStorage implements ExternalStorage {

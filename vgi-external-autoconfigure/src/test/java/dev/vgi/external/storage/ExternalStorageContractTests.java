@@ -149,6 +149,16 @@ public abstract class ExternalStorageContractTests {
 		return null;
 	}
 
+	/**
+	 * Return whether a backend of {@link #servedBy} passes its pauses between attempts at
+	 * once, so that a storage that is busy for long can be tested with it. It then has a
+	 * deadline of half a minute or more, and allows for one further attempt.
+	 * @return {@code false} unless its clock is another one
+	 */
+	protected boolean passesPauses() {
+		return false;
+	}
+
 	@ParameterizedTest
 	@ValueSource(ints = { 1, 8, 1000, 1_000_000 })
 	void uploadedObjectIsDownloadedByUrl(int size) throws Exception {
@@ -380,12 +390,61 @@ public abstract class ExternalStorageContractTests {
 			storage.upload(BytesPayload.random(1000, 17), NO_FIELDS, null);
 			assertThat(server.requests()).containsExactly("PUT", "PUT");
 		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 500, 502, 504 })
+	void failureThatLastsHasItsAttempts(int status) throws Exception {
+		assumePauses();
 		try (ScriptedServer server = new ScriptedServer((request, puts) -> status, true)) {
 			assertThatExceptionOfType(VgiExternalException.class)
 				.isThrownBy(() -> servedBy(server).upload(BytesPayload.random(1000, 17), NO_FIELDS, null))
 				.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(Kind.STORAGE_UNAVAILABLE))
 				.satisfies(ExternalStorageContractTests::namesNoSecret)
+				.withMessageContaining("2 attempts")
 				.withMessageContaining(Integer.toString(status));
+			assertThat(server.requests()).containsExactly("PUT", "PUT");
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 408, 429, 503 })
+	void busyStorageIsWaitedFor(int status) throws Exception {
+		assumePauses();
+		try (ScriptedServer server = new ScriptedServer((request, puts) -> (puts <= 7) ? status : 200, true)) {
+			servedBy(server).upload(BytesPayload.random(1000, 17), NO_FIELDS, null);
+			assertThat(server.requests()).hasSize(8).containsOnly("PUT");
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 408, 429, 503 })
+	void storageThatStaysBusyIsGivenUpWithTheDeadline(int status) throws Exception {
+		assumePauses();
+		try (ScriptedServer server = new ScriptedServer((request, puts) -> status, true)) {
+			assertThatExceptionOfType(VgiExternalException.class)
+				.isThrownBy(() -> servedBy(server).upload(BytesPayload.random(1000, 17), NO_FIELDS, null))
+				.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(Kind.STORAGE_UNAVAILABLE))
+				.satisfies(ExternalStorageContractTests::namesNoSecret)
+				.withMessageContaining("after the deadline")
+				.withMessageContaining(Integer.toString(status));
+			assertThat(server.requests()).hasSizeGreaterThan(7);
+		}
+	}
+
+	@Test
+	void storageIsLeftAloneForAsLongAsItAsks() throws Exception {
+		assumePauses();
+		try (ScriptedServer server = new ScriptedServer((request, puts) -> {
+			request.getResponseHeaders().set("Retry-After", "12");
+			return 503;
+		}, true)) {
+			assertThatExceptionOfType(VgiExternalException.class)
+				.isThrownBy(() -> servedBy(server).upload(BytesPayload.random(1000, 17), NO_FIELDS, null))
+				.withMessageContaining("another attempt in 12")
+				.withMessageContaining("after the deadline");
+			// Half a minute has time for two such pauses.
+			assertThat(server.requests()).hasSize(3);
 		}
 	}
 
@@ -567,6 +626,12 @@ public abstract class ExternalStorageContractTests {
 		UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS);
 		assertThat(pair.toString()).doesNotContain(pair.uploadUrl().getRawQuery());
 		assertThat(storage().toString()).doesNotContainIgnoringCase("signature");
+	}
+
+	private void assumePauses() {
+		if (!passesPauses()) {
+			throw new TestAbortedException("Pauses take their time");
+		}
 	}
 
 	private ExternalStorage servedBy(ScriptedServer server) {

@@ -16,6 +16,7 @@ import java.util.Map;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import dev.vgi.external.storage.local.SteppedClock;
+import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
@@ -92,14 +93,14 @@ class SignedUrlStorageTests {
 
 	@Test
 	void whenTheServerFailsSendsTheSameAgain() {
-		this.statuses.addAll(List.of(503, 200));
+		this.statuses.addAll(List.of(500, 200));
 		this.storage.upload(BytesPayload.random(1000, 1), SCHEMA, null);
 		assertThat(this.requests).hasSize(2);
-		this.statuses.addAll(List.of(500, 429));
+		this.statuses.addAll(List.of(500, 502));
 		assertThatExceptionOfType(StorageUnavailableException.class)
 			.isThrownBy(() -> this.storage.upload(BytesPayload.random(1000, 1), SCHEMA, null))
 			.withMessageContaining("'links' at http://127.0.0.1")
-			.withMessageContaining("answered 429")
+			.withMessageContaining("answered 502")
 			.withMessageNotContaining("sig=");
 		assertThat(this.requests).hasSize(4);
 	}
@@ -172,8 +173,7 @@ class SignedUrlStorageTests {
 	private static final class Unsigned extends SignedUrlStorage {
 
 		Unsigned(SignedUrlSettings settings, StorageTransport transport, Clock clock) {
-			super("links", settings, transport, clock, new Attempts(settings.maxRetries(), (pause) -> {
-			}));
+			super("links", settings, transport, clock, new RecordedPauses().policy(settings.maxRetries()));
 		}
 
 		@Override

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -48,7 +49,7 @@ final class GcsFailures {
 	 * @return the error
 	 */
 	static VgiExternalException of(String operation, StorageResponse response) {
-		return of(operation, response.status(), code(response), response.header("x-guploader-uploadid"), null);
+		return of(operation, response.status(), code(response), response::header, null);
 	}
 
 	/**
@@ -71,8 +72,7 @@ final class GcsFailures {
 	 * @return the error
 	 */
 	static VgiExternalException of(String operation, StorageResponse response, String code, Instant now) {
-		return of(operation, response.status(), code, response.header("x-guploader-uploadid"),
-				ClockSkew.note(response.header("Date"), now));
+		return of(operation, response.status(), code, response::header, ClockSkew.note(response.header("Date"), now));
 	}
 
 	/**
@@ -103,13 +103,13 @@ final class GcsFailures {
 
 	static VgiExternalException of(String operation, StorageException ex) {
 		if (ex.getCode() > 0) {
-			return of(operation, ex.getCode(), String.valueOf(ex.getReason()), null, null);
+			return of(operation, ex.getCode(), String.valueOf(ex.getReason()), (name) -> null, null);
 		}
 		return unreachable(operation, FailureReason.of(ex), null);
 	}
 
-	private static VgiExternalException of(String operation, int status, String errorCode, @Nullable String requestId,
-			@Nullable String skew) {
+	private static VgiExternalException of(String operation, int status, String errorCode,
+			Function<String, @Nullable String> header, @Nullable String skew) {
 		String code = TOKEN.matcher(errorCode).matches() ? errorCode : "";
 		StringBuilder message = new StringBuilder("GCS refused to ").append(operation)
 			.append(" (status ")
@@ -117,12 +117,13 @@ final class GcsFailures {
 		if (!code.isEmpty()) {
 			message.append(' ').append(code);
 		}
+		String requestId = header.apply("x-guploader-uploadid");
 		if (requestId != null && TOKEN.matcher(requestId).matches()) {
 			message.append(", request ").append(requestId);
 		}
 		message.append(')');
 		if (status >= 500 || status == 429 || status == REQUEST_TIMEOUT) {
-			return new StorageUnavailableException(message.toString(), status, null);
+			return StorageUnavailableException.answered(message.toString(), status, false, header);
 		}
 		return new UploadRefusedException(message.append(hint(status, code, skew)).toString(), null);
 	}

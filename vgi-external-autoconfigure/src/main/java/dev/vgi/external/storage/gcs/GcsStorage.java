@@ -39,7 +39,6 @@ import com.google.cloud.storage.Storage.SignUrlOption;
 import com.google.cloud.storage.StorageException;
 import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
@@ -49,6 +48,7 @@ import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.RequestBody;
@@ -95,7 +95,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 
 	private final Clock clock;
 
-	private final Attempts attempts;
+	private final RetryPolicy attempts;
 
 	private final String host;
 
@@ -120,11 +120,12 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	 * @param clock tells when vended URLs end
 	 */
 	public GcsStorage(Storage storage, StorageTransport transport, GcsStorageSettings settings, Clock clock) {
-		this(storage, transport, settings, clock, Attempts.sleeping(settings.maxRetries()));
+		this(storage, transport, settings, clock,
+				new RetryPolicy(settings.maxRetries(), settings.retryDelay(), transport));
 	}
 
 	GcsStorage(Storage storage, StorageTransport transport, GcsStorageSettings settings, Clock clock,
-			Attempts attempts) {
+			RetryPolicy attempts) {
 		Assert.notNull(storage, "'storage' must not be null");
 		Assert.notNull(transport, "'transport' must not be null");
 		Assert.notNull(settings, "'settings' must not be null");
@@ -151,7 +152,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
 		Assert.isTrue(coding == null || CODING.matcher(coding).matches(), "'contentCoding' must be a name");
 		String key = newKey("zstd".equals(coding) ? ".arrow.zst" : ".arrow");
-		Deadline deadline = Deadline.in(this.settings.timeout());
+		Deadline deadline = this.attempts.newDeadline(this.settings.timeout());
 		int chunkSize = this.settings.chunkSize();
 		try (Payload.Part first = payload.next(chunkSize)) {
 			Assert.isTrue(first != null, "'payload' must have bytes that nobody took");

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 
 import dev.vgi.external.storage.Payload;
+import dev.vgi.external.transfer.RetryPolicy;
 
 import org.springframework.util.Assert;
 
@@ -22,10 +23,12 @@ import org.springframework.util.Assert;
  * session, and size of a chunk, rounded down to a multiple of 256 KiB; 256 KiB to 1 GiB;
  * 8 MiB
  * @param maxRetries further attempts of each chunk; 2
- * @param timeout longest time for a whole upload, retries included; 60 s
+ * @param timeout longest time for a whole upload, retries included; 60 s. A storage that
+ * asks to come back later is waited for within it
+ * @param retryDelay pause before each further attempt; 0.5 s
  */
 public record GcsStorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
-		long partSize, int maxRetries, Duration timeout) {
+		long partSize, int maxRetries, Duration timeout, Duration retryDelay) {
 
 	/** What a session takes: multiples of this, but for the last chunk. */
 	static final int CHUNK_UNIT = 256 << 10;
@@ -53,6 +56,22 @@ public record GcsStorageSettings(String bucket, String prefix, Duration presignE
 				"'partSize' must be from 256 KB to 1 GB");
 		Assert.isTrue(maxRetries >= 0, "'maxRetries' must not be negative");
 		Assert.isTrue(timeout.compareTo(Duration.ZERO) > 0, "'timeout' must be positive");
+		Assert.isTrue(!retryDelay.isNegative(), "'retryDelay' must not be negative");
+	}
+
+	/**
+	 * Create settings with the protocol's pause between attempts.
+	 * @param bucket the bucket's name
+	 * @param prefix put before every object's name
+	 * @param presignExpiry how long a download URL works
+	 * @param uploadUrlExpiry how long both URLs of a vended pair work
+	 * @param partSize bytes from which on an upload is split
+	 * @param maxRetries further attempts of each chunk
+	 * @param timeout longest time for a whole upload
+	 */
+	public GcsStorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
+			long partSize, int maxRetries, Duration timeout) {
+		this(bucket, prefix, presignExpiry, uploadUrlExpiry, partSize, maxRetries, timeout, RetryPolicy.DEFAULT_DELAY);
 	}
 
 	private static boolean isSignable(Duration expiry) {

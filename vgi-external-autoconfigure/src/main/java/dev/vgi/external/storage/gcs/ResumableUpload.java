@@ -13,10 +13,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.Payload.Part;
 import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
@@ -61,7 +61,7 @@ final class ResumableUpload {
 
 	private final URI session;
 
-	private final Attempts attempts;
+	private final RetryPolicy attempts;
 
 	private final Deadline deadline;
 
@@ -72,7 +72,7 @@ final class ResumableUpload {
 	 * @param attempts tries each chunk again
 	 * @param deadline covers everything
 	 */
-	ResumableUpload(StorageTransport transport, URI session, Attempts attempts, Deadline deadline) {
+	ResumableUpload(StorageTransport transport, URI session, RetryPolicy attempts, Deadline deadline) {
 		this.transport = transport;
 		this.session = session;
 		this.attempts = attempts;

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -65,7 +66,7 @@ final class S3Failures {
 			AwsErrorDetails details = service.awsErrorDetails();
 			SdkHttpResponse response = (details != null) ? details.sdkHttpResponse() : null;
 			return of(operation, service.statusCode(), (details != null) ? details.errorCode() : null,
-					service.requestId(), header(response, REGION_HEADER),
+					service.requestId(), (name) -> header(response, name),
 					ClockSkew.note(header(response, "Date"), now));
 		}
 		if (ex instanceof ApiCallTimeoutException || ex instanceof ApiCallAttemptTimeoutException) {
@@ -135,7 +136,7 @@ final class S3Failures {
 	static VgiExternalException of(String operation, StorageResponse response, Instant now) {
 		Matcher code = CODE.matcher(errorBody(response));
 		return of(operation, response.status(), code.find() ? code.group(1) : null, response.header("x-amz-request-id"),
-				response.header(REGION_HEADER), ClockSkew.note(response.header("Date"), now));
+				response::header, ClockSkew.note(response.header("Date"), now));
 	}
 
 	private static String errorBody(StorageResponse response) {
@@ -152,7 +153,7 @@ final class S3Failures {
 	}
 
 	private static VgiExternalException of(String operation, int status, @Nullable String errorCode,
-			@Nullable String requestId, @Nullable String region, @Nullable String skew) {
+			@Nullable String requestId, Function<String, @Nullable String> header, @Nullable String skew) {
 		String code = (errorCode != null && TOKEN.matcher(errorCode).matches()) ? errorCode : "";
 		StringBuilder message = new StringBuilder("S3 refused to ").append(operation)
 			.append(" (status ")
@@ -166,8 +167,9 @@ final class S3Failures {
 		message.append(')');
 		// The completion of a multipart upload may fail with status 200.
 		if (status >= 500 || status == 429 || status == REQUEST_TIMEOUT || TEMPORARY.contains(code)) {
-			return new StorageUnavailableException(message.toString(), status, null);
+			return StorageUnavailableException.answered(message.toString(), status, code.equals("SlowDown"), header);
 		}
+		String region = header.apply(REGION_HEADER);
 		return new UploadRefusedException(message.append(hint(status, code, region, skew)).toString(), null);
 	}
 

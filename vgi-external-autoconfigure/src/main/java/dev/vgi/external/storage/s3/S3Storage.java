@@ -23,7 +23,6 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
@@ -33,6 +32,7 @@ import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.RequestBody;
@@ -102,7 +102,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	private final Clock clock;
 
-	private final Attempts attempts;
+	private final RetryPolicy attempts;
 
 	private final SecureRandom random = new SecureRandom();
 
@@ -123,11 +123,12 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	 */
 	public S3Storage(S3Client client, S3Presigner presigner, StorageTransport transport, S3StorageSettings settings,
 			Clock clock) {
-		this(client, presigner, transport, settings, clock, Attempts.sleeping(settings.maxRetries()));
+		this(client, presigner, transport, settings, clock,
+				new RetryPolicy(settings.maxRetries(), settings.retryDelay(), transport));
 	}
 
 	S3Storage(S3Client client, S3Presigner presigner, StorageTransport transport, S3StorageSettings settings,
-			Clock clock, Attempts attempts) {
+			Clock clock, RetryPolicy attempts) {
 		Assert.notNull(client, "'client' must not be null");
 		Assert.notNull(presigner, "'presigner' must not be null");
 		Assert.notNull(transport, "'transport' must not be null");
@@ -145,7 +146,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
 		String key = newKey("zstd".equals(coding) ? ".arrow.zst" : ".arrow");
-		Deadline deadline = Deadline.in(this.settings.timeout());
+		Deadline deadline = this.attempts.newDeadline(this.settings.timeout());
 		int partSize = PartUploads.partSize(this.settings.partSize(), payload.maxLength());
 		try (Payload.Part first = payload.next(partSize)) {
 			Assert.isTrue(first != null, "'payload' must have bytes that nobody took");
@@ -168,9 +169,10 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	}
 
 	private void uploadInParts(String key, PartUploads uploads, @Nullable String coding, Deadline deadline) {
-		String uploadId = call("create a multipart upload", deadline,
-				(limits) -> this.client.createMultipartUpload(multipartRequest(key, coding, limits)))
-			.uploadId();
+		String uploadId = this.attempts.run(deadline,
+				(failures) -> call("create a multipart upload", deadline,
+						(limits) -> this.client.createMultipartUpload(multipartRequest(key, coding, limits)))
+					.uploadId());
 		try {
 			AtomicLong length = new AtomicLong();
 			List<String> tags = uploads.run(this.settings.maxParallelParts(), (number, body, cancelled) -> {
@@ -182,14 +184,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			for (String tag : tags) {
 				parts.add(CompletedPart.builder().partNumber(parts.size() + 1).eTag(tag).build());
 			}
-			String tag = call("complete a multipart upload", deadline,
-					(limits) -> this.client
-						.completeMultipartUpload((complete) -> complete.bucket(this.settings.bucket())
-							.key(key)
-							.uploadId(uploadId)
-							.multipartUpload((upload) -> upload.parts(parts))
-							.overrideConfiguration(limits)))
-				.eTag();
+			String tag = this.attempts.<@Nullable String>run(deadline,
+					(failures) -> complete(key, uploadId, parts, failures, deadline));
 			this.attempts.<@Nullable Void>run(deadline, (failures) -> {
 				confirm(tag, key, length.get(), deadline);
 				return null;
@@ -201,6 +197,28 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		}
 	}
 
+	private @Nullable String complete(String key, String uploadId, List<CompletedPart> parts, int failures,
+			Deadline deadline) {
+		return this.<@Nullable String>call("complete a multipart upload", deadline, (limits) -> {
+			try {
+				return this.client
+					.completeMultipartUpload((complete) -> complete.bucket(this.settings.bucket())
+						.key(key)
+						.uploadId(uploadId)
+						.multipartUpload((upload) -> upload.parts(parts))
+						.overrideConfiguration(limits))
+					.eTag();
+			}
+			catch (NoSuchUploadException ex) {
+				if (failures == 0) {
+					throw ex;
+				}
+				// An attempt that seemed to fail may not have: the object will show.
+				return null;
+			}
+		});
+	}
+
 	private void abort(String key, String uploadId, Throwable failure) {
 		// An interrupted caller still cleans up: the SDK would refuse to.
 		boolean interrupted = Thread.interrupted();
@@ -208,7 +226,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			if (hasAborted(key, uploadId)) {
 				// A part that was cut off behind its last byte may be stored after the
 				// abort: S3 wants it aborted again.
-				this.attempts.pause().accept(ABORT_PAUSE);
+				this.attempts.pause(ABORT_PAUSE);
 				hasAborted(key, uploadId);
 			}
 		}
@@ -545,7 +563,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		return "s3";
 	}
 
-	private <T> T call(String operation, Deadline deadline, Function<AwsRequestOverrideConfiguration, T> call) {
+	private <T extends @Nullable Object> T call(String operation, Deadline deadline,
+			Function<AwsRequestOverrideConfiguration, T> call) {
 		// The SDK would ask for credentials outside of its own limits, and only once.
 		AwsCredentialsIdentity credentials = triedCredentials(operation, deadline);
 		Duration timeout = deadline.remaining();

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
+import dev.vgi.external.transfer.RetryPolicy;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -28,11 +29,13 @@ import org.springframework.util.Assert;
  * 5 GiB; 8 MiB
  * @param maxParallelParts most parts of one upload at once, positive; 4
  * @param maxRetries further attempts of each part; 2
- * @param timeout longest time for a whole upload, retries included; 60 s
+ * @param timeout longest time for a whole upload, retries included; 60 s. A storage that
+ * asks to come back later is waited for within it
+ * @param retryDelay pause before each further attempt; 0.5 s
  */
 public record S3StorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
 		@Nullable S3Encryption encryption, @Nullable String storageClass, Map<String, String> tags, long partSize,
-		int maxParallelParts, int maxRetries, Duration timeout) {
+		int maxParallelParts, int maxRetries, Duration timeout, Duration retryDelay) {
 
 	/** What S3 accepts as the smallest part that is not the last. */
 	private static final long SMALLEST_PART = 5L << 20;
@@ -61,6 +64,28 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 		Assert.isTrue(maxParallelParts > 0, "'maxParallelParts' must be positive");
 		Assert.isTrue(maxRetries >= 0, "'maxRetries' must not be negative");
 		Assert.isTrue(timeout.compareTo(Duration.ZERO) > 0, "'timeout' must be positive");
+		Assert.isTrue(!retryDelay.isNegative(), "'retryDelay' must not be negative");
+	}
+
+	/**
+	 * Create settings with the protocol's pause between attempts.
+	 * @param bucket the bucket's name, or an access point's ARN
+	 * @param prefix put before every object's name
+	 * @param presignExpiry how long a download URL works
+	 * @param uploadUrlExpiry how long both URLs of a vended pair work
+	 * @param encryption for the server's own uploads, or {@code null}
+	 * @param storageClass for the server's own uploads, or {@code null}
+	 * @param tags of the server's own uploads
+	 * @param partSize bytes from which on an upload is split
+	 * @param maxParallelParts most parts of one upload at once
+	 * @param maxRetries further attempts of each part
+	 * @param timeout longest time for a whole upload
+	 */
+	public S3StorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
+			@Nullable S3Encryption encryption, @Nullable String storageClass, Map<String, String> tags, long partSize,
+			int maxParallelParts, int maxRetries, Duration timeout) {
+		this(bucket, prefix, presignExpiry, uploadUrlExpiry, encryption, storageClass, tags, partSize, maxParallelParts,
+				maxRetries, timeout, RetryPolicy.DEFAULT_DELAY);
 	}
 
 	private static boolean isSignable(Duration expiry) {

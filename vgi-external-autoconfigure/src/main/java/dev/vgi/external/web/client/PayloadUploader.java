@@ -13,6 +13,7 @@ import dev.vgi.external.location.UploadStatistics;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
@@ -23,6 +24,7 @@ import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.http.HttpHeaders;
 
@@ -46,20 +48,35 @@ public final class PayloadUploader {
 
 	private final TransferListener listener;
 
+	private final RetryPolicy attempts;
+
 	/**
-	 * Create an uploader.
+	 * Create an uploader that tries again as the protocol has it.
 	 * @param transport carries the bytes
 	 * @param timeout overall deadline of an upload
 	 * @param listener hears of every upload
 	 */
 	public PayloadUploader(StorageTransport transport, Duration timeout, TransferListener listener) {
-		this.transport = transport;
-		this.timeout = timeout;
-		this.listener = listener;
+		this(transport, timeout, listener, RetryPolicy.defaults(transport));
 	}
 
 	/**
-	 * Upload a stream, once and without a content coding, as the protocol has it.
+	 * Create an uploader.
+	 * @param transport carries the bytes
+	 * @param timeout overall deadline of an upload, all attempts together
+	 * @param listener hears of every upload
+	 * @param attempts when an upload is tried again
+	 */
+	public PayloadUploader(StorageTransport transport, Duration timeout, TransferListener listener,
+			RetryPolicy attempts) {
+		this.transport = transport;
+		this.timeout = timeout;
+		this.listener = listener;
+		this.attempts = attempts;
+	}
+
+	/**
+	 * Upload a stream without a content coding, as the protocol has it.
 	 * @param stream the bytes; borrowed
 	 * @param target the vended pair
 	 * @param validator the caller's URL policy, asked about both URLs
@@ -72,7 +89,9 @@ public final class PayloadUploader {
 		validator.validate(target.downloadUrl());
 		long start = System.nanoTime();
 		try {
-			send(stream, target, validator);
+			Deadline deadline = this.attempts.newDeadline(this.timeout);
+			this.attempts.<@Nullable Void>run(deadline,
+					(failures) -> send(stream, target, validator, failures, deadline));
 			this.listener.uploaded(new UploadStatistics(VENDED, stream.length(), stream.length(), null,
 					Duration.ofNanos(System.nanoTime() - start)));
 		}
@@ -82,26 +101,29 @@ public final class PayloadUploader {
 		}
 	}
 
-	private void send(GatheredStream stream, UploadUrl target, UrlValidator validator) {
+	private @Nullable Void send(GatheredStream stream, UploadUrl target, UrlValidator validator, int failures,
+			Deadline deadline) {
 		Map<String, String> headers = Map.of(HttpHeaders.CONTENT_TYPE,
 				ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());
-		Deadline deadline = Deadline.in(this.timeout);
 		try (StorageResponse response = this.transport.put(target.uploadUrl(), new StreamBody(stream, this.listener),
 				headers, validator, deadline)) {
 			int status = response.status();
 			String answered = "Storage answered the upload to " + RedactedUrl.of(target.uploadUrl()) + " with status "
 					+ status;
 			if (status >= 500 || status == 408 || status == 429) {
-				throw new StorageUnavailableException(answered, status, null);
+				throw StorageUnavailableException.answered(answered, response);
 			}
-			if (status < 200 || status >= 300) {
+			// An attempt that seemed to fail may not have, and storage may take no other.
+			boolean taken = failures > 0 && (status == 409 || status == 412);
+			if (!taken && (status < 200 || status >= 300)) {
 				throw new UploadRefusedException(answered, null);
 			}
-			if (Confirmation.isGivenBy(response.header("ETag"))) {
-				return;
+			if (!taken && Confirmation.isGivenBy(response.header("ETag"))) {
+				return null;
 			}
 		}
 		Confirmation.ask(this.transport, target.downloadUrl(), stream.length(), validator, deadline);
+		return null;
 	}
 
 	/**

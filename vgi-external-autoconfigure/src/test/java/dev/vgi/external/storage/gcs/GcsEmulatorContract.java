@@ -14,12 +14,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
-import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ExternalStorageContractTests;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
 import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.AfterAll;
@@ -128,8 +128,7 @@ class GcsEmulatorContract extends ExternalStorageContractTests {
 		GcsStorageSettings settings = new GcsStorageSettings(bucket, prefix, defaults.presignExpiry(),
 				defaults.uploadUrlExpiry(), CHUNK, 1, Duration.ofSeconds(30));
 		return new GcsStorage(closed(Accounts.storage(Accounts.credentials(identities, Accounts.KEYS), host)),
-				this.transport, settings, Clock.systemUTC(), new Attempts(1, (pause) -> {
-				}));
+				this.transport, settings, Clock.systemUTC(), new RecordedPauses().policy(1));
 	}
 
 	@Override

@@ -20,10 +20,10 @@ import com.google.cloud.storage.BlobInfo;
 import com.google.cloud.storage.Storage;
 import com.google.cloud.storage.Storage.SignUrlOption;
 import com.google.cloud.storage.StorageOptions;
-import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ExternalStorageContractTests;
 import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.AfterAll;
@@ -93,8 +93,7 @@ class GcsStorageContractTests extends ExternalStorageContractTests {
 		GcsStorageSettings settings = new GcsStorageSettings(bucket, prefix, defaults.presignExpiry(),
 				defaults.uploadUrlExpiry(), CHUNK, 1, timeout);
 		return new GcsStorage(closed(Accounts.storage(credentials, host)), this.transport, settings, Clock.systemUTC(),
-				new Attempts(1, (pause) -> {
-				}));
+				new RecordedPauses().policy(1));
 	}
 
 	@Override
@@ -120,6 +119,11 @@ class GcsStorageContractTests extends ExternalStorageContractTests {
 	@Override
 	protected ExternalStorage withCredentials(Runnable asking, Duration timeout) {
 		return create(Accounts.asking(server, asking), server.url(), this.bucket, "vgi-rpc/", timeout);
+	}
+
+	@Override
+	protected boolean passesPauses() {
+		return true;
 	}
 
 	@Override

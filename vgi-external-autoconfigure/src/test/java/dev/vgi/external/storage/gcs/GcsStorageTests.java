@@ -6,7 +6,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -21,7 +20,6 @@ import com.google.cloud.NoCredentials;
 import com.google.cloud.storage.Storage;
 import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.LifecycleVerifier.Finding;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
@@ -31,6 +29,7 @@ import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.gcs.GcsServer.Failure;
 import dev.vgi.external.storage.gcs.GcsServer.Request;
 import dev.vgi.external.storage.gcs.GcsServer.Stored;
+import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -61,7 +60,7 @@ class GcsStorageTests {
 
 	private final List<AutoCloseable> resources = new ArrayList<>();
 
-	private final List<Duration> pauses = Collections.synchronizedList(new ArrayList<>());
+	private final RecordedPauses pauses = new RecordedPauses();
 
 	private GcsServer server;
 
@@ -96,7 +95,7 @@ class GcsStorageTests {
 
 	private GcsStorage create(GcsStorageSettings settings, Credentials credentials) {
 		return new GcsStorage(closed(Accounts.storage(credentials, this.server.url())), this.transport, settings,
-				Clock.systemUTC(), new Attempts(settings.maxRetries(), this.pauses::add));
+				Clock.systemUTC(), this.pauses.policy(settings.maxRetries()));
 	}
 
 	private Credentials machine() {
@@ -286,9 +285,7 @@ class GcsStorageTests {
 		create().upload(BytesPayload.random(CHUNK * 2, 3), SCHEMA, null);
 		assertThat(ranges()).containsExactly("bytes 0-1048575/*", "bytes */*", "bytes 0-1048575/*", "bytes */*",
 				"bytes 0-1048575/*", "bytes 1048576-2097151/2097152");
-		assertThat(this.pauses).hasSize(2);
-		assertThat(this.pauses.get(0)).isBetween(Duration.ofMillis(50), Duration.ofMillis(100));
-		assertThat(this.pauses.get(1)).isBetween(Duration.ofMillis(100), Duration.ofMillis(200));
+		assertThat(this.pauses.pauses()).containsExactly(Duration.ofMillis(100), Duration.ofMillis(200));
 	}
 
 	@Test
@@ -466,7 +463,7 @@ class GcsStorageTests {
 				.satisfies(GcsStorageTests::showsNothingPlanted);
 			assertThat(this.server.requests()).hasSize(1);
 		});
-		assertThat(this.pauses).isEmpty();
+		assertThat(this.pauses.pauses()).isEmpty();
 	}
 
 	@Test
@@ -474,7 +471,7 @@ class GcsStorageTests {
 		Clock late = Clock.offset(Clock.systemUTC(), Duration.ofMinutes(-20));
 		GcsStorage storage = new GcsStorage(
 				closed(Accounts.storage(Accounts.credentials(this.server, Accounts.KEYS), this.server.url())),
-				this.transport, SETTINGS, late, new Attempts(0, this.pauses::add));
+				this.transport, SETTINGS, late, this.pauses.policy(0));
 		this.server.failing((request) -> request.path().equals("/token") ? null : Failure.of(403, "AccessDenied"));
 		for (int size : new int[] { 10, CHUNK + 1 }) {
 			assertThatExceptionOfType(UploadRefusedException.class)

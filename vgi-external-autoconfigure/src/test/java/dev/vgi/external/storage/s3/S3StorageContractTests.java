@@ -13,10 +13,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
-import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ExternalStorageContractTests;
 import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.gaul.s3proxy.S3Proxy;
@@ -128,9 +129,8 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 		S3StorageSettings defaults = S3StorageSettings.of(bucket);
 		S3StorageSettings settings = new S3StorageSettings(bucket, prefix, defaults.presignExpiry(),
 				defaults.uploadUrlExpiry(), null, null, Map.of(), 5L << 20, 4, 1, timeout);
-		return new S3Storage(client, presigner, this.transport, settings, Clock.systemUTC(),
-				(OTHER_SERVER != null) ? Attempts.sleeping(1) : new Attempts(1, (pause) -> {
-				}));
+		return new S3Storage(client, presigner, this.transport, settings, Clock.systemUTC(), (OTHER_SERVER != null)
+				? new RetryPolicy(1, settings.retryDelay(), this.transport) : new RecordedPauses().policy(1));
 	}
 
 	@Override
@@ -159,6 +159,11 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 			asking.run();
 			return IDENTITY;
 		}, endpoint, this.bucket, "vgi-rpc/", timeout);
+	}
+
+	@Override
+	protected boolean passesPauses() {
+		return OTHER_SERVER == null;
 	}
 
 	@Override

@@ -7,7 +7,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +17,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.storage.Attempts;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.LifecycleVerifier.Finding;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
@@ -27,6 +25,7 @@ import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.local.SteppedClock;
 import dev.vgi.external.storage.s3.RecordingS3.Request;
+import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -70,7 +69,7 @@ class S3StorageTests {
 
 	private final List<AutoCloseable> resources = new ArrayList<>();
 
-	private final List<Duration> pauses = Collections.synchronizedList(new ArrayList<>());
+	private final RecordedPauses pauses = new RecordedPauses();
 
 	private RecordingS3 server;
 
@@ -108,7 +107,7 @@ class S3StorageTests {
 			.overrideConfiguration((overrides) -> overrides.retryStrategy((retry) -> retry.maxAttempts(1)))
 			.build());
 		return new S3Storage(client, closed(S3Clients.presigner(credentials, "eu-central-1", this.server.url(), true)),
-				this.transport, settings, clock, new Attempts(settings.maxRetries(), this.pauses::add));
+				this.transport, settings, clock, this.pauses.policy(settings.maxRetries()));
 	}
 
 	private static Map<String, String> parameters(URI url) {
@@ -242,9 +241,44 @@ class S3StorageTests {
 			.failing((request) -> (request.isPart(2) && failures.incrementAndGet() <= 2) ? "503 SlowDown" : null);
 		create(SETTINGS).upload(BytesPayload.random(PART * 3, 3), SCHEMA, null);
 		assertThat(this.server.requests("PUT")).hasSize(5);
-		assertThat(this.pauses).hasSize(2);
-		assertThat(this.pauses.get(0)).isBetween(Duration.ofMillis(50), Duration.ofMillis(100));
-		assertThat(this.pauses.get(1)).isBetween(Duration.ofMillis(100), Duration.ofMillis(200));
+		assertThat(this.pauses.pauses()).containsExactly(Duration.ofMillis(100), Duration.ofMillis(200));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "503 SlowDown", "400 SlowDown", "503 ServiceUnavailable", "429 TooManyRequests" })
+	void busyStorageIsWaitedFor(String answer) {
+		AtomicInteger failures = new AtomicInteger();
+		this.server.failing((request) -> (failures.incrementAndGet() <= 9) ? answer : null);
+		create(SETTINGS).upload(BytesPayload.random(10, 3), SCHEMA, null);
+		assertThat(this.server.requests("PUT")).hasSize(10);
+		assertThat(this.pauses.pauses()).startsWith(Duration.ofMillis(100), Duration.ofMillis(200),
+				Duration.ofMillis(400));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "uploads", "uploadId=upload-1" })
+	void callOfTheSdkIsTriedAgain(String query) {
+		for (int status : new int[] { 500, 503 }) {
+			this.server.requests().clear();
+			AtomicInteger failures = new AtomicInteger();
+			this.server.failing((request) -> (request.method().equals("POST") && request.query().equals(query)
+					&& failures.incrementAndGet() <= ((status == 503) ? 5 : 2)) ? status + " Busy" : null);
+			create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null);
+			assertThat(this.server.requests("PUT")).hasSize(2);
+			assertThat(this.server.requests("DELETE")).isEmpty();
+		}
+	}
+
+	@Test
+	void completionThatSeemedToFailMayNotHave() {
+		AtomicInteger calls = new AtomicInteger();
+		this.server
+			.failing((request) -> (request.method().equals("POST") && request.query().equals("uploadId=upload-1"))
+					? ((calls.incrementAndGet() == 1) ? "500 InternalError" : "404 NoSuchUpload") : null);
+		// This server stores nothing.
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null))
+			.withMessageContaining("does not show an object of " + PART * 2 + " bytes");
 	}
 
 	@Test
@@ -308,7 +342,8 @@ class S3StorageTests {
 		S3Storage storage = new S3Storage(
 				closed(S3Clients.client(CREDENTIALS, "eu-central-1", this.server.url(), true)),
 				closed(S3Clients.presigner(CREDENTIALS, "eu-central-1", this.server.url(), true)), this.transport,
-				SETTINGS, Clock.systemUTC(), new Attempts(2, (pause) -> Thread.currentThread().interrupt()));
+				SETTINGS, Clock.systemUTC(),
+				new RecordedPauses((pause) -> Thread.currentThread().interrupt()).policy(2));
 		this.server.failing((request) -> "503 SlowDown");
 		assertThatExceptionOfType(TransferCancelledException.class)
 			.isThrownBy(() -> storage.upload(BytesPayload.random(10, 3), SCHEMA, null))
@@ -390,7 +425,7 @@ class S3StorageTests {
 				.withMessageNotContaining("planted");
 			assertThat(this.server.requests()).hasSize(1);
 		}
-		assertThat(this.pauses).isEmpty();
+		assertThat(this.pauses.pauses()).isEmpty();
 	}
 
 	@Test
@@ -502,7 +537,7 @@ class S3StorageTests {
 			.withMessageContaining("AwsServiceException AccessDenied")
 			.withMessageNotContaining("planted")
 			.withMessageNotContaining("permissions");
-		assertThat(this.pauses).hasSize(2);
+		assertThat(this.pauses.pauses()).hasSize(2);
 	}
 
 	@Test
@@ -525,7 +560,7 @@ class S3StorageTests {
 		S3Client client = S3Clients.client(CREDENTIALS, "eu-central-1", this.server.url(), true);
 		S3Storage storage = new S3Storage(client,
 				closed(S3Clients.presigner(CREDENTIALS, "eu-central-1", this.server.url(), true)), this.transport,
-				SETTINGS, Clock.systemUTC(), new Attempts(0, this.pauses::add));
+				SETTINGS, Clock.systemUTC(), this.pauses.policy(0));
 		client.close();
 		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(storage::verifyReachable)
 			.withMessageContaining("its client was closed");
@@ -552,7 +587,7 @@ class S3StorageTests {
 			.build());
 		S3Storage storage = new S3Storage(
 				closed(S3Clients.client(CREDENTIALS, "eu-central-1", this.server.url(), true)), presigner,
-				this.transport, SETTINGS, Clock.systemUTC(), new Attempts(0, this.pauses::add));
+				this.transport, SETTINGS, Clock.systemUTC(), this.pauses.policy(0));
 		assertThatExceptionOfType(UploadRefusedException.class)
 			.isThrownBy(() -> storage.upload(BytesPayload.random(10, 3), SCHEMA, null))
 			.withMessageContaining("must not have an underscore");

@@ -16,6 +16,7 @@ import dev.vgi.external.location.TransferListener;
 import dev.vgi.external.location.UploadStatistics;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.ManualTimer;
 import dev.vgi.external.transport.StorageTransport;
@@ -33,6 +34,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -52,6 +54,8 @@ class PayloadUploaderTests {
 	private final ManualTimer timer = new ManualTimer();
 
 	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null, this.timer);
+
+	private final RecordedPauses pauses = new RecordedPauses();
 
 	private final List<String> events = new ArrayList<>();
 
@@ -75,7 +79,7 @@ class PayloadUploaderTests {
 			PayloadUploaderTests.this.progress.add(sent);
 		}
 
-	});
+	}, this.pauses.policy(2));
 
 	@AfterEach
 	void nothingIsLeft() {
@@ -123,8 +127,52 @@ class PayloadUploaderTests {
 	}
 
 	@ParameterizedTest
+	@CsvSource({ "408, 8", "429, 8", "503, 8", "500, 2", "502, 2", "504, 2" })
+	void storageThatFailsForNowIsAskedAgain(int status, int failures) {
+		try (FaultServer storage = new FaultServer((request, reply) -> {
+			int length = request.body().length;
+			if (request.index() < failures) {
+				reply.empty(status);
+			}
+			else {
+				assertThat(length).isEqualTo(storedLength(request));
+				reply.empty(200, "ETag: \"tag\"");
+			}
+		})) {
+			upload(storage);
+			assertThat(storage.requests()).hasSize(failures + 1);
+			assertThat(this.events).singleElement().asString().startsWith("vended ");
+		}
+	}
+
+	private static long storedLength(FaultServer.Request request) {
+		return Long.parseLong(String.valueOf(request.header("Content-Length")));
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 409, 412 })
+	void whenTheAnswerToAnUploadIsLostTheObjectIsThere(int taken) {
+		AtomicLong stored = new AtomicLong();
+		try (FaultServer storage = new FaultServer((request, reply) -> {
+			if ("GET".equals(request.method())) {
+				reply.head(206, "Content-Range: bytes 0-0/" + stored.get(), "Content-Length: 1");
+				reply.raw(new byte[1]);
+			}
+			else if (stored.getAndSet(request.body().length) == 0) {
+				reply.reset();
+			}
+			else {
+				reply.empty(taken);
+			}
+		})) {
+			upload(storage);
+			assertThat(storage.requests()).extracting(FaultServer.Request::method).containsExactly("PUT", "PUT", "GET");
+		}
+	}
+
+	@ParameterizedTest
 	@ValueSource(ints = { 408, 429, 500, 503 })
-	void storageThatFailsForNowIsUnavailable(int status) {
+	void storageThatFailsForGoodIsUnavailable(int status) {
 		try (FaultServer storage = new FaultServer((request, reply) -> {
 			request.body();
 			reply.empty(status);
