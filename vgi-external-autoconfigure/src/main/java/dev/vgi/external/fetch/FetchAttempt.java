@@ -181,8 +181,8 @@ final class FetchAttempt {
 	private @Nullable StorageResponse transfer(OpenedObject opened, List<ByteRange> plan, BodyAssembly assembly,
 			Lease lease) {
 		if (plan.size() <= 1) {
-			return new SequentialDownload(this.config, opened, assembly,
-					(range) -> get(range, opened.strongTag(), null), this.context.retryPolicy().begin(this.deadline))
+			return new SequentialDownload(this.config, opened, assembly, (range) -> getMore(opened, range),
+					this.context.retryPolicy().begin(this.deadline))
 				.run();
 		}
 		new RangedDownload(this.context, plan, assembly, lease, new OpenedRequests(opened), this.hedging, this.deadline)
@@ -354,6 +354,25 @@ final class FetchAttempt {
 		return response;
 	}
 
+	/**
+	 * Ask for a range of the object that is open already. Some stores refuse an
+	 * {@code If-Match} that holds: the tag of what they answer without one decides. Also
+	 * called by workers.
+	 * @param opened the object
+	 * @param range the range
+	 * @return an answer of any status
+	 */
+	private StorageResponse getMore(OpenedObject opened, ByteRange range) {
+		String condition = opened.condition();
+		StorageResponse response = get(range, condition, null);
+		if (condition == null || (response.status() != 412 && response.status() != 501)) {
+			return response;
+		}
+		response.close();
+		opened.refusesConditions();
+		return get(range, null, null);
+	}
+
 	private long nanoTime() {
 		return this.context.transport().timer().nanoTime();
 	}
@@ -395,7 +414,7 @@ final class FetchAttempt {
 
 		@Override
 		public StorageResponse get(ByteRange range) {
-			StorageResponse response = FetchAttempt.this.get(range, this.opened.strongTag(), null);
+			StorageResponse response = getMore(this.opened, range);
 			try {
 				if (this.opened.checkRange(response, range, this.opened.total).length() != range.length()) {
 					throw this.opened.tooShort(range.length());

@@ -50,6 +50,9 @@ final class OpenedObject implements AutoCloseable {
 
 	private final ObjectVersion version;
 
+	/** Whether storage refuses conditions, so that each answer has to show its tag. */
+	private volatile boolean unconditional;
+
 	/**
 	 * Take over an answer.
 	 * @param url where the object is
@@ -100,6 +103,23 @@ final class OpenedObject implements AutoCloseable {
 	@Nullable String strongTag() {
 		String tag = this.version.entityTag();
 		return (tag != null && tag.startsWith("\"")) ? tag : null;
+	}
+
+	/**
+	 * Return what to send as {@code If-Match} with a later range.
+	 * @return the tag that it must have, or {@code null} if there is none or storage
+	 * refuses it
+	 */
+	@Nullable String condition() {
+		return this.unconditional ? null : strongTag();
+	}
+
+	/**
+	 * Take note that storage refused the condition, rightly or not: it is sent none any
+	 * more.
+	 */
+	void refusesConditions() {
+		this.unconditional = true;
 	}
 
 	/**
@@ -206,7 +226,8 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	private boolean isSame(StorageResponse later) {
-		return this.version.mayBe(ObjectVersion.of(later));
+		ObjectVersion other = ObjectVersion.of(later);
+		return this.version.mayBe(other) && (!this.unconditional || other.entityTag() != null);
 	}
 
 	@Override
