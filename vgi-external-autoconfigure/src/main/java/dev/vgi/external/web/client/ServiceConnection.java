@@ -29,6 +29,8 @@ import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.transport.FailureReason;
+import dev.vgi.external.url.AbsoluteUrl;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
@@ -88,6 +90,8 @@ final class ServiceConnection {
 
 	private final long uploadThreshold;
 
+	private final boolean hasHost;
+
 	private final boolean inlineOnUploadFailure;
 
 	private final Dialect configuredDialect;
@@ -111,6 +115,7 @@ final class ServiceConnection {
 		this.readOptions = ReadOptions.of(builder.readLimits);
 		this.acceptedCodings = builder.responseCompression ? String.join(", ", ContentCodec.available()) : "identity";
 		this.uploadThreshold = builder.uploadThreshold;
+		this.hasHost = builder.hasHost;
 		this.inlineOnUploadFailure = builder.inlineOnUploadFailure;
 		this.configuredDialect = builder.dialect;
 		this.nanoTime = builder.nanoTime;
@@ -371,6 +376,13 @@ final class ServiceConnection {
 				}
 				mayRepeat = false;
 			}
+			catch (IllegalArgumentException ex) {
+				if (this.hasHost) {
+					throw ex;
+				}
+				throw new ServiceUnavailableException(
+						"The HTTP client does not take the URL of the service, which " + AbsoluteUrl.RULE);
+			}
 		}
 	}
 
@@ -417,10 +429,10 @@ final class ServiceConnection {
 
 	private static ServiceUnavailableException unreachable(ResourceAccessException failure, boolean answered) {
 		// Its own message quotes the URL, so it goes no further.
-		Throwable cause = failure.getCause();
-		String reason = (cause != null) ? cause.getClass().getSimpleName() : "I/O error";
-		if (cause != null && cause.getMessage() != null) {
-			reason += ": " + RedactedUrl.scrub(cause.getMessage());
+		Throwable cause = (failure.getCause() != null) ? failure.getCause() : failure;
+		String reason = FailureReason.of(cause);
+		if (cause != failure && cause.getMessage() != null) {
+			reason += " (" + cause.getClass().getSimpleName() + ": " + RedactedUrl.scrub(cause.getMessage()) + ")";
 		}
 		return new ServiceUnavailableException(
 				(answered ? "The answer of the service broke off: " : "The service cannot be reached: ") + reason);

@@ -159,6 +159,9 @@ public final class VgiClient {
 
 		boolean inlineOnUploadFailure;
 
+		/** Whether all HTTP clients see a host in the URL. */
+		boolean hasHost = true;
+
 		Dialect dialect = Dialect.AUTO;
 
 		LongSupplier nanoTime = System::nanoTime;
@@ -191,6 +194,7 @@ public final class VgiClient {
 		 * @return this builder
 		 */
 		public Builder baseUrl(String baseUrl) {
+			this.hasHost = !baseUrl.matches("[^/]*//[^/?#]*_.*");
 			this.restClient.baseUrl(baseUrl);
 			return this;
 		}
