@@ -1,5 +1,7 @@
 package dev.vgi.external;
 
+import java.util.Locale;
+
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -84,7 +86,17 @@ public abstract class VgiExternalException extends RuntimeException {
 		REMOTE_ERROR,
 
 		/** The request does not follow the protocol. */
-		BAD_REQUEST
+		BAD_REQUEST;
+
+		private final String code = name().toLowerCase(Locale.ROOT).replace('_', '-');
+
+		/**
+		 * Return how this is written in answers, tags and health details.
+		 * @return the name in lower case, with hyphens
+		 */
+		public String code() {
+			return this.code;
+		}
 
 	}
 

@@ -22,7 +22,7 @@ class ArchitectureTests {
 
 	/** Ground floor first, as in docs/architecture.md. */
 	private static final String[] ROOMS = { "url", "memory", "batch", "codec", "transport", "transfer", "storage",
-			"fetch", "location", "web", "rpc", "observation", "autoconfigure" };
+			"upload", "fetch", "location", "web", "rpc", "observation", "autoconfigure" };
 
 	private static final JavaClasses CLASSES = new ClassFileImporter()
 		.withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -35,12 +35,43 @@ class ArchitectureTests {
 		for (String room : ROOMS) {
 			house = house.optionalLayer(room).definedBy(BASE + "." + room + "..");
 		}
-		for (int floor = 0; floor < ROOMS.length; floor++) {
-			String[] above = Arrays.copyOfRange(ROOMS, floor + 1, ROOMS.length);
-			house = (above.length > 0) ? house.whereLayer(ROOMS[floor]).mayOnlyBeAccessedByLayers(above)
-					: house.whereLayer(ROOMS[floor]).mayNotBeAccessedByAnyLayer();
+		stacked(house, ROOMS).check(CLASSES);
+	}
+
+	@Test
+	void serverAndClientOfRpcStandOnTheSameFloors() {
+		for (String top : new String[] { "server", "client" }) {
+			LayeredArchitecture house = Architectures.layeredArchitecture()
+				.consideringOnlyDependenciesInLayers()
+				.layer("words")
+				.definedBy(BASE + ".rpc");
+			for (String room : new String[] { "mapping", "method", top }) {
+				house = house.layer(room).definedBy(BASE + ".rpc." + room);
+			}
+			stacked(house, "words", "mapping", "method", top).check(CLASSES);
 		}
-		house.check(CLASSES);
+		noClasses().that()
+			.resideInAPackage(BASE + ".rpc.server")
+			.should()
+			.dependOnClassesThat()
+			.resideInAPackage(BASE + ".rpc.client")
+			.check(CLASSES);
+		noClasses().that()
+			.resideInAPackage(BASE + ".rpc.client")
+			.should()
+			.dependOnClassesThat()
+			.resideInAPackage(BASE + ".rpc.server")
+			.check(CLASSES);
+	}
+
+	private static LayeredArchitecture stacked(LayeredArchitecture house, String... rooms) {
+		LayeredArchitecture stacked = house;
+		for (int floor = 0; floor < rooms.length; floor++) {
+			String[] above = Arrays.copyOfRange(rooms, floor + 1, rooms.length);
+			stacked = (above.length > 0) ? stacked.whereLayer(rooms[floor]).mayOnlyBeAccessedByLayers(above)
+					: stacked.whereLayer(rooms[floor]).mayNotBeAccessedByAnyLayer();
+		}
+		return stacked;
 	}
 
 	@Test

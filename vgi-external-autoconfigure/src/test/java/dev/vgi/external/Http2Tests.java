@@ -17,9 +17,9 @@ import java.util.stream.Stream;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
-import dev.vgi.external.rpc.RpcClients;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcService;
+import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.client.PlainClient;

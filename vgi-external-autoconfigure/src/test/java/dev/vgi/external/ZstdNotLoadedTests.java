@@ -12,9 +12,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-import dev.vgi.external.rpc.RpcClients;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcService;
+import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BigIntVector;

@@ -21,7 +21,7 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.ProducerStream;
-import dev.vgi.external.rpc.RpcClients;
+import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.sample.demo.DemoCommand;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;

@@ -25,7 +25,7 @@ import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.ProducerStream;
-import dev.vgi.external.rpc.RpcClients;
+import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;

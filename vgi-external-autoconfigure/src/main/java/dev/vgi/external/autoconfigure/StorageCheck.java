@@ -98,9 +98,7 @@ final class StorageCheck {
 			}
 		}
 		catch (VgiExternalException ex) {
-			health.down()
-				.withDetail("kind", ex.kind().name().toLowerCase(Locale.ROOT).replace('_', '-'))
-				.withDetail("reason", String.valueOf(ex.getMessage()));
+			health.down().withDetail("kind", ex.kind().code()).withDetail("reason", String.valueOf(ex.getMessage()));
 		}
 		if (this.lifecycle != null) {
 			Finding finding = this.lifecycle.current();

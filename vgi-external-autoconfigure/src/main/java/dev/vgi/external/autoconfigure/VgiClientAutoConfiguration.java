@@ -2,9 +2,9 @@ package dev.vgi.external.autoconfigure;
 
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.location.LocationResolver;
-import dev.vgi.external.location.TransferListener;
 import dev.vgi.external.observation.RpcClientObservationConvention;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;

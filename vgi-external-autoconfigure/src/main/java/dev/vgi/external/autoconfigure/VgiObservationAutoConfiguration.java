@@ -3,8 +3,8 @@ package dev.vgi.external.autoconfigure;
 import dev.vgi.external.observation.RpcObservations;
 import dev.vgi.external.observation.RpcServerObservationConvention;
 import dev.vgi.external.observation.RpcServerRequestObservationConvention;
-import dev.vgi.external.rpc.RpcCallListener;
-import dev.vgi.external.rpc.RpcWebMvc;
+import dev.vgi.external.rpc.server.RpcCallListener;
+import dev.vgi.external.rpc.server.RpcWebMvc;
 import io.micrometer.observation.ObservationRegistry;
 
 import org.springframework.beans.factory.ObjectProvider;

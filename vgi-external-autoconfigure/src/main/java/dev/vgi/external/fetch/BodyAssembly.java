@@ -10,6 +10,7 @@ import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget.Lease;
+import dev.vgi.external.transfer.FetchProgress;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;

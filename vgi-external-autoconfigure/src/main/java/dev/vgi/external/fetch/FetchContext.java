@@ -6,6 +6,7 @@ import java.util.concurrent.ThreadFactory;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.transfer.FetchProgress;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;

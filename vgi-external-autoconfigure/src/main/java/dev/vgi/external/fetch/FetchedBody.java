@@ -1,5 +1,6 @@
 package dev.vgi.external.fetch;
 
+import dev.vgi.external.transfer.FetchStatistics;
 import org.apache.arrow.memory.ArrowBuf;
 
 /**

@@ -10,6 +10,7 @@ import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.url.RedactedUrl;
+import dev.vgi.external.url.SignedUrl;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -21,6 +21,7 @@ import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchedBody;
 import dev.vgi.external.transfer.Retries;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;

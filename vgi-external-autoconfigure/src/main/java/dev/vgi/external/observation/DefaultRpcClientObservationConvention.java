@@ -1,11 +1,9 @@
 package dev.vgi.external.observation;
 
-import java.util.Locale;
-
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.observation.RpcClientObservation.HighCardinality;
 import dev.vgi.external.observation.RpcClientObservation.LowCardinality;
-import dev.vgi.external.rpc.RpcClientCall;
+import dev.vgi.external.rpc.client.RpcClientCall;
 import dev.vgi.external.web.client.CallContext;
 import io.micrometer.common.KeyValue;
 import io.micrometer.common.KeyValues;
@@ -64,8 +62,7 @@ public class DefaultRpcClientObservationConvention implements RpcClientObservati
 		if (failure == null) {
 			return "none";
 		}
-		return (failure instanceof VgiExternalException external)
-				? external.kind().name().toLowerCase(Locale.ROOT).replace('_', '-') : "application";
+		return (failure instanceof VgiExternalException external) ? external.kind().code() : "application";
 	}
 
 }

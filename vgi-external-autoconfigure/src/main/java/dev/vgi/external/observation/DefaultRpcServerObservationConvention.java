@@ -1,11 +1,9 @@
 package dev.vgi.external.observation;
 
-import java.util.Locale;
-
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.observation.RpcServerObservation.HighCardinality;
 import dev.vgi.external.observation.RpcServerObservation.LowCardinality;
-import dev.vgi.external.rpc.RpcServerCall;
+import dev.vgi.external.rpc.server.RpcServerCall;
 import io.micrometer.common.KeyValues;
 import io.micrometer.observation.Observation;
 import org.jspecify.annotations.Nullable;
@@ -56,8 +54,7 @@ public class DefaultRpcServerObservationConvention implements RpcServerObservati
 		if (failure == null) {
 			return "none";
 		}
-		return (failure instanceof VgiExternalException external)
-				? external.kind().name().toLowerCase(Locale.ROOT).replace('_', '-') : "application";
+		return (failure instanceof VgiExternalException external) ? external.kind().code() : "application";
 	}
 
 }

@@ -1,6 +1,6 @@
 package dev.vgi.external.observation;
 
-import dev.vgi.external.rpc.RpcClientCall;
+import dev.vgi.external.rpc.client.RpcClientCall;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationConvention;
 

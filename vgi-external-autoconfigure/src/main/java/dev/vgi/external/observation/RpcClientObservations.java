@@ -3,8 +3,8 @@ package dev.vgi.external.observation;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-import dev.vgi.external.rpc.RpcClientCall;
-import dev.vgi.external.rpc.RpcClientListener;
+import dev.vgi.external.rpc.client.RpcClientCall;
+import dev.vgi.external.rpc.client.RpcClientListener;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationRegistry;
 import io.micrometer.observation.transport.Kind;

@@ -1,14 +1,13 @@
 package dev.vgi.external.observation;
 
 import java.time.Duration;
-import java.util.Locale;
 import java.util.Set;
 
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.fetch.FetchStatistics;
-import dev.vgi.external.location.TransferListener;
-import dev.vgi.external.location.UploadStatistics;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.UploadStatistics;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.FunctionCounter;
@@ -72,7 +71,7 @@ public final class TransferMetrics implements TransferListener {
 
 	@Override
 	public void uploadFailed(String storage, VgiExternalException.Kind kind, Duration elapsed) {
-		uploadTimer(storage, tag(kind), null).record(elapsed);
+		uploadTimer(storage, kind.code(), null).record(elapsed);
 		failures("upload", kind).increment();
 	}
 
@@ -90,7 +89,7 @@ public final class TransferMetrics implements TransferListener {
 
 	@Override
 	public void fetchFailed(VgiExternalException.Kind kind, Duration elapsed) {
-		fetchTimer(tag(kind), null).record(elapsed);
+		fetchTimer(kind.code(), null).record(elapsed);
 		failures("fetch", kind).increment();
 	}
 
@@ -98,7 +97,7 @@ public final class TransferMetrics implements TransferListener {
 	public void fetchRetried(VgiExternalException.Kind kind) {
 		Counter.builder("vgi.external.fetch.retries")
 			.description("Attempts to fetch that failed and were made again")
-			.tag("kind", tag(kind))
+			.tag("kind", kind.code())
 			.register(this.registry)
 			.increment();
 	}
@@ -107,7 +106,7 @@ public final class TransferMetrics implements TransferListener {
 	public void fellBackInline(VgiExternalException.Kind kind) {
 		Counter.builder("vgi.external.inline.fallbacks")
 			.description("Batches that could not be stored and travelled inline instead")
-			.tag("kind", tag(kind))
+			.tag("kind", kind.code())
 			.register(this.registry)
 			.increment();
 	}
@@ -154,7 +153,7 @@ public final class TransferMetrics implements TransferListener {
 		return Counter.builder("vgi.external.failures")
 			.description("Transfers that failed")
 			.tag(DIRECTION, direction)
-			.tag("kind", tag(kind))
+			.tag("kind", kind.code())
 			.register(this.registry);
 	}
 
@@ -173,10 +172,6 @@ public final class TransferMetrics implements TransferListener {
 	private static String coding(@Nullable String coding) {
 		// The header of a foreign storage is not from a closed set.
 		return (coding != null && KNOWN_CODINGS.contains(coding)) ? coding : "none";
-	}
-
-	private static String tag(VgiExternalException.Kind kind) {
-		return kind.name().toLowerCase(Locale.ROOT).replace('_', '-');
 	}
 
 }

@@ -19,11 +19,24 @@ public class RpcBadRequestException extends VgiExternalException implements Wire
 
 	private final transient List<Map<String, Object>> errorDetails;
 
-	RpcBadRequestException(String errorType, @Nullable String errorKind, String message) {
+	/**
+	 * Create an exception without details.
+	 * @param errorType what peers call the class of the error
+	 * @param errorKind the protocol's kind, or {@code null} if it has none
+	 * @param message describes the error, without secrets
+	 */
+	public RpcBadRequestException(String errorType, @Nullable String errorKind, String message) {
 		this(errorType, errorKind, message, List.of());
 	}
 
-	RpcBadRequestException(String errorType, @Nullable String errorKind, String message,
+	/**
+	 * Create an exception.
+	 * @param errorType what peers call the class of the error
+	 * @param errorKind the protocol's kind, or {@code null} if it has none
+	 * @param message describes the error, without secrets
+	 * @param errorDetails sent to the caller as they are
+	 */
+	public RpcBadRequestException(String errorType, @Nullable String errorKind, String message,
 			List<Map<String, Object>> errorDetails) {
 		super(Kind.BAD_REQUEST, message, null);
 		this.errorType = errorType;
@@ -31,7 +44,13 @@ public class RpcBadRequestException extends VgiExternalException implements Wire
 		this.errorDetails = errorDetails;
 	}
 
-	static RpcBadRequestException protocolNotSupported(String protocol, Set<String> hosted) {
+	/**
+	 * Create the error of a request for a protocol that is not hosted.
+	 * @param protocol what was asked for
+	 * @param hosted the names that are
+	 * @return the exception
+	 */
+	public static RpcBadRequestException protocolNotSupported(String protocol, Set<String> hosted) {
 		return new RpcBadRequestException("ProtocolNotSupportedError", "protocol_not_supported",
 				"The protocol '" + protocol + "' is not hosted here, only " + hosted);
 	}

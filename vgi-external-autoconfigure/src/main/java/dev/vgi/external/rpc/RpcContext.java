@@ -81,7 +81,9 @@ public interface RpcContext {
 	 */
 	static RpcContext current() {
 		RequestAttributes attributes = RequestContextHolder.getRequestAttributes();
-		RpcCall call = (attributes != null) ? RpcCall.of(attributes) : null;
+		RpcContext call = (attributes != null)
+				? (RpcContext) attributes.getAttribute(RpcContext.class.getName(), RequestAttributes.SCOPE_REQUEST)
+				: null;
 		Assert.state(call != null, "No RPC call is being served by this thread");
 		return call;
 	}

@@ -64,7 +64,7 @@ public final class RpcResult<T extends @Nullable Object> {
 	 * Return the reference.
 	 * @return the reference, or {@code null} if there is a value
 	 */
-	@Nullable ExternalRef ref() {
+	public @Nullable ExternalRef ref() {
 		return this.ref;
 	}
 

@@ -11,7 +11,7 @@ import org.springframework.util.Assert;
  *
  * @param <H> record that the stream starts with
  */
-final class StreamStart<H> implements ProducerStream<H>, ExchangeStream<H> {
+public final class StreamStart<H> implements ProducerStream<H>, ExchangeStream<H> {
 
 	private final @Nullable Schema input;
 
@@ -37,19 +37,35 @@ final class StreamStart<H> implements ProducerStream<H>, ExchangeStream<H> {
 		this.header = header;
 	}
 
-	@Nullable Schema input() {
+	/**
+	 * Return the schema of what the client sends.
+	 * @return the schema, or {@code null} for a producer
+	 */
+	public @Nullable Schema input() {
 		return this.input;
 	}
 
-	Schema output() {
+	/**
+	 * Return the schema of what the stream answers.
+	 * @return the schema
+	 */
+	public Schema output() {
 		return this.output;
 	}
 
-	Record state() {
+	/**
+	 * Return what the first turn is given.
+	 * @return the state
+	 */
+	public Record state() {
 		return this.state;
 	}
 
-	@Nullable H headerOrNull() {
+	/**
+	 * Return the header.
+	 * @return the header, or {@code null} if there is none
+	 */
+	public @Nullable H headerOrNull() {
 		return this.header;
 	}
 

@@ -129,19 +129,36 @@ public final class Turn {
 		return FINISHED;
 	}
 
-	List<LogMessage> logs() {
+	/**
+	 * Return the messages that go ahead of the batch.
+	 * @return the messages, often none
+	 */
+	public List<LogMessage> logs() {
 		return this.logs;
 	}
 
-	@Nullable AnnotatedBatch batch() {
+	/**
+	 * Return the batch.
+	 * @return the batch, closed by whoever sends it, or {@code null} if the stream ends
+	 * or a published batch is sent
+	 */
+	public @Nullable AnnotatedBatch batch() {
 		return this.batch;
 	}
 
-	@Nullable ExternalRef ref() {
+	/**
+	 * Return the published batch.
+	 * @return the reference, or {@code null} if none is sent
+	 */
+	public @Nullable ExternalRef ref() {
 		return this.ref;
 	}
 
-	@Nullable Record nextState() {
+	/**
+	 * Return what the next turn is given.
+	 * @return the state, or {@code null} if this is the last turn
+	 */
+	public @Nullable Record nextState() {
 		return this.nextState;
 	}
 

@@ -1,5 +1,5 @@
 /**
- * Typed vgi-rpc methods over Spring MVC and HTTP interfaces.
+ * What users write and read of typed vgi-rpc methods.
  */
 @NullMarked
 package dev.vgi.external.rpc;

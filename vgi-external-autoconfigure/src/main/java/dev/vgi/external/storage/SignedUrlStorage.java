@@ -13,6 +13,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.Deadline;
@@ -32,8 +33,6 @@ import org.springframework.util.Assert;
  * most 1 GiB. Thread-safe if signing is.
  */
 public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProvider {
-
-	private static final String ARROW = "application/vnd.apache.arrow.stream";
 
 	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(5);
 
@@ -108,7 +107,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		URI object = newObject();
 		Deadline deadline = this.attempts.newDeadline(this.settings.timeout());
 		Map<String, String> headers = new LinkedHashMap<>(uploadHeaders());
-		headers.put("Content-Type", ARROW);
+		headers.put("Content-Type", ArrowMediaType.NAME);
 		if (contentCoding != null) {
 			headers.put("Content-Encoding", contentCoding);
 		}

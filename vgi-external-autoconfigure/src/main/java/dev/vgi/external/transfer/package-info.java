@@ -1,5 +1,6 @@
 /**
- * What happens to a transfer beside its bytes: when it is tried again.
+ * What happens to a transfer beside its bytes: when it is tried again, and what listeners
+ * are told.
  */
 @NullMarked
 package dev.vgi.external.transfer;

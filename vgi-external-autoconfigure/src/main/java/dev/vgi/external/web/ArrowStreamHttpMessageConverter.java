@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
@@ -46,7 +47,7 @@ import org.springframework.http.converter.AbstractSmartHttpMessageConverter;
 public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMessageConverter<Object> {
 
 	/** The media type of Arrow IPC streams. */
-	public static final MediaType ARROW_STREAM = new MediaType("application", "vnd.apache.arrow.stream");
+	public static final MediaType ARROW_STREAM = MediaType.parseMediaType(ArrowMediaType.NAME);
 
 	/** Objects of a log message that is kept, by characters of its metadata. */
 	private static final long LOG_HEAP = 4;

@@ -10,7 +10,7 @@ import java.util.List;
 
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.rpc.RpcWebMvc;
+import dev.vgi.external.rpc.server.RpcWebMvc;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadUrlProvider;

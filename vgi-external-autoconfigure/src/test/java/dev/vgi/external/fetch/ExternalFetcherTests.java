@@ -38,6 +38,7 @@ import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.transfer.AttemptsExhaustedException;
+import dev.vgi.external.transfer.FetchStatistics;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.ManualTimer;

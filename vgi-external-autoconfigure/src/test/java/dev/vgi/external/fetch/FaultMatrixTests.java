@@ -20,6 +20,7 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.transfer.FetchStatistics;
 import dev.vgi.external.transport.Fault;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.HostResolver;

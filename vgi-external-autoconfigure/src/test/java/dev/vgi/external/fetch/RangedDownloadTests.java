@@ -14,6 +14,7 @@ import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.transfer.AttemptsExhaustedException;
+import dev.vgi.external.transfer.FetchStatistics;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.FaultServer.Handler;
 import dev.vgi.external.transport.LinkExpiredException;

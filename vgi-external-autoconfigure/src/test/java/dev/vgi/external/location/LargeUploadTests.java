@@ -13,6 +13,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
+import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.StorageResponse;

@@ -32,6 +32,7 @@ import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;

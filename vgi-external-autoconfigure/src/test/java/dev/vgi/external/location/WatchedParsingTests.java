@@ -16,6 +16,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
+import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transport.ManualTimer;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransferCancelledException;

@@ -20,14 +20,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 import dev.vgi.external.VgiExternalException.Kind;
-import dev.vgi.external.fetch.FetchStatistics;
-import dev.vgi.external.location.TransferListener;
-import dev.vgi.external.location.UploadStatistics;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
+import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.UploadStatistics;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.Tag;

@@ -18,14 +18,14 @@ import org.springframework.boot.test.web.server.LocalServerPort;
  */
 @SpringBootTest(classes = RpcTestApplication.class, webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT)
 @SuppressWarnings("NullAway.Init")
-abstract class AbstractRpcTests {
+public abstract class AbstractRpcTests {
 
-	final BufferAllocator allocator = new RootAllocator();
+	protected final BufferAllocator allocator = new RootAllocator();
 
 	@Autowired
-	Seams seams;
+	protected Seams seams;
 
-	Loopback loopback;
+	protected Loopback loopback;
 
 	@Autowired
 	private BufferAllocator serverAllocator;

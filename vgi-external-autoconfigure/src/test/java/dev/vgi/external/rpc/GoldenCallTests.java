@@ -10,6 +10,9 @@ import java.util.Random;
 
 import dev.vgi.external.conformance.ConformanceService;
 import dev.vgi.external.rpc.Loopback.Answer;
+import dev.vgi.external.rpc.mapping.RowMapping;
+import dev.vgi.external.rpc.method.RpcMethodDescriptor;
+import dev.vgi.external.rpc.method.RpcMethods;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -22,6 +22,7 @@ import dev.vgi.external.conformance.ConformanceStreams;
 import dev.vgi.external.conformance.ConformanceTypes.ConformanceHeader;
 import dev.vgi.external.conformance.ConformanceTypes.RichHeader;
 import dev.vgi.external.observation.RpcClientObservations;
+import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.web.client.Dialect;
 import dev.vgi.external.web.client.PlainClient;
 import dev.vgi.external.web.client.ServiceUnavailableException;

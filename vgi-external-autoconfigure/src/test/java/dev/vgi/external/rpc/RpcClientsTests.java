@@ -30,6 +30,7 @@ import dev.vgi.external.conformance.ConformanceTypes.Point;
 import dev.vgi.external.conformance.ConformanceTypes.Status;
 import dev.vgi.external.conformance.ConformanceTypes.WideTypes;
 import dev.vgi.external.rpc.RpcTestApplication.OtherService;
+import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.web.client.PlainClient;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.vector.VarCharVector;

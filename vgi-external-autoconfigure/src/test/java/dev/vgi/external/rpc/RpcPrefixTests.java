@@ -5,6 +5,8 @@ import java.util.Optional;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.conformance.ConformanceService;
+import dev.vgi.external.rpc.client.RpcClients;
+import dev.vgi.external.rpc.server.RpcWebMvc;
 import dev.vgi.external.web.client.PlainClient;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;

@@ -14,6 +14,13 @@ import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.conformance.ConformanceController;
 import dev.vgi.external.location.ExternalRef;
 import dev.vgi.external.location.ResponseBudget;
+import dev.vgi.external.rpc.server.CycleExternalizer;
+import dev.vgi.external.rpc.server.PointerResolver;
+import dev.vgi.external.rpc.server.RpcCallListener;
+import dev.vgi.external.rpc.server.RpcSettings;
+import dev.vgi.external.rpc.server.RpcWebMvc;
+import dev.vgi.external.rpc.server.StreamTokens;
+import dev.vgi.external.rpc.server.TokenKey;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.constraints.Max;
@@ -57,9 +64,9 @@ import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandl
 		ErrorMvcAutoConfiguration.class })
 @Import({ ConformanceController.class, RpcTestApplication.OtherController.class,
 		RpcTestApplication.OrdinaryController.class })
-class RpcTestApplication {
+public class RpcTestApplication {
 
-	static final String SERVER_ID = "0123456789ab";
+	public static final String SERVER_ID = "0123456789ab";
 
 	@Bean
 	BufferAllocator allocator() {
@@ -123,7 +130,7 @@ class RpcTestApplication {
 	/**
 	 * What a test may put in the way of requests and results.
 	 */
-	static final class Seams implements CycleExternalizer {
+	public static final class Seams implements CycleExternalizer {
 
 		final AtomicReference<Instant> clock = new AtomicReference<>(Instant.EPOCH);
 

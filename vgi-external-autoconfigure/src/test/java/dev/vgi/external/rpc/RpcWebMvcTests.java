@@ -17,6 +17,7 @@ import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.rpc.Loopback.Answer;
+import dev.vgi.external.rpc.server.RpcWebMvc;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;

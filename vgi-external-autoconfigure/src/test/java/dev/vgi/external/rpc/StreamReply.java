@@ -26,9 +26,9 @@ import org.jspecify.annotations.NullUnmarked;
  * @param streams one list of batches per IPC stream
  */
 @NullUnmarked
-record StreamReply(int status, boolean flagged, List<List<Batch>> streams) {
+public record StreamReply(int status, boolean flagged, List<List<Batch>> streams) {
 
-	static StreamReply of(HttpResponse<byte[]> response, BufferAllocator allocator) {
+	public static StreamReply of(HttpResponse<byte[]> response, BufferAllocator allocator) {
 		List<List<Batch>> streams = new ArrayList<>();
 		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(response.body()),
 				response.body().length, allocator)) {
@@ -47,21 +47,21 @@ record StreamReply(int status, boolean flagged, List<List<Batch>> streams) {
 	/**
 	 * Return the batches of the last stream.
 	 */
-	List<Batch> data() {
+	public List<Batch> data() {
 		return this.streams.get(this.streams.size() - 1);
 	}
 
 	/**
 	 * Return the kinds of the batches of the last stream, in their order.
 	 */
-	List<BatchKind> kinds() {
+	public List<BatchKind> kinds() {
 		return data().stream().map(Batch::kind).toList();
 	}
 
 	/**
 	 * Return the only batch of a kind in the last stream.
 	 */
-	Batch only(BatchKind kind) {
+	public Batch only(BatchKind kind) {
 		List<Batch> found = data().stream().filter((batch) -> batch.kind() == kind).toList();
 		if (found.size() != 1) {
 			throw new AssertionError("Expected one " + kind + " but found " + kinds());
@@ -69,14 +69,14 @@ record StreamReply(int status, boolean flagged, List<List<Batch>> streams) {
 		return found.get(0);
 	}
 
-	ErrorBatchException error() {
+	public ErrorBatchException error() {
 		return ErrorBatchException.from(only(BatchKind.ERROR).metadata());
 	}
 
 	/**
 	 * Return the tokens, wherever they are: the call token may be missing.
 	 */
-	BatchMetadata tokens() {
+	public BatchMetadata tokens() {
 		BatchMetadata tokens = BatchMetadata.empty();
 		for (Batch batch : data()) {
 			for (String key : List.of(MetadataKeys.STREAM_STATE, MetadataKeys.CALL_STATE)) {
@@ -95,7 +95,7 @@ record StreamReply(int status, boolean flagged, List<List<Batch>> streams) {
 	 * @param metadata its metadata
 	 * @param columns its values by column
 	 */
-	record Batch(BatchKind kind, int rows, BatchMetadata metadata, Map<String, List<Object>> columns) {
+	public record Batch(BatchKind kind, int rows, BatchMetadata metadata, Map<String, List<Object>> columns) {
 
 		static Batch of(AnnotatedBatch batch) {
 			try (batch) {

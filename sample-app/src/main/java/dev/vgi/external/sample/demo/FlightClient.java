@@ -9,7 +9,7 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.ProducerStream;
-import dev.vgi.external.rpc.RpcClients;
+import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.sample.FlightCount;
 import dev.vgi.external.sample.FlightService;
 import dev.vgi.external.sample.RouteSummary;

@@ -5,9 +5,9 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.concurrent.atomic.AtomicLong;
 
-import dev.vgi.external.fetch.FetchStatistics;
-import dev.vgi.external.location.TransferListener;
-import dev.vgi.external.location.UploadStatistics;
+import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.UploadStatistics;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.http.HttpHeaders;

@@ -39,6 +39,7 @@ import com.google.cloud.storage.Storage.SignUrlOption;
 import com.google.cloud.storage.StorageException;
 import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
@@ -74,8 +75,6 @@ import org.springframework.util.Assert;
 public final class GcsStorage implements ExternalStorage, UploadUrlProvider, LifecycleVerifier {
 
 	private static final LogAccessor logger = new LogAccessor(LogFactory.getLog(GcsStorage.class));
-
-	private static final String ARROW = "application/vnd.apache.arrow.stream";
 
 	private static final String SIGNATURE = "X-Goog-Signature";
 
@@ -187,7 +186,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		URI url = this.attempts.run(deadline,
 				(failures) -> sign(HttpMethod.PUT, key, forAsLongAs(deadline), signed, deadline));
 		Map<String, String> headers = new LinkedHashMap<>(signed);
-		headers.put("Content-Type", ARROW);
+		headers.put("Content-Type", ArrowMediaType.NAME);
 		if (coding != null) {
 			headers.put("Content-Encoding", coding);
 		}
@@ -235,12 +234,12 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		String operation = "open an upload session";
 		URI url = URI.create(this.host + "/upload/storage/v1/b/" + encoded(this.settings.bucket())
 				+ "/o?uploadType=resumable&name=" + encoded(key));
-		String metadata = "{\"contentType\": \"" + ARROW + "\""
+		String metadata = "{\"contentType\": \"" + ArrowMediaType.NAME + "\""
 				+ ((coding != null) ? ", \"contentEncoding\": \"" + coding + "\"" : "")
 				+ ("gzip".equals(coding) ? ", \"cacheControl\": \"no-transform\"" : "") + "}";
 		Map<String, String> headers = authorized(operation, url, deadline);
 		headers.put("Content-Type", "application/json; charset=UTF-8");
-		headers.put("X-Upload-Content-Type", ARROW);
+		headers.put("X-Upload-Content-Type", ArrowMediaType.NAME);
 		try (StorageResponse response = this.transport.send("POST", url, new Text(metadata), headers,
 				UrlValidator.acceptAll(), deadline)) {
 			if (response.status() / 100 != 2) {

@@ -23,6 +23,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
@@ -78,8 +79,6 @@ import org.springframework.util.Assert;
 public final class S3Storage implements ExternalStorage, UploadUrlProvider, LifecycleVerifier {
 
 	private static final LogAccessor logger = new LogAccessor(LogFactory.getLog(S3Storage.class));
-
-	private static final String ARROW = "application/vnd.apache.arrow.stream";
 
 	/** Longest wait where nobody else set a limit: for vended URLs, health and aborts. */
 	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
@@ -312,7 +311,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		PutObjectRequest.Builder request = PutObjectRequest.builder()
 			.bucket(this.settings.bucket())
 			.key(key)
-			.contentType(ARROW)
+			.contentType(ArrowMediaType.NAME)
 			.contentEncoding(coding)
 			.storageClass(this.settings.storageClass());
 		Tagging tagging = tagging();
@@ -334,7 +333,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		CreateMultipartUploadRequest.Builder request = CreateMultipartUploadRequest.builder()
 			.bucket(this.settings.bucket())
 			.key(key)
-			.contentType(ARROW)
+			.contentType(ArrowMediaType.NAME)
 			.contentEncoding(coding)
 			.storageClass(this.settings.storageClass())
 			.overrideConfiguration(limits);

@@ -7,13 +7,14 @@ import java.time.Duration;
 import java.util.Map;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.GatheredStream;
-import dev.vgi.external.location.TransferListener;
-import dev.vgi.external.location.UploadStatistics;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.UploadStatistics;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
@@ -21,7 +22,6 @@ import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlValidator;
-import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
@@ -103,8 +103,7 @@ public final class PayloadUploader {
 
 	private @Nullable Void send(GatheredStream stream, UploadUrl target, UrlValidator validator, int failures,
 			Deadline deadline) {
-		Map<String, String> headers = Map.of(HttpHeaders.CONTENT_TYPE,
-				ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());
+		Map<String, String> headers = Map.of(HttpHeaders.CONTENT_TYPE, ArrowMediaType.NAME);
 		try (StorageResponse response = this.transport.put(target.uploadUrl(), new StreamBody(stream, this.listener),
 				headers, validator, deadline)) {
 			int status = response.status();

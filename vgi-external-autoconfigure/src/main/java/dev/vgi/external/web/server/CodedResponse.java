@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 
+import dev.vgi.external.batch.ArrowMediaType;
 import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.WriteListener;
 import jakarta.servlet.http.HttpServletResponse;
@@ -72,7 +73,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 	// stay
 	// the same for all of them.
 	private @Nullable AnswerCoding coding() {
-		boolean codable = ContentCodingFilter.isArrow(getContentType()) && !isCommitted()
+		boolean codable = ArrowMediaType.isNamedBy(getContentType()) && !isCommitted()
 				&& getStatus() != SC_PARTIAL_CONTENT && getHeader(HttpHeaders.ACCEPT_RANGES) == null
 				&& getHeader(HttpHeaders.CONTENT_ENCODING) == null && getHeader(AnswerCoding.LABEL) == null;
 		return codable ? this.coding : null;

@@ -4,12 +4,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.Predicate;
 
+import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
-import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
@@ -72,7 +71,7 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 			return;
 		}
 		DecodedRequest decoded = null;
-		if (isArrow(request.getContentType())) {
+		if (ArrowMediaType.isNamedBy(request.getContentType())) {
 			ContentCodec codec;
 			try {
 				codec = codec(request);
@@ -142,16 +141,6 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 			String reason) throws IOException {
 		coded.resetBuffer();
 		refuse(request, response, HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE, reason);
-	}
-
-	/**
-	 * Return whether a body is an Arrow stream.
-	 * @param contentType its media type, or {@code null} if it is not known
-	 * @return whether it is
-	 */
-	static boolean isArrow(@Nullable String contentType) {
-		return contentType != null && contentType.toLowerCase(Locale.ROOT)
-			.startsWith(ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());
 	}
 
 	private @Nullable ContentCodec codec(HttpServletRequest request) {

@@ -2,7 +2,6 @@ package dev.vgi.external.web.server;
 
 import java.io.IOException;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 
 import dev.vgi.external.VgiExternalException;
@@ -61,7 +60,7 @@ public final class ExternalErrorResolver implements HandlerExceptionResolver {
 		problem.put("status", status);
 		problem.put("detail", RedactedUrl.scrub(error.getMessage()));
 		problem.put("instance", request.getRequestURI());
-		problem.put("kind", error.kind().name().toLowerCase(Locale.ROOT).replace('_', '-'));
+		problem.put("kind", error.kind().code());
 		byte[] body = JsonMapper.shared().writeValueAsBytes(problem);
 		response.resetBuffer();
 		response.setStatus(status);

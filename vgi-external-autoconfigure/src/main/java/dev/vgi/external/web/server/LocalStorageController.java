@@ -6,10 +6,10 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SeekableByteChannel;
 import java.util.List;
 
+import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.local.LocalAccessException;
 import dev.vgi.external.storage.local.LocalStorage;
-import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.OutputStreamChannel;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -80,7 +80,7 @@ public final class LocalStorageController {
 	}
 
 	private static void writeHeaders(StoredObject object, HttpServletResponse response) {
-		response.setContentType(ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());
+		response.setContentType(ArrowMediaType.NAME);
 		response.setHeader(HttpHeaders.ETAG, object.entityTag());
 		response.setHeader(HttpHeaders.ACCEPT_RANGES, "bytes");
 		response.setHeader(HttpHeaders.CACHE_CONTROL, "no-store");

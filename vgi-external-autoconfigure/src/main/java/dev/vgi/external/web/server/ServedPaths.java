@@ -1,10 +1,9 @@
 package dev.vgi.external.web.server;
 
-import java.util.Locale;
 import java.util.function.Supplier;
 
+import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.storage.local.LocalStorage;
-import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import jakarta.servlet.http.HttpServletRequest;
 import org.jspecify.annotations.Nullable;
 
@@ -111,10 +110,7 @@ public final class ServedPaths {
 	 * @return whether it does
 	 */
 	public boolean bringsArrow(HttpServletRequest request) {
-		String type = request.getContentType();
-		return type != null
-				&& type.toLowerCase(Locale.ROOT).startsWith(ArrowStreamHttpMessageConverter.ARROW_STREAM.toString())
-				&& !isLocalStore(request);
+		return ArrowMediaType.isNamedBy(request.getContentType()) && !isLocalStore(request);
 	}
 
 	/**

@@ -9,16 +9,16 @@ import java.util.ArrayList;
 import java.util.List;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
-import dev.vgi.external.location.TransferListener;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
-import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.web.OutputStreamChannel;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -86,7 +86,7 @@ public final class UploadUrlController {
 	 */
 	public void init(HttpServletRequest request, HttpServletResponse response) throws IOException {
 		String contentType = request.getContentType();
-		if (contentType == null || !contentType.startsWith(ArrowStreamHttpMessageConverter.ARROW_STREAM.toString())) {
+		if (!ArrowMediaType.isNamedBy(contentType)) {
 			response.sendError(HttpServletResponse.SC_UNSUPPORTED_MEDIA_TYPE);
 			return;
 		}
@@ -155,7 +155,7 @@ public final class UploadUrlController {
 			}
 			root.setRowCount(urls.size());
 			try (GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(AnnotatedBatch.of(root)))) {
-				response.setContentType(ArrowStreamHttpMessageConverter.ARROW_STREAM.toString());
+				response.setContentType(ArrowMediaType.NAME);
 				response.setContentLengthLong(body.length());
 				OutputStreamChannel.write(body, response.getOutputStream());
 			}

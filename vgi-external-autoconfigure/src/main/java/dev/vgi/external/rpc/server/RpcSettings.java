@@ -1,0 +1,45 @@
+package dev.vgi.external.rpc.server;
+
+import dev.vgi.external.batch.ReadLimits;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+import org.springframework.util.StringUtils;
+
+/**
+ * How RPC methods are served.
+ *
+ * @param prefix what stands before the name of a method in its path, such as
+ * {@code /vgi}; may be empty
+ * @param serverId identifier of this process, 12 hexadecimal digits
+ * @param includeStackTrace whether errors carry stack traces
+ * @param maxRequestBytes most bytes of a request, decoded, or {@code null} for no limit
+ * @param maxResponseBytes most bytes of a response before any content coding, or
+ * {@code null} for no limit
+ * @param maxExternalizedResponseBytes most bytes that one response may put into storage,
+ * or {@code null} for no limit
+ * @param readLimits what a request may make of the heap
+ */
+public record RpcSettings(String prefix, String serverId, boolean includeStackTrace, @Nullable Long maxRequestBytes,
+		@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedResponseBytes, ReadLimits readLimits) {
+
+	public RpcSettings {
+		Assert.isTrue(maxRequestBytes == null || maxRequestBytes > 0, "'maxRequestBytes' must be positive");
+		Assert.isTrue(maxResponseBytes == null || maxResponseBytes > 0, "'maxResponseBytes' must be positive");
+		Assert.isTrue(maxExternalizedResponseBytes == null || maxExternalizedResponseBytes > 0,
+				"'maxExternalizedResponseBytes' must be positive");
+		Assert.notNull(readLimits, "'readLimits' must not be null");
+		String trimmed = StringUtils.trimTrailingCharacter(prefix, '/');
+		prefix = (trimmed.isEmpty() || trimmed.startsWith("/")) ? trimmed : "/" + trimmed;
+	}
+
+	/**
+	 * Create settings without limits of responses.
+	 * @param prefix what stands before the name of a method in its path; may be empty
+	 * @param serverId identifier of this process, 12 hexadecimal digits
+	 */
+	public RpcSettings(String prefix, String serverId) {
+		this(prefix, serverId, false, null, null, null, ReadLimits.defaults());
+	}
+
+}

@@ -1,0 +1,87 @@
+package dev.vgi.external.rpc.server;
+
+import java.security.GeneralSecurityException;
+import java.security.SecureRandom;
+import java.util.Base64;
+import java.util.HexFormat;
+
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+
+import org.springframework.util.Assert;
+
+/**
+ * A key that seals the tokens of streams: 32 random bytes that all processes of a service
+ * share. Never shows itself.
+ */
+public final class TokenKey {
+
+	private static final int LENGTH = 32;
+
+	private static final String DERIVATION = "HmacSHA256";
+
+	private static final String CIPHER = "AES";
+
+	private final SecretKeySpec master;
+
+	private TokenKey(byte[] bytes) {
+		this.master = new SecretKeySpec(bytes, DERIVATION);
+	}
+
+	/**
+	 * Read a key.
+	 * @param text 32 bytes as 64 hexadecimal digits or as Base64, of either alphabet
+	 * @return the key
+	 * @throws IllegalArgumentException if it is neither; the message does not repeat it
+	 */
+	public static TokenKey of(String text) {
+		return new TokenKey(decode(text.trim()));
+	}
+
+	private static byte[] decode(String text) {
+		byte[] bytes = null;
+		try {
+			bytes = (text.length() == 2 * LENGTH) ? HexFormat.of().parseHex(text)
+					: Base64.getDecoder().decode(text.replace('-', '+').replace('_', '/'));
+		}
+		catch (IllegalArgumentException ex) {
+			// Its message quotes the key.
+		}
+		Assert.isTrue(bytes != null && bytes.length == LENGTH,
+				"A token key must be 32 bytes, as 64 hexadecimal digits or as Base64");
+		return bytes;
+	}
+
+	/**
+	 * Make a key that nobody else has.
+	 * @return the key
+	 */
+	public static TokenKey random() {
+		byte[] bytes = new byte[LENGTH];
+		new SecureRandom().nextBytes(bytes);
+		return new TokenKey(bytes);
+	}
+
+	/**
+	 * Derive the key of one token. With one key per token no number of tokens makes a
+	 * random nonce meet itself under the same key.
+	 * @param salt random bytes that stand in the token
+	 * @return a key for AES
+	 */
+	SecretKeySpec derive(byte[] salt) {
+		try {
+			Mac mac = Mac.getInstance(DERIVATION);
+			mac.init(this.master);
+			return new SecretKeySpec(mac.doFinal(salt), CIPHER);
+		}
+		catch (GeneralSecurityException ex) {
+			throw new IllegalStateException(DERIVATION + " is not available", ex);
+		}
+	}
+
+	@Override
+	public String toString() {
+		return "TokenKey[******]";
+	}
+
+}

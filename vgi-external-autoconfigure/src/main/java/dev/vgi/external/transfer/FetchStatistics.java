@@ -1,0 +1,20 @@
+package dev.vgi.external.transfer;
+
+import java.time.Duration;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one successful fetch cost.
+ *
+ * @param encodedBytes bytes as they are stored
+ * @param decodedBytes bytes of the Arrow stream
+ * @param contentCoding coding of the stored bytes, or {@code null}
+ * @param requests requests sent, redirects and hedges included; 0 if read without HTTP
+ * @param hedges speculative requests among them
+ * @param elapsed time from the call to the verified bytes
+ */
+public record FetchStatistics(long encodedBytes, long decodedBytes, @Nullable String contentCoding, int requests,
+		int hedges, Duration elapsed) {
+
+}

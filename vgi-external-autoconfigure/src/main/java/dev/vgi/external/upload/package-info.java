@@ -1,0 +1,8 @@
+/**
+ * A gathered batch to stored bytes: digest, content coding and parts, within bounded
+ * memory.
+ */
+@NullMarked
+package dev.vgi.external.upload;
+
+import org.jspecify.annotations.NullMarked;
