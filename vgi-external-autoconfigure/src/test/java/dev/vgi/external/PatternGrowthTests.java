@@ -15,8 +15,8 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaField;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
-import dev.vgi.external.storage.OwnUrls;
 import dev.vgi.external.storage.SignedUrlStorage;
+import dev.vgi.external.storage.VendedUrlMatcher;
 import dev.vgi.external.storage.custom.SignedLinkStorage;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
@@ -81,7 +81,7 @@ class PatternGrowthTests {
 			Map<Class<?>, Object> instances = Map.of(SignedUrlStorage.class,
 					new SignedLinkStorage(transport, URI.create("https://a.example/c"), new byte[32],
 							Clock.systemUTC()),
-					OwnUrls.class, OwnUrls.like(URI.create(OBJECT + "X-Amz-Signature=0"), "c", "",
+					VendedUrlMatcher.class, VendedUrlMatcher.like(URI.create(OBJECT + "X-Amz-Signature=0"), "c", "",
 							"0123456789abcdef0123456789abcdef.arrow", "X-Amz-Signature"));
 			Map<String, Pattern> patterns = new TreeMap<>();
 			for (JavaClass type : new ClassFileImporter().withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)

@@ -9,11 +9,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.LongSupplier;
 
+import dev.vgi.external.storage.health.StorageCheck;
+import dev.vgi.external.storage.health.StorageReport;
 import dev.vgi.external.transport.FailureReason;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.health.contributor.Health;
 import org.springframework.boot.health.contributor.HealthIndicator;
+import org.springframework.boot.health.contributor.Status;
 
 /**
  * Says whether the storage can be reached. Limited in time and cached, so that a storage
@@ -36,7 +39,7 @@ final class StorageHealthIndicator implements HealthIndicator {
 
 	private long latestTime;
 
-	private @Nullable FutureTask<Health> running;
+	private @Nullable FutureTask<StorageReport> running;
 
 	StorageHealthIndicator(StorageCheck check, Executor executor, Duration cache, Duration timeout,
 			LongSupplier nanoTime) {
@@ -59,16 +62,16 @@ final class StorageHealthIndicator implements HealthIndicator {
 
 	private Health check() {
 		// A check that still hangs is waited for again instead of starting another.
-		FutureTask<Health> task = this.running;
+		FutureTask<StorageReport> task = this.running;
 		try {
 			if (task == null) {
 				task = new FutureTask<>(this.check::run);
 				this.executor.execute(task);
 				this.running = task;
 			}
-			Health health = task.get(this.timeout.toMillis(), TimeUnit.MILLISECONDS);
+			StorageReport report = task.get(this.timeout.toMillis(), TimeUnit.MILLISECONDS);
 			this.running = null;
-			return health;
+			return Health.status(report.up() ? Status.UP : Status.DOWN).withDetails(report.details()).build();
 		}
 		catch (TimeoutException ex) {
 			return down("timed-out", "The storage did not answer within " + this.timeout.toMillis() + " ms");

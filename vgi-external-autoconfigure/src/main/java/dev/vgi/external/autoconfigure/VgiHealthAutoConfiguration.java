@@ -4,6 +4,8 @@ import java.time.Clock;
 import java.util.concurrent.Executor;
 
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.health.LifecycleMonitor;
+import dev.vgi.external.storage.health.StorageCheck;
 import dev.vgi.external.transport.StorageTransport;
 import org.jspecify.annotations.Nullable;
 

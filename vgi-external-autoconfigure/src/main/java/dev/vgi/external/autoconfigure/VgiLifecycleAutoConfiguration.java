@@ -3,6 +3,7 @@ package dev.vgi.external.autoconfigure;
 import java.util.concurrent.Executor;
 
 import dev.vgi.external.storage.LifecycleVerifier;
+import dev.vgi.external.storage.health.LifecycleMonitor;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.annotation.Qualifier;

@@ -3,21 +3,16 @@ package dev.vgi.external.autoconfigure;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
 
 import dev.vgi.external.observation.LocalStorageMetrics;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
+import dev.vgi.external.storage.local.LocalStorageSweeper;
 import dev.vgi.external.storage.local.UnsafeFolderException;
 import dev.vgi.external.transport.StorageUnavailableException;
 import io.micrometer.core.instrument.binder.MeterBinder;
-import org.apache.commons.logging.Log;
-import org.apache.commons.logging.LogFactory;
 
-import org.springframework.beans.factory.DisposableBean;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -101,47 +96,6 @@ public final class VgiLocalStorageAutoConfiguration {
 		@Fallback
 		MeterBinder vgiLocalStorageMetrics(ObjectProvider<LocalStorage> storages) {
 			return (registry) -> storages.ifAvailable((storage) -> new LocalStorageMetrics(storage).bindTo(registry));
-		}
-
-	}
-
-	/**
-	 * Removes old objects now and then.
-	 */
-	static final class LocalStorageSweeper implements DisposableBean {
-
-		private static final Log logger = LogFactory.getLog(LocalStorageSweeper.class);
-
-		private final LocalStorage storage;
-
-		private final ScheduledExecutorService scheduler;
-
-		LocalStorageSweeper(LocalStorage storage, Duration interval) {
-			this.storage = storage;
-			this.scheduler = Executors.newSingleThreadScheduledExecutor((task) -> {
-				Thread thread = new Thread(task, "vgi-external-sweeper");
-				thread.setDaemon(true);
-				return thread;
-			});
-			this.scheduler.scheduleWithFixedDelay(this::sweep, interval.toMillis(), interval.toMillis(),
-					TimeUnit.MILLISECONDS);
-		}
-
-		private void sweep() {
-			try {
-				this.storage.sweep();
-			}
-			catch (RuntimeException ex) {
-				logger.warn("Old objects could not be removed: " + ex.getMessage());
-			}
-		}
-
-		@Override
-		public void destroy() throws InterruptedException {
-			this.scheduler.shutdownNow();
-			// A sweep under way ends with the folder it reads: the next start may be at
-			// once.
-			this.scheduler.awaitTermination(5, TimeUnit.SECONDS);
 		}
 
 	}

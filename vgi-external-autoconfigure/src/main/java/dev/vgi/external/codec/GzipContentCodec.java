@@ -13,7 +13,7 @@ import java.util.zip.Inflater;
  * The content coding {@code gzip} (RFC 1952), several members in a row included. Header,
  * checksum and length of every member are verified.
  */
-public final class GzipContentCodec implements ContentCodec {
+final class GzipContentCodec implements ContentCodec {
 
 	/** The coding's name. */
 	public static final String CODING = "gzip";

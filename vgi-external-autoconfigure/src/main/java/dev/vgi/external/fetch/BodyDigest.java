@@ -9,7 +9,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 import dev.vgi.external.memory.SlabPool.Slab;
-import dev.vgi.external.transport.Uninterruptibly;
+import dev.vgi.external.transport.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -190,7 +190,7 @@ final class BodyDigest implements AutoCloseable {
 		finally {
 			this.lock.unlock();
 		}
-		Uninterruptibly.join(thread);
+		Uninterruptibles.join(thread);
 	}
 
 }

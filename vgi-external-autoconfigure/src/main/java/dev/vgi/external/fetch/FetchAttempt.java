@@ -124,13 +124,13 @@ final class FetchAttempt {
 
 	private FetchedBody download() {
 		Lease lease = null;
-		OpenedObject anew = null;
+		OpenedObject restarted = null;
 		long reserved = 0;
 		try {
 			while (true) {
 				long memory;
-				try (OpenedObject opened = (anew != null) ? anew : open()) {
-					anew = null;
+				try (OpenedObject opened = (restarted != null) ? restarted : open()) {
+					restarted = null;
 					ContentCodec codec = opened.codec;
 					long size = (codec != null) ? declaredSize(codec, opened.head) : opened.total;
 					List<ByteRange> plan = opened.plan(this.config);
@@ -152,7 +152,7 @@ final class FetchAttempt {
 							if (whole == null) {
 								return finish(assembly, opened.coding);
 							}
-							anew = whole(whole, Announcement.ofCoding(opened.coding));
+							restarted = whole(whole, Announcement.ofCoding(opened.coding));
 							more = assembly.charged() - body;
 						}
 						lease.shrink(more);
@@ -165,8 +165,8 @@ final class FetchAttempt {
 			}
 		}
 		finally {
-			if (anew != null) {
-				anew.close();
+			if (restarted != null) {
+				restarted.close();
 			}
 			if (lease != null) {
 				lease.close();

@@ -127,7 +127,7 @@ final class OpenedObject implements AutoCloseable {
 	 * range, or names the version so exactly that whatever it answers can be told apart.
 	 * @return whether to ask for the rest
 	 */
-	boolean canGoOn() {
+	boolean canResume() {
 		return this.ranged || strongTag() != null;
 	}
 

@@ -6,7 +6,7 @@ import java.util.function.Consumer;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
-import dev.vgi.external.transport.Uninterruptibly;
+import dev.vgi.external.transport.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -128,7 +128,7 @@ final class RangeAttempt implements Runnable {
 	void join() {
 		Thread worker = this.thread;
 		if (worker != null) {
-			Uninterruptibly.join(worker);
+			Uninterruptibles.join(worker);
 		}
 	}
 

@@ -128,11 +128,11 @@ final class RangedDownload {
 			startFirst(first, before, sentAt);
 			while (this.head < this.chunks.length) {
 				startWhatIsDue();
-				boolean progress = takeIn();
+				boolean progress = drain();
 				Object event = progress ? this.events.poll()
 						: this.events.poll(LONGEST_WAIT_MILLIS, TimeUnit.MILLISECONDS);
 				if (event == null && this.running.isEmpty()) {
-					this.retryPolicy.requireGoingOn();
+					this.retryPolicy.requireOpen();
 				}
 				while (event != null) {
 					if (event instanceof RangeAttempt attempt) {
@@ -376,7 +376,7 @@ final class RangedDownload {
 	 * Decode and digest one step of what is here in order.
 	 * @return whether there was anything
 	 */
-	private boolean takeIn() {
+	private boolean drain() {
 		long now = this.timer.nanoTime();
 		for (int i = this.head; i < this.next; i++) {
 			Chunk waiting = this.chunks[i];

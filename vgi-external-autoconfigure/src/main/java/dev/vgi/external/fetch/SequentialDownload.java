@@ -59,12 +59,12 @@ final class SequentialDownload {
 	 * caller closes
 	 */
 	@Nullable StorageResponse run() {
-		StorageResponse anew = null;
+		StorageResponse restarted = null;
 		boolean begun = false;
-		while (anew == null && !isComplete()) {
+		while (restarted == null && !isComplete()) {
 			try {
 				if (begun) {
-					anew = goOn(rest());
+					restarted = resume(rest());
 				}
 				else {
 					begun = true;
@@ -75,7 +75,7 @@ final class SequentialDownload {
 				retry(ex);
 			}
 		}
-		return anew;
+		return restarted;
 	}
 
 	private boolean isComplete() {
@@ -98,7 +98,7 @@ final class SequentialDownload {
 		return new ByteRange(this.assembly.encoded(), last);
 	}
 
-	private @Nullable StorageResponse goOn(ByteRange asked) {
+	private @Nullable StorageResponse resume(ByteRange asked) {
 		StorageResponse response = this.requests.apply(asked);
 		boolean startsOver = false;
 		try {
@@ -190,7 +190,7 @@ final class SequentialDownload {
 		if (this.assembly.encoded() == this.total) {
 			return; // It broke off after its last byte.
 		}
-		if (!this.object.canGoOn() || !RangedDownload.isWorthARetry(failure)) {
+		if (!this.object.canResume() || !RangedDownload.isWorthARetry(failure)) {
 			throw failure;
 		}
 		this.retries.pauseAfter(failure);

@@ -145,7 +145,7 @@ public final class LocationResolver {
 		AnnotatedBatch data = null;
 		boolean complete = false;
 		try (IpcStreamReader reader = IpcStreamReader.of(body.buffer(), body.length(), allocator,
-				new ReadOptions(this.config.readLimits(), (bytes) -> requireGoingOn(deadline)))) {
+				new ReadOptions(this.config.readLimits(), (bytes) -> checkCancelled(deadline)))) {
 			if (!reader.nextStream()) {
 				throw new CorruptStreamException("The stored object is empty");
 			}
@@ -172,7 +172,7 @@ public final class LocationResolver {
 		}
 	}
 
-	private static void requireGoingOn(Deadline deadline) {
+	private static void checkCancelled(Deadline deadline) {
 		if (Thread.currentThread().isInterrupted()) {
 			throw new TransferCancelledException("Interrupted while a fetched object was read");
 		}

@@ -7,7 +7,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -76,7 +75,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		this.attempts = attempts;
 		String container = settings.container().toString();
 		this.base = container.endsWith("/") ? container : container + '/';
-		this.own = Pattern.compile(Pattern.quote(this.base) + "[0-9a-f]{32}\\.arrow\\?[^#]*+");
+		this.own = Pattern.compile(Pattern.quote(this.base) + ObjectKey.PATTERN + "\\?[^#]*+");
 		this.signed = Pattern.compile("[?&]" + Pattern.quote(settings.signatureParameter()) + "=[^&#]");
 		this.expires = Pattern.compile("[?&]" + Pattern.quote(settings.expiresParameter()) + "=([^&#]+)");
 	}
@@ -222,7 +221,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	}
 
 	private URI newObject() {
-		return URI.create(this.base + UUID.randomUUID().toString().replace("-", "") + ".arrow");
+		return URI.create(this.base + ObjectKey.random(null));
 	}
 
 	private Instant expiry() {

@@ -195,7 +195,7 @@ public final class RetryPolicy {
 	 * Check that nobody has ended the transfers, for who waits for an attempt.
 	 * @throws TransportClosedException if the application ends
 	 */
-	public void requireGoingOn() {
+	public void requireOpen() {
 		if (hasEnded()) {
 			throw new TransportClosedException("The storage transport was closed before another attempt");
 		}

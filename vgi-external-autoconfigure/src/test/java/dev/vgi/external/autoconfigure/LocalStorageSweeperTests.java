@@ -9,10 +9,10 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-import dev.vgi.external.autoconfigure.VgiLocalStorageAutoConfiguration.LocalStorageSweeper;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
+import dev.vgi.external.storage.local.LocalStorageSweeper;
 import dev.vgi.external.storage.local.SteppedClock;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.awaitility.Awaitility;
@@ -52,7 +52,7 @@ class LocalStorageSweeperTests {
 		assertThat(objects()).isOne();
 		clock.step(Duration.ofMinutes(71));
 		Awaitility.await().untilAsserted(() -> assertThat(objects()).isZero());
-		sweeper.destroy();
+		sweeper.close();
 		// What has terminated may take a moment to be gone.
 		Awaitility.await().until(() -> others.containsAll(sweepers()));
 	}

@@ -10,6 +10,7 @@ import java.util.concurrent.TimeUnit;
 
 import com.sun.net.httpserver.HttpServer;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
+import dev.vgi.external.storage.health.LifecycleMonitor;
 import dev.vgi.external.storage.s3.S3Storage;
 import io.micrometer.core.instrument.MeterRegistry;
 import org.apache.arrow.vector.types.pojo.Schema;

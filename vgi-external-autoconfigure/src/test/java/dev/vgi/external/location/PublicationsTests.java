@@ -90,15 +90,15 @@ class PublicationsTests {
 
 	@Test
 	void duringTheFirstPublicationOthersWait() throws Exception {
-		concurrently((executor, publishing, goOn) -> {
-			Future<ExternalRef> one = executor.submit(() -> this.publications.get("a", slowly(publishing, goOn)));
+		concurrently((executor, publishing, proceed) -> {
+			Future<ExternalRef> one = executor.submit(() -> this.publications.get("a", slowly(publishing, proceed)));
 			publishing.await();
 			CompletableFuture<ExternalRef> other = CompletableFuture
 				.supplyAsync(() -> this.publications.get("a", PublicationsTests::fail), executor);
 			// Another key waits for nobody.
 			assertThat(this.publications.get("b", () -> ref(null))).isNotNull();
 			assertThat(other).isNotDone();
-			goOn.countDown();
+			proceed.countDown();
 			assertThat(other.get(10, TimeUnit.SECONDS)).isSameAs(one.get(10, TimeUnit.SECONDS));
 		});
 	}
@@ -107,11 +107,12 @@ class PublicationsTests {
 	void duringARenewalOthersGetTheOldReference() throws Exception {
 		ExternalRef first = this.publications.get("a", this::forAnHour);
 		this.clock.step(Duration.ofMinutes(50));
-		concurrently((executor, publishing, goOn) -> {
-			Future<ExternalRef> renewal = executor.submit(() -> this.publications.get("a", slowly(publishing, goOn)));
+		concurrently((executor, publishing, proceed) -> {
+			Future<ExternalRef> renewal = executor
+				.submit(() -> this.publications.get("a", slowly(publishing, proceed)));
 			publishing.await();
 			assertThat(this.publications.get("a", PublicationsTests::fail)).isSameAs(first);
-			goOn.countDown();
+			proceed.countDown();
 			assertThat(renewal.get(10, TimeUnit.SECONDS)).isNotEqualTo(first);
 			assertThat(this.publications.get("a", PublicationsTests::fail)).isSameAs(renewal.get());
 		});
@@ -119,22 +120,22 @@ class PublicationsTests {
 
 	private static void concurrently(Scenario scenario) throws Exception {
 		ExecutorService executor = Executors.newFixedThreadPool(2);
-		CountDownLatch goOn = new CountDownLatch(1);
+		CountDownLatch proceed = new CountDownLatch(1);
 		try {
-			scenario.play(executor, new CountDownLatch(1), goOn);
+			scenario.play(executor, new CountDownLatch(1), proceed);
 		}
 		finally {
-			goOn.countDown();
+			proceed.countDown();
 			executor.shutdown();
 			assertThat(executor.awaitTermination(10, TimeUnit.SECONDS)).isTrue();
 		}
 	}
 
-	private Supplier<ExternalRef> slowly(CountDownLatch publishing, CountDownLatch goOn) {
+	private Supplier<ExternalRef> slowly(CountDownLatch publishing, CountDownLatch proceed) {
 		return () -> {
 			publishing.countDown();
 			try {
-				goOn.await();
+				proceed.await();
 			}
 			catch (InterruptedException ex) {
 				throw new IllegalStateException(ex);
@@ -162,7 +163,7 @@ class PublicationsTests {
 	@FunctionalInterface
 	private interface Scenario {
 
-		void play(ExecutorService executor, CountDownLatch publishing, CountDownLatch goOn) throws Exception;
+		void play(ExecutorService executor, CountDownLatch publishing, CountDownLatch proceed) throws Exception;
 
 	}
 

@@ -17,7 +17,7 @@ import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 /**
  * What writing the values of one batch needs, and the dictionaries that arise from it.
  */
-public final class RowWriting {
+final class RowWriting {
 
 	private final BufferAllocator allocator;
 

@@ -28,11 +28,10 @@ import dev.vgi.external.rpc.method.HostedProtocol;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import dev.vgi.external.rpc.method.RpcMethods;
 import dev.vgi.external.web.Capabilities;
+import dev.vgi.external.web.server.ClosingAsyncListener;
 import dev.vgi.external.web.server.ErrorWriter;
 import dev.vgi.external.web.server.RequestTooLargeException;
 import dev.vgi.external.web.server.ServedPaths;
-import jakarta.servlet.AsyncEvent;
-import jakarta.servlet.AsyncListener;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.apache.arrow.memory.BufferAllocator;
@@ -496,7 +495,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 			RpcCall call = RpcCall.of(request);
 			if (call != null) {
 				call.leave();
-				request.getAsyncContext().addListener(new ClosingListener(call));
+				request.getAsyncContext().addListener(new ClosingAsyncListener(call::close));
 			}
 		}
 
@@ -510,39 +509,6 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 				}
 				call.close();
 			}
-		}
-
-	}
-
-	/**
-	 * Cleans up after a request that ends without coming back to a dispatcher.
-	 */
-	private static final class ClosingListener implements AsyncListener {
-
-		private final RpcCall call;
-
-		ClosingListener(RpcCall call) {
-			this.call = call;
-		}
-
-		@Override
-		public void onComplete(AsyncEvent event) {
-			this.call.close();
-		}
-
-		@Override
-		public void onTimeout(AsyncEvent event) {
-			// Completion follows.
-		}
-
-		@Override
-		public void onError(AsyncEvent event) {
-			// Completion follows.
-		}
-
-		@Override
-		public void onStartAsync(AsyncEvent event) {
-			event.getAsyncContext().addListener(this);
 		}
 
 	}

@@ -85,7 +85,7 @@ final class StreamCalls {
 	 * @param request the request
 	 * @throws Exception what the turn threw
 	 */
-	void goOn(RpcCall call, StreamTurns turns, NativeWebRequest request) throws Exception {
+	void resume(RpcCall call, StreamTurns turns, NativeWebRequest request) throws Exception {
 		TurnRequest asked = call.turn();
 		Assert.state(asked != null, "The request of a stream was not read");
 		if (!asked.cancelled()) {

@@ -47,7 +47,7 @@ public final class StreamHandler {
 	public void exchange(HttpServletRequest request, HttpServletResponse response) throws Exception {
 		RpcCall call = RpcCall.of(request);
 		Assert.state(call != null, "The request of a stream was not read");
-		this.calls.goOn(call, this.turns, new ServletWebRequest(request, response));
+		this.calls.resume(call, this.turns, new ServletWebRequest(request, response));
 		call.write(response);
 	}
 

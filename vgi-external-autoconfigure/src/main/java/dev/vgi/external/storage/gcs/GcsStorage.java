@@ -7,12 +7,10 @@ import java.net.URLEncoder;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
-import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -44,11 +42,12 @@ import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
-import dev.vgi.external.storage.OwnUrls;
+import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.storage.VendedUrlMatcher;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FailureReason;
@@ -56,12 +55,13 @@ import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.url.SignedUrl;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
-import org.springframework.core.log.LogAccessor;
 import org.springframework.util.Assert;
 
 /**
@@ -74,7 +74,7 @@ import org.springframework.util.Assert;
  */
 public final class GcsStorage implements ExternalStorage, UploadUrlProvider, LifecycleVerifier {
 
-	private static final LogAccessor logger = new LogAccessor(LogFactory.getLog(GcsStorage.class));
+	private static final Log logger = LogFactory.getLog(GcsStorage.class);
 
 	private static final String SIGNATURE = "X-Goog-Signature";
 
@@ -105,9 +105,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 
 	private final boolean canSign;
 
-	private final OwnUrls ownUrls;
-
-	private final SecureRandom random = new SecureRandom();
+	private final VendedUrlMatcher vendedUrls;
 
 	private final AtomicBoolean warnedOfLifetime = new AtomicBoolean();
 
@@ -139,18 +137,19 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		this.scopedCredentials = options.getScopedCredentials();
 		this.hasKey = options.getCredentials() instanceof ServiceAccountCredentials;
 		this.canSign = options.getCredentials() instanceof ServiceAccountSigner;
-		String key = settings.prefix() + "0".repeat(32) + ".arrow";
+		String key = settings.prefix() + ObjectKey.OF_NO_OBJECT;
 		// Any signature does to see where the SDK puts bucket and key; this one costs no
 		// call.
-		this.ownUrls = OwnUrls.like(sign(HttpMethod.GET, key, settings.presignExpiry(), Map.of(), new Nobody()),
-				settings.bucket(), settings.prefix(), key, SIGNATURE);
+		this.vendedUrls = VendedUrlMatcher.like(
+				sign(HttpMethod.GET, key, settings.presignExpiry(), Map.of(), new Nobody()), settings.bucket(),
+				settings.prefix(), key, SIGNATURE);
 	}
 
 	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
 		Assert.isTrue(coding == null || CODING.matcher(coding).matches(), "'contentCoding' must be a name");
-		String key = newKey("zstd".equals(coding) ? ".arrow.zst" : ".arrow");
+		String key = newKey(coding);
 		Deadline deadline = this.attempts.newDeadline(this.settings.timeout());
 		int chunkSize = this.settings.chunkSize();
 		try (Payload.Part first = payload.next(chunkSize)) {
@@ -335,7 +334,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	 */
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema) {
-		String key = newKey(".arrow");
+		String key = newKey(null);
 		Duration expiry = trimmed(this.settings.uploadUrlExpiry());
 		Instant expiresAt = this.clock.instant().plus(expiry);
 		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
@@ -391,7 +390,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	private Duration trimmed(Duration expiry) {
 		Duration effective = effective(expiry);
 		if (effective.compareTo(expiry) < 0 && this.warnedOfLifetime.compareAndSet(false, true)) {
-			logger.warn(() -> "Signed URLs shall work for " + expiry.toSeconds() + " s, but IAM signs them and its"
+			logger.warn("Signed URLs shall work for " + expiry.toSeconds() + " s, but IAM signs them and its"
 					+ " keys are sure to be kept for " + effective.toSeconds() + " s only: use the key of a service"
 					+ " account, or lower 'vgi.external.gcs.presign-expiry'. This is said once.");
 		}
@@ -413,12 +412,12 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 
 	@Override
 	public boolean isOwn(URI url) {
-		return this.ownUrls.contains(url);
+		return this.vendedUrls.contains(url);
 	}
 
 	@Override
 	public @Nullable Instant expiresAt(URI url) {
-		return OwnUrls.expiresAt(url, "X-Goog");
+		return SignedUrl.of(url).expiry();
 	}
 
 	/**
@@ -429,7 +428,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	public void verifyReachable() {
 		String operation = "look at the bucket";
 		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
-		URI url = this.attempts.run(deadline, (failures) -> signGet(newKey(".arrow"), Duration.ofMinutes(1), deadline));
+		URI url = this.attempts.run(deadline, (failures) -> signGet(newKey(null), Duration.ofMinutes(1), deadline));
 		try (StorageResponse response = this.transport.get(url, null, null, UrlValidator.acceptAll(), 0, deadline)) {
 			String code = GcsFailures.code(response);
 			if (response.status() / 100 != 2 && (response.status() != 404 || code.equals("NoSuchBucket"))) {
@@ -491,10 +490,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		return "gcs";
 	}
 
-	private String newKey(String suffix) {
-		byte[] id = new byte[16];
-		this.random.nextBytes(id);
-		return this.settings.prefix() + HexFormat.of().formatHex(id) + suffix;
+	private String newKey(@Nullable String coding) {
+		return this.settings.prefix() + ObjectKey.random(coding);
 	}
 
 	private static String encoded(String text) {

@@ -23,7 +23,7 @@ import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.Uninterruptibly;
+import dev.vgi.external.transport.Uninterruptibles;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 
@@ -327,7 +327,7 @@ final class ResumableUpload {
 				throw failure;
 			}
 			finally {
-				Uninterruptibly.join(this.thread);
+				Uninterruptibles.join(this.thread);
 			}
 		}
 
@@ -337,7 +337,7 @@ final class ResumableUpload {
 		void cancel() {
 			// Not the task is cancelled but its thread told: the part must not get lost.
 			this.thread.interrupt();
-			Uninterruptibly.join(this.thread);
+			Uninterruptibles.join(this.thread);
 			try {
 				this.taking.get().close();
 			}

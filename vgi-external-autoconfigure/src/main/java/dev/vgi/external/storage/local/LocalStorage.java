@@ -16,6 +16,7 @@ import java.util.function.Supplier;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.UploadRefusedException;
@@ -321,7 +322,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	private String check(String method, String key, @Nullable String expires, @Nullable String signature) {
-		String id = SignedKey.isKey(key) ? ObjectFolder.id(key) : null;
+		String id = ObjectKey.matches(key) ? ObjectFolder.id(key) : null;
 		long until = SignedKey.parseExpires(expires);
 		if (id == null || until < 0 || signature == null || !this.signer.isValid(method, key, until, signature)) {
 			throw new LocalAccessException(Reason.BAD_SIGNATURE,

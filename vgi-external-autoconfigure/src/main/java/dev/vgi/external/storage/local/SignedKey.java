@@ -3,6 +3,7 @@ package dev.vgi.external.storage.local;
 import java.net.URI;
 import java.util.regex.Pattern;
 
+import dev.vgi.external.storage.ObjectKey;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,18 +15,12 @@ import org.jspecify.annotations.Nullable;
  */
 record SignedKey(String key, long expires, String signature) {
 
-	private static final Pattern KEY = Pattern.compile("[0-9a-f]{32}\\.arrow(?:\\.zst)?");
-
 	private static final Pattern EXPIRES = Pattern.compile("[1-9][0-9]{0,11}");
 
 	/** As text: the signature must not be shown. */
 	@Override
 	public String toString() {
 		return "SignedKey[key=" + this.key + ", expires=" + this.expires + "]";
-	}
-
-	static boolean isKey(String key) {
-		return KEY.matcher(key).matches();
 	}
 
 	/**
@@ -52,7 +47,7 @@ record SignedKey(String key, long expires, String signature) {
 		String key = path.substring(slash + 1);
 		long expires = parseExpires(parameter(url, LocalStorage.EXPIRES_PARAMETER));
 		String signature = parameter(url, LocalStorage.SIGNATURE_PARAMETER);
-		if (slash < 0 || !path.substring(0, slash).endsWith(LocalStorage.PATH) || !isKey(key) || expires < 0
+		if (slash < 0 || !path.substring(0, slash).endsWith(LocalStorage.PATH) || !ObjectKey.matches(key) || expires < 0
 				|| signature == null) {
 			return null;
 		}

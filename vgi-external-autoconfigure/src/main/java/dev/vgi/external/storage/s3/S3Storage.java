@@ -3,14 +3,12 @@ package dev.vgi.external.storage.s3;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.net.URL;
-import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -28,11 +26,12 @@ import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
-import dev.vgi.external.storage.OwnUrls;
+import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.storage.VendedUrlMatcher;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FailureReason;
@@ -42,8 +41,10 @@ import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
 import dev.vgi.external.url.RedactedUrl;
+import dev.vgi.external.url.SignedUrl;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
@@ -62,7 +63,6 @@ import software.amazon.awssdk.services.s3.model.Tag;
 import software.amazon.awssdk.services.s3.model.Tagging;
 import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 
-import org.springframework.core.log.LogAccessor;
 import org.springframework.util.Assert;
 
 /**
@@ -78,7 +78,7 @@ import org.springframework.util.Assert;
  */
 public final class S3Storage implements ExternalStorage, UploadUrlProvider, LifecycleVerifier {
 
-	private static final LogAccessor logger = new LogAccessor(LogFactory.getLog(S3Storage.class));
+	private static final Log logger = LogFactory.getLog(S3Storage.class);
 
 	/** Longest wait where nobody else set a limit: for vended URLs, health and aborts. */
 	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
@@ -103,11 +103,9 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	private final RetryPolicy attempts;
 
-	private final SecureRandom random = new SecureRandom();
-
 	private final AtomicBoolean warnedOfLifetime = new AtomicBoolean();
 
-	private volatile @Nullable OwnUrls ownUrls;
+	private volatile @Nullable VendedUrlMatcher vendedUrls;
 
 	private volatile @Nullable Instant credentialsEnd;
 
@@ -144,7 +142,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
-		String key = newKey("zstd".equals(coding) ? ".arrow.zst" : ".arrow");
+		String key = newKey(coding);
 		Deadline deadline = this.attempts.newDeadline(this.settings.timeout());
 		int partSize = PartUploads.partSize(this.settings.partSize(), payload.maxLength());
 		try (Payload.Part first = payload.next(partSize)) {
@@ -366,7 +364,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	 */
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema) {
-		String key = newKey(".arrow");
+		String key = newKey(null);
 		AwsCredentialsIdentity credentials = triedCredentials("sign an upload URL", Deadline.in(SHORT_TIMEOUT));
 		PresignedRequest put = signPut(PutObjectRequest.builder().bucket(this.settings.bucket()).key(key).build(),
 				credentials);
@@ -463,9 +461,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	private void warnOfLifetime(Duration expiry, Duration effective) {
 		if (this.warnedOfLifetime.compareAndSet(false, true)) {
-			logger.warn(() -> "Signed URLs shall work for " + expiry.toSeconds()
-					+ " s, but the credentials of S3 end in " + effective.toSeconds()
-					+ " s and the URLs with them: use credentials that live longer, or lower"
+			logger.warn("Signed URLs shall work for " + expiry.toSeconds() + " s, but the credentials of S3 end in "
+					+ effective.toSeconds() + " s and the URLs with them: use credentials that live longer, or lower"
 					+ " 'vgi.external.s3.presign-expiry'. This is said once.");
 		}
 	}
@@ -482,20 +479,20 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	@Override
 	public boolean isOwn(URI url) {
-		OwnUrls own = this.ownUrls;
+		VendedUrlMatcher own = this.vendedUrls;
 		if (own == null) {
-			String key = this.settings.prefix() + "0".repeat(32) + ".arrow";
+			String key = this.settings.prefix() + ObjectKey.OF_NO_OBJECT;
 			try {
 				// Any signature does to see where the SDK puts bucket and key; this one
 				// needs no credentials.
-				own = OwnUrls.like(url(signGet(key, this.settings.presignExpiry(), NOBODY)), this.settings.bucket(),
-						this.settings.prefix(), key, "X-Amz-Signature");
+				own = VendedUrlMatcher.like(url(signGet(key, this.settings.presignExpiry(), NOBODY)),
+						this.settings.bucket(), this.settings.prefix(), key, "X-Amz-Signature");
 			}
 			catch (UploadRefusedException ex) {
 				// Where nothing can be signed nothing was.
 				return false;
 			}
-			this.ownUrls = own;
+			this.vendedUrls = own;
 		}
 		return own.contains(url);
 	}
@@ -503,7 +500,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	@Override
 	public @Nullable Instant expiresAt(URI url) {
 		// Signed for no longer than the credentials live.
-		return OwnUrls.expiresAt(url, "X-Amz");
+		return SignedUrl.of(url).expiry();
 	}
 
 	@Override
@@ -578,10 +575,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		}
 	}
 
-	private String newKey(String suffix) {
-		byte[] id = new byte[16];
-		this.random.nextBytes(id);
-		return this.settings.prefix() + HexFormat.of().formatHex(id) + suffix;
+	private String newKey(@Nullable String coding) {
+		return this.settings.prefix() + ObjectKey.random(coding);
 	}
 
 	private static URI url(PresignedRequest signed) {

@@ -101,9 +101,9 @@ final class Answer {
 	 * @return its batches and tokens; an error after the first batch is part of it
 	 * @throws ErrorBatchException if there is nothing but an error
 	 */
-	Turn producerTurn() {
+	TurnReply producerTurn() {
 		nextStream();
-		Turn turn = new Turn();
+		TurnReply turn = new TurnReply();
 		boolean complete = false;
 		try {
 			for (AnnotatedBatch batch = nextBatch(turn); batch != null; batch = nextBatch(turn)) {
@@ -135,8 +135,8 @@ final class Answer {
 	 * Read the opening of an exchange.
 	 * @return its tokens
 	 */
-	Turn exchangeOpening() {
-		Turn turn = producerTurn();
+	TurnReply exchangeOpening() {
+		TurnReply turn = producerTurn();
 		// A service takes an exchange without input columns for a producer and makes its
 		// first batch unasked: nobody sent anything that it would answer.
 		turn.close();
@@ -153,9 +153,9 @@ final class Answer {
 	 * Read one turn of an exchange.
 	 * @return exactly one batch, and the tokens that stand beside it, if they do
 	 */
-	Turn exchangeTurn() {
+	TurnReply exchangeTurn() {
 		nextStream();
-		Turn turn = new Turn();
+		TurnReply turn = new TurnReply();
 		boolean complete = false;
 		try {
 			for (AnnotatedBatch batch = nextBatch(); batch != null; batch = nextBatch()) {
@@ -205,7 +205,7 @@ final class Answer {
 	}
 
 	// an error leaves the batches before it valid
-	private @Nullable AnnotatedBatch nextBatch(Turn turn) {
+	private @Nullable AnnotatedBatch nextBatch(TurnReply turn) {
 		try {
 			return nextBatch();
 		}
@@ -252,7 +252,7 @@ final class Answer {
 	}
 
 	// a header that the caller does not expect would be taken for data
-	private void requireLast(Turn turn) {
+	private void requireLast(TurnReply turn) {
 		if (turn.cursor() == null && this.streams.nextStream()) {
 			throw unexpected("with a header that the method is not declared with");
 		}

@@ -4,6 +4,7 @@ import java.net.URI;
 import java.util.Set;
 import java.util.regex.Pattern;
 
+import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 record CalledService(URI url) implements UrlValidator {
 
 	private static final Pattern OBJECT = Pattern
-		.compile(".*" + Pattern.quote(LocalStorage.PATH) + "/[0-9a-f]{32}\\.arrow(\\.zst)?");
+		.compile(".*" + Pattern.quote(LocalStorage.PATH) + "/" + ObjectKey.PATTERN);
 
 	private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "[::1]", "[0:0:0:0:0:0:0:1]");
 

@@ -63,7 +63,7 @@ public final class ExchangeCall extends StreamCall {
 				// or
 				// give away the signed URL the batch came from.
 				input.metadata().withoutProtocolKeys().with(tokens()));
-		Turn turn = turn(request, context(), Answer::exchangeTurn);
+		TurnReply turn = turn(request, context(), Answer::exchangeTurn);
 		AnnotatedBatch answer = turn.poll();
 		Assert.state(answer != null, "a turn of an exchange has one batch");
 		String beside = turn.cursor();

@@ -24,9 +24,9 @@ public final class ProducerCall extends StreamCall {
 	/** Turns without a batch in a row after which a service is not believed any more. */
 	private static final int MAX_EMPTY_TURNS = 1000;
 
-	private final @Nullable Ahead<Step> ahead;
+	private final @Nullable Prefetcher<Step> ahead;
 
-	private Turn turn;
+	private TurnReply turn;
 
 	private boolean runsAhead;
 
@@ -39,9 +39,8 @@ public final class ProducerCall extends StreamCall {
 			CallContext context, @Nullable ThreadFactory aheadThreads) {
 		super(connection, address, opening.dialect(), opening.value(), context);
 		this.turn = opening.value().turn();
-		this.ahead = (aheadThreads != null)
-				? new Ahead<>(aheadThreads, () -> context.doElsewhere(this::advance), (step) -> step.batch() == null)
-				: null;
+		this.ahead = (aheadThreads != null) ? new Prefetcher<>(aheadThreads, () -> context.doElsewhere(this::advance),
+				(step) -> step.batch() == null) : null;
 	}
 
 	static ProducerCall open(ServiceConnection connection, AnnotatedBatch request, boolean header, CallContext context,
@@ -91,7 +90,7 @@ public final class ProducerCall extends StreamCall {
 
 	// What is refused ahead is asked for again when it is wanted, and nothing more is
 	// fetched ahead.
-	private Step takeAhead(Ahead<Step> ahead) {
+	private Step takeAhead(Prefetcher<Step> ahead) {
 		Step step = ahead.take();
 		if (this.refused == null) {
 			return step;

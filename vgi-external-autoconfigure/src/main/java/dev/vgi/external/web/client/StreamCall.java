@@ -63,7 +63,7 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	 * @return the opening, whose header is resolved
 	 */
 	static Reply<Opening> open(ServiceConnection connection, AnnotatedBatch request, boolean header,
-			CallContext context, ServiceConnection.AnswerReader<Turn> turn) {
+			CallContext context, ServiceConnection.AnswerReader<TurnReply> turn) {
 		Reply<Opening> reply = connection.post(MethodAddress.of(request.metadata(), Step.INIT), request, context,
 				(answer) -> {
 					AnnotatedBatch first = header ? answer.header() : null;
@@ -134,13 +134,14 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	}
 
 	// a turn without input
-	final Turn turn(CallContext context, ServiceConnection.AnswerReader<Turn> reader) {
+	final TurnReply turn(CallContext context, ServiceConnection.AnswerReader<TurnReply> reader) {
 		try (AnnotatedBatch request = AnnotatedBatch.empty(NO_COLUMNS, tokens(), this.connection.allocator())) {
 			return turn(request, context, reader);
 		}
 	}
 
-	final Turn turn(AnnotatedBatch request, CallContext context, ServiceConnection.AnswerReader<Turn> reader) {
+	final TurnReply turn(AnnotatedBatch request, CallContext context,
+			ServiceConnection.AnswerReader<TurnReply> reader) {
 		return this.connection.postTurn(this.address, this.dialect, request, context, reader);
 	}
 
@@ -190,7 +191,7 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 				this.connection.allocator())) {
 			turn(request, this.context.withLogs(LogSink.discarding()), (answer) -> {
 				answer.skip();
-				return new Turn();
+				return new TurnReply();
 			});
 		}
 		catch (VgiExternalException ex) {
@@ -210,7 +211,7 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	 * @param header the batch with the header, or {@code null} if none is declared
 	 * @param turn the first turn
 	 */
-	record Opening(@Nullable AnnotatedBatch header, Turn turn) {
+	record Opening(@Nullable AnnotatedBatch header, TurnReply turn) {
 
 	}
 

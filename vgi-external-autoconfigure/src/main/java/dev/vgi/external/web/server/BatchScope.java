@@ -11,8 +11,6 @@ import java.util.concurrent.locks.ReentrantLock;
 import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.web.ArrowValues;
-import jakarta.servlet.AsyncEvent;
-import jakarta.servlet.AsyncListener;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.apache.arrow.memory.BufferAllocator;
@@ -200,7 +198,7 @@ public final class BatchScope {
 			BatchScope scope = of(request);
 			if (scope != null) {
 				scope.bound.pop().close();
-				request.getAsyncContext().addListener(new ClosingListener(scope));
+				request.getAsyncContext().addListener(new ClosingAsyncListener(scope::close));
 			}
 		}
 
@@ -250,39 +248,6 @@ public final class BatchScope {
 		public <T> void postProcess(NativeWebRequest request, DeferredResult<T> deferredResult,
 				@Nullable Object concurrentResult) {
 			this.scope.arrived(concurrentResult);
-		}
-
-	}
-
-	/**
-	 * Cleans up after a request that ends without coming back to a dispatcher.
-	 */
-	private static final class ClosingListener implements AsyncListener {
-
-		private final BatchScope scope;
-
-		ClosingListener(BatchScope scope) {
-			this.scope = scope;
-		}
-
-		@Override
-		public void onComplete(AsyncEvent event) {
-			this.scope.close();
-		}
-
-		@Override
-		public void onTimeout(AsyncEvent event) {
-			// Completion follows.
-		}
-
-		@Override
-		public void onError(AsyncEvent event) {
-			// Completion follows.
-		}
-
-		@Override
-		public void onStartAsync(AsyncEvent event) {
-			event.getAsyncContext().addListener(this);
 		}
 
 	}

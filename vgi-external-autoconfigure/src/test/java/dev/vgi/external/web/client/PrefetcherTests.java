@@ -16,9 +16,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
- * Tests for {@link Ahead}.
+ * Tests for {@link Prefetcher}.
  */
-class AheadTests {
+class PrefetcherTests {
 
 	private static final String LAST = "last";
 
@@ -32,10 +32,10 @@ class AheadTests {
 		return thread;
 	};
 
-	private Ahead<String> ahead = new Ahead<>(this.factory, this::number, LAST::equals);
+	private Prefetcher<String> ahead = new Prefetcher<>(this.factory, this::number, LAST::equals);
 
-	private Ahead<String> ahead(Supplier<String> work) {
-		this.ahead = new Ahead<>(this.factory, work, LAST::equals);
+	private Prefetcher<String> ahead(Supplier<String> work) {
+		this.ahead = new Prefetcher<>(this.factory, work, LAST::equals);
 		return this.ahead;
 	}
 
@@ -133,7 +133,7 @@ class AheadTests {
 	@Test
 	void whenTheThreadHasNotBegunAbortReachesItNevertheless() {
 		CountDownLatch begin = new CountDownLatch(1);
-		this.ahead = new Ahead<>((task) -> this.factory.newThread(() -> {
+		this.ahead = new Prefetcher<>((task) -> this.factory.newThread(() -> {
 			await(begin);
 			task.run();
 		}), () -> String.valueOf(Thread.currentThread().isInterrupted()), LAST::equals);
@@ -185,7 +185,7 @@ class AheadTests {
 
 	@Test
 	void whenNobodyTakesForAWhileTheThreadEndsAndAnotherGoesOn() throws Exception {
-		this.ahead = new Ahead<>(this.factory, this::number, LAST::equals, 1);
+		this.ahead = new Prefetcher<>(this.factory, this::number, LAST::equals, 1);
 		this.ahead.start();
 		for (int i = 1; i <= 3; i++) {
 			this.threads.get(i - 1).join();

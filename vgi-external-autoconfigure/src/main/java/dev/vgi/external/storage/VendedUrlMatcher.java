@@ -1,14 +1,9 @@
 package dev.vgi.external.storage;
 
 import java.net.URI;
-import java.time.DateTimeException;
-import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
@@ -18,12 +13,7 @@ import org.jspecify.annotations.Nullable;
  * host and in path style. Learned from one URL that was signed for the bucket, so that it
  * follows however the presigner is configured. Immutable.
  */
-public final class OwnUrls {
-
-	private static final Pattern NAME = Pattern.compile("[0-9a-f]{32}\\.arrow(?:\\.zst)?");
-
-	private static final DateTimeFormatter SIGNED_AT = DateTimeFormatter.ofPattern("uuuuMMdd'T'HHmmss'Z'", Locale.ROOT)
-		.withZone(ZoneOffset.UTC);
+public final class VendedUrlMatcher {
 
 	private final List<Origin> origins;
 
@@ -31,7 +21,7 @@ public final class OwnUrls {
 
 	private final Pattern signed;
 
-	private OwnUrls(List<Origin> origins, String prefix, Pattern signed) {
+	private VendedUrlMatcher(List<Origin> origins, String prefix, Pattern signed) {
 		this.origins = List.copyOf(origins);
 		this.prefix = prefix;
 		this.signed = signed;
@@ -47,7 +37,8 @@ public final class OwnUrls {
 	 * hexadecimal, such as {@code X-Amz-Signature}
 	 * @return what recognises others like it
 	 */
-	public static OwnUrls like(URI signed, String bucket, String prefix, String key, String signatureParameter) {
+	public static VendedUrlMatcher like(URI signed, String bucket, String prefix, String key,
+			String signatureParameter) {
 		List<Origin> origins = new ArrayList<>();
 		Origin origin = Origin.of(signed);
 		String path = signed.getPath();
@@ -64,7 +55,7 @@ public final class OwnUrls {
 						base + bucket + '/'));
 			}
 		}
-		return new OwnUrls(origins, prefix,
+		return new VendedUrlMatcher(origins, prefix,
 				Pattern.compile("(?:^|&)" + Pattern.quote(signatureParameter) + "=[0-9a-fA-F]+(?:&|$)"));
 	}
 
@@ -83,38 +74,11 @@ public final class OwnUrls {
 		for (Origin own : this.origins) {
 			String base = own.base() + this.prefix;
 			if (origin.withBase(own.base()).equals(own) && url.getPath().startsWith(base)
-					&& NAME.matcher(url.getPath().substring(base.length())).matches()) {
+					&& ObjectKey.matches(url.getPath().substring(base.length()))) {
 				return true;
 			}
 		}
 		return false;
-	}
-
-	/**
-	 * Return when a URL that was signed the V4 way stops working: a while after it was
-	 * signed.
-	 * @param url any URL
-	 * @param vendor what its parameters start with, such as {@code X-Amz}
-	 * @return the moment, or {@code null} if the URL does not say
-	 */
-	public static @Nullable Instant expiresAt(URI url, String vendor) {
-		String signedAt = parameter(url, vendor + "-Date", "[0-9]{8}T[0-9]{6}Z");
-		String seconds = parameter(url, vendor + "-Expires", "[0-9]{1,9}");
-		if (signedAt == null || seconds == null) {
-			return null;
-		}
-		try {
-			return SIGNED_AT.parse(signedAt, Instant::from).plusSeconds(Long.parseLong(seconds));
-		}
-		catch (DateTimeException ex) {
-			return null;
-		}
-	}
-
-	private static @Nullable String parameter(URI url, String name, String value) {
-		Matcher matcher = Pattern.compile("(?:^|&)" + Pattern.quote(name) + "=(" + value + ")(?:&|$)")
-			.matcher(String.valueOf(url.getRawQuery()));
-		return matcher.find() ? matcher.group(1) : null;
 	}
 
 	/**

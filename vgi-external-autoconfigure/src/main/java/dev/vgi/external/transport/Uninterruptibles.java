@@ -3,9 +3,9 @@ package dev.vgi.external.transport;
 /**
  * Waits that an interruption does not end, for what is about to end by itself.
  */
-public final class Uninterruptibly {
+public final class Uninterruptibles {
 
-	private Uninterruptibly() {
+	private Uninterruptibles() {
 	}
 
 	/**

@@ -1,4 +1,4 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.storage.health;
 
 import java.io.IOException;
 import java.net.URI;

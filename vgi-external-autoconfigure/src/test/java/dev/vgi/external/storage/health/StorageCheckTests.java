@@ -1,4 +1,4 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.storage.health;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -35,9 +35,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-
-import org.springframework.boot.health.contributor.Health;
-import org.springframework.boot.health.contributor.Status;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -80,7 +77,7 @@ class StorageCheckTests {
 		this.server.stop(0);
 	}
 
-	private Health check(ExternalStorage storage, boolean writeProbe, @Nullable LifecycleMonitor lifecycle) {
+	private StorageReport check(ExternalStorage storage, boolean writeProbe, @Nullable LifecycleMonitor lifecycle) {
 		return new StorageCheck(storage, this.transport, lifecycle, writeProbe, Duration.ofSeconds(5),
 				Clock.fixed(this.now, ZoneOffset.UTC))
 			.run();
@@ -88,9 +85,9 @@ class StorageCheckTests {
 
 	@Test
 	void whenASignedUrlOfNoObjectIsNotFoundItIsAccepted() {
-		Health health = check(new SigningStorage(), false, null);
-		assertThat(health.getStatus()).isEqualTo(Status.UP);
-		assertThat(health.getDetails()).containsEntry("storage", "test")
+		StorageReport report = check(new SigningStorage(), false, null);
+		assertThat(report.up()).isTrue();
+		assertThat(report.details()).containsEntry("storage", "test")
 			.containsEntry("signedUrls", "accepted")
 			.containsKey("clockSkew")
 			.doesNotContainKeys("writeProbe", "lifecycle");
@@ -104,9 +101,9 @@ class StorageCheckTests {
 	void whenTheSignatureIsRefusedIsDown(int status, String answer, String reason) {
 		this.status = status;
 		this.answer = answer;
-		Health health = check(new SigningStorage(), false, null);
-		assertThat(health.getStatus()).isEqualTo(Status.DOWN);
-		assertThat(health.getDetails()).containsEntry("reason", "The storage refuses a signed URL (" + reason + ")")
+		StorageReport report = check(new SigningStorage(), false, null);
+		assertThat(report.up()).isFalse();
+		assertThat(report.details()).containsEntry("reason", "The storage refuses a signed URL (" + reason + ")")
 			.containsEntry("kind", "storage-unavailable");
 	}
 
@@ -114,12 +111,12 @@ class StorageCheckTests {
 	void whenListingIsNotAllowedThatIsADetail() {
 		this.status = 403;
 		this.answer = "<Error><Code>AccessDenied</Code></Error>";
-		Health health = check(new SigningStorage(), false, null);
-		assertThat(health.getStatus()).isEqualTo(Status.UP);
-		assertThat(String.valueOf(health.getDetails().get("signedUrls"))).contains("403 AccessDenied")
+		StorageReport report = check(new SigningStorage(), false, null);
+		assertThat(report.up()).isTrue();
+		assertThat(String.valueOf(report.details().get("signedUrls"))).contains("403 AccessDenied")
 			.doesNotContain("clock");
 		this.now = Instant.now().minusSeconds(1200);
-		assertThat(String.valueOf(check(new SigningStorage(), false, null).getDetails().get("signedUrls")))
+		assertThat(String.valueOf(check(new SigningStorage(), false, null).details().get("signedUrls")))
 			.contains("403 AccessDenied")
 			.contains("a clock is wrong: its clock says 20");
 	}
@@ -128,7 +125,7 @@ class StorageCheckTests {
 	@ValueSource(longs = { 1000, -1000 })
 	void whenTheClocksDifferSaysByHowMuch(long seconds) {
 		this.now = Instant.now().plusSeconds(seconds);
-		Duration skew = (Duration) check(new SigningStorage(), false, null).getDetails().get("clockSkew");
+		Duration skew = (Duration) check(new SigningStorage(), false, null).details().get("clockSkew");
 		assertThat(skew).isNotNull().isCloseTo(Duration.ofSeconds(seconds), Duration.ofSeconds(20));
 	}
 
@@ -137,23 +134,23 @@ class StorageCheckTests {
 		SigningStorage storage = new SigningStorage();
 		URI gone = URI.create("http://127.0.0.1:1/object?signature=planted");
 		storage.url = gone;
-		Health health = check(storage, false, null);
-		assertThat(health.getStatus()).isEqualTo(Status.DOWN);
-		assertThat(health.getDetails().toString()).doesNotContain("planted");
+		StorageReport report = check(storage, false, null);
+		assertThat(report.up()).isFalse();
+		assertThat(report.details().toString()).doesNotContain("planted");
 	}
 
 	@Test
 	void whenAskedToStoresATinyArrowStreamAndFetchesIt() throws Exception {
 		this.status = 200;
 		SigningStorage storage = new SigningStorage();
-		assertThat(check(storage, true, null).getDetails()).containsEntry("writeProbe", "stored and fetched");
+		assertThat(check(storage, true, null).details()).containsEntry("writeProbe", "stored and fetched");
 		assertThat(storage.uploads).isOne();
 		assertThat(this.stored).startsWith(0xff, 0xff, 0xff, 0xff).endsWith(0, 0, 0, 0).hasSizeLessThan(1000);
 		this.answer = "other bytes";
-		assertThat(check(storage, true, null).getDetails()).containsEntry("reason",
+		assertThat(check(storage, true, null).details()).containsEntry("reason",
 				"What was stored is not what is fetched");
 		this.status = 404;
-		assertThat(check(storage, true, null).getDetails()).containsEntry("reason",
+		assertThat(check(storage, true, null).details()).containsEntry("reason",
 				"What was stored cannot be fetched (status 404)");
 	}
 
@@ -168,9 +165,9 @@ class StorageCheckTests {
 	void folderIsProbedWithoutHttp() throws Exception {
 		LocalStorage storage = new LocalStorage(LocalStorageSettings.of(this.folder), () -> URI.create("http://gone"),
 				Clock.systemUTC());
-		assertThat(check(storage, false, null).getStatus()).isEqualTo(Status.UP);
+		assertThat(check(storage, false, null).up()).isTrue();
 		assertThat(objects()).isZero();
-		assertThat(check(storage, true, null).getDetails()).containsEntry("writeProbe", "stored and fetched");
+		assertThat(check(storage, true, null).details()).containsEntry("writeProbe", "stored and fetched");
 		assertThat(objects()).isOne();
 	}
 
@@ -186,12 +183,11 @@ class StorageCheckTests {
 				(expireAfter) -> new LifecycleVerifier.Finding(LifecycleVerifier.Verdict.MISSING, "add a rule"),
 				Duration.ofDays(1), Runnable::run, System::nanoTime);
 		SigningStorage storage = new SigningStorage();
-		assertThat(check(storage, false, lifecycle).getStatus()).isEqualTo(Status.UP);
+		assertThat(check(storage, false, lifecycle).up()).isTrue();
 		storage.reachable = false;
-		Health health = check(storage, false, lifecycle);
-		assertThat(health.getStatus()).isEqualTo(Status.DOWN);
-		assertThat(health.getDetails()).containsEntry("lifecycle", "missing")
-			.containsEntry("lifecycleRule", "add a rule");
+		StorageReport report = check(storage, false, lifecycle);
+		assertThat(report.up()).isFalse();
+		assertThat(report.details()).containsEntry("lifecycle", "missing").containsEntry("lifecycleRule", "add a rule");
 	}
 
 	/**

@@ -1,4 +1,4 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.storage.health;
 
 import java.time.Duration;
 import java.util.concurrent.Executor;
@@ -20,7 +20,7 @@ import org.springframework.beans.factory.SmartInitializingSingleton;
  * application starts, beside the start and without any influence on it, and again when
  * health asks and the finding is old. Each thing that is missing is logged once.
  */
-final class LifecycleMonitor implements SmartInitializingSingleton {
+public final class LifecycleMonitor implements SmartInitializingSingleton {
 
 	private static final Log logger = LogFactory.getLog(LifecycleMonitor.class);
 
@@ -41,7 +41,15 @@ final class LifecycleMonitor implements SmartInitializingSingleton {
 
 	private String logged = "";
 
-	LifecycleMonitor(LifecycleVerifier verifier, Duration expireAfter, Executor executor, LongSupplier nanoTime) {
+	/**
+	 * Create a monitor.
+	 * @param verifier looks at the rules
+	 * @param expireAfter age at which objects are to be removed
+	 * @param executor runs the look at the start
+	 * @param nanoTime decides when a finding is old
+	 */
+	public LifecycleMonitor(LifecycleVerifier verifier, Duration expireAfter, Executor executor,
+			LongSupplier nanoTime) {
 		this.verifier = verifier;
 		this.expireAfter = expireAfter;
 		this.executor = executor;
@@ -63,7 +71,7 @@ final class LifecycleMonitor implements SmartInitializingSingleton {
 	 * look under way instead of starting another.
 	 * @return the finding
 	 */
-	synchronized Finding current() {
+	public synchronized Finding current() {
 		if (this.latest == null || this.nanoTime.getAsLong() - this.latestTime >= VALIDITY) {
 			this.latest = look();
 			this.latestTime = this.nanoTime.getAsLong();

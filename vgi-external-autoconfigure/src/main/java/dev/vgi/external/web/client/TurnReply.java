@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * What came back of one turn of a stream. Owns its batches until they are taken. Used by
  * one thread at a time.
  */
-final class Turn implements AutoCloseable {
+final class TurnReply implements AutoCloseable {
 
 	private final Deque<AnnotatedBatch> batches = new ArrayDeque<>();
 

@@ -1,4 +1,4 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.storage.health;
 
 import java.net.URI;
 import java.nio.ByteBuffer;
@@ -6,8 +6,10 @@ import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -26,8 +28,6 @@ import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
-import org.springframework.boot.health.contributor.Health;
-
 /**
  * Looks at a storage from every side that a transfer depends on: the way of its SDK; a
  * signed URL of no object, requested the way that bytes go, whose answer also tells the
@@ -35,7 +35,7 @@ import org.springframework.boot.health.contributor.Health;
  * stored and fetched. Takes as long as the storage does; nothing here is cached but the
  * rules.
  */
-final class StorageCheck {
+public final class StorageCheck {
 
 	private static final Schema NO_FIELDS = new Schema(List.of());
 
@@ -66,7 +66,7 @@ final class StorageCheck {
 	 * @param timeout longest time for a request of this class's own
 	 * @param clock compared with the storage's
 	 */
-	StorageCheck(ExternalStorage storage, StorageTransport transport, @Nullable LifecycleMonitor lifecycle,
+	public StorageCheck(ExternalStorage storage, StorageTransport transport, @Nullable LifecycleMonitor lifecycle,
 			boolean writeProbe, Duration timeout, Clock clock) {
 		this.storage = storage;
 		this.transport = transport;
@@ -76,7 +76,11 @@ final class StorageCheck {
 		this.clock = clock;
 	}
 
-	String storageName() {
+	/**
+	 * Return which storage is looked at.
+	 * @return its name
+	 */
+	public String storageName() {
 		return this.storage.name();
 	}
 
@@ -84,45 +88,49 @@ final class StorageCheck {
 	 * Look.
 	 * @return up or down, with details; without secrets
 	 */
-	Health run() {
-		Health.Builder health = Health.up().withDetail("storage", this.storage.name());
+	public StorageReport run() {
+		Map<String, Object> details = new LinkedHashMap<>();
+		details.put("storage", this.storage.name());
+		boolean up = true;
 		try {
 			this.storage.verifyReachable();
 			// The folder's URLs lead to this very service, by a host that only requests
 			// tell.
 			if (this.storage instanceof UploadUrlProvider signer && !(this.storage instanceof LocalStorage)) {
-				requestSignedUrl(signer.generateUploadUrl(NO_FIELDS).downloadUrl(), health);
+				requestSignedUrl(signer.generateUploadUrl(NO_FIELDS).downloadUrl(), details);
 			}
 			if (this.writeProbe) {
-				health.withDetail("writeProbe", storeAndFetch());
+				details.put("writeProbe", storeAndFetch());
 			}
 		}
 		catch (VgiExternalException ex) {
-			health.down().withDetail("kind", ex.kind().code()).withDetail("reason", String.valueOf(ex.getMessage()));
+			up = false;
+			details.put("kind", ex.kind().code());
+			details.put("reason", String.valueOf(ex.getMessage()));
 		}
 		if (this.lifecycle != null) {
 			Finding finding = this.lifecycle.current();
-			health.withDetail("lifecycle", finding.verdict().name().toLowerCase(Locale.ROOT));
+			details.put("lifecycle", finding.verdict().name().toLowerCase(Locale.ROOT));
 			if (finding.verdict() != Verdict.COVERED) {
-				health.withDetail("lifecycleRule", finding.detail());
+				details.put("lifecycleRule", finding.detail());
 			}
 		}
-		return health.build();
+		return new StorageReport(up, details);
 	}
 
-	private void requestSignedUrl(URI url, Health.Builder health) {
+	private void requestSignedUrl(URI url, Map<String, Object> details) {
 		Instant before = this.clock.instant();
 		try (StorageResponse response = this.transport.get(url, null, null, UrlValidator.acceptAll(), MAX_REDIRECTS,
 				Deadline.in(this.timeout))) {
 			Instant theirs = ClockSkew.time(response.header("Date"));
 			if (theirs != null) {
-				tellSkew(theirs, before, health);
+				tellSkew(theirs, before, details);
 			}
-			judge(response, health);
+			judge(response, details);
 		}
 	}
 
-	private void tellSkew(Instant theirs, Instant before, Health.Builder health) {
+	private void tellSkew(Instant theirs, Instant before, Map<String, Object> details) {
 		// The header has whole seconds, and was written some time between the two looks.
 		Instant after = this.clock.instant();
 		long skew = 0;
@@ -132,13 +140,13 @@ final class StorageCheck {
 		else if (theirs.plusSeconds(1).isBefore(before)) {
 			skew = before.getEpochSecond() - theirs.getEpochSecond();
 		}
-		health.withDetail("clockSkew", Duration.ofSeconds(skew));
+		details.put("clockSkew", Duration.ofSeconds(skew));
 	}
 
-	private void judge(StorageResponse response, Health.Builder health) {
+	private void judge(StorageResponse response, Map<String, Object> details) {
 		int status = response.status();
 		if (status / 100 == 2 || status == 404) {
-			health.withDetail("signedUrls", "accepted");
+			details.put("signedUrls", "accepted");
 			return;
 		}
 		Matcher matcher = CODE.matcher(errorBody(response));
@@ -150,7 +158,7 @@ final class StorageCheck {
 			throw new StorageUnavailableException("The storage refuses a signed URL (" + answer + ")", status, null);
 		}
 		String skew = ClockSkew.note(response.header("Date"), this.clock.instant());
-		health.withDetail("signedUrls", "unknown (" + answer + "): reading or listing is not allowed"
+		details.put("signedUrls", "unknown (" + answer + "): reading or listing is not allowed"
 				+ ((skew != null) ? ", or a clock is wrong: " + skew : ""));
 	}
 

@@ -12,7 +12,7 @@ import java.util.function.Predicate;
 import java.util.function.Supplier;
 
 import dev.vgi.external.memory.RequestMemory;
-import dev.vgi.external.transport.Uninterruptibly;
+import dev.vgi.external.transport.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.task.TaskDecorator;
@@ -30,11 +30,11 @@ import org.springframework.util.ClassUtils;
  *
  * @param <T> what is made
  */
-final class Ahead<T> {
+final class Prefetcher<T> {
 
 	/** Traces and security contexts follow the work where the application can say how. */
 	private static final TaskDecorator CONTEXT = ClassUtils.isPresent("io.micrometer.context.ContextSnapshotFactory",
-			Ahead.class.getClassLoader()) ? new ContextPropagatingTaskDecorator() : (task) -> task;
+			Prefetcher.class.getClassLoader()) ? new ContextPropagatingTaskDecorator() : (task) -> task;
 
 	/** Whoever forgets to abort keeps a thread no longer than this. */
 	private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -78,11 +78,11 @@ final class Ahead<T> {
 	 * @param work makes the next thing; throws nothing but errors
 	 * @param last whether nothing follows a thing
 	 */
-	Ahead(ThreadFactory threads, Supplier<T> work, Predicate<T> last) {
+	Prefetcher(ThreadFactory threads, Supplier<T> work, Predicate<T> last) {
 		this(threads, work, last, IDLE_NANOS);
 	}
 
-	Ahead(ThreadFactory threads, Supplier<T> work, Predicate<T> last, long idleNanos) {
+	Prefetcher(ThreadFactory threads, Supplier<T> work, Predicate<T> last, long idleNanos) {
 		this.threads = threads;
 		this.work = work;
 		this.last = last;
@@ -248,7 +248,7 @@ final class Ahead<T> {
 			this.lock.unlock();
 		}
 		if (ending != null) {
-			Uninterruptibly.join(ending);
+			Uninterruptibles.join(ending);
 		}
 		List<T> untaken = new ArrayList<>(this.ready);
 		this.ready.clear();

@@ -1,0 +1,48 @@
+package dev.vgi.external.storage;
+
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import java.util.regex.Pattern;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Names of stored objects: 32 hexadecimal digits, 128 random bits that nobody guesses,
+ * and an ending that tells the content coding. A backend puts its prefix in front.
+ */
+public final class ObjectKey {
+
+	/** Every name, as a regular expression. */
+	public static final String PATTERN = "[0-9a-f]{32}\\.arrow(?:\\.zst)?";
+
+	/** A name that no object has. */
+	public static final String OF_NO_OBJECT = "0".repeat(32) + ".arrow";
+
+	private static final Pattern NAME = Pattern.compile(PATTERN);
+
+	private static final SecureRandom RANDOM = new SecureRandom();
+
+	private ObjectKey() {
+	}
+
+	/**
+	 * Name an object.
+	 * @param contentCoding the object's content coding, or {@code null}
+	 * @return a name that was not given before
+	 */
+	public static String random(@Nullable String contentCoding) {
+		byte[] id = new byte[16];
+		RANDOM.nextBytes(id);
+		return HexFormat.of().formatHex(id) + ("zstd".equals(contentCoding) ? ".arrow.zst" : ".arrow");
+	}
+
+	/**
+	 * Return whether an object could have a name.
+	 * @param name the name, without a prefix
+	 * @return whether it is one
+	 */
+	public static boolean matches(String name) {
+		return NAME.matcher(name).matches();
+	}
+
+}

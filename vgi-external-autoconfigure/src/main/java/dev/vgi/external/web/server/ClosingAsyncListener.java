@@ -1,0 +1,42 @@
+package dev.vgi.external.web.server;
+
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
+
+/**
+ * Closes what an asynchronous request owns when it is complete, also when it never comes
+ * back to a dispatcher.
+ */
+public final class ClosingAsyncListener implements AsyncListener {
+
+	private final Runnable close;
+
+	/**
+	 * Create a listener.
+	 * @param close closes it; may be run more than once
+	 */
+	public ClosingAsyncListener(Runnable close) {
+		this.close = close;
+	}
+
+	@Override
+	public void onComplete(AsyncEvent event) {
+		this.close.run();
+	}
+
+	@Override
+	public void onTimeout(AsyncEvent event) {
+		// Completion follows.
+	}
+
+	@Override
+	public void onError(AsyncEvent event) {
+		// Completion follows.
+	}
+
+	@Override
+	public void onStartAsync(AsyncEvent event) {
+		event.getAsyncContext().addListener(this);
+	}
+
+}
