@@ -17,7 +17,7 @@ public abstract class VgiExternalException extends RuntimeException {
 	 * Create an error.
 	 * @param kind what went wrong, as a caller may tell it apart
 	 * @param message a complete sentence without secrets
-	 * @param cause what led to it, free of secrets too, or {@code null}
+	 * @param cause what led to it, also free of secrets, or {@code null}
 	 */
 	protected VgiExternalException(Kind kind, String message, @Nullable Throwable cause) {
 		super(message, cause);
@@ -25,7 +25,7 @@ public abstract class VgiExternalException extends RuntimeException {
 	}
 
 	/**
-	 * Return what went wrong, from a closed set fit for a metric's tag.
+	 * Return what went wrong, from a closed set that is suitable for a metric's tag.
 	 * @return the kind of this error
 	 */
 	public final Kind kind() {
@@ -46,7 +46,7 @@ public abstract class VgiExternalException extends RuntimeException {
 		/** A cap on encoded, decoded, request or response bytes was passed. */
 		TOO_LARGE,
 
-		/** More log messages, metadata or fields than may be read. */
+		/** Something exceeds a limit on log messages, metadata or fields. */
 		LIMIT_EXCEEDED,
 
 		/** The process-wide transfer budget has no room. */
@@ -70,13 +70,13 @@ public abstract class VgiExternalException extends RuntimeException {
 		/** Storage refused a link that has expired. */
 		LINK_EXPIRED,
 
-		/** Whoever asked for a transfer interrupted it. */
+		/** The caller of a transfer was interrupted. */
 		CANCELLED,
 
 		/** Storage cannot be reached or failed. */
 		STORAGE_UNAVAILABLE,
 
-		/** The called service cannot be reached or broke off. */
+		/** The called service cannot be reached or broke the connection off. */
 		SERVICE_UNAVAILABLE,
 
 		/** Storage refused an upload. */
@@ -91,7 +91,7 @@ public abstract class VgiExternalException extends RuntimeException {
 		private final String code = name().toLowerCase(Locale.ROOT).replace('_', '-');
 
 		/**
-		 * Return how this is written in answers, tags and health details.
+		 * Return how this is written in responses, tags and health details.
 		 * @return the name in lower case, with hyphens
 		 */
 		public String code() {

@@ -1,6 +1,6 @@
 /**
- * Oversized Arrow batches through object storage; this package holds what every room
- * shares, the parent of all errors.
+ * Moves oversized Arrow batches through object storage. This package holds what all
+ * others share: the base class of all errors.
  */
 @NullMarked
 package dev.vgi.external;

@@ -5,12 +5,12 @@ import dev.vgi.external.transport.StorageResponse;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is known of an object before it is asked for: the answer to a HEAD, with which
- * that to the GET has to agree.
+ * What is known about an object before its GET: the answer to a HEAD, which the GET has
+ * to agree with.
  *
  * @param length bytes of the object, or -1
- * @param coding its content coding, which counts if the GET names none; or {@code null}
- * @param version what tells it from other versions
+ * @param coding its content coding, which applies if the GET names none; or {@code null}
+ * @param version identifies the version of the object
  */
 record Announcement(long length, @Nullable String coding, ObjectVersion version) {
 
@@ -26,11 +26,11 @@ record Announcement(long length, @Nullable String coding, ObjectVersion version)
 	}
 
 	/**
-	 * Check what the GET says of the object's size.
+	 * Check what the GET says about the object's size.
 	 * @param total bytes of the object, or -1 if it does not say
-	 * @param atLeast how many there are at least
+	 * @param atLeast the least number of bytes the object can have
 	 * @param shown the object's location, as it may be shown
-	 * @return bytes of the object as far as anybody has said, or -1
+	 * @return bytes of the object, or -1 if neither answer says
 	 */
 	long agree(long total, long atLeast, String shown) {
 		if (this.length >= 0 && ((total >= 0) ? total != this.length : atLeast > this.length)) {

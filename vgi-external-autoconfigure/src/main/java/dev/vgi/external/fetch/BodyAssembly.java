@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * Turns encoded bytes, given in order, into one verified piece of memory: decodes and
- * digests while the rest is still on its way, and enforces both caps byte by byte.
+ * Turns encoded bytes, given in order, into one verified piece of memory. Decodes and
+ * digests while the rest is still being downloaded, and enforces both caps on every step.
  * Belongs to one thread.
  */
 final class BodyAssembly implements AutoCloseable {
@@ -27,12 +27,12 @@ final class BodyAssembly implements AutoCloseable {
 	static final int STEP = 1 << 20;
 
 	/**
-	 * From this decoded size on the digest has a thread of its own: decoding and
-	 * digesting together would be slower than the download.
+	 * From this decoded size on, the digest runs in its own thread: decoding and
+	 * digesting in one thread would be slower than the download.
 	 */
 	private static final long DIGEST_BESIDE = 4L << 20;
 
-	/** Room for bytes of unknown number at the start. */
+	/** Initial capacity for a body of unknown size. */
 	private static final long FIRST_CAPACITY = 1L << 20;
 
 	private final FetchConfig config;
@@ -47,7 +47,7 @@ final class BodyAssembly implements AutoCloseable {
 
 	private final ContentCodec.@Nullable Decoder decoder;
 
-	/** What the decoder and its input hold beside the body. */
+	/** Memory that the decoder and its input buffer hold in addition to the body. */
 	private final long beside;
 
 	private final String coding;
@@ -77,11 +77,11 @@ final class BodyAssembly implements AutoCloseable {
 	 * @param lease is charged for the memory beyond {@code reserved}; not closed here
 	 * @param codec the coding of the bytes, or {@code null} for none
 	 * @param size decoded size as far as known, or -1
-	 * @param window bytes that the decoder holds of what it decodes
+	 * @param window bytes of decoded content that the decoder holds
 	 * @param reserved bytes the lease already holds for this assembly
 	 * @param sha256 the expected digest, or {@code null}
-	 * @param progress hears how far it is
-	 * @param workers makes the thread of the digest, which ends with this assembly
+	 * @param progress receives the progress
+	 * @param workers creates the thread of the digest, which ends with this assembly
 	 */
 	BodyAssembly(FetchConfig config, SlabPool slabs, Lease lease, @Nullable ContentCodec codec, long size, long window,
 			long reserved, @Nullable String sha256, FetchProgress progress, ThreadFactory workers) {
@@ -103,7 +103,7 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	/**
-	 * Return how much memory a body needs to begin with.
+	 * Return how much memory a body needs at the start.
 	 * @param codec the coding of the bytes, or {@code null} for none
 	 * @param size decoded size as far as known, or -1
 	 * @return bytes to reserve
@@ -112,21 +112,22 @@ final class BodyAssembly implements AutoCloseable {
 		if (codec == null) {
 			return (size > 0) ? size : FIRST_CAPACITY;
 		}
-		// A decoder notices that it has finished only if it has room for more.
+		// A decoder notices its end only if its target has room left.
 		return ((size >= 0) ? size + 1 : FIRST_CAPACITY) + STEP;
 	}
 
 	/**
 	 * Return whether ranges may be written straight into {@link #body}.
-	 * @return {@code true} if the bytes are not coded and their number was known
+	 * @return {@code true} if the bytes are not coded and their number was known at the
+	 * start
 	 */
 	boolean isPlain() {
 		return this.decoder == null;
 	}
 
 	/**
-	 * Return the memory of a plain body of known size, to be filled by somebody else and
-	 * then {@linkplain #received announced}.
+	 * Return the memory of a plain body of known size. The caller fills it and then
+	 * {@linkplain #received announces} the bytes.
 	 * @return the slab, still owned by this assembly
 	 */
 	Slab body() {
@@ -134,7 +135,7 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	/**
-	 * Return where the next bytes go. To be called again after each {@link #advance}.
+	 * Return where the next bytes go. Call it again after each {@link #advance}.
 	 * @return a direct buffer with room
 	 */
 	ByteBuffer input() {
@@ -155,7 +156,7 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	/**
-	 * Take in what was put into {@link #input}.
+	 * Process the bytes that were put into {@link #input}.
 	 */
 	void advance() {
 		int count = this.window.position();
@@ -171,7 +172,7 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	/**
-	 * Take in bytes of a plain body that were written through {@link #body}, in order.
+	 * Process bytes of a plain body that were written through {@link #body}, in order.
 	 * @param count how many further bytes are complete
 	 */
 	void received(long count) {
@@ -181,7 +182,7 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	/**
-	 * Take in coded bytes.
+	 * Process coded bytes.
 	 * @param source a direct buffer, consumed wholly
 	 */
 	void coded(ByteBuffer source) {
@@ -217,7 +218,8 @@ final class BodyAssembly implements AutoCloseable {
 		}
 	}
 
-	// One step of the decoder; digested while it is still in the processor's cache.
+	// Runs one step of the decoder and digests its output while that is still in the CPU
+	// cache.
 	private boolean step(ContentCodec.Decoder codec, ByteBuffer source) {
 		if (this.length == this.body.capacity()) {
 			grow(this.config.maxDecompressedSize());
@@ -240,7 +242,7 @@ final class BodyAssembly implements AutoCloseable {
 
 	private void grow(long cap) {
 		long capacity = Math.min(Math.max(this.length + STEP, this.length * 2), cap + 1);
-		// Both are held for the time of the copy.
+		// The lease covers both slabs during the copy.
 		this.lease.grow(capacity);
 		this.charged += capacity;
 		Slab larger = this.slabs.acquire(capacity);
@@ -262,16 +264,16 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	/**
-	 * Return whether the bytes so far are proved to be all there are. Anything may be
-	 * taken in afterwards nevertheless.
-	 * @return {@code true} if their digest is the expected one
+	 * Return whether the digest proves that the body is complete. Further bytes are
+	 * accepted nevertheless.
+	 * @return {@code true} if the digest of the bytes so far is the expected one
 	 */
 	boolean isWhole() {
 		return this.digest != null && this.digest.soFar().equals(this.sha256);
 	}
 
 	/**
-	 * Verify the whole and hand it over.
+	 * Verify the body and hand it over.
 	 * @param allocator is charged for the body
 	 * @return the body; the caller closes it
 	 */
@@ -298,15 +300,15 @@ final class BodyAssembly implements AutoCloseable {
 	}
 
 	/**
-	 * Return how much of the lease is used.
-	 * @return bytes, those reserved included
+	 * Return how much of the lease is in use.
+	 * @return bytes, including the reserved ones
 	 */
 	long charged() {
 		return this.charged;
 	}
 
 	/**
-	 * Return how many encoded bytes were taken in.
+	 * Return how many encoded bytes were processed.
 	 * @return bytes
 	 */
 	long encoded() {

@@ -13,13 +13,13 @@ import dev.vgi.external.transport.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
 /**
- * SHA-256 of a body that is still growing: on the thread that fills it, or behind it on a
- * thread of its own, which has ended when this is closed. Apart from that it belongs to
+ * SHA-256 of a body that is still growing. Runs on the thread that fills the body, or
+ * behind it on its own thread, which has ended when this is closed. All methods belong to
  * one thread.
  */
 final class BodyDigest implements AutoCloseable {
 
-	/** The JDK's digest copies a direct buffer piecemeal; handing it arrays is faster. */
+	/** The JDK's digest copies a direct buffer in small pieces; arrays are faster. */
 	private static final int STEP = 64 << 10;
 
 	private final MessageDigest sha256;
@@ -43,7 +43,7 @@ final class BodyDigest implements AutoCloseable {
 
 	/**
 	 * Create a digest.
-	 * @param size how large the body will be as far as known, or -1
+	 * @param size expected size of the body, or -1 if unknown
 	 */
 	BodyDigest(long size) {
 		try {
@@ -56,8 +56,8 @@ final class BodyDigest implements AutoCloseable {
 	}
 
 	/**
-	 * Digest on a thread of its own from here on.
-	 * @param workers makes it
+	 * Move the digest to its own thread from here on.
+	 * @param workers creates the thread
 	 */
 	void startBeside(ThreadFactory workers) {
 		Thread thread = workers.newThread(this::work);
@@ -66,9 +66,9 @@ final class BodyDigest implements AutoCloseable {
 	}
 
 	/**
-	 * Say that more of the body is complete.
-	 * @param body where it is; does not change until {@link #await()} returns
-	 * @param length how many bytes there are from its start
+	 * Announce that more of the body is complete.
+	 * @param body the memory; does not change until {@link #await()} returns
+	 * @param length number of complete bytes from its start
 	 */
 	void advance(Slab body, long length) {
 		if (this.worker == null) {
@@ -87,7 +87,7 @@ final class BodyDigest implements AutoCloseable {
 		}
 	}
 
-	/** Wait until nothing of the body is left to read. */
+	/** Wait until everything announced was read. */
 	void await() {
 		if (this.worker == null) {
 			return;
@@ -95,7 +95,8 @@ final class BodyDigest implements AutoCloseable {
 		this.lock.lock();
 		try {
 			while (this.digested < this.available) {
-				// Bounded by computing; an interrupt is for whoever waits for bytes.
+				// The wait is bounded by computation; an interrupt is meant for the I/O
+				// of the caller.
 				this.changed.awaitUninterruptibly();
 			}
 		}
@@ -105,9 +106,9 @@ final class BodyDigest implements AutoCloseable {
 	}
 
 	/**
-	 * Return the digest of all that was announced so far.
-	 * @return 64 lowercase hexadecimal digits; nothing if the security provider cannot
-	 * say without ending the digest
+	 * Return the digest of everything announced so far.
+	 * @return 64 lowercase hexadecimal digits; empty if the security provider cannot copy
+	 * the state of a digest
 	 */
 	String soFar() {
 		await();
@@ -120,7 +121,7 @@ final class BodyDigest implements AutoCloseable {
 	}
 
 	/**
-	 * Return the digest of all that was announced. To be called once.
+	 * Return the digest of everything announced. Call it once.
 	 * @return 64 lowercase hexadecimal digits
 	 */
 	String finish() {
@@ -165,7 +166,7 @@ final class BodyDigest implements AutoCloseable {
 	private void digest(Slab source, long from, long to) {
 		long done = from;
 		while (done < to) {
-			// Few large windows: each is an object.
+			// Large windows, since each one is an object.
 			ByteBuffer window = source.window(done, (int) Math.min(BodyAssembly.STEP, to - done));
 			done += window.remaining();
 			while (window.hasRemaining()) {

@@ -28,7 +28,7 @@ public final class ExternalFetcher {
 	/**
 	 * Create a fetcher that keeps no memory between fetches.
 	 * @param config caps, deadline and parallelism
-	 * @param transport carries the bytes; not closed by this fetcher
+	 * @param transport sends the requests; not closed by this fetcher
 	 * @param validator asked before every hop
 	 * @param storage the service's own storage, whose objects may be read without HTTP;
 	 * or {@code null}
@@ -42,13 +42,13 @@ public final class ExternalFetcher {
 	/**
 	 * Create a fetcher.
 	 * @param config caps, deadline and parallelism
-	 * @param transport carries the bytes and measures the time; not closed by this
+	 * @param transport sends the requests and measures the time; not closed by this
 	 * fetcher
 	 * @param validator asked before every hop
 	 * @param storage the service's own storage, whose objects may be read without HTTP;
 	 * or {@code null}
 	 * @param budget memory of all transfers of the process
-	 * @param slabs memory that is used again; not closed by this fetcher
+	 * @param slabs pool of reusable memory; not closed by this fetcher
 	 */
 	public ExternalFetcher(FetchConfig config, StorageTransport transport, UrlValidator validator,
 			@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs) {
@@ -56,17 +56,17 @@ public final class ExternalFetcher {
 	}
 
 	/**
-	 * Create a fetcher with threads of the application.
+	 * Create a fetcher that uses threads of the application.
 	 * @param config caps, deadline and parallelism
-	 * @param transport carries the bytes and measures the time; not closed by this
+	 * @param transport sends the requests and measures the time; not closed by this
 	 * fetcher
 	 * @param validator asked before every hop
 	 * @param storage the service's own storage, whose objects may be read without HTTP;
 	 * or {@code null}
 	 * @param budget memory of all transfers of the process
-	 * @param slabs memory that is used again; not closed by this fetcher
-	 * @param workers makes the threads of parallel ranges, each of which ends within the
-	 * fetch it was made for; may be virtual ones
+	 * @param slabs pool of reusable memory; not closed by this fetcher
+	 * @param workers creates the threads of parallel ranges, each of which ends before
+	 * the fetch it was created for; may create virtual threads
 	 */
 	public ExternalFetcher(FetchConfig config, StorageTransport transport, UrlValidator validator,
 			@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, ThreadFactory workers) {
@@ -92,21 +92,21 @@ public final class ExternalFetcher {
 	}
 
 	/**
-	 * Fetch, decode and verify one object: one attempt, within the configured deadline.
+	 * Fetch, decode and verify one object in one attempt, within the configured deadline.
 	 * @param url the absolute URL
 	 * @param sha256 the expected digest of the decoded bytes in hexadecimal, any case; or
 	 * {@code null} if there is none to check
 	 * @param allocator the owner of the body's memory
 	 * @return the verified body; the caller closes it
-	 * @throws dev.vgi.external.VgiExternalException one subtype per cause; whether a
-	 * further attempt makes sense is {@link #isRetryable}
+	 * @throws dev.vgi.external.VgiExternalException one subtype per cause;
+	 * {@link #isRetryable} tells whether a further attempt makes sense
 	 */
 	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator) {
 		return fetch(url, sha256, allocator, newDeadline());
 	}
 
 	/**
-	 * Fetch, decode and verify one object: one attempt, within a deadline that several
+	 * Fetch, decode and verify one object in one attempt, within a deadline that several
 	 * attempts may share.
 	 * @param url the absolute URL
 	 * @param sha256 the expected digest of the decoded bytes in hexadecimal, any case; or
@@ -114,8 +114,8 @@ public final class ExternalFetcher {
 	 * @param allocator the owner of the body's memory
 	 * @param deadline covers connecting, waiting for memory and the whole body
 	 * @return the verified body; the caller closes it
-	 * @throws dev.vgi.external.VgiExternalException one subtype per cause; whether a
-	 * further attempt makes sense is {@link #isRetryable}
+	 * @throws dev.vgi.external.VgiExternalException one subtype per cause;
+	 * {@link #isRetryable} tells whether a further attempt makes sense
 	 */
 	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline) {
 		try (TransferBudget.Running running = this.context.budget().begin()) {
@@ -125,18 +125,18 @@ public final class ExternalFetcher {
 
 	/**
 	 * Start the configured deadline, for attempts that share it.
-	 * @return the deadline, by the transport's clock
+	 * @return the deadline, measured by the transport's clock
 	 */
 	public Deadline newDeadline() {
 		return Deadline.in(this.context.config().timeout(), this.context.transport().timer()::nanoTime);
 	}
 
 	/**
-	 * Return whether another attempt may succeed: after I/O failures, time-outs of one
-	 * request and statuses that are no success; never after a refusal, a passed cap, the
-	 * redirect limit, a wrong digest, undecodable bytes, the overall deadline, an
-	 * interrupt or the closing of the transport, nor if a part of the object has had its
-	 * attempts.
+	 * Return whether another attempt may succeed. It may after an I/O failure, a time-out
+	 * of one request, or a status that is not a success. It may not after a refusal, an
+	 * exceeded cap, the redirect limit, a wrong digest, undecodable bytes, the overall
+	 * deadline, an interrupt or the closing of the transport, nor once the attempts of a
+	 * part of the object are used up.
 	 * @param failure what {@link #fetch} threw
 	 * @return whether to try again
 	 */
@@ -154,9 +154,9 @@ public final class ExternalFetcher {
 	}
 
 	/**
-	 * Return a fetcher that asks again for what is missing of an object by another policy
-	 * than the protocol's.
-	 * @param retryPolicy when
+	 * Return a fetcher that retries the missing parts of an object by another policy than
+	 * the protocol's.
+	 * @param retryPolicy decides when to retry
 	 * @return a fetcher that shares everything else
 	 */
 	public ExternalFetcher withRetryPolicy(RetryPolicy retryPolicy) {
@@ -164,7 +164,7 @@ public final class ExternalFetcher {
 	}
 
 	/**
-	 * Create a policy by the clock of this fetcher.
+	 * Create a policy that uses the clock of this fetcher.
 	 * @param maxRetries further attempts
 	 * @param delay pause between attempts
 	 * @return the policy
@@ -174,8 +174,8 @@ public final class ExternalFetcher {
 	}
 
 	/**
-	 * Return a fetcher that tells how far it is.
-	 * @param progress hears of all its fetches
+	 * Return a fetcher that reports its progress.
+	 * @param progress receives the progress of all its fetches
 	 * @return a fetcher that shares everything else
 	 */
 	public ExternalFetcher withProgress(FetchProgress progress) {

@@ -159,7 +159,8 @@ final class FetchAttempt {
 						continue;
 					}
 				}
-				// The connection was given up above: a running transfer may need it.
+				// The connection was released above, since a running transfer may need
+				// it.
 				lease = this.context.budget().acquire(memory, this.deadline.remaining());
 				reserved = memory;
 			}
@@ -179,7 +180,7 @@ final class FetchAttempt {
 				this.context.progress(), this.context.workers());
 	}
 
-	// null unless the object has to be begun again with what is returned
+	// Returns null, or the response with which the object has to be started over.
 	private @Nullable StorageResponse transfer(OpenedObject opened, List<ByteRange> plan, BodyAssembly assembly,
 			Lease lease) {
 		if (plan.size() <= 1) {
@@ -243,7 +244,8 @@ final class FetchAttempt {
 		return head.contentLength() >= this.config.parallelThreshold() && ranges != null && ranges.contains("bytes");
 	}
 
-	// Statuses by which storage refuses the method or the range, not the object.
+	// Whether storage refuses the method or the range with this status, and not the
+	// object.
 	private static boolean isRefusal(int status) {
 		return status == 403 || status == 405 || status == 501;
 	}
@@ -266,7 +268,7 @@ final class FetchAttempt {
 		}
 	}
 
-	// null if a GET without a range is called for
+	// Returns null if a GET without a range is required.
 	private @Nullable OpenedObject openRanged(StorageResponse response, ByteRange range, Announcement announced,
 			long sentAt) {
 		boolean open = false;
@@ -337,7 +339,7 @@ final class FetchAttempt {
 		}
 	}
 
-	// Also called by workers.
+	// Workers call this, too.
 	private StorageResponse get(@Nullable ByteRange range, @Nullable String entityTag,
 			@Nullable Cancellation cancellation) {
 		long sentAt = nanoTime();
@@ -357,12 +359,12 @@ final class FetchAttempt {
 	}
 
 	/**
-	 * Ask for a range of the object that is open already. Some stores refuse an
-	 * {@code If-Match} that holds: the tag of what they answer without one decides. Also
-	 * called by workers.
+	 * Ask for a range of the object that is already open. Some stores reject an
+	 * {@code If-Match} that is true; the request is then sent without the condition, and
+	 * the tag of the response decides. Workers call this, too.
 	 * @param opened the object
 	 * @param range the range
-	 * @return an answer of any status
+	 * @return a response of any status
 	 */
 	private StorageResponse getMore(OpenedObject opened, ByteRange range) {
 		String condition = opened.condition();
@@ -388,7 +390,7 @@ final class FetchAttempt {
 	}
 
 	/**
-	 * What came of the first ranged GET.
+	 * The result of the first ranged GET.
 	 *
 	 * @param opened the object, or {@code null} if the range was refused
 	 */

@@ -7,7 +7,7 @@ import org.springframework.util.Assert;
 /**
  * How objects are fetched. The defaults are the protocol's.
  *
- * @param probe how the size of an object is found out
+ * @param probe how to find out the size of an object
  * @param parallelThreshold bytes from which on ranges are fetched in parallel; 64 MiB
  * @param chunkSize bytes of the largest range; 8 MiB
  * @param maxParallelRequests requests of one fetch at once, hedges included; 8
@@ -49,7 +49,7 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	}
 
 	/**
-	 * Return a copy with other caps.
+	 * Return a copy with other size caps.
 	 * @param maxFetchSize most encoded bytes, inclusive
 	 * @param maxDecompressedSize most decoded bytes, inclusive
 	 * @return the copy
@@ -72,14 +72,14 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	}
 
 	/**
-	 * How the size of an object is found out.
+	 * How to find out the size of an object.
 	 */
 	public enum Probe {
 
-		/** The first ranged GET is probe and first chunk in one. */
+		/** The first ranged GET serves as both the probe and the first chunk. */
 		RANGE,
 
-		/** HEAD first, a ranged GET where the URL is signed or HEAD is refused. */
+		/** HEAD first; a ranged GET where the URL is signed or HEAD is refused. */
 		HEAD
 
 	}

@@ -16,16 +16,16 @@ import org.jspecify.annotations.Nullable;
  * What all fetches of one fetcher share.
  *
  * @param config caps, deadline and parallelism
- * @param transport carries the bytes and measures the time
+ * @param transport sends the requests and measures the time
  * @param validator asked before every hop
  * @param storage the service's own storage, or {@code null}
  * @param budget memory of all transfers of the process
- * @param slabs memory that is used again
- * @param workers makes the threads of parallel ranges
- * @param firstByteTimes what is known about the origins
- * @param wallClock what the time is, to tell whether a link has expired
- * @param progress hears how far fetches are
- * @param retryPolicy when what is missing of an object is asked for again
+ * @param slabs pool of reusable memory
+ * @param workers creates the threads of parallel ranges
+ * @param firstByteTimes recent response times of the origins
+ * @param wallClock the wall-clock time, to tell whether a link has expired
+ * @param progress receives the progress of fetches
+ * @param retryPolicy decides when to retry the missing parts of an object
  */
 record FetchContext(FetchConfig config, StorageTransport transport, UrlValidator validator,
 		@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, ThreadFactory workers,

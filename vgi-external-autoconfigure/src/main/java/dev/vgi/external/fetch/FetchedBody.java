@@ -4,8 +4,8 @@ import dev.vgi.external.transfer.FetchStatistics;
 import org.apache.arrow.memory.ArrowBuf;
 
 /**
- * A fetched, decoded and verified body. Whoever receives it closes it; a reader that
- * retained the buffer keeps it alive beyond that.
+ * A fetched, decoded and verified body. The receiver closes it; a reader that retained
+ * the buffer keeps the memory alive beyond that.
  *
  * @param buffer the memory, at least {@code length} bytes
  * @param length how many of its bytes are the Arrow stream

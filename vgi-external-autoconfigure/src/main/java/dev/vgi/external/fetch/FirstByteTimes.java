@@ -5,7 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * How long origins recently took to their first byte. Thread-safe, bounded.
+ * Recent times to first byte, per origin. Thread-safe, bounded.
  */
 final class FirstByteTimes {
 
@@ -25,18 +25,18 @@ final class FirstByteTimes {
 	};
 
 	/**
-	 * Note a time.
+	 * Record a time.
 	 * @param origin host and port
-	 * @param nanos from sending the request to the head of the response
+	 * @param nanos from sending the request to receiving the response's head
 	 */
 	synchronized void add(String origin, long nanos) {
 		long[] recent = this.times.computeIfAbsent(origin, (key) -> new long[RECENT + 1]);
-		// The first element counts how many there ever were.
+		// The first element counts all times ever recorded.
 		recent[1 + (int) (recent[0]++ % RECENT)] = nanos;
 	}
 
 	/**
-	 * Return the usual time.
+	 * Return the usual time to first byte.
 	 * @param origin host and port
 	 * @return the median in nanoseconds, or -1 if nothing is known
 	 */

@@ -9,12 +9,12 @@ import dev.vgi.external.transport.TransferTimer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The first request of a fetch, on the caller's thread, and a second copy of it on a
- * worker if the answer is late: everything else has to wait for this one. The first copy
- * that succeeds ends the other; one that fails leaves it to the other. The worker, if
- * there was any, has ended when {@link #send} returns.
+ * The first request of a fetch, which everything else has to wait for. It is sent on the
+ * caller's thread; if the response is late, a second copy is sent on a worker. The first
+ * copy that succeeds cancels the other one; one that fails leaves the result to the
+ * other. The worker, if there was one, has ended when {@link #send} returns.
  *
- * @param <T> the answer
+ * @param <T> the response
  */
 final class FirstRequest<T extends AutoCloseable> {
 
@@ -44,10 +44,10 @@ final class FirstRequest<T extends AutoCloseable> {
 	}
 
 	/**
-	 * Send it.
+	 * Send the request.
 	 * @param lateAfter nanoseconds after which the second copy is sent, or
 	 * {@link Long#MAX_VALUE} for never
-	 * @return the first answer that succeeded; the caller closes it
+	 * @return the first response that succeeded; the caller closes it
 	 */
 	T send(long lateAfter) {
 		if (lateAfter == Long.MAX_VALUE) {
@@ -59,7 +59,8 @@ final class FirstRequest<T extends AutoCloseable> {
 			answer = this.request.send(this.firstCancellation);
 		}
 		catch (StorageUnavailableException ex) {
-			// The second copy may succeed where this one failed, or was ended by it.
+			// This copy failed or was cancelled by the second one, which may have
+			// succeeded.
 			alarm.cancel();
 			endSecond(Thread.currentThread().isInterrupted());
 			T other = takeSecond();
@@ -92,7 +93,7 @@ final class FirstRequest<T extends AutoCloseable> {
 		return this.second != null;
 	}
 
-	// On the timer's thread.
+	// Runs on the timer's thread.
 	private synchronized void startSecond() {
 		if (!this.over) {
 			this.second = this.workers.newThread(this::sendSecond);
@@ -106,7 +107,7 @@ final class FirstRequest<T extends AutoCloseable> {
 			answer = this.request.send(this.secondCancellation);
 		}
 		catch (RuntimeException ex) {
-			return; // The first copy goes on.
+			return; // The first copy continues.
 		}
 		boolean won;
 		synchronized (this) {
@@ -123,7 +124,7 @@ final class FirstRequest<T extends AutoCloseable> {
 
 	/**
 	 * Let the first copy win, unless the second one already has.
-	 * @return the second one's answer if so
+	 * @return the second copy's response if that one has won
 	 */
 	private synchronized @Nullable T claimFirst() {
 		this.firstWon = this.secondAnswer == null;
@@ -136,7 +137,7 @@ final class FirstRequest<T extends AutoCloseable> {
 		return answer;
 	}
 
-	// Wait for the second copy, if there is one.
+	// Waits for the second copy, if there is one.
 	private void endSecond(boolean useless) {
 		Thread worker;
 		synchronized (this) {
@@ -172,22 +173,22 @@ final class FirstRequest<T extends AutoCloseable> {
 			unused.close();
 		}
 		catch (Exception ex) {
-			// Nobody wants it.
+			// The response is no longer needed.
 		}
 	}
 
 	/**
 	 * Sends the request.
 	 *
-	 * @param <T> the answer
+	 * @param <T> the response
 	 */
 	@FunctionalInterface
 	interface Request<T> {
 
 		/**
-		 * Send one copy. Called by two threads at once.
-		 * @param cancellation ends it, as long as the answer is open
-		 * @return the answer
+		 * Send one copy. Two threads call this at the same time.
+		 * @param cancellation cancels the request, as long as the response is open
+		 * @return the response
 		 */
 		T send(Cancellation cancellation);
 

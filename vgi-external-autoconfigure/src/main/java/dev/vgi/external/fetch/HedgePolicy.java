@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Decides when a range that is late gets a second request. Knows durations only: no
+ * Decides when a late range gets a second request. Computes with durations only: no
  * clock, no threads.
  */
 final class HedgePolicy {
 
-	/** Differences below this are noise, not lateness. */
+	/** Smaller differences are noise, not lateness. */
 	static final long SHORTEST_NANOS = 20_000_000;
 
 	private final double multiplier;
@@ -24,10 +24,11 @@ final class HedgePolicy {
 
 	/**
 	 * Create a policy for one fetch.
-	 * @param multiplier how many times the usual duration is late; 0 turns hedging off
-	 * @param maxHedges most second requests, 0 for no limit
-	 * @param firstByteMedian nanoseconds the origin usually takes to its first byte, or
-	 * -1 if unknown
+	 * @param multiplier the multiple of the usual duration after which a range is late; 0
+	 * turns hedging off
+	 * @param maxHedges highest number of second requests, 0 for no limit
+	 * @param firstByteMedian usual time to first byte of the origin in nanoseconds, or -1
+	 * if unknown
 	 */
 	HedgePolicy(double multiplier, int maxHedges, long firstByteMedian) {
 		this.multiplier = multiplier;
@@ -36,8 +37,8 @@ final class HedgePolicy {
 	}
 
 	/**
-	 * Note that a range is complete.
-	 * @param nanos from sending its request to its last byte
+	 * Record that a range is complete.
+	 * @param nanos from sending its request to receiving its last byte
 	 */
 	void completed(long nanos) {
 		int index = 0;
@@ -48,9 +49,9 @@ final class HedgePolicy {
 	}
 
 	/**
-	 * Return how long after its request was sent a range is late.
-	 * @param hasFirstByte whether its first byte is here
-	 * @return nanoseconds, or {@link Long#MAX_VALUE} if it cannot be told or no further
+	 * Return how long after sending its request a range is late.
+	 * @param hasFirstByte whether its first byte has arrived
+	 * @return nanoseconds, or {@link Long#MAX_VALUE} if this is unknown or no further
 	 * hedge is allowed
 	 */
 	long lateAfter(boolean hasFirstByte) {
@@ -60,7 +61,7 @@ final class HedgePolicy {
 		if (!this.completed.isEmpty()) {
 			return late(this.completed.get(this.completed.size() / 2));
 		}
-		// Before anything has completed only the first byte can be late.
+		// Until a range has completed, only the first byte can be late.
 		return (!hasFirstByte && this.firstByteMedian >= 0) ? late(this.firstByteMedian) : Long.MAX_VALUE;
 	}
 
@@ -69,7 +70,7 @@ final class HedgePolicy {
 	}
 
 	/**
-	 * Note that a second request was sent.
+	 * Record that a second request was sent.
 	 */
 	void hedged() {
 		this.hedges++;

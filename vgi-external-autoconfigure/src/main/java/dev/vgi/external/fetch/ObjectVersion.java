@@ -4,10 +4,10 @@ import dev.vgi.external.transport.StorageResponse;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What tells versions of an object apart.
+ * What distinguishes versions of an object.
  *
  * @param entityTag the entity tag, or {@code null}
- * @param lastModified when it was changed, in case there is no tag; or {@code null}
+ * @param lastModified the modification date, used if there is no tag; or {@code null}
  */
 record ObjectVersion(@Nullable String entityTag, @Nullable String lastModified) {
 
@@ -16,9 +16,9 @@ record ObjectVersion(@Nullable String entityTag, @Nullable String lastModified) 
 	}
 
 	/**
-	 * Return whether two answers may be of the same version.
-	 * @param other another answer's
-	 * @return {@code false} if both say what, and not the same
+	 * Return whether two responses may be of the same version.
+	 * @param other the version of another response
+	 * @return {@code false} if both state a version and the two differ
 	 */
 	boolean mayBe(ObjectVersion other) {
 		return (this.entityTag != null && other.entityTag != null) ? this.entityTag.equals(other.entityTag)

@@ -14,21 +14,21 @@ import dev.vgi.external.url.RedactedUrl;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An object whose first bytes are being answered, and what every later answer must have
- * in common with that one so that its bytes are of the same version of the object.
+ * An object whose first response has been opened. Later responses are checked against
+ * that response, so that all bytes are of the same version of the object.
  */
 final class OpenedObject implements AutoCloseable {
 
-	/** Enough of a coded body to see which decoded size its frame declares. */
+	/** Enough of a coded body to read the decoded size that its frame declares. */
 	static final int HEAD_LENGTH = 32;
 
-	/** The answer, whose body starts at the first byte of the object. */
+	/** The first response, whose body starts at the first byte of the object. */
 	final StorageResponse response;
 
-	/** Whether it is the answer to a range, and more may have to be asked for. */
+	/** Whether it answers a ranged request, so that more may have to be requested. */
 	final boolean ranged;
 
-	/** Bytes of this answer, or -1. */
+	/** Bytes of this response, or -1. */
 	final long length;
 
 	/** Bytes of the object, or -1. */
@@ -50,16 +50,16 @@ final class OpenedObject implements AutoCloseable {
 
 	private final ObjectVersion version;
 
-	/** Whether storage refuses conditions, so that each answer has to show its tag. */
+	/** Whether storage refuses conditions, so that each response has to carry the tag. */
 	private volatile boolean unconditional;
 
 	/**
-	 * Take over an answer.
+	 * Take over a response.
 	 * @param url where the object is
-	 * @param failures says what a status that is no success means
-	 * @param response the answer; closed with this object
-	 * @param ranged whether it is the answer to a range
-	 * @param length bytes of the answer, or -1
+	 * @param failures creates the error for a status that is not a success
+	 * @param response the response; closed with this object
+	 * @param ranged whether it answers a ranged request
+	 * @param length bytes of the response, or -1
 	 * @param total bytes of the object, or -1
 	 * @param coding content coding of the object, or {@code null}
 	 * @param sentAt when the request was sent
@@ -84,10 +84,10 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	/**
-	 * Return how the object is to be fetched.
+	 * Return how to fetch the object.
 	 * @param config the threshold and the size of ranges
-	 * @return the ranges to fetch in parallel, of which the first is this answer; empty
-	 * to fetch one after the other
+	 * @return the ranges to fetch in parallel, of which the first is this response; empty
+	 * to fetch sequentially
 	 */
 	List<ByteRange> plan(FetchConfig config) {
 		if (!this.ranged || this.total < config.parallelThreshold() || this.total == this.length) {
@@ -97,8 +97,8 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	/**
-	 * Return the tag that a later range must have.
-	 * @return the tag, or {@code null} if there is none that {@code If-Match} takes
+	 * Return the entity tag that a later range must have.
+	 * @return the tag, or {@code null} if there is none that is valid in {@code If-Match}
 	 */
 	@Nullable String strongTag() {
 		String tag = this.version.entityTag();
@@ -106,34 +106,34 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	/**
-	 * Return what to send as {@code If-Match} with a later range.
-	 * @return the tag that it must have, or {@code null} if there is none or storage
-	 * refuses it
+	 * Return the value of {@code If-Match} for a later range.
+	 * @return the tag that the range must have, or {@code null} if there is none or
+	 * storage refuses conditions
 	 */
 	@Nullable String condition() {
 		return this.unconditional ? null : strongTag();
 	}
 
 	/**
-	 * Take note that storage refused the condition, rightly or not: it is sent none any
-	 * more.
+	 * Record that storage refused the condition, rightly or not. Later requests are sent
+	 * without it.
 	 */
 	void refusesConditions() {
 		this.unconditional = true;
 	}
 
 	/**
-	 * Return whether a body that broke off can be gone on with: storage has answered a
-	 * range, or names the version so exactly that whatever it answers can be told apart.
-	 * @return whether to ask for the rest
+	 * Return whether a body that broke off can be resumed. It can if storage has answered
+	 * a range, or names the version so exactly that any other version is noticed.
+	 * @return whether to request the rest
 	 */
 	boolean canResume() {
 		return this.ranged || strongTag() != null;
 	}
 
 	/**
-	 * Return whether an answer without a range has the very bytes of this object.
-	 * @param later an answer
+	 * Return whether a response without a range has exactly the bytes of this object.
+	 * @param later a response
 	 * @return {@code true} if it is a success and has the same strong entity tag
 	 */
 	boolean isSameWhole(StorageResponse later) {
@@ -142,21 +142,21 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	/**
-	 * Return whether an answer without a range may start the object over, because storage
-	 * does not do without one after all, and has not said how large the object is.
-	 * @param later an answer
-	 * @return {@code true} if it is a success that nothing ties to this one
+	 * Return whether a response without a range may start the object over, because
+	 * storage ignores ranges after all and has not said how large the object is.
+	 * @param later a response
+	 * @return {@code true} if it is a success and nothing ties it to the first response
 	 */
 	boolean mayStartOver(StorageResponse later) {
 		return later.status() == 200 && this.ranged && this.total < 0 && isSame(later);
 	}
 
 	/**
-	 * Check that an answer is a part of the asked range of the same object.
-	 * @param later the answer
-	 * @param asked the range
-	 * @param size bytes of the object as far as known by now, or -1
-	 * @return what was answered: begins where the asked range begins
+	 * Check that a response is part of the requested range of the same object.
+	 * @param later the response
+	 * @param asked the requested range
+	 * @param size bytes of the object as far as known, or -1
+	 * @return the range of the response, which begins where the requested one begins
 	 */
 	ContentRange checkRange(StorageResponse later, ByteRange asked, long size) {
 		boolean success = later.status() / 100 == 2;
@@ -181,8 +181,8 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	/**
-	 * Return the error for an answer of another version of the object.
-	 * @param later the answer
+	 * Return the error for a response of another version of the object.
+	 * @param later the response
 	 * @return the error
 	 */
 	StorageUnavailableException changed(StorageResponse later) {
@@ -194,9 +194,9 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	/**
-	 * Return the error for an answer that broke off.
-	 * @param count how many bytes there were
-	 * @param length how many there should have been
+	 * Return the error for a response that broke off.
+	 * @param count how many bytes arrived
+	 * @param length how many bytes were expected
 	 * @return the error
 	 */
 	StorageUnavailableException brokenOff(long count, long length) {
@@ -206,8 +206,8 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	/**
-	 * Return the error for an answer with fewer bytes than asked for.
-	 * @param length how many were asked for
+	 * Return the error for a response with fewer bytes than requested.
+	 * @param length how many were requested
 	 * @return the error
 	 */
 	CorruptStreamException tooShort(long length) {
@@ -216,8 +216,8 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	/**
-	 * Return the error for an answer with more bytes than it may have.
-	 * @param length how many were asked for or announced
+	 * Return the error for a response with more bytes than allowed.
+	 * @param length how many were requested or announced
 	 * @return the error
 	 */
 	CorruptStreamException tooLong(long length) {
@@ -236,7 +236,8 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	/**
-	 * What has arrived is of another version: worth another attempt, from the start.
+	 * The response is of another version of the object. A new attempt from the start may
+	 * succeed.
 	 */
 	static final class ChangedException extends StorageUnavailableException {
 

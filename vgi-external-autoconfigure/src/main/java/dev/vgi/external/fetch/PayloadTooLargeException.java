@@ -3,7 +3,7 @@ package dev.vgi.external.fetch;
 import dev.vgi.external.VgiExternalException;
 
 /**
- * A cap on bytes was passed.
+ * A cap on bytes was exceeded.
  */
 public class PayloadTooLargeException extends VgiExternalException {
 

@@ -10,8 +10,8 @@ import dev.vgi.external.transport.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One request for one range, on a thread of its own. Writes to memory that nobody else
- * writes to, counts what it wrote, and reports exactly once that it has ended.
+ * One request for one range, on its own thread. Writes to memory that no other thread
+ * writes to, counts the bytes, and reports its end exactly once.
  */
 final class RangeAttempt implements Runnable {
 
@@ -24,16 +24,16 @@ final class RangeAttempt implements Runnable {
 	/** Index of the range in the plan. */
 	final int chunk;
 
-	/** Whether this is a second request for a range that is late. */
+	/** Whether this is a second request for a late range. */
 	final boolean hedge;
 
-	/** What is asked for: the range, or what an earlier attempt left of it. */
+	/** The requested range: the whole chunk, or what an earlier attempt left of it. */
 	final ByteRange range;
 
 	/** Where the bytes go. */
 	final Slab target;
 
-	/** Position in the target of the first byte asked for. */
+	/** Position in the target of the first requested byte. */
 	final long offset;
 
 	/** When the request was sent. */
@@ -123,7 +123,7 @@ final class RangeAttempt implements Runnable {
 	}
 
 	/**
-	 * Wait for the thread, which has reported its end and has nothing left to do.
+	 * Wait for the thread, which has already reported its end.
 	 */
 	void join() {
 		Thread worker = this.thread;
@@ -137,15 +137,15 @@ final class RangeAttempt implements Runnable {
 	}
 
 	/**
-	 * Return how many bytes are in the target for good.
-	 * @return the number, growing while this runs
+	 * Return how many bytes were written to the target and will not change.
+	 * @return the number, which grows while this runs
 	 */
 	long written() {
 		return this.written;
 	}
 
 	/**
-	 * Return why this failed, once it has ended.
+	 * Return why this failed. Valid once it has ended.
 	 * @return the failure, or {@code null} if the range is complete
 	 */
 	@Nullable RuntimeException failure() {

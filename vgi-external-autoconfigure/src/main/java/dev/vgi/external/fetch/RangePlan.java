@@ -8,19 +8,19 @@ import dev.vgi.external.transport.ByteRange;
 import org.springframework.util.Assert;
 
 /**
- * Cuts an object into ranges. Pure.
+ * Cuts an object into ranges. Has no state.
  */
 final class RangePlan {
 
-	/** Below this a request costs more than it brings. */
+	/** A smaller request costs more than it saves. */
 	private static final long SMALLEST = 256L << 10;
 
 	/**
-	 * By how much the ranges of the last wave differ from the usual length: the earlier
-	 * ones are smaller, the later ones larger. Then the wave ends range by range and in
-	 * order, and what follows the download in order does not have nearly all of it left
-	 * to do when the last byte arrives. More would keep slow connections idle for longer
-	 * than it saves.
+	 * How much the ranges of the last wave differ from the usual length: the earlier ones
+	 * are smaller, the later ones larger. They then finish one by one and in order, so
+	 * that decoding and digesting do not have most of the wave left to do when the last
+	 * byte arrives. A larger value would leave slow connections idle for longer than it
+	 * saves.
 	 */
 	private static final double STAGGER = 0.1;
 
@@ -28,13 +28,13 @@ final class RangePlan {
 	}
 
 	/**
-	 * Cut what is left of an object into ranges of nearly the same length, so many that
-	 * together with the first one they make whole waves: a wave that is half empty leaves
+	 * Cut the rest of an object into ranges of nearly the same length. Their number makes
+	 * whole waves, counting the first range: a wave that is only partly filled leaves
 	 * connections idle at the end. The last wave is staggered a little.
-	 * @param first length of the range that is already on its way
+	 * @param first length of the range that is already being fetched
 	 * @param total length of the object, at least {@code first}
 	 * @param chunkSize length of the largest range
-	 * @param parallel requests at once
+	 * @param parallel number of requests at once
 	 * @return the first range and all others, in order and without gaps
 	 */
 	static List<ByteRange> of(long first, long total, long chunkSize, int parallel) {
@@ -49,8 +49,8 @@ final class RangePlan {
 		long count = Math.max(waves * parallel - 1, divideUp(rest, chunkSize));
 		count = Math.max(1, Math.min(count, divideUp(rest, Math.min(SMALLEST, chunkSize))));
 		double length = (double) rest / count;
-		// All of the last wave but its last range, which the connection of the first and
-		// largest range takes, late anyway.
+		// Stagger the last wave except its last range: that one goes to the connection of
+		// the first and largest range, which is late anyway.
 		int staggered = parallel - 1;
 		long regular = count - parallel;
 		// Rounding must not make a range larger than the largest.
@@ -58,7 +58,7 @@ final class RangePlan {
 				: 0;
 		long position = first;
 		for (long i = 0; i < count; i++) {
-			// The deviations add up to nothing.
+			// The deviations add up to zero.
 			long inWave = Math.max(0, i + 1 - regular);
 			double deviation = (stagger > 0 && inWave < staggered)
 					? length * stagger * inWave * (inWave - staggered) / (staggered - 1) : 0;

@@ -26,23 +26,23 @@ import dev.vgi.external.transport.TransferTimer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Fetches the ranges of one object at the same time and gives them to a
- * {@link BodyAssembly} in order. One thread, the caller's, coordinates and alone touches
- * the state; workers only report to its queue. When {@link #run} returns, normally or
- * not, every worker has ended.
+ * Fetches the ranges of one object in parallel and passes them to a {@link BodyAssembly}
+ * in order. The caller's thread coordinates and is the only one that touches the state;
+ * workers only report to its queue. When {@link #run} returns, normally or not, every
+ * worker has ended.
  */
 final class RangedDownload {
 
 	/** Coded ranges that may be complete while an earlier one is still missing. */
 	static final int SLOTS_AHEAD = 4;
 
-	/** Nobody wakes us when the transport ends, or the timer is closed under us. */
+	/** Longest wait: no event is reported when the transport or the timer is closed. */
 	private static final long LONGEST_WAIT_MILLIS = 200;
 
-	/** Asked for are only ranges that there are. */
+	/** A final failure, since only ranges inside the object are requested. */
 	private static final int NOT_SATISFIABLE = 416;
 
-	/** Says that something may be due. */
+	/** Event that says that something may be due. */
 	private static final Object TICK = new Object();
 
 	private final FetchConfig config;
@@ -73,13 +73,13 @@ final class RangedDownload {
 
 	private TransferTimer.@Nullable Alarm hedgeAlarm;
 
-	/** When that one rings. */
+	/** When that timer fires. */
 	private long hedgeAlarmAt;
 
-	/** The first range that is not wholly taken in. */
+	/** The first range that is not completely processed. */
 	private volatile int head;
 
-	/** Bytes of that range that are. */
+	/** How many bytes of that range are processed. */
 	private long taken;
 
 	private int next;
@@ -104,9 +104,9 @@ final class RangedDownload {
 	}
 
 	/**
-	 * Return the slot memory that coded ranges need at once.
+	 * Return how much slot memory coded ranges need at the same time.
 	 * @param plan the ranges
-	 * @param parallel requests at once
+	 * @param parallel number of requests at once
 	 * @return bytes to reserve
 	 */
 	static long slotMemory(List<ByteRange> plan, int parallel) {
@@ -118,7 +118,7 @@ final class RangedDownload {
 	}
 
 	/**
-	 * Fetch everything.
+	 * Fetch the whole object.
 	 * @param first the response to the plan's first range; taken over
 	 * @param before bytes that were already read from it
 	 * @param sentAt when its request was sent
@@ -161,7 +161,7 @@ final class RangedDownload {
 		target.window(0, already).put(before);
 		chunk.kept = already;
 		if (already == chunk.range.length()) {
-			// The body was smaller than its head could have been: nothing is left to
+			// The range is no longer than the bytes read before, so nothing is left to
 			// read.
 			first.close();
 			chunk.complete(target);
@@ -170,7 +170,7 @@ final class RangedDownload {
 		start(chunk, false, target, already, sentAt, first);
 	}
 
-	// A plain range goes straight to its place, a coded one to a slot of its own.
+	// A plain range is written straight to its place, a coded one to its own slot.
 	private Slab targetFor(Chunk chunk) {
 		if (this.assembly.isPlain()) {
 			return this.assembly.body();
@@ -197,7 +197,7 @@ final class RangedDownload {
 		attempt.start(this.workers.newThread(attempt));
 	}
 
-	// Called by workers: only bytes of the first missing range can be taken in.
+	// Called by workers. Only bytes of the first missing range can be processed.
 	private void progressed(RangeAttempt attempt) {
 		if (attempt.chunk == this.head) {
 			this.events.add(TICK);
@@ -221,7 +221,9 @@ final class RangedDownload {
 		}
 	}
 
-	/** A late range comes before one that has not started: it may hold up everything. */
+	/**
+	 * Late ranges come before ranges not yet started, since they may hold up everything.
+	 */
 	private void startHedges() {
 		long now = this.timer.nanoTime();
 		if (this.hedgeAlarm != null && now - this.hedgeAlarmAt >= 0) {
@@ -246,7 +248,8 @@ final class RangedDownload {
 				hedge(chunk);
 			}
 		}
-		// One that rings too early does no harm: setting one at every step would.
+		// A timer that fires too early is harmless; setting one at every step would be
+		// costly.
 		if (soonest < Long.MAX_VALUE && (this.hedgeAlarm == null || now + soonest - this.hedgeAlarmAt < 0)) {
 			if (this.hedgeAlarm != null) {
 				this.hedgeAlarm.cancel();
@@ -307,7 +310,8 @@ final class RangedDownload {
 			this.hedging.completed(this.timer.nanoTime() - attempt.sentAt);
 		}
 		if (attempt.hedge) {
-			// The late one is stopped, and must have ended before its place is filled.
+			// The late request is cancelled and must have ended before its place is
+			// filled.
 			chunk.winner = attempt;
 			if (chunk.primary != null) {
 				chunk.primary.cancel();
@@ -324,7 +328,7 @@ final class RangedDownload {
 		}
 	}
 
-	// Fill the gap that the late request left with what its twin has.
+	// Fills the gap that the late request left with the bytes of its hedge.
 	private void adopt(Chunk chunk, RangeAttempt winner) {
 		Slab target = this.assembly.isPlain() ? this.assembly.body() : chunk.slot();
 		long base = this.assembly.isPlain() ? chunk.range.first() : 0;
@@ -361,9 +365,9 @@ final class RangedDownload {
 	}
 
 	/**
-	 * Return whether the same range may be asked for again, and the others kept.
-	 * @param failure what became of it
-	 * @return {@code true} unless it is refused, or the object has become another one
+	 * Return whether the range may be requested again while the other ranges are kept.
+	 * @param failure why the request failed
+	 * @return {@code true} unless the range is refused or the object has changed
 	 */
 	static boolean isWorthARetry(RuntimeException failure) {
 		return RetryPolicy.mayPass(failure) && !(failure instanceof OpenedObject.ChangedException)
@@ -373,8 +377,8 @@ final class RangedDownload {
 	}
 
 	/**
-	 * Decode and digest one step of what is here in order.
-	 * @return whether there was anything
+	 * Decode and digest one step of the bytes that have arrived in order.
+	 * @return whether there were any
 	 */
 	private boolean drain() {
 		long now = this.timer.nanoTime();
@@ -405,7 +409,7 @@ final class RangedDownload {
 			}
 			this.taken += step;
 		}
-		// All bytes may have been taken in before the end of their request was reported.
+		// All bytes may have been processed before the end of their request was reported.
 		if (this.taken == chunk.range.length() && chunk.isComplete()) {
 			closeSlot(chunk);
 			this.taken = 0;
@@ -457,12 +461,12 @@ final class RangedDownload {
 	}
 
 	/**
-	 * Sends the requests for ranges of the object.
+	 * Sends requests for ranges of the object.
 	 */
 	interface Requests {
 
 		/**
-		 * Ask for a range and check that the answer is it.
+		 * Request a range and check that the response matches it.
 		 * @param range the range
 		 * @return the response, which the caller closes; its body has at least the
 		 * range's length
@@ -471,15 +475,15 @@ final class RangedDownload {
 
 		/**
 		 * Return the error for a body that broke off.
-		 * @param range what was asked for
-		 * @param count how many bytes there were
+		 * @param range what was requested
+		 * @param count how many bytes arrived
 		 * @return the error
 		 */
 		RuntimeException shorter(ByteRange range, long count);
 
 		/**
 		 * Return the error for a body that is too long.
-		 * @param range what was asked for
+		 * @param range what was requested
 		 * @return the error
 		 */
 		RuntimeException longer(ByteRange range);
@@ -492,7 +496,7 @@ final class RangedDownload {
 
 		private final ByteRange range;
 
-		/** Bytes from the start that are in place for good. */
+		/** Bytes from the start that are in place and final. */
 		private long kept;
 
 		private @Nullable Slab slot;

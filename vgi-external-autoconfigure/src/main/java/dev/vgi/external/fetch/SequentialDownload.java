@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Fetches one object into a {@link BodyAssembly} by one request after the other, usually
- * by none but the one that opened it. What is missing, because an answer broke off or had
- * only a part, is asked for by a range from the first missing byte on: a byte is taken in
+ * only by the one that opened it. If a response broke off or had only a part, the rest is
+ * requested by a range from the first missing byte on, so that each byte is processed
  * once. Belongs to the caller's thread.
  */
 final class SequentialDownload {
@@ -27,20 +27,20 @@ final class SequentialDownload {
 
 	private final Retries retries;
 
-	/** Bytes of the object, or -1 as long as nobody has said. */
+	/** Bytes of the object, or -1 as long as it is unknown. */
 	private long total;
 
-	/** Whether there is proof that nothing is missing, although nobody has said. */
+	/** Whether the body is known to be complete, although its size was never stated. */
 	private boolean ended;
 
 	/**
 	 * Create a download.
 	 * @param config the caps
 	 * @param object the object; not closed here
-	 * @param assembly takes in the bytes
-	 * @param requests asks for a range under the object's entity tag, and returns an
-	 * answer of any status
-	 * @param retries decide whether what is missing is asked for
+	 * @param assembly receives the bytes
+	 * @param requests asks for a range under the object's entity tag, and returns a
+	 * response of any status
+	 * @param retries decides whether missing bytes are requested
 	 */
 	SequentialDownload(FetchConfig config, OpenedObject object, BodyAssembly assembly,
 			Function<ByteRange, StorageResponse> requests, Retries retries) {
@@ -53,10 +53,10 @@ final class SequentialDownload {
 	}
 
 	/**
-	 * Fetch everything.
-	 * @return {@code null} if everything is there; or the answer of a storage that has
-	 * answered a range once and now ignores them, with which to begin again and which the
-	 * caller closes
+	 * Fetch the whole object.
+	 * @return {@code null} if everything is here; otherwise the response of a storage
+	 * that answered a range before and now ignores ranges: start over with it; the caller
+	 * closes it
 	 */
 	@Nullable StorageResponse run() {
 		StorageResponse restarted = null;
@@ -91,8 +91,8 @@ final class SequentialDownload {
 		this.ended = this.total < 0 && (!this.object.ranged || this.assembly.isWhole());
 	}
 
-	// Of unknown size everything is asked for, and one byte more than is allowed: then
-	// the cap is noticed.
+	// If the size is unknown, the range reaches one byte beyond the cap, so that a larger
+	// object is noticed.
 	private ByteRange rest() {
 		long last = (this.total >= 0) ? this.total - 1 : this.config.maxFetchSize();
 		return new ByteRange(this.assembly.encoded(), last);
@@ -156,7 +156,7 @@ final class SequentialDownload {
 		}
 	}
 
-	// Read over bytes that are here already.
+	// Skips bytes that are already here.
 	private void skip(StorageResponse response, long count) {
 		for (long left = count; left > 0;) {
 			ByteBuffer unused = this.assembly.input();
@@ -169,7 +169,7 @@ final class SequentialDownload {
 		}
 	}
 
-	// Read until this many bytes of the object are here, or to the end of the response.
+	// Reads until this many bytes of the object are here, or to the end of the response.
 	private void receive(StorageResponse response, long end) {
 		while (end < 0 || this.assembly.encoded() < end) {
 			if (response.read(this.assembly.input()) < 0) {
@@ -185,7 +185,7 @@ final class SequentialDownload {
 		}
 	}
 
-	// What is here stays, if the rest can be had.
+	// The bytes that are here are kept if the rest can be fetched.
 	private void retry(StorageUnavailableException failure) {
 		if (this.assembly.encoded() == this.total) {
 			return; // It broke off after its last byte.

@@ -14,7 +14,7 @@ import dev.vgi.external.url.SignedUrl;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Says what a status that is no success means.
+ * Creates the error for a status that is not a success.
  */
 final class StatusFailure {
 
@@ -27,7 +27,7 @@ final class StatusFailure {
 		Instant now = wallClock.instant();
 		String date = response.header("Date");
 		Instant storageTime = ClockSkew.time(date);
-		// The storage's clock decides; ours only if it does not tell the time.
+		// The storage's clock decides; ours only if the storage sends no date.
 		if (expiry != null && mayMeanExpired(status) && !((storageTime != null) ? storageTime : now).isBefore(expiry)) {
 			return new LinkExpiredException("The link to " + RedactedUrl.of(url) + " expired at " + expiry
 					+ ": storage answered " + status + skew(date, now), null);

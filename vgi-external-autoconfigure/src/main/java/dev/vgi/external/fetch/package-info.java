@@ -1,5 +1,5 @@
 /**
- * A URL to verified bytes, bounded in memory and time.
+ * Fetches a URL into verified bytes, bounded in memory and time.
  */
 @NullMarked
 package dev.vgi.external.fetch;
