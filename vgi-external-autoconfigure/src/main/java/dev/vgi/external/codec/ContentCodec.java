@@ -13,29 +13,29 @@ import dev.vgi.external.batch.CorruptStreamException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One content coding of HTTP. Thread-safe; decoders are not.
+ * One HTTP content coding. Thread-safe; decoders are not.
  */
 public interface ContentCodec {
 
 	/**
-	 * Return the coding's name as it stands in {@code Content-Encoding}.
+	 * Return the coding's name as used in {@code Content-Encoding}.
 	 * @return lower case, such as {@code zstd}
 	 */
 	String coding();
 
 	/**
-	 * What a decoder of an HTTP body may hold of what it has decoded: RFC 9659 lets no
-	 * sender of {@code zstd} ask for more.
+	 * Most decoded bytes that the decoder of an HTTP body may hold: RFC 9659 forbids
+	 * senders of {@code zstd} to require more.
 	 */
 	long HTTP_WINDOW = 8L << 20;
 
 	/**
-	 * How many bytes it takes to recognize a coded body.
+	 * How many bytes are needed to recognize a coded body.
 	 */
 	int HEAD = 4;
 
 	/**
-	 * Start to decode a body that may ask for as much memory as the coding allows.
+	 * Start to decode a body that may require as much memory as the coding allows.
 	 * @return a decoder for one body; the caller closes it
 	 */
 	default Decoder decoder() {
@@ -44,8 +44,8 @@ public interface ContentCodec {
 
 	/**
 	 * Start to decode.
-	 * @param maxWindow bytes of what is decoded that the decoder may hold; a body that
-	 * asks for more is corrupt, but not for what {@link #HTTP_WINDOW} allows
+	 * @param maxWindow most decoded bytes that the decoder may hold; a body that requires
+	 * more is rejected as corrupt, unless {@link #HTTP_WINDOW} allows it
 	 * @return a decoder for one body; the caller closes it
 	 * @throws dev.vgi.external.batch.CorruptStreamException if the coding does not work
 	 * in this process
@@ -53,18 +53,18 @@ public interface ContentCodec {
 	Decoder decoder(long maxWindow);
 
 	/**
-	 * Look up what a decoder will hold of what it decodes.
+	 * Look up how many decoded bytes a decoder will hold.
 	 * @param head the first bytes of the body, unchanged
-	 * @return bytes, untrusted; 0 if it holds nothing of note
+	 * @return bytes, untrusted; 0 if the amount is negligible
 	 */
 	long window(ByteBuffer head);
 
 	/**
 	 * Decode a stream on the fly.
 	 * @param encoded the encoded bytes; closed with the returned stream
-	 * @return the decoded bytes; for corrupt input and for input that ends early reading
-	 * throws an {@link IOException} whose cause is a
-	 * {@link dev.vgi.external.batch.CorruptStreamException}
+	 * @return the decoded bytes. Reading throws an {@link IOException} whose cause is a
+	 * {@link dev.vgi.external.batch.CorruptStreamException} if the input is corrupt or
+	 * ends early
 	 * @throws IOException if the encoded stream fails
 	 */
 	default InputStream decode(InputStream encoded) throws IOException {
@@ -75,8 +75,8 @@ public interface ContentCodec {
 	 * Decode a stream on the fly in bounded memory.
 	 * @param encoded the encoded bytes; closed with the returned stream
 	 * @param maxWindow as for {@link #decoder(long)}
-	 * @return the decoded bytes, as of {@link #decode(InputStream)}; the caller closes
-	 * it, as memory outside of the heap comes with it
+	 * @return the decoded bytes, as for {@link #decode(InputStream)}; the caller closes
+	 * the stream, since it holds off-heap memory
 	 * @throws IOException if the encoded stream fails
 	 */
 	InputStream decode(InputStream encoded, long maxWindow) throws IOException;
@@ -123,10 +123,10 @@ public interface ContentCodec {
 	 * Find the codec of a body that was sent to this process.
 	 * @param contentEncoding values of its {@code Content-Encoding} headers, joined by
 	 * commas, in the order in which codings were applied; or {@code null}
-	 * @return the codec, or {@code null} if the body is not coded: {@code identity} is no
-	 * coding
-	 * @throws CorruptStreamException if it has several codings, or one that is not known
-	 * here; names them
+	 * @return the codec, or {@code null} if the body is not coded: {@code identity} does
+	 * not count as a coding
+	 * @throws CorruptStreamException if it has several codings, or an unknown one; the
+	 * message names them
 	 */
 	static @Nullable ContentCodec ofRequest(@Nullable String contentEncoding) {
 		List<String> codings = codings(contentEncoding);
@@ -138,13 +138,13 @@ public interface ContentCodec {
 	}
 
 	/**
-	 * Find the codec of a body that this process has asked for. Storage takes the framing
-	 * of a signed upload off, but some keep its name, {@code aws-chunked}, with the
-	 * object.
+	 * Find the codec of a body that this process has requested. Storage removes the
+	 * framing of a signed upload, but some storages keep its name, {@code aws-chunked},
+	 * in the object's headers.
 	 * @param contentEncoding as for {@link #ofRequest}
-	 * @return the codec, or {@code null} if the bytes are taken as they are, also with
-	 * one coding that is not known here: uploaders write anything there
-	 * @throws CorruptStreamException if it has several codings; names them
+	 * @return the codec, or {@code null} if the bytes are taken as they are. This
+	 * includes a single unknown coding, since uploaders put anything there
+	 * @throws CorruptStreamException if it has several codings; the message names them
 	 */
 	static @Nullable ContentCodec ofAnswer(@Nullable String contentEncoding) {
 		List<String> codings = codings(contentEncoding).stream()
@@ -164,7 +164,7 @@ public interface ContentCodec {
 	}
 
 	private static CorruptStreamException unsupported(List<String> codings) {
-		// Whoever sent them chose the text.
+		// The peer chose this text.
 		String shown = codings.stream()
 			.limit(4)
 			.map((coding) -> coding.matches("[a-z0-9_.+-]{1,32}") ? coding : "?")
@@ -174,9 +174,9 @@ public interface ContentCodec {
 	}
 
 	/**
-	 * Recognize a coded body by its beginning. No Arrow stream begins like that.
+	 * Recognize a coded body by its first bytes. No Arrow stream begins with them.
 	 * @param head the first {@value #HEAD} bytes, or fewer of a shorter body
-	 * @return the codec, or {@code null} if it is none that is known here
+	 * @return the codec, or {@code null} if no known coding matches
 	 */
 	static @Nullable ContentCodec forHead(byte[] head) {
 		if (ZstdContentCodec.isHead(head)) {
@@ -186,23 +186,23 @@ public interface ContentCodec {
 	}
 
 	/**
-	 * Decodes one body as it arrives. Works on direct buffers, holds bounded memory.
+	 * Decodes one body as it arrives. Works on direct buffers in bounded memory.
 	 */
 	interface Decoder extends AutoCloseable {
 
 		/**
 		 * Decode as much as both buffers allow. Call it again with further encoded bytes
-		 * once the source is used up, and with more room (and the same source, even if
-		 * nothing is left in it) whenever the target was filled; an empty target may be
-		 * passed to find out whether only a trailer is missing. When there are no further
-		 * encoded bytes and the last call left room in its target, or had none to fill,
-		 * its result must have been {@code true}: otherwise the body was cut off.
+		 * once the source is used up. Call it again with more room whenever it filled the
+		 * target, even if the same source has nothing left. An empty target may be passed
+		 * to find out whether only a trailer is missing. The body was cut off if there
+		 * are no further encoded bytes, the last call had room left in its target or was
+		 * given none, and it returned {@code false}.
 		 * @param source a direct buffer with encoded bytes; its position moves past what
 		 * was consumed
 		 * @param target a direct buffer for decoded bytes; its position moves past what
 		 * was written, never beyond its limit
 		 * @return whether the body may end here: all bytes so far form whole frames or
-		 * members and are wholly decoded. Further bytes have to be further frames
+		 * members and are completely decoded. Further bytes have to be further frames
 		 * @throws IOException if the bytes are corrupt; its cause is a
 		 * {@link dev.vgi.external.batch.CorruptStreamException}
 		 */

@@ -6,7 +6,7 @@ import dev.vgi.external.batch.CorruptStreamException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Errors of decoders: {@link IOException} for whoever reads a stream, with the typed
+ * Errors of decoders: an {@link IOException} for readers of a stream, with the typed
  * error as its cause.
  */
 final class Corrupt {

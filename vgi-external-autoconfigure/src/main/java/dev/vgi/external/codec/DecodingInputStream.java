@@ -65,7 +65,7 @@ final class DecodingInputStream extends InputStream {
 		if (this.closed) {
 			throw new IOException("Stream closed");
 		}
-		// a full target may hide decoded bytes that wait inside the decoder
+		// a full target may mean that the decoder still holds decoded bytes
 		boolean drained = this.target.limit() < this.target.capacity();
 		while (!this.target.hasRemaining()) {
 			if (drained && !this.source.hasRemaining() && !fill()) {

@@ -48,7 +48,7 @@ final class EncodingOutputStream extends OutputStream {
 	}
 
 	/**
-	 * Flush the target; the coding keeps what it has not put out yet, since a flush in
+	 * Flush the target only. The encoder keeps its pending output, since flushing it in
 	 * the middle would cost compression.
 	 */
 	@Override

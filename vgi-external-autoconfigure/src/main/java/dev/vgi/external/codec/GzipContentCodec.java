@@ -10,8 +10,8 @@ import java.util.zip.GZIPOutputStream;
 import java.util.zip.Inflater;
 
 /**
- * The content coding {@code gzip} (RFC 1952), several members in a row included. Header,
- * checksum and length of every member are verified.
+ * The content coding {@code gzip} (RFC 1952), including several members in a row.
+ * Verifies header, checksum and length of every member.
  */
 final class GzipContentCodec implements ContentCodec {
 
@@ -75,13 +75,13 @@ final class GzipContentCodec implements ContentCodec {
 
 		private int flags;
 
-		/** Bytes of the current fixed-size part that were read. */
+		/** How many bytes of the current fixed-size part were read. */
 		private int read;
 
 		/** Value of the current fixed-size part, little-endian. */
 		private long value;
 
-		/** What the checksum in the header or the trailer has to be. */
+		/** The expected checksum of the header or the trailer. */
 		private long expected;
 
 		private long members;
@@ -90,7 +90,7 @@ final class GzipContentCodec implements ContentCodec {
 		public boolean decode(ByteBuffer source, ByteBuffer target) throws IOException {
 			try {
 				while (step(source, target)) {
-					// goes on until a buffer is used up
+					// continue until a buffer is used up
 				}
 			}
 			catch (DataFormatException ex) {
@@ -99,7 +99,7 @@ final class GzipContentCodec implements ContentCodec {
 			return this.state == State.START && this.read == 0 && this.members > 0 && !source.hasRemaining();
 		}
 
-		// do one part of a member, return whether another may follow
+		// decodes one part of a member, returns whether another may follow
 		private boolean step(ByteBuffer source, ByteBuffer target) throws IOException, DataFormatException {
 			switch (this.state) {
 				case START -> {
@@ -113,7 +113,7 @@ final class GzipContentCodec implements ContentCodec {
 					return header(source, 2, State.EXTRA);
 				}
 				case EXTRA -> {
-					// the value still is the length of this part
+					// the value is still the length of this part
 					int count = (int) Math.min(this.value, source.remaining());
 					this.crc.update(source.slice().limit(count));
 					source.position(source.position() + count);
@@ -183,7 +183,7 @@ final class GzipContentCodec implements ContentCodec {
 			return true;
 		}
 
-		// read a part of fixed size, of which the first eight bytes are kept
+		// reads a part of fixed size and keeps its first eight bytes
 		private boolean header(ByteBuffer source, int size, State next) {
 			while (this.read < size) {
 				if (!source.hasRemaining()) {

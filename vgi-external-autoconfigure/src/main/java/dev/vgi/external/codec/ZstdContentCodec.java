@@ -19,8 +19,8 @@ import org.springframework.util.Assert;
 
 /**
  * The content coding {@code zstd}. Decodes what the format allows: frames with or without
- * content size, several frames in a row, skippable frames; a frame whose window is larger
- * than 128 MB, more than any regular level writes, is refused.
+ * content size, several frames in a row, skippable frames. Refuses a frame whose window
+ * is larger than 128 MB, which is more than any regular level uses.
  */
 public final class ZstdContentCodec implements ContentCodec {
 
@@ -39,8 +39,8 @@ public final class ZstdContentCodec implements ContentCodec {
 	}
 
 	/**
-	 * Return why {@code zstd} does not work in this process: its native library is put
-	 * into the temporary folder and has to be executable there.
+	 * Return why {@code zstd} does not work in this process: its native library is
+	 * extracted to the temporary folder and has to be executable there.
 	 * @return the reason, or {@code null} if it works
 	 */
 	public static @Nullable String unavailable() {
@@ -74,7 +74,7 @@ public final class ZstdContentCodec implements ContentCodec {
 		return Math.min(windowInHeader(head.duplicate().order(ByteOrder.LITTLE_ENDIAN)), 1L << MAX_WINDOW_LOG);
 	}
 
-	// as RFC 8878, section 3.1.1.1.2 describes it
+	// as described in RFC 8878, section 3.1.1.1.2
 	private static long windowInHeader(ByteBuffer head) {
 		if (head.remaining() < Integer.BYTES + 2 || head.getInt(0) != MAGIC) {
 			return HTTP_WINDOW;
@@ -112,7 +112,7 @@ public final class ZstdContentCodec implements ContentCodec {
 	}
 
 	/**
-	 * Encode content that is small enough to be at hand as a whole.
+	 * Encode content that is small enough to be in memory as a whole.
 	 * @param content what to encode
 	 * @return one frame with its content size
 	 */
@@ -121,11 +121,11 @@ public final class ZstdContentCodec implements ContentCodec {
 	}
 
 	/**
-	 * Decode what {@link #encode(byte[])} made.
+	 * Decode the result of {@link #encode(byte[])}.
 	 * @param encoded one frame with its content size
 	 * @param maxSize most bytes of the content
 	 * @return the content
-	 * @throws IOException if it is no such frame, or larger
+	 * @throws IOException if it is not such a frame, or is larger
 	 */
 	public static byte[] decode(byte[] encoded, int maxSize) throws IOException {
 		if (NativeLibrary.PROBLEM != null) {
@@ -149,30 +149,31 @@ public final class ZstdContentCodec implements ContentCodec {
 	}
 
 	/**
-	 * Return how many bytes a body can have at most when it is encoded.
+	 * Return the maximum encoded length of a body.
 	 * @param size bytes of the body
-	 * @return bytes of the frame, whatever the body holds
+	 * @return bytes of the frame, whatever the content of the body
 	 */
 	public static long maxEncodedLength(long size) {
 		return Zstd.compressBound(size);
 	}
 
 	/**
-	 * Compresses one body as it comes. Not thread-safe.
+	 * Compresses one body as it is produced. Not thread-safe.
 	 */
 	public interface Encoder extends AutoCloseable {
 
 		/**
 		 * Encode as much as both buffers allow.
 		 * @param source a direct buffer with bytes to encode; its position moves past
-		 * what was taken in
+		 * what was consumed
 		 * @param target a direct buffer for encoded bytes; its position moves past what
 		 * was written
-		 * @param last whether the body ends with this source; once {@code true} it has to
-		 * stay so until this method returns {@code true}
-		 * @return with {@code last}, whether the frame is complete and wholly written: if
-		 * not, call again with more room. Without it, whether the source was used up
-		 * @throws IOException if the bytes are not as many as were pledged
+		 * @param last whether the body ends with this source; once {@code true}, it must
+		 * stay {@code true} until this method returns {@code true}
+		 * @return with {@code last}, whether the frame is complete and completely
+		 * written; if not, call again with more room. Without {@code last}, whether the
+		 * source was used up
+		 * @throws IOException if the number of bytes is not the pledged one
 		 */
 		boolean encode(ByteBuffer source, ByteBuffer target, boolean last) throws IOException;
 
@@ -182,7 +183,7 @@ public final class ZstdContentCodec implements ContentCodec {
 	}
 
 	/**
-	 * Loads the native library with its first use, and remembers if that failed.
+	 * Loads the native library on first use, and remembers whether that failed.
 	 */
 	private static final class NativeLibrary {
 
@@ -194,7 +195,7 @@ public final class ZstdContentCodec implements ContentCodec {
 				return null;
 			}
 			catch (LinkageError | RuntimeException ex) {
-				// Some messages come with the reports of several attempts.
+				// Some messages include the reports of several attempts.
 				return String.valueOf(ex.getMessage()).lines().findFirst().orElse("its native library is missing");
 			}
 		}
@@ -228,7 +229,7 @@ public final class ZstdContentCodec implements ContentCodec {
 
 		@Override
 		public boolean encode(ByteBuffer source, ByteBuffer target, boolean last) throws IOException {
-			// the library forgives a wrong pledge when all bytes come in one call
+			// the library ignores a wrong pledge when all bytes come in one call
 			long size = this.taken + source.remaining();
 			if (this.pledgedSize >= 0 && (last ? size != this.pledgedSize : size > this.pledgedSize)) {
 				throw new IOException("Failed to compress zstd data: " + this.pledgedSize + " bytes were announced, "
@@ -274,7 +275,7 @@ public final class ZstdContentCodec implements ContentCodec {
 		public boolean decode(ByteBuffer source, ByteBuffer target) throws IOException {
 			try {
 				boolean progress = true;
-				// not a single further byte must be looked for after a frame's end
+				// do not look for a single further byte after a frame's end
 				while (progress && (source.hasRemaining() || !this.atEnd)) {
 					int before = source.remaining();
 					int room = target.remaining();
@@ -299,7 +300,7 @@ public final class ZstdContentCodec implements ContentCodec {
 			this.context.close();
 		}
 
-		// read the frame header as RFC 8878, section 3.1.1.1 describes it
+		// reads the frame header as described in RFC 8878, section 3.1.1.1
 		private static long sizeInHeader(ByteBuffer head) {
 			if (head.remaining() < Integer.BYTES + 1 || head.getInt() != MAGIC) {
 				return -1;
@@ -317,7 +318,7 @@ public final class ZstdContentCodec implements ContentCodec {
 				case 1 -> head.get() & 0xFF;
 				case 2 -> (head.getShort() & 0xFFFF) + 256;
 				case 4 -> head.getInt() & 0xFFFFFFFFL;
-				// the sign bit stands for a size that nobody has room for
+				// a negative value is a size that no memory has room for
 				default -> {
 					long size = head.getLong();
 					yield (size >= 0) ? size : Long.MAX_VALUE;

@@ -21,7 +21,7 @@ import org.springframework.util.Assert;
  * @param fetchConfig how objects are fetched
  * @param compression how stored objects are compressed; {@code null} for not at all
  * @param urlValidator asked before any URL is requested
- * @param readLimits what a stored object may make of the heap
+ * @param readLimits limits on the heap objects created from a stored object
  */
 public record ExternalLocationConfig(@Nullable ExternalStorage storage, long externalizeThreshold, int maxRetries,
 		Duration retryDelay, FetchConfig fetchConfig, @Nullable Compression compression, UrlValidator urlValidator,
@@ -37,7 +37,7 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 	}
 
 	/**
-	 * Create a configuration with the default limits of what is read.
+	 * Create a configuration with the default read limits.
 	 * @param storage where oversized batches go; {@code null} for resolving only
 	 * @param externalizeThreshold bytes from which on a data batch goes to storage
 	 * @param maxRetries further attempts of a fetch, at most 2

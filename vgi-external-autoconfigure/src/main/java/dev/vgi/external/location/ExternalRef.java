@@ -14,22 +14,22 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * A batch that is in storage already, for any number of answers: each is a pointer to the
- * same object, whatever the batch's size, and nothing is uploaded for it. Made by
+ * A batch that is already in storage, to be used in any number of responses: each is a
+ * pointer to the same object, whatever the batch's size, and uploads nothing. Created by
  * {@link Externalizer#publish} or, for an object that others stored, by hand.
  * <p>
- * Whoever is given the URL may read the object, until the URL ends: hand a reference only
- * to callers who may all see the same.
+ * Anyone who has the URL can read the object until the URL expires. Give a reference only
+ * to callers who may all see the same data.
  *
- * @param url absolute URL of an Arrow IPC stream with the schema of the answer and
+ * @param url absolute URL of an Arrow IPC stream with the schema of the response and
  * exactly one data batch; usually signed
  * @param sha256 digest of the raw stream before any coding, 64 lower-case hexadecimal
- * digits; {@code null} and receivers check nothing, as for an object that is replaced in
- * place
- * @param schema the stream's schema in memory format, compared with that of the answer;
- * {@code null} to leave that to receivers
- * @param expiresAt when the URL stops working; {@code null} if it never does or nobody
- * can tell
+ * digits; {@code null} if receivers shall not check the content, as for an object that is
+ * replaced in place
+ * @param schema the stream's schema in memory format, compared with that of the response;
+ * {@code null} to leave the comparison to receivers
+ * @param expiresAt when the URL stops working; {@code null} if it does not expire or the
+ * time is unknown
  */
 public record ExternalRef(URI url, @Nullable String sha256, @Nullable Schema schema, @Nullable Instant expiresAt) {
 
@@ -43,7 +43,7 @@ public record ExternalRef(URI url, @Nullable String sha256, @Nullable Schema sch
 	}
 
 	/**
-	 * Refer to an object that others stored, about which nothing else is known.
+	 * Refer to an object that others stored and of which only the URL is known.
 	 * @param url its absolute URL
 	 * @return the reference
 	 */
@@ -60,11 +60,11 @@ public record ExternalRef(URI url, @Nullable String sha256, @Nullable Schema sch
 	}
 
 	/**
-	 * Create the pointer that stands for the batch in an answer.
-	 * @param shape a batch with the columns of the answer; borrowed
-	 * @param allocator allocates nothing of note
+	 * Create the pointer that stands for the batch in a response.
+	 * @param shape a batch with the columns of the response; borrowed
+	 * @param allocator allocates a negligible amount
 	 * @return a batch without rows, independent of the shape; the caller closes it
-	 * @throws SchemaMismatchException if what was published has other columns
+	 * @throws SchemaMismatchException if the stored batch has other columns
 	 */
 	public AnnotatedBatch pointerBatch(AnnotatedBatch shape, BufferAllocator allocator) {
 		if (this.schema != null) {

@@ -30,9 +30,9 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * Turns batches into pointers: the outbound river. Serialises an output cycle once,
- * digests and compresses it side by side, stores it and leaves a zero-row batch with the
- * URL in its place. Thread-safe.
+ * Turns batches into pointers. Serialises an output cycle once, computes its digest and
+ * compresses it in parallel, stores it, and replaces it by a zero-row batch with the URL.
+ * Thread-safe.
  */
 public final class Externalizer {
 
@@ -64,8 +64,8 @@ public final class Externalizer {
 	 * @param allocator the owner of the memory of pointers
 	 * @param slabs memory for compressed bytes
 	 * @param budget memory of all transfers of the process
-	 * @param executor runs the digest beside the upload
-	 * @param listener hears of every upload
+	 * @param executor runs the digest in parallel with the upload
+	 * @param listener is told about every upload
 	 * @param inlineOnFailure whether a batch that cannot be stored travels inline instead
 	 * of failing the call
 	 */
@@ -91,7 +91,7 @@ public final class Externalizer {
 	 * Return whether a batch has to go to storage.
 	 * @param batch the batch; borrowed
 	 * @return {@code true} if there is a storage, the batch has rows and its buffers
-	 * reach the threshold: zero-row, log, error and token batches never leave
+	 * reach the threshold: zero-row, log, error and token batches always stay inline
 	 */
 	public boolean exceedsThreshold(AnnotatedBatch batch) {
 		return this.config.storage() != null && batch.rowCount() > 0
@@ -99,12 +99,12 @@ public final class Externalizer {
 	}
 
 	/**
-	 * Externalise a whole output cycle, logs included, as one object. What stays inline
-	 * is returned as it is.
-	 * @param cycle the cycle, taken over also on failure
+	 * Externalise a whole output cycle, logs included, as one object. A cycle that stays
+	 * inline is returned unchanged.
+	 * @param cycle the cycle; taken over, also on failure
 	 * @return the same cycle, or one without logs whose data batch is a pointer; the
 	 * caller closes it
-	 * @throws VgiExternalException if the upload fails; names no signed URL
+	 * @throws VgiExternalException if the upload fails; contains no signed URL
 	 */
 	public OutputCycle externalize(OutputCycle cycle) {
 		return externalize(cycle, ResponseBudget.unlimited());
@@ -112,14 +112,14 @@ public final class Externalizer {
 
 	/**
 	 * Externalise a whole output cycle, logs included, as one object, if it is large or
-	 * the response has no room for it.
-	 * @param cycle the cycle, taken over also on failure
-	 * @param budget of the response that the cycle belongs to
+	 * does not fit into the response.
+	 * @param cycle the cycle; taken over, also on failure
+	 * @param budget the budget of the response that the cycle belongs to
 	 * @return the same cycle, or one without logs whose data batch is a pointer; the
 	 * caller closes it
-	 * @throws ResponseTooLargeException if the budget does not allow to store it; nothing
+	 * @throws ResponseTooLargeException if the budget does not allow storing it; nothing
 	 * was uploaded
-	 * @throws VgiExternalException if the upload fails; names no signed URL
+	 * @throws VgiExternalException if the upload fails; contains no signed URL
 	 */
 	public OutputCycle externalize(OutputCycle cycle, ResponseBudget budget) {
 		boolean keep = false;
@@ -131,7 +131,7 @@ public final class Externalizer {
 			throw ex;
 		}
 		catch (VgiExternalException ex) {
-			// Whoever was interrupted wants no answer, neither this way nor that.
+			// An interrupted caller wants no result, neither stored nor inline.
 			keep = this.inlineOnFailure && ex.kind() != VgiExternalException.Kind.CANCELLED;
 			if (!keep) {
 				throw ex;
@@ -160,26 +160,25 @@ public final class Externalizer {
 	}
 
 	/**
-	 * Externalise the data batch alone: the logs of a unary call stay inline.
-	 * @param cycle the cycle, taken over also on failure
+	 * Externalise only the data batch: the logs of a unary call stay inline.
+	 * @param cycle the cycle; taken over, also on failure
 	 * @return the same cycle, or one with the same logs whose data batch is a pointer;
 	 * the caller closes it
-	 * @throws VgiExternalException if the upload fails; names no signed URL
+	 * @throws VgiExternalException if the upload fails; contains no signed URL
 	 */
 	public OutputCycle externalizeData(OutputCycle cycle) {
 		return externalizeData(cycle, ResponseBudget.unlimited());
 	}
 
 	/**
-	 * Externalise the data batch alone, if it is large or the response has no room for
-	 * it.
-	 * @param cycle the cycle, taken over also on failure
-	 * @param budget of the response that the cycle belongs to
+	 * Externalise only the data batch, if it is large or does not fit into the response.
+	 * @param cycle the cycle; taken over, also on failure
+	 * @param budget the budget of the response that the cycle belongs to
 	 * @return the same cycle, or one with the same logs whose data batch is a pointer;
 	 * the caller closes it
-	 * @throws ResponseTooLargeException if the budget does not allow to store it; nothing
+	 * @throws ResponseTooLargeException if the budget does not allow storing it; nothing
 	 * was uploaded
-	 * @throws VgiExternalException if the upload fails; names no signed URL
+	 * @throws VgiExternalException if the upload fails; contains no signed URL
 	 */
 	public OutputCycle externalizeData(OutputCycle cycle, ResponseBudget budget) {
 		OutputCycle data = externalize(OutputCycle.of(cycle.data()), budget);
@@ -187,13 +186,13 @@ public final class Externalizer {
 	}
 
 	/**
-	 * Store a complete stream whatever its size, for a caller who follows a redirect
+	 * Store a complete stream, whatever its size, for a caller who follows a redirect
 	 * instead of a pointer.
 	 * @param schema the schema in memory format
 	 * @param batches its batches; borrowed
-	 * @param compress whether the caller decodes what {@link Compression} makes
+	 * @param compress whether the caller can decode the compressed stream
 	 * @return the URL that serves the stream
-	 * @throws VgiExternalException if the upload fails; names no signed URL
+	 * @throws VgiExternalException if the upload fails; contains no signed URL
 	 */
 	public URI store(Schema schema, List<AnnotatedBatch> batches, boolean compress) {
 		try (GatheredStream stream = IpcStreamWriter.gather(schema, batches)) {
@@ -202,19 +201,20 @@ public final class Externalizer {
 	}
 
 	/**
-	 * Store a batch whatever its size, for any number of answers. Nobody's response
-	 * budget is charged for it.
-	 * @param batch borrowed; its metadata is stored with it, without the protocol's own
-	 * @return the reference, good until the URL ends
+	 * Store a batch, whatever its size, for any number of responses. It is not charged to
+	 * the budget of any response.
+	 * @param batch borrowed; its metadata is stored with it, except for the protocol's
+	 * own keys
+	 * @return the reference, valid until the URL expires
 	 * @throws IllegalStateException if there is no storage
-	 * @throws VgiExternalException if the upload fails, also where large batches would
-	 * travel inline then; names no signed URL
+	 * @throws VgiExternalException if the upload fails, even if large batches would then
+	 * travel inline; contains no signed URL
 	 * @see Publications
 	 */
 	public ExternalRef publish(AnnotatedBatch batch) {
 		ExternalStorage storage = this.config.storage();
 		Assert.state(storage != null, "Publishing needs a storage: set 'vgi.external.storage'");
-		// A second owner of the same memory, that nobody closes.
+		// A second owner of the same memory, which is never closed.
 		AnnotatedBatch published = new AnnotatedBatch(batch.root(), batch.dictionaries(),
 				batch.metadata().withoutProtocolKeys());
 		try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(published))) {
@@ -272,17 +272,17 @@ public final class Externalizer {
 			if (compression == null) {
 				throw ex;
 			}
-			// A request that holds something does not wait for room to compress in; as it
-			// is, the batch needs none.
+			// A request that already holds memory must not wait for room to compress in.
+			// An uncompressed upload needs none.
 			return store(storage, stream, schema, null);
 		}
 	}
 
 	/**
-	 * What a storage took.
+	 * The result of storing a stream.
 	 *
-	 * @param url where it is
-	 * @param length its bytes, coded
+	 * @param url the URL of the object
+	 * @param length its length in bytes, coded
 	 * @param contentCoding its coding, or {@code null} for none
 	 */
 	private record Stored(URI url, long length, @Nullable String contentCoding) {

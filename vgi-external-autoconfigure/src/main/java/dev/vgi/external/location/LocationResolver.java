@@ -34,8 +34,8 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns pointers into batches: the inbound river. Fetches, verifies and parses, and hands
- * on either one verified, whole batch or an error. Thread-safe.
+ * Turns pointers into batches. Fetches, verifies and parses, and returns either one
+ * verified, complete batch or an error. Thread-safe.
  */
 public final class LocationResolver {
 
@@ -51,9 +51,9 @@ public final class LocationResolver {
 
 	/**
 	 * Create a resolver.
-	 * @param config the URL policy and attempts
-	 * @param fetcher fetches one attempt
-	 * @param listener hears of every fetch
+	 * @param config the URL policy and the number of attempts
+	 * @param fetcher performs single fetch attempts
+	 * @param listener is told about every fetch
 	 */
 	public LocationResolver(ExternalLocationConfig config, ExternalFetcher fetcher, TransferListener listener) {
 		this(config, fetcher, listener, fetcher.newRetryPolicy(config.maxRetries(), config.retryDelay()));
@@ -82,9 +82,10 @@ public final class LocationResolver {
 	 * Resolve a batch if it is a pointer.
 	 * @param batch any batch; taken over, also on failure
 	 * @param allocator the owner of the resolved batch's memory
-	 * @param logs receives the log messages stored with the batch, once they are verified
-	 * @return the same batch if it is no pointer; otherwise the stored one with its own
-	 * metadata, plus how long it took and where it came from; the caller closes it
+	 * @param logs receives the log messages stored with the batch, once the stream is
+	 * verified
+	 * @return the same batch if it is not a pointer; otherwise the stored one with its
+	 * own metadata, the duration of the fetch and its source; the caller closes it
 	 * @throws VgiExternalException one subtype per cause; the last attempt's failure,
 	 * with the earlier ones suppressed
 	 * @throws ErrorBatchException if the stored stream holds an error
@@ -129,8 +130,8 @@ public final class LocationResolver {
 		try (FetchedBody body = this.fetcher.fetch(pointer.location(), pointer.sha256(), allocator, deadline)) {
 			List<LogMessage> messages = new ArrayList<>();
 			AnnotatedBatch data = parse(body, schema, allocator, logs.isDiscarding() ? null : messages, deadline);
-			// A retried attempt must not deliver its logs twice, so they waited until
-			// here.
+			// Logs are delivered only now, so that a retried attempt does not deliver
+			// them twice.
 			messages.forEach(logs::log);
 			this.listener.fetched(body.statistics());
 			return data.withMetadata(data.metadata()
@@ -183,9 +184,9 @@ public final class LocationResolver {
 	}
 
 	/**
-	 * Look at one stored batch.
+	 * Examine one stored batch.
 	 * @param batch the batch; closed unless it is the data
-	 * @param messages receives a log message, {@code null} if nobody wants it
+	 * @param messages receives a log message, or {@code null} to drop it
 	 * @return whether it is data
 	 */
 	private static boolean accept(AnnotatedBatch batch, @Nullable List<LogMessage> messages) {

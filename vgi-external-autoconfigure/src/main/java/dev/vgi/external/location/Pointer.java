@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * What a pointer batch says: where the batch is and what its bytes hash to.
+ * The content of a pointer batch: where the data is and the digest of its bytes.
  *
  * @param location absolute URL, usually signed
  * @param sha256 digest of the raw stream before any coding, 64 hexadecimal digits; or
@@ -29,7 +29,7 @@ public record Pointer(URI location, @Nullable String sha256) {
 	 * Read the pointer of a batch.
 	 * @param metadata metadata of a batch whose kind is pointer
 	 * @return the pointer
-	 * @throws UrlRejectedException if the location is no absolute URL
+	 * @throws UrlRejectedException if the location is not an absolute URL
 	 */
 	public static Pointer from(BatchMetadata metadata) {
 		String location = metadata.get(MetadataKeys.LOCATION);
@@ -41,7 +41,7 @@ public record Pointer(URI location, @Nullable String sha256) {
 			}
 		}
 		catch (URISyntaxException ex) {
-			// Its message quotes the URL, so it goes no further.
+			// The message quotes the URL, so it is not passed on as the cause.
 		}
 		throw new UrlRejectedException(URI.create("invalid:location"), "the pointer's location " + AbsoluteUrl.RULE);
 	}

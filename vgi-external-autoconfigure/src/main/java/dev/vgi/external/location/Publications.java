@@ -13,14 +13,14 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * References by key: each batch is published once, by whoever asks first, and anew before
- * its URL ends, so that a caller who is given a reference has a quarter of the URL's life
- * left to fetch it. Thread-safe.
+ * References by key. The first request for a key publishes the batch. It is published
+ * again before its URL expires, so that a caller who gets a reference has at least a
+ * quarter of the URL's lifetime left to fetch it. Thread-safe.
  * <p>
- * Remembers a key until its URL has ended; where URLs do not end, until it is
+ * Keeps a key until its URL has expired; if URLs do not expire, until the key is
  * {@linkplain #forget forgotten}.
  *
- * @param <K> what tells publications apart, with {@code equals}
+ * @param <K> identifies a publication, compared with {@code equals}
  */
 public final class Publications<K> {
 
@@ -33,8 +33,8 @@ public final class Publications<K> {
 	private volatile Instant nextSweep = Instant.MIN;
 
 	/**
-	 * Start without any.
-	 * @param clock tells when URLs end
+	 * Create an empty instance.
+	 * @param clock tells whether URLs have expired
 	 */
 	public Publications(Clock clock) {
 		Assert.notNull(clock, "'clock' must not be null");
@@ -42,12 +42,12 @@ public final class Publications<K> {
 	}
 
 	/**
-	 * Return the reference for a key. Those who ask for the same key while it is being
-	 * published for the first time wait; those who ask while it is published anew get the
-	 * one that is about to end.
-	 * @param key what is asked for
-	 * @param publish publishes it, such as by {@link Externalizer#publish}; called in
-	 * this thread if there is no reference yet, or an old one
+	 * Return the reference for a key. While a key is being published for the first time,
+	 * other callers with the same key wait. While it is being published again, they get
+	 * the reference that is about to expire.
+	 * @param key the key
+	 * @param publish publishes the batch, for example with {@link Externalizer#publish};
+	 * called in this thread if there is no reference yet, or only an old one
 	 * @return the reference
 	 * @throws RuntimeException what {@code publish} threw; if an old reference still
 	 * works, that one is returned instead
@@ -57,9 +57,9 @@ public final class Publications<K> {
 	}
 
 	/**
-	 * Let go of a reference, because there is something new to publish. Answers that have
-	 * it already stay valid.
-	 * @param key what it was published as
+	 * Drop a reference, because there is something new to publish. Responses that already
+	 * contain it stay valid.
+	 * @param key the key it was published under
 	 */
 	public void forget(K key) {
 		this.publications.remove(key);
@@ -74,7 +74,7 @@ public final class Publications<K> {
 	}
 
 	/**
-	 * Return how many references are remembered.
+	 * Return how many references are kept.
 	 * @return the number of keys
 	 */
 	int size() {
@@ -142,10 +142,10 @@ public final class Publications<K> {
 	}
 
 	/**
-	 * A reference and when it is to be replaced.
+	 * A reference and when to replace it.
 	 *
 	 * @param ref the reference
-	 * @param renewAt from when on another one is wanted; {@code null} for never
+	 * @param renewAt from when on to replace it; {@code null} for never
 	 */
 	private record Dated(ExternalRef ref, @Nullable Instant renewAt) {
 

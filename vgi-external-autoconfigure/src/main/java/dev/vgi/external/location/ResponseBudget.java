@@ -3,12 +3,12 @@ package dev.vgi.external.location;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one response may put into its body and into storage. Asked before anything is
+ * What one response may put into its body and into storage. Checked before anything is
  * uploaded or written. Used by one thread at a time.
  */
 public final class ResponseBudget {
 
-	/** What a stream adds to the values of its batches, generously. */
+	/** Generous estimate of what a stream adds to the values of its batches. */
 	private static final long FRAMING = 16 * 1024;
 
 	private final @Nullable Long maxResponseBytes;
@@ -21,8 +21,8 @@ public final class ResponseBudget {
 	 * Create the budget of one response.
 	 * @param maxResponseBytes most bytes of the body before any content coding, or
 	 * {@code null} for no limit
-	 * @param maxExternalizedBytes most bytes of the streams that are stored, before they
-	 * are compressed, or {@code null} for no limit
+	 * @param maxExternalizedBytes most bytes of the stored streams before compression, or
+	 * {@code null} for no limit
 	 */
 	public ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes) {
 		this.maxResponseBytes = maxResponseBytes;
@@ -46,16 +46,16 @@ public final class ResponseBudget {
 	}
 
 	/**
-	 * Return what was stored for this response.
-	 * @return bytes of the streams before they were compressed
+	 * Return how much was stored for this response.
+	 * @return bytes of the streams before compression
 	 */
 	public long externalizedBytes() {
 		return this.externalized;
 	}
 
 	/**
-	 * Return a budget whose body is no larger than a further limit. What was stored is
-	 * counted anew.
+	 * Return a budget with a further limit on the body. Its count of stored bytes starts
+	 * at zero.
 	 * @param limit bytes, or {@code null} for no further limit
 	 * @return the tighter budget
 	 */
@@ -69,16 +69,16 @@ public final class ResponseBudget {
 	/**
 	 * Return whether a batch should be in the body.
 	 * @param bufferSize bytes of its values
-	 * @return {@code false} if it would not leave room for the rest
+	 * @return {@code false} if it would leave no room for the rest
 	 */
 	boolean fitsInline(long bufferSize) {
 		return this.maxResponseBytes == null || bufferSize <= this.maxResponseBytes - FRAMING;
 	}
 
 	/**
-	 * Ask for room in storage.
+	 * Reserve room in storage.
 	 * @param bytes length of the stream that is about to be stored
-	 * @throws ResponseTooLargeException if there is none left
+	 * @throws ResponseTooLargeException if there is not enough left
 	 */
 	void store(long bytes) {
 		if (this.maxExternalizedBytes != null && bytes > this.maxExternalizedBytes - this.externalized) {

@@ -3,8 +3,8 @@ package dev.vgi.external.location;
 import dev.vgi.external.VgiExternalException;
 
 /**
- * A result does not fit what the server, or its caller, allows a response. Nothing of it
- * was sent, and the batch in question was not stored.
+ * A result exceeds what the server or its caller allows for a response. No part of it was
+ * sent, and the batch in question was not stored.
  */
 public class ResponseTooLargeException extends VgiExternalException {
 

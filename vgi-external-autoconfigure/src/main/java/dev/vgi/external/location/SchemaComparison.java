@@ -8,8 +8,8 @@ import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
  * Compares schemas as the protocol does: field count, order, names, types and top-level
- * nullability. Metadata does not count, nor do the names of a list's or map's children,
- * which differ between Arrow libraries.
+ * nullability. Ignores metadata and the names of a list's or map's children, which differ
+ * between Arrow libraries.
  */
 final class SchemaComparison {
 

@@ -4,7 +4,7 @@ import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The stored batch has another schema than its pointer.
+ * The stored batch and its pointer have different schemas.
  */
 public class SchemaMismatchException extends VgiExternalException {
 

@@ -1,5 +1,5 @@
 /**
- * Batch to pointer, pointer to batch.
+ * Turns batches into pointers and pointers into batches.
  */
 @NullMarked
 package dev.vgi.external.location;

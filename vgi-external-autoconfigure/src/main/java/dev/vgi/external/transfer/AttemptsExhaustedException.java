@@ -3,8 +3,8 @@ package dev.vgi.external.transfer;
 import dev.vgi.external.transport.StorageUnavailableException;
 
 /**
- * Storage was not available in any of the attempts that there were, and a further one is
- * not allowed or would come too late. Has the last failure as its cause.
+ * Storage was not available in any attempt, and a further one is not allowed or would
+ * come too late. The cause is the last failure.
  */
 public class AttemptsExhaustedException extends StorageUnavailableException {
 

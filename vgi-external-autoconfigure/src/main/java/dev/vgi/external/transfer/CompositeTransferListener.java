@@ -6,7 +6,7 @@ import java.util.List;
 import dev.vgi.external.VgiExternalException;
 
 /**
- * Passes everything on to several listeners.
+ * Passes every event on to several listeners.
  */
 final class CompositeTransferListener implements TransferListener {
 

@@ -1,8 +1,8 @@
 package dev.vgi.external.transfer;
 
 /**
- * Hears how far a fetch is. Called on the fetching thread, often, so implementations are
- * quick and do not throw.
+ * Receives the progress of a fetch. Called often, on the fetching thread, so
+ * implementations are quick and do not throw.
  */
 @FunctionalInterface
 public interface FetchProgress {

@@ -13,7 +13,7 @@ import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransportClosedException;
 
 /**
- * What one fetch, upload, part or range has of attempts. Belongs to one thread at a time.
+ * The attempts of one fetch, upload, part or range. Belongs to one thread at a time.
  */
 public final class Retries {
 
@@ -23,7 +23,7 @@ public final class Retries {
 
 	private final BooleanSupplier cancelled;
 
-	/** Those that count. A busy storage would say the same many times. */
+	/** The failures to report. Those of a busy storage would all say the same. */
 	private final List<VgiExternalException> earlier = new ArrayList<>();
 
 	private int busyAnswers;
@@ -44,13 +44,13 @@ public final class Retries {
 
 	/**
 	 * Wait for the next attempt.
-	 * @param failure how the last one ended
+	 * @param failure why the last attempt failed
 	 * @throws TransferCancelledException if the thread is interrupted, or a further
 	 * attempt has become pointless
-	 * @throws TransportClosedException if the application ends
+	 * @throws TransportClosedException if the application shuts down
 	 * @throws AttemptsExhaustedException if there is no further attempt
-	 * @throws VgiExternalException the failure itself if it will not pass, or the only
-	 * attempt was allowed; all of them with the earlier failures suppressed
+	 * @throws VgiExternalException the failure itself if it is permanent or only one
+	 * attempt was allowed. Every exception has the earlier failures suppressed
 	 */
 	public void pauseAfter(VgiExternalException failure) {
 		this.policy.pause(next(failure), () -> this.policy.hasEnded() || this.cancelled.getAsBoolean());
@@ -69,11 +69,11 @@ public final class Retries {
 	}
 
 	/**
-	 * Return how long to wait for the next attempt, for who waits for something else
-	 * meanwhile.
-	 * @param failure how the last one ended
+	 * Return how long to wait before the next attempt, for callers that wait for other
+	 * events at the same time.
+	 * @param failure why the last attempt failed
 	 * @return the pause, which fits into the deadline
-	 * @throws VgiExternalException as {@link #pauseAfter}
+	 * @throws VgiExternalException as for {@link #pauseAfter}
 	 */
 	public Duration next(VgiExternalException failure) {
 		if (!(failure instanceof StorageUnavailableException unavailable) || !RetryPolicy.mayPass(failure)) {

@@ -21,15 +21,15 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * When a transfer that failed is tried again, whatever its direction.
+ * Decides when a failed transfer is retried, in either direction.
  * <ul>
- * <li>A storage that is {@linkplain StorageBusyException busy} is waited for as long as
- * the deadline allows: by pauses that grow, each of random length so that those who wait
- * do not come back in step, or by as long as storage says.</li>
- * <li>Everything else that may pass gets a number of further attempts, a fixed pause
- * apart: a storage that is dead costs a quick error.</li>
+ * <li>A {@linkplain StorageBusyException busy} storage is retried as long as the deadline
+ * allows. The pauses grow and have random lengths, so that waiting callers do not return
+ * all at once; a pause that the storage asks for takes precedence.</li>
+ * <li>Every other transient failure gets a fixed number of further attempts with a fixed
+ * pause between them, so that a dead storage leads to a quick error.</li>
  * </ul>
- * A pause that does not fit into the deadline is not begun. Thread-safe.
+ * A pause that does not fit into the deadline is not started. Thread-safe.
  */
 public final class RetryPolicy {
 
@@ -40,16 +40,17 @@ public final class RetryPolicy {
 	public static final Duration DEFAULT_DELAY = Duration.ofMillis(500);
 
 	/**
-	 * Before the first attempt at a busy storage at most; doubled before each later one.
+	 * Longest pause before the first retry at a busy storage; doubled before each later
+	 * one.
 	 */
 	static final Duration FIRST_PAUSE = Duration.ofMillis(100);
 
 	static final Duration LONGEST_PAUSE = Duration.ofSeconds(20);
 
-	/** What storage may ask for. */
+	/** Longest pause that storage may ask for. */
 	static final Duration LONGEST_RETRY_AFTER = Duration.ofSeconds(30);
 
-	/** Nobody wakes who is in a pause when a transfer becomes pointless. */
+	/** How often a pause checks whether its transfer has become pointless. */
 	private static final long LOOK_EVERY_MILLIS = 200;
 
 	private final int maxRetries;
@@ -85,7 +86,7 @@ public final class RetryPolicy {
 
 	/**
 	 * Return the protocol's policy: two further attempts, 0.5 s apart.
-	 * @param transport as above
+	 * @param transport as for the constructor
 	 * @return the policy
 	 */
 	public static RetryPolicy defaults(StorageTransport transport) {
@@ -93,10 +94,10 @@ public final class RetryPolicy {
 	}
 
 	/**
-	 * Return whether another attempt may succeed where one has failed.
-	 * @param failure why it failed
-	 * @return {@code false} for refusals, and for transfers that were cancelled, ended
-	 * with the application or have had their attempts
+	 * Return whether a failure is transient, so that another attempt may succeed.
+	 * @param failure why the transfer failed
+	 * @return {@code false} for refusals, and for transfers that were cancelled, ended by
+	 * the application's shutdown or have used up their attempts
 	 */
 	public static boolean mayPass(Throwable failure) {
 		return failure instanceof StorageUnavailableException && !(failure instanceof TransportClosedException)
@@ -104,7 +105,7 @@ public final class RetryPolicy {
 	}
 
 	/**
-	 * Start a deadline by the clock that measures the pauses.
+	 * Start a deadline on the clock that measures the pauses.
 	 * @param timeout time from now on, positive
 	 * @return the deadline
 	 */
@@ -113,34 +114,34 @@ public final class RetryPolicy {
 	}
 
 	/**
-	 * Begin something that may be tried again.
+	 * Begin an operation that may be retried.
 	 * @param deadline covers all attempts
-	 * @return what it has of attempts
+	 * @return the attempts of the operation
 	 */
 	public Retries begin(Deadline deadline) {
 		return new Retries(this, deadline, () -> false);
 	}
 
 	/**
-	 * Do something until it works, is refused or there is no use in going on.
+	 * Run an action until it succeeds, is refused or must not be retried any more.
 	 * @param <T> type of the result
 	 * @param deadline covers all attempts
-	 * @param action takes the number of attempts that failed before
+	 * @param action takes the number of attempts that have failed
 	 * @return what the first successful attempt returned
-	 * @throws VgiExternalException as {@link Retries#pauseAfter}
+	 * @throws VgiExternalException as for {@link Retries#pauseAfter}
 	 */
 	public <T extends @Nullable Object> T run(Deadline deadline, IntFunction<T> action) {
 		return run(deadline, () -> false, action);
 	}
 
 	/**
-	 * Do something until it works, is refused or there is no use in going on.
+	 * Run an action until it succeeds, is refused or must not be retried any more.
 	 * @param <T> type of the result
 	 * @param deadline covers all attempts
 	 * @param cancelled whether a further attempt is pointless
-	 * @param action takes the number of attempts that failed before
+	 * @param action takes the number of attempts that have failed
 	 * @return what the first successful attempt returned
-	 * @throws VgiExternalException as {@link Retries#pauseAfter}
+	 * @throws VgiExternalException as for {@link Retries#pauseAfter}
 	 */
 	public <T extends @Nullable Object> T run(Deadline deadline, BooleanSupplier cancelled, IntFunction<T> action) {
 		Retries retries = new Retries(this, deadline, cancelled);
@@ -155,8 +156,8 @@ public final class RetryPolicy {
 	}
 
 	/**
-	 * Wait, also if transfers have been ended: for what cleans up after them. An
-	 * interrupt ends the pause and is kept.
+	 * Wait, even if transfers have been ended: for clean-up. An interrupt ends the pause,
+	 * and the interrupt flag is kept.
 	 * @param duration how long
 	 */
 	public void pause(Duration duration) {
@@ -164,8 +165,8 @@ public final class RetryPolicy {
 	}
 
 	/**
-	 * Wait until the time is over, there is no use in waiting or the thread is
-	 * interrupted, which is kept.
+	 * Wait until the time is over, waiting has become pointless or the thread is
+	 * interrupted. The interrupt flag is kept.
 	 * @param duration how long at most
 	 * @param pointless whether to stop
 	 */
@@ -177,7 +178,7 @@ public final class RetryPolicy {
 		CountDownLatch over = new CountDownLatch(1);
 		TransferTimer.Alarm alarm = this.timer.schedule(duration, over::countDown);
 		try {
-			// The timer may be closed under us, and then nothing rings any more.
+			// If the timer is closed meanwhile, nothing signals the end any more.
 			while (!pointless.getAsBoolean() && !over.await(LOOK_EVERY_MILLIS, TimeUnit.MILLISECONDS)
 					&& this.timer.nanoTime() - until < 0) {
 				continue;
@@ -192,8 +193,8 @@ public final class RetryPolicy {
 	}
 
 	/**
-	 * Check that nobody has ended the transfers, for who waits for an attempt.
-	 * @throws TransportClosedException if the application ends
+	 * Check that transfers have not been ended, for callers that wait for an attempt.
+	 * @throws TransportClosedException if the application shuts down
 	 */
 	public void requireOpen() {
 		if (hasEnded()) {
@@ -215,15 +216,15 @@ public final class RetryPolicy {
 
 	/**
 	 * Return how long to leave a busy storage alone.
-	 * @param answers how often it has said so before
-	 * @param retryAfter how long it wants, or {@code null}
+	 * @param answers how often it has reported before that it is busy
+	 * @param retryAfter the pause that it asks for, or {@code null}
 	 * @param remaining what is left of the deadline
-	 * @return the pause, which may not fit into that
+	 * @return the pause, which may be longer than that
 	 */
 	Duration pauseForBusy(int answers, @Nullable Duration retryAfter, Duration remaining) {
 		long grown = Math.min(FIRST_PAUSE.toNanos() << Math.min(answers, 10), LONGEST_PAUSE.toNanos());
 		if (retryAfter == null || retryAfter.isZero()) {
-			// However long it would like to be, it leaves time for a last attempt.
+			// However long the pause has grown, it leaves time for a last attempt.
 			long longest = Math.min(grown, Math.max(FIRST_PAUSE.toNanos(), remaining.toNanos() / 2));
 			return Duration.ofNanos(this.random.applyAsLong(longest));
 		}

@@ -6,8 +6,8 @@ import java.util.List;
 import dev.vgi.external.VgiExternalException;
 
 /**
- * Hears what was transferred. Called on the transferring thread once per transfer, so
- * implementations are quick, thread-safe and do not throw.
+ * Receives events about transfers. Called on the transferring thread once per transfer,
+ * so implementations are quick, thread-safe and do not throw.
  */
 public interface TransferListener {
 
@@ -51,7 +51,7 @@ public interface TransferListener {
 	}
 
 	/**
-	 * A pointer could not be resolved, after all attempts; or need not be any more.
+	 * A pointer could not be resolved after all attempts, or the caller was interrupted.
 	 * @param kind what went wrong, {@code CANCELLED} if the caller was interrupted
 	 * @param elapsed time until it failed
 	 */
@@ -59,7 +59,7 @@ public interface TransferListener {
 	}
 
 	/**
-	 * An attempt to fetch failed and is made again.
+	 * An attempt to fetch failed and is repeated.
 	 * @param kind what went wrong
 	 */
 	default void fetchRetried(VgiExternalException.Kind kind) {
@@ -80,7 +80,7 @@ public interface TransferListener {
 	}
 
 	/**
-	 * Return a listener that hears nothing.
+	 * Return a listener that does nothing.
 	 * @return the listener
 	 */
 	static TransferListener none() {
@@ -88,8 +88,8 @@ public interface TransferListener {
 	}
 
 	/**
-	 * Return a listener that passes everything on.
-	 * @param listeners who hears it, in order
+	 * Return a listener that passes every event on.
+	 * @param listeners the receivers, in order
 	 * @return the listener
 	 */
 	static TransferListener all(List<TransferListener> listeners) {

@@ -1,6 +1,5 @@
 /**
- * What happens to a transfer beside its bytes: when it is tried again, and what listeners
- * are told.
+ * Retries of transfers, and the listeners that are told about transfers.
  */
 @NullMarked
 package dev.vgi.external.transfer;

@@ -10,9 +10,9 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.SlabPool.Slab;
 
 /**
- * Tells from samples whether a stream is worth compressing: random or already compressed
- * data costs its receiver a decoder and gains nothing. The same stream always gets the
- * same answer.
+ * Estimates from samples whether a stream is worth compressing: random or already
+ * compressed data costs its receiver a decoder and gains nothing. The same stream always
+ * gets the same result.
  */
 final class Compressibility {
 
@@ -21,10 +21,13 @@ final class Compressibility {
 
 	private static final int SAMPLE = 16 << 10;
 
-	/** What is not at least so much smaller is stored as it is. */
+	/**
+	 * A stream is stored uncompressed unless compression reduces it at least to this
+	 * ratio.
+	 */
 	private static final double WORTHWHILE = 0.95;
 
-	/** The fastest level: no other makes much of what this one cannot compress at all. */
+	/** The fastest level: what it cannot compress, no other level compresses well. */
 	private static final Compression FASTEST = new Compression(1, 0);
 
 	private Compressibility() {
@@ -49,8 +52,8 @@ final class Compressibility {
 
 	/**
 	 * Fill a buffer with samples.
-	 * @param stream where from
-	 * @param samples filled up; if it has room for the whole stream, that is what it gets
+	 * @param stream the stream to take them from
+	 * @param samples filled up; gets the whole stream if it has room for it
 	 */
 	private static void take(GatheredStream stream, ByteBuffer samples) {
 		long stride = Math.max(SAMPLE, stream.length() / SAMPLES);
@@ -59,7 +62,7 @@ final class Compressibility {
 		for (ByteBuffer segment : stream.segments()) {
 			long end = position + segment.remaining();
 			while (wanted < end && samples.hasRemaining()) {
-				// A sample that started in the segment before goes on in this one.
+				// A sample that started in the previous segment continues in this one.
 				int from = (int) (wanted - position);
 				long left = SAMPLE - wanted % stride;
 				int count = (int) Math.min(Math.min(left, samples.remaining()), segment.remaining() - from);

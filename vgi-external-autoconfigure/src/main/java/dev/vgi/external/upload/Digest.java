@@ -13,8 +13,8 @@ import java.util.concurrent.RejectedExecutionException;
 import dev.vgi.external.batch.GatheredStream;
 
 /**
- * SHA-256 of a gathered stream, computed beside its upload. Reads memory that is not its
- * own, so closing it waits until no thread reads any more.
+ * SHA-256 of a gathered stream, computed in parallel with its upload. Reads memory that
+ * it does not own, so closing it waits until no thread reads any more.
  */
 public final class Digest implements AutoCloseable {
 
@@ -31,8 +31,8 @@ public final class Digest implements AutoCloseable {
 	/**
 	 * Start to digest.
 	 * @param stream borrowed until the digest is closed
-	 * @param executor where to compute; if it refuses, the caller's thread computes
-	 * @return the digest under way; the caller closes it
+	 * @param executor runs the computation; if it refuses, the caller's thread does
+	 * @return the running digest; the caller closes it
 	 */
 	public static Digest start(GatheredStream stream, Executor executor) {
 		Digest digest = new Digest(stream);
@@ -47,7 +47,7 @@ public final class Digest implements AutoCloseable {
 
 	private String digest(GatheredStream stream) {
 		MessageDigest sha256 = sha256();
-		// The JDK's digest copies a direct buffer piecemeal; handing it arrays is faster.
+		// The JDK's digest copies a direct buffer in small pieces; arrays are faster.
 		byte[] step = new byte[STEP];
 		for (ByteBuffer segment : stream.segments()) {
 			while (segment.hasRemaining() && !this.cancelled) {
@@ -69,11 +69,11 @@ public final class Digest implements AutoCloseable {
 	}
 
 	/**
-	 * Wait for the digest. Not interruptible: the wait is bounded by computing.
+	 * Wait for the digest. Not interruptible, since the wait is bounded by computation.
 	 * @return 64 lowercase hexadecimal digits
 	 */
 	public String await() {
-		// The pool may be busy with other work; then nobody waits for a free thread.
+		// If the pool is busy with other work, this thread computes instead of waiting.
 		this.task.run();
 		boolean interrupted = false;
 		try {

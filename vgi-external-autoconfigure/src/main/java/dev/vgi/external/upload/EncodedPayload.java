@@ -10,19 +10,19 @@ import dev.vgi.external.storage.Payload;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A gathered stream as it is to be stored: the batches' own memory, or one zstd frame
- * that is made while it is taken.
+ * A gathered stream in the form in which it is stored: either the batches' own memory, or
+ * one zstd frame that is compressed while its parts are taken.
  */
 public interface EncodedPayload extends Payload, AutoCloseable {
 
 	/**
 	 * Encode a stream.
 	 * @param stream borrowed until the payload is closed
-	 * @param compression how, or {@code null} for not at all; left aside if the stream
-	 * hardly gets smaller
+	 * @param compression how to compress, or {@code null} for not at all; ignored if the
+	 * stream would hardly become smaller
 	 * @param slabs memory for the coded parts
-	 * @param budget charged for it
-	 * @param maxWait longest wait for room in it
+	 * @param budget the budget charged for that memory
+	 * @param maxWait longest wait for room in the budget
 	 * @return the payload; the caller closes it
 	 */
 	static EncodedPayload of(GatheredStream stream, @Nullable Compression compression, SlabPool slabs,
@@ -40,13 +40,13 @@ public interface EncodedPayload extends Payload, AutoCloseable {
 	@Nullable String contentCoding();
 
 	/**
-	 * Return how many bytes were taken so far: all of them after an upload.
+	 * Return how many bytes have been taken so far, which after an upload are all.
 	 * @return bytes
 	 */
 	long takenLength();
 
 	/**
-	 * Free what is left. Every part has to be closed by then.
+	 * Free the memory that is left. Every part has to be closed by then.
 	 */
 	@Override
 	void close();

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * A gathered stream that is stored as it is: its parts are views of the batches' memory.
+ * A gathered stream that is stored unchanged: its parts are views of the batches' memory.
  */
 final class PlainPayload implements EncodedPayload {
 
@@ -54,7 +54,7 @@ final class PlainPayload implements EncodedPayload {
 
 	@Override
 	public void close() {
-		// Everything belongs to the stream.
+		// The stream owns everything.
 	}
 
 	private final class View implements Part {
@@ -104,7 +104,7 @@ final class PlainPayload implements EncodedPayload {
 
 		@Override
 		public void close() {
-			// A view holds nothing.
+			// A view owns nothing.
 		}
 
 	}

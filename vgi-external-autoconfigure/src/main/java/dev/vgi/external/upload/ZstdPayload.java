@@ -24,9 +24,9 @@ import org.springframework.util.Assert;
 
 /**
  * A gathered stream as one zstd frame with its content size, compressed part by part as
- * the parts are taken. The memory of a closed part serves the next one. When the budget
- * has no room for a further part, the next waits for one of its own to be closed, so that
- * an upload gets slower instead of failing.
+ * the parts are taken. The memory of a closed part is reused for the next one. If the
+ * budget has no room for a further part, the next one waits until an earlier part of this
+ * payload is closed: the upload becomes slower instead of failing.
  */
 final class ZstdPayload implements EncodedPayload {
 
@@ -81,8 +81,7 @@ final class ZstdPayload implements EncodedPayload {
 		if (this.ended) {
 			return null;
 		}
-		// The bound is never reached, but if it were, the frame's end would still need
-		// room.
+		// The bound is never reached. If it were, the frame's end would still need room.
 		int capacity = (int) Math.min(size, Math.max(SMALLEST, this.maxLength - this.taken));
 		Slab slab = room(capacity);
 		try {
@@ -147,16 +146,16 @@ final class ZstdPayload implements EncodedPayload {
 
 	private @Nullable Slab spare(int capacity) {
 		Slab slab = this.spare.pollFirst();
-		// Nobody asks for larger parts later on, but nothing forbids it.
+		// No caller asks for larger parts later, but nothing prevents it.
 		Assert.state(slab == null || slab.capacity() >= capacity, "the parts of a payload must not grow");
 		return slab;
 	}
 
 	/**
-	 * Ask for the memory of one more part. Whoever holds none waits for it; whoever does
-	 * is granted it or not.
+	 * Ask for the memory of one more part. Waits for it if no part is held; otherwise it
+	 * is granted at once or not at all.
 	 * @param capacity bytes of the part
-	 * @return why not, or {@code null} if granted
+	 * @return the reason for a refusal, or {@code null} if granted
 	 */
 	private @Nullable BudgetExhaustedException hold(int capacity) {
 		if (this.lease == null) {
@@ -204,7 +203,8 @@ final class ZstdPayload implements EncodedPayload {
 		if (this.lease != null) {
 			this.lease.close();
 		}
-		// Its memory is freed with it; but a storage must not keep what it borrowed.
+		// The memory is freed with the payload, and a storage must not keep what it
+		// borrowed.
 		Assert.state(this.open == 0, "a part is still open");
 	}
 

@@ -1,6 +1,6 @@
 /**
- * A gathered batch to stored bytes: digest, content coding and parts, within bounded
- * memory.
+ * Turns a gathered batch into stored bytes: digest, content coding and parts, within
+ * bounded memory.
  */
 @NullMarked
 package dev.vgi.external.upload;

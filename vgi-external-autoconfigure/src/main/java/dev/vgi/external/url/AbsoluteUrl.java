@@ -5,12 +5,13 @@ import java.net.URI;
 import org.jspecify.annotations.Nullable;
 
 /**
- * URLs that name a host. One with an underscore is none to {@link URI}, nor to the HTTP
- * clients and URL policies that ask it, so it is refused in one way wherever it is given.
+ * URLs that name a host. {@link URI} does not see a host with an underscore, nor do HTTP
+ * clients and URL policies that rely on it, so such a URL is refused everywhere in the
+ * same way.
  */
 public final class AbsoluteUrl {
 
-	/** What a URL has to be, as the predicate of an error's sentence. */
+	/** The rule for a URL, as the predicate of an error's sentence. */
 	public static final String RULE = "must be an absolute URL, and its host must not have an underscore";
 
 	private AbsoluteUrl() {

@@ -17,10 +17,10 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * The policy an application configures: URLs of its own storage, listed hosts, and (where
- * wanted) every public host. Knows names only; whether a name leads to a private address
- * is decided where it is resolved, with the help of {@link #admitsPrivateAddresses}.
- * Immutable.
+ * The policy that an application configures: URLs of its own storage, listed hosts, and
+ * optionally every public host. Works on names only; whether a name leads to a private
+ * address is decided where it is resolved, with the help of
+ * {@link #admitsPrivateAddresses}. Immutable.
  */
 public final class AllowedUrlValidator implements UrlValidator {
 
@@ -42,8 +42,8 @@ public final class AllowedUrlValidator implements UrlValidator {
 
 	/**
 	 * Create a policy.
-	 * @param schemes schemes that may be requested, of listed hosts too; own URLs may
-	 * have any
+	 * @param schemes schemes that may be requested, also of listed hosts; own URLs may
+	 * have any scheme
 	 * @param hosts hosts that may be requested, public or private: {@code host},
 	 * {@code *.suffix} (not the suffix itself), either with {@code :port} for only that
 	 * port
@@ -99,7 +99,7 @@ public final class AllowedUrlValidator implements UrlValidator {
 	}
 
 	/**
-	 * Return what is allowed besides own URLs, for people.
+	 * Return a readable description of what is allowed besides own URLs.
 	 * @return such as {@code storage.example, and public hosts (https)}
 	 */
 	public String describe() {
@@ -146,7 +146,7 @@ public final class AllowedUrlValidator implements UrlValidator {
 			}
 		}
 		else if (NUMBER.matcher(lastLabel).matches()) {
-			// Numbers that are no plain dotted quad are addresses to some resolvers.
+			// Some resolvers treat numbers other than a plain dotted quad as addresses.
 			literal = DOTTED.matcher(name).matches() ? literal(name) : null;
 			if (literal == null) {
 				throw new UrlRejectedException(url, "host " + host + " is not a valid address");
@@ -174,10 +174,10 @@ public final class AllowedUrlValidator implements UrlValidator {
 	}
 
 	/**
-	 * A host that is listed.
+	 * A listed host.
 	 *
 	 * @param name the host or, with {@code suffix}, what it ends with
-	 * @param suffix whether only hosts below {@code name} are meant
+	 * @param suffix whether it matches only hosts below {@code name}
 	 * @param port the only port, or -1 for any
 	 */
 	private record HostPattern(String name, boolean suffix, int port) {
@@ -207,7 +207,7 @@ public final class AllowedUrlValidator implements UrlValidator {
 		}
 
 		/**
-		 * Return whether a host is meant.
+		 * Return whether a host matches.
 		 * @param host a normalized host
 		 * @param actual its port, or -1 if that does not matter
 		 * @return whether it matches

@@ -3,7 +3,7 @@ package dev.vgi.external.url;
 import java.net.URI;
 
 /**
- * Accepts what one of two policies accepts.
+ * Accepts a URL if one of two policies accepts it.
  *
  * @param first asked first
  * @param second asked when the first refuses

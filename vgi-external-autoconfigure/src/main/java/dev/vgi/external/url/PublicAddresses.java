@@ -5,9 +5,10 @@ import java.net.Inet6Address;
 import java.net.InetAddress;
 
 /**
- * Tells addresses of the public internet from all others: loopback, private, link-local
- * (where clouds serve their metadata), carrier-grade NAT, unique-local, multicast,
- * documentation and reserved ones, also when they are embedded in an IPv6 address.
+ * Distinguishes addresses of the public internet from all others: loopback, private,
+ * link-local (where clouds serve their metadata), carrier-grade NAT, unique-local,
+ * multicast, documentation and reserved ones, also when they are embedded in an IPv6
+ * address.
  */
 public final class PublicAddresses {
 
@@ -45,8 +46,8 @@ public final class PublicAddresses {
 
 	private static boolean isPublic6(byte[] bytes) {
 		if (isZero(bytes, 0, 10)) {
-			// IPv4-mapped, and everything else that begins so: unspecified, loopback,
-			// IPv4-compatible.
+			// IPv4-mapped addresses; everything else with this prefix is refused:
+			// unspecified, loopback, IPv4-compatible.
 			return (bytes[10] & 0xff) == 0xff && (bytes[11] & 0xff) == 0xff && isPublic4(bytes, 12);
 		}
 		if (startsWith(bytes, 0x00, 0x64, 0xff, 0x9b)) {

@@ -20,8 +20,8 @@ public final class RedactedUrl {
 
 	private static final String CUT = "... [truncated]";
 
-	// Strangers choose the text: each pattern looks at each character a fixed number of
-	// times. What could be a scheme is tried from its first character only.
+	// The text is untrusted, so each pattern looks at each character a fixed number of
+	// times. A possible scheme is tried from its first character only.
 	private static final Pattern URL_IN_TEXT = Pattern
 		.compile("(?<![A-Za-z0-9+.-])([0-9+.-]*+)([A-Za-z][A-Za-z0-9+.-]*+://[^\\s\"'<>`]++)");
 
@@ -53,7 +53,7 @@ public final class RedactedUrl {
 	}
 
 	/**
-	 * Redact a URL that may not even be one.
+	 * Redact text that may not be a URL.
 	 * @param url the text, or {@code null}
 	 * @return as {@link #of(URI)}; {@code <invalid-url>} for text that does not parse
 	 */
@@ -70,12 +70,12 @@ public final class RedactedUrl {
 	}
 
 	/**
-	 * Redact every URL inside a text that somebody else wrote, such as the message of a
-	 * third-party exception.
-	 * @param text the text, or {@code null}; of a very long one only the beginning is
-	 * looked at and kept
+	 * Redact every URL in a text from elsewhere, such as the message of a third-party
+	 * exception.
+	 * @param text the text, or {@code null}; only the beginning of a very long one is
+	 * examined and kept
 	 * @return the text without user info, query and fragment of any URL, at most 16,000
-	 * characters and a mark if more was cut; empty for {@code null}
+	 * characters and a mark if it was cut; empty for {@code null}
 	 */
 	public static String scrub(@Nullable String text) {
 		if (text == null) {
@@ -84,11 +84,11 @@ public final class RedactedUrl {
 		String kept = cut(text);
 		boolean isCut = kept.length() < text.length();
 		String scrubbed = URL_IN_TEXT.matcher(kept).replaceAll((found) -> {
-			// Half a URL may end in half a password.
+			// A truncated URL may end inside a password.
 			boolean half = isCut && found.end() == kept.length();
 			return Matcher.quoteReplacement(found.group(1) + (half ? INVALID : of(found.group(2))));
 		});
-		// A request line or a bare path has no scheme, but its query is as secret.
+		// A request line or a bare path has no scheme, but its query is just as secret.
 		scrubbed = QUERY_IN_TEXT.matcher(scrubbed).replaceAll("$1<redacted>");
 		String shown = cut(scrubbed);
 		return (isCut || shown.length() < scrubbed.length()) ? shown + CUT : shown;

@@ -5,7 +5,7 @@ import java.net.URI;
 import dev.vgi.external.VgiExternalException;
 
 /**
- * The URL policy refuses a URL. Final: never retried.
+ * The URL policy refuses a URL. Never retried.
  */
 public class UrlRejectedException extends VgiExternalException {
 

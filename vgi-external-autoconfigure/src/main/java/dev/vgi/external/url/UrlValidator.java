@@ -24,16 +24,16 @@ public interface UrlValidator {
 	 * address. Decided per URL and not per host: one path of a private host may be
 	 * allowed and the others not.
 	 * @param url a URL that this validator accepts
-	 * @return {@code true} by default: a custom policy takes all responsibility
+	 * @return {@code true} by default: a custom policy takes full responsibility
 	 */
 	default boolean admitsPrivateAddresses(URI url) {
 		return true;
 	}
 
 	/**
-	 * Return a validator that accepts what this one or the other accepts.
+	 * Return a validator that accepts what either validator accepts.
 	 * @param other asked when this one refuses
-	 * @return the combination, which reports the other's refusal
+	 * @return the combination, which reports the refusal of {@code other}
 	 */
 	default UrlValidator or(UrlValidator other) {
 		Assert.notNull(other, "'other' must not be null");
@@ -41,7 +41,7 @@ public interface UrlValidator {
 	}
 
 	/**
-	 * Return the protocol's default policy: https and nothing else.
+	 * Return the protocol's default policy, which accepts only https.
 	 * @return a validator that rejects every other scheme
 	 */
 	static UrlValidator httpsOnly() {

@@ -1,5 +1,5 @@
 /**
- * What may be fetched, and what of a URL may be shown.
+ * URL policies, and what of a URL may be shown.
  */
 @NullMarked
 package dev.vgi.external.url;
