@@ -37,19 +37,19 @@ import org.springframework.http.converter.AbstractSmartHttpMessageConverter;
 
 /**
  * Converts between Arrow IPC streams and {@link AnnotatedBatch}, {@link OutputCycle},
- * {@link VectorSchemaRoot}, lists of batches or roots and, for writing, lazy
- * {@link java.util.stream.Stream streams} of them. Handles no other type, so that it
- * never gets in the way of an ordinary handler.
+ * {@link VectorSchemaRoot}, lists of batches or roots and, for writing, lazy {@link
+ * java.util.stream.Stream streams} of them. Handles no other type, so it does not
+ * interfere with ordinary handlers.
  * <p>
- * What is read is the reader's to close. What is written is closed afterwards, also on
- * failure, by a converter that serves handlers.
+ * The reader closes what is read. A converter that serves handlers closes what it has
+ * written, also on failure.
  */
 public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMessageConverter<Object> {
 
 	/** The media type of Arrow IPC streams. */
 	public static final MediaType ARROW_STREAM = MediaType.parseMediaType(ArrowMediaType.NAME);
 
-	/** Objects of a log message that is kept, by characters of its metadata. */
+	/** Heap factor of a log message that is kept: bytes per character of its metadata. */
 	private static final long LOG_HEAP = 4;
 
 	private final BufferAllocator allocator;
@@ -62,11 +62,11 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 
 	/**
 	 * Create a converter.
-	 * @param allocator the owner of the memory of what is read
+	 * @param allocator the owner of the memory of batches that are read
 	 * @param maxBodySize most bytes of a body that is read
-	 * @param serving {@code true} for what handlers are given, which is charged to their
-	 * request, and what they return, which is closed once it is written; {@code false}
-	 * for what a client sends and receives
+	 * @param serving {@code true} to serve handlers: their arguments are charged to the
+	 * request, and their results are closed once written; {@code false} for what a client
+	 * sends and receives
 	 */
 	public ArrowStreamHttpMessageConverter(BufferAllocator allocator, long maxBodySize, boolean serving) {
 		this(allocator, maxBodySize, serving, ReadLimits.defaults());
@@ -74,12 +74,12 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 
 	/**
 	 * Create a converter.
-	 * @param allocator the owner of the memory of what is read
+	 * @param allocator the owner of the memory of batches that are read
 	 * @param maxBodySize most bytes of a body that is read
-	 * @param serving {@code true} for what handlers are given, which is charged to their
-	 * request, and what they return, which is closed once it is written; {@code false}
-	 * for what a client sends and receives
-	 * @param limits what a body that is read may make of the heap
+	 * @param serving {@code true} to serve handlers: their arguments are charged to the
+	 * request, and their results are closed once written; {@code false} for what a client
+	 * sends and receives
+	 * @param limits limits on the heap objects created from a body that is read
 	 */
 	public ArrowStreamHttpMessageConverter(BufferAllocator allocator, long maxBodySize, boolean serving,
 			ReadLimits limits) {
@@ -93,7 +93,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	/**
 	 * Return whether a request asks for Arrow by name.
 	 * @param accept the values of its {@code Accept} header
-	 * @return {@code false} also for what includes everything, and for what is malformed
+	 * @return {@code false} also for a wildcard, and for a malformed value
 	 */
 	public static boolean isNamedIn(List<String> accept) {
 		try {
@@ -111,8 +111,8 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	}
 
 	/**
-	 * Return the owner of the memory of what is read now.
-	 * @return the allocator of the request that is served, or else the one given
+	 * Return the owner of the memory of the batches read by this thread.
+	 * @return the allocator of the request being served, or else the configured one
 	 */
 	BufferAllocator allocator() {
 		return this.serving ? RequestMemory.allocator(this.allocator) : this.allocator;
@@ -120,16 +120,16 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 
 	@Override
 	public List<MediaType> getSupportedMediaTypes(Class<?> type) {
-		// RestTemplate knows by then that it can be read, and asks for lists without
-		// their elements.
+		// RestTemplate has already checked that the type can be read, and asks for lists
+		// without their element type.
 		boolean supported = canRead(type, null) || canWrite(type, null) || ArrowValues.isReadableSequence(type);
 		return supported ? getSupportedMediaTypes() : List.of();
 	}
 
 	@Override
 	public boolean canRead(ResolvableType type, @Nullable MediaType mediaType) {
-		// Whoever gives no media type asks what this converter can do at all: a body
-		// without a type has one of octets.
+		// Without a media type the question is what this converter can read at all: a
+		// body without a type counts as octets.
 		return canRead(mediaType) && ArrowValues.isReadable(type);
 	}
 
@@ -147,11 +147,11 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	/**
 	 * Read every batch of the body's stream.
 	 * @param message the HTTP message
-	 * @param type what it is read for: only a cycle keeps log messages
-	 * @param logs receives the log messages too, once the body was read to its end
+	 * @param type the target type: only a cycle keeps log messages
+	 * @param logs also receives the log messages, once the body was read to its end
 	 * @return the logs and data batches, pointers among them; the caller closes it
 	 * @throws ErrorBatchException if the stream holds an error
-	 * @throws CorruptStreamException if the body is no stream, or more than one
+	 * @throws CorruptStreamException if the body is not a stream, or more than one
 	 * @throws IOException if the message fails
 	 */
 	StreamContent readAll(HttpInputMessage message, ResolvableType type, LogSink logs) throws IOException {
@@ -214,8 +214,8 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	}
 
 	/**
-	 * Write one stream. A single cycle gets its exact length; several are written one by
-	 * one as they come.
+	 * Write one stream. A single cycle is written with its exact length; several are
+	 * written one by one as they become available.
 	 * @param cycles the cycles; each borrowed until the next is asked for
 	 * @param message the HTTP message
 	 * @throws IOException if the message fails
@@ -252,7 +252,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 				}
 				writer.write(cycle.data());
 				if (this.serving) {
-					// The next may be long in coming.
+					// The next cycle may take long.
 					channel.flush();
 				}
 				cycle = rest.hasNext() ? rest.next() : null;

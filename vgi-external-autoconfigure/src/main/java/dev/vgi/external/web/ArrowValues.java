@@ -24,7 +24,7 @@ import org.springframework.http.HttpEntity;
 import org.springframework.util.ReflectionUtils;
 
 /**
- * The Java types that stand for Arrow streams, and nothing else.
+ * The Java types that represent Arrow streams.
  */
 public final class ArrowValues {
 
@@ -35,7 +35,7 @@ public final class ArrowValues {
 	}
 
 	/**
-	 * Return whether a declared type stands for an Arrow stream.
+	 * Return whether a declared type represents an Arrow stream.
 	 * @param type the type of a handler's result or a body
 	 * @return {@code true} for a batch, a cycle, a root, and lists and streams of them
 	 */
@@ -54,11 +54,11 @@ public final class ArrowValues {
 	}
 
 	/**
-	 * Return whether an object is what an Arrow stream is made of, whatever it is
-	 * declared as.
+	 * Return whether an object can be written as an Arrow stream, whatever its declared
+	 * type.
 	 * @param value the object; borrowed
-	 * @return {@code true} for a batch, a cycle, a root, and collections that begin with
-	 * one
+	 * @return {@code true} for a batch, a cycle, a root, and collections whose first
+	 * element is one
 	 */
 	public static boolean isArrow(@Nullable Object value) {
 		Object first = value;
@@ -78,9 +78,9 @@ public final class ArrowValues {
 	}
 
 	/**
-	 * Return whether a stream can be read as a type, if its elements can.
+	 * Return whether a stream can be read as a type, provided that its elements can.
 	 * @param type the type without its elements
-	 * @return {@code true} for lists and what they are
+	 * @return {@code true} for lists and their supertypes
 	 */
 	static boolean isReadableSequence(Class<?> type) {
 		return type.isAssignableFrom(List.class) && Iterable.class.isAssignableFrom(type);
@@ -96,7 +96,7 @@ public final class ArrowValues {
 	}
 
 	/**
-	 * Return whether log messages are part of what a stream is read for.
+	 * Return whether a type includes the log messages of a stream.
 	 * @param type a {@linkplain #isReadable readable} type
 	 * @return {@code true} for cycles
 	 */
@@ -110,7 +110,7 @@ public final class ArrowValues {
 	}
 
 	/**
-	 * Turn what a stream held into a declared type.
+	 * Convert the content of a stream to a declared type.
 	 * @param type a {@linkplain #isReadable readable} type
 	 * @param content taken over, also on failure
 	 * @return the value; the caller closes it
@@ -132,7 +132,7 @@ public final class ArrowValues {
 	}
 
 	/**
-	 * Check that a stream has as many batches as a type takes.
+	 * Check that a stream does not have more batches than a type can hold.
 	 * @param type a {@linkplain #isReadable readable} type
 	 * @param content borrowed
 	 * @throws CorruptStreamException if it has more
@@ -214,7 +214,7 @@ public final class ArrowValues {
 	}
 
 	/**
-	 * Close a value of any of these types, also inside of what results are wrapped in: an
+	 * Close a value of any of these types, also inside the wrappers of results: an
 	 * entity, an optional, a map, an array, a record. Idempotent.
 	 * @param value the value; anything else and {@code null} are ignored
 	 */
@@ -227,8 +227,8 @@ public final class ArrowValues {
 		}
 	}
 
-	// An iterable that is no collection is not looked at: some begin anew, or contain
-	// themselves, as a path does.
+	// Iterables other than collections are skipped: some start over with each iterator,
+	// or contain themselves, as a path does.
 	private static void closeInner(@Nullable Object value) {
 		if (value instanceof AnnotatedBatch batch) {
 			batch.close();
@@ -268,9 +268,9 @@ public final class ArrowValues {
 	}
 
 	/**
-	 * The cycles of a value. Elements of a lazy sequence belong to nobody else, so each
-	 * is closed once the next is asked for, and one that was made and never asked for is
-	 * closed in the end.
+	 * The cycles of a value. Elements of a lazy sequence have no other owner. Each is
+	 * therefore closed once the next one is requested, and one that was produced but
+	 * never requested is closed at the end.
 	 */
 	static final class Cycles implements AutoCloseable, Iterable<OutputCycle> {
 
@@ -278,7 +278,7 @@ public final class ArrowValues {
 
 		private final boolean lazy;
 
-		/** Whether looking for the next element has made it. */
+		/** Whether {@code hasNext()} has already produced the next element. */
 		private boolean ahead;
 
 		private @Nullable Object current;

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 
 /**
- * What a server says of itself on every response.
+ * The capabilities that a server announces in every response.
  *
  * @param maxRequestBytes most bytes of a request, or {@code null} for no limit
  * @param maxResponseBytes most bytes of a response, or {@code null} for no limit
@@ -49,19 +49,20 @@ public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxRes
 	/** Header: the server understands a caller's own response limit. */
 	public static final String ACCEPT_MAX_RESPONSE_BYTES_SUPPORT = "VGI-Accept-Max-Response-Bytes-Support";
 
-	/** Request header: most bytes of a response that the caller takes. */
+	/** Request header: most bytes of a response that the caller accepts. */
 	public static final String ACCEPT_MAX_RESPONSE_BYTES = "VGI-Accept-Max-Response-Bytes";
 
 	/**
-	 * Request header by which our clients say whether they resolve pointers:
+	 * Request header by which our clients announce whether they resolve pointers:
 	 * {@code true}, or {@link #WHERE_NAMED}.
 	 */
 	public static final String ACCEPT_POINTERS = "VGI-Accept-Pointers";
 
 	/**
 	 * Value of {@link #ACCEPT_POINTERS}: pointers are resolved if {@code Accept} names
-	 * Arrow. If not, somebody reads the bytes, and gets all of them: a redirect to
-	 * storage would be followed with whatever credentials the request has, or not at all.
+	 * Arrow. If it does not, the caller reads the raw bytes and gets all of them inline:
+	 * an HTTP client would follow a redirect to storage with the credentials of the
+	 * request, or not at all.
 	 */
 	public static final String WHERE_NAMED = "where-named";
 
@@ -85,8 +86,8 @@ public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxRes
 	}
 
 	/**
-	 * Return every header that a browser's script has to see, of an answer and of a
-	 * stored object: what CORS must expose.
+	 * Return every header that a browser's script has to see, in a response and in a
+	 * stored object: CORS must expose these.
 	 * @return the names
 	 */
 	public static List<String> responseHeaders() {
@@ -129,7 +130,7 @@ public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxRes
 		String encodings = headers.getFirst(SUPPORTED_ENCODINGS);
 		return new Capabilities(bytes(headers, MAX_REQUEST_BYTES), bytes(headers, MAX_RESPONSE_BYTES),
 				bytes(headers, MAX_EXTERNALIZED_RESPONSE_BYTES), isTrue(headers, EXTERNALIZATION_ENABLED),
-				// Absent means an old server, and these all decode zstd.
+				// An absent header means an old server. All of those decode zstd.
 				(encodings != null) ? split(encodings) : List.of("zstd"), isTrue(headers, UPLOAD_URL_SUPPORT),
 				bytes(headers, MAX_UPLOAD_BYTES));
 	}

@@ -25,9 +25,9 @@ import org.springframework.http.MediaType;
 import org.springframework.http.converter.SmartHttpMessageConverter;
 
 /**
- * Carries batches through storage: resolves the pointers of what is read and, where there
- * is an externalizer, turns large batches of what is written into pointers. Uploads
- * finish before the batch's first byte is written.
+ * Adds external locations to a converter: resolves the pointers of what is read and, if
+ * there is an externalizer, turns large batches of what is written into pointers. A batch
+ * is uploaded before its first byte is written.
  */
 public final class ExternalLocationHttpMessageConverter implements SmartHttpMessageConverter<Object> {
 
@@ -42,9 +42,8 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 	/**
 	 * Create a converter.
 	 * @param delegate reads and writes the streams
-	 * @param resolver gives what resolves the pointers of the message that the current
-	 * thread reads
-	 * @param externalizer makes pointers, or {@code null} to write everything inline
+	 * @param resolver supplies the resolver for the message that the current thread reads
+	 * @param externalizer creates pointers, or {@code null} to write everything inline
 	 * @param logs receives the log messages of what is read
 	 */
 	public ExternalLocationHttpMessageConverter(ArrowStreamHttpMessageConverter delegate,
@@ -75,7 +74,7 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 			throws IOException {
 		StreamContent content = this.delegate.readAll(inputMessage, type, this.logs);
 		try {
-			// Nothing is fetched for what will be refused.
+			// Nothing is fetched for a message that will be refused.
 			ArrowValues.checkCount(type, content);
 			LocationResolver resolver = this.resolver.get();
 			content.batches().replaceAll((batch) -> resolver.resolve(batch, content.allocator(), this.logs));
@@ -99,8 +98,8 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 	}
 
 	/**
-	 * Write a value for a reader who knows nothing of pointers: none is made, and what is
-	 * behind those that are there already is fetched.
+	 * Write a value for a reader that does not resolve pointers: no pointer is created,
+	 * and existing ones are resolved.
 	 * @param value an Arrow value
 	 * @param outputMessage the HTTP message
 	 * @throws IOException if the message fails
@@ -116,7 +115,7 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 		}
 		List<LogMessage> logs = new ArrayList<>(cycle.logs());
 		AnnotatedBatch data = this.resolver.get().resolve(batch, this.delegate.allocator(), logs::add);
-		// Where it was is signed for this service alone.
+		// The source URL is signed for this service only.
 		return new OutputCycle(logs, data.withMetadata(
 				data.metadata().without(MetadataKeys.LOCATION_SOURCE).without(MetadataKeys.LOCATION_FETCH_MS)));
 	}
@@ -135,8 +134,8 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 	}
 
 	/**
-	 * Takes a step with each cycle as it is asked for. What comes of it is its own and
-	 * closed once the next cycle is asked for.
+	 * Applies a step to each cycle when it is requested. Owns the result and closes it
+	 * once the next cycle is requested.
 	 */
 	private static final class OutboundCycles implements Iterator<OutputCycle>, AutoCloseable {
 

@@ -9,13 +9,14 @@ import java.util.Arrays;
 import dev.vgi.external.batch.GatheredStream;
 
 /**
- * Writes off-heap bytes to an HTTP body, in pieces of one size and a last one. HTTP/2
- * cuts a piece where the receiver's window ends, and some servers take the tiny rests of
- * pieces that do not fit into it for an attack. Whoever wrote everything flushes.
+ * Writes off-heap bytes to an HTTP body in pieces of equal size; only the last one may be
+ * shorter. HTTP/2 splits a piece at the end of the receiver's window, and some servers
+ * take the tiny remainders of oversized pieces for an attack. The caller flushes at the
+ * end.
  */
 public final class OutputStreamChannel implements WritableByteChannel {
 
-	/** The window that HTTP/2 begins with (RFC 9113, section 6.9.2). */
+	/** The initial window size of HTTP/2 (RFC 9113, section 6.9.2). */
 	public static final int PIECE = 65_535;
 
 	private final OutputStream body;
@@ -68,7 +69,7 @@ public final class OutputStreamChannel implements WritableByteChannel {
 	}
 
 	/**
-	 * Write what is still held to the body, which is not flushed itself.
+	 * Write the buffered rest to the body, which is not flushed itself.
 	 * @throws IOException if it cannot be written
 	 */
 	public void flush() throws IOException {

@@ -7,7 +7,7 @@ import dev.vgi.external.batch.LogMessage;
 import org.apache.arrow.memory.BufferAllocator;
 
 /**
- * What one stream held.
+ * The content of one stream.
  *
  * @param logs its log messages
  * @param batches its data batches, owned

@@ -15,9 +15,9 @@ import dev.vgi.external.batch.MetadataKeys;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The Arrow streams of one response, read in the order the protocol gives them. Logs go
- * to the sink once the body was read to its end, where the checksum of a content coding
- * stands; pointers are left as they are.
+ * The Arrow streams of one response, read in the protocol's order. Logs go to the sink
+ * once the body was read to its end, since the checksum of a content coding comes last.
+ * Pointers are not resolved.
  */
 final class Answer {
 
@@ -33,7 +33,7 @@ final class Answer {
 
 	/**
 	 * Create an answer.
-	 * @param streams what the body holds; borrowed
+	 * @param streams the streams of the body; borrowed
 	 * @param status the HTTP status
 	 * @param failed whether status or headers say that the call failed
 	 * @param logs receives the log messages
@@ -46,9 +46,9 @@ final class Answer {
 	}
 
 	/**
-	 * Read the answer of a call: one stream with exactly one data batch.
+	 * Read the answer of a unary call: one stream with exactly one data batch.
 	 * @return the batch; the caller closes it
-	 * @throws ErrorBatchException if the stream holds an error, wherever it stands
+	 * @throws ErrorBatchException if the stream holds an error, at any position
 	 */
 	AnnotatedBatch one() {
 		return one(true);
@@ -88,17 +88,17 @@ final class Answer {
 	/**
 	 * Read the stream that carries a header, up to its end.
 	 * @return the batch with the header; the caller closes it
-	 * @throws ErrorBatchException if the call failed: its error stands where the header
-	 * was due
+	 * @throws ErrorBatchException if the call failed: its error then takes the place of
+	 * the header
 	 */
 	AnnotatedBatch header() {
-		// A failure may lie in the turn behind it.
+		// The turn that follows may contain an error.
 		return one(false);
 	}
 
 	/**
 	 * Read one turn of a producer.
-	 * @return its batches and tokens; an error after the first batch is part of it
+	 * @return its batches and tokens; an error after the first batch is part of the turn
 	 * @throws ErrorBatchException if there is nothing but an error
 	 */
 	TurnReply producerTurn() {
@@ -137,8 +137,8 @@ final class Answer {
 	 */
 	TurnReply exchangeOpening() {
 		TurnReply turn = producerTurn();
-		// A service takes an exchange without input columns for a producer and makes its
-		// first batch unasked: nobody sent anything that it would answer.
+		// A service treats an exchange without input columns as a producer and returns a
+		// first batch, although no input was sent that it could answer.
 		turn.close();
 		if (turn.failure() != null) {
 			throw turn.failure();
@@ -151,7 +151,7 @@ final class Answer {
 
 	/**
 	 * Read one turn of an exchange.
-	 * @return exactly one batch, and the tokens that stand beside it, if they do
+	 * @return exactly one batch, and the tokens that come with it, if any
 	 */
 	TurnReply exchangeTurn() {
 		nextStream();
@@ -160,7 +160,8 @@ final class Answer {
 		try {
 			for (AnnotatedBatch batch = nextBatch(); batch != null; batch = nextBatch()) {
 				if (turn.isEmpty()) {
-					// An answer without rows carries a token too, and is no token.
+					// An answer without rows may carry a token, but it is data and not a
+					// token batch.
 					turn.add(batch);
 					continue;
 				}
@@ -188,7 +189,7 @@ final class Answer {
 	}
 
 	/**
-	 * Read whatever there is and drop it.
+	 * Read and drop the rest.
 	 */
 	void skip() {
 		nextStream();
@@ -244,14 +245,14 @@ final class Answer {
 		this.untold.clear();
 	}
 
-	// a failure that is announced and not described must not pass for a success
+	// a failure that is announced but not described must not pass for a success
 	private void requireSuccess() {
 		if (this.failed) {
 			throw unexpected("that it failed, and with no error");
 		}
 	}
 
-	// a header that the caller does not expect would be taken for data
+	// an unexpected header would be taken for data
 	private void requireLast(TurnReply turn) {
 		if (turn.cursor() == null && this.streams.nextStream()) {
 			throw unexpected("with a header that the method is not declared with");
@@ -259,16 +260,16 @@ final class Answer {
 	}
 
 	private UnexpectedResponseException unexpected(String what) {
-		// What was logged may say why.
+		// The log messages may say why.
 		end();
 		return new UnexpectedResponseException("The service answered with status " + this.status + ' ' + what,
 				this.status);
 	}
 
 	/**
-	 * Return what a caller sees of a batch's metadata.
-	 * @param metadata the metadata as it came
-	 * @return the same without tokens
+	 * Return the part of a batch's metadata that callers see.
+	 * @param metadata the metadata as received
+	 * @return the same metadata without tokens
 	 */
 	static BatchMetadata withoutTokens(BatchMetadata metadata) {
 		return metadata.without(MetadataKeys.STREAM_STATE, MetadataKeys.CALL_STATE);

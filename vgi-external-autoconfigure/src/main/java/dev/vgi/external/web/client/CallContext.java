@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.core.task.TaskDecorator;
 
 /**
- * What accompanies one call: where its log messages go, and how many bytes it moves.
- * Thread-safe.
+ * The context of one call: its log sink and its byte counters. Thread-safe.
  */
 public final class CallContext {
 
@@ -43,8 +42,9 @@ public final class CallContext {
 	}
 
 	/**
-	 * Return the context of the same call that other threads work for too.
-	 * @param elsewhere decorates what another thread than the caller's does for the call
+	 * Return the context of the same call for work on other threads as well.
+	 * @param elsewhere decorates the tasks of this call that run on other threads than
+	 * the caller's
 	 * @return a context that counts the same bytes
 	 */
 	public CallContext elsewhere(TaskDecorator elsewhere) {
@@ -55,16 +55,16 @@ public final class CallContext {
 		return new CallContext(other, this.traffic, this.requestId, this.elsewhere);
 	}
 
-	// every turn of a stream goes by the identifier of its opening
+	// every turn of a stream uses the request id of its opening
 	CallContext of(BatchMetadata request) {
 		return new CallContext(this.logs, this.traffic, request.get(MetadataKeys.REQUEST_ID), this.elsewhere);
 	}
 
 	/**
-	 * Do a part of the call in a thread that is not the caller's.
-	 * @param <T> what it comes to
+	 * Run a part of the call on a thread other than the caller's.
+	 * @param <T> the result
 	 * @param work the part
-	 * @return what it came to
+	 * @return the result
 	 */
 	<T> T doElsewhere(Supplier<T> work) {
 		AtomicReference<@Nullable T> result = new AtomicReference<>();
@@ -97,15 +97,15 @@ public final class CallContext {
 	}
 
 	/**
-	 * Return what was sent in requests.
-	 * @return bytes of Arrow streams, uncompressed, those sent in vain included
+	 * Return how much was sent in requests.
+	 * @return bytes of Arrow streams, uncompressed, including those of failed requests
 	 */
 	public long inlineBytesSent() {
 		return this.traffic.inlineSent.get();
 	}
 
 	/**
-	 * Return what came in responses.
+	 * Return how much was received in responses.
 	 * @return bytes of Arrow streams, decoded
 	 */
 	public long inlineBytesReceived() {
@@ -113,7 +113,7 @@ public final class CallContext {
 	}
 
 	/**
-	 * Return what was put into storage.
+	 * Return how much was put into storage.
 	 * @return bytes of Arrow streams
 	 */
 	public long externalBytesSent() {
@@ -121,7 +121,7 @@ public final class CallContext {
 	}
 
 	/**
-	 * Return what was fetched from storage.
+	 * Return how much was fetched from storage.
 	 * @return bytes of the values of the fetched batches
 	 */
 	public long externalBytesReceived() {

@@ -11,8 +11,8 @@ import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Trusts the local store of the very service that is called, wherever it runs, and
- * nothing else of it: a service without a bucket vends links to itself.
+ * Trusts the local store of the called service, wherever it runs, and no other URL of it:
+ * a service without a bucket vends links to itself.
  *
  * @param url any URL of the service
  */
@@ -45,7 +45,7 @@ record CalledService(URI url) implements UrlValidator {
 		if (called == null || candidate == null) {
 			return false;
 		}
-		// A service behind no proxy names the address that the connection reached.
+		// A service that is not behind a proxy names the address of the connection.
 		return called.equalsIgnoreCase(candidate) || (LOOPBACK.contains(called) && LOOPBACK.contains(candidate));
 	}
 

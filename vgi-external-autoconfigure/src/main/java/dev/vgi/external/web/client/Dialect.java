@@ -6,15 +6,15 @@ package dev.vgi.external.web.client;
 public enum Dialect {
 
 	/**
-	 * Found out with the first call: by what the service announces, then by whether it
-	 * knows the route at all.
+	 * Detected with the first call: by what the service announces, then by whether the
+	 * route exists.
 	 */
 	AUTO,
 
-	/** A method stands directly below the prefix. */
+	/** The method follows directly after the prefix. */
 	FLAT,
 
-	/** A method stands below the name of its protocol. */
+	/** The method follows the name of its protocol. */
 	NAMESPACED
 
 }

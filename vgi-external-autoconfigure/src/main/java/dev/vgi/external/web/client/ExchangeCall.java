@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * A conversation with a service: every batch sent is answered by one. Used by one thread
- * at a time.
+ * An exchange with a service: each input batch is answered by one output batch. Used by
+ * one thread at a time.
  */
 public final class ExchangeCall extends StreamCall {
 
@@ -29,10 +29,10 @@ public final class ExchangeCall extends StreamCall {
 	}
 
 	/**
-	 * Send one batch and receive one. Never sent twice: the service may have taken the
-	 * turn although its answer did not arrive.
-	 * @param input of any number of rows; borrowed. Its metadata travels along, except
-	 * for the protocol's own keys
+	 * Send one batch and receive one. Never sent twice, since the service may have
+	 * processed the turn although its answer did not arrive.
+	 * @param input any number of rows; borrowed. Its metadata is sent too, except for the
+	 * protocol's own keys
 	 * @return the answer, resolved, without tokens; the caller closes it
 	 * @throws dev.vgi.external.batch.ErrorBatchException if the service reports an error
 	 * @throws dev.vgi.external.VgiExternalException if there is no answer, or a transfer
@@ -57,11 +57,10 @@ public final class ExchangeCall extends StreamCall {
 	}
 
 	private AnnotatedBatch exchangeLive(AnnotatedBatch input) {
-		// A view of the same vectors: the input stays the caller's.
+		// A view of the same vectors: the caller still owns the input.
 		AnnotatedBatch request = new AnnotatedBatch(input.root(), input.dictionaries(),
-				// Foreign keys of the protocol would change the meaning of the request,
-				// or
-				// give away the signed URL the batch came from.
+				// Protocol keys of another call would change the meaning of the request,
+				// or reveal the signed URL that the batch came from.
 				input.metadata().withoutProtocolKeys().with(tokens()));
 		TurnReply turn = turn(request, context(), Answer::exchangeTurn);
 		AnnotatedBatch answer = turn.poll();

@@ -7,18 +7,18 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * Where a method is, in either dialect.
+ * The address of a method, in either dialect.
  *
  * @param protocol name of its protocol, or {@code null} if unknown
  * @param method its name
- * @param step what of the method is addressed
+ * @param step which endpoint of the method
  */
 record MethodAddress(@Nullable String protocol, String method, Step step) {
 
 	/**
 	 * Read the address of a call.
 	 * @param metadata the metadata of its request
-	 * @param step what of the method is addressed
+	 * @param step which endpoint of the method
 	 * @return the address
 	 */
 	static MethodAddress of(BatchMetadata metadata, Step step) {
@@ -42,11 +42,11 @@ record MethodAddress(@Nullable String protocol, String method, Step step) {
 	}
 
 	/**
-	 * What of a method is addressed.
+	 * The endpoints of a method.
 	 */
 	enum Step {
 
-		/** A call that is answered at once. */
+		/** A unary call. */
 		UNARY(""),
 
 		/** The opening of a stream. */

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 
 /**
- * Puts large inputs straight into storage, through a vended URL. Uses the storage
+ * Uploads large inputs straight to storage, through a vended URL. Uses the storage
  * transport: no header, credential or interceptor of the application's clients reaches
  * the storage. Thread-safe.
  */
@@ -37,7 +37,10 @@ public final class PayloadUploader {
 
 	private static final Log logger = LogFactory.getLog(PayloadUploader.class);
 
-	/** How uploads through vended URLs are counted, whatever storage is behind them. */
+	/**
+	 * The backend's name in statistics for uploads through vended URLs, whatever the
+	 * storage.
+	 */
 	private static final String VENDED = "vended";
 
 	private static final int STEP = 1 << 20;
@@ -51,10 +54,10 @@ public final class PayloadUploader {
 	private final RetryPolicy attempts;
 
 	/**
-	 * Create an uploader that tries again as the protocol has it.
-	 * @param transport carries the bytes
+	 * Create an uploader with the protocol's retry policy.
+	 * @param transport sends the requests
 	 * @param timeout overall deadline of an upload
-	 * @param listener hears of every upload
+	 * @param listener is told about every upload
 	 */
 	public PayloadUploader(StorageTransport transport, Duration timeout, TransferListener listener) {
 		this(transport, timeout, listener, RetryPolicy.defaults(transport));
@@ -62,10 +65,10 @@ public final class PayloadUploader {
 
 	/**
 	 * Create an uploader.
-	 * @param transport carries the bytes
-	 * @param timeout overall deadline of an upload, all attempts together
-	 * @param listener hears of every upload
-	 * @param attempts when an upload is tried again
+	 * @param transport sends the requests
+	 * @param timeout overall deadline of an upload, including all attempts
+	 * @param listener is told about every upload
+	 * @param attempts decides when an upload is retried
 	 */
 	public PayloadUploader(StorageTransport transport, Duration timeout, TransferListener listener,
 			RetryPolicy attempts) {
@@ -76,14 +79,13 @@ public final class PayloadUploader {
 	}
 
 	/**
-	 * Upload a stream without a content coding, as the protocol has it.
+	 * Upload a stream without a content coding, as the protocol requires.
 	 * @param stream the bytes; borrowed
 	 * @param target the vended pair
 	 * @param validator the caller's URL policy, asked about both URLs
 	 * @throws UploadRefusedException if the storage refuses it
 	 * @throws dev.vgi.external.VgiExternalException if a URL is refused, the storage
-	 * cannot be reached, fails or does not confirm that it has the stream, or the
-	 * deadline passes
+	 * cannot be reached, fails or does not confirm the stream, or the deadline passes
 	 */
 	void upload(GatheredStream stream, UploadUrl target, UrlValidator validator) {
 		validator.validate(target.downloadUrl());
@@ -112,7 +114,8 @@ public final class PayloadUploader {
 			if (status >= 500 || status == 408 || status == 429) {
 				throw StorageUnavailableException.answered(answered, response);
 			}
-			// An attempt that seemed to fail may not have, and storage may take no other.
+			// An earlier attempt may have succeeded unnoticed, and storage may refuse
+			// another one.
 			boolean taken = failures > 0 && (status == 409 || status == 412);
 			if (!taken && (status < 200 || status >= 300)) {
 				throw new UploadRefusedException(answered, null);
@@ -126,7 +129,7 @@ public final class PayloadUploader {
 	}
 
 	/**
-	 * Note that a stream travels inline because it cannot be uploaded.
+	 * Record that a stream travels inline because it cannot be uploaded.
 	 * @param failure why
 	 */
 	void fellBackInline(VgiExternalException failure) {
@@ -138,7 +141,7 @@ public final class PayloadUploader {
 	 * A gathered stream as a request body.
 	 *
 	 * @param stream the bytes
-	 * @param listener hears how far it is
+	 * @param listener receives the progress
 	 */
 	private record StreamBody(GatheredStream stream, TransferListener listener) implements RequestBody {
 

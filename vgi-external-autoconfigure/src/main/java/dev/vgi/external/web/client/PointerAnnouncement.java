@@ -16,15 +16,15 @@ import org.springframework.web.client.RestClient;
 import org.springframework.web.client.RestTemplate;
 
 /**
- * Lets callers of ordinary handlers announce that they resolve pointers: those who name
- * Arrow in {@code Accept}, or nothing. Nobody is redirected to storage, since an HTTP
- * client would take the service's credentials there or not go at all. Remembers which
- * service is called, since its own store is trusted.
+ * Lets callers of ordinary handlers announce that they resolve pointers, if
+ * {@code Accept} names Arrow or is absent. Such callers are not redirected to storage: an
+ * HTTP client would send the service's credentials there, or not follow at all. Remembers
+ * the called service, since its local store is trusted.
  */
 public final class PointerAnnouncement {
 
 	/**
-	 * A converter sees the response and not who sent it; a call and the reading of its
+	 * A converter sees the response and not the request. A call and the reading of its
 	 * response share a thread.
 	 */
 	private static final ThreadLocal<@Nullable URI> CALLED = new ThreadLocal<>();
@@ -33,7 +33,7 @@ public final class PointerAnnouncement {
 	}
 
 	/**
-	 * Announce with every call of a client.
+	 * Announce pointer support with every call of a client.
 	 * @param builder the client's builder
 	 */
 	public static void applyTo(RestClient.Builder builder) {
@@ -42,13 +42,13 @@ public final class PointerAnnouncement {
 	}
 
 	/**
-	 * Announce with every call of a template.
+	 * Announce pointer support with every call of a template.
 	 * @param template the template
 	 */
 	public static void applyTo(RestTemplate template) {
 		template.getClientHttpRequestInitializers().add((request) -> {
 			CALLED.set(request.getURI());
-			// What it accepts follows from what is to be read, and is set later.
+			// The {@code Accept} header depends on the type to read, and is set later.
 			request.getHeaders().set(Capabilities.ACCEPT_POINTERS, Capabilities.WHERE_NAMED);
 		});
 	}
@@ -75,7 +75,7 @@ public final class PointerAnnouncement {
 				.anyMatch((accepted) -> accepted.includes(ArrowStreamHttpMessageConverter.ARROW_STREAM));
 		}
 		catch (InvalidMediaTypeException ex) {
-			// Not ours to complain about.
+			// A malformed header is reported elsewhere.
 			return false;
 		}
 	}
@@ -83,7 +83,7 @@ public final class PointerAnnouncement {
 	/**
 	 * Return the resolver for the response that this thread is about to read.
 	 * @param resolver the client side's resolver
-	 * @return one that trusts the local store of the called service too
+	 * @return a resolver that also trusts the local store of the called service
 	 */
 	public static LocationResolver resolverForCurrentCall(LocationResolver resolver) {
 		URI called = CALLED.get();

@@ -21,22 +21,28 @@ import org.springframework.util.Assert;
 import org.springframework.util.ClassUtils;
 
 /**
- * Makes one thing after the other, one ahead of whoever takes them, in a thread of its
- * own. What somebody waits for already is handed over while the next is begun, so that
- * nothing is delayed by a thread that has to wake up. The thread ends with the last
- * thing, with {@link #abort()}, or if nobody has taken a thing for a while; then another
- * one goes on when it is needed. Used by one thread at a time, which aborts it at the
- * end.
+ * Produces items in order, on its own thread, at most one item ahead of the consumer. An
+ * item that the consumer already waits for is handed over while the next one is being
+ * produced, so that no thread has to wake up first. The thread ends with the last item,
+ * with {@link #abort()}, or if no item was taken for a while; a new thread continues when
+ * it is needed. Used by one consumer thread at a time, which calls {@link #abort()} at
+ * the end.
  *
- * @param <T> what is made
+ * @param <T> the item
  */
 final class Prefetcher<T> {
 
-	/** Traces and security contexts follow the work where the application can say how. */
+	/**
+	 * Propagates traces and security contexts to the work where context propagation is
+	 * available.
+	 */
 	private static final TaskDecorator CONTEXT = ClassUtils.isPresent("io.micrometer.context.ContextSnapshotFactory",
 			Prefetcher.class.getClassLoader()) ? new ContextPropagatingTaskDecorator() : (task) -> task;
 
-	/** Whoever forgets to abort keeps a thread no longer than this. */
+	/**
+	 * After this time without a consumer the thread ends, in case {@link #abort()} is
+	 * never called.
+	 */
 	private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
 	private final ThreadFactory threads;
@@ -47,7 +53,7 @@ final class Prefetcher<T> {
 
 	private final long idleNanos;
 
-	/** Guards everything below. */
+	/** Guards all fields below. */
 	private final ReentrantLock lock = new ReentrantLock();
 
 	private final Condition changed = this.lock.newCondition();
@@ -55,28 +61,31 @@ final class Prefetcher<T> {
 	/** The latest thread, which may have ended. */
 	private @Nullable Thread thread;
 
-	/** Whether the thread goes on. */
+	/** Whether the thread is still running. */
 	private boolean running;
 
-	/** Whether it is within the work, and may be interrupted. */
+	/** Whether the work is in progress and may be interrupted. */
 	private boolean working;
 
-	/** Whether somebody waits to take the next thing. */
+	/** Whether the consumer waits for the next item. */
 	private boolean awaited;
 
-	/** Whether nothing else is to be made. */
+	/** Whether no further item will be produced. */
 	private boolean over;
 
-	/** Made and not taken: one thing, or two while who waited for the first wakes up. */
+	/**
+	 * Items produced and not taken: one, or two while the consumer wakes up for the
+	 * first.
+	 */
 	private final Deque<T> ready = new ArrayDeque<>(2);
 
 	private @Nullable Error failure;
 
 	/**
-	 * Create a maker; nothing runs yet.
-	 * @param threads makes the thread
-	 * @param work makes the next thing; throws nothing but errors
-	 * @param last whether nothing follows a thing
+	 * Create an instance; nothing runs yet.
+	 * @param threads creates the thread
+	 * @param work produces the next item; throws nothing but errors
+	 * @param last whether an item is the last one
 	 */
 	Prefetcher(ThreadFactory threads, Supplier<T> work, Predicate<T> last) {
 		this(threads, work, last, IDLE_NANOS);
@@ -90,7 +99,7 @@ final class Prefetcher<T> {
 	}
 
 	/**
-	 * Begin with the first thing. To be called once.
+	 * Start producing the first item. Call it once.
 	 */
 	void start() {
 		this.lock.lock();
@@ -103,8 +112,8 @@ final class Prefetcher<T> {
 	}
 
 	/**
-	 * Return whether there is something to {@link #take()}, now or soon.
-	 * @return {@code true} from {@link #start()} until the last thing was taken
+	 * Return whether there is an item to {@link #take()}, now or soon.
+	 * @return {@code true} from {@link #start()} until the last item was taken
 	 */
 	boolean hasMore() {
 		this.lock.lock();
@@ -117,10 +126,10 @@ final class Prefetcher<T> {
 	}
 
 	/**
-	 * Take the next thing, after which the one behind it is made. An interruption is
-	 * passed on to the work, so that waiting ends as soon as the work can be interrupted,
-	 * and never before its end.
-	 * @return what was made
+	 * Take the next item, after which the following one is produced. An interrupt is
+	 * passed on to the work. This method then returns as soon as the interrupted work has
+	 * ended, and not before.
+	 * @return the item
 	 */
 	T take() {
 		boolean interrupted = false;
@@ -186,12 +195,12 @@ final class Prefetcher<T> {
 		}
 	}
 
-	// returns whether to make another one, once it is wanted
+	// returns whether to produce another item, once it is wanted
 	private boolean handOver(@Nullable T made, @Nullable Error thrown) {
 		this.lock.lock();
 		try {
 			this.working = false;
-			// An interruption was meant for this thing and not for the next.
+			// The interrupt was meant for this item and not for the next one.
 			Thread.interrupted();
 			if (made != null) {
 				this.ready.add(made);
@@ -218,7 +227,7 @@ final class Prefetcher<T> {
 				nanos = this.changed.awaitNanos(nanos);
 			}
 			catch (InterruptedException ex) {
-				// By nobody here: there is no work to interrupt.
+				// The consumer did not cause this interrupt: no work was in progress.
 				nanos = 0;
 			}
 		}
@@ -232,8 +241,8 @@ final class Prefetcher<T> {
 	}
 
 	/**
-	 * Interrupt the work, wait for its thread, and make nothing else. Idempotent.
-	 * @return what was made and not taken
+	 * Interrupt the work, wait for its thread and produce nothing more. Idempotent.
+	 * @return the items that were produced and not taken
 	 */
 	List<T> abort() {
 		Thread ending;

@@ -15,13 +15,13 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * Batches that a service makes one after the other. While the caller works on one, the
- * next is fetched ahead: one batch and no more, with its log messages, which are
- * delivered when its turn comes. Used by one thread at a time.
+ * The batches of a producer. While the caller works on one batch, the next one is fetched
+ * ahead: one batch and no more, together with its log messages, which are delivered when
+ * the batch is. Used by one thread at a time.
  */
 public final class ProducerCall extends StreamCall {
 
-	/** Turns without a batch in a row after which a service is not believed any more. */
+	/** Most turns in a row without a batch before the stream counts as broken. */
 	private static final int MAX_EMPTY_TURNS = 1000;
 
 	private final @Nullable Prefetcher<Step> ahead;
@@ -32,7 +32,7 @@ public final class ProducerCall extends StreamCall {
 
 	private boolean over;
 
-	/** A pointer that found no room when it was resolved ahead. */
+	/** A pointer that the budget had no room for when it was resolved ahead. */
 	private @Nullable AnnotatedBatch refused;
 
 	private ProducerCall(ServiceConnection connection, MethodAddress address, Reply<Opening> opening,
@@ -51,7 +51,7 @@ public final class ProducerCall extends StreamCall {
 	}
 
 	/**
-	 * Return the next batch. Asks the service if it has to.
+	 * Return the next batch. Asks the service if necessary.
 	 * @return the batch, resolved, without tokens, which the caller closes; or
 	 * {@code null} at the end of the stream
 	 * @throws ErrorBatchException if the service reports an error; the batches before it
@@ -88,8 +88,8 @@ public final class ProducerCall extends StreamCall {
 		}
 	}
 
-	// What is refused ahead is asked for again when it is wanted, and nothing more is
-	// fetched ahead.
+	// What could not be fetched ahead is fetched again when the caller asks for it, and
+	// prefetching stops.
 	private Step takeAhead(Prefetcher<Step> ahead) {
 		Step step = ahead.take();
 		if (this.refused == null) {
@@ -101,7 +101,7 @@ public final class ProducerCall extends StreamCall {
 		return new Step(again.batch(), logs, again.failure());
 	}
 
-	// goes one batch further: touches tokens and turns, in one thread at a time
+	// advances by one batch; touches tokens and turns, on one thread at a time
 	private Step advance() {
 		List<LogMessage> logs = new ArrayList<>();
 		CallContext context = context().withLogs(logs::add);
@@ -175,7 +175,7 @@ public final class ProducerCall extends StreamCall {
 	}
 
 	/**
-	 * What going one batch further came to.
+	 * The result of advancing by one batch.
 	 *
 	 * @param batch the batch, or {@code null} if there is none
 	 * @param logs the log messages that came before it

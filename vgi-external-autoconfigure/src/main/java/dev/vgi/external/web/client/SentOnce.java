@@ -18,16 +18,16 @@ import org.springframework.util.ReflectionUtils;
 import org.springframework.web.client.RestClient;
 
 /**
- * Lets an HTTP engine send each body once, whatever stands before it. Interceptors and
- * buffering make {@link RestClient} keep a body and say that it can be repeated, and some
- * engines then do so by themselves, such as after a 503. No call may be made twice.
+ * Makes an HTTP engine send each body only once. Because of interceptors or buffering,
+ * {@link RestClient} may keep a body and declare it repeatable, and some engines then
+ * repeat the request on their own, for example after a 503. No call may be made twice.
  *
- * @param engine makes the requests
+ * @param engine creates the requests
  */
 record SentOnce(ClientHttpRequestFactory engine) implements ClientHttpRequestFactory {
 
 	/**
-	 * Build a client that sends once.
+	 * Build a client that sends each body once.
 	 * @param builder the client's builder, unchanged
 	 * @return the client
 	 */
@@ -37,9 +37,8 @@ record SentOnce(ClientHttpRequestFactory engine) implements ClientHttpRequestFac
 		return (engine != null) ? client.mutate().requestFactory(new SentOnce(engine)).build() : client;
 	}
 
-	// A client tells nobody which engine it has, and its interceptors cannot be taken
-	// away
-	// from it. What is no client of Spring's own stays as it is.
+	// A client does not expose its engine, and its interceptors cannot be removed, hence
+	// reflection. Clients other than Spring's own are left unchanged.
 	private static @Nullable ClientHttpRequestFactory engineOf(RestClient client) {
 		for (Field field : client.getClass().getDeclaredFields()) {
 			if (field.getType() == ClientHttpRequestFactory.class) {
@@ -63,14 +62,14 @@ record SentOnce(ClientHttpRequestFactory engine) implements ClientHttpRequestFac
 	 * A request whose body cannot be repeated.
 	 *
 	 * @param request the engine's request
-	 * @param streaming the same
+	 * @param streaming the same object
 	 */
 	private record Request(ClientHttpRequest request,
 			StreamingHttpOutputMessage streaming) implements ClientHttpRequest, StreamingHttpOutputMessage {
 
 		@Override
 		public void setBody(Body body) {
-			// Not the body itself, which may say that it can be.
+			// A wrapper, since the body itself may declare that it is repeatable.
 			this.streaming.setBody((out) -> body.writeTo(out));
 		}
 

@@ -47,21 +47,21 @@ import org.springframework.web.client.ResourceAccessException;
 import org.springframework.web.client.RestClient;
 
 /**
- * One service over HTTP: its capabilities and dialect as they become known, requests that
- * are larger than it takes, and what comes back. Thread-safe.
+ * One service over HTTP. Learns its capabilities and dialect, sends requests through
+ * storage if they are too large, and reads responses. Thread-safe.
  */
 final class ServiceConnection {
 
-	/** How long the capabilities of a service are believed. */
+	/** How long the capabilities of a service are cached. */
 	private static final Duration CAPABILITIES_EXPIRY = Duration.ofMinutes(5);
 
 	/**
-	 * From this size on a request is not sent before the service's cap is known: a
-	 * refusal would cost more than the question.
+	 * A request of this size or more is not sent until the service's cap is known: a
+	 * refusal would cost more than the extra request.
 	 */
 	private static final long ASK_FIRST = 1 << 20;
 
-	/** What the protocol allows as a caller's own limit of a response. */
+	/** Lowest response limit that the protocol allows a caller to set. */
 	private static final long MIN_ACCEPTED = 65_536;
 
 	private static final long MAX_ACCEPTED = (1L << 53) - 1;
@@ -126,9 +126,9 @@ final class ServiceConnection {
 	}
 
 	/**
-	 * Return what the service says of itself.
+	 * Return the service's capabilities.
 	 * @return the capabilities, at most five minutes old
-	 * @throws UnexpectedResponseException if it says nothing
+	 * @throws UnexpectedResponseException if it does not announce any
 	 */
 	Capabilities capabilities() {
 		CachedCapabilities known = known();
@@ -150,7 +150,7 @@ final class ServiceConnection {
 	}
 
 	/**
-	 * Return what the service says of itself, if anything.
+	 * Return the service's capabilities, if it announces any.
 	 * @return the capabilities, or {@code null} if it does not announce any
 	 */
 	private @Nullable CachedCapabilities knownOrAsked() {
@@ -162,8 +162,8 @@ final class ServiceConnection {
 		return known;
 	}
 
-	// Some proxies refuse OPTIONS, or answer it themselves. A question about the service
-	// itself may be asked twice.
+	// Some proxies refuse OPTIONS, or answer it themselves. A request for capabilities
+	// may be repeated.
 	private int ask() {
 		int status = 0;
 		for (HttpMethod method : List.of(HttpMethod.OPTIONS, HttpMethod.GET)) {
@@ -176,7 +176,7 @@ final class ServiceConnection {
 	}
 
 	/**
-	 * Send a request to an endpoint that belongs to no method and may be asked twice.
+	 * Send a request to an endpoint that belongs to no method and may be called twice.
 	 * @param path the path below the prefix
 	 * @param request the request batch; borrowed
 	 * @return the data batch of the answer; the caller closes it
@@ -191,12 +191,12 @@ final class ServiceConnection {
 
 	/**
 	 * Send a request to a path, through storage if it is too large.
-	 * @param <T> what is read
+	 * @param <T> the result
 	 * @param path the path below the prefix
 	 * @param request the request batch; borrowed
 	 * @param context the call
 	 * @param reader reads the answer
-	 * @return what was read
+	 * @return the result
 	 */
 	<T> T post(String path, AnnotatedBatch request, CallContext context, AnswerReader<T> reader) {
 		return post((body) -> send(HttpMethod.POST, path, body, Dialect.FLAT, context,
@@ -204,14 +204,14 @@ final class ServiceConnection {
 	}
 
 	/**
-	 * Send a request to a method, through storage if it is too large, and in whichever
-	 * dialect the service speaks.
-	 * @param <T> what is read
+	 * Send a request to a method, through storage if it is too large, and in the dialect
+	 * that the service understands.
+	 * @param <T> the result
 	 * @param address the method
 	 * @param request the request batch; borrowed
 	 * @param context the call
 	 * @param reader reads the answer
-	 * @return what was read and in which dialect
+	 * @return the result and the dialect
 	 */
 	<T> Reply<T> post(MethodAddress address, AnnotatedBatch request, CallContext context, AnswerReader<T> reader) {
 		return post((body) -> dispatch(address, body, context, reader), request, context);
@@ -220,13 +220,13 @@ final class ServiceConnection {
 	/**
 	 * Send a further turn of a stream, through storage if it is too large. Never sent
 	 * twice.
-	 * @param <T> what is read
+	 * @param <T> the result
 	 * @param address the method
-	 * @param dialect the dialect its opening was answered in
+	 * @param dialect the dialect in which the opening was answered
 	 * @param request the request batch with its tokens; borrowed
 	 * @param context the call
 	 * @param reader reads the answer
-	 * @return what was read
+	 * @return the result
 	 */
 	<T> T postTurn(MethodAddress address, Dialect dialect, AnnotatedBatch request, CallContext context,
 			AnswerReader<T> reader) {
@@ -265,7 +265,7 @@ final class ServiceConnection {
 			return upload(body, context);
 		}
 		catch (VgiExternalException ex) {
-			// Whoever was interrupted wants no answer, neither this way nor that.
+			// An interrupted caller wants no result, neither through storage nor inline.
 			if (!this.inlineOnUploadFailure || ex.kind() == VgiExternalException.Kind.CANCELLED) {
 				throw ex;
 			}
@@ -307,7 +307,7 @@ final class ServiceConnection {
 			boolean[] missing = new boolean[1];
 			try {
 				T answer = send(HttpMethod.POST, address.path(dialect), body, dialect, context, (response) -> {
-					// Nothing ran, so that asking elsewhere is safe.
+					// Nothing was executed, so trying the other dialect is safe.
 					missing[0] = response.getStatusCode().value() == NOT_FOUND;
 					if (!missing[0] && isArrow(response)) {
 						this.foundDialect = dialect;
@@ -320,7 +320,8 @@ final class ServiceConnection {
 				if (!missing[0]) {
 					throw ex;
 				}
-				// What the service says itself beats what its web server says.
+				// An error from the service itself takes precedence over one from its web
+				// server.
 				notFound = (notFound instanceof ErrorBatchException
 						|| notFound != null && !(ex instanceof ErrorBatchException)) ? notFound : ex;
 			}
@@ -331,7 +332,7 @@ final class ServiceConnection {
 		throw notFound;
 	}
 
-	// what to try, best first
+	// the dialects to try, best first
 	private List<Dialect> dialects(MethodAddress address) {
 		if (address.protocol() == null) {
 			return List.of(Dialect.FLAT);
@@ -342,7 +343,7 @@ final class ServiceConnection {
 		Dialect first = this.foundDialect;
 		if (first == null) {
 			CachedCapabilities known = knownOrAsked();
-			// The last flat releases announce this too, so it is only the better guess.
+			// The last flat releases announce this, too, so it is only the better guess.
 			first = (known != null && known.responseLimits()) ? Dialect.NAMESPACED : Dialect.FLAT;
 		}
 		return List.of(first, (first == Dialect.FLAT) ? Dialect.NAMESPACED : Dialect.FLAT);
@@ -350,14 +351,14 @@ final class ServiceConnection {
 
 	/**
 	 * Send a request.
-	 * @param <T> what is read
+	 * @param <T> the result
 	 * @param method the HTTP method
 	 * @param path the path below the prefix
 	 * @param body the body, or {@code null} for none
 	 * @param dialect the dialect of the path
-	 * @param call the call, or {@code null} for a question that may be asked twice
+	 * @param call the call, or {@code null} for a request that may be repeated
 	 * @param reader reads the response
-	 * @return what was read
+	 * @return the result
 	 */
 	private <T extends @Nullable Object> T send(HttpMethod method, String path, @Nullable GatheredStream body,
 			Dialect dialect, @Nullable CallContext call, ResponseReader<T> reader) {
@@ -420,7 +421,8 @@ final class ServiceConnection {
 		});
 	}
 
-	// a pooled connection that the other side had closed, as far as one can tell
+	// whether the other side had closed a pooled connection, as far as this can be
+	// detected
 	private static boolean isStaleConnection(@Nullable Throwable failure) {
 		return failure instanceof IOException && !(failure instanceof ConnectException)
 				&& !(failure instanceof UnknownHostException) && !(failure instanceof InterruptedIOException)
@@ -428,7 +430,7 @@ final class ServiceConnection {
 	}
 
 	private static ServiceUnavailableException unreachable(ResourceAccessException failure, boolean answered) {
-		// Its own message quotes the URL, so it goes no further.
+		// The message of the exception itself quotes the URL, so only its cause is kept.
 		Throwable cause = (failure.getCause() != null) ? failure.getCause() : failure;
 		String reason = FailureReason.of(cause);
 		if (cause != failure && cause.getMessage() != null) {
@@ -440,7 +442,7 @@ final class ServiceConnection {
 
 	private void remember(ClientHttpResponse response) {
 		Capabilities found = Capabilities.from(response.getHeaders());
-		// Some peers' error responses carry none: absent is not withdrawn.
+		// Error responses of some peers carry none, which does not withdraw earlier ones.
 		if (found != null) {
 			this.cache = new CachedCapabilities(found,
 					"true".equalsIgnoreCase(
@@ -499,7 +501,7 @@ final class ServiceConnection {
 		return (codec != null) ? codec.decode(response.getBody()) : response.getBody();
 	}
 
-	// Some proxies drop headers that they do not know.
+	// Some proxies drop headers that they do not know, so the coding is detected.
 	private static InputStream decodeUnlabelled(InputStream body) throws IOException {
 		PushbackInputStream whole = new PushbackInputStream(body, ContentCodec.HEAD);
 		byte[] head = whole.readNBytes(ContentCodec.HEAD);
@@ -512,7 +514,8 @@ final class ServiceConnection {
 	 * Resolve a batch of an answer if it is a pointer.
 	 * @param batch the batch; taken over
 	 * @param context the call
-	 * @return the batch itself or the one it stands for; the caller closes it
+	 * @return the batch itself, or the one that the pointer refers to; the caller closes
+	 * it
 	 */
 	AnnotatedBatch resolve(AnnotatedBatch batch, CallContext context) {
 		if (BatchKind.of(batch.rowCount(), batch.metadata()) != BatchKind.POINTER) {
@@ -524,7 +527,7 @@ final class ServiceConnection {
 		return resolved;
 	}
 
-	// trusts the local store of this very service, wherever it was reached
+	// trusts the local store of this service, wherever it was reached
 	private UrlValidator ownStore() {
 		URI url = this.called;
 		return (url != null) ? new CalledService(url) : (candidate) -> {
@@ -533,9 +536,9 @@ final class ServiceConnection {
 	}
 
 	/**
-	 * Reads a response; it is closed afterwards.
+	 * Reads a response, which is closed afterwards.
 	 *
-	 * @param <T> what is read
+	 * @param <T> the result
 	 */
 	@FunctionalInterface
 	private interface ResponseReader<T extends @Nullable Object> {
@@ -547,7 +550,7 @@ final class ServiceConnection {
 	/**
 	 * Sends a body.
 	 *
-	 * @param <T> what is answered
+	 * @param <T> the result
 	 */
 	@FunctionalInterface
 	private interface Attempt<T> {
@@ -564,7 +567,7 @@ final class ServiceConnection {
 	/**
 	 * Reads the streams of a response.
 	 *
-	 * @param <T> what is read
+	 * @param <T> the result
 	 */
 	@FunctionalInterface
 	interface AnswerReader<T> {
@@ -574,10 +577,10 @@ final class ServiceConnection {
 	}
 
 	/**
-	 * What was answered and in which dialect.
+	 * A result and the dialect in which the service answered.
 	 *
-	 * @param <T> what was read
-	 * @param value what was read
+	 * @param <T> the result
+	 * @param value the result
 	 * @param dialect the dialect that the service understood
 	 */
 	record Reply<T>(T value, Dialect dialect) {
@@ -585,11 +588,11 @@ final class ServiceConnection {
 	}
 
 	/**
-	 * Capabilities and when they were seen.
+	 * Capabilities and when they were received.
 	 *
-	 * @param capabilities what the service said
-	 * @param responseLimits whether it understands a caller's limit of a response
-	 * @param time when, by the client's clock
+	 * @param capabilities the announced capabilities
+	 * @param responseLimits whether the service supports a caller's response limit
+	 * @param time time of receipt, by the client's clock
 	 */
 	private record CachedCapabilities(Capabilities capabilities, boolean responseLimits, long time) {
 

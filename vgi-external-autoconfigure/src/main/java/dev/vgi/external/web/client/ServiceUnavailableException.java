@@ -3,8 +3,8 @@ package dev.vgi.external.web.client;
 import dev.vgi.external.VgiExternalException;
 
 /**
- * The called service cannot be reached, or broke off in the middle of an answer. Whether
- * it did what it was asked is then unknown.
+ * The called service cannot be reached, or the connection broke in the middle of an
+ * answer. It is then unknown whether the service executed the call.
  */
 public class ServiceUnavailableException extends VgiExternalException {
 

@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A stream that a service has opened. It keeps no connection between its turns: the
- * service's state travels in tokens. Used by one thread at a time; whoever opened it
- * closes it.
+ * service's state travels in tokens. Used by one thread at a time; the caller who opened
+ * it closes it.
  */
 public abstract sealed class StreamCall implements AutoCloseable permits ProducerCall, ExchangeCall {
 
@@ -59,8 +59,8 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	 * @param request the request batch; borrowed
 	 * @param header whether the method is declared with a header
 	 * @param context the call
-	 * @param turn reads what follows the header
-	 * @return the opening, whose header is resolved
+	 * @param turn reads the part of the response that follows the header
+	 * @return the opening, with its header resolved
 	 */
 	static Reply<Opening> open(ServiceConnection connection, AnnotatedBatch request, boolean header,
 			CallContext context, ServiceConnection.AnswerReader<TurnReply> turn) {
@@ -94,9 +94,9 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	}
 
 	/**
-	 * Take what the stream started with.
+	 * Take the header of the stream.
 	 * @return a batch of one row, resolved, which the caller closes from now on; or
-	 * {@code null} if the stream has no header or it was taken
+	 * {@code null} if the stream has no header or it was already taken
 	 */
 	public final @Nullable AnnotatedBatch takeHeader() {
 		AnnotatedBatch taken = this.header;
@@ -122,8 +122,8 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	}
 
 	/**
-	 * Return whether the service has more to give.
-	 * @return {@code false} once it ended the stream
+	 * Return whether the service can continue the stream.
+	 * @return {@code false} once the service has ended it
 	 */
 	final boolean isLive() {
 		return this.cursor != null;
@@ -152,8 +152,9 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	}
 
 	/**
-	 * End the stream: frees what was not taken and tells the service to cancel, once, if
-	 * it has more to give. Idempotent; a service that cannot be told is not an error.
+	 * End the stream: frees what was not taken and sends one cancel to the service if the
+	 * stream can still continue. Idempotent; it is not an error if the cancel does not
+	 * reach the service.
 	 */
 	@Override
 	public final void close() {
@@ -180,12 +181,12 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	}
 
 	/**
-	 * Stop what still runs and free what was not taken.
+	 * Stop what is still running and free what was not taken.
 	 */
 	abstract void release();
 
 	private void cancel() {
-		// Whoever is interrupted gives up, and that is what the service should hear of.
+		// The service is told about the cancellation even if this thread is interrupted.
 		boolean interrupted = Thread.interrupted();
 		try (AnnotatedBatch request = AnnotatedBatch.empty(NO_COLUMNS, tokens().with(MetadataKeys.CANCEL, "1"),
 				this.connection.allocator())) {
@@ -206,7 +207,7 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	}
 
 	/**
-	 * What a service answers to the opening of a stream.
+	 * What a service returns when a stream is opened.
 	 *
 	 * @param header the batch with the header, or {@code null} if none is declared
 	 * @param turn the first turn

@@ -10,7 +10,7 @@ import dev.vgi.external.batch.MetadataKeys;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What came back of one turn of a stream. Owns its batches until they are taken. Used by
+ * The response to one turn of a stream. Owns its batches until they are taken. Used by
  * one thread at a time.
  */
 final class TurnReply implements AutoCloseable {
@@ -44,7 +44,7 @@ final class TurnReply implements AutoCloseable {
 
 	/**
 	 * Take the next batch.
-	 * @return the batch, a pointer maybe, or {@code null} if there is none; the caller
+	 * @return the batch, possibly a pointer, or {@code null} if there is none; the caller
 	 * closes it
 	 */
 	@Nullable AnnotatedBatch poll() {
@@ -52,15 +52,15 @@ final class TurnReply implements AutoCloseable {
 	}
 
 	/**
-	 * Return where the stream goes on.
-	 * @return the cursor, or {@code null} if none stood beside the batches
+	 * Return where the stream continues.
+	 * @return the cursor, or {@code null} if the response had none
 	 */
 	@Nullable String cursor() {
 		return this.cursor;
 	}
 
 	/**
-	 * Return what every further turn has to bring.
+	 * Return the token that every further turn has to carry.
 	 * @return the call token, or {@code null} if there was none
 	 */
 	@Nullable String callToken() {
@@ -68,7 +68,7 @@ final class TurnReply implements AutoCloseable {
 	}
 
 	/**
-	 * Return what happened after the batches.
+	 * Return the error that followed the batches.
 	 * @return the service's error, or {@code null}
 	 */
 	@Nullable ErrorBatchException failure() {

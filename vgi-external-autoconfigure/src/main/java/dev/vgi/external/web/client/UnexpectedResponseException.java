@@ -3,7 +3,7 @@ package dev.vgi.external.web.client;
 import dev.vgi.external.VgiExternalException;
 
 /**
- * The service answered with a status or a body that is no answer of the protocol.
+ * The service returned a status or a body that the protocol does not define.
  */
 public class UnexpectedResponseException extends VgiExternalException {
 
@@ -11,7 +11,7 @@ public class UnexpectedResponseException extends VgiExternalException {
 
 	/**
 	 * Create an error.
-	 * @param message what came instead, without secrets
+	 * @param message what was received instead, without secrets
 	 * @param status the HTTP status
 	 */
 	public UnexpectedResponseException(String message, int status) {
@@ -20,7 +20,7 @@ public class UnexpectedResponseException extends VgiExternalException {
 	}
 
 	/**
-	 * Return the status of the answer.
+	 * Return the status of the response.
 	 * @return the HTTP status
 	 */
 	public int status() {

@@ -23,7 +23,7 @@ import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 
 /**
- * Asks a service for URLs to put large inputs to.
+ * Requests upload URLs for large inputs from a service.
  */
 final class UploadUrls {
 
@@ -33,10 +33,10 @@ final class UploadUrls {
 	}
 
 	/**
-	 * Ask for upload URLs.
+	 * Request upload URLs.
 	 * @param service the service
 	 * @param count how many
-	 * @return that many pairs, or as many as the service gives, at least one
+	 * @return that many pairs, or as many as the service returns, at least one
 	 */
 	static List<UploadUrl> request(ServiceConnection service, int count) {
 		BigIntVector vector = new BigIntVector(
@@ -55,8 +55,8 @@ final class UploadUrls {
 	}
 
 	private static List<UploadUrl> read(VectorSchemaRoot root) {
-		// By name where there are names, else by position: peers differ in strictness
-		// only.
+		// By name if the columns are named, otherwise by position: peers differ in how
+		// strict they are.
 		FieldVector upload = column(root, "upload_url", 0);
 		FieldVector download = column(root, "download_url", 1);
 		FieldVector expiry = column(root, "expires_at", 2);
@@ -81,7 +81,7 @@ final class UploadUrls {
 			return URI.create(String.valueOf(texts.getObject(row)));
 		}
 		catch (IllegalArgumentException ex) {
-			// Its message quotes the URL, so it goes no further.
+			// The message quotes the URL, so it is not passed on as the cause.
 			throw new CorruptStreamException("An upload URL of the service is no URL");
 		}
 	}

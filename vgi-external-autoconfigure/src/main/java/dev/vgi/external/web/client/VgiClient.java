@@ -20,9 +20,9 @@ import org.springframework.util.Assert;
 import org.springframework.web.client.RestClient;
 
 /**
- * Calls a service of the protocol: knows its capabilities and its dialect, sends large
- * inputs through upload URLs, follows streams and resolves the pointers of answers. The
- * local store of the service that is called is trusted. Thread-safe.
+ * Calls a service of the protocol: learns its capabilities and its dialect, sends large
+ * inputs through upload URLs, runs streams and resolves the pointers of answers. Trusts
+ * the local store of the called service. Thread-safe.
  */
 public final class VgiClient {
 
@@ -44,10 +44,10 @@ public final class VgiClient {
 	}
 
 	/**
-	 * Return what the service says of itself.
+	 * Return the service's capabilities.
 	 * @return the capabilities, at most five minutes old
-	 * @throws UnexpectedResponseException if it says nothing: it does not speak the
-	 * protocol
+	 * @throws UnexpectedResponseException if it announces none, because it does not speak
+	 * the protocol
 	 * @throws ServiceUnavailableException if it cannot be reached
 	 */
 	public Capabilities capabilities() {
@@ -55,7 +55,7 @@ public final class VgiClient {
 	}
 
 	/**
-	 * Ask the service for URLs to put large inputs to.
+	 * Request URLs for uploading large inputs.
 	 * @param count how many, from 1 to 100
 	 * @return that many pairs, each for a new object
 	 * @throws ErrorBatchException if the service cannot vend any
@@ -68,15 +68,15 @@ public final class VgiClient {
 
 	/**
 	 * Send one batch to a path and receive one. A large request goes through an upload
-	 * URL where the service vends these, and so does one that is larger than the service
-	 * takes: beforehand if its cap is known, else after it refused.
-	 * @param path the path below the prefix, such as {@code /echo_string}, whatever the
-	 * dialect
+	 * URL if the service vends them. So does a request that exceeds the service's cap: at
+	 * once if the cap is known, otherwise after the service has refused it.
+	 * @param path the path below the prefix, such as {@code /echo_string}, used as given
+	 * in either dialect
 	 * @param request the request batch with its metadata; borrowed
 	 * @param logs receives the log messages of the answer
 	 * @return the data batch of the answer, resolved; the caller closes it
 	 * @throws ErrorBatchException if the service answers with an error
-	 * @throws UnexpectedResponseException if it answers with anything else that is no
+	 * @throws UnexpectedResponseException if it answers with anything else that is not
 	 * data
 	 * @throws dev.vgi.external.VgiExternalException if it cannot be reached, or an upload
 	 * or a fetch fails
@@ -88,12 +88,12 @@ public final class VgiClient {
 
 	/**
 	 * Call a method.
-	 * @param request the request batch; borrowed. Its metadata names the method, and the
-	 * protocol unless only flat routes are to be tried
+	 * @param request the request batch; borrowed. Its metadata names the method, and also
+	 * the protocol, without which only flat routes are tried
 	 * @param context the call
 	 * @return the data batch of the answer, resolved; the caller closes it
 	 * @throws ErrorBatchException if the service answers with an error
-	 * @throws UnexpectedResponseException if it answers with anything else that is no
+	 * @throws UnexpectedResponseException if it answers with anything else that is not
 	 * data
 	 * @throws dev.vgi.external.VgiExternalException if it cannot be reached, or an upload
 	 * or a fetch fails
@@ -159,7 +159,7 @@ public final class VgiClient {
 
 		boolean inlineOnUploadFailure;
 
-		/** Whether all HTTP clients see a host in the URL. */
+		/** Whether every HTTP client recognizes the host of the base URL. */
 		boolean hasHost = true;
 
 		Dialect dialect = Dialect.AUTO;
@@ -187,10 +187,10 @@ public final class VgiClient {
 		}
 
 		/**
-		 * Set where the service is.
-		 * @param baseUrl such as {@code https://flights.example}; a host with an
-		 * underscore is one only to some HTTP clients, and never to the policy for the
-		 * service's own store
+		 * Set the base URL of the service.
+		 * @param baseUrl such as {@code https://flights.example}. Only some HTTP clients
+		 * accept a host with an underscore, and the policy for the service's own store
+		 * never does
 		 * @return this builder
 		 */
 		public Builder baseUrl(String baseUrl) {
@@ -220,7 +220,7 @@ public final class VgiClient {
 		}
 
 		/**
-		 * Set what an answer may make of the heap.
+		 * Set limits on the heap objects created from an answer.
 		 * @param limits the limits; {@link ReadLimits#defaults()} by default
 		 * @return this builder
 		 */
@@ -231,7 +231,7 @@ public final class VgiClient {
 
 		/**
 		 * Set whether the service may compress inline answers, with zstd or else gzip. On
-		 * a fast network that takes longer than carrying the plain bytes.
+		 * a fast network, compressing takes longer than sending the plain bytes.
 		 * @param compression {@code true} by default
 		 * @return this builder
 		 */
@@ -241,8 +241,8 @@ public final class VgiClient {
 		}
 
 		/**
-		 * Set from which size on an input goes through an upload URL although the service
-		 * might take it inline, provided that the service vends upload URLs.
+		 * Set the size from which an input goes through an upload URL although the
+		 * service might accept it inline, provided that the service vends upload URLs.
 		 * @param bytes the size as an Arrow stream, not negative; 8 MiB by default
 		 * @return this builder
 		 */
@@ -253,7 +253,7 @@ public final class VgiClient {
 
 		/**
 		 * Set whether such an input travels inline after all if no upload URL is vended
-		 * for it or the upload fails. One that is larger than the service takes fails in
+		 * for it or the upload fails. An input that exceeds the service's cap fails in
 		 * any case.
 		 * @param inline {@code false} by default: the call fails
 		 * @return this builder
@@ -275,9 +275,9 @@ public final class VgiClient {
 
 		/**
 		 * Set whether producers fetch the next batch while the caller works on one.
-		 * Switch it off for streams whose turns take long: where the HTTP client cannot
-		 * be interrupted, closing waits for the turn under way. Switch it off too if the
-		 * HTTP client's interceptors depend on the calling thread.
+		 * Switch it off for streams with long turns: if the HTTP client cannot be
+		 * interrupted, closing waits for the current turn. Also switch it off if the HTTP
+		 * client's interceptors depend on the calling thread.
 		 * @param prefetch {@code true} by default
 		 * @return this builder
 		 */
@@ -286,10 +286,10 @@ public final class VgiClient {
 		}
 
 		/**
-		 * Set what makes the threads that fetch ahead: at most one at a time per open
-		 * stream, which ends with the stream or when it had nothing to do for a second.
-		 * @param threads makes daemon or virtual threads; {@code null} to fetch nothing
-		 * ahead
+		 * Set the factory of the threads that prefetch. There is at most one thread per
+		 * open stream, which ends with the stream or after it was idle for a second.
+		 * @param threads creates daemon or virtual threads; {@code null} to disable
+		 * prefetching
 		 * @return this builder
 		 */
 		public Builder prefetchThreads(@Nullable ThreadFactory threads) {

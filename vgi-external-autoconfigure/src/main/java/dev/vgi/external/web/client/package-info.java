@@ -1,5 +1,5 @@
 /**
- * The caller's side of the protocol's HTTP: capabilities, large inputs, pointers.
+ * The client side of the protocol over HTTP: capabilities, large inputs, pointers.
  */
 @NullMarked
 package dev.vgi.external.web.client;

@@ -14,17 +14,20 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 
 /**
- * How to encode an answer and how to label it. The protocol's own header goes first, as
- * it says what the caller itself decodes; then the standard one, which its HTTP client
- * may have set. In each, weights count as RFC 9110, 12.5.3 has it, and among equals the
- * order, as for all peers.
+ * How to encode an answer and which header names the coding. The protocol's own header is
+ * evaluated first, since it lists what the caller itself decodes; then the standard one,
+ * which the caller's HTTP client may have set. In each, weights apply as in RFC 9110,
+ * section 12.5.3. Among equal weights the order decides, as for all peers.
  *
- * @param codec encodes
+ * @param codec encodes the answer
  * @param label the header that names the coding
  */
 record AnswerCoding(ContentCodec codec, String label) {
 
-	/** Names the coding of an answer to a caller whose HTTP client does not know it. */
+	/**
+	 * Header for the coding of an answer if the caller's HTTP client does not know the
+	 * coding.
+	 */
 	static final String LABEL = "X-VGI-Content-Encoding";
 
 	private static final String ACCEPT = "X-VGI-Accept-Encoding";
@@ -41,9 +44,9 @@ record AnswerCoding(ContentCodec codec, String label) {
 	 * Choose the coding of an answer.
 	 * @param request the request
 	 * @param supported the codings to choose from, best first
-	 * @return what the caller likes best, or {@code null} for a plain answer. Where that
-	 * is excluded, any coding that is not goes before it; where all are, it is plain
-	 * nevertheless: the handler has done its work
+	 * @return the coding that the caller prefers, or {@code null} for a plain answer. If
+	 * plain answers are excluded, any coding that is not excluded is used; if everything
+	 * is excluded, the answer is plain nevertheless, since the handler has done its work
 	 */
 	static @Nullable AnswerCoding of(HttpServletRequest request, List<String> supported) {
 		Map<String, Double> own = offers(request.getHeaders(ACCEPT));
@@ -59,15 +62,16 @@ record AnswerCoding(ContentCodec codec, String label) {
 		if (coding == null && excludesPlain(standard)) {
 			return of(unmentioned(standard, supported), HttpHeaders.CONTENT_ENCODING);
 		}
-		// A codec that the caller's HTTP client knows of too gets the standard label.
+		// If the caller's HTTP client knows the codec too, the standard header names it.
 		return of(coding, (weights.getOrDefault(coding, 0.0) > 0) ? HttpHeaders.CONTENT_ENCODING : LABEL);
 	}
 
 	/**
-	 * Return whether a caller's HTTP client takes a coding.
+	 * Return whether a caller's HTTP client accepts a coding.
 	 * @param request the request
 	 * @param coding the coding
-	 * @return whether {@code Accept-Encoding} names it or all of them, with a weight
+	 * @return whether {@code Accept-Encoding} names it or a wildcard, with a weight above
+	 * 0
 	 */
 	static boolean isAccepted(HttpServletRequest request, String coding) {
 		return weights(offers(request.getHeaders(HttpHeaders.ACCEPT_ENCODING)), List.of(coding)).getOrDefault(coding,
@@ -83,8 +87,8 @@ record AnswerCoding(ContentCodec codec, String label) {
 		return offers.getOrDefault(IDENTITY, 1.0) == 0;
 	}
 
-	// Nothing that the caller named is left, and plain is what it does not want. Of what
-	// it did not exclude either, gzip is what most know.
+	// No coding that the caller named is available, and plain answers are excluded. Among
+	// the codings not mentioned, gzip is the most widely known.
 	private static @Nullable String unmentioned(Map<String, Double> offers, List<String> supported) {
 		List<String> left = supported.stream()
 			.filter((coding) -> !offers.containsKey(coding) && !offers.containsKey(ANY))
@@ -104,7 +108,7 @@ record AnswerCoding(ContentCodec codec, String label) {
 		return best;
 	}
 
-	// what was said of each coding, in the caller's order
+	// the weight of each coding, in the caller's order
 	private static Map<String, Double> offers(Enumeration<String> headers) {
 		Map<String, Double> offered = new LinkedHashMap<>();
 		while (headers.hasMoreElements()) {
@@ -115,7 +119,7 @@ record AnswerCoding(ContentCodec codec, String label) {
 		return offered;
 	}
 
-	// what can be answered, in the caller's order
+	// the weights of the codings that are supported, in the caller's order
 	private static Map<String, Double> weights(Map<String, Double> offered, List<String> supported) {
 		Map<String, Double> weights = new LinkedHashMap<>();
 		offered.forEach((coding, weight) -> {
@@ -142,7 +146,7 @@ record AnswerCoding(ContentCodec codec, String label) {
 			String[] parameter = parts[i].split("=", 2);
 			if (parameter[0].trim().equalsIgnoreCase("q")) {
 				String weight = (parameter.length > 1) ? parameter[1].trim() : "";
-				// What is no weight is no offer.
+				// An invalid weight counts as a refusal.
 				return WEIGHT.matcher(weight).matches() ? Double.parseDouble(weight) : 0;
 			}
 		}

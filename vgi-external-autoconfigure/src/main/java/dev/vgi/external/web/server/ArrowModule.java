@@ -20,9 +20,9 @@ import org.springframework.web.context.request.ServletRequestAttributes;
 import org.springframework.web.server.ResponseStatusException;
 
 /**
- * Keeps Jackson from writing vectors that are a part of something else: it would write
- * the insides of allocators. Refuses with 406, and the request that is served owns what
- * was to be written.
+ * Prevents Jackson from serializing vectors that are part of another object: it would
+ * serialize the internals of allocators. Refuses with 406, and the current request takes
+ * ownership of the value.
  */
 public final class ArrowModule extends SimpleModule {
 
@@ -38,7 +38,7 @@ public final class ArrowModule extends SimpleModule {
 	}
 
 	/**
-	 * Writes nothing.
+	 * Refuses to write.
 	 */
 	private static final class RefusingSerializer extends StdSerializer<Object> {
 
@@ -50,7 +50,7 @@ public final class ArrowModule extends SimpleModule {
 		public void serialize(Object value, JsonGenerator generator, SerializationContext context) {
 			if (RequestContextHolder.getRequestAttributes() instanceof ServletRequestAttributes attributes) {
 				BatchScope.own(attributes.getRequest(), value);
-				// What is around it may hold others.
+				// The enclosing objects may hold further vectors.
 				for (TokenStreamContext around = generator.streamWriteContext(); around != null; around = around
 					.getParent()) {
 					BatchScope.own(attributes.getRequest(), around.currentValue());

@@ -25,9 +25,10 @@ import org.springframework.web.method.support.ModelAndViewContainer;
 import org.springframework.web.servlet.HandlerMapping;
 
 /**
- * Takes over the Arrow values that handlers return, before content negotiation can go
- * wrong, and lets Spring write them. The value decides, whatever is declared. Offers
- * Arrow alone: another converter that believes it can write vectors must not get them.
+ * Takes over the Arrow values that handlers return, before content negotiation can fail,
+ * and lets Spring write them. The value decides, whatever type is declared. Offers Arrow
+ * as the only media type, so that no other converter that claims to write vectors gets
+ * them.
  */
 public final class ArrowReturnValueHandler implements HandlerMethodReturnValueHandler {
 
@@ -41,10 +42,10 @@ public final class ArrowReturnValueHandler implements HandlerMethodReturnValueHa
 	}
 
 	/**
-	 * Put handlers of this kind before others.
-	 * @param handlers the framework's own and the application's, that know what a
-	 * method's annotations mean
-	 * @param ofErrors whether they are those of methods that handle exceptions
+	 * Put handlers of this kind in front of others.
+	 * @param handlers handlers of the framework and the application, which interpret a
+	 * method's annotations
+	 * @param ofErrors whether they belong to methods that handle exceptions
 	 * @return all handlers, a new list
 	 */
 	public static List<HandlerMethodReturnValueHandler> before(@Nullable List<HandlerMethodReturnValueHandler> handlers,
@@ -88,7 +89,7 @@ public final class ArrowReturnValueHandler implements HandlerMethodReturnValueHa
 			if (!this.ofErrors || response == null) {
 				throw ex;
 			}
-			// Spring would answer with the error that was handled.
+			// Otherwise Spring would answer with the error that was handled.
 			response.sendError(HttpServletResponse.SC_NOT_ACCEPTABLE);
 		}
 	}
@@ -102,7 +103,7 @@ public final class ArrowReturnValueHandler implements HandlerMethodReturnValueHa
 			this.delegate.handleReturnValue(handed, returnType, mavContainer, webRequest);
 		}
 		catch (Exception ex) {
-			// There may be Arrow values in what was refused.
+			// The refused value may contain Arrow values.
 			BatchScope.own(request, returnValue);
 			throw ex;
 		}

@@ -25,9 +25,9 @@ import org.springframework.web.context.request.async.WebAsyncUtils;
 import org.springframework.web.servlet.AsyncHandlerInterceptor;
 
 /**
- * Owns the batches of one request, what a handler is given and what it returns, and the
+ * Owns the batches of one request, arguments and results of its handler, and the memory
  * account that they are charged to. Closed when the request is complete, not earlier:
- * request destruction callbacks come before an asynchronous handler has run.
+ * request destruction callbacks run before an asynchronous handler does.
  */
 public final class BatchScope {
 
@@ -35,12 +35,12 @@ public final class BatchScope {
 
 	private final RequestMemory memory;
 
-	/** Guards what is owned: late results come on other threads. */
+	/** Guards what is owned: late results arrive on other threads. */
 	private final ReentrantLock lock = new ReentrantLock();
 
 	private final Deque<Object> values = new ArrayDeque<>();
 
-	/** Result of an asynchronous handler that was not yet taken up again. */
+	/** Result of an asynchronous handler that was not dispatched yet. */
 	private @Nullable Object result;
 
 	private boolean closed;
@@ -57,10 +57,10 @@ public final class BatchScope {
 	}
 
 	/**
-	 * Put a value under the ownership of a request.
+	 * Let a request own a value.
 	 * @param request the request, which {@link Interceptor} has seen
-	 * @param value an Arrow value, closed with the request or now if that is over; other
-	 * values and {@code null} are ignored
+	 * @param value an Arrow value, closed with the request, or now if the request is
+	 * over; other values and {@code null} are ignored
 	 */
 	public static void own(HttpServletRequest request, @Nullable Object value) {
 		BatchScope scope = of(request);
@@ -70,11 +70,12 @@ public final class BatchScope {
 	}
 
 	/**
-	 * Own what a handler's result completes with, also if nobody waits for it any more.
+	 * Own the value that a handler's result completes with, even if the request no longer
+	 * waits for it.
 	 * @param request the request
 	 * @param stage the handler's result
-	 * @return what completes with the same; to be waited for instead, since a future that
-	 * is cancelled drops what it is completed with later
+	 * @return a stage that completes with the same value. Wait for this one instead: a
+	 * cancelled future drops a value that it is completed with later
 	 */
 	static CompletionStage<?> expect(HttpServletRequest request, CompletionStage<?> stage) {
 		BatchScope scope = of(request);
@@ -87,7 +88,7 @@ public final class BatchScope {
 	}
 
 	/**
-	 * Note that somebody looks after the handler's result.
+	 * Record that the handler's result is being processed.
 	 * @param request the request
 	 */
 	static void handled(HttpServletRequest request) {
@@ -158,8 +159,8 @@ public final class BatchScope {
 	}
 
 	/**
-	 * Opens and closes the scopes, and tells the threads that serve a request so. To be
-	 * registered for every path, before whatever reads bodies.
+	 * Opens and closes the scopes, and binds them to the threads that serve a request.
+	 * Register it for every path, before anything that reads bodies.
 	 */
 	public static final class Interceptor implements AsyncHandlerInterceptor {
 
@@ -169,7 +170,7 @@ public final class BatchScope {
 
 		/**
 		 * Create an interceptor.
-		 * @param budget what requests are charged to
+		 * @param budget the budget that requests are charged to
 		 * @param allocator parent of the requests' own allocators
 		 */
 		public Interceptor(TransferBudget budget, BufferAllocator allocator) {
@@ -218,8 +219,8 @@ public final class BatchScope {
 	}
 
 	/**
-	 * Looks after what asynchronous handlers come up with. Knows its scope, because the
-	 * request may be over, and serve as another one, before there is a result.
+	 * Handles the results of asynchronous handlers. Keeps a reference to its scope,
+	 * because the request may be over, and its object reused, before there is a result.
 	 */
 	private static final class Results implements CallableProcessingInterceptor, DeferredResultProcessingInterceptor {
 

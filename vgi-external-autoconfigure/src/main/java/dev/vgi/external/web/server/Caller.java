@@ -5,8 +5,7 @@ import java.security.Principal;
 import jakarta.servlet.http.HttpServletRequest;
 
 /**
- * Who sends a request, as far as sharing goes: callers get their parts of memory and
- * storage by this name.
+ * The identity of a caller for fair sharing: memory and storage are divided by this name.
  */
 public final class Caller {
 
@@ -14,9 +13,10 @@ public final class Caller {
 	}
 
 	/**
-	 * Return who sends a request: its principal, or else the address that it comes from.
+	 * Return the caller of a request: its principal, or else its address.
 	 * @param request the request
-	 * @return a name, the same for the same caller; no address is the name of a principal
+	 * @return a name, the same for the same caller; an address never equals the name of a
+	 * principal
 	 */
 	public static String of(HttpServletRequest request) {
 		Principal principal = request.getUserPrincipal();

@@ -18,8 +18,8 @@ import org.springframework.web.filter.OncePerRequestFilter;
 
 /**
  * Puts the capability headers and the request id on every response to the protocol's
- * requests, errors included: set before anything else can answer. Other responses get
- * them once they turn out to be Arrow. Set once each, since peers refuse a repeated
+ * requests, errors included, before anything else can answer. Other responses get them
+ * once they turn out to be Arrow. Each header is set once, since peers refuse a repeated
  * header.
  */
 public final class CapabilitiesFilter extends OncePerRequestFilter {
@@ -38,7 +38,7 @@ public final class CapabilitiesFilter extends OncePerRequestFilter {
 	/**
 	 * Create a filter.
 	 * @param capabilities what the server can do
-	 * @param matcher the requests to answer so whatever the response is
+	 * @param matcher the requests that get the headers whatever the response is
 	 */
 	public CapabilitiesFilter(Capabilities capabilities, Predicate<HttpServletRequest> matcher) {
 		this.capabilities = capabilities;
@@ -63,7 +63,7 @@ public final class CapabilitiesFilter extends OncePerRequestFilter {
 	}
 
 	/**
-	 * Set the headers of a response that turned out to be Arrow.
+	 * Set the headers on a response that turned out to be Arrow.
 	 * @param request the request; nothing happens if no filter of this kind saw it
 	 */
 	static void arrowFollows(HttpServletRequest request) {

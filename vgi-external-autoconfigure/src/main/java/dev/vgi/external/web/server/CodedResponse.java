@@ -16,9 +16,10 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 
 /**
- * Encodes the answer if it turns out to be an Arrow stream, and gives way to a 413 if the
- * request turns out to be too large. Both are known with the first byte of the body. Any
- * other answer is the container's own: every method does what it does there.
+ * Encodes the answer if it turns out to be an Arrow stream, and is replaced by a 413 if
+ * the request turns out to be too large. Both are known with the first byte of the body.
+ * Any other answer is left to the container: every method then behaves as the
+ * container's.
  */
 final class CodedResponse extends HttpServletResponseWrapper {
 
@@ -30,16 +31,16 @@ final class CodedResponse extends HttpServletResponseWrapper {
 
 	private @Nullable BodyStream body;
 
-	/** What the application announced, -1 if nothing. */
+	/** The length that the application announced, or -1. */
 	private long length = -1;
 
-	/** Whether the container knows of it. */
+	/** Whether the length was passed on to the container. */
 	private boolean announced;
 
 	/**
 	 * Create a response.
 	 * @param response the container's
-	 * @param coding how to encode an Arrow stream, or {@code null} for not at all
+	 * @param coding how to encode an Arrow stream, or {@code null} to leave it plain
 	 * @param decoded the request, if its body is an Arrow stream
 	 */
 	CodedResponse(HttpServletResponse response, @Nullable AnswerCoding coding, @Nullable DecodedRequest decoded) {
@@ -49,7 +50,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 	}
 
 	/**
-	 * Return whether this answer gives way to a 413. Asked before its first byte: a
+	 * Return whether this answer is replaced by a 413. Call it before the first byte: a
 	 * container closes request and response once the announced length is written.
 	 * @return whether the request was too large
 	 */
@@ -62,16 +63,15 @@ final class CodedResponse extends HttpServletResponseWrapper {
 			return false;
 		}
 		if (status >= SC_BAD_REQUEST) {
-			// A body that broke a reader early may be too large all the same, and that is
-			// what its sender has to know.
+			// A body that caused an early error may also be too large. Its sender has to
+			// know the latter.
 			this.decoded.readAway();
 		}
 		return this.decoded.isTooLarge();
 	}
 
-	// A part of something is no stream of its own, and what is served in parts has to
-	// stay
-	// the same for all of them.
+	// A partial response is not a stream of its own. An object that is served in ranges
+	// has to have the same bytes in all of them.
 	private @Nullable AnswerCoding coding() {
 		boolean codable = ArrowMediaType.isNamedBy(getContentType()) && !isCommitted()
 				&& getStatus() != SC_PARTIAL_CONTENT && getHeader(HttpHeaders.ACCEPT_RANGES) == null
@@ -146,7 +146,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 		}
 	}
 
-	// The length of a coded answer is not known, but goes into its coding.
+	// The length of a coded answer is unknown; the plain length is passed to the encoder.
 	private boolean withholds(long length) {
 		boolean coded = coding() != null || (this.body != null && this.body.coded != null);
 		this.length = length;
@@ -223,8 +223,8 @@ final class CodedResponse extends HttpServletResponseWrapper {
 	}
 
 	/**
-	 * Forget a coded body, unless it is under way: another answer follows, which may be
-	 * coded anew and must not be labelled like this one.
+	 * Discard a coded body, unless the response is committed: another answer follows,
+	 * which may have a coding and a label of its own.
 	 */
 	void abandon() {
 		if (this.body != null && !isCommitted()) {
@@ -236,7 +236,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 	}
 
 	/**
-	 * Free a coder that was not finished.
+	 * Free an encoder that was not finished.
 	 */
 	void release() {
 		if (this.body != null) {
@@ -316,7 +316,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 
 		@Override
 		public void print(String text) throws IOException {
-			// Containers differ in how they encode it.
+			// Containers differ in how they encode text.
 			if (target() == this.plain) {
 				this.plain.print(text);
 			}
@@ -325,7 +325,8 @@ final class CodedResponse extends HttpServletResponseWrapper {
 			}
 		}
 
-		// A coding keeps what it has: to put it out in the middle would cost compression.
+		// The encoder keeps its pending output: flushing it in the middle would cost
+		// compression.
 		@Override
 		public void flush() throws IOException {
 			if (target() == this.plain) {
@@ -348,8 +349,8 @@ final class CodedResponse extends HttpServletResponseWrapper {
 		}
 
 		/**
-		 * Forget what was written.
-		 * @return how it was coded, or {@code null} if it was not
+		 * Discard what was written.
+		 * @return its coding, or {@code null} if it was plain
 		 */
 		@Nullable AnswerCoding release() {
 			CodedBody coded = this.coded;
@@ -369,7 +370,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 
 		@Override
 		public void setWriteListener(WriteListener listener) {
-			// A coder writes by blocking.
+			// An encoder writes by blocking.
 			if (this.coded != null) {
 				throw new IllegalStateException("The Arrow answer is being coded");
 			}
@@ -380,7 +381,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 	}
 
 	/**
-	 * A body that is coded on its way out.
+	 * A body that is encoded while it is written.
 	 */
 	private static final class CodedBody extends OutputStream {
 
@@ -392,10 +393,10 @@ final class CodedResponse extends HttpServletResponseWrapper {
 
 		private @Nullable OutputStream encoder;
 
-		/** Nobody is there to get it. */
+		/** The caller has disconnected. */
 		private boolean gone;
 
-		/** It is not wanted. */
+		/** The output is discarded. */
 		private boolean released;
 
 		CodedBody(ServletOutputStream target, AnswerCoding coding, long length) {
@@ -404,7 +405,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 			this.length = length;
 		}
 
-		// Some write a first byte when they are made.
+		// Created late, since some encoders write a first byte when they are created.
 		OutputStream encoder() throws IOException {
 			if (this.encoder == null) {
 				this.encoder = this.coding.codec().encode(this, this.length);
@@ -448,7 +449,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 				}
 			}
 			catch (IOException ex) {
-				// The coder misses the bytes that did not come.
+				// The encoder reports that the body is incomplete.
 				logger.debug("An answer was not coded to its end", ex);
 			}
 		}

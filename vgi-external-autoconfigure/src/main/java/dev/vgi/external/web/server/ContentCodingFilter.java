@@ -24,11 +24,11 @@ import org.springframework.web.filter.OncePerRequestFilter;
 import org.springframework.web.util.WebUtils;
 
 /**
- * Decodes Arrow requests, encodes Arrow responses and holds the cap on request bytes,
+ * Decodes Arrow requests, encodes Arrow responses and enforces the cap on request bytes,
  * encoded and decoded. The body of a request over the cap is read to its end, within
- * bounds: whoever is still sending sees the 413 and not a connection that breaks. Whether
- * the connection is used again is the container's decision; Tomcat ends it after a 413
- * and says so.
+ * bounds, so that a caller who is still sending sees the 413 and not a broken connection.
+ * The container decides whether to reuse the connection; Tomcat closes it after a 413 and
+ * says so.
  */
 public final class ContentCodingFilter extends OncePerRequestFilter {
 
@@ -40,8 +40,8 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 
 	/**
 	 * Create a filter.
-	 * @param matcher the requests to look at; among them only bodies of Arrow's media
-	 * type count
+	 * @param matcher the requests to process; only bodies of Arrow's media type are
+	 * affected
 	 * @param maxRequestBytes most bytes of a request, or {@code null} for no limit
 	 * @param codings the codings to decode and encode, best first; may be empty
 	 */
@@ -125,14 +125,14 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 					coded.finish();
 				}
 				else {
-					// The error page is no Arrow stream.
+					// The error page is not an Arrow stream.
 					coded.abandon();
 				}
 			}
 		}
 	}
 
-	// Whatever the application made of a body that broke off at the cap gives way.
+	// If the body broke off at the cap, the application's answer is replaced.
 	private static boolean isReplaced(HttpServletRequest request, CodedResponse coded) {
 		return !request.isAsyncStarted() && !coded.isCommitted() && coded.isReplaced();
 	}
@@ -152,7 +152,7 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 	}
 
 	/**
-	 * Return the codings of a body, from all headers that name some.
+	 * Return the codings of a body, from all headers that may name them.
 	 * @param request the request
 	 * @return a list as in {@code Content-Encoding}; empty for none
 	 */
@@ -166,7 +166,7 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 
 	private static void refuse(HttpServletRequest request, HttpServletResponse response, int status, String reason)
 			throws IOException {
-		// What an abandoned answer has left behind.
+		// Headers that a discarded answer has left behind.
 		response.setHeader(Capabilities.RPC_ERROR, null);
 		response.setHeader(HttpHeaders.CONTENT_ENCODING, null);
 		response.setHeader(AnswerCoding.LABEL, null);
@@ -179,7 +179,7 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 	}
 
 	/**
-	 * What has memory outside of the heap, until the request is complete.
+	 * Releases off-heap memory when the request is complete.
 	 *
 	 * @param request the request, if it is decoded
 	 * @param response the response
@@ -209,12 +209,12 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 
 		@Override
 		public void onTimeout(AsyncEvent event) {
-			// Completion follows.
+			// {@code onComplete} follows.
 		}
 
 		@Override
 		public void onError(AsyncEvent event) {
-			// Completion follows.
+			// {@code onComplete} follows.
 		}
 
 		@Override

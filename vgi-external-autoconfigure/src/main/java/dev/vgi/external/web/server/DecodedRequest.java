@@ -23,12 +23,12 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 
 /**
- * A request with an Arrow body as it was before it was encoded, up to the cap. Whoever
- * makes it releases it.
+ * A request with a decoded Arrow body, up to the cap. The filter that creates it releases
+ * it.
  */
 final class DecodedRequest extends HttpServletRequestWrapper {
 
-	/** How much of a refused body is read away to keep its connection. */
+	/** How much of a refused body is drained to keep its connection. */
 	private static final long MAX_DRAIN = 64L << 20;
 
 	private final @Nullable ContentCodec codec;
@@ -48,8 +48,8 @@ final class DecodedRequest extends HttpServletRequestWrapper {
 	}
 
 	/**
-	 * Close the decoder: nobody else closes a request's body, and a decoder has memory
-	 * outside of the heap.
+	 * Close the decoder, which holds off-heap memory: a request's body is closed by no
+	 * one else.
 	 */
 	void release() {
 		try {
@@ -58,26 +58,26 @@ final class DecodedRequest extends HttpServletRequestWrapper {
 			}
 		}
 		catch (IOException ex) {
-			// It would have been told to whoever reads.
+			// Readers of the body have already seen this error.
 		}
 	}
 
 	/**
-	 * Read away what is left of the body, to find out whether it is too large.
+	 * Drain the rest of the body, to find out whether it is too large.
 	 */
 	void readAway() {
 		try {
 			drain(getInputStream());
 		}
 		catch (VgiExternalException | IOException ex) {
-			// Noted by the body, or nothing more to be read of it.
+			// The body has recorded that it is too large, or cannot be read any further.
 		}
 	}
 
 	/**
-	 * Read away what is left, so that the next request finds its beginning. Beyond the
+	 * Drain the rest, so that the next request is found on the connection. Beyond the
 	 * bound the container closes the connection, which costs less than reading on.
-	 * @param body what is left
+	 * @param body the rest
 	 * @throws IOException if the body breaks off
 	 */
 	static void drain(InputStream body) throws IOException {
@@ -145,8 +145,8 @@ final class DecodedRequest extends HttpServletRequestWrapper {
 	}
 
 	/**
-	 * Opens the decoder with the first read: some read the first bytes when they are
-	 * made.
+	 * Creates the decoder with the first read, since some decoders read their first bytes
+	 * when they are created.
 	 */
 	private static final class LazyDecoding extends InputStream {
 
@@ -184,7 +184,7 @@ final class DecodedRequest extends HttpServletRequestWrapper {
 			return read;
 		}
 
-		// The decoder may hold as much of what it has decoded.
+		// The decoder may hold that many decoded bytes.
 		private void chargeWindow(int length) {
 			long most = this.codec.window(NOTHING);
 			long held = Math.min(this.count + length, most);
@@ -205,7 +205,7 @@ final class DecodedRequest extends HttpServletRequestWrapper {
 	}
 
 	/**
-	 * Counts what is read and refuses to read beyond the cap.
+	 * Counts the bytes read and refuses to read beyond the cap.
 	 */
 	private static final class CappedInputStream extends ServletInputStream {
 
@@ -277,8 +277,8 @@ final class DecodedRequest extends HttpServletRequestWrapper {
 			this.listener = listener;
 		}
 
-		// The container's own stream stays open: a body that is too large has still to be
-		// read away when its reader has given up.
+		// The container's own stream stays open: a body that is too large must still be
+		// drained after its reader has given up.
 		@Override
 		public void close() throws IOException {
 			if (this.inner != null) {

@@ -6,8 +6,8 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 
 /**
- * Answers a request of the protocol with an error batch. How an exception becomes one is
- * the business of the RPC layer above.
+ * Answers a request of the protocol with an error batch. The RPC layer above maps
+ * exceptions to error batches.
  */
 @FunctionalInterface
 public interface ErrorWriter {
@@ -16,9 +16,9 @@ public interface ErrorWriter {
 	 * Write an error.
 	 * @param request the request
 	 * @param response the response, not committed
-	 * @param status the HTTP status; 200 is flagged as an error by its header
-	 * @param failure what happened
-	 * @throws IOException if the caller is gone
+	 * @param status the HTTP status; with 200 a header marks the response as an error
+	 * @param failure the error to report
+	 * @throws IOException if the caller has disconnected
 	 */
 	void writeError(HttpServletRequest request, HttpServletResponse response, int status, Exception failure)
 			throws IOException;

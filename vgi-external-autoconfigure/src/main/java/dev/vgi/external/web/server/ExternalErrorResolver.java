@@ -24,8 +24,8 @@ import org.springframework.web.servlet.ModelAndView;
 /**
  * Answers the errors of this library in ordinary handlers as problem details with their
  * HTTP status: bad input 400, a body beyond the announced cap 413, storage failed 502,
- * budget exhausted 503, storage too slow 504. The messages are made for callers and name
- * no signed URL, so they are told, unlike those of Boot's error page.
+ * budget exhausted 503, storage too slow 504. Unlike Boot's error page it includes the
+ * messages, which are written for callers and contain no signed URL.
  */
 public final class ExternalErrorResolver implements HandlerExceptionResolver {
 
@@ -82,13 +82,13 @@ public final class ExternalErrorResolver implements HandlerExceptionResolver {
 	}
 
 	/**
-	 * Return the status of an error.
+	 * Return the status for an error.
 	 * @param error what went wrong
 	 * @return the HTTP status
 	 */
 	static int status(VgiExternalException error) {
-		// Peers answer a 413 by storing the same data: it is for the body alone, and not
-		// for what a pointer in it leads to.
+		// Peers react to a 413 by storing the same data. The status is therefore used for
+		// the body only, and not for the target of a pointer in it.
 		if (error instanceof RequestTooLargeException || error instanceof StreamTooLongException) {
 			return HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE;
 		}

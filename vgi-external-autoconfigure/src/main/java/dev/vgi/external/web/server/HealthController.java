@@ -6,8 +6,8 @@ import java.util.Map;
 import org.springframework.web.bind.annotation.ResponseBody;
 
 /**
- * Answers the protocol's health route: peers ask it for the capability headers. Says
- * nothing about the storage; Actuator does.
+ * Answers the protocol's health route, from which peers read the capability headers. Does
+ * not report on the storage; Actuator does.
  */
 public final class HealthController {
 
@@ -16,7 +16,8 @@ public final class HealthController {
 	/**
 	 * Create a controller.
 	 * @param serverId identifier of this process, 12 hexadecimal digits
-	 * @param protocol name of the hosted protocol, the first of several
+	 * @param protocol name of the hosted protocol, or of the first one if there are
+	 * several
 	 */
 	public HealthController(String serverId, String protocol) {
 		this.health.put("status", "ok");

@@ -21,10 +21,10 @@ import org.springframework.http.HttpRange;
 import org.springframework.web.bind.annotation.PathVariable;
 
 /**
- * Serves the local store's objects under their signed URLs, like a bucket would: ranges,
- * HEAD, entity tags and content codings for downloads, one PUT for an upload. What
- * callers stored is never interpreted: fixed media type, no sniffing, sandboxed, as a
- * download.
+ * Serves the local store's objects under their signed URLs, as a bucket would: ranges,
+ * HEAD, entity tags and content codings for downloads, one PUT for an upload. Content
+ * stored by callers is never interpreted: fixed media type, no sniffing, sandboxed,
+ * served as a download.
  */
 public final class LocalStorageController {
 
@@ -40,12 +40,12 @@ public final class LocalStorageController {
 
 	/**
 	 * Answer a download: 200, 206 for one range, 304 for a known entity tag, 403 for a
-	 * URL that is not signed for GET or has expired, 404 for an object that is not there,
-	 * 412 for another entity tag than expected, 416 for a range outside the object.
+	 * URL that is not signed for GET or has expired, 404 for a missing object, 412 for
+	 * another entity tag than expected, 416 for a range outside the object.
 	 * @param key the object's key
 	 * @param request the request, whose query holds expiry and signature
 	 * @param response the response
-	 * @throws IOException if the caller or the folder breaks off
+	 * @throws IOException if the connection to the caller or reading the folder fails
 	 */
 	public void download(@PathVariable String key, HttpServletRequest request, HttpServletResponse response)
 			throws IOException {
@@ -114,8 +114,8 @@ public final class LocalStorageController {
 		}
 	}
 
-	// Return the one range asked for. Several ranges, and what is no range, are ignored,
-	// as HTTP allows: the answer is then the whole object.
+	// Returns the requested range. Several ranges and malformed ones are ignored, as HTTP
+	// allows: the answer is then the whole object.
 	private static @Nullable HttpRange range(HttpServletRequest request, String tag) {
 		String header = request.getHeader(HttpHeaders.RANGE);
 		String condition = request.getHeader(HttpHeaders.IF_RANGE);
@@ -148,14 +148,14 @@ public final class LocalStorageController {
 	}
 
 	/**
-	 * Answer an upload: 204 once the object is there, 403 for a URL that is not signed
-	 * for PUT or has expired, 408 for a body that comes too slowly, 409 if the object is
-	 * there already, 411 without a length, 413 for too much, 507 when there is no room
-	 * for it.
+	 * Answer an upload: 204 once the object is stored, 403 for a URL that is not signed
+	 * for PUT or has expired, 408 for a body that arrives too slowly, 409 if the object
+	 * already exists, 411 without a length, 413 for a body that is too large, 507 if
+	 * there is no room for it.
 	 * @param key the object's key
 	 * @param request the request, whose query holds expiry and signature
 	 * @param response the response
-	 * @throws IOException if the caller breaks off
+	 * @throws IOException if the connection to the caller fails
 	 */
 	public void upload(@PathVariable String key, HttpServletRequest request, HttpServletResponse response)
 			throws IOException {

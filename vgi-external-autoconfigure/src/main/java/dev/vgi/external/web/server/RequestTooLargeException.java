@@ -3,7 +3,7 @@ package dev.vgi.external.web.server;
 import dev.vgi.external.VgiExternalException;
 
 /**
- * A request body is larger than the server takes, encoded or decoded.
+ * A request body is larger than the server accepts, encoded or decoded.
  */
 public class RequestTooLargeException extends VgiExternalException {
 

@@ -21,8 +21,8 @@ import org.springframework.security.web.AuthenticationEntryPoint;
 import org.springframework.util.Assert;
 
 /**
- * Answers callers who are not authenticated as peers understand it: 401 with a reason
- * from a closed set, in a header and in a JSON body. Says nothing of the exception.
+ * Answers unauthenticated callers in the form that peers understand: 401 with a reason
+ * from a closed set, in a header and in a JSON body. Does not expose the exception.
  */
 public final class RpcAuthenticationEntryPoint implements AuthenticationEntryPoint {
 
@@ -32,7 +32,7 @@ public final class RpcAuthenticationEntryPoint implements AuthenticationEntryPoi
 
 	/**
 	 * Create an entry point.
-	 * @param challenge the scheme that {@code WWW-Authenticate} asks for, such as
+	 * @param challenge the scheme to request in {@code WWW-Authenticate}, such as
 	 * {@code Bearer}
 	 */
 	public RpcAuthenticationEntryPoint(String challenge) {
@@ -57,7 +57,7 @@ public final class RpcAuthenticationEntryPoint implements AuthenticationEntryPoi
 	}
 
 	/**
-	 * What a caller can do something about.
+	 * The reasons that a caller can act on.
 	 */
 	private enum Reason {
 

@@ -43,17 +43,17 @@ import org.springframework.web.server.NotAcceptableStatusException;
 import org.springframework.web.server.UnsupportedMediaTypeStatusException;
 
 /**
- * The converter of whatever serves requests: handler methods, functional endpoints,
- * emitters. What is read belongs to the request. Pointers are written for callers who
- * announced that they resolve them; anyone else would see an empty result, and is
- * redirected to the stored stream or gets everything inline.
+ * The converter for everything that serves requests: handler methods, functional
+ * endpoints, emitters. The request owns what is read. Pointers are written for callers
+ * who announced that they resolve them. Any other caller would see an empty result, and
+ * is redirected to the stored stream or gets everything inline.
  * <p>
- * Takes Arrow values in every media type and refuses all but one: other converters
- * believe that they can read and write vectors. To be registered before them.
+ * Supports Arrow values in every media type and refuses all but Arrow's, since other
+ * converters claim that they can read and write vectors. Register it before them.
  */
 public final class ServedArrowHttpMessageConverter implements SmartHttpMessageConverter<Object> {
 
-	/** What an answer that is Arrow depends on, beside the path. */
+	/** The request headers that an Arrow answer depends on. */
 	private static final String VARY = String.join(", ", HttpHeaders.ACCEPT, HttpHeaders.ACCEPT_ENCODING,
 			"X-VGI-Accept-Encoding", Capabilities.ACCEPT_POINTERS);
 
@@ -70,8 +70,8 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	 * @param arrow reads and writes the streams
 	 * @param resolver resolves the pointers of requests
 	 * @param externalizer stores large batches
-	 * @param redirect whether to redirect callers who know nothing of pointers to large
-	 * results, or else to answer inline
+	 * @param redirect whether callers who do not resolve pointers are redirected to large
+	 * results, or get them inline
 	 * @param here which stored objects this service itself serves, wherever it is reached
 	 */
 	public ServedArrowHttpMessageConverter(ArrowStreamHttpMessageConverter arrow, LocationResolver resolver,
@@ -140,7 +140,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	}
 
 	/**
-	 * Tell the caller, and whoever keeps answers, what goes for an answer that is Arrow.
+	 * Set the headers of an Arrow answer for the caller and for caches.
 	 * @param request the request
 	 * @param response its response, not yet committed
 	 */
@@ -154,7 +154,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	private void write(Object value, @Nullable HttpServletRequest request, @Nullable ServletServerHttpResponse response,
 			HttpOutputMessage message) throws IOException {
 		List<AnnotatedBatch> batches = batchesOf(value);
-		// Nothing is stored for whoever only asks what a GET would say.
+		// A HEAD must not store anything.
 		boolean head = request != null && HttpMethod.HEAD.matches(request.getMethod());
 		if (!head && request != null && resolvesPointers(request)) {
 			if (response != null && mayHavePointers(batches) && !isPrivate(response)) {
@@ -163,7 +163,8 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 			this.delegate.write(value, ResolvableType.NONE, null, message, null);
 			return;
 		}
-		// Some responses begin before there is a value: emitters have sent their status.
+		// Some responses are committed before there is a value: emitters have sent the
+		// status.
 		URI location = (request != null && response != null && !isNeverRedirected(request))
 				? locationOf(batches, request, head) : null;
 		if (response != null && location != null) {
@@ -193,14 +194,14 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 		return control != null && control.toLowerCase(Locale.ROOT).contains("private");
 	}
 
-	// A link is signed for one caller and ends.
+	// A link is signed for one caller and expires.
 	private static void forbidToKeep(ServletServerHttpResponse response) {
 		response.getHeaders().remove(HttpHeaders.CACHE_CONTROL);
 		response.getServletResponse().setHeader(HttpHeaders.CACHE_CONTROL, "no-store");
 	}
 
 	/**
-	 * Return the batches of a body as far as they are already here.
+	 * Return the batches of a body, as far as they exist already.
 	 * @param body the handler's value; borrowed
 	 * @return its batches; none for a lazy sequence, which stays inline
 	 */
@@ -222,7 +223,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 
 	private @Nullable URI locationOf(List<AnnotatedBatch> batches, HttpServletRequest request, boolean head) {
 		if (batches.size() == 1 && isPointer(batches.get(0))) {
-			// What was published is there already.
+			// A published batch is already stored.
 			return Pointer.from(batches.get(0).metadata()).location();
 		}
 		if (!this.redirect || head || batches.stream().noneMatch(this.externalizer::exceedsThreshold)
@@ -239,7 +240,8 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	private void redirect(ServletServerHttpResponse response, URI location) throws IOException {
 		forbidToKeep(response);
 		response.setStatusCode(HttpStatus.SEE_OTHER);
-		// Whoever is redirected has reached this service, by a name that it may not know.
+		// An object of this service gets a relative location: the caller may use a name of
+		// the service that the service does not know.
 		response.getHeaders()
 			.setLocation(this.here.test(location) ? URI.create(location.getRawPath() + "?" + location.getRawQuery())
 					: location);
@@ -254,7 +256,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	}
 
 	/**
-	 * Several batches whose declared type does not say that they are any.
+	 * Several batches under a declared type that does not say so.
 	 *
 	 * @param elements a collection of batches, cycles or roots
 	 */

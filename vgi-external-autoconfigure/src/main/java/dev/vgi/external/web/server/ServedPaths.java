@@ -15,9 +15,9 @@ import org.springframework.web.util.pattern.PathPatternParser;
 
 /**
  * Knows which requests are for this library, by the path that Spring MVC matches: below
- * the context path and the dispatcher's own, decoded, without path parameters, and in
- * another case where the application has that allowed. Whoever compares paths by other
- * means can be deceived by another spelling.
+ * the context path and the dispatcher's own path, decoded, without path parameters, and
+ * case-insensitively if the application allows that. Any other comparison of paths can be
+ * circumvented by another spelling.
  */
 public final class ServedPaths {
 
@@ -26,11 +26,12 @@ public final class ServedPaths {
 	private final Supplier<Patterns> patterns;
 
 	/**
-	 * Create the knowledge of one application.
+	 * Create an instance for one application.
 	 * @param prefix the prefix of all RPC routes, may be empty
-	 * @param actuator where Actuator's routes are; empty if not below a path of their own
-	 * @param parser asked with the first request for what Spring MVC parses patterns
-	 * with; {@code null} means the default
+	 * @param actuator the base path of Actuator's routes; empty if they have no path of
+	 * their own
+	 * @param parser called with the first request to get Spring MVC's pattern parser;
+	 * {@code null} means the default
 	 */
 	public ServedPaths(String prefix, String actuator, Supplier<@Nullable PathPatternParser> parser) {
 		this.patterns = SingletonSupplier.of(() -> Patterns.of(prefix, actuator, parser.get()));
@@ -40,11 +41,12 @@ public final class ServedPaths {
 	 * Return the path of a request as Spring MVC matches it.
 	 * @param request the request
 	 * @return the path within the application and its dispatcher; empty if Spring MVC
-	 * cannot serve it, such as one whose context path is spelled in another way
+	 * cannot serve the request, for example because its context path is spelled
+	 * differently
 	 */
 	public static PathContainer of(HttpServletRequest request) {
 		try {
-			// What is cached may belong to the request that this one was forwarded from.
+			// A cached path may belong to the request that this one was forwarded from.
 			return ServletRequestPathUtils.parse(request).pathWithinApplication();
 		}
 		catch (IllegalArgumentException ex) {
@@ -67,8 +69,8 @@ public final class ServedPaths {
 	}
 
 	/**
-	 * Return whether a request could be for the local store, however it is spelled and
-	 * wherever the store is: its query is not for others' eyes even if nothing is there.
+	 * Return whether a request could be for the local store, in any spelling and wherever
+	 * the store is. Its query is confidential even if there is no such object.
 	 * @param request the request
 	 * @return whether a segment of its path is the store's own
 	 */
@@ -81,9 +83,9 @@ public final class ServedPaths {
 	}
 
 	/**
-	 * Return whether a request belongs to the protocol, so that its answer tells what the
-	 * service can do. Without a prefix these are all but those to the local store, which
-	 * is a bucket and speaks no RPC, and to Actuator.
+	 * Return whether a request belongs to the protocol, so that its response announces
+	 * the capabilities. Without a prefix these are all requests except those to Actuator
+	 * and to the local store, which acts as a bucket and does not speak RPC.
 	 * @param request the request
 	 * @return whether it does
 	 */
@@ -97,15 +99,15 @@ public final class ServedPaths {
 	/**
 	 * Return whether a request is for an object of the local store.
 	 * @param request the request
-	 * @return whether Spring MVC would hand it to the store
+	 * @return whether Spring MVC would route it to the store
 	 */
 	public boolean isLocalStore(HttpServletRequest request) {
 		return this.patterns.get().localStore.matches(of(request));
 	}
 
 	/**
-	 * Return whether a request brings an Arrow stream that somebody reads: the local
-	 * store takes it as it is.
+	 * Return whether the Arrow body of a request is read as a stream. It is not for the
+	 * local store, which stores bytes unchanged.
 	 * @param request the request
 	 * @return whether it does
 	 */
@@ -116,7 +118,7 @@ public final class ServedPaths {
 	/**
 	 * Return whether a request is for upload URLs.
 	 * @param request the request
-	 * @return whether Spring MVC would vend some
+	 * @return whether Spring MVC would route it to the upload URLs
 	 */
 	public boolean isUploadUrls(HttpServletRequest request) {
 		return this.patterns.get().uploadUrls.matches(of(request));
@@ -125,20 +127,20 @@ public final class ServedPaths {
 	/**
 	 * Return whether a request is for the health of this service.
 	 * @param request the request
-	 * @return whether Spring MVC would answer with it
+	 * @return whether Spring MVC would route it to the health
 	 */
 	public boolean isHealth(HttpServletRequest request) {
 		return this.patterns.get().health.matches(of(request));
 	}
 
 	/**
-	 * What paths are compared with.
+	 * The patterns that paths are compared with.
 	 *
 	 * @param prefix everything below the prefix
-	 * @param actuator everything of Actuator's, or {@code null}
+	 * @param actuator everything below Actuator's base path, or {@code null}
 	 * @param localStore the objects
-	 * @param uploadUrls what vends
-	 * @param health what tells that the service is there
+	 * @param uploadUrls the route that vends upload URLs
+	 * @param health the health route
 	 */
 	private record Patterns(PathPattern prefix, @Nullable PathPattern actuator, PathPattern localStore,
 			PathPattern uploadUrls, PathPattern health) {

@@ -5,10 +5,10 @@ import jakarta.servlet.http.HttpServletRequest;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the query of a request to the local store says. Read from the query itself: asking
- * for parameters makes containers log them.
+ * The query parameters of a request to the local store. Read from the query string
+ * itself, since asking for parameters makes containers log them.
  *
- * @param expires when the URL ends, not yet checked
+ * @param expires when the URL expires, not yet checked
  * @param signature its signature, not yet checked; never shown
  */
 record SignedQuery(@Nullable String expires, @Nullable String signature) {
@@ -18,7 +18,7 @@ record SignedQuery(@Nullable String expires, @Nullable String signature) {
 	/**
 	 * Read the query of a request, also of one that {@link SignedQueryFilter} has hidden.
 	 * @param request the request
-	 * @return what it says; a parameter that is missing or there twice is {@code null}
+	 * @return the parameters; one that is missing or occurs twice is {@code null}
 	 */
 	static SignedQuery of(HttpServletRequest request) {
 		if (request.getAttribute(ATTRIBUTE) instanceof SignedQuery hidden) {

@@ -17,10 +17,10 @@ import org.springframework.http.HttpHeaders;
 import org.springframework.web.filter.OncePerRequestFilter;
 
 /**
- * Takes the query out of requests to the local store before anybody can log, record or
- * trace it: a signed URL is a bearer credential, and half of a web stack writes down the
- * requests it sees. Takes out the media type of the body too: what is uploaded is bytes,
- * and a body that says it is a form would be read as one on its way. Has to come first.
+ * Hides the query of requests to the local store before anything can log, record or trace
+ * it: a signed URL is a bearer credential, and many parts of a web stack log the requests
+ * they see. Also hides the media type of the body: an upload is plain bytes, and a body
+ * declared as a form would be parsed as one on its way. Has to be the first filter.
  */
 public final class SignedQueryFilter extends OncePerRequestFilter {
 
@@ -31,7 +31,7 @@ public final class SignedQueryFilter extends OncePerRequestFilter {
 
 	@Override
 	protected boolean shouldNotFilterErrorDispatch() {
-		// The query comes along to the error page.
+		// An error dispatch carries the query, too.
 		return false;
 	}
 
@@ -48,7 +48,7 @@ public final class SignedQueryFilter extends OncePerRequestFilter {
 	}
 
 	/**
-	 * A request as if it had no query and no media type.
+	 * A request without query and media type.
 	 */
 	private static final class Bare extends HttpServletRequestWrapper {
 

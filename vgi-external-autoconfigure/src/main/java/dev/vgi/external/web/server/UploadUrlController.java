@@ -45,7 +45,7 @@ public final class UploadUrlController {
 
 	private static final int MAX_COUNT = 100;
 
-	/** A request is one number: more than this is something else. */
+	/** A request is one number. A larger body is something else. */
 	private static final int MAX_REQUEST = 64 * 1024;
 
 	private static final Schema SCHEMA = new Schema(List.of(
@@ -65,8 +65,8 @@ public final class UploadUrlController {
 	 * Create a controller.
 	 * @param provider vends the URLs
 	 * @param allocator the owner of the memory of requests and answers
-	 * @param errors writes what goes wrong
-	 * @param listener hears how many were vended
+	 * @param errors writes the errors
+	 * @param listener is told how many were vended
 	 */
 	public UploadUrlController(UploadUrlProvider provider, BufferAllocator allocator, ErrorWriter errors,
 			TransferListener listener) {
@@ -77,12 +77,12 @@ public final class UploadUrlController {
 	}
 
 	/**
-	 * Vend as many pairs as asked for, from 1 to 100: 200 with one row each, 415 for what
-	 * is not Arrow, 400 for a request that does not follow the protocol, 200 with an
-	 * error batch if none can be signed.
+	 * Vend as many pairs as requested, from 1 to 100: 200 with one row each, 415 for a
+	 * body that is not Arrow, 400 for a request that does not follow the protocol, 200
+	 * with an error batch if none can be signed.
 	 * @param request the request
 	 * @param response the response
-	 * @throws IOException if the caller is gone
+	 * @throws IOException if the caller has disconnected
 	 */
 	public void init(HttpServletRequest request, HttpServletResponse response) throws IOException {
 		String contentType = request.getContentType();
@@ -90,7 +90,8 @@ public final class UploadUrlController {
 			response.sendError(HttpServletResponse.SC_UNSUPPORTED_MEDIA_TYPE);
 			return;
 		}
-		// Read to its end before anything is vended: too much is refused, not cut off.
+		// Read to the end before anything is vended: a larger body is refused, not cut
+		// off.
 		byte[] body = request.getInputStream().readNBytes(MAX_REQUEST + 1);
 		if (body.length > MAX_REQUEST) {
 			response.sendError(HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE);
@@ -129,7 +130,7 @@ public final class UploadUrlController {
 	}
 
 	private static int count(@Nullable FieldVector vector) {
-		// Anything else is one, and nothing is made of it.
+		// Any other value counts as one.
 		return (vector instanceof BaseIntVector counts && !vector.isNull(0))
 				? (int) Math.max(1, Math.min(counts.getValueAsLong(0), MAX_COUNT)) : 1;
 	}

@@ -1,5 +1,5 @@
 /**
- * The server's side of the protocol's HTTP: upload URLs, capabilities, content codings.
+ * The server side of the protocol over HTTP: upload URLs, capabilities, content codings.
  */
 @NullMarked
 package dev.vgi.external.web.server;
