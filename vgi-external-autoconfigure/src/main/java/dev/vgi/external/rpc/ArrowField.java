@@ -7,13 +7,14 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * The Arrow type of a value whose Java type leaves a choice: a parameter, a result, a
+ * The Arrow type of a value if its Java type can map to several: a parameter, a result, a
  * record component, or the element of a list or map. Without it {@code int} and
  * {@code long} are {@code int64}, {@code float} and {@code double} are {@code float64}.
  * <p>
- * A value that does not fit its Arrow type is refused when it is written, one that does
- * not fit its Java type when it is read; nothing is cut off. {@code uint64} is exact as
- * {@link java.math.BigInteger}; as {@code long} it holds the lower half only.
+ * A value that does not fit its Arrow type is refused when it is written, and one that
+ * does not fit its Java type when it is read; nothing is truncated. {@code uint64} is
+ * exact as {@link java.math.BigInteger}; as {@code long} it holds the lower half of the
+ * range only.
  */
 @Documented
 @Target(ElementType.TYPE_USE)
@@ -45,7 +46,7 @@ public @interface ArrowField {
 	int scale() default 4;
 
 	/**
-	 * The types to choose from.
+	 * The Arrow types to choose from.
 	 */
 	enum Type {
 

@@ -6,37 +6,38 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
- * What a producer method returns: batches that the service makes one after the other, one
- * per HTTP turn. The same declaration serves both sides. A client iterates: each batch is
- * the caller's to close, and so is the stream, which cancels what is not read to its end.
- * A service returns one that only says how the stream starts; its turns make the batches.
+ * The result of a producer method: batches that the service produces one after the other,
+ * one per HTTP turn. The same declaration serves both sides. A client iterates, and
+ * closes each batch and the stream; closing cancels a stream that was not read to its
+ * end. A service returns an instance that only describes the start of the stream; its
+ * turns produce the batches.
  * <p>
  * A client's stream is used by one thread at a time.
  *
- * @param <H> record that the stream starts with, or {@link Void} for none
+ * @param <H> record type of the header, or {@link Void} for none
  */
 public interface ProducerStream<H> extends Iterator<AnnotatedBatch>, AutoCloseable {
 
 	/**
-	 * Return what the stream started with.
+	 * Return the header of the stream.
 	 * @return the header
 	 * @throws IllegalStateException if the method declares none
 	 */
 	H header();
 
 	/**
-	 * Return whether there is a further batch. Asks the service if it has to.
+	 * Return whether there is a further batch. Asks the service if necessary.
 	 * @return {@code false} once the stream ended
 	 * @throws dev.vgi.external.batch.ErrorBatchException if the service reports an error;
-	 * the stream is over then
-	 * @throws dev.vgi.external.VgiExternalException if it cannot be reached, or a fetch
-	 * fails
+	 * the stream is then over
+	 * @throws dev.vgi.external.VgiExternalException if the service cannot be reached, or
+	 * a fetch fails
 	 */
 	@Override
 	boolean hasNext();
 
 	/**
-	 * Return the next batch, resolved, without the protocol's tokens among its metadata.
+	 * Return the next batch, resolved, without the protocol's tokens in its metadata.
 	 * @return the batch; the caller closes it
 	 * @throws java.util.NoSuchElementException if there is none
 	 */
@@ -44,16 +45,16 @@ public interface ProducerStream<H> extends Iterator<AnnotatedBatch>, AutoCloseab
 	AnnotatedBatch next();
 
 	/**
-	 * End the stream. Tells the service to cancel, at most once, if it has more to give.
-	 * Idempotent; a service that cannot be told is not an error.
+	 * End the stream. Sends a cancel to the service, at most once, if the stream has not
+	 * ended. Idempotent; it is not an error if the cancel does not reach the service.
 	 */
 	@Override
 	void close();
 
 	/**
-	 * Say how a stream starts: what a service's method returns.
+	 * Describe the start of a stream, as the result of a service's method.
 	 * @param output schema of the batches; a dictionary column has the type of its values
-	 * @param state what the first turn is given
+	 * @param state the state for the first turn
 	 * @return the start of a stream without a header
 	 */
 	static ProducerStream<Void> of(Schema output, Record state) {
@@ -61,11 +62,11 @@ public interface ProducerStream<H> extends Iterator<AnnotatedBatch>, AutoCloseab
 	}
 
 	/**
-	 * Say how a stream starts: what a service's method returns.
+	 * Describe the start of a stream, as the result of a service's method.
 	 * @param <H> type of the header
 	 * @param output schema of the batches; a dictionary column has the type of its values
-	 * @param state what the first turn is given
-	 * @param header what the stream starts with
+	 * @param state the state for the first turn
+	 * @param header the header of the stream
 	 * @return the start of a stream
 	 */
 	static <H extends Record> ProducerStream<H> of(Schema output, Record state, H header) {

@@ -8,8 +8,8 @@ import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A request that does not follow the protocol or the method's signature. The method did
- * not run.
+ * A request that does not follow the protocol or the method's signature. The method was
+ * not called.
  */
 public class RpcBadRequestException extends VgiExternalException implements WireError {
 
@@ -21,7 +21,7 @@ public class RpcBadRequestException extends VgiExternalException implements Wire
 
 	/**
 	 * Create an exception without details.
-	 * @param errorType what peers call the class of the error
+	 * @param errorType the type of the error on the wire
 	 * @param errorKind the protocol's kind, or {@code null} if it has none
 	 * @param message describes the error, without secrets
 	 */
@@ -31,10 +31,10 @@ public class RpcBadRequestException extends VgiExternalException implements Wire
 
 	/**
 	 * Create an exception.
-	 * @param errorType what peers call the class of the error
+	 * @param errorType the type of the error on the wire
 	 * @param errorKind the protocol's kind, or {@code null} if it has none
 	 * @param message describes the error, without secrets
-	 * @param errorDetails sent to the caller as they are
+	 * @param errorDetails sent to the caller unchanged
 	 */
 	public RpcBadRequestException(String errorType, @Nullable String errorKind, String message,
 			List<Map<String, Object>> errorDetails) {
@@ -46,8 +46,8 @@ public class RpcBadRequestException extends VgiExternalException implements Wire
 
 	/**
 	 * Create the error of a request for a protocol that is not hosted.
-	 * @param protocol what was asked for
-	 * @param hosted the names that are
+	 * @param protocol the requested protocol
+	 * @param hosted the names of the hosted protocols
 	 * @return the exception
 	 */
 	public static RpcBadRequestException protocolNotSupported(String protocol, Set<String> hosted) {

@@ -7,10 +7,10 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * A method of a controller that hears of the end of a stream before its time. Its first
- * parameter is the state, found by type as that of {@link RpcTurn}; no turn is made.
- * Optional: state is all a stream has here, so often there is nothing to clean up. Not
- * called for a caller who just goes away.
+ * A method of a controller that is called when a client cancels a stream. Its first
+ * parameter is the state, found by type as for {@link RpcTurn}; no turn is run. Optional:
+ * the state is all that a service keeps of a stream, so often there is nothing to clean
+ * up. Not called if a caller just disconnects.
  */
 @Documented
 @Target(ElementType.METHOD)

@@ -13,9 +13,9 @@ import org.springframework.web.context.request.RequestAttributes;
 import org.springframework.web.context.request.RequestContextHolder;
 
 /**
- * The call that a method serves. A handler declares it as a parameter, which does not
- * travel, or asks for {@link #current()}; an interface that clients share has no use for
- * the parameter, and a client passes {@code null} there. Used by one thread at a time.
+ * The call that a method serves. A handler declares it as a parameter, which is not sent,
+ * or calls {@link #current()}. In an interface that clients share, the parameter has no
+ * meaning for the client, which passes {@code null}. Used by one thread at a time.
  */
 public interface RpcContext {
 
@@ -26,13 +26,13 @@ public interface RpcContext {
 	String method();
 
 	/**
-	 * Return what the caller calls this request.
+	 * Return the caller's identifier of this request.
 	 * @return the request id, empty if there is none
 	 */
 	String requestId();
 
 	/**
-	 * Return the metadata of the request, that of a pointer included.
+	 * Return the metadata of the request, including that of a pointer.
 	 * @return the metadata; may hold signed URLs
 	 */
 	BatchMetadata metadata();
@@ -44,12 +44,12 @@ public interface RpcContext {
 	BufferAllocator allocator();
 
 	/**
-	 * Store a result of the called method for any number of answers, this one and later
-	 * ones: keep the reference, best in {@link Publications}, and answer with
-	 * {@link RpcResult#published}. For batches of a stream there is
+	 * Store a result of the called method for use in any number of responses, this one
+	 * and later ones. Keep the reference, preferably in {@link Publications}, and return
+	 * it with {@link RpcResult#published}. For batches of a stream there is
 	 * {@link dev.vgi.external.location.Externalizer#publish}.
-	 * @param value what the method would return; batches in it are taken over
-	 * @return the reference, good until its URL ends
+	 * @param value the result as the method would return it; batches in it are taken over
+	 * @return the reference, valid until its URL expires
 	 * @throws IllegalStateException if there is no storage, or the method is a stream,
 	 * has no result or keeps it inline
 	 * @throws dev.vgi.external.VgiExternalException if it cannot be stored
@@ -76,8 +76,8 @@ public interface RpcContext {
 	/**
 	 * Return the call that the current thread serves.
 	 * @return the call
-	 * @throws IllegalStateException outside a call, as in a thread that the handler
-	 * started
+	 * @throws IllegalStateException outside a call, for example in a thread that the
+	 * handler started
 	 */
 	static RpcContext current() {
 		RequestAttributes attributes = RequestContextHolder.getRequestAttributes();
@@ -89,7 +89,7 @@ public interface RpcContext {
 	}
 
 	/**
-	 * How important a message is.
+	 * The severity of a message.
 	 */
 	enum Level {
 

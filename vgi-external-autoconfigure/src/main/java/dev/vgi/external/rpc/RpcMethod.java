@@ -12,7 +12,7 @@ import org.springframework.web.service.annotation.HttpExchange;
 /**
  * A method that peers call by name: one row of parameters in, one value out, or a
  * {@link ProducerStream} or {@link ExchangeStream}. Spring MVC maps it as {@code POST
- * {prefix}/{name}}, a stream with {@code /init} and {@code /exchange} below; the same
+ * {prefix}/{name}}, and a stream with {@code /init} and {@code /exchange} below. The same
  * declaration works as a client.
  */
 @Documented
@@ -22,8 +22,8 @@ import org.springframework.web.service.annotation.HttpExchange;
 public @interface RpcMethod {
 
 	/**
-	 * The name on the wire, such as {@code echo_string}: one path segment. It does not
-	 * follow from the Java name, so that renaming a method breaks no peer.
+	 * The name on the wire, such as {@code echo_string}: one path segment. It is
+	 * independent of the Java name, so that renaming a method breaks no peer.
 	 * @return the name
 	 */
 	@AliasFor(annotation = HttpExchange.class, attribute = "url")

@@ -6,14 +6,14 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * What a unary method returns that may answer with a reference to a published value
- * instead of the value. The same declaration serves both sides, and on the wire the
- * method's result is {@code T}: callers resolve the reference like any other pointer, and
- * a client is given the value.
+ * The result of a unary method that may return a reference to a published value instead
+ * of the value. The same declaration serves both sides. On the wire the method's result
+ * is {@code T}: callers resolve the reference like any other pointer, and a client gets
+ * the value.
  * <p>
  * Not for methods that keep their results inline ({@link RpcMethod#externalize()}).
  *
- * @param <T> the result as if the method declared it itself
+ * @param <T> the result type without this wrapper
  */
 public final class RpcResult<T extends @Nullable Object> {
 
@@ -27,7 +27,7 @@ public final class RpcResult<T extends @Nullable Object> {
 	}
 
 	/**
-	 * Answer with a value, which travels inline or through storage as its size asks for.
+	 * Return a value, which travels inline or through storage, depending on its size.
 	 * @param <T> the type of the result
 	 * @param value the value
 	 * @return the result
@@ -37,11 +37,11 @@ public final class RpcResult<T extends @Nullable Object> {
 	}
 
 	/**
-	 * Answer with a reference, which is never inlined. Neither the threshold nor the
-	 * limit of what a response may store applies.
+	 * Return a reference, which is never inlined. Neither the threshold nor the limit on
+	 * what a response may store applies.
 	 * @param <T> the type of the result
-	 * @param ref what {@link RpcContext#publish} returned for this method, or an object
-	 * with one row of its result
+	 * @param ref the reference that {@link RpcContext#publish} returned for this method,
+	 * or one to an object with one row of its result
 	 * @return the result
 	 */
 	@SuppressWarnings("NullAway") // value() does not give the null away
@@ -52,8 +52,8 @@ public final class RpcResult<T extends @Nullable Object> {
 
 	/**
 	 * Return the value.
-	 * @return the value; batches in it belong to the caller
-	 * @throws IllegalStateException if a service made this of a reference
+	 * @return the value; the caller owns the batches in it
+	 * @throws IllegalStateException if a service created this from a reference
 	 */
 	public T value() {
 		Assert.state(this.ref == null, "The value was published and is not here");

@@ -10,8 +10,8 @@ import java.lang.annotation.Target;
 import org.springframework.core.annotation.AliasFor;
 
 /**
- * Names the protocol whose methods an interface declares. The interface is implemented by
- * a {@code @RestController} and used by clients as it is.
+ * Names the protocol whose methods an interface declares. A {@code @RestController}
+ * implements the interface, and clients use it directly.
  */
 @Documented
 @Inherited
@@ -36,7 +36,7 @@ public @interface RpcService {
 	/**
 	 * The version of the contract, such as {@code 1.0.0}. A peer must declare the same
 	 * major and minor version.
-	 * @return the version; empty if none is declared, and then none is compared
+	 * @return the version; empty if none is declared, and then versions are not compared
 	 */
 	String version() default "";
 

@@ -7,9 +7,9 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * How a stream starts, as a service says it. Makes no batches: the turns do.
+ * The start of a stream as a service describes it. Produces no batches: the turns do.
  *
- * @param <H> record that the stream starts with
+ * @param <H> record type of the header
  */
 public final class StreamStart<H> implements ProducerStream<H>, ExchangeStream<H> {
 
@@ -23,9 +23,9 @@ public final class StreamStart<H> implements ProducerStream<H>, ExchangeStream<H
 
 	/**
 	 * Create a start.
-	 * @param input schema of what is sent, or {@code null} for a producer
-	 * @param output schema of what is answered
-	 * @param state what the first turn is given
+	 * @param input schema of the input batches, or {@code null} for a producer
+	 * @param output schema of the output batches
+	 * @param state the state for the first turn
 	 * @param header the header, or {@code null} for none
 	 */
 	StreamStart(@Nullable Schema input, Schema output, Record state, @Nullable H header) {
@@ -38,7 +38,7 @@ public final class StreamStart<H> implements ProducerStream<H>, ExchangeStream<H
 	}
 
 	/**
-	 * Return the schema of what the client sends.
+	 * Return the schema of the input batches.
 	 * @return the schema, or {@code null} for a producer
 	 */
 	public @Nullable Schema input() {
@@ -46,7 +46,7 @@ public final class StreamStart<H> implements ProducerStream<H>, ExchangeStream<H
 	}
 
 	/**
-	 * Return the schema of what the stream answers.
+	 * Return the schema of the output batches.
 	 * @return the schema
 	 */
 	public Schema output() {
@@ -54,7 +54,7 @@ public final class StreamStart<H> implements ProducerStream<H>, ExchangeStream<H
 	}
 
 	/**
-	 * Return what the first turn is given.
+	 * Return the state for the first turn.
 	 * @return the state
 	 */
 	public Record state() {

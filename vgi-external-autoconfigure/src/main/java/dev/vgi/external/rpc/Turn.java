@@ -12,10 +12,11 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * What one turn of a stream puts out and how the stream goes on. An exchange always emits
- * one batch and goes on; a producer may also emit a last one, or none.
+ * The output of one turn of a stream, and how the stream continues. An exchange always
+ * emits one batch and continues. A producer may also emit a last batch, or end without
+ * one.
  * <p>
- * A batch is taken over: it is closed once it is written, also when writing fails.
+ * A batch is taken over: it is closed once it is written, also if writing fails.
  */
 public final class Turn {
 
@@ -38,9 +39,9 @@ public final class Turn {
 	}
 
 	/**
-	 * Emit a batch and go on.
-	 * @param batch of the stream's output schema, taken over; its metadata travels along
-	 * @param nextState what the next turn is given
+	 * Emit a batch and continue the stream.
+	 * @param batch of the stream's output schema, taken over; its metadata is sent too
+	 * @param nextState the state for the next turn
 	 * @return the turn
 	 */
 	public static Turn emit(AnnotatedBatch batch, Record nextState) {
@@ -50,9 +51,9 @@ public final class Turn {
 	}
 
 	/**
-	 * Emit a batch and go on.
+	 * Emit a batch and continue the stream.
 	 * @param root of the stream's output schema, without dictionary columns, taken over
-	 * @param nextState what the next turn is given
+	 * @param nextState the state for the next turn
 	 * @return the turn
 	 */
 	public static Turn emit(VectorSchemaRoot root, Record nextState) {
@@ -60,9 +61,9 @@ public final class Turn {
 	}
 
 	/**
-	 * Emit log messages and a batch and go on.
+	 * Emit log messages and a batch and continue the stream.
 	 * @param cycle taken over; its messages come after those of {@link RpcContext#log}
-	 * @param nextState what the next turn is given
+	 * @param nextState the state for the next turn
 	 * @return the turn
 	 */
 	public static Turn emit(OutputCycle cycle, Record nextState) {
@@ -71,10 +72,10 @@ public final class Turn {
 	}
 
 	/**
-	 * Emit a published batch of a producer and go on. An exchange cannot: its next state
-	 * travels inside of the batch.
+	 * Emit a published batch of a producer and continue the stream. An exchange cannot do
+	 * this, since its next state is sent inside the batch.
 	 * @param ref a batch of the stream's output schema; never inlined
-	 * @param nextState what the next turn is given
+	 * @param nextState the state for the next turn
 	 * @return the turn
 	 */
 	public static Turn emit(ExternalRef ref, Record nextState) {
@@ -85,7 +86,7 @@ public final class Turn {
 
 	/**
 	 * Emit the last batch of a producer.
-	 * @param batch of the stream's output schema, taken over; its metadata travels along
+	 * @param batch of the stream's output schema, taken over; its metadata is sent too
 	 * @return the turn
 	 */
 	public static Turn emitLast(AnnotatedBatch batch) {
@@ -130,7 +131,7 @@ public final class Turn {
 	}
 
 	/**
-	 * Return the messages that go ahead of the batch.
+	 * Return the messages that precede the batch.
 	 * @return the messages, often none
 	 */
 	public List<LogMessage> logs() {
@@ -139,8 +140,8 @@ public final class Turn {
 
 	/**
 	 * Return the batch.
-	 * @return the batch, closed by whoever sends it, or {@code null} if the stream ends
-	 * or a published batch is sent
+	 * @return the batch, closed by the code that sends it; or {@code null} if the stream
+	 * ends or a published batch is sent
 	 */
 	public @Nullable AnnotatedBatch batch() {
 		return this.batch;
@@ -155,7 +156,7 @@ public final class Turn {
 	}
 
 	/**
-	 * Return what the next turn is given.
+	 * Return the state for the next turn.
 	 * @return the state, or {@code null} if this is the last turn
 	 */
 	public @Nullable Record nextState() {

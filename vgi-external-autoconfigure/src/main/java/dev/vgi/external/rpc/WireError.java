@@ -6,13 +6,13 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Implemented by an exception that has a name of its own on the wire. Other exceptions
- * travel under the name of the Python exception they come closest to.
+ * Implemented by an exception with its own name on the wire. Other exceptions are sent
+ * under the name of the most similar Python exception.
  */
 public interface WireError {
 
 	/**
-	 * Return the type that peers see.
+	 * Return the type on the wire.
 	 * @return such as {@code ValueError}
 	 */
 	String errorType();
@@ -34,9 +34,9 @@ public interface WireError {
 	}
 
 	/**
-	 * Return what a caller's program may act on: JSON objects that name their kind under
-	 * {@code @type}, such as {@code vgi_rpc.RetryInfo} with a
-	 * {@code retry_delay_seconds}. All of them together travel only up to 4096 bytes.
+	 * Return details that a caller's program may act on: JSON objects that name their
+	 * kind under {@code @type}, such as {@code vgi_rpc.RetryInfo} with a
+	 * {@code retry_delay_seconds}. Details of more than 4096 bytes in total are not sent.
 	 * @return the details, may be empty
 	 */
 	default List<Map<String, Object>> errorDetails() {

@@ -1,5 +1,5 @@
 /**
- * What users write and read of typed vgi-rpc methods.
+ * The API that users of typed vgi-rpc methods write against.
  */
 @NullMarked
 package dev.vgi.external.rpc;

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * A stream as a caller of an interface sees it. Used by one thread at a time.
+ * A stream as the caller of an interface sees it. Used by one thread at a time.
  */
 abstract class ClientStream implements AutoCloseable {
 
@@ -37,11 +37,11 @@ abstract class ClientStream implements AutoCloseable {
 	}
 
 	/**
-	 * Present an open stream.
+	 * Wrap an open stream.
 	 * @param call the stream, taken over, also on failure
 	 * @param header the mapping of its header, or {@code null} if none is declared
 	 * @param allocator the owner of batches embedded in the header
-	 * @param watched the call as it is watched
+	 * @param watched the observed call
 	 * @return a producer or an exchange
 	 */
 	static ClientStream of(StreamCall call, @Nullable RecordRow header, BufferAllocator allocator,
@@ -78,11 +78,11 @@ abstract class ClientStream implements AutoCloseable {
 	}
 
 	/**
-	 * Do a part of the call. After a failure there is nothing left but to tell the
-	 * service, which belongs to the call too.
-	 * @param <T> what it comes to
+	 * Run a part of the call. After a failure the stream is closed, which also belongs to
+	 * the call.
+	 * @param <T> the result
 	 * @param work the part
-	 * @return what it came to
+	 * @return the result
 	 */
 	final <T extends @Nullable Object> T within(Supplier<T> work) {
 		return this.watched.within(() -> {
@@ -110,7 +110,7 @@ abstract class ClientStream implements AutoCloseable {
 	}
 
 	/**
-	 * End the call, whose caller has closed the stream.
+	 * End the call after the caller has closed the stream.
 	 * @param watched the call
 	 */
 	abstract void closed(WatchedCall watched);
@@ -139,7 +139,7 @@ abstract class ClientStream implements AutoCloseable {
 		@Override
 		public boolean hasNext() {
 			if (this.next == null && !this.over) {
-				// Over too if this fails.
+				// The stream is also over if this fails.
 				this.over = true;
 				AnnotatedBatch batch = within(this.call::next);
 				this.over = batch == null;
@@ -203,7 +203,8 @@ abstract class ClientStream implements AutoCloseable {
 
 		@Override
 		void closed(WatchedCall watched) {
-			// Only the caller knows that it has said everything: no end but this one.
+			// Only the caller knows when it is finished, so closing ends an exchange
+			// normally.
 			watched.end();
 		}
 

@@ -7,8 +7,8 @@ import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 
 /**
- * Writes what services log to this application's log, at their levels, on one line each
- * and without the secrets of URLs.
+ * Writes log messages of services to this application's log, at their levels, each on one
+ * line and without the secrets of URLs.
  */
 final class RemoteLog implements LogSink {
 
@@ -27,7 +27,7 @@ final class RemoteLog implements LogSink {
 
 	private static String text(LogMessage message) {
 		String text = message.extra().isEmpty() ? message.message() : message.message() + ' ' + message.extra();
-		// A remote text must not look like further lines of this log.
+		// Remote text must not be able to forge further lines of this log.
 		return RedactedUrl.scrub(text).replaceAll("\\p{Cntrl}", " ");
 	}
 

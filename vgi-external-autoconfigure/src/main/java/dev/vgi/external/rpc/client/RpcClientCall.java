@@ -4,20 +4,20 @@ import dev.vgi.external.web.client.CallContext;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A call that a client makes, as those see it who watch: a unary call from its request to
- * its result, a stream from its opening to its end.
+ * A client's call as listeners see it: a unary call from its request to its result, a
+ * stream from its opening to its end.
  */
 public interface RpcClientCall {
 
 	/**
 	 * Return the name of the protocol.
-	 * @return as the interface declares it
+	 * @return the name that the interface declares
 	 */
 	String protocol();
 
 	/**
 	 * Return the name of the method on the wire.
-	 * @return as the interface declares it
+	 * @return the name that the interface declares
 	 */
 	String method();
 
@@ -28,19 +28,19 @@ public interface RpcClientCall {
 	String kind();
 
 	/**
-	 * Return how much the call has moved so far.
-	 * @return counters that run while the call does
+	 * Return how much the call has transferred so far.
+	 * @return counters that are updated while the call runs
 	 */
 	CallContext traffic();
 
 	/**
 	 * Return why the call failed.
-	 * @return the failure; {@code null} while it has not, and if it succeeded
+	 * @return the failure; {@code null} while it runs, and if it succeeded
 	 */
 	@Nullable Throwable failure();
 
 	/**
-	 * Return whether the caller ended a stream that had more to give.
+	 * Return whether the caller ended a stream before its end.
 	 * @return {@code true} once a producer was closed before its end
 	 */
 	boolean isCancelled();

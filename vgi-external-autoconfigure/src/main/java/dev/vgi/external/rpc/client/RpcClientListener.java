@@ -3,20 +3,20 @@ package dev.vgi.external.rpc.client;
 import java.util.Map;
 
 /**
- * Watches the calls of clients. Does not throw, is quick and thread-safe.
+ * Observes the calls of clients. Implementations are quick, thread-safe and do not throw.
  */
 @FunctionalInterface
 public interface RpcClientListener {
 
 	/**
-	 * A call begins: nothing was sent yet.
-	 * @param call the call; what it says of the outcome is known once it ends
-	 * @return told of the rest
+	 * A call begins. Nothing has been sent yet.
+	 * @param call the call; its outcome is known once it ends
+	 * @return receives the further events
 	 */
 	Watch begin(RpcClientCall call);
 
 	/**
-	 * Watch nothing.
+	 * Return a listener that does nothing.
 	 * @return the listener
 	 */
 	static RpcClientListener none() {
@@ -48,13 +48,14 @@ public interface RpcClientListener {
 	}
 
 	/**
-	 * Hears of one call, from one thread at a time except for work beside it.
+	 * Receives the events of one call, from one thread at a time, except for work on
+	 * other threads.
 	 */
 	interface Watch {
 
 		/**
-		 * Return what lets the service continue a trace.
-		 * @return headers; only {@code traceparent} and {@code tracestate} travel
+		 * Return the headers by which the service continues a trace.
+		 * @return headers; only {@code traceparent} and {@code tracestate} are sent
 		 */
 		Map<String, String> traceContext();
 
@@ -64,20 +65,20 @@ public interface RpcClientListener {
 		void enter();
 
 		/**
-		 * The current thread does not work for the call any more.
+		 * The current thread no longer works for the call.
 		 */
 		void leave();
 
 		/**
-		 * Make work a part of the call that another thread does, also while a thread has
-		 * {@linkplain #enter() entered} it. It is done before the call is over.
+		 * Make work on another thread a part of the call, even while a thread has
+		 * {@linkplain #enter() entered} it. The work is done before the call ends.
 		 * @param work the work
-		 * @return the same as a part of the call
+		 * @return the same work as a part of the call
 		 */
 		Runnable beside(Runnable work);
 
 		/**
-		 * The call is over.
+		 * The call has ended.
 		 */
 		void end();
 

@@ -36,16 +36,15 @@ import org.springframework.web.service.invoker.HttpServiceArgumentResolver;
 import org.springframework.web.service.invoker.HttpServiceProxyFactory;
 
 /**
- * Makes clients of interfaces with {@link RpcMethod} methods: teaches Spring's HTTP
- * interface clients how such a method's arguments travel and its result comes back.
- * Thread-safe, and so are the clients.
+ * Creates clients of interfaces with {@link RpcMethod} methods: extends Spring's HTTP
+ * interface clients by the arguments and results of such methods. Thread-safe, and so are
+ * the clients.
  * <p>
  * A client throws {@link dev.vgi.external.batch.ErrorBatchException} for an error of the
- * service and other {@link dev.vgi.external.VgiExternalException}s for what happened on
- * the way; an argument that does not fit its Arrow type is an
- * {@link IllegalArgumentException}. Arguments are borrowed. Batches in a result belong to
- * the caller, and so do streams. What a service reports of its void methods is raised
- * like everything else.
+ * service and other {@link dev.vgi.external.VgiExternalException}s for failures on the
+ * way; an argument that does not fit its Arrow type is an
+ * {@link IllegalArgumentException}. Arguments are borrowed. The caller owns batches in a
+ * result, and streams. Errors of void methods are thrown like all others.
  */
 public final class RpcClients {
 
@@ -74,7 +73,7 @@ public final class RpcClients {
 	}
 
 	/**
-	 * Create clients of one service. What the service logs goes to this application's
+	 * Create clients of one service. Log messages of the service go to this application's
 	 * log.
 	 * @param service the service
 	 * @param allocator the owner of the memory of requests and results
@@ -87,7 +86,7 @@ public final class RpcClients {
 	 * Create clients of one service.
 	 * @param service the service
 	 * @param allocator the owner of the memory of requests and results
-	 * @param logs receives the log messages of the service, on the thread that calls it
+	 * @param logs receives the log messages of the service, on the calling thread
 	 */
 	public RpcClients(VgiClient service, BufferAllocator allocator, LogSink logs) {
 		this(() -> service, allocator, logs, RpcClientListener.none());
@@ -95,9 +94,9 @@ public final class RpcClients {
 
 	/**
 	 * Create clients of one service that is looked up with the first call.
-	 * @param service gives the service, the same every time
+	 * @param service supplies the service, the same every time
 	 * @param allocator the owner of the memory of requests and results
-	 * @param logs receives the log messages of the service, on the thread that calls it;
+	 * @param logs receives the log messages of the service, on the calling thread;
 	 * {@code null} for this application's log
 	 * @return the clients
 	 */
@@ -106,8 +105,9 @@ public final class RpcClients {
 	}
 
 	/**
-	 * Return clients whose calls are watched.
-	 * @param listener hears of every call, and says which trace the service continues
+	 * Return clients whose calls are observed.
+	 * @param listener is told about every call, and supplies the trace that the service
+	 * continues
 	 * @return clients that share everything else
 	 */
 	public RpcClients watchedBy(RpcClientListener listener) {
@@ -127,8 +127,8 @@ public final class RpcClients {
 	}
 
 	/**
-	 * Add RPC methods to what a factory's clients understand; other methods of their
-	 * interfaces stay what they are.
+	 * Add RPC methods to the methods that a factory's clients support. Other methods of
+	 * their interfaces are not affected.
 	 * @param builder the factory's builder
 	 */
 	public void configure(HttpServiceProxyFactory.Builder builder) {
@@ -210,9 +210,9 @@ public final class RpcClients {
 	}
 
 	/**
-	 * A call on its way.
+	 * A call that is being prepared.
 	 *
-	 * @param method what is called
+	 * @param method the called method
 	 * @param arguments one value per column
 	 */
 	private record Call(RpcMethodDescriptor method, @Nullable Object[] arguments) {
@@ -220,7 +220,7 @@ public final class RpcClients {
 	}
 
 	/**
-	 * Claims the arguments of RPC methods; they travel with the call.
+	 * Handles the arguments of RPC methods, which are sent with the call.
 	 */
 	private final class ArgumentResolver implements HttpServiceArgumentResolver {
 
@@ -233,7 +233,7 @@ public final class RpcClients {
 	}
 
 	/**
-	 * Takes the way of RPC for RPC methods.
+	 * Executes RPC methods.
 	 */
 	private final class RpcExchangeAdapter extends HttpExchangeAdapterDecorator {
 
@@ -264,7 +264,7 @@ public final class RpcClients {
 	}
 
 	/**
-	 * Stands where an HTTP client would for methods that are none of ours.
+	 * Takes the place of an HTTP client for methods that are not RPC methods.
 	 */
 	private static final class NoOtherExchange implements HttpExchangeAdapter {
 

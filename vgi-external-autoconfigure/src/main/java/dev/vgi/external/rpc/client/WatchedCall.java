@@ -10,11 +10,11 @@ import dev.vgi.external.web.client.CallContext;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A call and who watches it. Used by one thread at a time.
+ * A call and its listener. Used by one thread at a time.
  */
 final class WatchedCall implements RpcClientCall {
 
-	/** What of a trace travels: baggage and the like stay here. */
+	/** The part of a trace context that is sent: baggage and the like are not. */
 	private static final List<String> TRACE_CONTEXT = List.of("traceparent", "tracestate");
 
 	private final RpcMethodDescriptor descriptor;
@@ -29,16 +29,16 @@ final class WatchedCall implements RpcClientCall {
 
 	private boolean cancelled;
 
-	/** Whether a part is being done; whoever hears of logs may close the stream. */
+	/** Whether a part is running; a log sink called from it may close the stream. */
 	private boolean entered;
 
 	private boolean ended;
 
 	/**
 	 * Begin a call.
-	 * @param descriptor what is called
-	 * @param traffic counts what it moves
-	 * @param listener watches it
+	 * @param descriptor the called method
+	 * @param traffic counts what it transfers
+	 * @param listener observes the call
 	 */
 	WatchedCall(RpcMethodDescriptor descriptor, CallContext traffic, RpcClientListener listener) {
 		this.descriptor = descriptor;
@@ -48,8 +48,8 @@ final class WatchedCall implements RpcClientCall {
 	}
 
 	/**
-	 * Return what accompanies the call on its way.
-	 * @return the context, whose work in other threads belongs to the call
+	 * Return the context of the call.
+	 * @return the context, whose work on other threads belongs to the call
 	 */
 	CallContext context() {
 		return this.context;
@@ -86,9 +86,9 @@ final class WatchedCall implements RpcClientCall {
 	}
 
 	/**
-	 * Return what has to travel so that the service continues the trace.
+	 * Add the trace context that the service continues.
 	 * @param metadata metadata of the request
-	 * @return the same with the trace context, if there is one
+	 * @return the same metadata with the trace context, if there is one
 	 */
 	BatchMetadata traced(BatchMetadata metadata) {
 		Map<String, String> context = this.watch.traceContext();
@@ -101,11 +101,11 @@ final class WatchedCall implements RpcClientCall {
 	}
 
 	/**
-	 * Do a part of the call; a failure ends the call. What is left to do after its end is
-	 * no part of it.
-	 * @param <T> what it comes to
+	 * Run a part of the call; a failure ends the call. Work after its end is not part of
+	 * the call.
+	 * @param <T> the result
 	 * @param work the part
-	 * @return what it came to
+	 * @return the result
 	 */
 	<T extends @Nullable Object> T within(Supplier<T> work) {
 		if (this.ended || this.entered) {
@@ -143,7 +143,7 @@ final class WatchedCall implements RpcClientCall {
 	}
 
 	/**
-	 * End the call on behalf of its caller, unless it ended by itself.
+	 * End the call on behalf of its caller, unless it has already ended.
 	 */
 	void cancel() {
 		this.cancelled = this.cancelled || !this.ended;

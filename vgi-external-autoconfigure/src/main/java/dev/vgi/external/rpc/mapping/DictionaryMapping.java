@@ -17,13 +17,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Text as 16-bit indices into a dictionary: repeated strings, and enums by name. Reads
- * text of any type, in a dictionary or not, as some peers send it plainly.
+ * text of any type, with or without a dictionary, since some peers send plain text.
  */
 final class DictionaryMapping extends ValueMapping {
 
 	private static final ArrowType.Int INDEX_TYPE = new ArrowType.Int(16, true);
 
-	/** Bytes of a text that is made and dropped without being charged. */
+	/** Longest text, in bytes, that may be created and dropped without being charged. */
 	private static final int LONGEST_NAME = 1024;
 
 	private final long id;
@@ -89,7 +89,7 @@ final class DictionaryMapping extends ValueMapping {
 
 	@Override
 	void chargeHeap(FieldVector vector, int index, HeapMeter heap) {
-		// A reference: what it refers to is charged once.
+		// Only the reference: the text itself is charged once.
 		heap.charge(Long.BYTES);
 	}
 
@@ -113,7 +113,7 @@ final class DictionaryMapping extends ValueMapping {
 
 	private Object value(VariableWidthFieldVector texts, int index, RowReading reading) {
 		int length = texts.getValueLength(index);
-		// An enum's text is not kept, but a long one is made all the same.
+		// An enum's text is not kept, but a long one still takes heap for a moment.
 		boolean isLong = length > LONGEST_NAME;
 		if (isLong) {
 			reading.heap().chargeText(length);
@@ -140,11 +140,11 @@ final class DictionaryMapping extends ValueMapping {
 	}
 
 	/**
-	 * The dictionary of a column, and what was read of it: a text that a million rows
-	 * share is one object.
+	 * The dictionary of a column, and the values read from it so far: a text that a
+	 * million rows share is one object.
 	 *
 	 * @param texts the dictionary
-	 * @param read the value of each text that was asked for
+	 * @param read the value of each text that was read
 	 */
 	record Values(VariableWidthFieldVector texts, @Nullable Object[] read) {
 

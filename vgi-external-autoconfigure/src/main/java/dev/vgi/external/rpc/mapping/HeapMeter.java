@@ -4,7 +4,7 @@ import dev.vgi.external.memory.RequestMemory;
 import org.apache.arrow.memory.BufferAllocator;
 
 /**
- * Charges a request for the objects that are made of its columns, ahead of them and in
+ * Charges a request for the objects that are created from its columns, in advance and in
  * steps that double. Used for one batch.
  */
 final class HeapMeter {
@@ -12,7 +12,7 @@ final class HeapMeter {
 	/** A boxed number and the reference to it. */
 	static final long OBJECT = 24;
 
-	/** A string or an array without what it holds, and the reference to it. */
+	/** A string or an array without its content, and the reference to it. */
 	static final long TEXT = 64;
 
 	private final BufferAllocator allocator;
@@ -23,15 +23,15 @@ final class HeapMeter {
 
 	/**
 	 * Create a meter.
-	 * @param allocator tells who pays
+	 * @param allocator identifies the request to charge
 	 */
 	HeapMeter(BufferAllocator allocator) {
 		this.allocator = allocator;
 	}
 
 	/**
-	 * Something is about to be made.
-	 * @param bytes about how much of the heap it takes
+	 * Charge for an object that is about to be created.
+	 * @param bytes its approximate size on the heap
 	 * @throws dev.vgi.external.memory.BudgetExhaustedException if there is no room for it
 	 */
 	void charge(long bytes) {
@@ -44,8 +44,8 @@ final class HeapMeter {
 	}
 
 	/**
-	 * Something is about to be made of bytes.
-	 * @param length how many; characters may take two
+	 * Charge for a text that is about to be created from bytes.
+	 * @param length number of bytes; each may become a character of two bytes
 	 */
 	void chargeText(long length) {
 		charge(TEXT + 2 * length);

@@ -15,7 +15,7 @@ import org.apache.arrow.vector.types.pojo.Field;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lists and sets. What is read cannot be changed.
+ * Lists and sets. Values read are immutable.
  */
 final class ListMapping extends ValueMapping {
 
@@ -56,7 +56,7 @@ final class ListMapping extends ValueMapping {
 	void chargeHeap(FieldVector vector, int index, HeapMeter heap) {
 		ListVector list = (ListVector) vector;
 		long count = list.getElementEndIndex(index) - list.getElementStartIndex(index);
-		// A list grows by halves; a set has entries and is made of a list.
+		// A list grows by halves; a set has entries and is created from a list.
 		heap.charge(HeapMeter.TEXT + count * (this.set ? 80 : 12));
 	}
 

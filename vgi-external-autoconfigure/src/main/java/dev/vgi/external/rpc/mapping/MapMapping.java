@@ -15,7 +15,7 @@ import org.apache.arrow.vector.types.pojo.FieldType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Maps, in the order of their entries. What is read cannot be changed.
+ * Maps, in the order of their entries. Values read are immutable.
  */
 final class MapMapping extends ValueMapping {
 
@@ -65,7 +65,7 @@ final class MapMapping extends ValueMapping {
 	void chargeHeap(FieldVector vector, int index, HeapMeter heap) {
 		MapVector map = (MapVector) vector;
 		long count = map.getElementEndIndex(index) - map.getElementStartIndex(index);
-		// An entry and its place in the table.
+		// An entry and its slot in the table.
 		heap.charge(HeapMeter.TEXT + count * 72);
 	}
 

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.ReflectionUtils;
 
 /**
- * Takes records apart and puts them together.
+ * Takes records apart and creates them from values.
  */
 final class RecordBinding {
 
@@ -53,7 +53,7 @@ final class RecordBinding {
 			return this.constructor.newInstance(values);
 		}
 		catch (InvocationTargetException ex) {
-			// What else it may trip over tells about the record and not about the values.
+			// Other exceptions tell about the record's code and not about the values.
 			String reason = (ex.getTargetException() instanceof IllegalArgumentException refused)
 					? ": " + refused.getMessage() : "";
 			throw ValueMapping.mismatch("not a valid " + this.type.getSimpleName() + reason);

@@ -8,7 +8,7 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A record as the one row of a batch whose columns are its components: the header of a
+ * A record as a batch of one row whose columns are its components: the header of a
  * stream, or its state.
  *
  * @param type the record's class
@@ -22,7 +22,7 @@ public record RecordRow(Class<?> type, RecordBinding binding, RowMapping row) {
 	 * @param value the record
 	 * @param metadata the batch's metadata
 	 * @param allocator the owner of the batch's memory
-	 * @param embedded told of the embedded batches among the components
+	 * @param embedded receives the embedded batches among the components
 	 * @return the batch; the caller closes it
 	 * @throws IllegalArgumentException if a component does not fit, naming it
 	 */
@@ -39,7 +39,7 @@ public record RecordRow(Class<?> type, RecordBinding binding, RowMapping row) {
 	 * Read a record.
 	 * @param batch borrowed
 	 * @param allocator the owner of embedded batches
-	 * @param embedded told of every embedded batch; its receiver closes them
+	 * @param embedded receives every embedded batch; the receiver closes them
 	 * @return the record
 	 * @throws dev.vgi.external.location.SchemaMismatchException if a component does not
 	 * fit, naming it, or the record refuses it

@@ -18,8 +18,8 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Named values and the one-row batch they become: a method's parameters, its result, or a
- * record that travels as a stream of its own. Immutable.
+ * Named values and the one-row batch that holds them: a method's parameters, its result,
+ * or a record that is sent as a stream of its own. Immutable.
  */
 public final class RowMapping {
 
@@ -43,7 +43,7 @@ public final class RowMapping {
 	}
 
 	/**
-	 * Map nothing: no columns, no row.
+	 * Return the mapping without columns, which writes no row.
 	 * @return the mapping
 	 */
 	public static RowMapping none() {
@@ -68,7 +68,7 @@ public final class RowMapping {
 	}
 
 	private static Field wireField(Field field) {
-		// All our dictionaries hold text.
+		// All dictionaries of ours hold text.
 		ArrowType type = (field.getDictionary() != null) ? ArrowType.Utf8.INSTANCE : field.getType();
 		return new Field(field.getName(), new FieldType(field.isNullable(), type, field.getDictionary()),
 				field.getChildren().stream().map(RowMapping::wireField).toList());
@@ -79,7 +79,7 @@ public final class RowMapping {
 	 * @param values one per column
 	 * @param metadata the batch's metadata
 	 * @param allocator the owner of the batch's memory
-	 * @param embedded told of the embedded batches among the values, which are borrowed
+	 * @param embedded receives the embedded batches among the values, which are borrowed
 	 * @return the batch; the caller closes it
 	 * @throws IllegalArgumentException if a value does not fit, naming its column
 	 */
@@ -166,10 +166,10 @@ public final class RowMapping {
 
 	/**
 	 * Read the first row, finding columns by name. The values do not depend on the batch,
-	 * except for embedded batches, which are views of it that keep its memory.
+	 * except for embedded batches, which are views that keep its memory alive.
 	 * @param batch borrowed, with at least one row if there are columns
 	 * @param allocator the owner of embedded batches
-	 * @param embedded told of every embedded batch; its receiver closes them
+	 * @param embedded receives every embedded batch; the receiver closes them
 	 * @return one value per column
 	 * @throws SchemaMismatchException if a value does not fit, naming its column
 	 */

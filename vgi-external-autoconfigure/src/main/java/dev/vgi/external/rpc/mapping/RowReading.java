@@ -9,13 +9,13 @@ import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
 
 /**
- * What reading the values of one batch needs.
+ * The context for reading the values of one batch.
  *
  * @param dictionaries the batch's dictionaries
  * @param allocator owner of embedded batches
- * @param embedded told of every embedded batch that was read
- * @param heap pays for the objects that are made
- * @param dictionaryColumns what was read of the dictionaries so far, by column
+ * @param embedded receives every embedded batch that was read
+ * @param heap charges for the objects that are created
+ * @param dictionaryColumns the dictionary values read so far, by column
  */
 record RowReading(DictionaryProvider dictionaries, BufferAllocator allocator, Consumer<AutoCloseable> embedded,
 		HeapMeter heap, Map<FieldVector, DictionaryMapping.Values> dictionaryColumns) {

@@ -15,7 +15,7 @@ import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 
 /**
- * What writing the values of one batch needs, and the dictionaries that arise from it.
+ * The context for writing the values of one batch, including the dictionaries it builds.
  */
 final class RowWriting {
 
@@ -29,7 +29,7 @@ final class RowWriting {
 	 * Start a batch.
 	 * @param dictionaries the dictionaries of its columns
 	 * @param allocator the owner of its memory
-	 * @param embedded told of every embedded batch that was written
+	 * @param embedded receives every embedded batch that was written
 	 */
 	RowWriting(List<DictionarySeed> dictionaries, BufferAllocator allocator, Consumer<AutoCloseable> embedded) {
 		this.allocator = allocator;
@@ -50,7 +50,7 @@ final class RowWriting {
 	}
 
 	/**
-	 * Look a text up, adding it if it is new.
+	 * Look up a text, adding it if it is new.
 	 * @param id the dictionary
 	 * @param text the text
 	 * @return its index
@@ -95,7 +95,7 @@ final class RowWriting {
 	 * A dictionary a column refers to.
 	 *
 	 * @param encoding its identifier and index type
-	 * @param texts what it holds in every batch, in index order
+	 * @param texts the texts that it holds in every batch, in index order
 	 */
 	record DictionarySeed(DictionaryEncoding encoding, List<String> texts) {
 

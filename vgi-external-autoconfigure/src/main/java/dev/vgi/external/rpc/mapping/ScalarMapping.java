@@ -46,8 +46,8 @@ import org.apache.arrow.vector.types.TimeUnit;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 
 /**
- * Values without parts: numbers, text, bytes, dates and times. Times have microseconds;
- * what is finer is cut off.
+ * Values without parts: numbers, text, bytes, dates and times. Times have a resolution of
+ * microseconds; finer parts are truncated.
  *
  * @param <V> the vector
  * @param <T> the Java type
@@ -199,7 +199,7 @@ final class ScalarMapping<V extends FieldVector, T> extends ValueMapping {
 			}
 		}
 		catch (ArithmeticException ex) {
-			// Told below, like too many digits before the point.
+			// Reported below, together with too many digits before the point.
 		}
 		throw new IllegalArgumentException(value.toPlainString() + " does not fit " + name);
 	}

@@ -15,7 +15,7 @@ import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
- * A schema inside a binary value, as an IPC schema message; in message format, where a
+ * A schema inside a binary value, as an IPC schema message in message format: a
  * dictionary column has the type of its values.
  */
 final class SchemaMapping extends ValueMapping {

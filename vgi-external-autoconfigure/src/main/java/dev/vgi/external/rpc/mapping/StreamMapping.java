@@ -77,7 +77,7 @@ abstract class StreamMapping extends ValueMapping {
 	}
 
 	/**
-	 * Map vectors alone.
+	 * Map vectors without metadata.
 	 * @return the mapping
 	 */
 	static StreamMapping ofRoot() {

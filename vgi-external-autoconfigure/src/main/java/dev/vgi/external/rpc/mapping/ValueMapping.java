@@ -16,7 +16,7 @@ import org.apache.arrow.vector.types.pojo.FieldType;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One Java type and the Arrow type it becomes. Knows present values only. Immutable.
+ * Maps one Java type to one Arrow type. Handles non-null values only. Immutable.
  */
 abstract class ValueMapping {
 
@@ -56,7 +56,7 @@ abstract class ValueMapping {
 
 	/**
 	 * Return whether a peer's field has this type. Nullability, and the names of a list's
-	 * or map's children, are not part of the type.
+	 * or map's children, are ignored.
 	 * @param actual the peer's field in memory format
 	 * @param dictionaries the peer's dictionaries
 	 * @return {@code true} if values can be read from its vector
@@ -89,9 +89,9 @@ abstract class ValueMapping {
 	}
 
 	/**
-	 * Spell a whole type: Arrow's own spelling leaves out what a dictionary holds.
+	 * Write out a whole type: Arrow's own notation omits what a dictionary holds.
 	 * @param field the field in memory format
-	 * @param dictionaries tells what its dictionaries hold
+	 * @param dictionaries looks up the content of its dictionaries
 	 * @return the type, without the field's name
 	 */
 	static String spell(Field field, DictionaryProvider dictionaries) {
@@ -129,7 +129,7 @@ abstract class ValueMapping {
 
 	@Override
 	public String toString() {
-		// All our dictionaries hold text.
+		// All dictionaries of ours hold text.
 		return spell(field("", false), (id) -> ArrowType.Utf8.INSTANCE.toString());
 	}
 

@@ -45,12 +45,12 @@ import org.springframework.util.ClassUtils;
 /**
  * Derives the Arrow side of a method from its Java signature.
  * <p>
- * A record that is a parameter or a result is a binary value with a stream of its own;
- * anywhere deeper it is a struct.
+ * A record that is a parameter or a result is a binary value that holds a stream; at any
+ * deeper level it is a struct.
  */
 public final class ValueMappings {
 
-	/** The one column of a result. */
+	/** Name of the single column of a result. */
 	private static final String RESULT = "result";
 
 	private final List<DictionarySeed> dictionaries = new ArrayList<>();
@@ -63,7 +63,7 @@ public final class ValueMappings {
 
 	/**
 	 * Map parameters.
-	 * @param parameters those that travel, in order
+	 * @param parameters those that are sent, in order
 	 * @return their columns
 	 * @throws IllegalArgumentException if one has no Arrow type, saying which
 	 */
@@ -286,7 +286,7 @@ public final class ValueMappings {
 		Assert.isTrue(!this.enclosing.contains(type), () -> type.getSimpleName() + " contains itself");
 		this.enclosing.push(type);
 		try {
-			// A stream of its own has dictionaries of its own.
+			// An embedded stream has its own dictionaries.
 			ValueMappings scope = top ? new ValueMappings(this.enclosing) : this;
 			Components components = scope.components(type);
 			RecordBinding binding = new RecordBinding(type);
@@ -322,13 +322,13 @@ public final class ValueMappings {
 	private static @Nullable ArrowField arrowField(AnnotatedType type) {
 		ArrowField field = type.getAnnotation(ArrowField.class);
 		if (field == null && type instanceof AnnotatedArrayType array) {
-			// On "@ArrowField(…) byte[] value" Java puts the annotation on the byte.
+			// In "@ArrowField(…) byte[] value" Java attaches the annotation to the byte.
 			return arrowField(array.getAnnotatedGenericComponentType());
 		}
 		return field;
 	}
 
-	// JSpecify's annotation, and any other of that name.
+	// JSpecify's annotation, or any other of that name.
 	private static boolean isNullable(AnnotatedElement element) {
 		return Arrays.stream(element.getAnnotations())
 			.map(Annotation::annotationType)

@@ -1,5 +1,5 @@
 /**
- * Java types to Arrow and back: how parameters, results and rows of typed methods travel.
+ * Maps Java types to Arrow and back, for parameters, results and rows of typed methods.
  */
 @NullMarked
 package dev.vgi.external.rpc.mapping;

@@ -3,7 +3,7 @@ package dev.vgi.external.rpc.method;
 import java.util.Locale;
 
 /**
- * Which of a method's routes a request came through.
+ * The routes of a method.
  */
 public enum Endpoint {
 
@@ -23,7 +23,7 @@ public enum Endpoint {
 	}
 
 	/**
-	 * Return what follows the method's name in the path.
+	 * Return the part of the path that follows the method's name.
 	 * @return the suffix, may be empty
 	 */
 	public String suffix() {

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * One protocol as a service hosts it: what describes it to peers.
+ * One protocol that a service hosts, as described to peers.
  *
  * @param name its name
  * @param version the version its contract declares, empty if none
@@ -47,7 +47,8 @@ public record HostedProtocol(String name, String version, List<RpcMethodDescript
 	}
 
 	/**
-	 * Digest what callers of the protocol can notice: the same in every implementation.
+	 * Compute the digest of everything that callers of the protocol can notice. It is the
+	 * same in every implementation.
 	 * @return 64 hexadecimal digits
 	 */
 	public String hash() {
@@ -67,7 +68,8 @@ public record HostedProtocol(String name, String version, List<RpcMethodDescript
 			}
 			described.add(entry);
 		}
-		// Canonical JSON: sorted keys, no blanks, and no numbers to disagree about.
+		// Canonical JSON: sorted keys, no blanks, and no numbers, whose notation could
+		// differ.
 		Map<String, Object> protocol = new LinkedHashMap<>();
 		protocol.put("methods", described);
 		protocol.put("protocol", this.name);
@@ -94,7 +96,7 @@ public record HostedProtocol(String name, String version, List<RpcMethodDescript
 	}
 
 	/**
-	 * Return what peers call a method's kind.
+	 * Return a method's kind in the words of peers.
 	 * @param method the method
 	 * @return {@code unary} or {@code stream}
 	 */

@@ -13,7 +13,7 @@ public enum MethodKind {
 	/** One row in, one value out. */
 	UNARY,
 
-	/** One row in, then batches as the caller asks for them. */
+	/** One row in, then batches whenever the caller asks. */
 	PRODUCER,
 
 	/** One row in, then a batch out for every batch in. */

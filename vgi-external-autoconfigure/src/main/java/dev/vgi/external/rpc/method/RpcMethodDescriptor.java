@@ -26,7 +26,7 @@ import org.springframework.util.StringUtils;
 import org.springframework.web.context.request.WebRequest;
 
 /**
- * One method of a protocol, as its declaration says. Immutable.
+ * One method of a protocol, taken from its declaration. Immutable.
  */
 public final class RpcMethodDescriptor {
 
@@ -59,7 +59,7 @@ public final class RpcMethodDescriptor {
 	/**
 	 * Describe a method.
 	 * @param declaration the method that carries the annotation
-	 * @throws IllegalStateException if its signature has no Arrow side
+	 * @throws IllegalStateException if its signature cannot be mapped to Arrow
 	 */
 	public RpcMethodDescriptor(Method declaration) {
 		RpcMethod method = AnnotatedElementUtils.findMergedAnnotation(declaration, RpcMethod.class);
@@ -137,9 +137,9 @@ public final class RpcMethodDescriptor {
 	}
 
 	/**
-	 * Return where a parameter's value is.
+	 * Return the column of a parameter.
 	 * @param parameter index of the Java parameter
-	 * @return index of its column, or -1 if it does not travel
+	 * @return index of its column, or -1 if it is not sent
 	 */
 	public int column(int parameter) {
 		return this.columns[parameter];
@@ -147,7 +147,7 @@ public final class RpcMethodDescriptor {
 
 	/**
 	 * Return the mapping of the parameters.
-	 * @return a column for each that travels
+	 * @return a column for each parameter that is sent
 	 */
 	public RowMapping parameters() {
 		return this.parameters;
@@ -178,7 +178,7 @@ public final class RpcMethodDescriptor {
 	}
 
 	/**
-	 * Return the mapping of what a stream starts with.
+	 * Return the mapping of a stream's header.
 	 * @return its columns, or {@code null} if the stream has no header
 	 */
 	public @Nullable RecordRow header() {
@@ -187,14 +187,14 @@ public final class RpcMethodDescriptor {
 
 	/**
 	 * Return whether results may become pointers.
-	 * @return {@code false} for peers that refuse them
+	 * @return {@code false} for peers that refuse pointers
 	 */
 	public boolean isExternalizing() {
 		return this.externalizing;
 	}
 
 	/**
-	 * Return whether Java holds the result as an {@link RpcResult}.
+	 * Return whether the Java result is an {@link RpcResult}.
 	 * @return {@code true} if it may be a reference
 	 */
 	public boolean isReferring() {

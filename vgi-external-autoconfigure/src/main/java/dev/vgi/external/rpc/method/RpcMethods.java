@@ -14,7 +14,7 @@ import org.springframework.util.ReflectionUtils;
 import org.springframework.web.method.HandlerMethod;
 
 /**
- * Finds and keeps the descriptors of methods. Thread-safe.
+ * Finds and caches the descriptors of methods. Thread-safe.
  */
 public final class RpcMethods {
 
@@ -22,9 +22,9 @@ public final class RpcMethods {
 
 	/**
 	 * Describe a handler.
-	 * @param handler what Spring MVC chose, or {@code null}
-	 * @return its descriptor, or {@code null} if it is no RPC method
-	 * @throws IllegalStateException if it is one whose signature has no Arrow side
+	 * @param handler the handler that Spring MVC chose, or {@code null}
+	 * @return its descriptor, or {@code null} if it is not an RPC method
+	 * @throws IllegalStateException if its signature cannot be mapped to Arrow
 	 */
 	public @Nullable RpcMethodDescriptor find(@Nullable Object handler) {
 		return (handler instanceof HandlerMethod method) ? find(method.getMethod()) : null;
@@ -33,8 +33,8 @@ public final class RpcMethods {
 	/**
 	 * Describe a method of an interface, or of a class that implements one.
 	 * @param method the method
-	 * @return its descriptor, or {@code null} if it is no RPC method
-	 * @throws IllegalStateException if it is one whose signature has no Arrow side
+	 * @return its descriptor, or {@code null} if it is not an RPC method
+	 * @throws IllegalStateException if its signature cannot be mapped to Arrow
 	 */
 	public @Nullable RpcMethodDescriptor find(Method method) {
 		return this.descriptors

@@ -84,11 +84,11 @@ public final class StreamShape {
 	}
 
 	/**
-	 * Compare types. Nullability does not count, nor do the names of a list's or map's
-	 * children, which differ between Arrow libraries.
+	 * Compare types. Ignores nullability and the names of a list's or map's children,
+	 * which differ between Arrow libraries.
 	 * @param declared the declared field in memory format
 	 * @param actual the other field in memory format
-	 * @return whether a vector of the one can stand for the other
+	 * @return whether vectors of the two fields are interchangeable
 	 */
 	public static boolean sameType(Field declared, Field actual) {
 		List<Field> left = declared.getChildren();

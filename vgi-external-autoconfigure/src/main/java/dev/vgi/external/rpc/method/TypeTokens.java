@@ -9,8 +9,8 @@ import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 
 /**
- * Spells Arrow types as the digest of a protocol does. Knows the types that parameters,
- * results and headers can have.
+ * Writes Arrow types in the notation of a protocol's digest. Supports the types that
+ * parameters, results and headers can have.
  */
 final class TypeTokens {
 
@@ -18,7 +18,7 @@ final class TypeTokens {
 	}
 
 	/**
-	 * Spell a field's type.
+	 * Write a field's type.
 	 * @param field the field in message format
 	 * @return such as {@code list<item?:utf8>}
 	 */
@@ -45,7 +45,8 @@ final class TypeTokens {
 		return plain(field.getType(), field);
 	}
 
-	// Names of a list's or map's children are no part of the type: they are fixed here.
+	// Names of a list's or map's children are not part of the type, so they are fixed
+	// here.
 	private static String child(String name, Field field) {
 		return name + (field.isNullable() ? "?" : "") + ":" + of(field);
 	}

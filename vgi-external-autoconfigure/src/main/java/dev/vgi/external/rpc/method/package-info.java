@@ -1,5 +1,5 @@
 /**
- * What a typed method is: its descriptor, kind and signature, found by reflection.
+ * Descriptors, kinds and signatures of typed methods, found by reflection.
  */
 @NullMarked
 package dev.vgi.external.rpc.method;

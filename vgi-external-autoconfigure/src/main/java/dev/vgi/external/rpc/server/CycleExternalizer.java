@@ -7,37 +7,37 @@ import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.ResponseBudget;
 
 /**
- * Sends large batches through storage before a response is written. Whatever can fail
- * fails here, so that an error can still be sent instead.
+ * Sends large batches through storage before a response is written. All failures happen
+ * here, while an error can still be sent instead.
  */
 public interface CycleExternalizer {
 
 	/**
 	 * Externalise a turn of a stream as one unit, logs included.
-	 * @param cycle taken over, also on failure
-	 * @param budget of the response
-	 * @return what to write, which may be the same; the caller closes it
+	 * @param cycle the cycle; taken over, also on failure
+	 * @param budget the budget of the response
+	 * @return the cycle to write, which may be the same; the caller closes it
 	 */
 	OutputCycle wholeCycle(OutputCycle cycle, ResponseBudget budget);
 
 	/**
-	 * Externalise a result or a header alone; its logs stay inline.
-	 * @param cycle taken over, also on failure
-	 * @param budget of the response
-	 * @return what to write, which may be the same; the caller closes it
+	 * Externalise only a result or a header; its logs stay inline.
+	 * @param cycle the cycle; taken over, also on failure
+	 * @param budget the budget of the response
+	 * @return the cycle to write, which may be the same; the caller closes it
 	 */
 	OutputCycle dataOnly(OutputCycle cycle, ResponseBudget budget);
 
 	/**
-	 * Store a batch for any number of answers.
+	 * Store a batch for use in any number of responses.
 	 * @param batch borrowed
 	 * @return the reference
-	 * @throws IllegalStateException if there is nowhere to store it
+	 * @throws IllegalStateException if there is no storage
 	 */
 	ExternalRef publish(AnnotatedBatch batch);
 
 	/**
-	 * Keep everything inline.
+	 * Return an externalizer that keeps everything inline.
 	 * @return the externalizer
 	 */
 	static CycleExternalizer inline() {
@@ -62,8 +62,8 @@ public interface CycleExternalizer {
 	}
 
 	/**
-	 * Store what is large.
-	 * @param externalizer stores it
+	 * Return an externalizer that stores large batches.
+	 * @param externalizer stores them
 	 * @return the externalizer
 	 */
 	static CycleExternalizer of(Externalizer externalizer) {

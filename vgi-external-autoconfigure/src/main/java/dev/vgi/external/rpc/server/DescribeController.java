@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Describes all methods to peers of the flat dialect: {@code POST {prefix}/__describe__}
- * answers one row per method.
+ * returns one row per method.
  */
 public final class DescribeController {
 
@@ -72,11 +72,11 @@ public final class DescribeController {
 	}
 
 	/**
-	 * Describe: 415 for what is not Arrow, 400 for a request that does not follow the
-	 * protocol.
+	 * Describe the methods: 415 for a body that is not Arrow, 400 for a request that does
+	 * not follow the protocol.
 	 * @param request the request
 	 * @param response the response
-	 * @throws IOException if the caller is gone
+	 * @throws IOException if the caller has disconnected
 	 */
 	public void describe(HttpServletRequest request, HttpServletResponse response) throws IOException {
 		String contentType = request.getContentType();
@@ -136,7 +136,7 @@ public final class DescribeController {
 			bytes(root, 4, row, HostedProtocol.result(method));
 			flag(root, 5, row, method.header() != null);
 			bytes(root, 6, row, HostedProtocol.header(method));
-			// Whether a stream is an exchange stays open in this format.
+			// This format does not tell whether a stream is an exchange.
 			((BitVector) root.getVector(7)).setNull(row);
 			row++;
 		}

@@ -28,15 +28,15 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Brings what a caller sent into an exchange to the declared columns: the same columns in
+ * Converts the input of an exchange to the declared columns: accepts the same columns in
  * any order, and types that widen without loss.
  */
 final class ExchangeInput {
 
-	/** Whole numbers up to here are exact as a double. */
+	/** Whole numbers up to this one are exact as a double. */
 	private static final long EXACT_DOUBLE = 1L << 53;
 
-	/** Whole numbers up to here are exact as a float. */
+	/** Whole numbers up to this one are exact as a float. */
 	private static final long EXACT_FLOAT = 1L << 24;
 
 	private final BufferAllocator allocator;
@@ -45,8 +45,8 @@ final class ExchangeInput {
 
 	/**
 	 * Create a conversion.
-	 * @param shape a batch of the declared columns; borrowed for the time of the call
-	 * @param allocator the owner of what is converted
+	 * @param shape a batch of the declared columns; borrowed for the duration of the call
+	 * @param allocator the owner of converted columns
 	 */
 	ExchangeInput(AnnotatedBatch shape, BufferAllocator allocator) {
 		this.declared = shape.schema();
@@ -57,7 +57,7 @@ final class ExchangeInput {
 	 * Convert a batch.
 	 * @param batch taken over, also on failure
 	 * @return a batch of the declared columns, with the application's metadata and, if it
-	 * was resolved, what is noted of that; the caller closes it
+	 * was resolved, the metadata of its resolution; the caller closes it
 	 * @throws MismatchException if it has other columns, or values that do not fit
 	 */
 	AnnotatedBatch convert(AnnotatedBatch batch) {
@@ -173,7 +173,7 @@ final class ExchangeInput {
 		}
 	}
 
-	// Returns null for types that do not widen, whatever the values.
+	// Returns null for types that do not widen, whatever their values.
 	private static @Nullable Copier copier(FieldVector source, FieldVector target) {
 		if (source.getField().getDictionary() != null || target.getField().getDictionary() != null) {
 			return null;
@@ -212,7 +212,8 @@ final class ExchangeInput {
 		}
 		if (target instanceof BaseIntVector wider && target.getField().getType() instanceof ArrowType.Int to
 				&& source.getField().getType() instanceof ArrowType.Int from) {
-			// Signed values never widen to unsigned ones, unsigned ones need a bit more.
+			// Signed types never widen to unsigned ones; unsigned types widen to any
+			// larger type.
 			boolean widens = from.getBitWidth() < to.getBitWidth() && (to.getIsSigned() || !from.getIsSigned());
 			return widens ? (i) -> wider.setWithPossibleTruncate(i, whole.getValueAsLong(i)) : null;
 		}
@@ -228,7 +229,7 @@ final class ExchangeInput {
 	}
 
 	/**
-	 * Copies one value that is present.
+	 * Copies one value that is not null.
 	 */
 	@FunctionalInterface
 	private interface Copier {
@@ -238,8 +239,8 @@ final class ExchangeInput {
 	}
 
 	/**
-	 * What was sent does not fit what the exchange declares. A failure of the method, not
-	 * of the request: peers expect it flagged.
+	 * The input does not match what the exchange declares. This is a failure of the
+	 * method and not of the request, since peers expect it as an error batch.
 	 */
 	static final class MismatchException extends VgiExternalException implements WireError {
 

@@ -21,8 +21,8 @@ import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandl
 import org.springframework.web.servlet.mvc.method.annotation.ServletRequestDataBinderFactory;
 
 /**
- * Calls methods of controllers as Spring MVC calls its handlers: same argument resolvers,
- * same binding, same validation, on the bean. Thread-safe.
+ * Calls methods of controllers as Spring MVC calls its handlers: with the same argument
+ * resolvers, binding and validation, on the bean. Thread-safe.
  */
 final class HandlerInvoker {
 
@@ -39,7 +39,7 @@ final class HandlerInvoker {
 
 	/**
 	 * Create an invoker.
-	 * @param adapter has the resolvers to use
+	 * @param adapter supplies the resolvers
 	 */
 	HandlerInvoker(RequestMappingHandlerAdapter adapter) {
 		List<HandlerMethodArgumentResolver> resolvers = adapter.getArgumentResolvers();
@@ -55,9 +55,9 @@ final class HandlerInvoker {
 	 * Call a method.
 	 * @param handler the method
 	 * @param request the request it serves
-	 * @param provided arguments by type; the other ones are resolved
-	 * @return what it returned
-	 * @throws Exception what it threw
+	 * @param provided arguments by type; the others are resolved
+	 * @return the method's result
+	 * @throws Exception the exception that the method threw
 	 */
 	@Nullable Object invoke(HandlerMethod handler, NativeWebRequest request, Object... provided) throws Exception {
 		InvocableHandlerMethod invocable = new InvocableHandlerMethod(handler.createWithResolvedBean());

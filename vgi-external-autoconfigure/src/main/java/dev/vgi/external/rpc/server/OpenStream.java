@@ -14,20 +14,21 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is fixed for the life of a stream, and travels in its call token.
+ * The part of a stream that never changes. It is sent in the call token.
  *
- * @param id tells this stream from the caller's others
- * @param input schema of what is sent, in message format, or {@code null} for a producer
- * @param output schema of what is answered, in message format
- * @param maxResponseBytes the limit the caller named at the start, or {@code null}
+ * @param id identifies the stream among all streams of the caller
+ * @param input schema of the input batches, in message format, or {@code null} for a
+ * producer
+ * @param output schema of the output batches, in message format
+ * @param maxResponseBytes the limit that the caller set at the start, or {@code null}
  */
 record OpenStream(UUID id, @Nullable Schema input, Schema output, @Nullable Long maxResponseBytes) {
 
 	/**
 	 * Open a stream.
-	 * @param start how it starts
-	 * @param maxResponseBytes the limit the caller named, or {@code null}
-	 * @return the stream, with an id of its own
+	 * @param start describes the start
+	 * @param maxResponseBytes the limit that the caller set, or {@code null}
+	 * @return the stream, with a new id
 	 */
 	static OpenStream start(StreamStart<?> start, @Nullable Long maxResponseBytes) {
 		return new OpenStream(UUID.randomUUID(), start.input(), start.output(), maxResponseBytes);
@@ -55,7 +56,7 @@ record OpenStream(UUID id, @Nullable Schema input, Schema output, @Nullable Long
 	}
 
 	/**
-	 * Put a turn's state into what travels in the cursor.
+	 * Encode a turn's state for the cursor.
 	 * @param type name of the state's class
 	 * @param row the state as an IPC stream
 	 * @return the content of a cursor of this stream
@@ -99,7 +100,7 @@ record OpenStream(UUID id, @Nullable Schema input, Schema output, @Nullable Long
 	}
 
 	/**
-	 * What travels in a cursor.
+	 * The content of a cursor.
 	 *
 	 * @param stream id of the stream it belongs to
 	 * @param type name of the state's class
@@ -126,7 +127,7 @@ record OpenStream(UUID id, @Nullable Schema input, Schema output, @Nullable Long
 	/**
 	 * Reads content.
 	 *
-	 * @param <T> what it becomes
+	 * @param <T> type of the content
 	 */
 	@FunctionalInterface
 	private interface Reading<T> {

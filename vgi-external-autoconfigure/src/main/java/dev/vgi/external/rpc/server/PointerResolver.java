@@ -5,7 +5,7 @@ import dev.vgi.external.batch.LogSink;
 import org.apache.arrow.memory.BufferAllocator;
 
 /**
- * Turns a request that is a pointer into the batch it points to.
+ * Resolves requests that are pointers.
  */
 @FunctionalInterface
 public interface PointerResolver {
@@ -15,9 +15,9 @@ public interface PointerResolver {
 	 * @param batch any batch; taken over, also on failure
 	 * @param allocator the owner of the resolved batch's memory
 	 * @param logs receives log messages stored with the batch
-	 * @return the same batch if it is no pointer, else the stored one; the caller closes
-	 * it
-	 * @throws dev.vgi.external.VgiExternalException if the batch cannot be had
+	 * @return the same batch if it is not a pointer, else the stored one; the caller
+	 * closes it
+	 * @throws dev.vgi.external.VgiExternalException if the batch cannot be fetched
 	 */
 	AnnotatedBatch resolve(AnnotatedBatch batch, BufferAllocator allocator, LogSink logs);
 

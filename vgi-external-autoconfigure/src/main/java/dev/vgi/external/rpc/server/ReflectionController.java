@@ -20,7 +20,7 @@ final class ReflectionController implements ReflectionService {
 	/**
 	 * Create a controller.
 	 * @param serverId identifier of the process
-	 * @param protocols what is hosted, by name; may still grow
+	 * @param protocols the hosted protocols, by name; more may be added later
 	 */
 	ReflectionController(String serverId, Map<String, HostedProtocol> protocols) {
 		this.serverId = serverId;

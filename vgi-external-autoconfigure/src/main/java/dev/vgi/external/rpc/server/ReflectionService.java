@@ -6,17 +6,17 @@ import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcService;
 
 /**
- * The protocol by which peers of the namespaced dialect discover the others. Hosted like
- * any other, and like any other it describes itself.
+ * The protocol by which peers of the namespaced dialect discover the others. It is hosted
+ * like any other, and describes itself, too.
  */
 @RpcService(name = ReflectionService.NAME)
 interface ReflectionService {
 
-	/** Its name, which carries its version. */
+	/** The protocol's name, which includes its version. */
 	String NAME = "vgi_rpc.Reflection.v1";
 
 	/**
-	 * List what is hosted, cheaply.
+	 * List the hosted protocols without their methods.
 	 * @return the protocols and their digests
 	 */
 	@RpcMethod("list_protocols")
@@ -31,7 +31,7 @@ interface ReflectionService {
 	ServiceDescription describe(String protocol);
 
 	/**
-	 * What a server hosts.
+	 * The protocols that a server hosts.
 	 *
 	 * @param serverId identifier of the process
 	 * @param serverVersion version of the server's build, may be empty
@@ -48,7 +48,7 @@ interface ReflectionService {
 	 * @param protocol its name
 	 * @param protocolVersion the version it declares, may be empty
 	 * @param protocolHash digest of its description
-	 * @param deprecated whether to use another
+	 * @param deprecated whether another protocol should be used
 	 * @param deprecationMessage which one
 	 * @param features open set of capabilities
 	 */
@@ -63,7 +63,7 @@ interface ReflectionService {
 	 * @param protocol its name
 	 * @param protocolVersion the version it declares, may be empty
 	 * @param protocolHash digest of its description
-	 * @param deprecated whether to use another
+	 * @param deprecated whether another protocol should be used
 	 * @param deprecationMessage which one
 	 * @param features open set of capabilities
 	 * @param methods its methods, by name
@@ -74,7 +74,7 @@ interface ReflectionService {
 	}
 
 	/**
-	 * One method. Schemas are IPC messages; one that does not apply is empty.
+	 * One method. Schemas are IPC messages; a schema that does not apply is empty.
 	 *
 	 * @param name its name
 	 * @param methodType {@code unary} or {@code stream}
@@ -84,8 +84,8 @@ interface ReflectionService {
 	 * @param paramsSchemaIpc schema of the parameters
 	 * @param resultSchemaIpc schema of the result
 	 * @param headerSchemaIpc schema of the header
-	 * @param idempotency whether a call may be repeated, {@code unknown} here
-	 * @param deprecated whether to use another
+	 * @param idempotency whether a call may be repeated; always {@code unknown} here
+	 * @param deprecated whether another method should be used
 	 * @param deprecationMessage which one
 	 */
 	record MethodInfo(String name, String methodType, boolean hasReturn, boolean hasHeader, String streamKind,

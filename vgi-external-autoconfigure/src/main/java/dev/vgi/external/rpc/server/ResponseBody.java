@@ -34,7 +34,7 @@ final class ResponseBody implements AutoCloseable {
 	/**
 	 * Start a body.
 	 * @param externalizer sends large batches through storage
-	 * @param budget what the response may hold
+	 * @param budget the budget of the response
 	 */
 	ResponseBody(CycleExternalizer externalizer, ResponseBudget budget) {
 		this.externalizer = externalizer;
@@ -42,7 +42,7 @@ final class ResponseBody implements AutoCloseable {
 	}
 
 	/**
-	 * Put in what a stream starts with.
+	 * Add the header of a stream.
 	 * @param cycle the header after its logs; taken over
 	 */
 	void header(OutputCycle cycle) {
@@ -52,7 +52,7 @@ final class ResponseBody implements AutoCloseable {
 	}
 
 	/**
-	 * Put in the result of a unary call.
+	 * Add the result of a unary call.
 	 * @param cycle the result after its logs; taken over
 	 */
 	void result(OutputCycle cycle) {
@@ -62,9 +62,9 @@ final class ResponseBody implements AutoCloseable {
 	}
 
 	/**
-	 * Put in one turn of a stream.
+	 * Add one turn of a stream.
 	 * @param shape a batch of the stream's columns; borrowed
-	 * @param cycle logs and data, taken over
+	 * @param cycle logs and data; taken over
 	 * @param token metadata of a batch that follows, or {@code null}
 	 */
 	void turn(AnnotatedBatch shape, OutputCycle cycle, @Nullable BatchMetadata token) {
@@ -74,7 +74,7 @@ final class ResponseBody implements AutoCloseable {
 	}
 
 	/**
-	 * Put in a stream without data.
+	 * Add a turn without data.
 	 * @param shape a batch of the stream's columns; borrowed
 	 * @param logs messages that come first
 	 * @param token metadata of a batch that follows, or {@code null}
@@ -90,7 +90,7 @@ final class ResponseBody implements AutoCloseable {
 	}
 
 	/**
-	 * Put an error in the place of the data. A header stays: its stream was complete.
+	 * Replace the data by an error. A header is kept: its stream was complete.
 	 * @param cycle the error batch after its logs; taken over
 	 */
 	void error(OutputCycle cycle) {
@@ -112,14 +112,14 @@ final class ResponseBody implements AutoCloseable {
 
 	/**
 	 * Write the body.
-	 * @param response its status and headers are set, but for the length
-	 * @throws IOException if the caller is gone
+	 * @param response its status and headers are set, except for the length
+	 * @throws IOException if the caller has disconnected
 	 */
 	void writeTo(HttpServletResponse response) throws IOException {
 		this.length = streams().stream().mapToLong(GatheredStream::length).sum();
 		if (response.getStatus() < HttpServletResponse.SC_BAD_REQUEST) {
-			// With all of its length written a response counts as committed, but a
-			// filter may know better than a refusal.
+			// Not for a refusal: a response counts as committed once its full length is
+			// written, but a filter may still have to replace it.
 			response.setContentLengthLong(this.length);
 		}
 		OutputStreamChannel channel = new OutputStreamChannel(response.getOutputStream());
@@ -149,7 +149,7 @@ final class ResponseBody implements AutoCloseable {
 	}
 
 	/**
-	 * Let go of the batches. Idempotent.
+	 * Release the batches. Idempotent.
 	 */
 	@Override
 	public void close() {

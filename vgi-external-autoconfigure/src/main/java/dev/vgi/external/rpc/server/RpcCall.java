@@ -29,8 +29,8 @@ import org.springframework.util.Assert;
 import org.springframework.web.context.request.RequestAttributes;
 
 /**
- * One call from its request to its response: owns the embedded batches that came in and
- * those that go out. Closed when the request is complete.
+ * One call from its request to its response. Owns the embedded batches of the request and
+ * of the response. Closed when the request is complete.
  */
 final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 
@@ -39,7 +39,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 
 	private static final String TRACE_STATE = "tracestate";
 
-	/** Where {@link RpcContext#current()} looks for the call. */
+	/** Name of the attribute that holds the call for {@link RpcContext#current()}. */
 	private static final String ATTRIBUTE = RpcContext.class.getName();
 
 	private final RpcMethodDescriptor descriptor;
@@ -88,13 +88,13 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 
 	/**
 	 * Start a call.
-	 * @param descriptor what is called
-	 * @param requestId what the caller calls the request, may be empty
+	 * @param descriptor the called method
+	 * @param requestId the caller's identifier of the request, may be empty
 	 * @param principal name of the caller, or {@code null} for an anonymous one
 	 * @param allocator the owner of its memory
 	 * @param externalizer sends large batches through storage
-	 * @param budget what the response may hold
-	 * @param endpoint the route it came through
+	 * @param budget the budget of the response
+	 * @param endpoint the route of the request
 	 */
 	RpcCall(RpcMethodDescriptor descriptor, String requestId, @Nullable String principal, BufferAllocator allocator,
 			CycleExternalizer externalizer, ResponseBudget budget, Endpoint endpoint) {
@@ -121,7 +121,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Take in what the caller sent.
+	 * Set what the caller sent.
 	 * @param metadata the metadata of the request
 	 * @param arguments one value per column
 	 */
@@ -131,16 +131,16 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Take a batch over until the call is complete.
-	 * @param batch the batch; closing it twice must do no harm
+	 * Own a batch until the call is complete.
+	 * @param batch the batch; closing it twice must be harmless
 	 */
 	void own(AutoCloseable batch) {
 		this.owned.add(batch);
 	}
 
 	/**
-	 * Return the owner of what the caller sent and of what is made of it, all of which is
-	 * charged to the request.
+	 * Return the owner of the request's batches and of everything created from them, all
+	 * of which is charged to the request.
 	 * @return the request's allocator
 	 */
 	BufferAllocator inbound() {
@@ -156,7 +156,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Hand over the messages that were logged since the last time.
+	 * Remove and return the messages that were logged since the last call.
 	 * @return the messages
 	 */
 	List<LogMessage> takeLogs() {
@@ -166,7 +166,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Return who calls what, which the tokens of a stream are bound to.
+	 * Return the method and the caller, which the tokens of a stream are bound to.
 	 * @return the binding
 	 */
 	StreamTokens.Binding binding() {
@@ -174,8 +174,8 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Hold the response to a limit that the caller named.
-	 * @param bytes the limit, or {@code null} if it named none
+	 * Apply a response limit that the caller set.
+	 * @param bytes the limit, or {@code null} if the caller set none
 	 */
 	void acceptResponseBytes(@Nullable Long bytes) {
 		if (bytes != null) {
@@ -189,7 +189,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Return what the response may hold.
+	 * Return the budget of the response.
 	 * @return the budget
 	 */
 	ResponseBudget budget() {
@@ -197,7 +197,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Take in what a turn of a stream asks for.
+	 * Set the request of a stream's turn.
 	 * @param metadata the metadata of the request
 	 * @param turn the stream, its state and the input
 	 */
@@ -212,7 +212,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Note that the batches of a stream follow, and so would an error.
+	 * Record that batches of a stream follow, so that an error takes the same form.
 	 * @param output schema of the batches, in message format
 	 */
 	void streaming(Schema output) {
@@ -220,7 +220,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Create an error batch that fits where the response stands.
+	 * Create an error batch that fits the current position in the response.
 	 * @param metadata describes the error
 	 * @return the batch; the caller closes it
 	 */
@@ -230,7 +230,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Create the batch of what a unary method returned.
+	 * Create the batch for the result of a unary method.
 	 * @param returned the value, or a result that may be a reference
 	 * @return the batch or its pointer; the caller closes it
 	 */
@@ -273,7 +273,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	/**
 	 * Write the body.
 	 * @param response its status is set
-	 * @throws IOException if the caller is gone
+	 * @throws IOException if the caller has disconnected
 	 */
 	void write(HttpServletResponse response) throws IOException {
 		ResponseBody body = body();
@@ -283,8 +283,8 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Say who watches, once the request has arrived.
-	 * @param listener is told
+	 * Set the listener, once the request has arrived.
+	 * @param listener observes the call
 	 * @param traced whether the HTTP request continues a trace of its own
 	 */
 	void watchedBy(RpcCallListener listener, boolean traced) {
@@ -293,7 +293,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * The request has arrived, or will not. Only the first time counts.
+	 * The request has arrived, or will not arrive. Only the first call counts.
 	 * @param metadata the metadata of its batch
 	 */
 	void arrived(BatchMetadata metadata) {
@@ -324,7 +324,7 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * The current thread does not serve the call any more.
+	 * The current thread no longer serves the call.
 	 */
 	void leave() {
 		if (this.watch != null) {
@@ -333,9 +333,9 @@ final class RpcCall implements RpcContext, RpcServerCall, AutoCloseable {
 	}
 
 	/**
-	 * Note why the call failed. The first reason stays.
-	 * @param failure what happened
-	 * @param refused whether that is the caller's failure
+	 * Record why the call failed. Only the first reason is kept.
+	 * @param failure the failure
+	 * @param refused whether the caller caused the failure
 	 */
 	void failed(Throwable failure, boolean refused) {
 		if (this.failure == null) {

@@ -1,20 +1,20 @@
 package dev.vgi.external.rpc.server;
 
 /**
- * Watches calls. Does not throw, is quick and thread-safe.
+ * Observes calls. Implementations are quick, thread-safe and do not throw.
  */
 @FunctionalInterface
 public interface RpcCallListener {
 
 	/**
-	 * A call begins: its request has arrived, but no pointer in it is resolved yet.
-	 * @param call the call; what it says of the outcome is known once it ends
-	 * @return told of the rest
+	 * A call begins. Its request has arrived, but no pointer in it is resolved yet.
+	 * @param call the call; its outcome is known once it ends
+	 * @return receives the further events
 	 */
 	Watch begin(RpcServerCall call);
 
 	/**
-	 * Watch nothing.
+	 * Return a listener that does nothing.
 	 * @return the listener
 	 */
 	static RpcCallListener none() {
@@ -36,7 +36,7 @@ public interface RpcCallListener {
 	}
 
 	/**
-	 * Hears of one call. The thread that serves it may change in between.
+	 * Receives the events of one call. The thread that serves the call may change.
 	 */
 	interface Watch {
 
@@ -46,12 +46,12 @@ public interface RpcCallListener {
 		void enter();
 
 		/**
-		 * The current thread does not serve the call any more.
+		 * The current thread no longer serves the call.
 		 */
 		void leave();
 
 		/**
-		 * The call is over.
+		 * The call has ended.
 		 */
 		void end();
 

@@ -24,8 +24,8 @@ import tools.jackson.databind.json.JsonMapper;
 import org.springframework.web.method.annotation.HandlerMethodValidationException;
 
 /**
- * Turns exceptions into the metadata of error batches. No URL keeps its query, and
- * nothing of the Java side shows unless stack traces are on.
+ * Converts exceptions to the metadata of error batches. URLs lose their queries, and no
+ * Java names appear unless stack traces are enabled.
  */
 final class RpcErrors {
 
@@ -51,8 +51,8 @@ final class RpcErrors {
 
 	/**
 	 * Describe a failure.
-	 * @param failure what happened
-	 * @param requestId the request it ends, empty if unknown
+	 * @param failure the failure
+	 * @param requestId the request that it ends, empty if unknown
 	 * @return the metadata of its error batch
 	 */
 	BatchMetadata metadata(Throwable failure, String requestId) {
@@ -75,7 +75,7 @@ final class RpcErrors {
 		}
 		List<Map<String, Object>> details = errorDetails(failure);
 		String json = details.isEmpty() ? "" : JSON.writeValueAsString(details);
-		// All or nothing: half of them could say something else.
+		// All or nothing: a part of them could be misleading.
 		boolean detailed = !json.isEmpty() && json.getBytes(StandardCharsets.UTF_8).length <= MAX_DETAILS;
 		if (detailed) {
 			extra.put("error_details", details);

@@ -30,8 +30,8 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a request and refuses what its method cannot accept, before the method runs: from
- * then on every failure is the method's own.
+ * Reads a request and refuses what its method cannot accept before the method is called.
+ * Any failure after that is the method's own.
  */
 final class RpcRequestReader {
 
@@ -53,10 +53,10 @@ final class RpcRequestReader {
 
 	/**
 	 * Read the request of a call.
-	 * @param request the HTTP request, of whose body the first batch counts
+	 * @param request the HTTP request; only the first batch of its body is used
 	 * @param call receives metadata, arguments and embedded batches
-	 * @throws RpcBadRequestException if it does not fit
-	 * @throws IOException if the body breaks off
+	 * @throws RpcBadRequestException if the request does not fit the method
+	 * @throws IOException if reading the body fails
 	 */
 	void read(HttpServletRequest request, RpcCall call) throws IOException {
 		AnnotatedBatch sent = readBatch(request, call);
@@ -87,25 +87,26 @@ final class RpcRequestReader {
 
 	/**
 	 * Read the request of a stream's turn.
-	 * @param request the HTTP request, of whose body the first batch counts
+	 * @param request the HTTP request; only the first batch of its body is used
 	 * @param call receives metadata, stream, state and input
 	 * @param calls opens the tokens
-	 * @param turns the methods that make the turns
-	 * @throws RpcBadRequestException if it is no request of an open stream
-	 * @throws IOException if the body breaks off
+	 * @param turns the methods that run the turns
+	 * @throws RpcBadRequestException if it is not a request of an open stream
+	 * @throws IOException if reading the body fails
 	 */
 	void readTurn(HttpServletRequest request, RpcCall call, StreamCalls calls, StreamTurns turns) throws IOException {
 		AnnotatedBatch sent = readBatch(request, call);
 		BatchMetadata metadata = sent.metadata();
 		if (BatchKind.of(sent.rowCount(), metadata) == BatchKind.POINTER && !metadata.contains(MetadataKeys.CANCEL)) {
-			// Nothing is fetched for who holds no stream, or in vain.
+			// Checked before the fetch: the caller must hold a stream, and the columns
+			// must fit.
 			AnnotatedBatch pointer = sent;
 			refuseUnlessClosed(sent, () -> checkPointer(calls.open(call, turns, metadata), pointer, call));
 			sent = this.resolver.resolve(sent, call.inbound(), LogSink.discarding());
 		}
 		AnnotatedBatch batch = sent;
 		call.own(batch);
-		// The payload's own cursor is the one that belongs to it.
+		// The cursor inside the stored batch takes precedence over that of the pointer.
 		BatchMetadata merged = metadata.with(batch.metadata());
 		checkProtocol(call.descriptor(), merged);
 		TurnRequest turn = calls.open(call, turns, merged);
@@ -149,7 +150,7 @@ final class RpcRequestReader {
 		}
 	}
 
-	// What a pointer stands for has its columns, so that nothing is fetched in vain.
+	// A pointer has the columns of its target, so they are checked before the fetch.
 	private static void checkPointer(RpcMethodDescriptor descriptor, AnnotatedBatch pointer) {
 		if (pointer.metadata().contains(MetadataKeys.METHOD)) {
 			checkMetadata(descriptor, pointer.metadata());
@@ -180,8 +181,8 @@ final class RpcRequestReader {
 		return new RpcBadRequestException("ValueError", null, problem + ex.getMessage());
 	}
 
-	// What a peer sent may make us or Arrow trip where nobody looked: that tells him
-	// nothing.
+	// Malformed input may cause unexpected exceptions in this library or in Arrow, whose
+	// messages would not help the caller.
 	private static RuntimeException refusal(RuntimeException ex) {
 		if (ex instanceof VgiExternalException || ex instanceof OutOfMemoryException) {
 			return ex;

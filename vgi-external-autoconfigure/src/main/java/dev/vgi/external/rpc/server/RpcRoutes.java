@@ -26,9 +26,9 @@ import org.springframework.web.util.pattern.PathPattern;
 import org.springframework.web.util.pattern.PathPatternParser;
 
 /**
- * The routes of RPC methods beyond the one that Spring MVC maps from the annotation:
- * streams' own, and the same ones below the protocol's name, where peers of the
- * namespaced dialect look.
+ * The routes of RPC methods in addition to the one that Spring MVC maps from the
+ * annotation: those of streams, and the same routes below the protocol's name for peers
+ * of the namespaced dialect.
  */
 final class RpcRoutes {
 
@@ -36,7 +36,7 @@ final class RpcRoutes {
 
 	private final Map<String, Endpoint> endpoints = new HashMap<>();
 
-	/** Paths that are compared as they are, which need no matching. */
+	/** Paths without patterns, which are compared for equality. */
 	private final Set<String> paths = new HashSet<>();
 
 	private final List<PathPattern> patterns = new ArrayList<>();
@@ -44,11 +44,11 @@ final class RpcRoutes {
 	/**
 	 * Add the routes of a method that Spring MVC has mapped.
 	 * @param mapping receives them
-	 * @param prefix what stands before the name of a protocol
+	 * @param prefix the path in front of the protocol's name
 	 * @param info how Spring MVC maps the method
 	 * @param handler the method
 	 * @param descriptor what it declares
-	 * @param stream makes the turns, or {@code null} for a unary method
+	 * @param stream runs the turns, or {@code null} for a unary method
 	 */
 	void add(RequestMappingHandlerMapping mapping, String prefix, RequestMappingInfo info, HandlerMethod handler,
 			RpcMethodDescriptor descriptor, @Nullable StreamHandler stream) {
@@ -65,7 +65,8 @@ final class RpcRoutes {
 						add(mapping, added, stream, EXCHANGE_HANDLER);
 					}
 					else {
-						// The wrong route for its kind is refused by the interceptor.
+						// The interceptor refuses a route that does not fit the method's
+						// kind.
 						add(mapping, added, handler.getBean(), handler.getMethod());
 					}
 				}
@@ -78,7 +79,7 @@ final class RpcRoutes {
 	 * @param mapping receives it
 	 * @param path its path
 	 * @param handler the object that handles it
-	 * @param method the method that does
+	 * @param method the method that handles it
 	 */
 	void add(RequestMappingHandlerMapping mapping, String path, Object handler, Method method) {
 		remember(mapping, path);
@@ -116,7 +117,7 @@ final class RpcRoutes {
 	}
 
 	/**
-	 * Return whether a path is one of these routes, whatever method is asked of it.
+	 * Return whether a path is one of these routes, whatever the HTTP method.
 	 * @param path the path within the application, as Spring MVC matches it
 	 * @return {@code true} if an RPC method would handle it
 	 */

@@ -4,7 +4,7 @@ import dev.vgi.external.batch.BatchMetadata;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A call as those see it who watch. One HTTP request: a turn of a stream is a call of its
+ * A call as listeners see it: one HTTP request. Each turn of a stream is a call of its
  * own.
  */
 public interface RpcServerCall {
@@ -28,33 +28,33 @@ public interface RpcServerCall {
 	String kind();
 
 	/**
-	 * Return what the request is to the method.
+	 * Return which endpoint of the method the request is for.
 	 * @return {@code call}, {@code init} or {@code exchange}
 	 */
 	String phase();
 
 	/**
-	 * Return what the caller calls this request.
+	 * Return the caller's identifier of this request.
 	 * @return the request id, empty if there is none
 	 */
 	String requestId();
 
 	/**
-	 * Return the trace context that came with the batch.
+	 * Return the trace context in the batch's metadata.
 	 * @return {@code traceparent} and {@code tracestate}, empty if there is none or the
-	 * HTTP request has one of its own
+	 * HTTP request has its own
 	 */
 	BatchMetadata traceContext();
 
 	/**
 	 * Return why the call failed.
-	 * @return the failure; {@code null} while it has not, and if it succeeded
+	 * @return the failure; {@code null} while it runs, and if it succeeded
 	 */
 	@Nullable Throwable failure();
 
 	/**
-	 * Return whether the request was refused before the method ran.
-	 * @return {@code true} if the failure is the caller's
+	 * Return whether the request was refused before the method was called.
+	 * @return {@code true} if the caller caused the failure
 	 */
 	boolean isRefused();
 
@@ -66,7 +66,7 @@ public interface RpcServerCall {
 
 	/**
 	 * Return how much was stored.
-	 * @return bytes before they were compressed
+	 * @return bytes before compression
 	 */
 	long externalBytes();
 

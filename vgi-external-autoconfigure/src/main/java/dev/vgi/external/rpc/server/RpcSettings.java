@@ -9,8 +9,7 @@ import org.springframework.util.StringUtils;
 /**
  * How RPC methods are served.
  *
- * @param prefix what stands before the name of a method in its path, such as
- * {@code /vgi}; may be empty
+ * @param prefix the path in front of a method's name, such as {@code /vgi}; may be empty
  * @param serverId identifier of this process, 12 hexadecimal digits
  * @param includeStackTrace whether errors carry stack traces
  * @param maxRequestBytes most bytes of a request, decoded, or {@code null} for no limit
@@ -18,7 +17,7 @@ import org.springframework.util.StringUtils;
  * {@code null} for no limit
  * @param maxExternalizedResponseBytes most bytes that one response may put into storage,
  * or {@code null} for no limit
- * @param readLimits what a request may make of the heap
+ * @param readLimits limits on the heap objects created from a request
  */
 public record RpcSettings(String prefix, String serverId, boolean includeStackTrace, @Nullable Long maxRequestBytes,
 		@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedResponseBytes, ReadLimits readLimits) {
@@ -34,8 +33,8 @@ public record RpcSettings(String prefix, String serverId, boolean includeStackTr
 	}
 
 	/**
-	 * Create settings without limits of responses.
-	 * @param prefix what stands before the name of a method in its path; may be empty
+	 * Create settings without limits on responses.
+	 * @param prefix the path in front of a method's name; may be empty
 	 * @param serverId identifier of this process, 12 hexadecimal digits
 	 */
 	public RpcSettings(String prefix, String serverId) {

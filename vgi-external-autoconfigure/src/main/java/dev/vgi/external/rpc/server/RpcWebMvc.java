@@ -68,12 +68,12 @@ import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandl
 import org.springframework.web.servlet.resource.NoResourceFoundException;
 
 /**
- * Teaches Spring MVC to serve {@link RpcMethod} handlers. Spring maps and calls them;
- * this class reads their requests, writes their results and gives their failures the form
- * that peers expect. Other handlers are not touched.
+ * Adds support for {@link RpcMethod} handlers to Spring MVC. Spring maps and calls them;
+ * this class reads their requests, writes their results and reports their failures in the
+ * form that peers expect. Other handlers are not affected.
  * <p>
- * A configurer alone is not enough, because Spring's own resolvers would take a map for a
- * model: call {@link #install} when both beans are there.
+ * A configurer is not enough, because Spring's own resolvers would treat a map as a
+ * model: call {@link #install} once both beans exist.
  */
 public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolver, Ordered, ErrorWriter {
 
@@ -84,7 +84,8 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	private static final String REQUEST_ID_HEADER = Capabilities.REQUEST_ID;
 
 	/**
-	 * What a caller may name as its limit: from 64 KiB to what a double holds exactly.
+	 * The values that a caller may set as its limit: from 64 KiB to the largest integer
+	 * that a double holds exactly.
 	 */
 	private static final Pattern RESPONSE_LIMIT = Pattern.compile("[1-9][0-9]{0,15}");
 
@@ -125,7 +126,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	 * @param resolver resolves requests that are pointers
 	 * @param externalizer sends large results through storage
 	 * @param tokens seals the state of streams
-	 * @param listener watches calls
+	 * @param listener observes calls
 	 */
 	public RpcWebMvc(RpcSettings settings, BufferAllocator allocator, PointerResolver resolver,
 			CycleExternalizer externalizer, StreamTokens tokens, RpcCallListener listener) {
@@ -148,13 +149,13 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 
 	@Override
 	public void addInterceptors(InterceptorRegistry registry) {
-		// Whoever may refuse a request does so before its body is read or a pointer in it
-		// resolved.
+		// Other interceptors may refuse a request before its body is read or a pointer in
+		// it is resolved.
 		registry.addInterceptor(new CallInterceptor()).order(LOWEST_PRECEDENCE);
 	}
 
 	/**
-	 * Come before the resolvers of the application, which know nothing of error batches.
+	 * Comes before the application's resolvers, which do not know error batches.
 	 */
 	@Override
 	public int getOrder() {
@@ -162,11 +163,11 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	}
 
 	/**
-	 * Put our resolvers before Spring's own and look at all RPC methods, so that a
-	 * signature that cannot be mapped fails at start.
+	 * Put our resolvers before Spring's own and examine all RPC methods, so that the
+	 * start fails if a signature cannot be mapped.
 	 * @param mapping knows the handlers
 	 * @param adapter calls them
-	 * @throws IllegalStateException if a signature has no Arrow side
+	 * @throws IllegalStateException if a signature cannot be mapped to Arrow
 	 */
 	public void install(RequestMappingHandlerMapping mapping, RequestMappingHandlerAdapter adapter) {
 		List<HandlerMethodArgumentResolver> resolvers = new ArrayList<>(List.of(new ArgumentResolver()));
@@ -190,7 +191,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		}
 	}
 
-	// What describes the service in either dialect.
+	// Adds the endpoints that describe the service in either dialect.
 	private void describe(RequestMappingHandlerMapping mapping) {
 		this.routes.add(mapping, this.prefix + "/" + DescribeController.METHOD,
 				new DescribeController(this.settings.serverId(), this.protocols, this.allocator, this),
@@ -228,7 +229,8 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	}
 
 	/**
-	 * Return whether a path belongs to an RPC method, or to what describes them.
+	 * Return whether a path belongs to an RPC method, or to an endpoint that describes
+	 * them.
 	 * @param path the path within the application, as Spring MVC matches it
 	 * @return {@code true} if it does; {@code false} before {@link #install}
 	 */
@@ -303,7 +305,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	}
 
 	private static void log(RpcMethodDescriptor method, Throwable failure) {
-		// Transfers log their own failures, and a bad request is the caller's affair.
+		// Transfers log their own failures, and a bad request is the caller's problem.
 		if (failure instanceof VgiExternalException || failure instanceof ErrorResponse) {
 			logger.debug(LogMessage.format("RPC method %s refused or failed: %s", method, failure.getMessage()));
 		}
@@ -349,8 +351,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		if (failure instanceof ErrorResponse response && response.getStatusCode().is4xxClientError()) {
 			return response.getStatusCode();
 		}
-		// Peers take every failure of a method as a successful exchange with an error in
-		// it.
+		// Peers treat a failure of a method as a successful exchange with an error in it.
 		return HttpStatusCode.valueOf(HttpServletResponse.SC_OK);
 	}
 
@@ -376,7 +377,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		return ServedPaths.text(ServedPaths.of(request));
 	}
 
-	// Spring Security answers its own failures, in filters that expect the exception.
+	// Spring Security handles its own failures, in filters that expect the exception.
 	private static boolean isSecurityFailure(Exception failure) {
 		for (Class<?> type = failure.getClass(); type != null; type = type.getSuperclass()) {
 			if (type.getName().equals("org.springframework.security.access.AccessDeniedException")
@@ -391,7 +392,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		if (call != null) {
 			return call.requestId();
 		}
-		// A filter may have chosen one already.
+		// A filter may have chosen the id already.
 		String chosen = response.getHeader(REQUEST_ID_HEADER);
 		String sent = request.getHeader(REQUEST_ID_HEADER);
 		return (chosen != null) ? chosen : ((sent != null) ? sent : "");
@@ -427,7 +428,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	}
 
 	/**
-	 * Reads the request before the method can run and cleans up after the response.
+	 * Reads the request before the method is called, and cleans up after the response.
 	 */
 	private final class CallInterceptor implements AsyncHandlerInterceptor {
 
@@ -514,7 +515,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	}
 
 	/**
-	 * Hands out what the request held.
+	 * Supplies the arguments from the request.
 	 */
 	private final class ArgumentResolver implements HandlerMethodArgumentResolver {
 
@@ -536,7 +537,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	}
 
 	/**
-	 * Writes what the method returned.
+	 * Writes the method's result.
 	 */
 	private final class ReturnValueHandler implements HandlerMethodReturnValueHandler {
 

@@ -30,8 +30,8 @@ import org.springframework.util.Assert;
 import org.springframework.web.context.request.NativeWebRequest;
 
 /**
- * Starts streams, makes their turns and ends them. Keeps nothing in between: what a
- * stream is goes into its call token, where it stands into its cursor. Thread-safe.
+ * Starts streams, runs their turns and ends them. Keeps nothing between turns: the fixed
+ * part of a stream is in its call token, and its state in its cursor. Thread-safe.
  */
 final class StreamCalls {
 
@@ -48,11 +48,11 @@ final class StreamCalls {
 
 	/**
 	 * Start a stream: its header, and the first turn of a producer.
-	 * @param call the call; its body receives what there is to write
-	 * @param turns the methods that make the turns
-	 * @param returned what the method returned
+	 * @param call the call; its body receives the output
+	 * @param turns the methods that run the turns
+	 * @param returned the method's result
 	 * @param request the request
-	 * @throws Exception what the turn threw
+	 * @throws Exception the exception that the turn threw
 	 */
 	void start(RpcCall call, StreamTurns turns, @Nullable Object returned, NativeWebRequest request) throws Exception {
 		Assert.state(returned instanceof StreamStart<?>, () -> call.descriptor()
@@ -79,11 +79,11 @@ final class StreamCalls {
 	}
 
 	/**
-	 * Make the next turn of a stream, or end it.
+	 * Run the next turn of a stream, or end it.
 	 * @param call the call, whose request was read
-	 * @param turns the methods that make the turns
+	 * @param turns the methods that run the turns
 	 * @param request the request
-	 * @throws Exception what the turn threw
+	 * @throws Exception the exception that the turn threw
 	 */
 	void resume(RpcCall call, StreamTurns turns, NativeWebRequest request) throws Exception {
 		TurnRequest asked = call.turn();
@@ -143,7 +143,8 @@ final class StreamCalls {
 		}
 		BatchMetadata metadata = batch.metadata().withoutProtocolKeys();
 		if (exchange && cursor != null) {
-			// Peers read the cursor from the answer itself, inside of what is stored.
+			// Peers read the cursor from the metadata of the answer itself, even if it is
+			// stored.
 			body.turn(shape, new OutputCycle(logs, StreamShape.conform(batch, shape, metadata.with(cursor))), null);
 			return;
 		}
@@ -168,10 +169,10 @@ final class StreamCalls {
 	/**
 	 * Open the tokens of a request.
 	 * @param call the call
-	 * @param turns the methods that make the turns
-	 * @param metadata holds the tokens
-	 * @return the stream and where it stands, without any input
-	 * @throws RpcBadRequestException if there is anything wrong with them
+	 * @param turns the methods that run the turns
+	 * @param metadata contains the tokens
+	 * @return the stream and its state, without any input
+	 * @throws RpcBadRequestException if a token is invalid
 	 */
 	TurnRequest open(RpcCall call, StreamTurns turns, BatchMetadata metadata) {
 		byte[] cursorContent = this.tokens.open(StreamTokens.Use.CURSOR, call.binding(),
@@ -192,7 +193,8 @@ final class StreamCalls {
 			throw ex;
 		}
 		catch (RuntimeException ex) {
-			// What another version of the service sealed is as good as nothing.
+			// Another version of the service may have sealed the content. It then counts
+			// as invalid.
 			logger.debug("The content of a token cannot be read", ex);
 			throw StreamTokens.invalid();
 		}
@@ -210,12 +212,12 @@ final class StreamCalls {
 	}
 
 	/**
-	 * What a request of a stream asks for.
+	 * The request of a stream's turn.
 	 *
 	 * @param stream the stream
-	 * @param state where it stands
-	 * @param input what was sent, owned by the call; {@code null} for a producer
-	 * @param cancelled whether the stream is to end
+	 * @param state the stream's state
+	 * @param input the input batch, owned by the call; {@code null} for a producer
+	 * @param cancelled whether the stream is cancelled
 	 */
 	record TurnRequest(OpenStream stream, Record state, @Nullable AnnotatedBatch input, boolean cancelled) {
 

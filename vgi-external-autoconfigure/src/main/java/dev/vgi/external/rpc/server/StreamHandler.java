@@ -39,10 +39,10 @@ public final class StreamHandler {
 	}
 
 	/**
-	 * Make one turn, or cancel the stream.
-	 * @param request the request, which was read
+	 * Run one turn, or cancel the stream.
+	 * @param request the request, which was read already
 	 * @param response the response
-	 * @throws Exception what the turn threw
+	 * @throws Exception the exception that the turn threw
 	 */
 	public void exchange(HttpServletRequest request, HttpServletResponse response) throws Exception {
 		RpcCall call = RpcCall.of(request);

@@ -26,12 +26,12 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * Seals what a stream needs to go on into text that its caller holds and cannot read or
+ * Seals the state of a stream in a text that the caller keeps and can neither read nor
  * change: AES-256-GCM, bound to the service, the method, the caller and the use of the
  * token. Thread-safe.
  * <p>
- * A token is Base64 of: version, salt, nonce, encrypted content with its tag. The content
- * is the time of sealing, a coding, and the bytes.
+ * A token is the Base64 of: version, salt, nonce, encrypted content with its tag. The
+ * content consists of the time of sealing, a coding, and the bytes.
  */
 public final class StreamTokens {
 
@@ -45,7 +45,7 @@ public final class StreamTokens {
 
 	private static final int HEAD = 1 + SALT + NONCE;
 
-	/** Head, time, coding and tag: the token of no bytes. */
+	/** Length of a token without content: head, time, coding and tag. */
 	private static final int MIN_LENGTH = HEAD + Long.BYTES + 1 + TAG_BITS / Byte.SIZE;
 
 	private static final byte PLAIN = 0;
@@ -53,12 +53,12 @@ public final class StreamTokens {
 	private static final byte ZSTD = 1;
 
 	/**
-	 * Below this a compressor takes longer, 40 microseconds there and back, than a
-	 * network does for the few hundred bytes it saves.
+	 * Below this size, compressing and decompressing take longer (40 microseconds) than
+	 * sending the few hundred bytes that they save.
 	 */
 	private static final int WORTH_COMPRESSING = 1024;
 
-	/** What a sealed state may decompress to. */
+	/** Largest size of a sealed state after decompression. */
 	private static final int MAX_CONTENT = 64 << 20;
 
 	private final SecureRandom random = new SecureRandom();
@@ -71,9 +71,9 @@ public final class StreamTokens {
 
 	/**
 	 * Create tokens.
-	 * @param keys the first seals, all open; at least one
-	 * @param ttl how long a stream may rest between two turns
-	 * @param clock tells the time
+	 * @param keys the first one seals, all of them open; at least one
+	 * @param ttl longest time between two turns of a stream
+	 * @param clock the current time
 	 */
 	public StreamTokens(List<TokenKey> keys, Duration ttl, InstantSource clock) {
 		Assert.notEmpty(keys, "'keys' must not be empty");
@@ -86,7 +86,7 @@ public final class StreamTokens {
 	/**
 	 * Seal bytes.
 	 * @param use what the token is for
-	 * @param binding who may use it for what
+	 * @param binding the method and the caller
 	 * @param content the bytes
 	 * @return the token
 	 */
@@ -108,12 +108,12 @@ public final class StreamTokens {
 
 	/**
 	 * Open a token.
-	 * @param use what it must be for
-	 * @param binding who uses it for what
+	 * @param use the required use
+	 * @param binding the method and the caller
 	 * @param token the token, or {@code null} if there is none
 	 * @return the bytes that were sealed
-	 * @throws RpcBadRequestException if there is anything wrong with it, always with the
-	 * same words
+	 * @throws RpcBadRequestException if the token is invalid, always with the same
+	 * message
 	 */
 	byte[] open(Use use, Binding binding, @Nullable String token) {
 		byte[] bytes = decodeText(token);
@@ -127,7 +127,7 @@ public final class StreamTokens {
 				return decode(use, cipher.doFinal(bytes, HEAD, bytes.length - HEAD));
 			}
 			catch (AEADBadTagException ex) {
-				// Perhaps another key's.
+				// The token may have been sealed with another key.
 			}
 			catch (GeneralSecurityException ex) {
 				throw invalid();
@@ -137,7 +137,7 @@ public final class StreamTokens {
 	}
 
 	/**
-	 * Describe a defect: what exactly is wrong is nobody's business.
+	 * Create the error for an invalid token. It does not say what exactly is wrong.
 	 * @return the refusal
 	 */
 	static RpcBadRequestException invalid() {
@@ -147,7 +147,7 @@ public final class StreamTokens {
 	private static byte[] decodeText(@Nullable String token) {
 		try {
 			byte[] bytes = (token != null) ? Base64.getDecoder().decode(token) : new byte[0];
-			// The decoder lets a few other texts pass for the same bytes.
+			// The decoder accepts a few other texts for the same bytes.
 			if (!Base64.getEncoder().encodeToString(bytes).equals(token)) {
 				throw invalid();
 			}
@@ -185,7 +185,7 @@ public final class StreamTokens {
 		}
 		ByteBuffer buffer = ByteBuffer.wrap(opened);
 		long age = this.clock.millis() - buffer.getLong();
-		// A call's token lives as long as the cursor that comes with it.
+		// A call token is valid as long as the cursor that comes with it.
 		if (use == Use.CURSOR && age > this.ttl.toMillis()) {
 			throw invalid();
 		}
@@ -204,20 +204,20 @@ public final class StreamTokens {
 	}
 
 	/**
-	 * What a token is for.
+	 * The use of a token.
 	 */
 	enum Use {
 
-		/** What is fixed for the life of a stream. */
+		/** The part of a stream that never changes. */
 		CALL,
 
-		/** What every turn changes. */
+		/** The part that changes with every turn. */
 		CURSOR
 
 	}
 
 	/**
-	 * Who may use a token for what.
+	 * The method and the caller that a token is bound to.
 	 *
 	 * @param protocol name of the service
 	 * @param method name of the method
@@ -228,7 +228,7 @@ public final class StreamTokens {
 		byte[] bytes(Use use) {
 			ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 			try (DataOutputStream out = new DataOutputStream(bytes)) {
-				// With their lengths, so that no two bindings look alike.
+				// With their lengths, so that different bindings always differ.
 				for (String part : List.of(use.name(), this.protocol, this.method,
 						(this.principal != null) ? "=" + this.principal : "")) {
 					byte[] text = part.getBytes(StandardCharsets.UTF_8);

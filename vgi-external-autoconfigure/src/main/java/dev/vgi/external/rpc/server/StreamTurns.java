@@ -23,7 +23,7 @@ import org.springframework.util.ReflectionUtils;
 import org.springframework.web.method.HandlerMethod;
 
 /**
- * The methods of one controller that make the turns of its streams. Immutable.
+ * The methods of one controller that run the turns of its streams. Immutable.
  */
 final class StreamTurns {
 
@@ -42,7 +42,7 @@ final class StreamTurns {
 	/**
 	 * Find the turns of a controller.
 	 * @param handler any handler method of it
-	 * @param beans where its bean is
+	 * @param beans contains its bean
 	 * @return its turns
 	 * @throws IllegalStateException if there is none, or one cannot be called
 	 */
@@ -92,7 +92,7 @@ final class StreamTurns {
 	}
 
 	/**
-	 * Return the turn for a state that a handler made.
+	 * Return the turn for a state that a handler returned.
 	 * @param state the state
 	 * @return its turn
 	 * @throws IllegalStateException if there is none
@@ -105,7 +105,7 @@ final class StreamTurns {
 	}
 
 	/**
-	 * Return the turn for a state that travelled.
+	 * Return the turn for a state from a token.
 	 * @param type name of its class
 	 * @return its turn, or {@code null} if there is none
 	 */
@@ -114,9 +114,9 @@ final class StreamTurns {
 	}
 
 	/**
-	 * Return who hears of the end of a stream.
+	 * Return the method to call when a stream is cancelled.
 	 * @param state the stream's state
-	 * @return the method, or {@code null} if nobody does
+	 * @return the method, or {@code null} if there is none
 	 */
 	@Nullable TurnMethod cancel(Record state) {
 		return this.cancels.get(state.getClass().getName());
@@ -126,7 +126,7 @@ final class StreamTurns {
 	 * One method.
 	 *
 	 * @param handler the method, as Spring MVC calls it
-	 * @param state how its state travels
+	 * @param state how its state is encoded
 	 */
 	record TurnMethod(HandlerMethod handler, RecordRow state) {
 

@@ -12,7 +12,7 @@ import org.springframework.util.Assert;
 
 /**
  * A key that seals the tokens of streams: 32 random bytes that all processes of a service
- * share. Never shows itself.
+ * share. Its value never appears in text.
  */
 public final class TokenKey {
 
@@ -32,7 +32,7 @@ public final class TokenKey {
 	 * Read a key.
 	 * @param text 32 bytes as 64 hexadecimal digits or as Base64, of either alphabet
 	 * @return the key
-	 * @throws IllegalArgumentException if it is neither; the message does not repeat it
+	 * @throws IllegalArgumentException if it is neither; the message does not contain it
 	 */
 	public static TokenKey of(String text) {
 		return new TokenKey(decode(text.trim()));
@@ -45,7 +45,7 @@ public final class TokenKey {
 					: Base64.getDecoder().decode(text.replace('-', '+').replace('_', '/'));
 		}
 		catch (IllegalArgumentException ex) {
-			// Its message quotes the key.
+			// The message of the exception quotes the key.
 		}
 		Assert.isTrue(bytes != null && bytes.length == LENGTH,
 				"A token key must be 32 bytes, as 64 hexadecimal digits or as Base64");
@@ -53,7 +53,7 @@ public final class TokenKey {
 	}
 
 	/**
-	 * Make a key that nobody else has.
+	 * Create a random key.
 	 * @return the key
 	 */
 	public static TokenKey random() {
@@ -63,9 +63,9 @@ public final class TokenKey {
 	}
 
 	/**
-	 * Derive the key of one token. With one key per token no number of tokens makes a
-	 * random nonce meet itself under the same key.
-	 * @param salt random bytes that stand in the token
+	 * Derive the key of one token. Since every token has its own key, no nonce repeats
+	 * under the same key, however many tokens there are.
+	 * @param salt random bytes that are part of the token
 	 * @return a key for AES
 	 */
 	SecretKeySpec derive(byte[] salt) {

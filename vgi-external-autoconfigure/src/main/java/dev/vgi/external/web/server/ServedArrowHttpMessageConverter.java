@@ -240,8 +240,8 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	private void redirect(ServletServerHttpResponse response, URI location) throws IOException {
 		forbidToKeep(response);
 		response.setStatusCode(HttpStatus.SEE_OTHER);
-		// An object of this service gets a relative location: the caller may use a name of
-		// the service that the service does not know.
+		// An object of this service gets a relative location: the caller may have reached
+		// the service by a name that it does not know.
 		response.getHeaders()
 			.setLocation(this.here.test(location) ? URI.create(location.getRawPath() + "?" + location.getRawQuery())
 					: location);
