@@ -14,16 +14,17 @@ import dev.vgi.external.transport.TransferTimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Calls what knows no deadline, such as a provider of credentials, and waits no longer
- * than a deadline allows. The call has a thread of its own, one of 64 at most, which is
- * interrupted once nobody waits for it any more.
+ * Runs a call that has no deadline of its own, such as one to a credentials provider, and
+ * waits no longer than a deadline allows. The call runs on its own thread, one of at most
+ * 64. The thread is interrupted once the caller stops waiting.
  */
 public final class BoundedCall {
 
 	private static final AtomicInteger THREADS = new AtomicInteger();
 
 	/**
-	 * What takes no notice of interrupts keeps its thread, so there is an end to them.
+	 * A call that ignores interrupts keeps its thread, so the number of threads is
+	 * limited.
 	 */
 	private static final int MOST = 64;
 
@@ -33,13 +34,13 @@ public final class BoundedCall {
 	}
 
 	/**
-	 * Call and wait.
+	 * Run a call and wait for it.
 	 * @param <T> type of the result
-	 * @param called who is called, as the subject of an error's sentence
+	 * @param called what is called, as the subject of an error's sentence
 	 * @param deadline covers the call
 	 * @param call runs on another thread
-	 * @return what the call returned
-	 * @throws TransferTimeoutException if the deadline passes before
+	 * @return the result of the call
+	 * @throws TransferTimeoutException if the deadline passes first
 	 * @throws TransferCancelledException if the calling thread is interrupted
 	 * @throws ExecutionException if the call fails, with what it threw as the cause
 	 */

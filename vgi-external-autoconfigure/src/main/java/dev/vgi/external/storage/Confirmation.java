@@ -12,9 +12,9 @@ import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes sure that an object is stored before anybody is told where. An entity tag in the
- * answer to the upload says so; an answer without one may come from anything that takes
- * requests.
+ * Makes sure that an object is stored before its URL is handed out. An entity tag in the
+ * response to the upload confirms it; a response without one may come from any server
+ * that accepts requests.
  */
 public final class Confirmation {
 
@@ -22,18 +22,18 @@ public final class Confirmation {
 	}
 
 	/**
-	 * Return whether an answer to an upload says that there is an object now.
+	 * Return whether the response to an upload confirms that the object exists.
 	 * @param entityTag its entity tag, or {@code null}
-	 * @return {@code false} if {@link #ask} has to find out
+	 * @return {@code false} if {@link #ask} has to check
 	 */
 	public static boolean isGivenBy(@Nullable String entityTag) {
 		return entityTag != null && !entityTag.replace("\"", "").isBlank();
 	}
 
 	/**
-	 * Ask for an object's first byte, as whoever is given its URL does: the answer tells
-	 * its length.
-	 * @param transport carries the request
+	 * Request the first byte of an object, as a receiver of its URL would: the response
+	 * states its length.
+	 * @param transport sends the request
 	 * @param downloadUrl where the object is
 	 * @param length how many bytes were uploaded
 	 * @param validator asked before anything is sent

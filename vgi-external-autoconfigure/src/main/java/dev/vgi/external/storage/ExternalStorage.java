@@ -7,45 +7,45 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where oversized batches live. Thread-safe: uploads run concurrently. Nothing here
- * deletes an object; the bucket's lifecycle rules (for a folder, its retention) do.
+ * A storage for oversized batches. Thread-safe: uploads run concurrently. Never deletes
+ * an object; the bucket's lifecycle rules do that (for a folder, its retention).
  */
 public interface ExternalStorage {
 
 	/**
 	 * Store a complete Arrow IPC stream as a new object.
-	 * @param payload the bytes as they are to be stored; borrowed until this returns
+	 * @param payload the bytes to store; borrowed until this returns
 	 * @param schema the stream's schema, as a hint
 	 * @param contentCoding the coding of the bytes, stored with the object and returned
 	 * as {@code Content-Encoding}; or {@code null} for none
 	 * @return an absolute URL, usually signed for GET, that serves the object
 	 * @throws UploadRefusedException if the storage refuses it
 	 * @throws dev.vgi.external.VgiExternalException if the storage cannot be reached or
-	 * takes too long; nothing is left behind
+	 * takes too long; nothing remains stored
 	 */
 	URI upload(Payload payload, Schema schema, @Nullable String contentCoding);
 
 	/**
-	 * Return whether this storage could have vended a download URL: its own bucket and
-	 * key prefix, with a signature.
+	 * Return whether this storage could have vended a download URL: it points below its
+	 * own bucket and key prefix, and has a signature.
 	 * @param url an absolute URL from anywhere
 	 * @return {@code false} for every other URL; {@code true} does not mean that the
-	 * signature is right
+	 * signature is valid
 	 */
 	boolean isOwn(URI url);
 
 	/**
-	 * Return when a download URL stops working, as far as the URL itself says so.
-	 * References to published batches are made anew in time. Does no I/O.
+	 * Return when a download URL stops working, as far as the URL itself tells. Published
+	 * batches are published again before that. Does no I/O.
 	 * @param url a URL for which {@link #isOwn} holds
-	 * @return the moment, or {@code null} if it never does or nobody can tell
+	 * @return the moment, or {@code null} if it never does or this is unknown
 	 */
 	default @Nullable Instant expiresAt(URI url) {
 		return null;
 	}
 
 	/**
-	 * Open an object of this storage without going over HTTP.
+	 * Open an object of this storage without HTTP.
 	 * @param url a URL for which {@link #isOwn} holds
 	 * @return the object, which the caller closes; or {@code null} if it has to be
 	 * fetched over HTTP
@@ -57,14 +57,14 @@ public interface ExternalStorage {
 	}
 
 	/**
-	 * Check that the storage answers, for the health contribution. Creates nothing.
+	 * Check that the storage responds, for the health contribution. Creates nothing.
 	 * @throws dev.vgi.external.VgiExternalException if it does not
 	 */
 	default void verifyReachable() {
 	}
 
 	/**
-	 * Return where objects go, for whoever reads the log of the start.
+	 * Return the location of the objects, for the log at startup.
 	 * @return such as {@code s3://bucket/prefix/}, without secrets
 	 */
 	default String describe() {

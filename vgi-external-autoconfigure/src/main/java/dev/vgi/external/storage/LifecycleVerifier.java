@@ -5,27 +5,27 @@ import java.time.Duration;
 import org.springframework.util.Assert;
 
 /**
- * A storage whose bucket removes old objects by rules of its own, and that can look
- * whether there are such rules. Nothing here changes a rule.
+ * A storage whose bucket removes old objects by lifecycle rules, and which can check
+ * whether there are such rules. Never changes a rule.
  */
 @FunctionalInterface
 public interface LifecycleVerifier {
 
 	/**
-	 * Look whether the bucket's rules expire the objects of this storage and abort
-	 * uploads that were never finished. Time-limited.
-	 * @param expireAfter the age that a suggested rule has, rounded up to days
-	 * @return the finding; {@link Verdict#UNKNOWN} if it cannot be told, also when the
-	 * bucket cannot be reached
+	 * Check whether the bucket's rules expire the objects of this storage and abort
+	 * unfinished uploads. Time-limited.
+	 * @param expireAfter the age to use in a suggested rule, rounded up to days
+	 * @return the finding; {@link Verdict#UNKNOWN} if the rules cannot be read, for
+	 * example because the bucket cannot be reached
 	 */
 	Finding verifyLifecycle(Duration expireAfter);
 
 	/**
-	 * What was found.
+	 * The result of the check.
 	 *
 	 * @param verdict whether there is something to do
-	 * @param detail a sentence for the log and for health, without secrets; says exactly
-	 * which rule to add if one is missing
+	 * @param detail a sentence for the log and for health, without secrets; if a rule is
+	 * missing, it says exactly which one to add
 	 */
 	record Finding(Verdict verdict, String detail) {
 
@@ -37,14 +37,14 @@ public interface LifecycleVerifier {
 	}
 
 	/**
-	 * Whether the bucket's rules do their part.
+	 * Whether the bucket's rules are sufficient.
 	 */
 	enum Verdict {
 
 		/** Old objects and unfinished uploads are removed. */
 		COVERED,
 
-		/** A rule is missing: objects or parts stay for ever. */
+		/** A rule is missing: objects or parts are never removed. */
 		MISSING,
 
 		/** The rules cannot be read. */

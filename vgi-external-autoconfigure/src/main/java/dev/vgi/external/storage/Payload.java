@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The bytes of one upload, taken part by part from the first to the last. A coded payload
- * is coded while it is taken, so that only the parts that were taken and not yet closed
- * are in memory. Borrowed by the storage for the time of the call; can be taken once.
+ * is encoded while it is taken, so that only the parts that were taken and not yet closed
+ * are in memory. Borrowed by the storage for the duration of the call; can be taken once.
  */
 public interface Payload {
 
@@ -17,25 +17,25 @@ public interface Payload {
 	int LARGEST_PART = 1 << 30;
 
 	/**
-	 * Return how many bytes there can be at most, such as to reserve room or to choose a
-	 * part size.
-	 * @return bytes, never fewer than all parts have together
+	 * Return the maximum number of bytes, for example to reserve room or to choose a part
+	 * size.
+	 * @return bytes, never fewer than the total of all parts
 	 */
 	long maxLength();
 
 	/**
-	 * Take the next part. One thread at a time; parts that were taken before may be sent
-	 * meanwhile. Where memory is short, waits until one of them is closed.
-	 * @param size how many bytes the part has unless it is the last, from 1 to
+	 * Take the next part. Called by one thread at a time; earlier parts may be sent at
+	 * the same time. If memory is short, waits until one of them is closed.
+	 * @param size bytes of the part, unless it is the last one; from 1 to
 	 * {@value #LARGEST_PART}
 	 * @return the part, which the caller closes; or {@code null} if the last one was
 	 * taken
-	 * @throws dev.vgi.external.VgiExternalException if the bytes cannot be had
+	 * @throws dev.vgi.external.VgiExternalException if the bytes cannot be produced
 	 */
 	@Nullable Part next(int size);
 
 	/**
-	 * Write all bytes that were not taken yet, for a storage that has no use for parts.
+	 * Write all bytes that were not taken yet, for a storage that does not need parts.
 	 * @param channel a blocking channel; left open
 	 * @throws IOException if the channel fails
 	 */
@@ -59,12 +59,12 @@ public interface Payload {
 
 		/**
 		 * Return whether no other part follows.
-		 * @return {@code true} for the last part, which may be shorter than asked for
+		 * @return {@code true} for the last part, which may be shorter than requested
 		 */
 		boolean isLast();
 
 		/**
-		 * Let go of the bytes. Idempotent. Nobody may be writing them.
+		 * Release the bytes. Idempotent. No thread may still be writing them.
 		 */
 		@Override
 		void close();

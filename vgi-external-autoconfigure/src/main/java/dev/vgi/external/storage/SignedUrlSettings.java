@@ -11,15 +11,15 @@ import org.springframework.util.Assert;
 /**
  * Settings of a {@link SignedUrlStorage}.
  *
- * @param container absolute URL below which the objects are, without a query or
+ * @param container absolute URL below which the objects are stored, without a query or
  * credentials; with or without a final slash
- * @param expiresParameter query parameter of signed URLs that says when they end, in
- * seconds of the epoch or as an ISO 8601 instant
+ * @param expiresParameter query parameter of signed URLs with their expiry, in seconds of
+ * the epoch or as an ISO 8601 instant
  * @param signatureParameter query parameter of signed URLs with the signature
  * @param expiry how long a URL works, at least a second; 1 h
- * @param timeout most that one upload may take with all its attempts; 10 min
- * @param maxRetries further attempts when the server fails; 2. One that asks to come back
- * later is waited for within {@code timeout}
+ * @param timeout longest time for one upload, including all attempts; 10 min
+ * @param maxRetries further attempts after a failure of the server; 2. If the server asks
+ * to retry later, attempts continue within {@code timeout}
  * @param retryDelay pause before each further attempt; 0.5 s
  */
 public record SignedUrlSettings(URI container, String expiresParameter, String signatureParameter, Duration expiry,
@@ -41,12 +41,12 @@ public record SignedUrlSettings(URI container, String expiresParameter, String s
 
 	/**
 	 * Create settings with the protocol's pause between attempts.
-	 * @param container absolute URL below which the objects are
-	 * @param expiresParameter query parameter that says when a URL ends
+	 * @param container absolute URL below which the objects are stored
+	 * @param expiresParameter query parameter with the expiry of a URL
 	 * @param signatureParameter query parameter with the signature
 	 * @param expiry how long a URL works
-	 * @param timeout most that one upload may take with all its attempts
-	 * @param maxRetries further attempts when the server fails
+	 * @param timeout longest time for one upload, including all attempts
+	 * @param maxRetries further attempts after a failure of the server
 	 */
 	public SignedUrlSettings(URI container, String expiresParameter, String signatureParameter, Duration expiry,
 			Duration timeout, int maxRetries) {
@@ -55,8 +55,8 @@ public record SignedUrlSettings(URI container, String expiresParameter, String s
 
 	/**
 	 * Return the defaults for a server.
-	 * @param container absolute URL below which the objects are
-	 * @param expiresParameter query parameter that says when a URL ends
+	 * @param container absolute URL below which the objects are stored
+	 * @param expiresParameter query parameter with the expiry of a URL
 	 * @param signatureParameter query parameter with the signature
 	 * @return settings with every other component at its default
 	 */

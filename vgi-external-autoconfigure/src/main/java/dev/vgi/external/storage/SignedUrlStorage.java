@@ -27,8 +27,8 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * Base of a storage on any HTTP server that takes PUT and GET of signed URLs: a subclass
- * has to sign and nothing else. An object is stored by one request, so that it has at
+ * Base class of a storage on any HTTP server that accepts PUT and GET requests for signed
+ * URLs. A subclass only has to sign. An object is stored by one request, so it has at
  * most 1 GiB. Thread-safe if signing is.
  */
 public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProvider {
@@ -56,8 +56,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	/**
 	 * Create a storage.
 	 * @param name for metrics and health, from a closed set
-	 * @param settings where and for how long
-	 * @param transport carries the bytes; closed by its owner
+	 * @param settings where objects are stored and how long URLs work
+	 * @param transport sends the requests; closed by its owner
 	 * @param clock decides on expiry
 	 */
 	protected SignedUrlStorage(String name, SignedUrlSettings settings, StorageTransport transport, Clock clock) {
@@ -81,20 +81,20 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	}
 
 	/**
-	 * Sign a URL. Asks nobody but, perhaps, where credentials come from. Runs on a thread
-	 * that is interrupted when it takes too long, and counts as unavailable, which is
-	 * tried again, if it throws something that is none of this library's errors.
+	 * Sign a URL. Does no I/O, except perhaps to obtain credentials. Runs on a thread
+	 * that is interrupted if it takes too long. An exception that is not one of this
+	 * library's counts as unavailable storage and is retried.
 	 * @param url location of an object, without a query
-	 * @param method the only one that the URL is to work for, {@code GET} or {@code PUT}
+	 * @param method the only method that the URL may work for, {@code GET} or {@code PUT}
 	 * @param expires when it stops working, in whole seconds
-	 * @return the same URL with a query that has both parameters of the settings
+	 * @return the same URL with a query that contains both parameters of the settings
 	 * @throws dev.vgi.external.VgiExternalException if it cannot be signed
 	 */
 	protected abstract URI sign(URI url, String method, Instant expires);
 
 	/**
-	 * Return what the server wants in the headers of this service's own uploads, beside
-	 * type, length and coding.
+	 * Return the headers that the server requires for this service's own uploads, in
+	 * addition to type, length and coding.
 	 * @return none by default
 	 */
 	protected Map<String, String> uploadHeaders() {
@@ -190,7 +190,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		if (!parameter.find()) {
 			return null;
 		}
-		// Parameters are often encoded, and an instant has colons.
+		// Parameters are often percent-encoded, and an instant contains colons.
 		String value = parameter.group(1).replaceAll("(?i)%3A", ":");
 		try {
 			return value.matches("[0-9]{1,12}") ? Instant.ofEpochSecond(Long.parseLong(value)) : Instant.parse(value);
@@ -201,8 +201,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	}
 
 	/**
-	 * Ask for an object that does not exist.
-	 * @throws StorageUnavailableException if the answer is anything but that
+	 * Request an object that does not exist.
+	 * @throws StorageUnavailableException if the response says anything else
 	 */
 	@Override
 	public final void verifyReachable() {

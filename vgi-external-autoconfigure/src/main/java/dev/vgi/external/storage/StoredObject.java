@@ -6,10 +6,10 @@ import java.nio.channels.SeekableByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An object opened for reading without HTTP. Whoever opened it closes it.
+ * An object opened for reading without HTTP. The code that opened it closes it.
  *
- * @param channel the stored bytes, positioned at the first
- * @param length how many there are
+ * @param channel the stored bytes, positioned at the first one
+ * @param length number of stored bytes
  * @param contentCoding their coding, or {@code null} for none
  * @param entityTag the strong entity tag, in quotes
  */

@@ -8,11 +8,11 @@ import dev.vgi.external.url.RedactedUrl;
 import org.springframework.util.Assert;
 
 /**
- * A pair of URLs for one new object. Storage signs URLs per method, so one cannot be used
- * for the other's.
+ * A pair of URLs for one new object. Storage signs URLs per method, so neither URL works
+ * for the other's method.
  *
- * @param uploadUrl takes a PUT
- * @param downloadUrl takes a GET once the object is there
+ * @param uploadUrl accepts a PUT
+ * @param downloadUrl accepts a GET once the object exists
  * @param expiresAt when both stop working
  */
 public record UploadUrl(URI uploadUrl, URI downloadUrl, Instant expiresAt) {

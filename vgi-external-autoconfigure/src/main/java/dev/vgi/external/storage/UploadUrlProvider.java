@@ -9,9 +9,9 @@ import org.apache.arrow.vector.types.pojo.Schema;
 public interface UploadUrlProvider {
 
 	/**
-	 * Vend URLs for a new object. Stores nothing yet, and asks nobody but, perhaps, where
-	 * credentials come from: health does this now and then.
-	 * @param schema schema of the data to come, as a hint; may have no fields
+	 * Vend URLs for a new object. Stores nothing yet, and does no I/O, except perhaps to
+	 * obtain credentials. Health checks call this regularly.
+	 * @param schema schema of the data to upload, as a hint; may have no fields
 	 * @return the pair, each bound to its method
 	 * @throws dev.vgi.external.VgiExternalException if none can be signed
 	 */

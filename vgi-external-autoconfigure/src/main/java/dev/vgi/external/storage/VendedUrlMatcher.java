@@ -9,9 +9,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * For backends with buckets: recognises the URLs of objects below a prefix, in virtual
- * host and in path style. Learned from one URL that was signed for the bucket, so that it
- * follows however the presigner is configured. Immutable.
+ * Recognises the URLs of objects below a prefix of a bucket, in virtual-host and in path
+ * style. Derived from one URL that was signed for the bucket, so it works with any
+ * configuration of the presigner. Immutable.
  */
 public final class VendedUrlMatcher {
 
@@ -28,14 +28,14 @@ public final class VendedUrlMatcher {
 	}
 
 	/**
-	 * Learn from a signed URL.
+	 * Derive the form of the URLs from a signed one.
 	 * @param signed the URL
 	 * @param bucket its bucket
-	 * @param prefix what its key starts with
+	 * @param prefix the prefix of the key
 	 * @param key its key
-	 * @param signatureParameter the query parameter that has the signature in
+	 * @param signatureParameter the query parameter that contains the signature in
 	 * hexadecimal, such as {@code X-Amz-Signature}
-	 * @return what recognises others like it
+	 * @return an instance that recognises URLs like this one
 	 */
 	public static VendedUrlMatcher like(URI signed, String bucket, String prefix, String key,
 			String signatureParameter) {
@@ -62,8 +62,8 @@ public final class VendedUrlMatcher {
 	/**
 	 * Return whether a URL could be one of them.
 	 * @param url an absolute URL from anywhere
-	 * @return {@code false} for every other URL; {@code true} says nothing about the
-	 * signature but that there is one
+	 * @return {@code false} for every other URL; {@code true} only means that there is a
+	 * signature, not that it is valid
 	 */
 	public boolean contains(URI url) {
 		Origin origin = Origin.of(url);
@@ -82,12 +82,12 @@ public final class VendedUrlMatcher {
 	}
 
 	/**
-	 * Where a bucket is reached.
+	 * The address of a bucket.
 	 *
 	 * @param scheme in lower case
 	 * @param host in lower case
-	 * @param port the port, given or not
-	 * @param base the decoded path before a key, with both slashes
+	 * @param port the explicit or the default port
+	 * @param base the decoded path in front of a key, with a slash at both ends
 	 */
 	private record Origin(String scheme, String host, int port, String base) {
 

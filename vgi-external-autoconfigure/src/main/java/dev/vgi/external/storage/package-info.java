@@ -1,5 +1,5 @@
 /**
- * What a storage backend must do.
+ * The interfaces of storage backends.
  */
 @NullMarked
 package dev.vgi.external.storage;

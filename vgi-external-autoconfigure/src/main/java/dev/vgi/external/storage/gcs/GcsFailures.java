@@ -21,9 +21,9 @@ import dev.vgi.external.transport.TransportClosedException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns what GCS and its SDK report into errors that name the key to change. Messages of
- * the SDK may hold tokens and signed URLs: of its exceptions only status, reason, request
- * id and class names are kept.
+ * Converts failures of GCS and its SDK to errors that name the key to change. Messages of
+ * the SDK may contain tokens and signed URLs: only status, reason, request id and class
+ * names of its exceptions are kept.
  */
 final class GcsFailures {
 
@@ -31,7 +31,7 @@ final class GcsFailures {
 
 	private static final int LONGEST_ERROR_BODY = 8192;
 
-	/** XML of signed URLs, JSON of everything else. */
+	/** GCS answers signed URLs in XML, everything else in JSON. */
 	private static final Pattern CODE = Pattern
 		.compile("<Code>([A-Za-z0-9.]{1,64})</Code>|\"reason\"\\s*:\\s*\"([A-Za-z0-9.]{1,64})\"");
 
@@ -43,8 +43,8 @@ final class GcsFailures {
 	}
 
 	/**
-	 * Read why a response to a request without a signature is no success.
-	 * @param operation what for, in an error's words
+	 * Create the error for an unsuccessful response to a request without a signature.
+	 * @param operation the operation, in the words of an error
 	 * @param response the response, whose body was not read yet
 	 * @return the error
 	 */
@@ -53,8 +53,8 @@ final class GcsFailures {
 	}
 
 	/**
-	 * Read why a response is no success.
-	 * @param operation what for, in an error's words
+	 * Create the error for an unsuccessful response.
+	 * @param operation the operation, in the words of an error
 	 * @param response the response, whose body was not read yet
 	 * @param now the time by the clock of this machine
 	 * @return the error
@@ -64,8 +64,8 @@ final class GcsFailures {
 	}
 
 	/**
-	 * Say why a response is no success.
-	 * @param operation what for, in an error's words
+	 * Create the error for an unsuccessful response.
+	 * @param operation the operation, in the words of an error
 	 * @param response the response
 	 * @param code its error code, or an empty text
 	 * @param now the time by the clock of this machine
@@ -92,11 +92,11 @@ final class GcsFailures {
 		ByteBuffer body = ByteBuffer.allocate(LONGEST_ERROR_BODY);
 		try {
 			while (body.hasRemaining() && response.read(body) >= 0) {
-				// The error document is short, or not one.
+				// The error document is short, or is not an error document.
 			}
 		}
 		catch (VgiExternalException ex) {
-			// The status alone has to do.
+			// The status has to be enough.
 		}
 		return new String(body.array(), 0, body.position(), StandardCharsets.UTF_8);
 	}
@@ -149,9 +149,9 @@ final class GcsFailures {
 	}
 
 	/**
-	 * Name the keys to look at if GCS was not reached at all.
-	 * @param operation what for, in an error's words
-	 * @param ex what the transport threw
+	 * Name the keys to check if GCS was not reached at all.
+	 * @param operation the operation, in the words of an error
+	 * @param ex the exception of the transport
 	 * @return the error
 	 */
 	static StorageUnavailableException explained(String operation, StorageUnavailableException ex) {
@@ -166,9 +166,9 @@ final class GcsFailures {
 	}
 
 	/**
-	 * Say why there is no signature.
-	 * @param ex what the SDK threw: without a key of its own, it asks IAM to sign
-	 * @param canSign whether the credentials are of a kind that signs
+	 * Create the error for a failed signature.
+	 * @param ex the exception of the SDK, which asks IAM to sign if it has no key
+	 * @param canSign whether the credentials are of a kind that can sign
 	 * @return the error
 	 */
 	static VgiExternalException signing(Throwable ex, boolean canSign) {
@@ -190,9 +190,9 @@ final class GcsFailures {
 	}
 
 	/**
-	 * Say why there is no access token.
-	 * @param operation what for, in an error's words
-	 * @param ex what the SDK threw
+	 * Create the error for a missing access token.
+	 * @param operation the operation, in the words of an error
+	 * @param ex the exception of the SDK
 	 * @return the error
 	 */
 	static VgiExternalException token(String operation, Throwable ex) {
@@ -212,7 +212,7 @@ final class GcsFailures {
 			}
 		}
 		for (Throwable cause = ex; cause != null; cause = cause.getCause()) {
-			// The signer of IAM has the status in its text only.
+			// The IAM signer includes the status only in its text.
 			Matcher status = STATUS.matcher(String.valueOf(cause.getMessage()));
 			if (cause instanceof IOException && status.find()) {
 				return Integer.parseInt(status.group(1));

@@ -66,9 +66,9 @@ import org.springframework.util.Assert;
 
 /**
  * A bucket of Google Cloud Storage. The SDK signs, with the key of a service account or,
- * without one, by asking IAM; it gives access tokens and reads the bucket's rules. The
- * bytes go through the {@link StorageTransport}: what fits a chunk with one signed PUT,
- * the rest through a resumable session.
+ * without one, by asking IAM; it supplies access tokens and reads the bucket's rules. The
+ * bytes go through the {@link StorageTransport}: an object that fits into one chunk with
+ * one signed PUT, a larger one through a resumable session.
  * <p>
  * Thread-safe. Closes neither SDK client nor transport.
  */
@@ -78,10 +78,10 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 
 	private static final String SIGNATURE = "X-Goog-Signature";
 
-	/** Longest wait where nobody else set a limit: for health, rules and cancelling. */
+	/** Longest wait where no other limit applies: for health, rules and cancelling. */
 	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
 
-	/** How long Google at least keeps a key that IAM signs with. */
+	/** Shortest time for which Google keeps a key that IAM signs with. */
 	private static final Duration LIFETIME_OF_IAM_KEYS = Duration.ofHours(12);
 
 	private static final Pattern CODING = Pattern.compile("[a-z0-9-]{1,32}");
@@ -98,7 +98,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 
 	private final String host;
 
-	/** Asked for access tokens, which they keep until they end. */
+	/** Supply access tokens, which they cache until the tokens expire. */
 	private final @Nullable Credentials scopedCredentials;
 
 	private final boolean hasKey;
@@ -110,11 +110,11 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	private final AtomicBoolean warnedOfLifetime = new AtomicBoolean();
 
 	/**
-	 * Create a storage; asks the bucket nothing yet.
+	 * Create a storage. Sends no request to the bucket yet.
 	 * @param storage signs with its credentials, for its host
-	 * @param transport carries the bytes
+	 * @param transport sends the requests
 	 * @param settings the bucket and its limits
-	 * @param clock tells when vended URLs end
+	 * @param clock tells whether vended URLs have expired
 	 */
 	public GcsStorage(Storage storage, StorageTransport transport, GcsStorageSettings settings, Clock clock) {
 		this(storage, transport, settings, clock,
@@ -138,8 +138,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		this.hasKey = options.getCredentials() instanceof ServiceAccountCredentials;
 		this.canSign = options.getCredentials() instanceof ServiceAccountSigner;
 		String key = settings.prefix() + ObjectKey.OF_NO_OBJECT;
-		// Any signature does to see where the SDK puts bucket and key; this one costs no
-		// call.
+		// Any signature shows where the SDK puts bucket and key; this one needs no call.
 		this.vendedUrls = VendedUrlMatcher.like(
 				sign(HttpMethod.GET, key, settings.presignExpiry(), Map.of(), new Nobody()), settings.bucket(),
 				settings.prefix(), key, SIGNATURE);
@@ -172,8 +171,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	}
 
 	/**
-	 * Store an object with one request. It must not exist yet, so that neither the first
-	 * attempt nor a further one needs the permission to replace objects.
+	 * Store an object with one request. The object must not exist yet, so that no attempt
+	 * needs the permission to replace objects.
 	 * @param key the object's name
 	 * @param body the bytes
 	 * @param coding their coding, or {@code null}
@@ -190,15 +189,14 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 			headers.put("Content-Encoding", coding);
 		}
 		if ("gzip".equals(coding)) {
-			// GCS decompresses gzip, and nothing else, for callers that do not ask for
-			// it.
+			// Without this, GCS decompresses gzip for callers that do not accept it.
 			headers.put("Cache-Control", "no-transform");
 		}
 		this.attempts.<@Nullable Void>run(deadline, (failures) -> {
 			try (StorageResponse response = this.transport.put(url, body, headers, UrlValidator.acceptAll(),
 					deadline)) {
-				// Nobody else knows the name: an attempt that seemed to fail may not
-				// have.
+				// The name is unique, so an earlier attempt has succeeded although it
+				// seemed to fail.
 				boolean exists = response.status() == 412 && failures > 0;
 				if (response.status() / 100 != 2 && !exists) {
 					throw GcsFailures.of(operation, response, this.clock.instant());
@@ -259,7 +257,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 			}
 		}
 		catch (URISyntaxException ex) {
-			// The exception holds the URI.
+			// The message of the exception contains the URI.
 		}
 		throw new UploadRefusedException("GCS opened an upload session without saying where", null);
 	}
@@ -322,15 +320,15 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	}
 
 	private static Duration forAsLongAs(Deadline deadline) {
-		// The storage's clock may be a little ahead.
+		// The storage's clock may be slightly ahead.
 		Duration expiry = deadline.timeout().plusMinutes(1);
 		return (expiry.compareTo(GcsStorageSettings.LONGEST) < 0) ? expiry : GcsStorageSettings.LONGEST;
 	}
 
 	/**
 	 * Vend URLs for a new object. Only method and host are signed: a peer may send the
-	 * Arrow content type, another one or none. What the bucket does by default, such as
-	 * its encryption, applies.
+	 * Arrow content type, another one or none. The bucket's defaults apply, such as its
+	 * encryption.
 	 */
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema) {
@@ -379,7 +377,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 				.toURI();
 		}
 		catch (URISyntaxException ex) {
-			// The exception holds the URL.
+			// The message of the exception contains the URL.
 			throw new UploadRefusedException("The SDK signed something that is not a URL", null);
 		}
 		catch (RuntimeException ex) {
@@ -403,7 +401,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 
 	/**
 	 * Return how long a download URL signed now works: the configured expiry or, if IAM
-	 * signs and that is shorter, how long its keys are kept at least. Does no I/O.
+	 * signs and that is shorter, the minimum lifetime of its keys. Does no I/O.
 	 * @return the lifetime, for a metric
 	 */
 	public Duration effectiveExpiry() {
@@ -421,8 +419,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	}
 
 	/**
-	 * Check that an object could be fetched: signs a URL of one that does not exist, and
-	 * asks for it.
+	 * Check that an object could be fetched: signs a URL of a missing object and requests
+	 * it.
 	 */
 	@Override
 	public void verifyReachable() {
@@ -464,8 +462,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	}
 
 	/**
-	 * Make a client that gives up soon: the SDK's own tries for a minute.
-	 * @param options the application's
+	 * Create a client that gives up soon: the SDK itself retries for a minute.
+	 * @param options the application's options
 	 * @return a client that is cheap to make and to close
 	 */
 	private static Storage limited(StorageOptions options) {
@@ -499,7 +497,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	}
 
 	/**
-	 * A short body.
+	 * A short text body.
 	 */
 	private static final class Text implements RequestBody {
 
@@ -525,7 +523,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	}
 
 	/**
-	 * Signs nothing, for a URL that nobody uses.
+	 * Signs nothing, for a URL that is never requested.
 	 */
 	private static final class Nobody implements ServiceAccountSigner {
 

@@ -14,28 +14,28 @@ import org.springframework.util.Assert;
  * Settings of a {@link GcsStorage}.
  *
  * @param bucket the bucket's name
- * @param prefix put before every object's name as it is, usually with a final slash; may
- * be empty; {@code vgi-rpc/}
+ * @param prefix put in front of every object's name unchanged, usually with a final
+ * slash; may be empty; {@code vgi-rpc/}
  * @param presignExpiry how long a download URL works, from a second to 7 days; 1 h
  * @param uploadUrlExpiry how long both URLs of a vended pair work, from a second to 7
  * days; 15 min
- * @param partSize bytes from which on an upload is split into the chunks of a resumable
+ * @param partSize size from which an upload is split into the chunks of a resumable
  * session, and size of a chunk, rounded down to a multiple of 256 KiB; 256 KiB to 1 GiB;
  * 8 MiB
  * @param maxRetries further attempts of each chunk; 2
- * @param timeout longest time for a whole upload, retries included; 60 s. A storage that
- * asks to come back later is waited for within it
+ * @param timeout longest time for a whole upload, retries included; 60 s. If the storage
+ * asks to retry later, attempts continue within it
  * @param retryDelay pause before each further attempt; 0.5 s
  */
 public record GcsStorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
 		long partSize, int maxRetries, Duration timeout, Duration retryDelay) {
 
-	/** What a session takes: multiples of this, but for the last chunk. */
+	/** A session accepts multiples of this size, except for the last chunk. */
 	static final int CHUNK_UNIT = 256 << 10;
 
 	private static final Duration SHORTEST = Duration.ofSeconds(1);
 
-	/** What a V4 signature allows. */
+	/** Longest lifetime of a V4 signature. */
 	static final Duration LONGEST = Duration.ofDays(7);
 
 	private static final List<String> UNSAFE_SEGMENTS = List.of(".", "..", "");
@@ -44,7 +44,7 @@ public record GcsStorageSettings(String bucket, String prefix, Duration presignE
 		Assert.hasText(bucket, "'bucket' must not be empty");
 		Assert.isTrue(bucket.indexOf('/') < 0, "'bucket' must be a name and not a path or URL");
 		Assert.notNull(prefix, "'prefix' must not be null");
-		// HTTP clients and proxies normalise such paths, which breaks the signature.
+		// HTTP clients and proxies normalise such paths, which invalidates the signature.
 		Assert.isTrue(
 				prefix.isEmpty() || Arrays.stream((prefix + "x").split("/", -1)).noneMatch(UNSAFE_SEGMENTS::contains),
 				"'prefix' must not start with a slash or have an empty segment, '.' or '..'");
@@ -62,10 +62,10 @@ public record GcsStorageSettings(String bucket, String prefix, Duration presignE
 	/**
 	 * Create settings with the protocol's pause between attempts.
 	 * @param bucket the bucket's name
-	 * @param prefix put before every object's name
+	 * @param prefix put in front of every object's name
 	 * @param presignExpiry how long a download URL works
 	 * @param uploadUrlExpiry how long both URLs of a vended pair work
-	 * @param partSize bytes from which on an upload is split
+	 * @param partSize size from which an upload is split
 	 * @param maxRetries further attempts of each chunk
 	 * @param timeout longest time for a whole upload
 	 */

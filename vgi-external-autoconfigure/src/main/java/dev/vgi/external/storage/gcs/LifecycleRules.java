@@ -11,8 +11,8 @@ import dev.vgi.external.storage.LifecycleVerifier.Verdict;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Judges the lifecycle rules of a bucket. Unfinished uploads need no rule here: a
- * resumable session ends by itself after a week and has no object until then.
+ * Evaluates the lifecycle rules of a bucket. Unfinished uploads need no rule here: a
+ * resumable session ends on its own after a week and has no object until then.
  */
 final class LifecycleRules {
 
@@ -33,11 +33,11 @@ final class LifecycleRules {
 	}
 
 	/**
-	 * All conditions of a rule have to hold, so any that does not hold for all our
-	 * objects sooner or later leaves some.
+	 * All conditions of a rule have to hold. Any condition that some of our objects may
+	 * never meet therefore leaves objects behind.
 	 * @param condition when the rule applies
-	 * @param prefix what our names start with
-	 * @return whether it deletes every object below the prefix some day
+	 * @param prefix the prefix of our names
+	 * @return whether it eventually deletes every object below the prefix
 	 */
 	private static boolean covers(LifecycleCondition condition, String prefix) {
 		return condition.getAge() != null && condition.getCreatedBeforeOffsetDateTime() == null

@@ -28,16 +28,16 @@ import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The chunks of one resumable session, sent in order by the calling thread; meanwhile a
- * helper takes, and so compresses, the next one. A chunk whose sending failed is tried
- * again alone, from where the session says it is. Whoever has the session's URI may write
- * the object, so the URI is as secret as a signed one. Used once.
+ * The chunks of one resumable session, sent in order by the calling thread. Meanwhile a
+ * helper takes, and thereby compresses, the next one. A failed chunk is retried alone,
+ * from the position that the session reports. The session's URI allows writing the
+ * object, so it is as secret as a signed URL. Used once.
  */
 final class ResumableUpload {
 
 	private static final int RESUME_INCOMPLETE = 308;
 
-	/** How GCS confirms a cancellation: with the status of a client that went away. */
+	/** Status by which GCS confirms a cancellation: client closed request. */
 	private static final int CLIENT_CLOSED_REQUEST = 499;
 
 	private static final Pattern RANGE = Pattern.compile("bytes=0-([0-9]{1,18})");
@@ -67,10 +67,10 @@ final class ResumableUpload {
 
 	/**
 	 * Create an upload.
-	 * @param transport carries the chunks
+	 * @param transport sends the chunks
 	 * @param session the session's URI
-	 * @param attempts tries each chunk again
-	 * @param deadline covers everything
+	 * @param attempts retries each chunk
+	 * @param deadline covers the whole upload
 	 */
 	ResumableUpload(StorageTransport transport, URI session, RetryPolicy attempts, Deadline deadline) {
 		this.transport = transport;
@@ -80,9 +80,9 @@ final class ResumableUpload {
 	}
 
 	/**
-	 * Send everything. What was taken is closed when this returns, also if it fails.
-	 * @param first the first part, which was taken already and is not the last
-	 * @param payload has the others
+	 * Send all parts. Everything taken is closed when this returns, also if it fails.
+	 * @param first the first part, which was already taken and is not the last
+	 * @param payload contains the other parts
 	 * @param chunkSize size of the parts, a multiple of 256 KiB
 	 */
 	void send(Part first, Payload payload, int chunkSize) {
@@ -112,7 +112,7 @@ final class ResumableUpload {
 	}
 
 	/**
-	 * End the session and drop what it has.
+	 * Cancel the session and discard what it has received.
 	 * @param timeout longest time
 	 */
 	void cancel(Duration timeout) {
@@ -131,7 +131,7 @@ final class ResumableUpload {
 	}
 
 	/**
-	 * One part on its way.
+	 * One part that is being sent.
 	 */
 	private final class Chunk {
 
@@ -143,7 +143,7 @@ final class ResumableUpload {
 
 		private final String total;
 
-		/** How many bytes of the whole object the session has. */
+		/** How many bytes of the whole object the session has stored. */
 		private long stored;
 
 		private boolean complete;
@@ -187,14 +187,14 @@ final class ResumableUpload {
 				int status = response.status();
 				if (status == RESUME_INCOMPLETE) {
 					String stored = response.header("Range");
-					// Only the answer to a question means that there is nothing; else it
-					// has to be asked.
+					// A missing range means that nothing is stored only in the response
+					// to a status query. Otherwise the status has to be queried.
 					if (stored != null || body == EMPTY) {
 						this.stored = stored(stored);
 					}
 				}
 				else if (status / 100 == 2) {
-					// Whatever is not the storage would not have counted the chunks.
+					// Only the storage itself can know that all chunks have arrived.
 					this.complete = true;
 				}
 				else if (status == 404 || status == 410) {
@@ -223,7 +223,7 @@ final class ResumableUpload {
 				bytes = Long.parseLong(matcher.group(1)) + 1;
 			}
 			if (bytes < this.offset || bytes > this.end) {
-				// The parts before are closed: they cannot be sent again.
+				// The earlier parts are closed and cannot be sent again.
 				throw outOfStep();
 			}
 			return bytes;
@@ -232,7 +232,7 @@ final class ResumableUpload {
 	}
 
 	/**
-	 * What is left of a part.
+	 * The rest of a part.
 	 *
 	 * @param part the whole part
 	 * @param skipped how many of its bytes are not sent
@@ -286,7 +286,7 @@ final class ResumableUpload {
 	}
 
 	/**
-	 * Takes the next part while another one is sent.
+	 * Takes the next part while the current one is being sent.
 	 */
 	private static final class Ahead {
 
@@ -332,17 +332,19 @@ final class ResumableUpload {
 		}
 
 		/**
-		 * Wait until nobody takes from the payload any more, and close what was taken.
+		 * Wait until no thread takes from the payload any more, and close what was taken.
 		 */
 		void cancel() {
-			// Not the task is cancelled but its thread told: the part must not get lost.
+			// Interrupt the thread instead of cancelling the task, so that a part it
+			// takes is not lost.
 			this.thread.interrupt();
 			Uninterruptibles.join(this.thread);
 			try {
 				this.taking.get().close();
 			}
 			catch (ExecutionException | InterruptedException ex) {
-				// It took none, or it is not ours to care: the thread has ended.
+				// No part was taken, or the thread was interrupted again. The helper has
+				// ended.
 			}
 		}
 

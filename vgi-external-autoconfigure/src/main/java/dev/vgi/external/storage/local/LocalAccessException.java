@@ -4,8 +4,8 @@ import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A request to an object of the local store is refused. Its {@link #reason()} says which
- * status to answer with; its message may be shown to the caller.
+ * A request for an object of the local store is refused. Its {@link #reason()} determines
+ * the status of the response; its message may be shown to the caller.
  */
 public class LocalAccessException extends VgiExternalException {
 
@@ -31,35 +31,35 @@ public class LocalAccessException extends VgiExternalException {
 	}
 
 	/**
-	 * Why a request is refused, and the HTTP status that says so.
+	 * Why a request is refused, and the HTTP status for it.
 	 */
 	public enum Reason {
 
 		/** The key or signature is wrong, or it was signed for another method. */
 		BAD_SIGNATURE(403, Kind.URL_REJECTED),
 
-		/** The time of the URL is over. */
+		/** The URL has expired. */
 		EXPIRED(403, Kind.LINK_EXPIRED),
 
-		/** There is no such object, or no longer. */
+		/** The object does not exist, or no longer exists. */
 		NOT_FOUND(404, Kind.STORAGE_UNAVAILABLE),
 
-		/** The body came too slowly. */
+		/** The body arrived too slowly. */
 		TOO_SLOW(408, Kind.BAD_REQUEST),
 
-		/** The upload does not say how long it is. */
+		/** The upload does not state its length. */
 		LENGTH_REQUIRED(411, Kind.BAD_REQUEST),
 
 		/** The upload is larger than one object may be. */
 		TOO_LARGE(413, Kind.TOO_LARGE),
 
-		/** The content coding of the upload cannot be kept. */
+		/** The content coding of the upload is not supported. */
 		UNSUPPORTED_CODING(415, Kind.BAD_REQUEST),
 
-		/** The body broke off or has another length than announced. */
+		/** The body broke off or does not have the announced length. */
 		INCOMPLETE(400, Kind.BAD_REQUEST),
 
-		/** The object is there already. */
+		/** The object already exists. */
 		ALREADY_STORED(409, Kind.UPLOAD_REFUSED),
 
 		/** The folder has no room left. */
@@ -75,7 +75,7 @@ public class LocalAccessException extends VgiExternalException {
 		}
 
 		/**
-		 * Return the HTTP status to answer with.
+		 * Return the HTTP status of the response.
 		 * @return three digits
 		 */
 		public int status() {

@@ -36,23 +36,23 @@ import org.springframework.util.Assert;
 
 /**
  * A folder of this machine as storage. The service itself serves the objects below
- * {@link #PATH}: whoever does calls {@link #read} for GET and HEAD and {@link #receive}
- * for PUT, and answers a {@link LocalAccessException} with the status of its reason.
+ * {@link #PATH}: it calls {@link #read} for GET and HEAD and {@link #receive} for PUT,
+ * and answers a {@link LocalAccessException} with the status of its reason.
  * <p>
  * URLs are signed with a key that is generated once per folder and kept in it, so they
- * survive a restart and work on every process that shares the folder. Each is bound to
- * one object and one method and expires. The host is not signed: behind a proxy it may
+ * survive a restart and work in every process that shares the folder. Each URL is bound
+ * to one object and one method and expires. The host is not signed: behind a proxy it may
  * differ from one request to the next.
  * <p>
- * An object appears whole or not at all and never changes afterwards: of several PUTs to
- * a URL the first that is complete counts and all others are refused. So an object's id
- * is also its strong entity tag. Files are not forced to the disk: they are worth little
- * longer than the process that waits for them.
+ * An object appears only when it is complete and never changes afterwards: of several
+ * PUTs to a URL the first complete one succeeds and all others are refused. An object's
+ * id is therefore also its strong entity tag. Files are not forced to disk: they are not
+ * needed much longer than the process that waits for them.
  * <p>
- * Nothing makes an object go whose links work. Uploads may take half of the room and
- * those of one caller a quarter. The caller is who asked for the upload URL: the object's
- * id says so, under a pseudonym, and cannot be changed, whoever sends the PUT from
- * wherever.
+ * An object is never removed while its URLs work. Uploads may take half of the room and
+ * those of one caller a quarter. The caller is the one who requested the upload URL. The
+ * object's id contains a pseudonym of this caller, which the sender of the PUT cannot
+ * change.
  * <p>
  * Thread-safe.
  */
@@ -60,16 +60,16 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	/**
 	 * Path below the base URL, without a final slash, under which {@code {key}} is
-	 * served. Also what a client may fetch from the very service it calls.
+	 * served. Clients may also fetch from it on the service that they call.
 	 */
 	public static final String PATH = "/_vgi/objects";
 
-	/** Query parameter that tells when a URL stops working, in seconds of the epoch. */
+	/** Query parameter with the expiry of a URL, in seconds of the epoch. */
 	public static final String EXPIRES_PARAMETER = "expires";
 
 	/**
-	 * Query parameter with the signature, named as redactors of others know it: those of
-	 * tracing agents among them look for exactly this spelling.
+	 * Query parameter with the signature. Other software redacts parameters of this name,
+	 * including tracing agents, which look for exactly this spelling.
 	 */
 	public static final String SIGNATURE_PARAMETER = "Signature";
 
@@ -96,10 +96,10 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	private final ObjectFolder folder;
 
 	/**
-	 * Create a storage whose upload URLs all go to one caller; otherwise as the other
-	 * constructor.
+	 * Create a storage that treats all upload URLs as those of one caller; otherwise like
+	 * the other constructor.
 	 * @param settings the folder and its limits
-	 * @param baseUrl gives the absolute URL under which callers reach this service
+	 * @param baseUrl supplies the absolute URL under which callers reach this service
 	 * @param clock decides on expiry, age and pace
 	 */
 	public LocalStorage(LocalStorageSettings settings, Supplier<@Nullable URI> baseUrl, Clock clock) {
@@ -107,19 +107,20 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	/**
-	 * Create a storage; creates the folder and its signing key if they are missing, and
-	 * sweeps once. Should something remove them later, the next upload or sweep makes
-	 * them again.
+	 * Create a storage. Creates the folder and its signing key if they are missing, and
+	 * sweeps once. If they are removed later, the next upload or sweep creates them
+	 * again.
 	 * @param settings the folder and its limits
-	 * @param baseUrl gives the absolute URL under which callers reach this service,
-	 * context path included, with or without a final slash; asked for every URL, in the
+	 * @param baseUrl supplies the absolute URL under which callers reach this service,
+	 * context path included, with or without a final slash; called for every URL, in the
 	 * thread of the request
-	 * @param caller tells who asks for an upload URL, in the thread of the request; those
-	 * who are told apart share the room for uploads
+	 * @param caller supplies the name of the caller who requests an upload URL, in the
+	 * thread of the request; the callers share the room for uploads
 	 * @param clock decides on expiry, age and pace
 	 * @throws UnsafeFolderException if other users of the machine could have prepared the
 	 * folder, may write to it or may read the key
-	 * @throws StorageUnavailableException if the folder cannot be used; names the key
+	 * @throws StorageUnavailableException if the folder cannot be used; the message names
+	 * the configuration key
 	 */
 	public LocalStorage(LocalStorageSettings settings, Supplier<@Nullable URI> baseUrl, Supplier<String> caller,
 			Clock clock) {
@@ -180,10 +181,10 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	/**
-	 * Return whether this storage signed a download URL, expired or not. The host does
-	 * not matter: {@link #open} never asks it.
+	 * Return whether this storage signed a download URL, expired or not. The host is
+	 * ignored: {@link #open} does not contact it.
 	 * @param url an absolute URL from anywhere
-	 * @return whether its signature is right
+	 * @return whether its signature is valid
 	 */
 	@Override
 	public boolean isOwn(URI url) {
@@ -247,12 +248,13 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	 * @param key last segment of the path, decoded, from anywhere
 	 * @param expires the parameter {@value #EXPIRES_PARAMETER}, or {@code null}
 	 * @param signature the parameter {@value #SIGNATURE_PARAMETER}, or {@code null}
-	 * @param body the body as it comes, still coded; read to its end, not closed
-	 * @param contentLength bytes as {@code Content-Length} says, or -1 if it is missing
-	 * @param contentEncoding as {@code Content-Encoding} says, or {@code null}
+	 * @param body the body as received, still coded; read to its end, not closed
+	 * @param contentLength bytes according to {@code Content-Length}, or -1 if it is
+	 * missing
+	 * @param contentEncoding value of {@code Content-Encoding}, or {@code null}
 	 * @return the object's strong entity tag, in quotes
-	 * @throws LocalAccessException with any reason but {@link Reason#NOT_FOUND}; nothing
-	 * is stored
+	 * @throws LocalAccessException with any reason except {@link Reason#NOT_FOUND};
+	 * nothing is stored
 	 * @throws StorageUnavailableException if the folder fails; nothing is stored
 	 */
 	public String receive(String key, @Nullable String expires, @Nullable String signature, InputStream body,
@@ -311,7 +313,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	private static int readFrom(InputStream body, byte[] buffer, int length) {
-		// A body that fails is the caller's fault, a folder that fails is ours.
+		// A failure of the body is the caller's fault; a failure of the folder is ours.
 		try {
 			return body.read(buffer, 0, length);
 		}
@@ -335,8 +337,8 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	/**
-	 * Delete objects older than the retention and what abandoned uploads left behind. To
-	 * be called now and then, such as every minute.
+	 * Delete objects older than the retention, and leftovers of abandoned uploads. Call
+	 * it regularly, for example every minute.
 	 * @return how many files were deleted
 	 * @throws StorageUnavailableException if the folder fails
 	 */
@@ -369,7 +371,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	/**
-	 * Return how large the folder is.
+	 * Return the size of the folder.
 	 * @return bytes of all stored objects, as far as this process knows
 	 */
 	public long storedBytes() {
@@ -377,8 +379,9 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	/**
-	 * Return how many objects, results or uploads, were refused for want of room.
-	 * @return the number since the start
+	 * Return how many objects, results or uploads, were refused because the folder was
+	 * full.
+	 * @return the number since the application started
 	 */
 	public long refusedObjects() {
 		return this.folder.refusedObjects();
@@ -390,14 +393,14 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		return ObjectFolder.newId(uploader, HexFormat.of().formatHex(id));
 	}
 
-	// What cleans folders for temporary files does not ask whether they are in use.
+	// Cleaners of temporary folders may delete a folder that is still in use.
 	private void restore() throws IOException {
 		try {
 			this.directory.make();
 			this.signer.keep(this.directory);
 		}
 		catch (UnsafeFolderException ex) {
-			// Callers read this message: they need not know where the folder is.
+			// Callers read this message: it must not tell where the folder is.
 			throw new StorageUnavailableException("Another folder has taken the place of the one of "
 					+ "'vgi.external.local.directory', and other users may write to it", 0, ex);
 		}
@@ -431,11 +434,11 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	/**
-	 * Return the coding of a body. One that came in the chunks of a signed upload is not
-	 * what it seems: nobody has taken them off.
-	 * @param contentEncoding as {@code Content-Encoding} says, or {@code null}
+	 * Return the coding of a body. A body with the chunk framing of a signed upload is
+	 * refused: no storage has removed the framing.
+	 * @param contentEncoding value of {@code Content-Encoding}, or {@code null}
 	 * @return its name, or the empty string for none
-	 * @throws CorruptStreamException if the folder cannot keep it
+	 * @throws CorruptStreamException if the coding is not supported
 	 */
 	private static String coding(@Nullable String contentEncoding) {
 		ContentCodec codec = ContentCodec.ofRequest(contentEncoding);
@@ -448,7 +451,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	/**
-	 * Ends a body that comes so slowly that its caller may only want to keep a request
+	 * Ends a body that arrives so slowly that its sender may only want to keep a request
 	 * open.
 	 */
 	private static final class Pace {

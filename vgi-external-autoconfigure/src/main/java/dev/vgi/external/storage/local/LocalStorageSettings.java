@@ -9,13 +9,14 @@ import org.springframework.util.Assert;
  * Settings of a {@link LocalStorage}.
  *
  * @param directory the folder; created if it is missing, together with its parents
- * @param ofOneUser whether the folder has to be this user's own, no link and writable by
- * nobody else, as below a folder for temporary files, where anybody could have prepared
- * it; otherwise only not writable by everybody, so that a group may share it
+ * @param ofOneUser whether the folder has to be owned by this user, must not be a link
+ * and must not be writable by others, as below a folder for temporary files, where anyone
+ * could have prepared it; otherwise it only must not be writable by everyone, so that a
+ * group may share it
  * @param urlExpiry how long a download URL works, at least a second; 1 h
  * @param uploadUrlExpiry how long both URLs of a vended pair work, at least a second; 15
  * min
- * @param retention age from which on an object is removed; at least as long as its URLs
+ * @param retention age from which an object is removed; at least as long as its URLs
  * work; {@code urlExpiry} and 10 min
  * @param maxTotalSize most bytes of all objects together, positive; 10 GiB
  * @param maxUploadSize most bytes of one object sent to a vended upload URL, positive;

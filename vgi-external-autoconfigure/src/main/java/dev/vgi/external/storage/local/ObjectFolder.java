@@ -30,12 +30,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The files of a local store. An object's file is named by its id and its content coding,
- * so that both survive a restart without a second file. Objects appear whole or not at
- * all and never change, and nothing makes one go whose links still work. Thread-safe.
+ * so that both survive a restart without a second file. Objects appear only when they are
+ * complete and never change, and are never removed while their URLs work. Thread-safe.
  */
 final class ObjectFolder {
 
-	/** Suffix of the file by content coding; no coding is the empty name. */
+	/** File suffix by content coding; the empty name is no coding. */
 	private static final Map<String, String> SUFFIXES = Map.of("", ".arrow", "zstd", ".arrow.zst", "gzip", ".arrow.gz");
 
 	private static final Pattern OBJECT = Pattern.compile("([0-9a-f]{32})\\.arrow(?:\\.zst|\\.gz)?");
@@ -44,10 +44,10 @@ final class ObjectFolder {
 
 	private static final Log logger = LogFactory.getLog(ObjectFolder.class);
 
-	/** How often a store that has no room looks for objects whose links have ended. */
+	/** How often a full store looks for objects whose URLs have expired. */
 	private static final Duration LOOK_INTERVAL = Duration.ofSeconds(1);
 
-	/** What the id of a result begins with, where that of an upload has its caller. */
+	/** Prefix of the id of a result, in the place of an upload's caller. */
 	private static final String NO_UPLOADER = "00000000";
 
 	private final StoreDirectory directory;
@@ -56,7 +56,7 @@ final class ObjectFolder {
 
 	private final Clock clock;
 
-	/** Guards the room and every change of which objects there are. */
+	/** Guards the room and every change to the set of objects. */
 	private final ReentrantLock lock = new ReentrantLock();
 
 	private final Room room;
@@ -70,9 +70,9 @@ final class ObjectFolder {
 	private Instant nextLook;
 
 	/**
-	 * Create a folder's view; sweeps once.
+	 * Create a view of a folder; sweeps once.
 	 * @param directory the folder, which exists
-	 * @param settings how much it keeps for how long
+	 * @param settings size limits and retention
 	 * @param clock decides on the age of objects
 	 * @throws IOException if the folder cannot be read
 	 */
@@ -87,11 +87,11 @@ final class ObjectFolder {
 	}
 
 	/**
-	 * Make an id.
-	 * @param uploader 8 hex digits, not all of them 0, for whoever will upload the
+	 * Create an id.
+	 * @param uploader 8 hex digits, not all of them 0, for the caller who will upload the
 	 * object; or {@code null} for a result
 	 * @param random 24 hex digits
-	 * @return 32 hex digits, from which {@link #store} knows whose room is taken, also
+	 * @return 32 hex digits, from which {@link #store} knows whose room is used, even
 	 * after a restart
 	 */
 	static String newId(@Nullable String uploader, String random) {
@@ -115,7 +115,7 @@ final class ObjectFolder {
 						StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
 				try {
 					String coding = suffix.getKey().isEmpty() ? null : suffix.getKey();
-					// The id alone tells the bytes: they are never replaced.
+					// The id alone identifies the bytes, since they are never replaced.
 					return new StoredObject(channel, channel.size(), coding, '"' + id + '"');
 				}
 				catch (IOException ex) {
@@ -124,25 +124,25 @@ final class ObjectFolder {
 				}
 			}
 			catch (NoSuchFileException ex) {
-				// Not with this coding.
+				// No file with this coding.
 			}
 		}
 		return null;
 	}
 
 	/**
-	 * Store an object. A result takes the room it may need before it is written. What an
-	 * upload announces is only its caller's word: it has to have room, but takes none
-	 * before its bytes are there.
+	 * Store an object. A result reserves the room it may need before it is written. The
+	 * length that an upload announces is not trusted: there has to be room for it, but
+	 * room is reserved only for bytes that have arrived.
 	 * @param id its 32 hex digits
 	 * @param coding a supported coding, or the empty string
 	 * @param maxLength how many bytes the writer will write at most
-	 * @param writer writes them; not called if it is known before that nothing will be
+	 * @param writer writes them; not called if it is already known that nothing will be
 	 * stored
-	 * @return whether it is stored; {@code false} if there is an object of this id
-	 * @throws FullException if there is no room even without the objects whose links have
-	 * ended
-	 * @throws IOException if the folder fails; nothing is left behind
+	 * @return whether it was stored; {@code false} if an object with this id exists
+	 * @throws FullException if there is no room even without the objects whose URLs have
+	 * expired
+	 * @throws IOException if the folder fails; nothing remains stored
 	 */
 	boolean store(String id, String coding, long maxLength, Writer writer) throws IOException {
 		String uploader = uploader(id);
@@ -164,7 +164,7 @@ final class ObjectFolder {
 			if (length > maxLength) {
 				throw new ExplainedException("there were " + length + " bytes instead of at most " + maxLength);
 			}
-			// The clock that made the expiry also decides the age.
+			// The age is measured by the same clock as the expiry.
 			Files.setLastModifiedTime(temporary, FileTime.from(this.clock.instant()));
 			return publish(temporary, id, coding, length, arrival);
 		}
@@ -220,8 +220,8 @@ final class ObjectFolder {
 	}
 
 	private boolean publish(Path temporary, String id, String coding, long length, Arrival arrival) throws IOException {
-		// Results have ids of their own. An upload has to be the first, also among the
-		// processes that share the folder and whatever its coding.
+		// Results have unique ids. An upload has to be the first one, also among the
+		// processes that share the folder, and whatever its coding.
 		String uploader = uploader(id);
 		Path claim = this.directory.temporary(id);
 		this.lock.lock();
@@ -254,7 +254,7 @@ final class ObjectFolder {
 
 	/**
 	 * Delete what is due: objects older than the retention, and files of uploads that
-	 * have not grown for as long. Corrects the known size of the folder.
+	 * have not grown for that time. Corrects the known size of the folder.
 	 * @return how many files were deleted
 	 * @throws IOException if the folder cannot be read
 	 */
@@ -308,7 +308,7 @@ final class ObjectFolder {
 			return Files.readAttributes(file, BasicFileAttributes.class);
 		}
 		catch (NoSuchFileException ex) {
-			// Published or deleted in the meantime.
+			// The file was published or deleted in the meantime.
 			return null;
 		}
 	}
@@ -316,7 +316,7 @@ final class ObjectFolder {
 	/**
 	 * Return the id in a key.
 	 * @param key 32 hex digits and {@code .arrow} or {@code .arrow.zst}
-	 * @return the 32 hex digits, or {@code null} if it is no key
+	 * @return the 32 hex digits, or {@code null} if it is not a key
 	 */
 	static @Nullable String id(String key) {
 		Matcher matcher = OBJECT.matcher(key);
@@ -324,7 +324,7 @@ final class ObjectFolder {
 	}
 
 	/**
-	 * Look at the folder.
+	 * Check the folder.
 	 * @return why it cannot be used, or {@code null} if it can
 	 */
 	@Nullable String problem() {
@@ -339,7 +339,7 @@ final class ObjectFolder {
 	}
 
 	/**
-	 * The room that an object takes while it arrives.
+	 * The room that an object uses while it arrives.
 	 */
 	private final class Arrival {
 
@@ -417,7 +417,7 @@ final class ObjectFolder {
 	}
 
 	/**
-	 * The folder has no room left. The message may be shown to the caller.
+	 * The folder is full. The message may be shown to the caller.
 	 */
 	static final class FullException extends IOException {
 

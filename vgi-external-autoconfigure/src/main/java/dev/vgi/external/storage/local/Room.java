@@ -6,14 +6,17 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How much of a local store is taken, and by whom. Results may take all of it, uploads
- * through vended URLs at most half and those of one caller at most a quarter, so that
- * whoever may upload cannot keep out results or other callers. What arrives counts like
- * what is stored. Not thread-safe.
+ * How much of a local store is used, and by whom. Results may use all of it, uploads
+ * through vended URLs at most half, and those of one caller at most a quarter, so that
+ * uploads cannot crowd out results or other callers. Objects that are arriving count like
+ * stored ones. Not thread-safe.
  */
 final class Room {
 
-	/** No number of empty objects may fill the folder: each counts as a part of it. */
+	/**
+	 * Each object counts at least as this fraction of the folder, so that even the number
+	 * of empty objects is limited.
+	 */
 	private static final int MOST_OBJECTS = 1_000_000;
 
 	private final long total;
@@ -31,19 +34,20 @@ final class Room {
 	}
 
 	/**
-	 * Return what an object takes.
+	 * Return how much room an object uses.
 	 * @param length its bytes
-	 * @return bytes, no fewer than it has
+	 * @return bytes, at least its length
 	 */
 	long footprint(long length) {
 		return Math.max(length, this.total / MOST_OBJECTS);
 	}
 
 	/**
-	 * Return why some bytes have no room.
-	 * @param uploader who uploads them, or {@code null} for a result
-	 * @param bytes how many
-	 * @return what is used up, for the caller to read, or {@code null} if there is room
+	 * Return why there is no room for some bytes.
+	 * @param uploader the caller who uploads them, or {@code null} for a result
+	 * @param bytes number of bytes
+	 * @return the limit that is reached, in words for the caller, or {@code null} if
+	 * there is room
 	 */
 	@Nullable String refusal(@Nullable String uploader, long bytes) {
 		if (bytes > this.total - this.stored.total - this.arriving.total) {
@@ -62,26 +66,26 @@ final class Room {
 	}
 
 	/**
-	 * Add to what arrives, or take away from it.
-	 * @param uploader who uploads it, or {@code null} for a result
-	 * @param bytes how many, negative to take away
+	 * Add or remove bytes that are arriving.
+	 * @param uploader the caller who uploads them, or {@code null} for a result
+	 * @param bytes number of bytes, negative to remove them
 	 */
 	void arrived(@Nullable String uploader, long bytes) {
 		this.arriving.add(uploader, bytes);
 	}
 
 	/**
-	 * Add an object that is stored.
-	 * @param uploader who uploaded it, or {@code null} for a result
-	 * @param bytes what it takes
+	 * Add a stored object.
+	 * @param uploader the caller who uploaded it, or {@code null} for a result
+	 * @param bytes the room it uses
 	 */
 	void stored(@Nullable String uploader, long bytes) {
 		this.stored.add(uploader, bytes);
 	}
 
 	/**
-	 * Replace what is known of stored objects by a new count.
-	 * @param usage what was counted
+	 * Replace the known usage by stored objects by a new count.
+	 * @param usage the new count
 	 */
 	void recounted(Usage usage) {
 		this.stored = usage;
@@ -92,7 +96,7 @@ final class Room {
 	 */
 	static final class Usage {
 
-		/** Only of callers who have something there. */
+		/** Contains only callers that have stored something. */
 		private final Map<String, Long> byUploader = new HashMap<>();
 
 		private long total;

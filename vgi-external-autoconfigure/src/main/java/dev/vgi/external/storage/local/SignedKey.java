@@ -7,7 +7,7 @@ import dev.vgi.external.storage.ObjectKey;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a URL of a local store says, not yet checked.
+ * The parts of a local store's URL, not yet checked.
  *
  * @param key the object's key
  * @param expires seconds of the epoch
@@ -17,7 +17,7 @@ record SignedKey(String key, long expires, String signature) {
 
 	private static final Pattern EXPIRES = Pattern.compile("[1-9][0-9]{0,11}");
 
-	/** As text: the signature must not be shown. */
+	/** The text must not show the signature. */
 	@Override
 	public String toString() {
 		return "SignedKey[key=" + this.key + ", expires=" + this.expires + "]";
@@ -26,16 +26,16 @@ record SignedKey(String key, long expires, String signature) {
 	/**
 	 * Parse an expiry.
 	 * @param expires the text, or {@code null}
-	 * @return seconds of the epoch, or -1 if it is no expiry
+	 * @return seconds of the epoch, or -1 if it is not an expiry
 	 */
 	static long parseExpires(@Nullable String expires) {
 		return (expires != null && EXPIRES.matcher(expires).matches()) ? Long.parseLong(expires) : -1;
 	}
 
 	/**
-	 * Take a URL apart.
+	 * Parse a URL.
 	 * @param url a URL from anywhere
-	 * @return what it says, or {@code null} if it does not look like one of a local store
+	 * @return its parts, or {@code null} if it does not look like one of a local store
 	 */
 	static @Nullable SignedKey of(URI url) {
 		String path = url.getRawPath();

@@ -22,10 +22,10 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The folder of a local store, as other users of the machine meet it: folder and files
- * are this user's alone from the moment they are there, and a folder that others could
- * have prepared or may write to is not used. Where the file system knows no owners and
- * permissions nothing of that is done or checked.
+ * The folder of a local store, protected from other users of the machine. Folder and
+ * files belong to this user alone from their creation on. A folder that others could have
+ * prepared or may write to is refused. If the file system does not support owners and
+ * permissions, nothing is set or checked.
  * <p>
  * Thread-safe.
  */
@@ -39,7 +39,7 @@ final class StoreDirectory {
 
 	private static final Set<PosixFilePermission> OWNER_ONLY_FOLDER = PosixFilePermissions.fromString("rwx------");
 
-	/** Bit of {@code unix:mode}: who does not own a file may not remove or rename it. */
+	/** Bit of {@code unix:mode}: only the owner of a file may remove or rename it. */
 	private static final int STICKY = 01000;
 
 	private static final Log logger = LogFactory.getLog(StoreDirectory.class);
@@ -61,8 +61,8 @@ final class StoreDirectory {
 	/**
 	 * Create or check a folder.
 	 * @param path the folder; created if it is missing, together with its parents
-	 * @param ofOneUser whether it has to be this user's own, no link and writable by
-	 * nobody else; otherwise a group may share it
+	 * @param ofOneUser whether it has to be owned by this user, must not be a link and
+	 * must not be writable by others; otherwise a group may share it
 	 * @return the folder
 	 * @throws UnsafeFolderException if others could have prepared it or may write to it
 	 * @throws IOException if it cannot be used
@@ -73,7 +73,7 @@ final class StoreDirectory {
 		if (ofOneUser) {
 			return named;
 		}
-		// A link that leads elsewhere tomorrow is not followed there.
+		// Resolves links once, so that a later change of a link has no effect.
 		StoreDirectory directory = new StoreDirectory(path.toRealPath(), false);
 		directory.make();
 		if (directory.isShared()) {
@@ -92,8 +92,8 @@ final class StoreDirectory {
 	}
 
 	/**
-	 * Return a name for a file that is not complete yet.
-	 * @return a name nobody else has
+	 * Return a name for an incomplete file.
+	 * @return a unique name
 	 */
 	Path temporary() {
 		return temporary(UUID.randomUUID().toString());
@@ -104,8 +104,8 @@ final class StoreDirectory {
 	}
 
 	/**
-	 * Create the folder if it is missing, such as after something has tidied up, and
-	 * check it. Cheap where there is nothing to do.
+	 * Create the folder if it is missing, for example after a cleaner has removed it, and
+	 * check it. Cheap if there is nothing to do.
 	 * @throws UnsafeFolderException if others could have prepared it or may write to it
 	 * @throws IOException if it cannot be used
 	 */
@@ -132,7 +132,7 @@ final class StoreDirectory {
 			Files.createDirectory(this.path, attributes(OWNER_ONLY_FOLDER));
 		}
 		catch (FileAlreadyExistsException ex) {
-			// Somebody was faster: whether that may be is checked like any other folder.
+			// Another process created it first. It is checked like any other folder.
 		}
 	}
 
@@ -169,8 +169,8 @@ final class StoreDirectory {
 		return this.posix && Files.getPosixFilePermissions(this.path).contains(PosixFilePermission.GROUP_WRITE);
 	}
 
-	// Java does not tell who we are, and in a container the user may have no name. But
-	// what we create is ours.
+	// Java does not tell the current user, and in a container the user may have no name.
+	// A file created here has the current user as its owner.
 	private @Nullable UserPrincipal user(UserPrincipal owner) throws IOException {
 		UserPrincipal user = this.user;
 		if (user == null) {
@@ -191,10 +191,10 @@ final class StoreDirectory {
 	}
 
 	/**
-	 * Check a file that nobody else may know.
+	 * Check a file that must be secret.
 	 * @param file a file in the folder
 	 * @throws UnsafeFolderException if another user owns it or may read it
-	 * @throws IOException if it cannot be looked at
+	 * @throws IOException if its attributes cannot be read
 	 */
 	void checkSecret(Path file) throws IOException {
 		if (!this.posix) {
@@ -207,7 +207,7 @@ final class StoreDirectory {
 		}
 		Set<PosixFilePermission> others = PosixFilePermissions.fromString(isShared() ? "------rwx" : "---rwxrwx");
 		others.retainAll(attributes.permissions());
-		// A group that may replace every object learns nothing more by the key, and
+		// A group that may replace every object learns nothing more from the key, and
 		// Kubernetes opens all files of a volume to its group.
 		if (!others.isEmpty()) {
 			throw unsafeKey(file, "may be read or replaced by other users");
@@ -215,10 +215,10 @@ final class StoreDirectory {
 	}
 
 	/**
-	 * Create a file for this user alone.
-	 * @param file where; there must be none
+	 * Create a file for this user only.
+	 * @param file the path, which must not exist
 	 * @return the open file
-	 * @throws IOException if it cannot be created, or is there
+	 * @throws IOException if it cannot be created, or exists
 	 */
 	FileChannel open(Path file) throws IOException {
 		return FileChannel.open(file, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),

@@ -5,8 +5,8 @@ import java.nio.file.Path;
 import dev.vgi.external.transport.StorageUnavailableException;
 
 /**
- * The folder of a local store, or the signing key in it, is open to other users of the
- * machine: what is stored there would be theirs to read or to replace.
+ * The folder of a local store, or the signing key in it, is accessible to other users of
+ * the machine, who could read or replace stored objects.
  */
 public class UnsafeFolderException extends StorageUnavailableException {
 
@@ -17,7 +17,8 @@ public class UnsafeFolderException extends StorageUnavailableException {
 	/**
 	 * Create an error.
 	 * @param path the folder or file
-	 * @param problem what is wrong with it, to go on after its name
+	 * @param problem what is wrong with it, as the rest of a sentence that starts with
+	 * its path
 	 * @param remedy what to do about it, as a sentence
 	 */
 	UnsafeFolderException(Path path, String problem, String remedy) {
@@ -27,7 +28,7 @@ public class UnsafeFolderException extends StorageUnavailableException {
 	}
 
 	/**
-	 * Return what is open to others.
+	 * Return the folder or file that others can access.
 	 * @return the folder or its key file
 	 */
 	public Path path() {
@@ -35,7 +36,7 @@ public class UnsafeFolderException extends StorageUnavailableException {
 	}
 
 	/**
-	 * Return what helps.
+	 * Return how to fix the problem.
 	 * @return one or more sentences
 	 */
 	public String remedy() {

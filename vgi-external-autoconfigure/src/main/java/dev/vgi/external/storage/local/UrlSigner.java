@@ -39,13 +39,13 @@ final class UrlSigner {
 	}
 
 	/**
-	 * Use the key of a folder. The first to need it generates it; when several processes
-	 * start at once, one of their keys wins and all use that.
+	 * Use the key of a folder. The first process that needs it generates it. If several
+	 * start at once, one of their keys wins and all of them use it.
 	 * @param directory the existing folder
-	 * @param random where a new key comes from
+	 * @param random source of a new key
 	 * @return the signer
 	 * @throws UnsafeFolderException if others own the key or may read it
-	 * @throws IOException if the key can neither be read nor written, or is none
+	 * @throws IOException if the key can neither be read nor written, or is invalid
 	 */
 	static UrlSigner of(StoreDirectory directory, SecureRandom random) throws IOException {
 		byte[] generated = new byte[KEY_LENGTH];
@@ -87,7 +87,7 @@ final class UrlSigner {
 			Files.createLink(file, draft);
 		}
 		catch (FileAlreadyExistsException ex) {
-			// Another process was faster: its key counts.
+			// Another process was faster: its key is used.
 		}
 		catch (UnsupportedOperationException | FileSystemException ex) {
 			if (ex instanceof NoSuchFileException) {
@@ -103,19 +103,20 @@ final class UrlSigner {
 	}
 
 	/**
-	 * Sign.
-	 * @param method the method the URL is for
+	 * Sign a URL.
+	 * @param method the HTTP method that the URL is for
 	 * @param key the object's key
 	 * @param expires seconds of the epoch after which the URL stops working
-	 * @return the signature, safe in a query
+	 * @return the signature, which needs no encoding in a query
 	 */
 	String sign(String method, String key, long expires) {
 		return Base64.getUrlEncoder().withoutPadding().encodeToString(mac(method + '\n' + key + '\n' + expires));
 	}
 
 	/**
-	 * Give a caller a name that tells nothing to those who do not know the key.
-	 * @param caller who it is
+	 * Create a pseudonym for a caller, which reveals nothing to those who do not know the
+	 * key.
+	 * @param caller name of the caller
 	 * @return always the same 8 hex digits, not all of them 0
 	 */
 	String pseudonym(String caller) {
@@ -138,9 +139,9 @@ final class UrlSigner {
 	 * Compare a signature in constant time.
 	 * @param method the method of the request
 	 * @param key the object's key
-	 * @param expires as the URL says
-	 * @param signature as the URL says
-	 * @return whether it is right
+	 * @param expires the expiry in the URL
+	 * @param signature the signature in the URL
+	 * @return whether it is valid
 	 */
 	boolean isValid(String method, String key, long expires, String signature) {
 		return MessageDigest.isEqual(sign(method, key, expires).getBytes(StandardCharsets.UTF_8),

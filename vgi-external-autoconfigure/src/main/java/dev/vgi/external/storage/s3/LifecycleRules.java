@@ -11,7 +11,7 @@ import software.amazon.awssdk.services.s3.model.LifecycleRuleAndOperator;
 import software.amazon.awssdk.services.s3.model.LifecycleRuleFilter;
 
 /**
- * Judges the lifecycle rules of a bucket.
+ * Evaluates the lifecycle rules of a bucket.
  */
 final class LifecycleRules {
 
@@ -39,11 +39,11 @@ final class LifecycleRules {
 	}
 
 	/**
-	 * Vended uploads have no tags and any size, so a rule that asks for either misses
+	 * Vended uploads have no tags and any size, so a rule that filters by either misses
 	 * some objects.
 	 * @param rule the rule
-	 * @param prefix what our keys start with
-	 * @return whether the rule holds for every object below the prefix
+	 * @param prefix the prefix of our keys
+	 * @return whether the rule applies to every object below the prefix
 	 */
 	@SuppressWarnings("deprecation")
 	private static boolean covers(LifecycleRule rule, String prefix) {

@@ -19,15 +19,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The parts of one multipart upload, taken in order and sent by the calling thread and a
- * few helpers that are gone when {@link #run} returns. No thread holds more than the part
- * it sends. The first part that fails for good cancels the others. Used once.
+ * few helpers, which have ended when {@link #run} returns. No thread holds more than the
+ * part that it sends. The first permanent failure of a part cancels the others. Used
+ * once.
  */
 final class PartUploads {
 
-	/** How much is written between two looks at whether to go on. */
+	/** How many bytes are written between two checks for cancellation. */
 	private static final int WINDOW = 256 * 1024;
 
-	/** How many parts S3 takes. */
+	/** Most parts of an upload that S3 accepts. */
 	private static final long MOST_PARTS = 10_000;
 
 	private static final AtomicInteger THREADS = new AtomicInteger();
@@ -36,10 +37,10 @@ final class PartUploads {
 
 	private final int partSize;
 
-	/** Only the thread that takes a part holds it. */
+	/** Held by the thread that takes a part. */
 	private final ReentrantLock taking = new ReentrantLock();
 
-	/** The next part if it was taken already. Guarded by {@link #taking}. */
+	/** The next part if it was already taken. Guarded by {@link #taking}. */
 	private @Nullable Part next;
 
 	/** Guarded by {@link #taking}. */
@@ -47,7 +48,7 @@ final class PartUploads {
 
 	private final Map<Integer, String> entityTags = new ConcurrentHashMap<>();
 
-	/** Complete before the first of them starts. */
+	/** Contains all helpers before the first one starts. */
 	private final List<Thread> helpers = new ArrayList<>();
 
 	private volatile boolean cancelled;
@@ -57,8 +58,8 @@ final class PartUploads {
 
 	/**
 	 * Create uploads.
-	 * @param first the first part, which was taken already
-	 * @param payload has the others
+	 * @param first the first part, which was already taken
+	 * @param payload contains the other parts
 	 * @param partSize size of its parts
 	 */
 	PartUploads(Part first, Payload payload, int partSize) {
@@ -69,9 +70,9 @@ final class PartUploads {
 
 	/**
 	 * Choose a part size.
-	 * @param configured what the settings say
+	 * @param configured the configured size
 	 * @param maxLength most bytes of the payload
-	 * @return the configured size, or as much more as it takes to get along with the
+	 * @return the configured size, or a larger one that is necessary to stay within the
 	 * number of parts that S3 accepts
 	 */
 	static int partSize(long configured, long maxLength) {
@@ -80,8 +81,8 @@ final class PartUploads {
 
 	/**
 	 * Send all parts.
-	 * @param parallel most parts at once, the caller's included
-	 * @param sender sends one
+	 * @param parallel most parts at once, including the caller's
+	 * @param sender sends one part
 	 * @return the parts' entity tags in order
 	 */
 	List<String> run(int parallel, Sender sender) {
@@ -122,15 +123,15 @@ final class PartUploads {
 			this.helpers.forEach(Thread::start);
 		}
 		catch (OutOfMemoryError ex) {
-			// No further thread is to be had: the others, at least the caller, do the
-			// work.
+			// No further thread can be created: the others do the work, or the caller
+			// alone.
 		}
 	}
 
 	private void work(Sender sender) {
 		try {
 			while (sendNext(sender)) {
-				// One after the other.
+				// Send the next part.
 			}
 		}
 		catch (RuntimeException | Error ex) {
@@ -165,18 +166,18 @@ final class PartUploads {
 	}
 
 	private synchronized void fail(Throwable ex) {
-		// What fails after the first failure most likely was cancelled by it.
+		// A later failure was most likely caused by the cancellation.
 		if (this.failure == null) {
 			this.failure = ex;
 			this.cancelled = true;
 			// The transport ends an exchange whose thread is interrupted. The calling
-			// thread is not ours to interrupt: it stops at its next write.
+			// thread must not be interrupted: it stops at its next write.
 			this.helpers.forEach(Thread::interrupt);
 		}
 	}
 
 	private void join() {
-		// The payload is borrowed: nobody may be left who reads it.
+		// The payload is borrowed, so no thread may still read it when this returns.
 		boolean interrupted = false;
 		for (Thread helper : this.helpers) {
 			while (helper.isAlive()) {
@@ -228,7 +229,7 @@ final class PartUploads {
 	}
 
 	/**
-	 * A channel that takes small bites.
+	 * A channel that writes in small steps.
 	 */
 	private final class CancellableChannel implements WritableByteChannel {
 

@@ -15,9 +15,9 @@ import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 import org.springframework.util.Assert;
 
 /**
- * Makes the SDK objects of an {@link S3Storage} where an application has none that fit:
- * checksums only when required, and client and presigner of one mind about endpoint and
- * path style.
+ * Creates the SDK objects of an {@link S3Storage} for applications that have no suitable
+ * ones: checksums only when required, and the same endpoint and path style for client and
+ * presigner.
  */
 public final class S3Clients {
 
@@ -29,8 +29,8 @@ public final class S3Clients {
 	 * @param credentials the credentials
 	 * @param region the region's name, or {@code null} for the SDK's default chain
 	 * @param endpoint the endpoint of a compatible store, or {@code null} for Amazon's
-	 * @param pathStyle whether the bucket is in the path, as most compatible stores want
-	 * it, and not in the host
+	 * @param pathStyle whether the bucket is in the path, as most compatible stores
+	 * require, and not in the host
 	 * @return the client, which the caller closes
 	 */
 	public static S3Client client(AwsCredentialsProvider credentials, @Nullable String region, @Nullable URI endpoint,
@@ -50,7 +50,7 @@ public final class S3Clients {
 	 * Create a presigner that agrees with {@link #client}.
 	 * @param credentials the credentials
 	 * @param region the region's name, or {@code null} for the SDK's default chain
-	 * @param endpoint the endpoint as callers reach it, or {@code null} for Amazon's
+	 * @param endpoint the endpoint that callers use, or {@code null} for Amazon's
 	 * @param pathStyle whether the bucket is in the path
 	 * @return the presigner, which the caller closes
 	 */
@@ -67,7 +67,7 @@ public final class S3Clients {
 		return builder.build();
 	}
 
-	// The SDK takes any, and fails with each request.
+	// The SDK accepts any endpoint, and then fails with each request.
 	private static void requireHost(@Nullable URI endpoint) {
 		Assert.isTrue(endpoint == null || AbsoluteUrl.matches(endpoint), "'endpoint' " + AbsoluteUrl.RULE);
 	}

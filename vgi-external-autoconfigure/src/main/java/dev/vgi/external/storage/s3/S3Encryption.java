@@ -10,7 +10,7 @@ import org.springframework.util.Assert;
  * @param algorithm {@code AES256}, {@code aws:kms} or {@code aws:kms:dsse}
  * @param kmsKeyId the KMS key, only with one of the KMS algorithms; or {@code null} for
  * the account's default key
- * @param bucketKey whether to ask for an S3 bucket key, which saves calls to KMS; only
+ * @param bucketKey whether to request an S3 bucket key, which saves calls to KMS; only
  * with {@code aws:kms}
  */
 public record S3Encryption(String algorithm, @Nullable String kmsKeyId, boolean bucketKey) {

@@ -28,9 +28,9 @@ import software.amazon.awssdk.core.exception.ApiCallTimeoutException;
 import software.amazon.awssdk.http.SdkHttpResponse;
 
 /**
- * Turns what S3 and its SDK report into errors that name the key to change. Messages of
- * the SDK may hold signed URLs: of its exceptions only status, error code, request id and
- * class names are kept.
+ * Converts failures of S3 and its SDK to errors that name the key to change. Messages of
+ * the SDK may contain signed URLs: only status, error code, request id and class names of
+ * its exceptions are kept.
  */
 final class S3Failures {
 
@@ -38,7 +38,7 @@ final class S3Failures {
 
 	private static final int LONGEST_ERROR_BODY = 8192;
 
-	/** Codes that ask for another attempt, whatever the status. */
+	/** Error codes of transient failures, whatever the status. */
 	private static final Set<String> TEMPORARY = Set.of("InternalError", "OperationAborted", "RequestTimeout",
 			"ServiceUnavailable", "SlowDown");
 
@@ -52,9 +52,9 @@ final class S3Failures {
 	}
 
 	/**
-	 * Say why a call of the SDK failed.
-	 * @param operation what for, in an error's words
-	 * @param ex what it threw
+	 * Create the error for a failed call of the SDK.
+	 * @param operation the operation, in the words of an error
+	 * @param ex the exception of the SDK
 	 * @param now the time by the clock of this machine
 	 * @return the error
 	 */
@@ -85,10 +85,11 @@ final class S3Failures {
 	}
 
 	/**
-	 * Say why there are no credentials. Whoever gives them is not S3: neither a wrong
-	 * token nor a refusal of theirs says anything about the bucket, and both may pass.
-	 * @param operation what for, in an error's words
-	 * @param thrown what their provider threw
+	 * Create the error for missing credentials. They do not come from S3: an invalid
+	 * token or a refusal by their provider says nothing about the bucket, and both may be
+	 * temporary.
+	 * @param operation the operation, in the words of an error
+	 * @param thrown the exception of the credentials provider
 	 * @return the error
 	 */
 	static StorageUnavailableException credentials(String operation, Throwable thrown) {
@@ -110,9 +111,9 @@ final class S3Failures {
 	}
 
 	/**
-	 * Name the keys to look at if S3 was not reached at all.
-	 * @param operation what for, in an error's words
-	 * @param ex what the transport threw
+	 * Name the keys to check if S3 was not reached at all.
+	 * @param operation the operation, in the words of an error
+	 * @param ex the exception of the transport
 	 * @return the error
 	 */
 	static StorageUnavailableException explained(String operation, StorageUnavailableException ex) {
@@ -127,8 +128,8 @@ final class S3Failures {
 	}
 
 	/**
-	 * Read why a response is no success.
-	 * @param operation what for, in an error's words
+	 * Create the error for an unsuccessful response.
+	 * @param operation the operation, in the words of an error
 	 * @param response the response, whose body was not read yet
 	 * @param now the time by the clock of this machine
 	 * @return the error
@@ -143,11 +144,11 @@ final class S3Failures {
 		ByteBuffer body = ByteBuffer.allocate(LONGEST_ERROR_BODY);
 		try {
 			while (body.hasRemaining() && response.read(body) >= 0) {
-				// The error document is short, or not one.
+				// The error document is short, or is not an error document.
 			}
 		}
 		catch (VgiExternalException ex) {
-			// The status alone has to do.
+			// The status has to be enough.
 		}
 		return new String(body.array(), 0, body.position(), StandardCharsets.UTF_8);
 	}
@@ -183,10 +184,10 @@ final class S3Failures {
 			case "InvalidAccessKeyId", "SignatureDoesNotMatch" -> ": the credentials of S3 are wrong";
 			default -> switch (status) {
 				case 301 -> otherRegion(region);
-				// A request without a body to answer with, such as HEAD, is told no code.
+				// The response to a request such as HEAD has no body, and hence no code.
 				case 400 -> (code.isEmpty() || code.equals("400")) ? otherRegion(region) : "";
 				case 404 -> ": check 'vgi.external.s3.bucket'";
-				// S3 calls a request that is not yet valid AccessDenied, like all others.
+				// S3 reports AccessDenied even if a request is not valid yet.
 				case 401,
 						403 ->
 					(skew != null) ? ": the clock of this machine is wrong, or that of S3: " + skew

@@ -68,10 +68,10 @@ import org.springframework.util.Assert;
 /**
  * A bucket of Amazon S3 or of a compatible store. The SDK signs, and creates, completes
  * and aborts multipart uploads; the bytes go through the {@link StorageTransport}. No
- * request carries a checksum that S3 does not require, also with a client of the SDK's
- * defaults, whose checksums compatible stores refuse: the SDK never sees the bytes.
+ * request carries a checksum unless S3 requires one, even with a client that has the
+ * SDK's defaults, whose checksums compatible stores refuse: the SDK never sees the bytes.
  * <p>
- * Signed URLs end with the credentials they were signed with: where the SDK tells the
+ * Signed URLs expire with the credentials they were signed with: if the SDK tells the
  * credentials' lifetime, the expiry is shortened to it.
  * <p>
  * Thread-safe. Closes neither client, presigner nor transport.
@@ -80,13 +80,13 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	private static final Log logger = LogFactory.getLog(S3Storage.class);
 
-	/** Longest wait where nobody else set a limit: for vended URLs, health and aborts. */
+	/** Longest wait where no other limit applies: for vended URLs, health and aborts. */
 	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
 
-	/** What is left of a shorter link is over before anybody has used it. */
+	/** A URL with a shorter lifetime would expire before anyone could use it. */
 	private static final Duration SHORTEST_LINK = Duration.ofSeconds(10);
 
-	/** Signs URLs that nobody uses. */
+	/** Signs URLs that are never requested. */
 	private static final AwsCredentialsIdentity NOBODY = AwsCredentialsIdentity.create("nobody", "nobody");
 
 	private static final Duration ABORT_PAUSE = Duration.ofMillis(200);
@@ -110,11 +110,12 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	private volatile @Nullable Instant credentialsEnd;
 
 	/**
-	 * Create a storage; asks the bucket nothing yet.
-	 * @param client creates, completes and aborts; its credentials sign everything
+	 * Create a storage. Sends no request to the bucket yet.
+	 * @param client creates, completes and aborts uploads; its credentials sign
+	 * everything
 	 * @param presigner signs, with the client's credentials, for the endpoint that
-	 * callers reach
-	 * @param transport carries the bytes
+	 * callers use
+	 * @param transport sends the requests
 	 * @param settings the bucket and its limits
 	 * @param clock compared with the credentials' lifetime
 	 */
@@ -210,7 +211,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 				if (failures == 0) {
 					throw ex;
 				}
-				// An attempt that seemed to fail may not have: the object will show.
+				// An earlier attempt may have succeeded although it seemed to fail. The
+				// confirmation will tell.
 				return null;
 			}
 		});
@@ -221,8 +223,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		boolean interrupted = Thread.interrupted();
 		try {
 			if (hasAborted(key, uploadId)) {
-				// A part that was cut off behind its last byte may be stored after the
-				// abort: S3 wants it aborted again.
+				// A part whose request was cut off after its last byte may be stored
+				// after the abort. S3 then requires another abort.
 				this.attempts.pause(ABORT_PAUSE);
 				hasAborted(key, uploadId);
 			}
@@ -280,11 +282,11 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	/**
 	 * Send a body to a signed URL, once.
-	 * @param operation what for, in an error's words
-	 * @param signed the URL and the headers to go with it
+	 * @param operation the operation, in the words of an error
+	 * @param signed the URL and the headers to send with it
 	 * @param body the bytes
 	 * @param deadline covers the request
-	 * @return the entity tag of the answer, or {@code null}
+	 * @return the entity tag of the response, or {@code null}
 	 */
 	private @Nullable String send(String operation, PresignedRequest signed, RequestBody body, Deadline deadline) {
 		Map<String, String> headers = new HashMap<>();
@@ -314,7 +316,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			.storageClass(this.settings.storageClass());
 		Tagging tagging = tagging();
 		if (tagging != null) {
-			// The SDK makes an empty header of null, which some stores refuse.
+			// The SDK turns null into an empty header, which some stores refuse.
 			request.tagging(tagging);
 		}
 		S3Encryption encryption = this.settings.encryption();
@@ -359,8 +361,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	/**
 	 * Vend URLs for a new object. Only method and host are signed: a peer may send the
-	 * Arrow content type, another one or none. What the bucket does by default, such as
-	 * its encryption, applies.
+	 * Arrow content type, another one or none. The bucket's defaults apply, such as its
+	 * encryption.
 	 */
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema) {
@@ -404,7 +406,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			return presigning.presign(effective, override(credentials).build());
 		}
 		catch (RuntimeException ex) {
-			// Nobody was asked.
+			// No request was sent, so this is not a matter of availability.
 			throw new UploadRefusedException("S3 URLs cannot be signed (" + FailureReason.of(ex)
 					+ "): check 'vgi.external.s3.bucket' and 'vgi.external.s3.endpoint', whose host must not have an"
 					+ " underscore", null);
@@ -412,11 +414,11 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	}
 
 	/**
-	 * Ask for credentials, once.
-	 * @param operation what for, in an error's words
-	 * @param deadline bounds the answer
-	 * @return what signs next; not to be kept, since only its provider knows when to
-	 * renew it
+	 * Request credentials once.
+	 * @param operation the operation, in the words of an error
+	 * @param deadline limits the wait
+	 * @return the credentials for the next signature; not to be kept, since only their
+	 * provider knows when to renew them
 	 * @throws StorageUnavailableException if there are none at the moment
 	 */
 	private AwsCredentialsIdentity credentials(String operation, Deadline deadline) {
@@ -446,12 +448,12 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	}
 
 	/**
-	 * Trim to the lifetime of credentials, with which URLs end. Those that have ended
-	 * count as any other: providers give them out while they cannot renew them, and S3
-	 * may take them for as long.
+	 * Shorten a lifetime to that of the credentials, with which URLs expire. Expired
+	 * credentials do not shorten it: providers return them while they cannot renew them,
+	 * and S3 may accept them for as long.
 	 * @param expiry how long a URL should work
-	 * @param end when the credentials end, or {@code null} if that is not known
-	 * @return how long it does
+	 * @param end when the credentials expire, or {@code null} if that is unknown
+	 * @return how long a URL will work
 	 */
 	private Duration trimmed(Duration expiry, @Nullable Instant end) {
 		Duration remaining = (end != null) ? Duration.between(this.clock.instant(), end) : expiry;
@@ -469,8 +471,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	/**
 	 * Return how long a download URL signed now would work: the configured expiry or, if
-	 * that is shorter, what is left of the credentials that were given last. Those that
-	 * have ended do not count: the next signature asks for new ones. Does no I/O.
+	 * that is shorter, the remaining lifetime of the most recent credentials. Expired
+	 * ones do not count: the next signature requests new ones. Does no I/O.
 	 * @return the lifetime, for a metric
 	 */
 	public Duration effectiveExpiry() {
@@ -483,13 +485,13 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		if (own == null) {
 			String key = this.settings.prefix() + ObjectKey.OF_NO_OBJECT;
 			try {
-				// Any signature does to see where the SDK puts bucket and key; this one
-				// needs no credentials.
+				// Any signature shows where the SDK puts bucket and key; this one needs
+				// no credentials.
 				own = VendedUrlMatcher.like(url(signGet(key, this.settings.presignExpiry(), NOBODY)),
 						this.settings.bucket(), this.settings.prefix(), key, "X-Amz-Signature");
 			}
 			catch (UploadRefusedException ex) {
-				// Where nothing can be signed nothing was.
+				// If nothing can be signed, no URL is ours.
 				return false;
 			}
 			this.vendedUrls = own;
@@ -499,7 +501,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	@Override
 	public @Nullable Instant expiresAt(URI url) {
-		// Signed for no longer than the credentials live.
+		// URLs are not signed for longer than the credentials live.
 		return SignedUrl.of(url).expiry();
 	}
 
@@ -549,7 +551,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 				.orElseGet(() -> " (" + configuration.region() + ")");
 		}
 		catch (UnsupportedOperationException ex) {
-			// A client of somebody's own need not tell.
+			// A custom client does not have to tell.
 			return place;
 		}
 	}
@@ -561,7 +563,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	private <T extends @Nullable Object> T call(String operation, Deadline deadline,
 			Function<AwsRequestOverrideConfiguration, T> call) {
-		// The SDK would ask for credentials outside of its own limits, and only once.
+		// The SDK would request credentials outside of its own limits, and only once.
 		AwsCredentialsIdentity credentials = triedCredentials(operation, deadline);
 		Duration timeout = deadline.remaining();
 		if (timeout.isZero()) {
@@ -585,7 +587,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			return url.toURI();
 		}
 		catch (URISyntaxException ex) {
-			// The exception holds the URL.
+			// The message of the exception contains the URL.
 			throw new UploadRefusedException("The SDK signed something that is not a URL", null);
 		}
 	}
@@ -601,7 +603,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	}
 
 	/**
-	 * Credentials that were asked for before.
+	 * Credentials that were requested before.
 	 *
 	 * @param identity the credentials
 	 */

@@ -15,8 +15,8 @@ import org.springframework.util.Assert;
  * Settings of an {@link S3Storage}.
  *
  * @param bucket the bucket's name, or an access point's ARN
- * @param prefix put before every object's name as it is, usually with a final slash; may
- * be empty; {@code vgi-rpc/}
+ * @param prefix put in front of every object's name unchanged, usually with a final
+ * slash; may be empty; {@code vgi-rpc/}
  * @param presignExpiry how long a download URL works, from a second to 7 days; 1 h
  * @param uploadUrlExpiry how long both URLs of a vended pair work, from a second to 7
  * days; 15 min
@@ -25,19 +25,19 @@ import org.springframework.util.Assert;
  * @param storageClass for the server's own uploads, or {@code null} for the bucket's
  * default
  * @param tags of the server's own uploads, at most 10
- * @param partSize bytes from which on an upload is split, and size of its parts; 5 MiB to
- * 5 GiB; 8 MiB
+ * @param partSize size from which an upload is split, and size of its parts; 5 MiB to 5
+ * GiB; 8 MiB
  * @param maxParallelParts most parts of one upload at once, positive; 4
  * @param maxRetries further attempts of each part; 2
- * @param timeout longest time for a whole upload, retries included; 60 s. A storage that
- * asks to come back later is waited for within it
+ * @param timeout longest time for a whole upload, retries included; 60 s. If the storage
+ * asks to retry later, attempts continue within it
  * @param retryDelay pause before each further attempt; 0.5 s
  */
 public record S3StorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
 		@Nullable S3Encryption encryption, @Nullable String storageClass, Map<String, String> tags, long partSize,
 		int maxParallelParts, int maxRetries, Duration timeout, Duration retryDelay) {
 
-	/** What S3 accepts as the smallest part that is not the last. */
+	/** Smallest part that S3 accepts, except for the last one. */
 	private static final long SMALLEST_PART = 5L << 20;
 
 	private static final long LARGEST_PART = 5L << 30;
@@ -51,7 +51,7 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 	public S3StorageSettings {
 		Assert.hasText(bucket, "'bucket' must not be empty");
 		Assert.notNull(prefix, "'prefix' must not be null");
-		// HTTP clients and proxies normalise such paths, which breaks the signature.
+		// HTTP clients and proxies normalise such paths, which invalidates the signature.
 		Assert.isTrue(
 				prefix.isEmpty() || Arrays.stream((prefix + "x").split("/", -1)).noneMatch(UNSAFE_SEGMENTS::contains),
 				"'prefix' must not start with a slash or have an empty segment, '.' or '..'");
@@ -70,13 +70,13 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 	/**
 	 * Create settings with the protocol's pause between attempts.
 	 * @param bucket the bucket's name, or an access point's ARN
-	 * @param prefix put before every object's name
+	 * @param prefix put in front of every object's name
 	 * @param presignExpiry how long a download URL works
 	 * @param uploadUrlExpiry how long both URLs of a vended pair work
 	 * @param encryption for the server's own uploads, or {@code null}
 	 * @param storageClass for the server's own uploads, or {@code null}
 	 * @param tags of the server's own uploads
-	 * @param partSize bytes from which on an upload is split
+	 * @param partSize size from which an upload is split
 	 * @param maxParallelParts most parts of one upload at once
 	 * @param maxRetries further attempts of each part
 	 * @param timeout longest time for a whole upload
