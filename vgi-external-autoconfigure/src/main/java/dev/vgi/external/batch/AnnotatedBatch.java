@@ -16,8 +16,8 @@ import org.apache.arrow.vector.util.DictionaryUtility;
 import org.springframework.util.Assert;
 
 /**
- * A record batch with its own metadata and the dictionaries its columns refer to. Owns
- * all of them: whoever holds the batch closes it, once. Not thread-safe.
+ * A record batch with its own metadata and the dictionaries of its columns, all of which
+ * it owns. The owner of the batch closes it. Not thread-safe.
  */
 public final class AnnotatedBatch implements AutoCloseable {
 
@@ -33,8 +33,8 @@ public final class AnnotatedBatch implements AutoCloseable {
 
 	/**
 	 * Create a batch.
-	 * @param root the vectors, taken over
-	 * @param dictionaries the dictionaries of dictionary-encoded columns, taken over with
+	 * @param root the vectors; taken over
+	 * @param dictionaries the dictionaries of dictionary-encoded columns; taken over with
 	 * their vectors
 	 * @param metadata the batch's metadata
 	 */
@@ -44,9 +44,9 @@ public final class AnnotatedBatch implements AutoCloseable {
 	}
 
 	/**
-	 * Create a batch that is charged to somebody.
-	 * @param root the vectors, taken over
-	 * @param dictionaries the dictionaries, taken over
+	 * Create a batch that is charged to a request.
+	 * @param root the vectors; taken over
+	 * @param dictionaries the dictionaries; taken over
 	 * @param metadata the batch's metadata
 	 * @param discharge ends the charge, once the vectors are freed
 	 */
@@ -59,7 +59,7 @@ public final class AnnotatedBatch implements AutoCloseable {
 
 	/**
 	 * Create a batch without metadata and dictionaries.
-	 * @param root the vectors, taken over
+	 * @param root the vectors; taken over
 	 * @return the batch; the caller closes it
 	 */
 	public static AnnotatedBatch of(VectorSchemaRoot root) {
@@ -69,9 +69,9 @@ public final class AnnotatedBatch implements AutoCloseable {
 	/**
 	 * Create a batch without rows.
 	 * @param schema the schema, without dictionary columns (their memory format does not
-	 * tell what the dictionary holds)
+	 * tell the type of the dictionary)
 	 * @param metadata the batch's metadata
-	 * @param allocator allocates nothing of note
+	 * @param allocator allocates a negligible amount
 	 * @return the batch; the caller closes it
 	 * @throws IllegalArgumentException if the schema has dictionary columns
 	 */
@@ -83,10 +83,10 @@ public final class AnnotatedBatch implements AutoCloseable {
 	 * Create a batch without rows whose dictionaries are empty.
 	 * @param schema the schema in memory format (dictionary columns have their index
 	 * type)
-	 * @param dictionaries tells what the schema's dictionaries hold; borrowed for the
-	 * time of the call
+	 * @param dictionaries the schema's dictionaries, used for their types; borrowed for
+	 * the duration of the call
 	 * @param metadata the batch's metadata
-	 * @param allocator allocates nothing of note
+	 * @param allocator allocates a negligible amount
 	 * @return the batch; the caller closes it
 	 * @throws IllegalArgumentException if a dictionary of the schema is missing
 	 */
@@ -106,10 +106,9 @@ public final class AnnotatedBatch implements AutoCloseable {
 	}
 
 	/**
-	 * Create a batch without rows that has the columns of this one, and empty
-	 * dictionaries.
+	 * Create a batch without rows with the columns of this one, and empty dictionaries.
 	 * @param metadata the batch's metadata
-	 * @param allocator allocates nothing of note
+	 * @param allocator allocates a negligible amount
 	 * @return the batch, independent of this one; the caller closes it
 	 */
 	public AnnotatedBatch zeroRows(BatchMetadata metadata, BufferAllocator allocator) {
@@ -117,8 +116,8 @@ public final class AnnotatedBatch implements AutoCloseable {
 	}
 
 	/**
-	 * Return the same vectors under other metadata. This batch hands its vectors over: it
-	 * can still be read, but closing it does nothing any more.
+	 * Return the same vectors with other metadata. The new batch owns the vectors: this
+	 * one can still be read, but closing it has no effect any more.
 	 * @param metadata the other metadata
 	 * @return the batch that owns the vectors from now on
 	 */
@@ -129,10 +128,10 @@ public final class AnnotatedBatch implements AutoCloseable {
 	}
 
 	/**
-	 * Give this batch up for its vectors alone. In the place of indices they have the
-	 * values of the dictionaries, at every depth; names, nullability and metadata of
-	 * fields and schema stay. Closes this batch, also on failure.
-	 * @param allocator the owner of the values, of the same root as the vectors
+	 * Convert this batch to plain vectors. Indices are replaced by the values of the
+	 * dictionaries, at every depth; names, nullability and metadata of fields and schema
+	 * are kept. Closes this batch, also on failure.
+	 * @param allocator the owner of the values, with the same root as that of the vectors
 	 * @return the vectors; the caller closes them
 	 * @throws CorruptStreamException if a column cannot be decoded
 	 */
@@ -141,8 +140,8 @@ public final class AnnotatedBatch implements AutoCloseable {
 		try (DictionaryDecoder decoder = new DictionaryDecoder(this.dictionaries, allocator)) {
 			boolean encoded = DictionaryDecoder.isEncoded(schema().getFields());
 			VectorSchemaRoot decoded = encoded ? decoder.decode(this.root) : this.root;
-			// nobody tells when a bare root is closed: it stays charged until the request
-			// ends
+			// the closing of a bare root cannot be noticed: it stays charged until the
+			// request ends
 			this.closed = true;
 			if (encoded) {
 				this.root.close();
@@ -182,9 +181,9 @@ public final class AnnotatedBatch implements AutoCloseable {
 	}
 
 	/**
-	 * Return how much memory the values occupy: what the threshold is compared with.
-	 * @return bytes of all vector buffers as far as they hold values, those of the
-	 * dictionaries included
+	 * Return how much memory the values use, which is compared with the threshold.
+	 * @return bytes that hold values in all vector buffers, including those of the
+	 * dictionaries
 	 */
 	public long bufferSize() {
 		long size = 0;

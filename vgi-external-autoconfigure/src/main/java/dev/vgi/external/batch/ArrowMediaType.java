@@ -14,7 +14,7 @@ public final class ArrowMediaType {
 	}
 
 	/**
-	 * Return whether a body is an Arrow stream by what its sender says.
+	 * Return whether a body is declared to be an Arrow stream.
 	 * @param contentType value of its {@code Content-Type} header, or {@code null}
 	 * @return whether that is the media type, in any case and with any parameters
 	 */

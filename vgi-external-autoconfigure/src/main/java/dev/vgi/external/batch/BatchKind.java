@@ -1,8 +1,8 @@
 package dev.vgi.external.batch;
 
 /**
- * What an incoming batch is. The first match of the protocol's list wins: a batch with
- * rows or without metadata is data, whatever keys it carries.
+ * The kind of an incoming batch. The first match in the protocol's list applies: a batch
+ * with rows or without metadata is data, whatever keys it carries.
  */
 public enum BatchKind {
 
@@ -23,8 +23,8 @@ public enum BatchKind {
 
 	/**
 	 * Classify a batch outside a stream's response: a zero-row batch with a location is a
-	 * pointer even if it carries a token (an exchange request does).
-	 * @param rowCount the rows of the batch
+	 * pointer even if it carries a token, as an exchange request does.
+	 * @param rowCount number of rows of the batch
 	 * @param metadata its metadata
 	 * @return its kind, never {@link #TOKEN}
 	 */
@@ -42,9 +42,9 @@ public enum BatchKind {
 	}
 
 	/**
-	 * Classify a batch of a stream's response, where a zero-row batch with a cursor is a
-	 * token before it is anything else but a log or an error.
-	 * @param rowCount the rows of the batch
+	 * Classify a batch of a stream's response: a zero-row batch with a cursor is a token,
+	 * unless it is a log or an error.
+	 * @param rowCount number of rows of the batch
 	 * @param metadata its metadata
 	 * @return its kind
 	 */

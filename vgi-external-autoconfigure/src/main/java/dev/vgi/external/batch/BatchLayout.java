@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The nodes and buffers of one record batch in the order of the IPC format. Borrows the
- * buffers; a buffer may be shorter than it is written, the rest is zeros then.
+ * buffers. A buffer that is shorter than its declared length is filled up with zeros.
  */
 final class BatchLayout {
 
@@ -39,8 +39,8 @@ final class BatchLayout {
 
 	/**
 	 * Lay out vectors.
-	 * @param rows how many rows the batch has
-	 * @param vectors its columns, borrowed
+	 * @param rows number of rows of the batch
+	 * @param vectors its columns; borrowed
 	 * @return the layout
 	 */
 	static BatchLayout of(int rows, Iterable<FieldVector> vectors) {
@@ -52,7 +52,7 @@ final class BatchLayout {
 	}
 
 	/**
-	 * Lay out a batch without rows, without having vectors.
+	 * Lay out a batch without rows from its fields alone.
 	 * @param fields the columns in memory format
 	 * @return the layout
 	 */
@@ -65,7 +65,7 @@ final class BatchLayout {
 	}
 
 	/**
-	 * Return how many bytes vectors occupy when they are sent, padding left out.
+	 * Return how many bytes vectors use when they are sent, without padding.
 	 * @param vector the vector
 	 * @return bytes of its buffers and those of its children
 	 */
@@ -104,7 +104,7 @@ final class BatchLayout {
 		List<Body> bodies = new ArrayList<>(buffers.size());
 		for (int i = 0; i < buffers.size(); i++) {
 			ArrowBuf buffer = buffers.get(i);
-			// all unallocated buffers are one and the same, its indices mean nothing
+			// all unallocated buffers are one shared instance, whose indices mean nothing
 			bodies.add((buffer.capacity() > 0) ? new Body(buffer, buffer.readableBytes())
 					: new Body(null, (i == 1) ? firstOffset(vector.getField()) : 0));
 		}
@@ -126,7 +126,7 @@ final class BatchLayout {
 		}
 	}
 
-	// readers of other languages want the one offset that says "empty"
+	// readers in other languages expect the single offset of an empty vector
 	private static int firstOffset(Field field) {
 		return switch (storage(field).getTypeID()) {
 			case Utf8, Binary, List, Map -> Integer.BYTES;
@@ -152,8 +152,8 @@ final class BatchLayout {
 	}
 
 	/**
-	 * Return how long the body of the message is.
-	 * @return bytes, padding included
+	 * Return the length of the message's body.
+	 * @return bytes, including padding
 	 */
 	long bodyLength() {
 		long length = 0;
@@ -165,11 +165,11 @@ final class BatchLayout {
 
 	/**
 	 * Write the batch's table.
-	 * @param builder where to
+	 * @param builder receives the table
 	 * @return its offset
 	 */
 	int writeTable(FlatBufferBuilder builder) {
-		// last element first: a flat buffer grows downwards
+		// last element first, since a flat buffer grows downwards
 		RecordBatch.startNodesVector(builder, this.nodes.size());
 		for (int i = this.nodes.size() - 1; i >= 0; i--) {
 			Node node = this.nodes.get(i);
@@ -204,7 +204,7 @@ final class BatchLayout {
 
 	/**
 	 * Gather the body.
-	 * @param gatherer where to
+	 * @param gatherer receives the body
 	 */
 	void writeBody(Gatherer gatherer) {
 		for (Body buffer : this.buffers) {
@@ -218,7 +218,7 @@ final class BatchLayout {
 	}
 
 	/**
-	 * Return whether two layouts hold the same values.
+	 * Return whether two layouts contain the same values.
 	 * @param other the other layout
 	 * @return whether nodes and all bytes are equal
 	 */
@@ -237,7 +237,7 @@ final class BatchLayout {
 	}
 
 	/**
-	 * Keep the buffers alive. Every call wants a {@link #release()}.
+	 * Keep the buffers alive. Every call requires a {@link #release()}.
 	 */
 	void retain() {
 		for (Body buffer : this.buffers) {
@@ -265,8 +265,8 @@ final class BatchLayout {
 	/**
 	 * Length and null count of one vector.
 	 *
-	 * @param length how many values
-	 * @param nullCount how many of them are null
+	 * @param length number of values
+	 * @param nullCount number of nulls among them
 	 */
 	private record Node(long length, long nullCount) {
 
@@ -275,8 +275,8 @@ final class BatchLayout {
 	/**
 	 * One buffer.
 	 *
-	 * @param memory its bytes from the start on, or {@code null} for zeros only
-	 * @param length how many bytes are written
+	 * @param memory its bytes from the start, or {@code null} for zeros only
+	 * @param length number of bytes to write
 	 */
 	private record Body(@Nullable ArrowBuf memory, long length) {
 

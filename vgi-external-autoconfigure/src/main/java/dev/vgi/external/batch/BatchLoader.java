@@ -40,9 +40,9 @@ import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 
 /**
- * Puts the buffers of one record batch into vectors without copying them, after checking
- * that no later access can leave them: lengths, offsets, views, type ids, run ends, child
- * lengths. Used once.
+ * Loads the buffers of one record batch into vectors without copying. Checks before that
+ * no later access can leave the buffers: lengths, offsets, views, type ids, run ends,
+ * child lengths. Used once.
  */
 final class BatchLoader {
 
@@ -52,7 +52,7 @@ final class BatchLoader {
 
 	private static final int ROWS = 1 << 14;
 
-	/** Validity bits that may be made up beyond what the body pays for. */
+	/** Validity bits that may be created beyond those that the body pays for. */
 	private static final long FREE_VALIDITY = 1L << 24;
 
 	private final RecordBatch batch;
@@ -90,11 +90,11 @@ final class BatchLoader {
 	/**
 	 * Create a loader.
 	 * @param batch the batch's table
-	 * @param body its body, borrowed
-	 * @param allocator the owner of whatever has to be copied or made up
+	 * @param body its body; borrowed
+	 * @param allocator the owner of memory that has to be copied or created
 	 * @param guard the message's guard
-	 * @param encoded receives the dictionary-encoded vectors found on the way
-	 * @param meter pays for what is made up
+	 * @param encoded receives the dictionary-encoded vectors that are found
+	 * @param meter pays for what is created
 	 * @param version the message's metadata version
 	 */
 	BatchLoader(RecordBatch batch, ArrowBuf body, BufferAllocator allocator, FlatBufferGuard guard,
@@ -116,8 +116,8 @@ final class BatchLoader {
 	}
 
 	/**
-	 * Return how many rows the batch declares.
-	 * @return the rows, checked to fit an int only
+	 * Return the declared number of rows.
+	 * @return the rows, checked only to fit an int
 	 */
 	int rows() {
 		return checkedCount(this.batch.length(), "The record batch");
@@ -144,14 +144,14 @@ final class BatchLoader {
 	}
 
 	/**
-	 * Return what was charged for rows that take no bytes.
+	 * Return the charge for rows that take no bytes.
 	 * @return bytes, until the batch is closed
 	 */
 	long charged() {
 		return this.charged;
 	}
 
-	// Whoever makes something of values that take no bytes needs some for each.
+	// Objects created from values that take no bytes need memory for each value.
 	private void chargeRows(int rows) {
 		RequestMemory.charge(this.allocator, rows);
 		this.charged += rows;
@@ -162,8 +162,7 @@ final class BatchLoader {
 			FieldVector storage = (FieldVector) extension.getUnderlyingVector();
 			ArrowType type = ((ArrowType.ExtensionType) field.getType()).storageType();
 			if (isOf(type, storage)) {
-				// not the vector's own field, which numbers a union's types in another
-				// way
+				// not the vector's own field, which numbers a union's types differently
 				return load(
 						new Field(field.getName(), new FieldType(field.isNullable(), type, null), field.getChildren()),
 						storage);
@@ -207,7 +206,7 @@ final class BatchLoader {
 				? vector instanceof UnionVector : type.equals(vector.getField().getType());
 	}
 
-	// takes and checks the vector's own buffers, returns how long each child must be
+	// takes and checks the vector's own buffers, returns how long each child has to be
 	private long[] loadOwn(Field field, FieldVector vector, int length, long nullCount, List<ArrowBuf> buffers) {
 		if (vector instanceof NullVector || vector instanceof RunEndEncodedVector) {
 			chargeRows(length);
@@ -279,8 +278,8 @@ final class BatchLoader {
 		return new long[0];
 	}
 
-	// Until Arrow 1.0 a union had a validity of its own, which the reference reads too
-	// only where it says nothing
+	// until Arrow 1.0 a union had its own validity, which the reference implementation
+	// accepts only if it has no effect
 	private void dropValidity(Field field, long nullCount) {
 		if (nullCount != 0) {
 			throw new UnsupportedStreamException("a union with nulls of its own in column '" + field.getName() + "'");
@@ -307,7 +306,7 @@ final class BatchLoader {
 		ArrowBuf offsets = take(buffers);
 		if (length == 0) {
 			if (offsets.capacity() < width) {
-				// whoever reads the vector expects one offset; old writers leave it out
+				// readers of the vector expect one offset, which old writers omit
 				replaceLast(buffers, this.allocator.buffer(width)).setZero(0, width);
 			}
 			else {
@@ -330,7 +329,7 @@ final class BatchLoader {
 				int wrong = 0;
 				for (int i = 0; i < count; i++) {
 					int next = chunk[i];
-					// negative if the offset is, or if it goes back
+					// negative if the offset is negative or decreases
 					wrong |= next | (next - last);
 					last = next;
 				}
@@ -374,7 +373,7 @@ final class BatchLoader {
 			int offset = views.getInt(at + 12);
 			boolean inside = size >= 0 && index >= 0 && index < capacities.length && offset >= 0
 					&& (long) offset + size <= capacities[index];
-			// what stands in a null's place does not matter
+			// the content of a null slot does not matter
 			check(inside || isNull(validity, i), field, "has a view outside its buffers");
 		}
 	}
@@ -398,7 +397,7 @@ final class BatchLoader {
 		return needed;
 	}
 
-	// check what can only be checked once the children are there
+	// checks that are possible only once the children exist
 	private void checkReferences(Field field, FieldVector vector, int length, int[] lengths) {
 		if (vector instanceof UnionVector union) {
 			int[] slots = slots(field);
@@ -432,14 +431,14 @@ final class BatchLoader {
 		}
 	}
 
-	// note that a row was looked at, now and then
+	// reports the work from time to time
 	private void row(int row, int width) {
 		if ((row & (ROWS - 1)) == ROWS - 1) {
 			this.meter.done((long) ROWS * width);
 		}
 	}
 
-	// map type ids to children
+	// maps type ids to children
 	private static int[] slots(Field field) {
 		int[] slots = new int[Byte.MAX_VALUE + 1];
 		Arrays.fill(slots, -1);
@@ -452,7 +451,7 @@ final class BatchLoader {
 		return slots;
 	}
 
-	// take the next buffer; the list owns a reference to it from then on
+	// takes the next buffer; the list owns a reference to it from then on
 	private ArrowBuf take(List<ArrowBuf> buffers) {
 		if (this.nextBuffer >= this.bufferCount) {
 			throw new CorruptStreamException("The record batch has fewer buffers than its schema");
@@ -464,7 +463,7 @@ final class BatchLoader {
 			throw new CorruptStreamException("A buffer lies outside the body of its record batch");
 		}
 		ArrowBuf taken;
-		// whoever writes them puts one behind the other
+		// writers put buffers one after the other, so their total length is limited
 		this.bufferAllowance -= length;
 		if (this.bufferAllowance < 0) {
 			throw new CorruptStreamException("The buffers of a record batch overlap");
@@ -544,8 +543,8 @@ final class BatchLoader {
 
 		/**
 		 * Check the indices.
-		 * @param dictionarySize how many values the dictionary has
-		 * @param meter told of the work
+		 * @param dictionarySize number of values in the dictionary
+		 * @param meter receives the work
 		 */
 		void check(int dictionarySize, WorkMeter meter) {
 			BatchLoader.check(highest(meter) < dictionarySize, this.field, OUTSIDE);
@@ -553,7 +552,7 @@ final class BatchLoader {
 
 		/**
 		 * Find the highest index.
-		 * @param meter told of the work
+		 * @param meter receives the work
 		 * @return the index, or -1 if no value is present
 		 */
 		int highest(WorkMeter meter) {

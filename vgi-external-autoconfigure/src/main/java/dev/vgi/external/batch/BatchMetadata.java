@@ -10,7 +10,7 @@ import org.springframework.util.Assert;
 
 /**
  * Metadata of one batch: the {@code custom_metadata} of its IPC message. Immutable, in
- * the order it was written, without duplicate keys.
+ * the order in which it was written, without duplicate keys.
  */
 public final class BatchMetadata {
 
@@ -69,7 +69,7 @@ public final class BatchMetadata {
 	}
 
 	/**
-	 * Return how long the entries are.
+	 * Return the total length of the entries.
 	 * @return characters of all keys and values
 	 */
 	public long length() {
@@ -102,7 +102,7 @@ public final class BatchMetadata {
 
 	/**
 	 * Return a copy with all entries of another added or replaced.
-	 * @param other the entries that win
+	 * @param other the entries that take precedence
 	 * @return the copy
 	 */
 	public BatchMetadata with(BatchMetadata other) {
@@ -153,7 +153,7 @@ public final class BatchMetadata {
 	}
 
 	/**
-	 * Return the keys only: a value may be a signed URL.
+	 * Show only the keys, since a value may be a signed URL.
 	 * @return the keys
 	 */
 	@Override

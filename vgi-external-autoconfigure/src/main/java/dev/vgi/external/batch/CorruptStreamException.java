@@ -4,14 +4,14 @@ import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bytes that are not what their format or content coding promises.
+ * Bytes do not conform to their format or content coding.
  */
 public class CorruptStreamException extends VgiExternalException {
 
 	/**
 	 * Create an error.
 	 * @param message what is wrong with the bytes
-	 * @param cause what noticed it, or {@code null}
+	 * @param cause the exception that reported it, or {@code null}
 	 */
 	public CorruptStreamException(String message, @Nullable Throwable cause) {
 		super(Kind.CORRUPT_STREAM, message, cause);

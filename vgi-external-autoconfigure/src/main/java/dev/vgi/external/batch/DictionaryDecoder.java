@@ -39,10 +39,10 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.OversizedAllocationException;
 
 /**
- * Puts values into the place of the indices of one batch, at every depth. What is no
- * index keeps its memory. Arrow's own decoder knows columns only, gives them the
- * dictionary's name, and copies nested values through writers that do not know every
- * type. Used once.
+ * Replaces the indices of one batch by values, at every depth. Everything else keeps its
+ * memory. Arrow's own decoder handles top-level columns only, names them after the
+ * dictionary, and copies nested values through writers that do not support every type.
+ * Used once.
  */
 final class DictionaryDecoder implements AutoCloseable {
 
@@ -50,7 +50,7 @@ final class DictionaryDecoder implements AutoCloseable {
 
 	private final BufferAllocator allocator;
 
-	/** The values of those dictionaries that have indices themselves. */
+	/** The values of those dictionaries that contain indices themselves. */
 	private final Map<Long, FieldVector> decoded = new HashMap<>();
 
 	/** Charged for positions. */
@@ -58,7 +58,7 @@ final class DictionaryDecoder implements AutoCloseable {
 
 	/**
 	 * Create a decoder.
-	 * @param dictionaries the batch's dictionaries, borrowed
+	 * @param dictionaries the batch's dictionaries; borrowed
 	 * @param allocator the owner of the values
 	 */
 	DictionaryDecoder(DictionaryProvider dictionaries, BufferAllocator allocator) {
@@ -77,7 +77,7 @@ final class DictionaryDecoder implements AutoCloseable {
 
 	/**
 	 * Decode a batch.
-	 * @param root its vectors, borrowed
+	 * @param root its vectors; borrowed
 	 * @return vectors that share memory with them; the caller closes them
 	 */
 	VectorSchemaRoot decode(VectorSchemaRoot root) {
@@ -204,8 +204,8 @@ final class DictionaryDecoder implements AutoCloseable {
 
 	/**
 	 * Copy values.
-	 * @param from where they are
-	 * @param positions where there, or -1 for a null
+	 * @param from the source
+	 * @param positions positions in the source, or -1 for a null
 	 * @param to an empty vector of the same type
 	 */
 	private void take(FieldVector from, int[] positions, FieldVector to) {
@@ -276,7 +276,7 @@ final class DictionaryDecoder implements AutoCloseable {
 		to.setValueCount(positions.length);
 	}
 
-	// validity and elements of fixed widths are picked, further buffers shared
+	// copies validity and fixed-width elements selectively, shares all further buffers
 	private void load(FieldVector to, FieldVector from, int[] positions, List<Integer> widths, List<ArrowBuf> shared) {
 		List<ArrowBuf> buffers = new ArrayList<>();
 		try {
@@ -380,7 +380,7 @@ final class DictionaryDecoder implements AutoCloseable {
 	}
 
 	/**
-	 * Free what was decoded on the way.
+	 * Free intermediate results.
 	 */
 	@Override
 	public void close() {

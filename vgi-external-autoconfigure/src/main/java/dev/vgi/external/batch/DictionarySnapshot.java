@@ -10,8 +10,8 @@ import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The dictionaries of a stream between two changes, for all batches that stand there.
- * Freed when the last of them is closed. Thread-safe.
+ * The dictionaries of a stream between two changes, shared by all batches read there.
+ * Freed when the last of these batches is closed. Thread-safe.
  */
 final class DictionarySnapshot {
 
@@ -21,7 +21,7 @@ final class DictionarySnapshot {
 
 	/**
 	 * Create a snapshot with one holder.
-	 * @param versions the dictionaries, held for it already
+	 * @param versions the dictionaries, already held on its behalf
 	 */
 	DictionarySnapshot(Map<Long, ReaderDictionary.Version> versions) {
 		this.versions = versions;
@@ -39,8 +39,8 @@ final class DictionarySnapshot {
 	}
 
 	/**
-	 * The dictionaries of one batch: vectors of its own, made when somebody asks for
-	 * them, that share the memory. Not thread-safe.
+	 * The dictionaries of one batch: it gets its own vectors, created on first use, which
+	 * share the memory. Not thread-safe.
 	 */
 	static final class Share implements DictionaryProvider, AutoCloseable {
 

@@ -13,7 +13,7 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * The other side answered with an error batch: its call failed there.
+ * The other side returned an error batch: the call failed there.
  */
 public class ErrorBatchException extends VgiExternalException {
 
@@ -37,7 +37,7 @@ public class ErrorBatchException extends VgiExternalException {
 
 	/**
 	 * Create an error without a code and details.
-	 * @param errorType the error's type as the other side names it
+	 * @param errorType the error's type, as named by the other side
 	 * @param errorMessage its text
 	 * @param remoteTraceback the other side's stack trace, or {@code null}
 	 * @param requestId the request it belongs to, or {@code null}
@@ -63,10 +63,9 @@ public class ErrorBatchException extends VgiExternalException {
 
 	/**
 	 * Read an error from the metadata of its batch.
-	 * @param metadata metadata of a batch of kind {@link BatchKind#ERROR}; whatever is
-	 * missing gets a neutral value
-	 * @return the error, to be thrown; of a type of its own for the kinds that callers
-	 * tell apart
+	 * @param metadata metadata of a batch of kind {@link BatchKind#ERROR}; missing values
+	 * get neutral defaults
+	 * @return the error, to be thrown; a subtype for the kinds that callers distinguish
 	 */
 	public static ErrorBatchException from(BatchMetadata metadata) {
 		LogMessage log = LogMessage.from(metadata);
@@ -89,7 +88,7 @@ public class ErrorBatchException extends VgiExternalException {
 		return new ErrorBatchException(knownType, knownMessage, traceback, requestId, kind, code, details);
 	}
 
-	// A log message begins with the type, which is told by itself.
+	// A log message begins with the type, which is available separately.
 	private static String withoutType(String logMessage, String type) {
 		String prefix = type + ": ";
 		return logMessage.startsWith(prefix) ? logMessage.substring(prefix.length()) : logMessage;
@@ -117,7 +116,7 @@ public class ErrorBatchException extends VgiExternalException {
 			return JSON.readValue(json, Object.class);
 		}
 		catch (JacksonException ex) {
-			// The error is what matters, whatever is said beside it.
+			// The error itself matters more than its malformed details.
 			return null;
 		}
 	}
@@ -128,7 +127,7 @@ public class ErrorBatchException extends VgiExternalException {
 	}
 
 	/**
-	 * Return the error's type as the other side names it.
+	 * Return the error's type, as named by the other side.
 	 * @return such as {@code ValueError}, or {@code EXCEPTION} if it did not say
 	 */
 	public String errorType() {
@@ -169,25 +168,24 @@ public class ErrorBatchException extends VgiExternalException {
 
 	/**
 	 * Return the error's canonical code, one of gRPC's names.
-	 * @return such as {@code UNAVAILABLE}, or {@code null} if the other side knows no
-	 * codes
+	 * @return such as {@code UNAVAILABLE}, or {@code null} if the other side does not
+	 * send codes
 	 */
 	public @Nullable String errorCode() {
 		return this.errorCode;
 	}
 
 	/**
-	 * Return what a program may act on: JSON objects that name their kind under
-	 * {@code @type}, such as {@code vgi_rpc.BadRequest}.
-	 * @return the details as they were sent, unknown kinds among them; may be empty
+	 * Return the details that a program may act on: JSON objects that name their kind
+	 * under {@code @type}, such as {@code vgi_rpc.BadRequest}.
+	 * @return the details as they were sent, including unknown kinds; may be empty
 	 */
 	public List<Map<String, Object>> errorDetails() {
 		return this.errorDetails;
 	}
 
 	/**
-	 * Return how long the other side wants to be left alone before the call is made
-	 * again.
+	 * Return the delay that the other side asks for before the call is repeated.
 	 * @return the delay, or {@code null} if it did not say
 	 */
 	public @Nullable Duration retryDelay() {
@@ -202,9 +200,9 @@ public class ErrorBatchException extends VgiExternalException {
 
 	/**
 	 * Return whether the same call may succeed later, by the protocol's rule: the service
-	 * is unavailable, or has no room and says when to come back. It is for the caller to
-	 * know whether the call may be made twice.
-	 * @return {@code true} if it may
+	 * is unavailable, or has no room and says when to retry. The caller has to know
+	 * whether the call may be made twice.
+	 * @return {@code true} if it may succeed
 	 */
 	public boolean isRetryable() {
 		return "UNAVAILABLE".equals(this.errorCode)

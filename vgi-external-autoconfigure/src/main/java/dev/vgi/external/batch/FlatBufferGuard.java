@@ -23,10 +23,10 @@ import org.apache.arrow.flatbuf.Union;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Walks the flat buffers of a message before anything is built from them. The Java
- * runtime of flat buffers checks bounds but neither cycles nor tables that are shared a
- * million times; every visit therefore costs something out of an allowance that an honest
- * message of its size cannot use up.
+ * Walks the flat buffers of a message before anything is created from them. The Java
+ * runtime of flat buffers checks bounds, but neither cycles nor tables that are shared a
+ * million times. Every visit therefore takes from an allowance, which a well-formed
+ * message of this size cannot use up.
  */
 final class FlatBufferGuard {
 
@@ -40,7 +40,7 @@ final class FlatBufferGuard {
 
 	private final ReadLimits limits;
 
-	/** The field that is looked at, and those around it. */
+	/** The field being examined, and its parents. */
 	private final List<Field> path = new ArrayList<>();
 
 	private long allowance;
@@ -52,7 +52,7 @@ final class FlatBufferGuard {
 	/**
 	 * Create a guard for one message.
 	 * @param size the length of its metadata in bytes
-	 * @param limits what may be made of it
+	 * @param limits what may be created from it
 	 */
 	FlatBufferGuard(int size, ReadLimits limits) {
 		this.size = size;
@@ -102,7 +102,7 @@ final class FlatBufferGuard {
 		this.path.remove(this.path.size() - 1);
 	}
 
-	// What Arrow's format knows and its Java library has no vector for.
+	// A type of Arrow's format for which its Java library has no vector.
 	private void requireVector(Field field) {
 		String type = switch (field.typeType()) {
 			case Type.Int -> (field.type(new Int()) instanceof Int whole) ? unheld(whole) : null;
@@ -130,7 +130,7 @@ final class FlatBufferGuard {
 		};
 	}
 
-	// What is missing is empty, as Arrow has it.
+	// Missing text is empty, as in Arrow.
 	private static @Nullable String text(@Nullable ByteBuffer bytes) {
 		try {
 			return (bytes != null) ? StandardCharsets.UTF_8.newDecoder().decode(bytes).toString() : "";
@@ -165,7 +165,7 @@ final class FlatBufferGuard {
 	}
 
 	/**
-	 * Read the metadata of a message. The last of equal keys wins.
+	 * Read the metadata of a message. Of equal keys, the last one is used.
 	 * @param message the message
 	 * @return its metadata
 	 * @throws UnsupportedStreamException if an entry is not UTF-8, naming its key
@@ -184,8 +184,8 @@ final class FlatBufferGuard {
 	}
 
 	/**
-	 * Check the length of a vector: an element has at least four bytes.
-	 * @param length the length it declares
+	 * Check the length of a vector. Each element has at least four bytes.
+	 * @param length the declared length
 	 * @return the same length
 	 */
 	int count(int length) {

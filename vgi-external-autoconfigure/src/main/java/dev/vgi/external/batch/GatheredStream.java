@@ -12,9 +12,9 @@ import org.springframework.util.Assert;
 
 /**
  * A complete Arrow IPC stream as a list of views of the batches it was gathered from.
- * Nothing big was copied: the views retain the batches' buffers, which must not be
- * changed while the stream is open. May be written any number of times, also from several
- * threads. Whoever gathered it closes it.
+ * Large buffers are not copied: the views retain the batches' buffers, which must not
+ * change while the stream is open. May be written any number of times, also from several
+ * threads. The code that gathered it closes it.
  */
 public final class GatheredStream implements AutoCloseable {
 
@@ -68,7 +68,7 @@ public final class GatheredStream implements AutoCloseable {
 	}
 
 	/**
-	 * Let go of the views. Idempotent. Nobody may be writing or hold a segment.
+	 * Release the views. Idempotent. No thread may still be writing or hold a segment.
 	 */
 	@Override
 	public synchronized void close() {

@@ -10,19 +10,19 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Collects the pieces of a stream: big buffers as views that keep their memory alive,
- * small ones and headers as copies in as few blocks as possible. Not thread-safe; closed
- * by its creator, which is harmless after {@link #finish()}.
+ * Collects the pieces of a stream: large buffers as views that keep their memory alive,
+ * small ones and headers as copies in as few blocks as possible. Not thread-safe. Its
+ * creator closes it, which has no effect after {@link #finish()}.
  */
 final class Gatherer implements AutoCloseable {
 
-	/** Below this a copy is cheaper than one more segment. */
+	/** Below this size a copy is cheaper than one more segment. */
 	private static final int SMALL = 4096;
 
-	/** Copies collected before they get a block of their own. */
+	/** Size at which the collected copies get a block of their own. */
 	private static final int BLOCK = 1 << 22;
 
-	/** A view is addressed by an int. */
+	/** The length of a view is an int. */
 	private static final long WINDOW = 1L << 30;
 
 	private final @Nullable BufferAllocator allocator;
@@ -43,8 +43,7 @@ final class Gatherer implements AutoCloseable {
 
 	/**
 	 * Create a gatherer.
-	 * @param allocator the owner of the copies' memory, or {@code null} to leave that to
-	 * the garbage collector
+	 * @param allocator the owner of the copies' memory, or {@code null} to use the heap
 	 */
 	Gatherer(@Nullable BufferAllocator allocator) {
 		this.allocator = allocator;
@@ -111,7 +110,7 @@ final class Gatherer implements AutoCloseable {
 		}
 	}
 
-	// put all copies into one block and turn the pieces so far into views
+	// puts all copies into one block and turns the pieces so far into views
 	private void makeBlock() {
 		endCopies();
 		ByteBuffer block = (this.copied > 0) ? allocate(this.copied) : ByteBuffer.allocate(0);
@@ -139,7 +138,7 @@ final class Gatherer implements AutoCloseable {
 	}
 
 	/**
-	 * Hand everything over.
+	 * Hand over everything gathered.
 	 * @return the pieces gathered so far; the caller closes them
 	 */
 	GatheredStream finish() {
@@ -158,9 +157,9 @@ final class Gatherer implements AutoCloseable {
 	/**
 	 * A run of bytes.
 	 *
-	 * @param buffer where they are, or {@code null} if they are copies
-	 * @param offset where they start there
-	 * @param length how many there are
+	 * @param buffer the source, or {@code null} if they are copies
+	 * @param offset start in the source
+	 * @param length number of bytes
 	 */
 	private record Piece(@Nullable ArrowBuf buffer, long offset, long length) {
 

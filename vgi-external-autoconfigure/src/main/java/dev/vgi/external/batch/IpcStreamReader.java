@@ -38,31 +38,31 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * Reads Arrow IPC streams that stand back to back, batch by batch, with the batches'
- * metadata, in the framing of Arrow before 0.15 too. Every length and offset is checked
- * before it is used. Not thread-safe; the creator closes it.
+ * Reads consecutive Arrow IPC streams batch by batch, with the batches' metadata,
+ * including the framing of Arrow before 0.15. Every length and offset is checked before
+ * it is used. Not thread-safe; the creator closes it.
  */
 public final class IpcStreamReader implements AutoCloseable {
 
-	/** Objects of a batch without vectors and metadata; measured, as those below. */
+	/** Heap size of a batch without vectors and metadata; measured, like those below. */
 	private static final long BATCH_HEAP = 512;
 
-	/** Objects of a vector without its values. */
+	/** Heap size of a vector without its values. */
 	private static final long VECTOR_HEAP = 384;
 
-	/** The same of a vector that has others in it. */
+	/** Heap size of a vector that contains others. */
 	private static final long LIST_HEAP = 640;
 
-	/** The same of a vector that finds others by name. */
+	/** Heap size of a vector that finds others by name. */
 	private static final long STRUCT_HEAP = 1280;
 
-	/** The same of a vector that has several such maps. */
+	/** Heap size of a vector with several such maps. */
 	private static final long UNION_HEAP = 2560;
 
-	/** Strings made of a head's bytes, and entries of a map, which cost more if short. */
+	/** Heap per byte of a head, for strings and map entries, which cost more if short. */
 	private static final long METADATA_HEAP = 4;
 
-	/** A schema's message and the objects made of it: a field is shorter in a message. */
+	/** Heap per byte of a schema's message: a field is shorter in a message. */
 	private static final long SCHEMA_HEAP = 5;
 
 	private final MessageSource source;
@@ -83,10 +83,10 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private @Nullable VgiExternalException broken;
 
-	/** What the vectors of a batch of the current schema cost. */
+	/** Heap size of the vectors of a batch with the current schema. */
 	private long vectorHeap;
 
-	/** Charged for the largest head of a message so far. */
+	/** The charge for the largest head of a message so far. */
 	private long headCharged;
 
 	private IpcStreamReader(MessageSource source, BufferAllocator allocator, ReadOptions options, WorkMeter meter) {
@@ -99,11 +99,11 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	/**
 	 * Read from memory without copying: the batches are slices of the body and keep it
-	 * alive. Only buffers that do not start at a multiple of eight bytes are copied.
+	 * alive. Only buffers that are not aligned to eight bytes are copied.
 	 * @param body the bytes, retained until this reader and all batches are closed
 	 * @param length how many of its bytes belong to the streams
-	 * @param allocator the owner of what must be allocated nevertheless; of the same root
-	 * as the body's
+	 * @param allocator the owner of other memory that has to be allocated; with the same
+	 * root as the body's allocator
 	 * @return the reader
 	 */
 	public static IpcStreamReader of(ArrowBuf body, long length, BufferAllocator allocator) {
@@ -115,8 +115,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * does.
 	 * @param body the bytes, retained until this reader and all batches are closed
 	 * @param length how many of its bytes belong to the streams
-	 * @param allocator the owner of what must be allocated nevertheless; of the same root
-	 * as the body's
+	 * @param allocator the owner of other memory that has to be allocated; with the same
+	 * root as the body's allocator
 	 * @param options how to read
 	 * @return the reader
 	 */
@@ -127,14 +127,14 @@ public final class IpcStreamReader implements AutoCloseable {
 	}
 
 	/**
-	 * Read from a stream, one copy into off-heap memory per batch; never reads past the
-	 * last end marker it was asked for, but for {@link #readToEnd()}. Memory grows with
-	 * the bytes that have arrived, whatever lengths they declare. If reading fails, the
-	 * reader's methods throw {@link UncheckedIOException}, or the
+	 * Read from a stream, with one copy into off-heap memory per batch. Never reads past
+	 * the last end marker that was requested, except in {@link #readToEnd()}. Memory
+	 * grows with the bytes that have arrived, whatever lengths they declare. If reading
+	 * fails, the reader's methods throw {@link UncheckedIOException}, or the
 	 * {@link CorruptStreamException} that is the direct cause of the failure.
 	 * @param in the bytes; left open
-	 * @param maxBytes how many bytes may be read in all before
-	 * {@link StreamTooLongException} says it is too much; exactly as many are allowed
+	 * @param maxBytes how many bytes may be read in total; one more leads to a
+	 * {@link StreamTooLongException}
 	 * @param allocator the owner of the batches' memory
 	 * @return the reader
 	 */
@@ -143,9 +143,9 @@ public final class IpcStreamReader implements AutoCloseable {
 	}
 
 	/**
-	 * Read from a stream, as {@link #of(InputStream, long, BufferAllocator)} does.
+	 * Read from a stream, like {@link #of(InputStream, long, BufferAllocator)}.
 	 * @param in the bytes; left open
-	 * @param maxBytes how many bytes may be read in all
+	 * @param maxBytes how many bytes may be read in total
 	 * @param allocator the owner of the batches' memory
 	 * @param options how to read
 	 * @return the reader
@@ -157,10 +157,10 @@ public final class IpcStreamReader implements AutoCloseable {
 	}
 
 	/**
-	 * Go to the next stream and read its schema; skips what is left of the current one.
-	 * @return {@code false} at the clean end of the bytes
-	 * @throws CorruptStreamException if there are bytes that are no stream
-	 * @throws LimitExceededException if the schema is more than may be read
+	 * Go to the next stream and read its schema, skipping the rest of the current one.
+	 * @return {@code false} at the regular end of the bytes
+	 * @throws CorruptStreamException if the next bytes are not a stream
+	 * @throws LimitExceededException if the schema exceeds a limit
 	 */
 	public boolean nextStream() {
 		return guarded(this::readStream);
@@ -190,8 +190,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	}
 
 	/**
-	 * Make a batch without rows that has the current stream's columns, and its
-	 * dictionaries as far as they have arrived: what a stream without batches stands for.
+	 * Create a batch without rows that has the current stream's columns, and the
+	 * dictionaries that have arrived. It represents a stream without batches.
 	 * @return the batch; the caller closes it
 	 * @throws IllegalStateException before {@link #nextStream()}
 	 */
@@ -202,12 +202,12 @@ public final class IpcStreamReader implements AutoCloseable {
 	}
 
 	/**
-	 * Read what is left of the bytes, whatever it is, and drop it. The checksum of a
-	 * content coding stands at the very end, behind all streams: nothing must be made of
-	 * what was read before this method has returned.
-	 * @return whether what is left begins as a message does, such as that of a further
+	 * Read and drop the rest of the bytes, whatever it is. The checksum of a content
+	 * coding comes last, after all streams: do not use anything that was read before this
+	 * method has returned.
+	 * @return whether the rest begins like a message, for example that of a further
 	 * stream
-	 * @throws CorruptStreamException if the coded bytes turn out to be wrong
+	 * @throws CorruptStreamException if the coded bytes turn out to be corrupt
 	 * @throws StreamTooLongException if there are more bytes than may be read
 	 */
 	public boolean readToEnd() {
@@ -243,13 +243,13 @@ public final class IpcStreamReader implements AutoCloseable {
 	}
 
 	/**
-	 * Read a schema message that stands on its own, such as one inside a value.
-	 * @param message the message; what follows it is ignored
-	 * @param allocator allocates nothing of note
+	 * Read a stand-alone schema message, such as one inside a value.
+	 * @param message the message; bytes after it are ignored
+	 * @param allocator allocates a negligible amount
 	 * @return the schema in message format: a dictionary column has the type of its
 	 * values
-	 * @throws CorruptStreamException if the bytes are no schema
-	 * @throws LimitExceededException if the schema is more than may be read
+	 * @throws CorruptStreamException if the bytes are not a schema
+	 * @throws LimitExceededException if the schema exceeds a limit
 	 */
 	public static Schema readSchema(byte[] message, BufferAllocator allocator) {
 		try (IpcStreamReader reader = of(new ByteArrayInputStream(message), message.length, allocator)) {
@@ -286,7 +286,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		return new Schema(fields, sent.getCustomMetadata());
 	}
 
-	// else a schema could stand for far more fields than it has
+	// otherwise a schema could stand for many more fields than it contains
 	private static void checkShared(List<Field> fields, Map<Long, Field> dictionaries) {
 		for (Field field : fields) {
 			checkShared(field.getChildren(), dictionaries);
@@ -344,7 +344,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		return Schema.convertSchema(table);
 	}
 
-	// a schema whose vectors cannot be made is broken whether batches follow or not
+	// a schema whose vectors cannot be created is corrupt even if no batches follow
 	private void checkVectors(List<Field> fields) {
 		Set<ArrowType> made = new HashSet<>();
 		for (Field field : fields) {
@@ -440,7 +440,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		return loader;
 	}
 
-	// read the next message of the current stream, or note its end
+	// reads the next message of the current stream, or records its end
 	private @Nullable Envelope nextMessage() {
 		int length = this.source.nextLength();
 		if (length == MessageSource.END_MARKER || length == MessageSource.NOTHING) {
@@ -461,7 +461,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		return new Envelope(message, length, new FlatBufferGuard(length, this.options.limits()));
 	}
 
-	// Only one head is there at a time.
+	// Only one head is in memory at a time.
 	private void chargeHead(long bytes) {
 		if (bytes > this.headCharged) {
 			RequestMemory.charge(this.allocator, bytes - this.headCharged);
@@ -473,7 +473,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		return Boolean.TRUE.equals(guardedNullable(action::getAsBoolean));
 	}
 
-	// turn whatever a broken stream makes the libraries throw into our own error
+	// converts any exception that a corrupt stream causes in a library to our own error
 	private <T> @Nullable T guardedNullable(Supplier<@Nullable T> action) {
 		if (this.broken != null) {
 			throw this.broken;
@@ -482,7 +482,7 @@ public final class IpcStreamReader implements AutoCloseable {
 			return action.get();
 		}
 		catch (VgiExternalException ex) {
-			// the watch's too
+			// exceptions of the watch, too
 			this.broken = ex;
 			throw ex;
 		}
@@ -497,7 +497,7 @@ public final class IpcStreamReader implements AutoCloseable {
 	}
 
 	/**
-	 * Free dictionaries and let go of the body. Batches handed out stay valid.
+	 * Free the dictionaries and release the body. Batches already returned stay valid.
 	 * Idempotent.
 	 */
 	@Override
@@ -514,8 +514,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * A message without its body.
 	 *
 	 * @param message its metadata
-	 * @param length bytes of that
-	 * @param guard what the metadata may cost
+	 * @param length length of the metadata in bytes
+	 * @param guard limits what the metadata may cost
 	 */
 	private record Envelope(Message message, int length, FlatBufferGuard guard) {
 

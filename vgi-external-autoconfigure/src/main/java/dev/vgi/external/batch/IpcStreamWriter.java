@@ -38,7 +38,7 @@ public final class IpcStreamWriter implements AutoCloseable {
 	/**
 	 * Gather a complete stream without copying the batches' values.
 	 * @param cycle its logs come first, as zero-row batches, then its data; borrowed, and
-	 * its buffers retained until the gathered stream is closed
+	 * its buffers are retained until the gathered stream is closed
 	 * @return the stream; the caller closes it
 	 */
 	public static GatheredStream gather(OutputCycle cycle) {
@@ -55,13 +55,13 @@ public final class IpcStreamWriter implements AutoCloseable {
 	}
 
 	/**
-	 * Gather a complete stream of several batches of one schema.
+	 * Gather a complete stream of several batches with one schema.
 	 * @param schema the schema in memory format
 	 * @param batches borrowed, and their buffers retained; may be empty unless the schema
 	 * has dictionary columns
 	 * @return the stream; the caller closes it
 	 * @throws IllegalArgumentException if a batch has other columns, or the dictionaries
-	 * of the schema are nowhere
+	 * of the schema are missing
 	 */
 	public static GatheredStream gather(Schema schema, List<AnnotatedBatch> batches) {
 		DictionaryProvider dictionaries = batches.isEmpty() ? new DictionaryProvider.MapDictionaryProvider()
@@ -77,13 +77,14 @@ public final class IpcStreamWriter implements AutoCloseable {
 	}
 
 	/**
-	 * Gather a complete stream of at most one batch with values, between batches without
-	 * rows: logs before it, a token after it.
-	 * @param shape tells schema and dictionaries; borrowed. May be the data batch itself
-	 * @param before metadata of the batches without rows that come first
+	 * Gather a complete stream of at most one batch with values, preceded by logs and
+	 * followed by a token, both as batches without rows.
+	 * @param shape supplies schema and dictionaries; borrowed. May be the data batch
+	 * itself
+	 * @param before metadata of the preceding batches without rows
 	 * @param data the batch, or {@code null} if there is none; borrowed, and its buffers
 	 * retained
-	 * @param after metadata of the batches without rows that come last
+	 * @param after metadata of the following batches without rows
 	 * @return the stream; the caller closes it
 	 * @throws IllegalArgumentException if the batch has other columns than the shape
 	 */
@@ -108,10 +109,10 @@ public final class IpcStreamWriter implements AutoCloseable {
 	}
 
 	/**
-	 * Write one batch with its metadata; before it, those of its dictionaries that the
-	 * stream does not have yet or that changed. A dictionary's vector must not be changed
-	 * in place while this writer is open.
-	 * @param batch of the stream's schema; borrowed
+	 * Write one batch with its metadata, preceded by those of its dictionaries that the
+	 * stream does not have yet or that have changed. A dictionary's vector must not be
+	 * changed in place while this writer is open.
+	 * @param batch with the stream's schema; borrowed
 	 * @throws IOException if the channel fails
 	 * @throws IllegalArgumentException if the batch has other columns than the stream
 	 */
@@ -157,7 +158,7 @@ public final class IpcStreamWriter implements AutoCloseable {
 	}
 
 	/**
-	 * Free what the writer holds; writes nothing. Idempotent.
+	 * Free what the writer holds. Writes nothing. Idempotent.
 	 */
 	@Override
 	public void close() {

@@ -3,7 +3,7 @@ package dev.vgi.external.batch;
 import dev.vgi.external.VgiExternalException;
 
 /**
- * What arrives would take more of the heap than {@link ReadLimits} allow.
+ * Reading a message would take more of the heap than {@link ReadLimits} allow.
  */
 public class LimitExceededException extends VgiExternalException {
 
@@ -13,7 +13,7 @@ public class LimitExceededException extends VgiExternalException {
 
 	/**
 	 * Create an error.
-	 * @param problem what there is too much of, and the limit
+	 * @param problem which limit is exceeded, and its value
 	 * @param limit last part of the setting's key
 	 */
 	LimitExceededException(String problem, String limit) {
@@ -22,8 +22,8 @@ public class LimitExceededException extends VgiExternalException {
 	}
 
 	/**
-	 * Return which setting holds the limit.
-	 * @return its key
+	 * Return the key of the setting.
+	 * @return the key of the limit
 	 */
 	public String key() {
 		return this.key;

@@ -13,7 +13,7 @@ import org.springframework.util.Assert;
 import org.springframework.util.StringUtils;
 
 /**
- * One log message of a peer: travels as a zero-row batch before the data of its turn.
+ * One log message of a peer, sent as a zero-row batch before the data of its turn.
  *
  * @param level one of {@code ERROR WARN INFO DEBUG TRACE}, or {@link #EXCEPTION} for an
  * error batch
@@ -84,7 +84,8 @@ public record LogMessage(String level, String message, Map<String, Object> extra
 			return extra;
 		}
 		catch (JacksonException ex) {
-			// the protocol wants broken extras dropped, not the message
+			// the protocol requires that malformed extras are dropped, and not the
+			// message
 			return Map.of();
 		}
 	}

@@ -1,8 +1,7 @@
 package dev.vgi.external.batch;
 
 /**
- * Receives the log messages that travel with a batch. Thread-safe where calls are
- * concurrent.
+ * Receives the log messages that come with a batch. Thread-safe if calls are concurrent.
  */
 @FunctionalInterface
 public interface LogSink {
@@ -14,8 +13,8 @@ public interface LogSink {
 	void log(LogMessage message);
 
 	/**
-	 * Return whether messages are dropped, so that nobody needs to read or keep them.
-	 * @return {@code true} if nothing comes of a message
+	 * Return whether messages are dropped, so that they need not be read or kept.
+	 * @return {@code true} if messages have no effect
 	 */
 	default boolean isDiscarding() {
 		return false;

@@ -11,16 +11,15 @@ import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 
 /**
- * Where the messages of IPC streams come from: takes exactly the bytes it is asked for,
- * and believes no length before the bytes are there. Not thread-safe; closed by its
- * creator.
+ * The source of the messages of IPC streams. Reads exactly the requested bytes, and
+ * trusts no length before the bytes have arrived. Not thread-safe; closed by its creator.
  */
 abstract class MessageSource implements AutoCloseable {
 
-	/** What {@link #nextLength()} returns at the clean end of the bytes. */
+	/** Result of {@link #nextLength()} at the regular end of the bytes. */
 	static final int NOTHING = -1;
 
-	/** What {@link #nextLength()} returns at an end marker. */
+	/** Result of {@link #nextLength()} at an end marker. */
 	static final int END_MARKER = 0;
 
 	private static final int CONTINUATION = -1;
@@ -72,14 +71,14 @@ abstract class MessageSource implements AutoCloseable {
 		return length;
 	}
 
-	// before Arrow 0.15 messages began with their length: of other bytes it is absurd
+	// before Arrow 0.15 messages began with their length; other bytes give an absurd one
 	private boolean startsMessage(int first) {
 		return first == CONTINUATION || first >= 0 && first <= this.limits.maxMessageSize();
 	}
 
 	/**
-	 * Pass over all that is left.
-	 * @return whether it begins as a message does
+	 * Skip the rest.
+	 * @return whether it begins like a message
 	 */
 	final boolean skipToEnd() {
 		byte[] prefix = new byte[Integer.BYTES];
@@ -120,7 +119,7 @@ abstract class MessageSource implements AutoCloseable {
 	}
 
 	/**
-	 * Pass over a message's body.
+	 * Skip a message's body.
 	 * @param length its length, checked here
 	 */
 	final void skip(long length) {
@@ -153,7 +152,7 @@ abstract class MessageSource implements AutoCloseable {
 		return new CorruptStreamException("The Arrow IPC stream ends in the middle of a message");
 	}
 
-	// fill the array as far as there are bytes
+	// fills the array with the bytes that are left
 	abstract int read(byte[] target);
 
 	abstract byte[] readMetadata(int length);
@@ -162,14 +161,14 @@ abstract class MessageSource implements AutoCloseable {
 
 	abstract void skipBody(long length);
 
-	// pass over all that is left behind the position
+	// skips the rest
 	abstract void skipRest();
 
 	@Override
 	public abstract void close();
 
 	/**
-	 * Bytes that are all in memory.
+	 * Bytes in memory.
 	 */
 	static final class Memory extends MessageSource {
 
@@ -214,7 +213,7 @@ abstract class MessageSource implements AutoCloseable {
 
 		@Override
 		void skipRest() {
-			// It is there, and was decoded before.
+			// Everything is in memory, and was decoded before.
 		}
 
 		@Override
@@ -239,16 +238,18 @@ abstract class MessageSource implements AutoCloseable {
 	}
 
 	/**
-	 * Bytes as they arrive.
+	 * Bytes that are still arriving.
 	 */
 	static final class Stream extends MessageSource {
 
-		/** What a declared length may claim before its bytes have arrived. */
+		/**
+		 * Most memory that a declared length may allocate before its bytes have arrived.
+		 */
 		private static final int STEP = 1 << 20;
 
 		/**
-		 * The same for memory outside the heap, which a system hands out page by page as
-		 * it is written: most batches then arrive where they stay.
+		 * The same for off-heap memory, which the system provides page by page when it is
+		 * written. With this size most batches need no second copy.
 		 */
 		private static final int BODY_STEP = 32 << 20;
 
@@ -326,7 +327,8 @@ abstract class MessageSource implements AutoCloseable {
 					fill(body, done, capacity);
 					done = capacity;
 					if (done == length) {
-						// an allocator rounds up; what was not sent must not be seen
+						// an allocator rounds up, and bytes that were not sent must not
+						// be visible
 						return body.slice(0, length);
 					}
 					capacity = Math.min(length, 2 * done);
@@ -371,7 +373,7 @@ abstract class MessageSource implements AutoCloseable {
 
 		@Override
 		void skipRest() {
-			// Mostly there is nothing.
+			// Usually there is nothing.
 			byte[] bytes = transfer(REST);
 			long room = this.maxBytes - position();
 			int got;

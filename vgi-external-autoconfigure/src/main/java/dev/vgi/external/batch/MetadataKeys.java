@@ -1,11 +1,11 @@
 package dev.vgi.external.batch;
 
 /**
- * The protocol's metadata keys. No other class spells them.
+ * The protocol's metadata keys. No other class spells them out.
  */
 public final class MetadataKeys {
 
-	/** What all keys of the protocol begin with. */
+	/** Prefix of all keys of the protocol. */
 	static final String PREFIX = "vgi_rpc.";
 
 	/** Method name of a request; must equal the method in its URL. */
@@ -14,7 +14,7 @@ public final class MetadataKeys {
 	/** Version of the request format. */
 	public static final String REQUEST_VERSION = "vgi_rpc.request_version";
 
-	/** Version of the service contract, where the service declares one. */
+	/** Version of the service contract, if the service declares one. */
 	public static final String PROTOCOL_VERSION = "vgi_rpc.protocol_version";
 
 	/** Name of the protocol (namespaced dialect). */
@@ -50,19 +50,19 @@ public final class MetadataKeys {
 	/** Call token of a stream. */
 	public static final String CALL_STATE = "vgi_rpc.call_state#b64";
 
-	/** Presence asks to cancel a stream. */
+	/** Its presence requests to cancel a stream. */
 	public static final String CANCEL = "vgi_rpc.cancel";
 
-	/** Absolute URL of an externalised batch: what makes a batch a pointer. */
+	/** Absolute URL of an externalised batch; makes a batch a pointer. */
 	public static final String LOCATION = "vgi_rpc.location";
 
 	/** SHA-256 of the raw stream, 64 lowercase hexadecimal digits. */
 	public static final String LOCATION_SHA256 = "vgi_rpc.location.sha256";
 
-	/** Milliseconds a resolution took; added locally, never sent. */
+	/** Milliseconds that a resolution took; added locally, never sent. */
 	public static final String LOCATION_FETCH_MS = "vgi_rpc.location.fetch_ms";
 
-	/** URL a batch was resolved from; added locally, never sent. */
+	/** URL that a batch was resolved from; added locally, never sent. */
 	public static final String LOCATION_SOURCE = "vgi_rpc.location.source";
 
 	/** Name of the protocol in a description. */

@@ -3,11 +3,11 @@ package dev.vgi.external.batch;
 import java.util.List;
 
 /**
- * What one call or one turn of a stream puts out: log messages and then one data batch.
- * The unit that is externalised and resolved as a whole. Owns the batch.
+ * The output of one call or one turn of a stream: log messages and then one data batch.
+ * Externalised and resolved as a unit. Owns the batch.
  *
- * @param logs messages in the order they were logged
- * @param data the data batch, taken over; may be a pointer or have no rows
+ * @param logs messages in the order in which they were logged
+ * @param data the data batch; taken over; may be a pointer or have no rows
  */
 public record OutputCycle(List<LogMessage> logs, AnnotatedBatch data) implements AutoCloseable {
 
@@ -17,7 +17,7 @@ public record OutputCycle(List<LogMessage> logs, AnnotatedBatch data) implements
 
 	/**
 	 * Create a cycle without logs.
-	 * @param data the data batch, taken over
+	 * @param data the data batch; taken over
 	 * @return the cycle; the caller closes it
 	 */
 	public static OutputCycle of(AnnotatedBatch data) {

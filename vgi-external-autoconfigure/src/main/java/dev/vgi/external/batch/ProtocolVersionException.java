@@ -6,12 +6,12 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The two sides speak different versions of a contract; the text names both and says
+ * The two sides use different versions of a contract. The message names both and says
  * which side is newer.
  */
 public class ProtocolVersionException extends ErrorBatchException {
 
-	/** The kind under which peers send it. */
+	/** The kind that peers send for it. */
 	static final String KIND = "protocol_version_mismatch";
 
 	ProtocolVersionException(String errorType, String errorMessage, @Nullable String remoteTraceback,

@@ -3,25 +3,25 @@ package dev.vgi.external.batch;
 import org.springframework.util.Assert;
 
 /**
- * What one body or stored object may make of the heap: checked while it is read, before
- * anything is built of what it declares.
+ * Limits on the heap objects created from one body or stored object. They are checked
+ * while it is read, before anything that it declares is created.
  *
  * @param logBatches most log batches of a body or an object; 10,000
  * @param metadataSize most bytes of the metadata of a batch, keys and values, and of a
- * schema with all its fields; an entry counts for 16 bytes at least; 1 MiB
+ * schema with all its fields; each entry counts for at least 16 bytes; 1 MiB
  * @param fields most fields of a schema, nested ones included; 20,000
  */
 public record ReadLimits(int logBatches, long metadataSize, int fields) {
 
-	/** What an entry of metadata costs, however short it is. */
+	/** Cost of an entry of metadata, however short it is. */
 	static final int MIN_ENTRY = 16;
 
 	private static final ReadLimits DEFAULTS = new ReadLimits(10_000, 1 << 20, 20_000);
 
-	/** Tables, offsets and names that a field needs in a message. */
+	/** Message bytes that a field needs for tables, offsets and names. */
 	private static final int MESSAGE_BYTES_PER_FIELD = 256;
 
-	/** Tables and offsets that metadata needs in a message, as a multiple of its size. */
+	/** Message bytes that metadata needs, as a multiple of its size. */
 	private static final int MESSAGE_BYTES_PER_METADATA = 4;
 
 	private static final int MESSAGE_SLACK = 1 << 16;
@@ -33,7 +33,7 @@ public record ReadLimits(int logBatches, long metadataSize, int fields) {
 	}
 
 	/**
-	 * Return the limits that hold where nobody set others.
+	 * Return the default limits.
 	 * @return the defaults
 	 */
 	public static ReadLimits defaults() {
@@ -41,8 +41,8 @@ public record ReadLimits(int logBatches, long metadataSize, int fields) {
 	}
 
 	/**
-	 * Return how long the head of a message may be, which is on the heap as a whole while
-	 * the message is read.
+	 * Return the maximum length of a message's head, which is completely on the heap
+	 * while the message is read.
 	 * @return more than a schema or a batch within these limits needs
 	 */
 	int maxMessageSize() {
@@ -74,7 +74,7 @@ public record ReadLimits(int logBatches, long metadataSize, int fields) {
 
 	void checkMessageSize(int length) {
 		if (length > maxMessageSize()) {
-			// What makes it long is not known before it is read.
+			// Why the head is so long is unknown before it is read.
 			throw new LimitExceededException(
 					"A message declares " + length + " bytes before its body, more than its metadata and up to "
 							+ this.fields + " fields (vgi.external.limits.fields) may need",

@@ -3,10 +3,10 @@ package dev.vgi.external.batch;
 import org.springframework.util.Assert;
 
 /**
- * How streams are read.
+ * Options for reading streams.
  *
- * @param limits what they may make of the heap
- * @param watch is told how far reading has come
+ * @param limits limits on the heap objects created from them
+ * @param watch receives the progress of reading
  */
 public record ReadOptions(ReadLimits limits, ReadWatch watch) {
 
@@ -18,7 +18,7 @@ public record ReadOptions(ReadLimits limits, ReadWatch watch) {
 	}
 
 	/**
-	 * Read within the default limits, unwatched.
+	 * Return options with the default limits and no watch.
 	 * @return the options
 	 */
 	public static ReadOptions defaults() {
@@ -26,7 +26,7 @@ public record ReadOptions(ReadLimits limits, ReadWatch watch) {
 	}
 
 	/**
-	 * Read within other limits, unwatched.
+	 * Return options with other limits and no watch.
 	 * @param limits the limits
 	 * @return the options
 	 */

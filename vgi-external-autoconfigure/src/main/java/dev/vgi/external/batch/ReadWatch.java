@@ -1,7 +1,7 @@
 package dev.vgi.external.batch;
 
 /**
- * Is told while a stream is read how far that has come, so that it may end it.
+ * Observes the progress of reading a stream, and can end it.
  */
 @FunctionalInterface
 public interface ReadWatch {
@@ -10,15 +10,15 @@ public interface ReadWatch {
 	int STRIDE = 1 << 20;
 
 	/**
-	 * Some bytes were worked on: read, or looked at again.
-	 * @param bytes how many there were since the last time; about {@link #STRIDE}, more
-	 * where one step cannot be divided
-	 * @throws RuntimeException to end reading, for good
+	 * Some bytes were processed: read, or examined again.
+	 * @param bytes bytes since the last call; about {@link #STRIDE}, more if a step
+	 * cannot be divided
+	 * @throws RuntimeException to end reading permanently
 	 */
 	void read(long bytes);
 
 	/**
-	 * Return a watch that lets everything pass.
+	 * Return a watch that never ends reading.
 	 * @return the watch
 	 */
 	static ReadWatch none() {

@@ -16,15 +16,15 @@ import org.apache.arrow.vector.util.VectorBatchAppender;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One dictionary of the stream that is being read, as far as it has arrived. The batches
- * get vectors of their own that share its memory, so it never changes what they can see.
+ * One dictionary of the stream that is being read, as far as it has arrived. Batches get
+ * their own vectors that share its memory, so it never changes the values they see.
  */
 final class ReaderDictionary implements AutoCloseable {
 
-	/** What it costs to hand one vector or buffer on, in bytes of work. */
+	/** Cost of sharing one vector or buffer, in bytes of work. */
 	private static final int SHARE = 64;
 
-	/** What Arrow allocates for a vector that is told no capacity, in bytes. */
+	/** Bytes that Arrow allocates for a vector without a given capacity. */
 	private static final int ALLOCATION = 1 << 15;
 
 	private final Field field;
@@ -35,13 +35,13 @@ final class ReaderDictionary implements AutoCloseable {
 
 	private FieldVector vector;
 
-	/** Whether the memory is ours alone to append to. */
+	/** Whether the memory is not shared, so that values can be appended. */
 	private boolean appendable;
 
-	/** The highest index that it has into each other dictionary. */
+	/** Its highest index into each other dictionary. */
 	private final Map<Long, Integer> uses = new HashMap<>();
 
-	/** The highest indices that others have into it, and how many have each. */
+	/** The highest indices of others into it, and how many others have each. */
 	private final TreeMap<Integer, Integer> usedUpTo = new TreeMap<>();
 
 	private @Nullable Version version;
@@ -62,8 +62,8 @@ final class ReaderDictionary implements AutoCloseable {
 	}
 
 	/**
-	 * Return what it refers to.
-	 * @return the highest index into each other dictionary, to be changed
+	 * Return its references to other dictionaries.
+	 * @return the highest index into each other dictionary, modifiable
 	 */
 	Map<Long, Integer> uses() {
 		return this.uses;
@@ -82,8 +82,8 @@ final class ReaderDictionary implements AutoCloseable {
 	}
 
 	/**
-	 * Put other values into the place of the present ones.
-	 * @param replacement the values, taken over
+	 * Replace the values.
+	 * @param replacement the values; taken over
 	 */
 	void replace(FieldVector replacement) {
 		this.vector.close();
@@ -94,8 +94,8 @@ final class ReaderDictionary implements AutoCloseable {
 
 	/**
 	 * Append values.
-	 * @param delta the values, borrowed
-	 * @param meter pays for what that takes beyond copying the values
+	 * @param delta the values; borrowed
+	 * @param meter pays for the work beyond copying the values
 	 */
 	void append(FieldVector delta, WorkMeter meter) {
 		// Arrow's appender computes positions with 32 bits.
@@ -104,7 +104,7 @@ final class ReaderDictionary implements AutoCloseable {
 			throw new CorruptStreamException("A dictionary that grows by deltas is larger than 2 GiB");
 		}
 		if (!this.appendable) {
-			// the present memory belongs to the message it came with
+			// the current memory belongs to the message it came with
 			FieldVector copy = this.field.createVector(this.allocator);
 			try {
 				if (this.field.getChildren().isEmpty()) {
@@ -144,9 +144,9 @@ final class ReaderDictionary implements AutoCloseable {
 	}
 
 	/**
-	 * Return the dictionary as it is now.
+	 * Return the current version of the dictionary.
 	 * @param meter pays for it
-	 * @return the version, with one more holder, who releases it
+	 * @return the version, with one more holder, which releases it
 	 */
 	Version version(WorkMeter meter) {
 		if (this.version == null) {
@@ -199,8 +199,8 @@ final class ReaderDictionary implements AutoCloseable {
 	}
 
 	/**
-	 * A dictionary between two changes. Freed with its last holder. Thread-safe, except
-	 * that only one thread at a time asks for vectors.
+	 * A dictionary between two changes. Freed by its last holder. Thread-safe, except
+	 * that only one thread at a time may request vectors.
 	 */
 	static final class Version {
 
@@ -231,7 +231,7 @@ final class ReaderDictionary implements AutoCloseable {
 
 		/**
 		 * Return the dictionary.
-		 * @return a dictionary with a vector of its own, which the caller closes
+		 * @return a dictionary with its own vector, which the caller closes
 		 */
 		synchronized Dictionary dictionary() {
 			return new Dictionary(share(this.field, this.vector, this.vector.getAllocator()), this.encoding);

@@ -13,20 +13,20 @@ import org.apache.arrow.vector.dictionary.Dictionary;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All dictionaries of the stream that is being read, which may refer to each other.
- * Whatever a message costs here is paid for by its own bytes: of the dictionaries that it
- * does not carry, nothing is looked at again. Not thread-safe.
+ * All dictionaries of the stream that is being read, which may refer to each other. The
+ * bytes of a message pay for all the work that it causes here: dictionaries that it does
+ * not contain are never examined again. Not thread-safe.
  */
 final class StreamDictionaries implements AutoCloseable {
 
-	/** What it costs to hand one dictionary on, in bytes of work. */
+	/** Cost of sharing one dictionary, in bytes of work. */
 	private static final int SHARE = 64;
 
 	private final WorkMeter meter;
 
 	private final Map<Long, ReaderDictionary> dictionaries = new LinkedHashMap<>();
 
-	/** Those that are too short for the indices that others have into them. */
+	/** Dictionaries that are too short for the indices that others have into them. */
 	private final Set<Long> tooShort = new HashSet<>();
 
 	private @Nullable DictionarySnapshot snapshot;
@@ -43,7 +43,7 @@ final class StreamDictionaries implements AutoCloseable {
 	 * Find a dictionary.
 	 * @param id its identifier
 	 * @return the dictionary
-	 * @throws CorruptStreamException if the schema has none of this identifier
+	 * @throws CorruptStreamException if the schema has no dictionary with this identifier
 	 */
 	ReaderDictionary get(long id) {
 		ReaderDictionary dictionary = this.dictionaries.get(id);
@@ -54,10 +54,10 @@ final class StreamDictionaries implements AutoCloseable {
 	}
 
 	/**
-	 * Put other values into the place of a dictionary's.
-	 * @param id which
-	 * @param replacement the values, taken over
-	 * @param encoded the dictionary-encoded vectors inside
+	 * Replace the values of a dictionary.
+	 * @param id its identifier
+	 * @param replacement the values; taken over
+	 * @param encoded the dictionary-encoded vectors in the values
 	 */
 	void replace(long id, FieldVector replacement, List<BatchLoader.Encoded> encoded) {
 		Map<Long, Integer> uses = uses(encoded);
@@ -73,9 +73,9 @@ final class StreamDictionaries implements AutoCloseable {
 
 	/**
 	 * Append values to a dictionary.
-	 * @param id which
-	 * @param delta the values, borrowed
-	 * @param encoded the dictionary-encoded vectors inside
+	 * @param id its identifier
+	 * @param delta the values; borrowed
+	 * @param encoded the dictionary-encoded vectors in the values
 	 */
 	void append(long id, FieldVector delta, List<BatchLoader.Encoded> encoded) {
 		Map<Long, Integer> uses = uses(encoded);
@@ -122,10 +122,10 @@ final class StreamDictionaries implements AutoCloseable {
 	}
 
 	/**
-	 * Check that a batch can be read with the dictionaries as they are now.
+	 * Check that a batch can be read with the current dictionaries.
 	 * @param encoded its dictionary-encoded vectors
-	 * @throws CorruptStreamException if an index is outside its dictionary, also one of a
-	 * dictionary into another
+	 * @throws CorruptStreamException if an index is outside its dictionary, also an index
+	 * of one dictionary into another
 	 */
 	void check(List<BatchLoader.Encoded> encoded) {
 		for (BatchLoader.Encoded indices : encoded) {
@@ -139,7 +139,7 @@ final class StreamDictionaries implements AutoCloseable {
 	}
 
 	/**
-	 * Hand on the dictionaries as they are now.
+	 * Share the current dictionaries.
 	 * @return the dictionaries for one batch, which closes them
 	 */
 	DictionarySnapshot.Share share() {
@@ -160,7 +160,7 @@ final class StreamDictionaries implements AutoCloseable {
 	}
 
 	/**
-	 * Let go of all dictionaries; what was handed on stays.
+	 * Release all dictionaries; shared ones stay valid.
 	 */
 	@Override
 	public void close() {

@@ -24,7 +24,7 @@ import org.apache.arrow.vector.util.DictionaryUtility;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns the batches of one stream into messages. Remembers which dictionaries the reader
+ * Encodes the batches of one stream as messages. Remembers which dictionaries the reader
  * already has and repeats only those that changed. Not thread-safe; the creator closes
  * it.
  */
@@ -42,7 +42,9 @@ final class StreamEncoder implements AutoCloseable {
 
 	private final Map<Long, BatchLayout> written = new HashMap<>();
 
-	/** Hashed like the stock writer's, so that dictionaries come in the same order. */
+	/**
+	 * Hashed like those of Arrow's own writer, so that dictionaries have the same order.
+	 */
 	private final Set<Long> dictionaryIds = new HashSet<>();
 
 	private boolean started;
@@ -63,7 +65,7 @@ final class StreamEncoder implements AutoCloseable {
 	void zeroRows(Gatherer gatherer, BatchMetadata metadata) {
 		start(gatherer, this.dictionaries);
 		for (long id : this.dictionaryIds) {
-			// what the reader has already serves a batch without rows
+			// a batch without rows can use the dictionary that the reader already has
 			if (!this.written.containsKey(id)) {
 				dictionary(gatherer, id, this.dictionaries);
 			}
@@ -110,7 +112,7 @@ final class StreamEncoder implements AutoCloseable {
 		}
 	}
 
-	// names, nullability and metadata are the stream's; types decide about the bytes
+	// names, nullability and metadata are the stream's; only types determine the bytes
 	private static boolean sameLayout(List<Field> expected, List<Field> actual) {
 		if (expected.size() != actual.size()) {
 			return false;

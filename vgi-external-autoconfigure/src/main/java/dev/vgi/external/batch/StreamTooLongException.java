@@ -1,7 +1,7 @@
 package dev.vgi.external.batch;
 
 /**
- * An Arrow stream that goes on, or says it does, beyond the bytes that its reader takes.
+ * An Arrow stream is longer, or declares to be longer, than its reader allows.
  */
 public class StreamTooLongException extends CorruptStreamException {
 
@@ -9,7 +9,7 @@ public class StreamTooLongException extends CorruptStreamException {
 
 	/**
 	 * Create an error.
-	 * @param limit the most bytes that the reader takes
+	 * @param limit most bytes that the reader accepts
 	 */
 	StreamTooLongException(long limit) {
 		super(Kind.TOO_LARGE, "The Arrow IPC stream is longer than the " + limit + " bytes allowed");

@@ -1,8 +1,8 @@
 package dev.vgi.external.batch;
 
 /**
- * An Arrow stream that is sound, but of a kind that cannot be read here: a type without a
- * vector in Java, text that is not UTF-8, compressed buffers.
+ * A valid Arrow stream that cannot be read here: a type without a vector in Java, text
+ * that is not UTF-8, compressed buffers.
  */
 public final class UnsupportedStreamException extends CorruptStreamException {
 

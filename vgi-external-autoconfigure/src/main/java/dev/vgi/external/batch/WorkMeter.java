@@ -1,15 +1,15 @@
 package dev.vgi.external.batch;
 
 /**
- * Keeps the work of reading in proportion to the bytes that were read, and tells the
- * watch of it. Not thread-safe.
+ * Keeps the work of reading in proportion to the bytes that were read, and reports it to
+ * the watch. Not thread-safe.
  */
 final class WorkMeter {
 
-	/** What no byte has to stand for, so that small streams may be unusual. */
+	/** Work that needs no bytes, so that small streams may be unusual. */
 	private static final long FREE = 1L << 24;
 
-	/** A byte stands for this much work. */
+	/** Work that each byte pays for. */
 	private static final long CREDIT_PER_BYTE = 8;
 
 	private final ReadWatch watch;
@@ -24,7 +24,7 @@ final class WorkMeter {
 
 	/**
 	 * Bytes have arrived.
-	 * @param bytes how many
+	 * @param bytes number of bytes
 	 */
 	void arrived(long bytes) {
 		this.credit += CREDIT_PER_BYTE * bytes;
@@ -32,8 +32,8 @@ final class WorkMeter {
 	}
 
 	/**
-	 * Bytes that arrived are looked at.
-	 * @param bytes how many
+	 * Bytes that have arrived are examined.
+	 * @param bytes number of bytes
 	 */
 	void done(long bytes) {
 		this.untold += bytes;
@@ -45,9 +45,9 @@ final class WorkMeter {
 	}
 
 	/**
-	 * Something is about to be made that does not stand in the stream.
-	 * @param bytes how many bytes of work that is
-	 * @throws CorruptStreamException if all the bytes so far do not stand for it
+	 * Something is about to be created that the stream does not contain.
+	 * @param bytes the work in bytes
+	 * @throws CorruptStreamException if the bytes so far do not pay for it
 	 */
 	void spend(long bytes) {
 		this.credit -= bytes;

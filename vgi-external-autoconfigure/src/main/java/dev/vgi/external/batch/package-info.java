@@ -1,5 +1,5 @@
 /**
- * Arrow IPC streams whose batches carry metadata of their own.
+ * Arrow IPC streams whose batches carry their own metadata.
  */
 @NullMarked
 package dev.vgi.external.batch;

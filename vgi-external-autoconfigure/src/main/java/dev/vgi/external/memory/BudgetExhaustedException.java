@@ -26,7 +26,7 @@ public class BudgetExhaustedException extends VgiExternalException {
 	}
 
 	/**
-	 * Create the error of something that does not fit, however empty the budget is.
+	 * Create the error for something that does not fit, however empty the budget is.
 	 * @param message what happened, without secrets
 	 * @return the error
 	 */
@@ -35,16 +35,17 @@ public class BudgetExhaustedException extends VgiExternalException {
 	}
 
 	/**
-	 * Return whether the same may fit once others have ended.
-	 * @return {@code false} for what exceeds the budget, or one request's part of it
+	 * Return whether the same amount may fit once others have ended.
+	 * @return {@code false} for an amount that exceeds the budget, or one request's part
+	 * of it
 	 */
 	public boolean isPassing() {
 		return this.passing;
 	}
 
 	/**
-	 * Create the error of a transfer that no longer waits for room.
-	 * @return an error of the kind of cancellations
+	 * Create the error for a transfer that no longer waits for room.
+	 * @return an error of the kind {@code CANCELLED}
 	 */
 	static BudgetExhaustedException interrupted() {
 		return new BudgetExhaustedException(Kind.CANCELLED, "Interrupted while waiting for the transfer budget");

@@ -11,9 +11,10 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.core.NamedThreadLocal;
 
 /**
- * What one request holds of the transfer budget, from its first byte to its end: the
- * memory of what it sent and of what is made of that, the transfers it waits for, and the
- * heap that its content costs. Everything is charged before it is taken. Thread-safe.
+ * The part of the transfer budget that one request holds, from its first byte to its end:
+ * the memory of its body and of what is created from it, the transfers it waits for, and
+ * the heap that its content takes. Everything is charged before it is allocated.
+ * Thread-safe.
  */
 public final class RequestMemory implements AutoCloseable {
 
@@ -21,14 +22,14 @@ public final class RequestMemory implements AutoCloseable {
 
 	final String caller;
 
-	/** Of the budget, all in all. Guarded by the budget. */
+	/** Total amount held of the budget. Guarded by the budget. */
 	long held;
 
 	private final TransferBudget budget;
 
 	private final BufferAllocator parent;
 
-	/** Guards everything below. Never held while the budget is asked. */
+	/** Guards all fields below. Never held while the budget is called. */
 	private final ReentrantLock lock = new ReentrantLock();
 
 	private @Nullable BufferAllocator allocator;
@@ -36,10 +37,10 @@ public final class RequestMemory implements AutoCloseable {
 	/** Charged for memory of the allocator. */
 	private long allocated;
 
-	/** Charged for memory that the allocator is about to hand out. */
+	/** Charged for memory that the allocator is about to allocate. */
 	private long prepaid;
 
-	/** Charged for what the allocator knows nothing of. */
+	/** Charged for everything that the allocator does not know about. */
 	private long other;
 
 	private boolean closed;
@@ -62,7 +63,7 @@ public final class RequestMemory implements AutoCloseable {
 
 	/**
 	 * Return the allocator of the request that the current thread serves, whose memory is
-	 * charged to it.
+	 * charged to the request.
 	 * @param otherwise the allocator to use outside of a request
 	 * @return the request's allocator; not to be closed
 	 */
@@ -72,11 +73,11 @@ public final class RequestMemory implements AutoCloseable {
 	}
 
 	/**
-	 * Charge whoever pays for an allocator's memory for objects on the heap, until the
-	 * request ends. Where the budget is large beside the heap, they cost more than their
-	 * size.
-	 * @param allocator the allocator; nobody is charged unless it is a request's
-	 * @param bytes how much heap, an estimate
+	 * Charge the request that owns an allocator for objects on the heap, until the
+	 * request ends. If the budget is large compared to the heap, they cost more than
+	 * their size.
+	 * @param allocator the allocator; nothing is charged unless it belongs to a request
+	 * @param bytes estimated size on the heap
 	 * @throws BudgetExhaustedException if there is no room, or one request may not hold
 	 * as much
 	 */
@@ -88,9 +89,9 @@ public final class RequestMemory implements AutoCloseable {
 	}
 
 	/**
-	 * Charge the request that the current thread serves for memory outside of the heap,
-	 * until it ends.
-	 * @param bytes how much; nobody is charged outside of a request
+	 * Charge the request that the current thread serves for off-heap memory, until it
+	 * ends.
+	 * @param bytes number of bytes; nothing is charged outside of a request
 	 * @throws BudgetExhaustedException if there is no room, or one request may not hold
 	 * as much
 	 */
@@ -103,8 +104,8 @@ public final class RequestMemory implements AutoCloseable {
 
 	/**
 	 * Undo a {@link #charge(BufferAllocator, long)} before the request ends.
-	 * @param allocator the allocator that was given then
-	 * @param bytes how much
+	 * @param allocator the allocator of that charge
+	 * @param bytes number of bytes
 	 */
 	public static void discharge(BufferAllocator allocator, long bytes) {
 		if (allocator.getListener() instanceof Charging charging) {
@@ -114,11 +115,11 @@ public final class RequestMemory implements AutoCloseable {
 	}
 
 	/**
-	 * Let a lease pay for what is allocated next, if that is charged to a request.
+	 * Let a lease pay for the next allocation, if that is charged to a request.
 	 * @param allocator the allocator
-	 * @param lease gives the bytes up
-	 * @param bytes how much is going to be allocated at most
-	 * @return how much of that is paid
+	 * @param lease gives up the bytes
+	 * @param bytes the most that is going to be allocated
+	 * @return how much of that was paid
 	 */
 	static long prepay(BufferAllocator allocator, Lease lease, long bytes) {
 		if (!(allocator.getListener() instanceof Charging charging)) {
@@ -155,7 +156,8 @@ public final class RequestMemory implements AutoCloseable {
 
 	/**
 	 * Let the current thread serve this request.
-	 * @return to be closed by the same thread when it no longer does
+	 * @return the binding, to be closed by the same thread when it no longer serves the
+	 * request
 	 */
 	public Bound bind() {
 		RequestMemory before = CURRENT.get();
@@ -188,7 +190,7 @@ public final class RequestMemory implements AutoCloseable {
 		boolean late;
 		this.lock.lock();
 		try {
-			// Nobody would discharge it any more.
+			// A charge that comes too late would never be discharged.
 			late = this.closed;
 			this.other += late ? 0 : bytes;
 		}
@@ -204,7 +206,7 @@ public final class RequestMemory implements AutoCloseable {
 		long discharged;
 		this.lock.lock();
 		try {
-			// Nothing is left of it once the request has ended.
+			// After the end of the request everything has already been discharged.
 			discharged = Math.min(bytes, this.other);
 			this.other -= discharged;
 		}
@@ -249,7 +251,7 @@ public final class RequestMemory implements AutoCloseable {
 		boolean last;
 		this.lock.lock();
 		try {
-			// What was transferred here from another allocator was never charged.
+			// Memory transferred here from another allocator was never charged.
 			discharged = Math.min(bytes, this.allocated);
 			this.allocated -= discharged;
 			last = this.closed;
@@ -264,8 +266,8 @@ public final class RequestMemory implements AutoCloseable {
 	}
 
 	/**
-	 * End the request: nothing is charged to it any more but memory that is still in use,
-	 * which is until it is freed. Idempotent.
+	 * End the request. After that, only memory that is still in use remains charged,
+	 * until it is freed. Idempotent.
 	 */
 	@Override
 	public void close() {
@@ -307,7 +309,7 @@ public final class RequestMemory implements AutoCloseable {
 	public interface Bound extends AutoCloseable {
 
 		/**
-		 * Let the thread serve what it served before.
+		 * Let the thread serve again what it served before.
 		 */
 		@Override
 		void close();
@@ -315,7 +317,7 @@ public final class RequestMemory implements AutoCloseable {
 	}
 
 	/**
-	 * Tells the request of each allocation before it happens.
+	 * Charges the request for each allocation before it happens.
 	 *
 	 * @param request the request
 	 */

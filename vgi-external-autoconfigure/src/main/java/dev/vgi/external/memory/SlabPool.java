@@ -20,18 +20,18 @@ import org.apache.arrow.memory.util.MemoryUtil;
 import org.springframework.util.Assert;
 
 /**
- * Off-heap memory that is used again: the page faults of fresh memory cost a transfer as
- * much as its digest. Idle slabs are kept up to a number of bytes and for a limited time.
+ * Reusable off-heap memory: the page faults of fresh memory cost a transfer as much as
+ * its digest. Idle slabs are kept up to a number of bytes and for a limited time.
  * Thread-safe.
  */
 public final class SlabPool implements AutoCloseable {
 
-	/** Small: a request may hold as many slabs as it sends pointers. */
+	/** Small, since a request may hold as many slabs as it sends pointers. */
 	private static final long SMALLEST = 512;
 
 	/**
-	 * From here on a size class is a sixty-fourth of a power of two wide, not a
-	 * sixteenth: what is rounded up is memory nobody uses.
+	 * From here on, size classes are a sixty-fourth of a power of two apart instead of a
+	 * sixteenth: memory lost to rounding is wasted.
 	 */
 	private static final long FINER_FROM = 1L << 24;
 
@@ -43,7 +43,7 @@ public final class SlabPool implements AutoCloseable {
 
 	private final Executor later;
 
-	/** Idle memory by size class, the most recently used first. */
+	/** Idle memory by size class, most recently used first. */
 	private final TreeMap<Long, Deque<Idle>> idle = new TreeMap<>();
 
 	private long idleBytes;
@@ -58,8 +58,8 @@ public final class SlabPool implements AutoCloseable {
 
 	/**
 	 * Create a pool.
-	 * @param maxIdleBytes most bytes kept while nobody uses them; 0 to keep none
-	 * @param maxIdleTime how long unused memory is kept, positive
+	 * @param maxIdleBytes most bytes of idle memory to keep; 0 to keep none
+	 * @param maxIdleTime how long idle memory is kept, positive
 	 */
 	public SlabPool(long maxIdleBytes, Duration maxIdleTime) {
 		this(maxIdleBytes, maxIdleTime, System::nanoTime,
@@ -67,9 +67,9 @@ public final class SlabPool implements AutoCloseable {
 	}
 
 	/**
-	 * Create a pool by another clock.
-	 * @param maxIdleBytes most bytes kept while nobody uses them
-	 * @param maxIdleTime how long unused memory is kept
+	 * Create a pool with another clock.
+	 * @param maxIdleBytes most bytes of idle memory to keep
+	 * @param maxIdleTime how long idle memory is kept
 	 * @param nanoTime the clock
 	 * @param later runs a task after {@code maxIdleTime}
 	 */
@@ -83,8 +83,8 @@ public final class SlabPool implements AutoCloseable {
 	}
 
 	/**
-	 * Take a slab. Its content is arbitrary: hand on only what was overwritten.
-	 * @param bytes how many bytes are needed, positive
+	 * Take a slab. Its content is arbitrary: pass on only bytes that were overwritten.
+	 * @param bytes required size, positive
 	 * @return a slab of at least that capacity; the caller closes it or hands it over
 	 */
 	public Slab acquire(long bytes) {
@@ -93,7 +93,8 @@ public final class SlabPool implements AutoCloseable {
 		synchronized (this) {
 			Assert.state(!this.closed, "the slab pool is closed");
 			Map.Entry<Long, Deque<Idle>> found = this.idle.ceilingEntry(capacity);
-			// A little larger will do; a small object must not pin a large slab.
+			// A slightly larger slab is fine, but a small object must not occupy a large
+			// slab.
 			if (found != null && found.getKey() - capacity <= capacity / 4) {
 				Idle memory = found.getValue().removeFirst();
 				if (found.getValue().isEmpty()) {
@@ -114,7 +115,7 @@ public final class SlabPool implements AutoCloseable {
 	}
 
 	/**
-	 * Return the capacity of all slabs in use, those handed over to Arrow included.
+	 * Return the capacity of all slabs in use, including those handed over to Arrow.
 	 * @return bytes
 	 */
 	public synchronized long leasedBytes() {
@@ -122,7 +123,7 @@ public final class SlabPool implements AutoCloseable {
 	}
 
 	/**
-	 * Return how many slabs are in use, those handed over to Arrow included.
+	 * Return how many slabs are in use, including those handed over to Arrow.
 	 * @return the number of slabs
 	 */
 	public synchronized int leasedSlabs() {
@@ -130,7 +131,7 @@ public final class SlabPool implements AutoCloseable {
 	}
 
 	/**
-	 * Return what is kept for the next transfers.
+	 * Return how much memory is kept for the next transfers.
 	 * @return bytes
 	 */
 	public synchronized long idleBytes() {
@@ -138,7 +139,7 @@ public final class SlabPool implements AutoCloseable {
 	}
 
 	/**
-	 * Free all idle memory. Slabs still in use are freed when they are given back.
+	 * Free all idle memory. Slabs in use are freed when they are returned.
 	 */
 	@Override
 	public synchronized void close() {
@@ -171,7 +172,7 @@ public final class SlabPool implements AutoCloseable {
 		scheduleTrim();
 	}
 
-	// The one that was used longest ago leaves first, whatever its size.
+	// The least recently used slab is dropped first, whatever its size.
 	private void makeRoom(long capacity) {
 		while (this.idleBytes + capacity > this.maxIdleBytes) {
 			Deque<Idle> oldest = null;
@@ -227,7 +228,7 @@ public final class SlabPool implements AutoCloseable {
 	}
 
 	/**
-	 * A piece of off-heap memory in use. Not thread-safe: one owner at a time.
+	 * A piece of off-heap memory in use. Not thread-safe: it has one owner at a time.
 	 */
 	public final class Slab implements AutoCloseable {
 
@@ -246,7 +247,7 @@ public final class SlabPool implements AutoCloseable {
 
 		/**
 		 * Return the size of this slab.
-		 * @return bytes, at least what was asked for
+		 * @return bytes, at least the requested size
 		 */
 		public long capacity() {
 			return this.capacity;
@@ -255,7 +256,7 @@ public final class SlabPool implements AutoCloseable {
 		/**
 		 * View a part of this slab.
 		 * @param offset where the view starts
-		 * @param length how many bytes it has
+		 * @param length length of the view in bytes
 		 * @return a direct buffer over exactly these bytes, usable while this slab is
 		 * open
 		 */
@@ -266,8 +267,8 @@ public final class SlabPool implements AutoCloseable {
 
 		/**
 		 * Copy the first bytes of another slab into this one.
-		 * @param source where to copy from
-		 * @param length how many bytes
+		 * @param source the slab to copy from
+		 * @param length number of bytes
 		 */
 		public void copyFrom(Slab source, long length) {
 			check(0, length);
@@ -276,13 +277,13 @@ public final class SlabPool implements AutoCloseable {
 		}
 
 		/**
-		 * Hand the first bytes over to Arrow. From here on the buffer's reference count
-		 * owns this slab; if this throws, the caller still does.
-		 * @param allocator is charged for the bytes, and for the rest of the slab as far
-		 * as the lease has paid for it
-		 * @param length how many bytes, all of which were written; positive
-		 * @param lease holds them so far; pays where the allocator is that of a request
-		 * @return the buffer; the caller closes it, which gives the slab back
+		 * Hand the first bytes over to Arrow. From then on the buffer's reference count
+		 * owns this slab; if this method throws, the caller still does.
+		 * @param allocator charged for the bytes, and for the rest of the slab as far as
+		 * the lease has paid for it
+		 * @param length number of bytes, all of which were written; positive
+		 * @param lease holds the bytes so far; pays if the allocator belongs to a request
+		 * @return the buffer; the caller closes it, which returns the slab
 		 */
 		public ArrowBuf handOver(BufferAllocator allocator, long length, Lease lease) {
 			check(0, length);
@@ -307,7 +308,7 @@ public final class SlabPool implements AutoCloseable {
 		}
 
 		/**
-		 * Give this slab back. Idempotent, and without effect once it was handed over.
+		 * Return this slab to the pool. Idempotent; does nothing after a hand-over.
 		 */
 		@Override
 		public void close() {

@@ -16,19 +16,22 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * Bounds the memory of all transfers and requests of the process together. Whoever holds
- * something of note never waits for more, so that those who wait cannot block each other.
- * Fair between callers: among those who wait, the one whose caller holds least is next,
- * then the one who came first; a caller alone never holds everything. Thread-safe.
+ * Limits the memory of all transfers and requests of the process together. A holder of
+ * more than a negligible amount never waits for more, so waiters cannot block each other.
+ * Fair between callers: among the waiters, the one whose caller holds least is next, then
+ * the one who came first. A single caller never gets the whole budget. Thread-safe.
  */
 public final class TransferBudget {
 
 	private static final String KEY = "vgi.external.memory.budget";
 
-	/** What the application transfers on nobody's behalf. */
+	/** Account of transfers that belong to no request. */
 	private static final String NOBODY = "";
 
-	/** What a request may hold and wait for more all the same, such as a pointer. */
+	/**
+	 * A request that holds no more than this may still wait, as one that is a pointer
+	 * does.
+	 */
 	private static final long SMALL = 64L << 10;
 
 	/** The protocol's deadline of a fetch. */
@@ -42,7 +45,7 @@ public final class TransferBudget {
 
 	private final long small;
 
-	/** What a byte of the heap costs. */
+	/** Cost of one byte of the heap. */
 	private final long heapWeight;
 
 	private final int maxWaiters;
@@ -53,7 +56,7 @@ public final class TransferBudget {
 
 	private final Condition ended = this.lock.newCondition();
 
-	/** Of whoever holds or waits for something, by name. */
+	/** Accounts of callers that hold or wait for something, by name. */
 	private final Map<String, Account> accounts = new HashMap<>();
 
 	private long arrivals;
@@ -72,31 +75,31 @@ public final class TransferBudget {
 
 	/**
 	 * Create a budget.
-	 * @param maxBytes bytes that all running transfers may hold, positive
-	 * @param maxWaiters transfers that may wait at once; one more fails at once
+	 * @param maxBytes most bytes that all running transfers may hold, positive
+	 * @param maxWaiters most transfers that may wait at once; a further one fails at once
 	 */
 	public TransferBudget(long maxBytes, int maxWaiters) {
 		this(maxBytes, maxWaiters, null);
 	}
 
 	/**
-	 * Create a budget that bounds each wait, half of which one request may hold.
-	 * @param maxBytes bytes that all running transfers may hold, positive
-	 * @param maxWaiters transfers that may wait at once; one more fails at once
-	 * @param maxWait longest wait of any transfer, or {@code null} for what the transfer
-	 * itself allows
+	 * Create a budget that limits each wait. One request may hold half of it.
+	 * @param maxBytes most bytes that all running transfers may hold, positive
+	 * @param maxWaiters most transfers that may wait at once; a further one fails at once
+	 * @param maxWait longest wait of any transfer, or {@code null} for the limit of the
+	 * transfer itself
 	 */
 	public TransferBudget(long maxBytes, int maxWaiters, @Nullable Duration maxWait) {
 		this(maxBytes, maxBytes - maxBytes / 2, maxWaiters, maxWait);
 	}
 
 	/**
-	 * Create a budget that bounds each wait and each request.
-	 * @param maxBytes bytes that all running transfers may hold, positive
-	 * @param maxPerRequest bytes of it that one request may hold, positive
-	 * @param maxWaiters transfers that may wait at once; one more fails at once
-	 * @param maxWait longest wait of any transfer, or {@code null} for what the transfer
-	 * itself allows
+	 * Create a budget that limits each wait and each request.
+	 * @param maxBytes most bytes that all running transfers may hold, positive
+	 * @param maxPerRequest most bytes that one request may hold, positive
+	 * @param maxWaiters most transfers that may wait at once; a further one fails at once
+	 * @param maxWait longest wait of any transfer, or {@code null} for the limit of the
+	 * transfer itself
 	 */
 	public TransferBudget(long maxBytes, long maxPerRequest, int maxWaiters, @Nullable Duration maxWait) {
 		Assert.isTrue(maxBytes > 0, "'maxBytes' must be positive");
@@ -105,9 +108,10 @@ public final class TransferBudget {
 		Assert.isTrue(maxWaiters >= 0, "'maxWaiters' must not be negative");
 		this.maxBytes = maxBytes;
 		this.maxPerRequest = maxPerRequest;
-		// A quarter is left to others, whatever one caller does.
+		// A quarter always remains for other callers.
 		this.maxPerCaller = Math.max(maxPerRequest, maxBytes - maxBytes / 4);
-		// All who wait hold a quarter at most, so that they cannot block each other.
+		// All waiters together hold at most a quarter, so that they cannot block each
+		// other.
 		this.small = Math.min(SMALL, maxBytes / 4 / Math.max(1, maxWaiters));
 		this.heapWeight = heapWeight(maxBytes, Runtime.getRuntime().maxMemory());
 		this.maxWaiters = maxWaiters;
@@ -115,11 +119,12 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * The budget is a part of what the process has beside the heap, which may be much
-	 * more than the heap: weighted, all of it still stands for half of the heap at most.
+	 * Compute the weight of heap memory in a budget for off-heap memory, which may be
+	 * much larger than the heap: with the weight, the whole budget corresponds to at most
+	 * half of the heap.
 	 * @param maxBytes the budget
 	 * @param maxHeap the largest heap
-	 * @return what a byte of the heap costs
+	 * @return the cost of one byte of the heap
 	 */
 	static long heapWeight(long maxBytes, long maxHeap) {
 		long half = maxHeap / 2;
@@ -132,17 +137,17 @@ public final class TransferBudget {
 
 	/**
 	 * Open the account of one request.
-	 * @param caller who sent it; all requests of one caller count together
+	 * @param caller name of its sender; all requests of one caller count together
 	 * @param allocator parent of the request's own allocator
-	 * @return the account, which the caller closes when the request has ended
+	 * @return the account; the caller closes it when the request has ended
 	 */
 	public RequestMemory request(String caller, BufferAllocator allocator) {
 		return new RequestMemory(this, caller, allocator);
 	}
 
 	/**
-	 * Count a transfer as running, whatever memory it will need.
-	 * @return to be closed when the transfer has ended, normally or not
+	 * Register a running transfer, whatever memory it will need.
+	 * @return the registration, to be closed when the transfer has ended, normally or not
 	 * @throws BudgetExhaustedException after {@link #shutDown}
 	 */
 	public Running begin() {
@@ -158,8 +163,8 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Return how many transfers run.
-	 * @return those that have begun and not ended
+	 * Return how many transfers are running.
+	 * @return the number of transfers that have begun and not ended
 	 */
 	public int running() {
 		this.lock.lock();
@@ -172,10 +177,10 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Admit no further transfer, send away those that wait for memory and wait until the
+	 * Refuse further transfers, fail those that wait for memory and wait until the
 	 * running ones have ended.
 	 * @param maxWait longest wait
-	 * @return whether none is left
+	 * @return whether all have ended
 	 */
 	public boolean shutDown(Duration maxWait) {
 		this.lock.lock();
@@ -205,11 +210,12 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Wait for room and take it, on behalf of the thread's request if there is one. Only
-	 * before a transfer starts: one that already holds memory never waits, see
-	 * {@link Lease#grow}, and neither does a request that holds more than a trifle.
-	 * @param bytes how much; more than the whole budget, or than one request may hold, is
-	 * refused at once
+	 * Wait for room and take it, on behalf of the thread's request if there is one. Call
+	 * it only before a transfer starts: a transfer that already holds memory never waits,
+	 * see {@link Lease#grow}, and neither does a request that holds more than a
+	 * negligible amount.
+	 * @param bytes number of bytes; more than the whole budget, or than one request may
+	 * hold, is refused at once
 	 * @param maxWait longest wait
 	 * @return the lease; the caller closes it
 	 * @throws BudgetExhaustedException if there is no room in time or the thread is
@@ -230,8 +236,8 @@ public final class TransferBudget {
 
 	/**
 	 * Take room without waiting.
-	 * @param bytes how much; more than the whole budget, or than one request may hold, is
-	 * refused
+	 * @param bytes number of bytes; more than the whole budget, or than one request may
+	 * hold, is refused
 	 * @return the lease, which the caller closes; or {@code null} if there is no room
 	 * now, or others already wait for it
 	 * @throws BudgetExhaustedException if it will never fit
@@ -255,7 +261,7 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Return what running transfers and requests hold.
+	 * Return how much running transfers and requests hold.
 	 * @return bytes
 	 */
 	public long inUse() {
@@ -291,7 +297,7 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Return what one request may hold.
+	 * Return how much one request may hold.
 	 * @return bytes, at most the whole budget
 	 */
 	public long maxPerRequest() {
@@ -299,7 +305,7 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Return how many transfers wait.
+	 * Return how many transfers are waiting.
 	 * @return the number of callers inside {@link #acquire}
 	 */
 	public int waiting() {
@@ -313,7 +319,7 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Return how often there was no room.
+	 * Return how often room was refused.
 	 * @return refusals so far, of transfers and of requests
 	 */
 	public long refusals() {
@@ -329,12 +335,12 @@ public final class TransferBudget {
 	/**
 	 * Charge a request for memory that it is about to use.
 	 * @param request the request
-	 * @param bytes how much
+	 * @param bytes number of bytes
 	 * @throws BudgetExhaustedException if there is no room
 	 */
 	void charge(RequestMemory request, long bytes) {
 		if (bytes == 0) {
-			// Paid already: not to be waited for.
+			// The memory is already paid for, so do not wait.
 			return;
 		}
 		this.lock.lock();
@@ -347,9 +353,9 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Give back what a request was charged for.
+	 * Return what a request was charged.
 	 * @param request the request
-	 * @param bytes how much, at most what it holds
+	 * @param bytes number of bytes, at most what it holds
 	 */
 	void discharge(RequestMemory request, long bytes) {
 		this.lock.lock();
@@ -481,9 +487,9 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Bound the queue: where it is full, whoever of the caller with most places came last
+	 * Limit the queue: if it is full, the last waiter of the caller with the most waiters
 	 * gives way to a caller with fewer.
-	 * @param newcomer the last of its account
+	 * @param newcomer the last waiter of its account
 	 */
 	private void makePlace(Waiter newcomer) {
 		if (this.waiting <= this.maxWaiters) {
@@ -535,7 +541,7 @@ public final class TransferBudget {
 		}
 	}
 
-	// A caller who holds all it may keeps nobody else waiting.
+	// A caller at its limit does not block the others.
 	private @Nullable Waiter next() {
 		if (this.waiting == 0) {
 			return null;
@@ -550,11 +556,11 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * Let a lease pay for what a request is about to allocate: the memory of a transfer
-	 * becomes the request's without anybody else getting hold of the room in between.
-	 * @param lease gives the bytes up
+	 * Let a lease pay for an allocation of a request: the memory of a transfer becomes
+	 * the request's, and no one else can take the room in between.
+	 * @param lease gives up the bytes
 	 * @param request receives them
-	 * @param bytes how much
+	 * @param bytes number of bytes
 	 * @return how much the lease could pay
 	 */
 	long pay(Lease lease, RequestMemory request, long bytes) {
@@ -580,12 +586,12 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * A transfer under way.
+	 * A running transfer.
 	 */
 	public interface Running extends AutoCloseable {
 
 		/**
-		 * Say that the transfer has ended. Idempotent.
+		 * Report that the transfer has ended. Idempotent.
 		 */
 		@Override
 		void close();
@@ -620,19 +626,19 @@ public final class TransferBudget {
 
 		/**
 		 * Take more without waiting.
-		 * @param bytes how much more
+		 * @param bytes number of additional bytes
 		 * @throws BudgetExhaustedException if there is no room now
 		 */
 		void grow(long bytes);
 
 		/**
-		 * Give a part back.
-		 * @param bytes how much, at most what is held
+		 * Return a part.
+		 * @param bytes number of bytes, at most what is held
 		 */
 		void shrink(long bytes);
 
 		/**
-		 * Give everything back. Idempotent.
+		 * Return everything. Idempotent.
 		 */
 		@Override
 		void close();
@@ -640,7 +646,7 @@ public final class TransferBudget {
 	}
 
 	/**
-	 * What one caller holds and waits for.
+	 * The holdings and the waiters of one caller.
 	 */
 	private static final class Account {
 

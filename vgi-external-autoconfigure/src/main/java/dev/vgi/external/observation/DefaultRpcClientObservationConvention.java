@@ -11,7 +11,7 @@ import io.micrometer.observation.Observation;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The default names and keys. No value holds a URL.
+ * The default names and keys. No value contains a URL.
  */
 public class DefaultRpcClientObservationConvention implements RpcClientObservationConvention {
 
@@ -57,7 +57,7 @@ public class DefaultRpcClientObservationConvention implements RpcClientObservati
 		return call.isCancelled() ? "cancelled" : "success";
 	}
 
-	// never what a peer calls it: that set is open
+	// never the type that a peer names: that set is open
 	private static String errorKind(@Nullable Throwable failure) {
 		if (failure == null) {
 			return "none";

@@ -9,7 +9,7 @@ import io.micrometer.observation.Observation;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The default names and keys. No value holds a URL.
+ * The default names and keys. No value contains a URL.
  */
 public class DefaultRpcServerObservationConvention implements RpcServerObservationConvention {
 

@@ -7,7 +7,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.MeterBinder;
 
 /**
- * Tells how full a local store is, and whether it had to refuse objects.
+ * Reports how full a local store is, and how often it refused objects.
  */
 public final class LocalStorageMetrics implements MeterBinder {
 
@@ -15,7 +15,7 @@ public final class LocalStorageMetrics implements MeterBinder {
 
 	/**
 	 * Create the meters.
-	 * @param storage asked whenever a meter is read; does no I/O
+	 * @param storage read whenever a meter is read; does no I/O
 	 */
 	public LocalStorageMetrics(LocalStorage storage) {
 		this.storage = storage;

@@ -76,7 +76,7 @@ public enum RpcClientObservation implements ObservationDocumentation {
 		/** Bytes put into storage. */
 		EXTERNAL_SENT("rpc.bytes.external.sent"),
 
-		/** Bytes that came in responses. */
+		/** Bytes received in responses. */
 		INLINE_RECEIVED("rpc.bytes.inline.received"),
 
 		/** Bytes sent in requests. */

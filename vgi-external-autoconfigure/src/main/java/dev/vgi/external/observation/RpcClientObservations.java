@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * Makes one observation of every call of a client, whose trace the service can continue.
+ * Creates one observation for every call of a client; the service can continue its trace.
  */
 public final class RpcClientObservations implements RpcClientListener {
 

@@ -10,7 +10,7 @@ import io.micrometer.observation.transport.ReceiverContext;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes one observation of every call. It continues the trace that came with the batch,
+ * Creates one observation for every call. It continues the trace in the batch's metadata,
  * unless the HTTP request itself continues one.
  */
 public final class RpcObservations implements RpcCallListener {

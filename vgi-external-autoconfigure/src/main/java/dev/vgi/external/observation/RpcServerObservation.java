@@ -6,12 +6,12 @@ import io.micrometer.observation.ObservationConvention;
 import io.micrometer.observation.docs.ObservationDocumentation;
 
 /**
- * What is observed of calls on the serving side.
+ * Documents the observation of a call on the server side.
  */
 public enum RpcServerObservation implements ObservationDocumentation {
 
 	/**
-	 * One call: one HTTP request, so that a turn of a stream is a call of its own.
+	 * One call: one HTTP request, so each turn of a stream is a call of its own.
 	 */
 	CALL {
 
@@ -37,7 +37,7 @@ public enum RpcServerObservation implements ObservationDocumentation {
 	 */
 	public enum LowCardinality implements KeyName {
 
-		/** What went wrong, as a caller may tell it apart; {@code none} otherwise. */
+		/** Kind of the error, as a caller can tell it apart; {@code none} otherwise. */
 		ERROR_KIND("rpc.error.kind"),
 
 		/** How the method is called. */
@@ -50,8 +50,7 @@ public enum RpcServerObservation implements ObservationDocumentation {
 		OUTCOME("outcome"),
 
 		/**
-		 * What the request is to the method: {@code call}, {@code init},
-		 * {@code exchange}.
+		 * The endpoint of the method: {@code call}, {@code init} or {@code exchange}.
 		 */
 		PHASE("rpc.phase"),
 
@@ -82,7 +81,7 @@ public enum RpcServerObservation implements ObservationDocumentation {
 		/** Bytes of the body. */
 		BYTES_INLINE("rpc.bytes.inline"),
 
-		/** What the caller calls the request. */
+		/** The caller's identifier of the request. */
 		REQUEST_ID("rpc.request.id");
 
 		private final String key;

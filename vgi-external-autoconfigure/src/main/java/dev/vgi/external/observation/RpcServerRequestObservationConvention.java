@@ -8,7 +8,7 @@ import org.springframework.http.server.observation.DefaultServerRequestObservati
 import org.springframework.http.server.observation.ServerRequestObservationContext;
 
 /**
- * Counts a reply that is flagged as an error as a server error in
+ * Counts a response that is marked as an error as a server error in
  * {@code http.server.requests}, although its status is 200.
  */
 public final class RpcServerRequestObservationConvention extends DefaultServerRequestObservationConvention {

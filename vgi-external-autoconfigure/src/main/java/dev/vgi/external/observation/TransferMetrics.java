@@ -18,8 +18,8 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Counts what travelled through storage. Every tag comes from a closed set, so that no
- * URL can become one.
+ * Counts transfers through storage. Every tag comes from a closed set, so that no URL can
+ * become one.
  */
 public final class TransferMetrics implements TransferListener {
 
@@ -38,8 +38,8 @@ public final class TransferMetrics implements TransferListener {
 	/**
 	 * Create the meters.
 	 * @param registry receives them
-	 * @param budget asked for the bytes in flight
-	 * @param allocator asked for the bytes of all batches
+	 * @param budget read for the bytes in flight
+	 * @param allocator read for the bytes of all batches
 	 */
 	public TransferMetrics(MeterRegistry registry, TransferBudget budget, BufferAllocator allocator) {
 		this.registry = registry;
@@ -57,7 +57,7 @@ public final class TransferMetrics implements TransferListener {
 			.baseUnit("bytes")
 			.description("Off-heap memory of all batches that are not closed yet")
 			.register(registry);
-		// Known from the start, so that a dashboard shows zero instead of a gap.
+		// Registered at the start, so that a dashboard shows zero instead of a gap.
 		hedges();
 		uploadUrls();
 	}

@@ -9,8 +9,8 @@ import io.micrometer.core.instrument.TimeGauge;
 import io.micrometer.core.instrument.binder.MeterBinder;
 
 /**
- * Tells how long a download URL signed now would work: less than configured if the
- * credentials end before.
+ * Reports how long a download URL signed now would work: less than configured if the
+ * credentials expire earlier.
  */
 public final class UrlLifetimeMetrics implements MeterBinder {
 
@@ -21,7 +21,7 @@ public final class UrlLifetimeMetrics implements MeterBinder {
 	/**
 	 * Create the meter.
 	 * @param storage name of the backend
-	 * @param lifetime asked whenever the meter is read; does no I/O
+	 * @param lifetime read whenever the meter is read; does no I/O
 	 */
 	public UrlLifetimeMetrics(String storage, Supplier<Duration> lifetime) {
 		this.storage = storage;

@@ -1,5 +1,5 @@
 /**
- * Metrics and traces of what travelled how.
+ * Metrics and traces of transfers and calls.
  */
 @NullMarked
 package dev.vgi.external.observation;

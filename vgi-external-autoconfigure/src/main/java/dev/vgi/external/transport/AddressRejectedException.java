@@ -3,9 +3,8 @@ package dev.vgi.external.transport;
 import java.net.UnknownHostException;
 
 /**
- * A host resolves to no address that may be connected to. Thrown by a
- * {@link HostResolver} given to {@link StorageTransport}, which reports it as a refused
- * URL.
+ * A host has no address that may be connected to. Thrown by a {@link HostResolver} given
+ * to {@link StorageTransport}, which reports it as a refused URL.
  */
 public class AddressRejectedException extends UnknownHostException {
 
@@ -13,7 +12,7 @@ public class AddressRejectedException extends UnknownHostException {
 
 	/**
 	 * Create a refusal.
-	 * @param reason why, and which key would allow it; names the host and no URL
+	 * @param reason why, and which key would allow it; names the host and contains no URL
 	 */
 	public AddressRejectedException(String reason) {
 		super(reason);

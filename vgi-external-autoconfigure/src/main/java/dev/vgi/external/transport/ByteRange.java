@@ -3,7 +3,7 @@ package dev.vgi.external.transport;
 import org.springframework.util.Assert;
 
 /**
- * A range of bytes, as HTTP counts them: both ends are inclusive.
+ * A range of bytes as in HTTP: both ends are inclusive.
  *
  * @param first position of the first byte
  * @param last position of the last byte

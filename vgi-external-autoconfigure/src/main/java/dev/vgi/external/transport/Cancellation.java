@@ -3,8 +3,8 @@ package dev.vgi.external.transport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Ends a request from another thread, whatever it is doing: following redirects, waiting
- * for a connection or reading the body. Thread-safe.
+ * Cancels a request from another thread at any stage: following redirects, waiting for a
+ * connection or reading the body. Thread-safe.
  */
 public final class Cancellation {
 
@@ -13,7 +13,7 @@ public final class Cancellation {
 	private boolean cancelled;
 
 	/**
-	 * End what is running and whatever would be started later. Idempotent.
+	 * Cancel the running exchange and any later one. Idempotent.
 	 */
 	public void cancel() {
 		Exchange running;
@@ -27,8 +27,8 @@ public final class Cancellation {
 	}
 
 	/**
-	 * Watch over the exchange that follows the one before.
-	 * @param started ended at once if this was cancelled already
+	 * Watch the next exchange of the request.
+	 * @param started cancelled at once if this was already cancelled
 	 */
 	void watch(Exchange started) {
 		boolean late;

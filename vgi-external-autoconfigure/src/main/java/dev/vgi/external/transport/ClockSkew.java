@@ -9,21 +9,21 @@ import java.time.format.DateTimeFormatter;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Compares a storage's clock with that of this machine. Signatures are refused for clocks
- * that differ, and what storage says then may sound like wrong credentials.
+ * Compares a storage's clock with that of this machine. Storage refuses signatures if the
+ * clocks differ, with errors that may look like wrong credentials.
  */
 public final class ClockSkew {
 
-	/** Clocks further apart than this are worth a word. */
+	/** A larger difference is reported. */
 	private static final Duration NOTABLE = Duration.ofMinutes(1);
 
 	private ClockSkew() {
 	}
 
 	/**
-	 * Read the time of an answer.
-	 * @param date its {@code Date}, or {@code null}
-	 * @return the time, or {@code null} if it is none
+	 * Parse the time of a response.
+	 * @param date its {@code Date} header, or {@code null}
+	 * @return the time, or {@code null} if it is missing or malformed
 	 */
 	public static @Nullable Instant time(@Nullable String date) {
 		if (date == null) {
@@ -38,10 +38,10 @@ public final class ClockSkew {
 	}
 
 	/**
-	 * Say how far the clocks are apart.
-	 * @param date {@code Date} of an answer, or {@code null}
+	 * Describe how far the clocks are apart.
+	 * @param date {@code Date} header of a response, or {@code null}
 	 * @param now the time by the clock of this machine
-	 * @return half a sentence, or {@code null} if they agree or it cannot be told
+	 * @return half a sentence, or {@code null} if they agree or this is unknown
 	 */
 	public static @Nullable String note(@Nullable String date, Instant now) {
 		Instant theirs = time(date);

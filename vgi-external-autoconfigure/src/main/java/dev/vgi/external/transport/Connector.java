@@ -24,9 +24,9 @@ import org.apache.hc.core5.http.HttpHost;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Opens connections: resolves the host, connects to exactly the addresses the resolver
- * returned, tunnels through the proxy if there is one, and does the TLS handshake with
- * the host's name verified.
+ * Opens connections: resolves the host, connects to exactly the addresses that the
+ * resolver returned, tunnels through the proxy if there is one, and performs the TLS
+ * handshake, verifying the host's name.
  */
 final class Connector {
 
@@ -49,7 +49,7 @@ final class Connector {
 	}
 
 	/**
-	 * Return the credentials a forwarding proxy wants with every request.
+	 * Return the credentials that a forwarding proxy requires with every request.
 	 * @return the header's value, or {@code null} for none
 	 */
 	@Nullable String proxyAuthorization() {
@@ -58,11 +58,11 @@ final class Connector {
 
 	/**
 	 * Open a connection.
-	 * @param route where to, and whether its address has to be public
-	 * @param opening is told every socket before it blocks, so that it can be closed
+	 * @param route the target, and whether its address has to be public
+	 * @param opening receives every socket before it blocks, so that it can be closed
 	 * @return the open connection; the caller closes it
-	 * @throws IOException if nothing could be connected
-	 * @throws HttpException if the proxy answers something that is no HTTP
+	 * @throws IOException if no connection could be opened
+	 * @throws HttpException if the proxy's response is not HTTP
 	 */
 	StorageConnection connect(Route route, Consumer<Socket> opening) throws IOException, HttpException {
 		HttpHost target = route.host();
@@ -72,7 +72,7 @@ final class Connector {
 		try {
 			socket.setTcpNoDelay(true);
 			socket.setKeepAlive(true);
-			// A handshake, like a connect, must not take forever.
+			// The handshake needs a time-out, like the connect.
 			socket.setSoTimeout(millis(this.settings.connectTimeout()));
 			SSLSocket sslSocket = null;
 			if (secure) {
@@ -96,7 +96,7 @@ final class Connector {
 		if (!route.publicOnly()) {
 			return addresses;
 		}
-		// What is connected to is exactly what was checked: no second look-up in between.
+		// Connect to exactly the checked addresses, without a second look-up.
 		InetAddress[] open = Arrays.stream(addresses).filter(PublicAddresses::isPublic).toArray(InetAddress[]::new);
 		if (open.length == 0) {
 			throw new AddressRejectedException("host " + host
@@ -111,7 +111,7 @@ final class Connector {
 			return connect(InetAddress.getAllByName(proxy.getHostString()), proxy.getPort(), opening);
 		}
 		catch (IOException ex) {
-			// The storage has nothing to do with it.
+			// The failure has nothing to do with the storage.
 			throw new ExplainedException("the proxy at " + proxy.getHostString() + ":" + proxy.getPort()
 					+ " cannot be reached: " + FailureReason.of(ex));
 		}
@@ -120,7 +120,8 @@ final class Connector {
 	private Socket connect(InetAddress[] addresses, int port, Consumer<Socket> opening) throws IOException {
 		IOException failure = null;
 		for (InetAddress address : addresses) {
-			// Of a channel, because an interrupt wakes a thread that is blocked in one.
+			// A channel's socket, since an interrupt wakes a thread that is blocked in a
+			// channel.
 			Socket socket = SocketChannel.open().socket();
 			try {
 				opening.accept(socket);
@@ -157,7 +158,7 @@ final class Connector {
 			throw new ExplainedException("the proxy answered " + response.getCode());
 		}
 		if (connection.hasReadAhead()) {
-			// They would be lost, and are not of whom the tunnel leads to.
+			// These bytes would be lost, and do not come from the target of the tunnel.
 			throw new ExplainedException("the proxy sent bytes behind its answer");
 		}
 	}
@@ -194,7 +195,7 @@ final class Connector {
 			socket.close();
 		}
 		catch (IOException ex) {
-			// Nothing is lost: it is not used any more.
+			// The socket is not used any more.
 		}
 	}
 

@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.function.LongSupplier;
 
 /**
- * A point in time by which a whole transfer has to be over, computed once. Thread-safe.
+ * A point in time by which a whole transfer has to end, computed once. Thread-safe.
  */
 public final class Deadline {
 
@@ -30,7 +30,7 @@ public final class Deadline {
 	}
 
 	/**
-	 * Create a deadline by another clock.
+	 * Create a deadline with another clock.
 	 * @param timeout time from now on, positive
 	 * @param nanoTime the clock, as {@link System#nanoTime()}
 	 * @return the deadline
@@ -57,7 +57,7 @@ public final class Deadline {
 
 	/**
 	 * Return the whole time that was allowed.
-	 * @return the timeout this deadline was made with
+	 * @return the timeout that this deadline was created with
 	 */
 	public Duration timeout() {
 		return this.timeout;

@@ -39,9 +39,9 @@ import org.apache.hc.core5.util.Timeout;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One request and its response. Ends exactly once: read to its end, given up by its
- * owner, or cancelled from outside by the deadline, another thread or the closing
- * transport. Whoever ends it also gives the connection back.
+ * One request and its response. Ends exactly once: read to its end, closed by its owner,
+ * or cancelled by the deadline, another thread or the closing transport. The one that
+ * ends it also releases the connection.
  */
 final class Exchange implements StorageResponse {
 
@@ -79,15 +79,15 @@ final class Exchange implements StorageResponse {
 
 	private @Nullable InputStream body;
 
-	/** Where the body can be read without a copy, once its first bytes were. */
+	/** The source of the body without a copy, once its first bytes were read. */
 	private @Nullable SocketChannel channel;
 
-	/** Whether the stream has been left behind. */
+	/** Whether reading has moved from the stream to the channel. */
 	private boolean beyondStream;
 
 	private TransferTimer.@Nullable Alarm silence;
 
-	/** When the read that is under way began, or {@link #NOT_READING}. */
+	/** When the current read began, or {@link #NOT_READING}. */
 	private volatile long readingSince = NOT_READING;
 
 	private byte[] scratch = new byte[0];
@@ -117,8 +117,8 @@ final class Exchange implements StorageResponse {
 
 	/**
 	 * Send the request and receive the head of the response.
-	 * @param before how many requests were sent for earlier hops
-	 * @param cancellation may end this exchange; or {@code null}
+	 * @param before number of requests sent for earlier hops
+	 * @param cancellation may cancel this exchange; or {@code null}
 	 * @return this exchange, which the caller closes; on failure it has ended
 	 */
 	Exchange execute(int before, @Nullable Cancellation cancellation) {
@@ -167,8 +167,8 @@ final class Exchange implements StorageResponse {
 				return;
 			}
 			catch (IOException ex) {
-				// The peer may have closed an idle connection at the very moment it was
-				// used again: that is no failure, if it answered nothing.
+				// The peer may have closed the idle connection just when it was reused.
+				// If there was no response yet, the request is sent again.
 				if (!reused || connection.received() != receivedBefore || !giveUp(leased)) {
 					throw ex;
 				}
@@ -294,7 +294,7 @@ final class Exchange implements StorageResponse {
 			connection.flush();
 		}
 		catch (IOException ex) {
-			// A storage that refuses a body answers without reading all of it.
+			// A storage that refuses a body may respond without reading all of it.
 			if (this.requestBody == null || !connection.isOpen() || !connection.isDataAvailable(Timeout.ofSeconds(1))) {
 				throw ex;
 			}
@@ -338,14 +338,14 @@ final class Exchange implements StorageResponse {
 		}
 	}
 
-	// What says twice how long it is, or that nothing has a length, may end elsewhere for
-	// whoever sent it.
+	// A message with two lengths, or with a length where none is allowed, may have
+	// another end for its sender.
 	private static boolean isDelimited(ClassicHttpResponse response) {
 		int lengths = response.countHeaders("Content-Length") + response.countHeaders("Transfer-Encoding");
 		return (response.getCode() == 204) ? lengths == 0 || parseLength(response) == 0 : lengths <= 1;
 	}
 
-	// Reads of a channel know no timeout of their own.
+	// Reads of a channel have no time-out of their own.
 	private synchronized void watchSilence(Duration delay) {
 		if (this.state == State.RUNNING) {
 			this.silence = this.transport.timer().schedule(delay, this::checkSilence);
@@ -439,7 +439,7 @@ final class Exchange implements StorageResponse {
 
 	private int read(InputStream in, ByteBuffer target) throws IOException {
 		SocketChannel direct = this.channel;
-		// The connection has read a little more than the head, which comes first.
+		// The connection has buffered a few bytes beyond the head, which come first.
 		if (direct != null && (this.beyondStream || in.available() == 0)) {
 			this.beyondStream = true;
 			return read(direct, target);
@@ -474,8 +474,8 @@ final class Exchange implements StorageResponse {
 	}
 
 	/**
-	 * Be done with a response whose body does not matter, and keep the connection if that
-	 * is cheap.
+	 * Finish a response whose body is not needed, and keep the connection if that is
+	 * cheap.
 	 */
 	void discard() {
 		if (this.contentLength > 0 && this.contentLength <= 16 * 1024) {
@@ -527,8 +527,7 @@ final class Exchange implements StorageResponse {
 		this.transport.ended(this);
 	}
 
-	// Drop a connection that turned out to be stale. @return whether this exchange goes
-	// on
+	// Drops a stale connection. Returns whether this exchange continues.
 	private boolean giveUp(PoolEntry<Route, StorageConnection> leased) {
 		synchronized (this) {
 			if (this.state != State.RUNNING) {
@@ -556,7 +555,7 @@ final class Exchange implements StorageResponse {
 		this.transport.pool().release(leased, kept);
 	}
 
-	// What the socket still has is looked at when the connection is used again.
+	// Bytes still in the socket are noticed when the connection is reused.
 	private static boolean isClean(StorageConnection connection) {
 		try {
 			return !connection.hasReadAhead();
@@ -573,7 +572,7 @@ final class Exchange implements StorageResponse {
 				String[] pair = part.strip().split("=", 2);
 				if (pair.length == 2 && "timeout".equalsIgnoreCase(pair[0].strip())
 						&& pair[1].strip().matches("[0-9]{1,6}")) {
-					// One second less, since it is the peer's clock that counts.
+					// One second less, since the peer's clock decides.
 					return TimeValue.ofSeconds(Math.max(0, Long.parseLong(pair[1].strip()) - 1));
 				}
 			}
@@ -618,8 +617,8 @@ final class Exchange implements StorageResponse {
 	}
 
 	/**
-	 * A request body on its way to the socket, under TLS in pieces of the connection's
-	 * copy buffer.
+	 * A request body that is being written to the socket; under TLS, in pieces of the
+	 * connection's copy buffer.
 	 */
 	private static final class BodyEntity extends AbstractHttpEntity {
 

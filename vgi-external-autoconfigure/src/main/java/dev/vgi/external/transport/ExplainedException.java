@@ -3,7 +3,7 @@ package dev.vgi.external.transport;
 import java.io.IOException;
 
 /**
- * An I/O failure whose message is our own and may be shown.
+ * An I/O failure with a message of our own, which may be shown.
  */
 public class ExplainedException extends IOException {
 

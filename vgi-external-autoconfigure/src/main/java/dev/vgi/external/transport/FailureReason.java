@@ -27,13 +27,12 @@ import org.apache.hc.core5.http.TruncatedChunkException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Says in plain words why something failed. What the JDK and libraries write into their
- * messages may hold URLs and secrets, and the name of a class alone tells few people what
- * to do.
+ * Explains in plain words why something failed. Messages of the JDK and of libraries may
+ * contain URLs and secrets, and a class name alone rarely tells users what to do.
  */
 public final class FailureReason {
 
-	/** What operating systems say, and no exception has a type for. */
+	/** Messages of operating systems for which there is no exception type. */
 	private static final Map<String, String> OF_THE_SYSTEM = Map.of("No space left on device", "the disk is full",
 			"not enough space on the disk", "the disk is full", "Disk quota exceeded",
 			"the quota of the disk is used up", "Read-only file system", "the file system can only be read",
@@ -44,9 +43,9 @@ public final class FailureReason {
 	}
 
 	/**
-	 * Say why.
-	 * @param failure an exception of anybody's
-	 * @return half a sentence in one line, without anything of the exception's message;
+	 * Explain a failure.
+	 * @param failure any exception
+	 * @return half a sentence in one line, without any part of the exception's message;
 	 * the name of its class, or that of its root cause, if nothing better is known
 	 */
 	public static String of(Throwable failure) {
@@ -74,7 +73,7 @@ public final class FailureReason {
 		if (cause instanceof UnknownHostException) {
 			return "its host has no address";
 		}
-		// Names of files and hosts are no words of the system.
+		// The names of files and hosts must not be mistaken for a message of the system.
 		String said = String
 			.valueOf((cause instanceof FileSystemException file) ? file.getReason() : cause.getMessage());
 		for (Map.Entry<String, String> system : OF_THE_SYSTEM.entrySet()) {

@@ -4,8 +4,8 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 
 /**
- * Looks hosts up. What it returns is what is connected to: there is no second look-up in
- * between. Thread-safe.
+ * Looks up hosts. Connections are opened to exactly the addresses it returns: there is no
+ * second look-up in between. Thread-safe.
  */
 @FunctionalInterface
 public interface HostResolver {
@@ -13,9 +13,9 @@ public interface HostResolver {
 	/**
 	 * Return the addresses of a host, the best first.
 	 * @param host a name, or an address without brackets
-	 * @return the addresses to try one after the other, at least one
-	 * @throws AddressRejectedException if there are only such as must not be connected to
-	 * @throws UnknownHostException if there are none
+	 * @return the addresses to try in this order, at least one
+	 * @throws AddressRejectedException if none of its addresses may be connected to
+	 * @throws UnknownHostException if it has no addresses
 	 */
 	InetAddress[] resolve(String host) throws UnknownHostException;
 

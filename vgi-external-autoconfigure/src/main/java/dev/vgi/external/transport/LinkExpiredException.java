@@ -4,7 +4,7 @@ import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Storage refused a link because its time is over.
+ * Storage refused an expired link.
  */
 public class LinkExpiredException extends VgiExternalException {
 

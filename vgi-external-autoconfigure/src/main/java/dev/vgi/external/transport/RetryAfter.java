@@ -17,11 +17,11 @@ final class RetryAfter {
 	}
 
 	/**
-	 * Return how long to stay away.
+	 * Return the pause that the header asks for.
 	 * @param value the header's value: seconds or a date; or {@code null}
-	 * @param date the answer's {@code Date}, from which such a date counts: whose clock
-	 * is right does not matter then. {@code null} for this machine's clock
-	 * @return the time, not negative; or {@code null} if there is none to be read
+	 * @param date the response's {@code Date}, from which a date in the value is counted,
+	 * so that wrong clocks do not matter. {@code null} for this machine's clock
+	 * @return the pause, not negative; or {@code null} if it is missing or malformed
 	 */
 	static @Nullable Duration parse(@Nullable String value, @Nullable String date) {
 		if (value == null) {

@@ -3,8 +3,8 @@ package dev.vgi.external.transport;
 import org.apache.hc.core5.http.HttpHost;
 
 /**
- * What connections may be shared for: a connection to a private address must not serve an
- * exchange that has to stay on public ones.
+ * The key by which connections are shared: a connection to a private address must not
+ * serve an exchange that is restricted to public ones.
  *
  * @param host scheme, host and port
  * @param publicOnly whether the host's address has to be public

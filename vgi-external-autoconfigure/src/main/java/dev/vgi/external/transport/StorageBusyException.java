@@ -5,7 +5,7 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Storage works, but asks to come back later.
+ * Storage works, but asks to retry later.
  */
 public class StorageBusyException extends StorageUnavailableException {
 
@@ -13,9 +13,10 @@ public class StorageBusyException extends StorageUnavailableException {
 
 	/**
 	 * Create an error.
-	 * @param message what was answered, without secrets
-	 * @param status the status storage answered with
-	 * @param retryAfter how much later, or {@code null} if storage does not say
+	 * @param message description of the response, without secrets
+	 * @param status the status of the response
+	 * @param retryAfter the pause that storage asks for, or {@code null} if it does not
+	 * say
 	 */
 	public StorageBusyException(String message, int status, @Nullable Duration retryAfter) {
 		super(message, status, null);
@@ -23,8 +24,8 @@ public class StorageBusyException extends StorageUnavailableException {
 	}
 
 	/**
-	 * Return how much later to come back.
-	 * @return as storage says, not negative; or {@code null} if it does not
+	 * Return the pause that storage asks for.
+	 * @return the pause, not negative; or {@code null} if storage does not say
 	 */
 	public @Nullable Duration retryAfter() {
 		return this.retryAfter;

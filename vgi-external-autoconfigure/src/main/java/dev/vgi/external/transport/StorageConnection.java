@@ -18,13 +18,13 @@ import org.apache.hc.core5.io.CloseMode;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection of the pool. Built on the HTTP core alone: the connections, headers and
- * request lines of the client above it are logged with their query as soon as somebody
- * turns its loggers on, and a signed query must not be.
+ * A connection of the pool. Built on the HTTP core alone: the client above it logs
+ * connections, headers and request lines with their query if its loggers are enabled, and
+ * a signed query must never be logged.
  */
 final class StorageConnection extends DefaultBHttpClientConnection {
 
-	/** Long reads and writes bypass this buffer: it is for heads. */
+	/** This buffer is for heads; long reads and writes bypass it. */
 	private static final Http1Config CONFIG = Http1Config.custom()
 		.setBufferSize(8192)
 		.setMaxLineLength(32 * 1024)
@@ -32,7 +32,7 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 		.setMaxEmptyLineCount(16)
 		.build();
 
-	/** Copy buffer between the socket and off-heap memory, used again and again. */
+	/** Reusable copy buffer between the socket and off-heap memory. */
 	final byte[] scratch = new byte[64 * 1024];
 
 	private final Socket socket;
@@ -42,7 +42,7 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 	private final HeadParser heads;
 
 	/**
-	 * Carries long bodies between the socket and off-heap memory without a copy; or
+	 * Transfers long bodies between the socket and off-heap memory without a copy;
 	 * {@code null} under TLS.
 	 */
 	final @Nullable SocketChannel channel;
@@ -70,14 +70,14 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 		}
 	}
 
-	// Bytes received so far: tells an unanswered request from a broken answer.
+	// Bytes received so far: distinguishes an unanswered request from a broken response.
 	long received() {
 		return getEndpointDetails().getReceivedBytesCount();
 	}
 
 	/**
-	 * Return whether bytes behind the end of the last response have been received: they
-	 * would be taken for the beginning of the next one. Costs no system call.
+	 * Return whether bytes were received after the end of the last response, which would
+	 * be taken for the beginning of the next one. Needs no system call.
 	 * @return {@code true} if the connection must not be used again
 	 * @throws IOException if the connection is closed
 	 */
@@ -86,9 +86,9 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 	}
 
 	/**
-	 * Return whether an unused connection is open and silent. One whose peer has closed
-	 * it, or has said anything unasked, is not; under TLS not even if that was a record
-	 * without data. Does not wait.
+	 * Return whether an unused connection is open and silent. It is not if its peer has
+	 * closed it or has sent anything unexpectedly; under TLS, not even a record without
+	 * data. Does not wait.
 	 * @return whether a request may be sent
 	 * @throws IOException if the connection is broken, or the thread was interrupted
 	 */
@@ -107,20 +107,21 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 	}
 
 	/**
-	 * Drop the connection at once, waking whoever reads from it or writes to it.
+	 * Drop the connection at once, and wake threads that read from it or write to it.
 	 */
 	void abort() {
 		try {
 			this.socket.close();
 		}
 		catch (IOException ex) {
-			// It is being dropped.
+			// The connection is dropped anyway.
 		}
 		close(CloseMode.IMMEDIATE);
 	}
 
 	/**
-	 * Reads heads, and so gets to know the buffer that may be read into beyond them.
+	 * Reads heads. Thereby it gets access to the buffer, which may hold bytes beyond
+	 * them.
 	 */
 	private static final class HeadParser extends DefaultHttpResponseParser {
 

@@ -24,7 +24,7 @@ public interface StorageResponse extends AutoCloseable {
 	@Nullable String header(String name);
 
 	/**
-	 * Return the codings of the body, from all headers that name some.
+	 * Return the codings of the body, from all headers that may name them.
 	 * @return a list as in {@code Content-Encoding}, or {@code null}
 	 */
 	@Nullable String contentEncoding();
@@ -37,13 +37,13 @@ public interface StorageResponse extends AutoCloseable {
 
 	/**
 	 * Return how many requests were sent for this response.
-	 * @return at least 1; redirects and the repetition on a stale connection count
+	 * @return at least 1; includes redirects and a repetition after a stale connection
 	 */
 	int requests();
 
 	/**
-	 * Read what is there, at least one byte.
-	 * @param target where to read to, a heap or direct buffer with room
+	 * Read available bytes, at least one.
+	 * @param target the buffer to read into, on the heap or direct, with room
 	 * @return how many bytes were read, or -1 at the end
 	 * @throws dev.vgi.external.VgiExternalException if the deadline passed, or the
 	 * connection broke before the announced end
@@ -51,9 +51,9 @@ public interface StorageResponse extends AutoCloseable {
 	int read(ByteBuffer target);
 
 	/**
-	 * Give the connection back if the body was read to its end, else cancel the exchange
-	 * at once without reading on. Idempotent; may be called from another thread to make a
-	 * blocked {@link #read} fail.
+	 * Release the connection if the body was read to its end; otherwise cancel the
+	 * exchange at once without reading on. Idempotent; may be called from another thread
+	 * to make a blocked {@link #read} fail.
 	 */
 	@Override
 	void close();

@@ -28,12 +28,12 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * Carries bytes to and from storage over HTTP: own connection pool, redirects followed by
- * hand and each hop validated before anything is sent to it, no automatic decoding, every
- * exchange bounded by a deadline that covers connecting, waiting and the body. Shares no
- * interceptor, credential or header with the application's own clients, and logs nothing:
- * no logging configuration can make it show a signed query. Interrupting a thread inside
- * one of its methods ends the exchange. Thread-safe; whoever creates it closes it.
+ * Carries bytes to and from storage over HTTP. It has its own connection pool, follows
+ * redirects itself and validates each hop before anything is sent to it, decodes nothing,
+ * and limits every exchange by a deadline that covers connecting, waiting and the body.
+ * Shares no interceptor, credential or header with the application's own clients. Logs
+ * nothing, so no logging configuration can reveal a signed query. Interrupting a thread
+ * inside one of its methods ends the exchange. Thread-safe; its creator closes it.
  */
 public final class StorageTransport implements AutoCloseable {
 
@@ -52,7 +52,7 @@ public final class StorageTransport implements AutoCloseable {
 
 	private final Set<Exchange> exchanges = ConcurrentHashMap.newKeySet();
 
-	/** Whether transfers have been ended: only what cleans up after them goes on. */
+	/** Whether transfers have been ended: then only clean-up requests are sent. */
 	private volatile boolean ended;
 
 	private volatile boolean closed;
@@ -62,8 +62,8 @@ public final class StorageTransport implements AutoCloseable {
 	/**
 	 * Create a transport.
 	 * @param settings timeouts, proxy and trust
-	 * @param hostResolver resolves hosts, or {@code null} for the system's. Not asked for
-	 * the proxy, and with a proxy not asked for anything else
+	 * @param hostResolver resolves hosts, or {@code null} for the system's resolver. Not
+	 * used for the proxy; if there is a proxy, not used at all
 	 */
 	public StorageTransport(TransportSettings settings, @Nullable HostResolver hostResolver) {
 		this(settings, hostResolver, null);
@@ -72,9 +72,9 @@ public final class StorageTransport implements AutoCloseable {
 	/**
 	 * Create a transport with another clock.
 	 * @param settings timeouts, proxy and trust
-	 * @param hostResolver as above
+	 * @param hostResolver as for the other constructor
 	 * @param timer measures the deadlines; not closed by this transport. {@code null} for
-	 * one by the system's clock
+	 * a timer with the system's clock
 	 */
 	public StorageTransport(TransportSettings settings, @Nullable HostResolver hostResolver,
 			@Nullable TransferTimer timer) {
@@ -88,15 +88,15 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	/**
-	 * Send a GET and return once its final status and headers are here.
+	 * Send a GET and return once its final status and headers have arrived.
 	 * @param url the absolute URL
-	 * @param range the range to ask for, or {@code null} for everything
+	 * @param range the range to request, or {@code null} for everything
 	 * @param entityTag sent as {@code If-Match} with a range, or {@code null}
 	 * @param validator asked before every hop
 	 * @param maxRedirects how many redirects to follow, 0 for none
 	 * @param deadline covers the body too
-	 * @return the response of any final status; the caller closes it, which cancels what
-	 * is left of the body
+	 * @return the response of any final status; the caller closes it, which cancels the
+	 * rest of the body
 	 * @throws dev.vgi.external.VgiExternalException if the URL or a hop is refused, there
 	 * are too many hops, the deadline passes or the storage cannot be reached
 	 */
@@ -106,15 +106,15 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	/**
-	 * Send a GET that another thread may end.
+	 * Send a GET that another thread may cancel.
 	 * @param url the absolute URL
-	 * @param range the range to ask for, or {@code null} for everything
+	 * @param range the range to request, or {@code null} for everything
 	 * @param entityTag sent as {@code If-Match} with a range, or {@code null}
 	 * @param validator asked before every hop
 	 * @param maxRedirects how many redirects to follow, 0 for none
 	 * @param deadline covers the body too
-	 * @param cancellation ends the request, its body included; or {@code null}
-	 * @return as above
+	 * @param cancellation cancels the request, its body included; or {@code null}
+	 * @return as for the other method
 	 */
 	public StorageResponse get(URI url, @Nullable ByteRange range, @Nullable String entityTag, UrlValidator validator,
 			int maxRedirects, Deadline deadline, @Nullable Cancellation cancellation) {
@@ -129,11 +129,11 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	/**
-	 * Send a HEAD; otherwise as {@link #get}.
+	 * Send a HEAD; otherwise like {@link #get}.
 	 * @param url the absolute URL, not one signed for GET
 	 * @param validator asked before every hop
 	 * @param maxRedirects how many redirects to follow, 0 for none
-	 * @param deadline covers everything
+	 * @param deadline covers the whole exchange
 	 * @return the response without a body; the caller closes it
 	 */
 	public StorageResponse head(URI url, UrlValidator validator, int maxRedirects, Deadline deadline) {
@@ -146,7 +146,7 @@ public final class StorageTransport implements AutoCloseable {
 	 * @param body the bytes
 	 * @param headers further request headers, such as {@code Content-Type}
 	 * @param validator asked before anything is sent
-	 * @param deadline covers everything
+	 * @param deadline covers the whole exchange
 	 * @return the response of any status; the caller closes it
 	 * @throws dev.vgi.external.VgiExternalException if the URL is refused, the deadline
 	 * passes or the storage cannot be reached
@@ -157,14 +157,14 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	/**
-	 * Send a request of another method, such as those that open and end an upload session
-	 * of a storage; otherwise as {@link #put}.
+	 * Send a request with another method, such as those that open and end an upload
+	 * session of a storage; otherwise like {@link #put}.
 	 * @param method the method, such as {@code POST} or {@code DELETE}
 	 * @param url the absolute URL
 	 * @param body the bytes; may be empty
 	 * @param headers further request headers
 	 * @param validator asked before anything is sent
-	 * @param deadline covers everything
+	 * @param deadline covers the whole exchange
 	 * @return the response of any status; the caller closes it
 	 */
 	public StorageResponse send(String method, URI url, RequestBody body, Map<String, String> headers,
@@ -205,7 +205,7 @@ public final class StorageTransport implements AutoCloseable {
 			throw ex;
 		}
 		catch (RuntimeException ex) {
-			// An application's policy may throw anything, and may well quote the URL.
+			// A custom policy may throw anything, with the URL in its message.
 			throw new UrlRejectedException(url, RedactedUrl.scrub(ex.getMessage()));
 		}
 	}
@@ -221,7 +221,7 @@ public final class StorageTransport implements AutoCloseable {
 		try {
 			URI reference = new URI(location.strip());
 			if (!reference.isAbsolute() && reference.getRawAuthority() == null && reference.getRawPath().isEmpty()) {
-				// java.net.URI drops the last segment of the base here.
+				// java.net.URI would drop the last segment of the base.
 				reference = new URI(
 						base.getRawPath() + ((reference.getRawQuery() != null) ? "?" + reference.getRawQuery() : ""));
 			}
@@ -232,7 +232,7 @@ public final class StorageTransport implements AutoCloseable {
 			}
 		}
 		catch (URISyntaxException | IllegalArgumentException ex) {
-			// Reported below, without the text that did not parse.
+			// Reported below, without the malformed text.
 		}
 		throw new RedirectLimitException("A redirect of " + RedactedUrl.of(base) + " has a Location that is no URL",
 				null);
@@ -248,15 +248,15 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	/**
-	 * Return the clock and alarms that measure this transport's deadlines.
-	 * @return the timer, owned by this transport or whoever created it
+	 * Return the clock and timer for this transport's deadlines.
+	 * @return the timer, owned by this transport or its creator
 	 */
 	public TransferTimer timer() {
 		return this.timer;
 	}
 
 	/**
-	 * Return how many connections are in use right now.
+	 * Return how many connections are currently in use.
 	 * @return connections of exchanges that have not ended
 	 */
 	public int leasedConnections() {
@@ -264,9 +264,9 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	/**
-	 * End all transfers, as when the application ends: exchanges under way fail with a
-	 * {@link TransportClosedException}, as does whatever is asked for later, except for
-	 * {@code DELETE}, by which a storage forgets an upload that was broken off.
+	 * End all transfers because the application shuts down. Running and later exchanges
+	 * fail with a {@link TransportClosedException}, except for {@code DELETE}, by which a
+	 * storage discards an incomplete upload.
 	 */
 	public void endTransfers() {
 		this.ended = true;
@@ -274,8 +274,8 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	/**
-	 * Close all connections; exchanges under way fail with a
-	 * {@link TransportClosedException}, as does whatever is asked for later. Idempotent.
+	 * Close all connections. Running and later exchanges fail with a
+	 * {@link TransportClosedException}. Idempotent.
 	 */
 	@Override
 	public void close() {
@@ -330,7 +330,7 @@ public final class StorageTransport implements AutoCloseable {
 		scheduleEviction();
 	}
 
-	/** Peers close idle connections: without this they would linger half closed. */
+	/** Peers close idle connections, which would otherwise stay half closed. */
 	private synchronized void scheduleEviction() {
 		if (!this.evictionScheduled && !this.closed && this.pool.getTotalStats().getAvailable() > 0) {
 			this.evictionScheduled = true;
@@ -347,9 +347,9 @@ public final class StorageTransport implements AutoCloseable {
 		scheduleEviction();
 	}
 
-	// Exceptions of others may hold the URL, and what does not parse may be anything,
-	// even
-	// a part of another object: they are told in our words, and not chained.
+	// Messages of foreign exceptions may contain the URL, and malformed data may be
+	// anything, even part of another object. The failure is therefore described in our
+	// own words, without a cause.
 	static VgiExternalException unreachable(URI url, String what, Exception cause) {
 		return new StorageUnavailableException(what + " " + RedactedUrl.of(url) + ": " + FailureReason.of(cause), 0,
 				null);

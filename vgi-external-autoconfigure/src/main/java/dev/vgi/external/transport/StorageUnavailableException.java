@@ -6,7 +6,7 @@ import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Storage cannot be reached, broke off or answered with a status that is no success.
+ * Storage cannot be reached, broke off, or responded with an unsuccessful status.
  */
 public class StorageUnavailableException extends VgiExternalException {
 
@@ -15,7 +15,7 @@ public class StorageUnavailableException extends VgiExternalException {
 	/**
 	 * Create an error.
 	 * @param message what happened, without secrets
-	 * @param status the status storage answered with, or 0 if there was none
+	 * @param status the status of the response, or 0 if there was none
 	 * @param cause what led to it, without secrets, or {@code null}
 	 */
 	public StorageUnavailableException(String message, int status, @Nullable Throwable cause) {
@@ -24,7 +24,7 @@ public class StorageUnavailableException extends VgiExternalException {
 	}
 
 	/**
-	 * Create an error of a kind of its own.
+	 * Create an error with a kind of its own.
 	 * @param kind what went wrong
 	 * @param message what happened, without secrets
 	 */
@@ -34,23 +34,23 @@ public class StorageUnavailableException extends VgiExternalException {
 	}
 
 	/**
-	 * Create the error for an answer that is no success.
-	 * @param message what was answered, without secrets
-	 * @param response the answer
-	 * @return the error; a {@link StorageBusyException} for the statuses that ask to come
-	 * back later
+	 * Create the error for an unsuccessful response.
+	 * @param message description of the response, without secrets
+	 * @param response the response
+	 * @return the error; a {@link StorageBusyException} for statuses that ask to retry
+	 * later
 	 */
 	public static StorageUnavailableException answered(String message, StorageResponse response) {
 		return answered(message, response.status(), false, response::header);
 	}
 
 	/**
-	 * Create the error for an answer that is no success.
-	 * @param message what was answered, without secrets
+	 * Create the error for an unsuccessful response.
+	 * @param message description of the response, without secrets
 	 * @param status the status
-	 * @param slowDown whether it asks to come back later by something else than its
+	 * @param slowDown whether the response asks to retry later in another way than by its
 	 * status
-	 * @param header returns the answer's headers by name
+	 * @param header returns the response's headers by name
 	 * @return the error
 	 */
 	public static StorageUnavailableException answered(String message, int status, boolean slowDown,
@@ -62,8 +62,8 @@ public class StorageUnavailableException extends VgiExternalException {
 	}
 
 	/**
-	 * Return the status storage answered with.
-	 * @return the status, or 0 if there was no answer
+	 * Return the status of the response.
+	 * @return the status, or 0 if there was no response
 	 */
 	public int status() {
 		return this.status;

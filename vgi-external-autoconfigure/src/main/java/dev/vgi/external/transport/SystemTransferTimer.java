@@ -7,7 +7,7 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Alarms on one daemon thread.
+ * A timer with one daemon thread.
  */
 final class SystemTransferTimer implements TransferTimer {
 
@@ -19,7 +19,8 @@ final class SystemTransferTimer implements TransferTimer {
 			thread.setDaemon(true);
 			return thread;
 		});
-		// Most alarms are cancelled: a deadline that does not pass must leave nothing.
+		// Most actions are cancelled. A deadline that does not pass must leave nothing
+		// behind.
 		this.executor.setRemoveOnCancelPolicy(true);
 		this.executor.setKeepAliveTime(5, TimeUnit.SECONDS);
 		this.executor.allowCoreThreadTimeOut(true);

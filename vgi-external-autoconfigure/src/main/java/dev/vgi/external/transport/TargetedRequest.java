@@ -3,8 +3,8 @@ package dev.vgi.external.transport;
 import org.apache.hc.core5.http.message.BasicClassicHttpRequest;
 
 /**
- * A request whose target goes out exactly as given: a signature covers every byte of it,
- * and a proxy is addressed in forms of its own.
+ * A request whose target is sent exactly as given: a signature covers every byte of it,
+ * and a proxy requires other forms of it.
  */
 final class TargetedRequest extends BasicClassicHttpRequest {
 

@@ -1,8 +1,8 @@
 package dev.vgi.external.transport;
 
 /**
- * Whoever asked for a transfer interrupted it: nothing has failed, and no further attempt
- * is wanted.
+ * The caller of a transfer was interrupted: nothing has failed, and no further attempt is
+ * wanted.
  */
 public class TransferCancelledException extends StorageUnavailableException {
 

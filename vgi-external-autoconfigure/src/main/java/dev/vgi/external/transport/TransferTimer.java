@@ -3,34 +3,34 @@ package dev.vgi.external.transport;
 import java.time.Duration;
 
 /**
- * Time as transfers see it: a clock and alarms. Every deadline and every hedge is
- * measured by one of these, so that a test can step it. Thread-safe.
+ * The clock and timer of transfers. Every deadline and every hedge uses one, so that a
+ * test can step the time. Thread-safe.
  */
 public interface TransferTimer extends AutoCloseable {
 
 	/**
 	 * Return the time, as {@link System#nanoTime()} does.
-	 * @return nanoseconds since an arbitrary moment
+	 * @return nanoseconds since an arbitrary point in time
 	 */
 	long nanoTime();
 
 	/**
-	 * Run an action later, unless cancelled.
-	 * @param delay how much later
+	 * Run an action later, unless it is cancelled.
+	 * @param delay time from now
 	 * @param action runs on the timer's own thread, so it must not block
 	 * @return cancels the action
 	 */
 	Alarm schedule(Duration delay, Runnable action);
 
 	/**
-	 * Forget all alarms and end the timer's thread.
+	 * Drop all scheduled actions and end the timer's thread.
 	 */
 	@Override
 	void close();
 
 	/**
-	 * Create a timer by the system's clock, with one daemon thread that lives only while
-	 * alarms are set.
+	 * Create a timer with the system's clock and one daemon thread, which lives only
+	 * while actions are scheduled.
 	 * @return the timer; the caller closes it
 	 */
 	static TransferTimer system() {
@@ -43,7 +43,7 @@ public interface TransferTimer extends AutoCloseable {
 	interface Alarm {
 
 		/**
-		 * Do not run the action. Without effect if it already ran.
+		 * Do not run the action. No effect if it has already run.
 		 */
 		void cancel();
 

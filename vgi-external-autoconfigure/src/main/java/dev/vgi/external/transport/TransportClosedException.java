@@ -1,8 +1,8 @@
 package dev.vgi.external.transport;
 
 /**
- * The transport was closed, usually because the application ends: no further attempt
- * makes sense.
+ * The transport was closed, usually because the application shuts down: no further
+ * attempt makes sense.
  */
 public class TransportClosedException extends StorageUnavailableException {
 

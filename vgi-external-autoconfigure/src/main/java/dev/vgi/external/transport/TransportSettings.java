@@ -13,9 +13,9 @@ import org.springframework.util.Assert;
  * Settings of the storage traffic.
  *
  * @param connectTimeout longest wait for a connection to open; default 10 s
- * @param readTimeout longest silence while waiting for bytes; default 30 s
- * @param maxConnections most connections open at once; default 64
- * @param proxy HTTP proxy, or {@code null} for none; its host is looked up anew for each
+ * @param readTimeout longest time without receiving bytes; default 30 s
+ * @param maxConnections most connections open at the same time; default 64
+ * @param proxy HTTP proxy, or {@code null} for none; its host is looked up again for each
  * connection
  * @param proxyUsername user name for the proxy, or {@code null}
  * @param proxyPassword password for the proxy, or {@code null}; never shown
@@ -29,7 +29,7 @@ public record TransportSettings(Duration connectTimeout, Duration readTimeout, i
 			Duration.ofSeconds(30), 64, null, null, null, null);
 
 	public TransportSettings {
-		// No host is this machine to java.net.
+		// java.net takes an empty host for this machine.
 		Assert.isTrue(proxy == null || !proxy.getHostString().isBlank(), "'proxy' must have a host");
 	}
 

@@ -1,7 +1,7 @@
 package dev.vgi.external.transport;
 
 /**
- * Waits that an interruption does not end, for what is about to end by itself.
+ * Waits that ignore interrupts, for threads that are about to end.
  */
 public final class Uninterruptibles {
 
@@ -9,8 +9,8 @@ public final class Uninterruptibles {
 	}
 
 	/**
-	 * Wait until a thread has ended. An interruption is kept for afterwards.
-	 * @param thread the thread, which was started and told to end
+	 * Wait until a thread has ended. The interrupt flag is restored afterwards.
+	 * @param thread the thread, which was started and has been asked to end
 	 */
 	public static void join(Thread thread) {
 		boolean interrupted = false;

@@ -1,5 +1,5 @@
 /**
- * Bytes to and from storage over HTTP.
+ * Carries bytes to and from storage over HTTP.
  */
 @NullMarked
 package dev.vgi.external.transport;
