@@ -14,8 +14,8 @@ import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RestController;
 
 /**
- * Flights over ordinary Spring MVC. Nothing here knows that a large batch travels through
- * storage.
+ * Flights over ordinary Spring MVC. Nothing here depends on whether a batch travels
+ * through storage.
  */
 @RestController
 class FlightController {
@@ -27,8 +27,8 @@ class FlightController {
 	}
 
 	/**
-	 * Say what there is.
-	 * @return the number of flights, and where they are
+	 * Describe the data.
+	 * @return the number of flights, and where they can be fetched
 	 */
 	@GetMapping("/")
 	Map<String, Object> info() {
@@ -36,8 +36,8 @@ class FlightController {
 	}
 
 	/**
-	 * Return all flights: some 116 MB, far above the threshold.
-	 * @return the batch, closed by the library when it is written
+	 * Return all flights: about 116 MB, far above the threshold.
+	 * @return the batch; the library closes it once it is written
 	 */
 	@GetMapping("/flights")
 	VectorSchemaRoot all() {
@@ -48,7 +48,7 @@ class FlightController {
 	 * Return the flights of one route: small enough to stay inline.
 	 * @param origin the airport of departure, an IATA code
 	 * @param destination the airport of arrival, an IATA code
-	 * @return the batch, closed by the library when it is written
+	 * @return the batch; the library closes it once it is written
 	 */
 	@GetMapping("/flights/{origin}/{destination}")
 	VectorSchemaRoot route(@PathVariable String origin, @PathVariable String destination) {
@@ -57,7 +57,7 @@ class FlightController {
 
 	/**
 	 * Import flights, sent inline or as a pointer.
-	 * @param flights the batch, closed by the library after the request
+	 * @param flights the batch; the library closes it after the request
 	 * @return how many were imported and how many there are now
 	 */
 	@PostMapping("/flights")

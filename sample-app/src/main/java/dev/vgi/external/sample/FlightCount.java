@@ -1,9 +1,9 @@
 package dev.vgi.external.sample;
 
 /**
- * What a stream of flights starts with.
+ * The header of a stream of flights.
  *
- * @param flights how many flights it has
+ * @param flights number of flights in the stream
  */
 public record FlightCount(long flights) {
 

@@ -24,12 +24,12 @@ import org.springframework.stereotype.Component;
 
 /**
  * An embedded DuckDB with three million flights, in bounded memory. Thread-safe: every
- * call has a connection of its own.
+ * call has its own connection.
  * <p>
- * Many read at a time, or one writes: DuckDB gives the memory of deleted rows back only
- * while nobody reads. A database that has become unusable, as when memory runs out while
- * it tidies up, is opened anew by the request that finds it so; it then has the flights
- * that come with the application, as after a restart.
+ * Either several calls read at the same time, or one writes: DuckDB releases the memory
+ * of deleted rows only while no call reads. A database that has become unusable, for
+ * example because memory ran out during that clean-up, is opened again by the next
+ * request. It then has the flights that come with the application, as after a restart.
  */
 @Component
 class FlightDatabase implements AutoCloseable {
@@ -48,7 +48,7 @@ class FlightDatabase implements AutoCloseable {
 
 	/**
 	 * Open the database and load the flights that come with the application.
-	 * @param properties say how much memory it may use
+	 * @param properties define the memory limit
 	 */
 	FlightDatabase(FlightProperties properties) {
 		this.memoryLimit = properties.memoryLimitInBytes();
@@ -61,7 +61,7 @@ class FlightDatabase implements AutoCloseable {
 	}
 
 	private DuckDBConnection open() throws SQLException, IOException {
-		// Results are not gathered in DuckDB before they are exported
+		// DuckDB shall not materialise results before they are exported
 		Properties properties = new Properties();
 		properties.setProperty(DuckDBDriver.JDBC_STREAM_RESULTS, "true");
 		DuckDBConnection opened = DriverManager.getConnection("jdbc:duckdb:", properties)
@@ -77,14 +77,14 @@ class FlightDatabase implements AutoCloseable {
 	}
 
 	private void load(Connection opened) throws SQLException, IOException {
-		// DuckDB reads files only, and inside an executable jar the resource is none
+		// DuckDB reads only files, and a resource in an executable jar is not a file
 		Path file = Files.createTempFile("flights", ".parquet");
 		try (Statement statement = opened.createStatement()) {
 			try (InputStream resource = new ClassPathResource(DATA).getInputStream()) {
 				Files.copy(resource, file, StandardCopyOption.REPLACE_EXISTING);
 			}
 			statement.execute("SET autoinstall_known_extensions = false");
-			// Memory only: what it has no room for is not written to the working folder
+			// Memory only: nothing is spilled to the working folder
 			statement.execute("SET temp_directory = ''");
 			statement.execute("SET memory_limit = '" + this.memoryLimit + "B'");
 			statement.execute("""
@@ -96,7 +96,7 @@ class FlightDatabase implements AutoCloseable {
 				insert.execute();
 			}
 			statement.execute("CHECKPOINT");
-			// From here on no file is touched, whatever a statement says
+			// From here on no statement can access files
 			statement.execute("SET enable_external_access = false");
 		}
 		finally {
@@ -107,8 +107,8 @@ class FlightDatabase implements AutoCloseable {
 	/**
 	 * Read.
 	 * @param <T> the type of the result
-	 * @param what what is being done, for the message of a failure
-	 * @param work reads, and is done with the connection when it returns
+	 * @param what the operation, for the message of a failure
+	 * @param work reads; does not use the connection after it returns
 	 * @return the result of the work
 	 * @throws FlightsUnavailableException if the database fails
 	 */
@@ -117,17 +117,17 @@ class FlightDatabase implements AutoCloseable {
 	}
 
 	/**
-	 * Change flights in a transaction, while nobody else reads or writes.
+	 * Change flights in a transaction, while no other call reads or writes.
 	 * @param <T> the type of the result
-	 * @param what what is being done, for the message of a failure
-	 * @param work changes flights; an exception undoes it
+	 * @param what the operation, for the message of a failure
+	 * @param work changes flights; an exception undoes the changes
 	 * @return the result of the work
 	 * @throws FlightsUnavailableException if the database fails
 	 */
 	<T> T write(String what, Work<T> work) {
 		return run(this.lock.writeLock(), what, (connection) -> {
 			connection.setAutoCommit(false);
-			// An uncommitted transaction ends with its connection
+			// Closing the connection rolls back an uncommitted transaction
 			T result = work.on(connection);
 			connection.commit();
 			connection.setAutoCommit(true);
@@ -155,9 +155,9 @@ class FlightDatabase implements AutoCloseable {
 	}
 
 	/**
-	 * Return whether the database works. Does not wait for a writer, since one that
-	 * writes shows that it does.
-	 * @return whether it works; if not, the next call may find it opened anew
+	 * Return whether the database works. Does not wait for a writer, since a running
+	 * write shows that it works.
+	 * @return whether it works; if not, the next call may open it again
 	 */
 	boolean isUsable() {
 		if (!this.lock.readLock().tryLock()) {
@@ -214,7 +214,7 @@ class FlightDatabase implements AutoCloseable {
 	}
 
 	/**
-	 * What is done with a connection.
+	 * Work that uses a connection.
 	 *
 	 * @param <T> the type of the result
 	 */

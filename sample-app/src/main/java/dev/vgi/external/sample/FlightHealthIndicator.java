@@ -5,7 +5,7 @@ import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.stereotype.Component;
 
 /**
- * Says in {@code /actuator/health}, as {@code flight}, whether the database works.
+ * Reports in {@code /actuator/health}, as {@code flight}, whether the database works.
  */
 @Component
 class FlightHealthIndicator implements HealthIndicator {

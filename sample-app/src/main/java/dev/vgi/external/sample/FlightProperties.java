@@ -19,7 +19,7 @@ import org.springframework.util.unit.DataSize;
 @ConfigurationProperties("flights")
 record FlightProperties(@Nullable DataSize memoryLimit) {
 
-	/** What it takes to load the flights that come with the application. */
+	/** The minimum for loading the flights that come with the application. */
 	private static final DataSize LEAST = DataSize.ofMegabytes(256);
 
 	FlightProperties {
@@ -41,7 +41,7 @@ record FlightProperties(@Nullable DataSize memoryLimit) {
 	}
 
 	private static DataSize memoryOfProcess() {
-		// Knows of the limits of containers
+		// This bean knows the limits of containers
 		return DataSize.ofBytes(ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize());
 	}
 

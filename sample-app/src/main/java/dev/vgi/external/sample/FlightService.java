@@ -8,17 +8,17 @@ import org.apache.arrow.vector.VectorSchemaRoot;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The flights as a typed RPC service: what the controller implements is what clients
- * call.
+ * The flights as a typed RPC service: the controller implements this interface, and
+ * clients call it.
  */
 @RpcService(name = "FlightService", version = "1.0.0")
 public interface FlightService {
 
 	/**
-	 * Sum up the flights of one route.
+	 * Summarize the flights of one route.
 	 * @param origin the airport of departure, an IATA code
 	 * @param destination the airport of arrival, an IATA code
-	 * @return the summary, of zero flights if nobody flies there
+	 * @return the summary, with zero flights if there are none
 	 */
 	@RpcMethod("summarize")
 	RouteSummary summarize(String origin, String destination);
@@ -41,19 +41,19 @@ public interface FlightService {
 	long importFlights(VectorSchemaRoot flights);
 
 	/**
-	 * Stream the flights of one route, or all flights, page by page: what neither side
-	 * could hold as one batch.
+	 * Stream the flights of one route, or all flights, page by page: more than either
+	 * side could hold as one batch.
 	 * @param origin the airport of departure, or {@code null} for all flights
 	 * @param destination the airport of arrival, {@code null} exactly if the origin is
-	 * @return the pages, after how many flights they will have together
+	 * @return the pages, with the total number of flights as the header
 	 */
 	@RpcMethod("stream_flights")
 	ProducerStream<FlightCount> streamFlights(@Nullable String origin, @Nullable String destination);
 
 	/**
-	 * Import flights batch by batch. Each batch is imported for itself and answered by
-	 * how many flights it had and how many were imported so far.
-	 * @return takes batches of flights
+	 * Import flights batch by batch. Each batch is imported separately; the answer is its
+	 * number of flights and the total so far.
+	 * @return the stream to send the batches of flights to
 	 */
 	@RpcMethod("import_stream")
 	ExchangeStream<Void> importStream();

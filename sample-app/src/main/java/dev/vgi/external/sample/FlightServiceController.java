@@ -23,7 +23,7 @@ import org.springframework.web.bind.annotation.RestController;
 @RestController
 class FlightServiceController implements FlightService {
 
-	/** Rows of a page: some 10 MB. */
+	/** Rows of a page: about 10 MB. */
 	private static final int PAGE_SIZE = 250_000;
 
 	private static final Schema IMPORTED = new Schema(
@@ -60,9 +60,9 @@ class FlightServiceController implements FlightService {
 	}
 
 	/**
-	 * Make the next page of a stream of flights.
-	 * @param page where it starts
-	 * @return the page, and where the next one starts
+	 * Return the next page of a stream of flights.
+	 * @param page the start of the page
+	 * @return the page, and the start of the next one
 	 */
 	@RpcTurn
 	Turn next(Page page) {
@@ -82,10 +82,10 @@ class FlightServiceController implements FlightService {
 
 	/**
 	 * Import one batch of a stream.
-	 * @param before what was imported before
-	 * @param flights the batch, borrowed
-	 * @param context gives the memory of the answer
-	 * @return what was imported
+	 * @param before the flights imported before
+	 * @param flights the batch; borrowed
+	 * @param context supplies the memory of the answer
+	 * @return the number of imported flights
 	 */
 	@RpcTurn
 	Turn importBatch(Imported before, VectorSchemaRoot flights, RpcContext context) {
@@ -103,10 +103,10 @@ class FlightServiceController implements FlightService {
 	}
 
 	/**
-	 * The state of a stream of flights: all that the next turn needs, wherever it runs.
+	 * The state of a stream of flights: all that the next turn needs, in any process.
 	 *
-	 * @param route which flights, or {@code null} for all
-	 * @param after the flight after which the page starts
+	 * @param route the route of the flights, or {@code null} for all
+	 * @param after the flight before the first one of the page
 	 */
 	record Page(@Nullable Route route, long after) {
 
@@ -115,7 +115,7 @@ class FlightServiceController implements FlightService {
 	/**
 	 * The state of an import.
 	 *
-	 * @param total how many flights were imported so far
+	 * @param total number of flights imported so far
 	 */
 	record Imported(long total) {
 

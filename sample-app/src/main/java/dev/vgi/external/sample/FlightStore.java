@@ -31,8 +31,8 @@ import org.springframework.stereotype.Component;
 
 /**
  * The flights of the {@link FlightDatabase} as Arrow batches. DuckDB and Arrow share the
- * buffers of what goes in and out, so that no row is touched by Java. Batches that are
- * not closed yet have a limit together: a large read beyond it is refused before it takes
+ * buffers in both directions, so that Java touches no row. All batches that are not
+ * closed yet share a limit: a large read that would exceed it is refused before it takes
  * memory. Thread-safe.
  */
 @Component
@@ -48,17 +48,17 @@ public class FlightStore implements AutoCloseable {
 			Field.nullable("distance", new ArrowType.Int(64, true)), Field.nullable("origin", new ArrowType.Utf8()),
 			Field.nullable("destination", new ArrowType.Utf8())));
 
-	/** With the place at which DuckDB keeps a flight, which never changes. */
+	/** With the position at which DuckDB stores a flight, which never changes. */
 	private static final Schema PLACED = new Schema(
 			Stream.concat(SCHEMA.getFields().stream(), Stream.of(Field.nullable("rowid", new ArrowType.Int(64, true))))
 				.toList());
 
-	/** The place before the first flight. */
+	/** The position before the first flight. */
 	public static final long BEFORE_FIRST = -1;
 
 	private static final String COLUMNS = "date, delay, distance, origin, destination";
 
-	/** What a flight takes in a batch, roughly. */
+	/** Approximate size of a flight in a batch. */
 	private static final int BYTES_PER_FLIGHT = 40;
 
 	private final BufferAllocator allocator;
@@ -71,14 +71,15 @@ public class FlightStore implements AutoCloseable {
 
 	/**
 	 * Create a store.
-	 * @param database where the flights are
-	 * @param allocator the owner of every batch given out, borrowed
-	 * @param properties say how much memory batches may hold
+	 * @param database contains the flights
+	 * @param allocator the owner of every batch returned; borrowed
+	 * @param properties define the memory limit of batches
 	 */
 	FlightStore(FlightDatabase database, BufferAllocator allocator, FlightProperties properties) {
 		this.database = database;
 		this.allocator = allocator;
-		// Not this allocator's own limit: whoever sends a batch allocates there as well
+		// Not the limit of this allocator, since incoming batches are allocated there as
+		// well
 		this.results = allocator.newChildAllocator("flights", 0, Long.MAX_VALUE);
 		this.limit = properties.memoryLimitInBytes();
 	}
@@ -95,7 +96,7 @@ public class FlightStore implements AutoCloseable {
 	 * Return the flights of one route as one batch, in the order of their departure.
 	 * @param origin the airport of departure, an IATA code
 	 * @param destination the airport of arrival, an IATA code
-	 * @return the batch, without rows if nobody flies there; the caller closes it
+	 * @return the batch, without rows if there are no flights; the caller closes it
 	 */
 	public VectorSchemaRoot route(String origin, String destination) {
 		return query(SCHEMA, 0, "SELECT " + COLUMNS + " FROM flights WHERE origin = ? AND destination = ?", origin,
@@ -104,15 +105,15 @@ public class FlightStore implements AutoCloseable {
 
 	/**
 	 * Return some flights, in the order in which they are stored.
-	 * @param route which flights, or {@code null} for all
-	 * @param after the place after which they start, {@link #BEFORE_FIRST} or a
+	 * @param route the route of the flights, or {@code null} for all
+	 * @param after the position before the first one, {@link #BEFORE_FIRST} or a
 	 * {@link Page#last()}
-	 * @param size how many flights at most
+	 * @param size maximum number of flights
 	 * @return the page; the caller closes its batch
 	 */
 	Page page(@Nullable Route route, long after, int size) {
 		String which = (route != null) ? " AND origin = ? AND destination = ?" : "";
-		// DuckDB keeps the order of their places: to sort them would only take memory
+		// DuckDB keeps the order of positions, and sorting would only take memory
 		VectorSchemaRoot found = query(PLACED, size,
 				"SELECT " + COLUMNS + ", rowid FROM flights WHERE rowid > " + after + which + " LIMIT " + size,
 				arguments(route));
@@ -129,10 +130,10 @@ public class FlightStore implements AutoCloseable {
 	}
 
 	/**
-	 * Sum up the flights of one route.
+	 * Summarize the flights of one route.
 	 * @param origin the airport of departure, an IATA code
 	 * @param destination the airport of arrival, an IATA code
-	 * @return the summary, of zero flights if nobody flies there
+	 * @return the summary, with zero flights if there are none
 	 */
 	public RouteSummary summarize(String origin, String destination) {
 		return this.database.read("Summing flights up", (connection) -> {
@@ -151,11 +152,11 @@ public class FlightStore implements AutoCloseable {
 	}
 
 	/**
-	 * Import the flights of a period. For every route in the batch they take the place of
-	 * what is stored between the route's first and last departure in it: to import a
-	 * batch twice changes nothing.
-	 * @param flights a batch of {@link #SCHEMA} without nulls, borrowed
-	 * @return how many flights were imported
+	 * Import the flights of a period. For every route in the batch, they replace the
+	 * stored flights between the route's first and last departure in the batch. Importing
+	 * the same batch twice therefore changes nothing.
+	 * @param flights a batch of {@link #SCHEMA} without nulls; borrowed
+	 * @return number of imported flights
 	 * @throws IllegalArgumentException if the batch has other columns or nulls
 	 */
 	public long importFlights(VectorSchemaRoot flights) {
@@ -266,7 +267,7 @@ public class FlightStore implements AutoCloseable {
 			none.setRowCount(0);
 			return none;
 		}
-		// The reader frees what it still owns when it is closed, so the vectors move out
+		// Closing the reader frees what it still owns, so the vectors are moved out
 		VectorSchemaRoot batch = reader.getVectorSchemaRoot();
 		int rows = batch.getRowCount();
 		List<FieldVector> columns = new ArrayList<>();
@@ -300,8 +301,8 @@ public class FlightStore implements AutoCloseable {
 	/**
 	 * Some flights.
 	 *
-	 * @param flights the flights; whoever has the page closes them
-	 * @param last the place of the last one
+	 * @param flights the flights; the owner of the page closes them
+	 * @param last the position of the last one
 	 * @param isLast whether no flights follow
 	 */
 	record Page(VectorSchemaRoot flights, long last, boolean isLast) {

@@ -6,7 +6,8 @@ import org.springframework.http.HttpStatus;
 import org.springframework.web.bind.annotation.ResponseStatus;
 
 /**
- * The flights cannot be read or changed now; the same request may succeed later.
+ * The flights cannot be read or changed at the moment; the same request may succeed
+ * later.
  */
 @ResponseStatus(HttpStatus.SERVICE_UNAVAILABLE)
 public class FlightsUnavailableException extends RuntimeException {

@@ -3,7 +3,7 @@ package dev.vgi.external.sample;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where flights go from and to.
+ * The origin and the destination of flights.
  *
  * @param origin the airport of departure, an IATA code
  * @param destination the airport of arrival, an IATA code
@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 record Route(String origin, String destination) {
 
 	/**
-	 * Make a route of what a caller says.
+	 * Create a route from a caller's input.
 	 * @param origin the airport of departure, or {@code null}
 	 * @param destination the airport of arrival, or {@code null}
 	 * @return the route, or {@code null} if neither is given

@@ -5,12 +5,12 @@ import java.time.LocalDateTime;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the flights of one route have in common. Without flights there is nothing to
- * average and compare: everything but the number is {@code null}.
+ * Summary of the flights of one route. Without flights, every value except the number of
+ * flights is {@code null}.
  *
  * @param origin the airport of departure, an IATA code
  * @param destination the airport of arrival, an IATA code
- * @param flights how many flights there are
+ * @param flights number of flights
  * @param meanDelay mean delay in minutes
  * @param maxDelay longest delay in minutes
  * @param maxDistance longest distance in miles

@@ -10,8 +10,8 @@ import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
 import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
- * Lets a batch be read once, as a stream, without copying it: the reader's vectors share
- * and retain the batch's buffers.
+ * Reads one batch once, as a stream, without copying it: the reader's vectors share and
+ * retain the batch's buffers.
  */
 final class SingleBatchReader extends ArrowReader {
 
@@ -21,7 +21,7 @@ final class SingleBatchReader extends ArrowReader {
 
 	/**
 	 * Create a reader.
-	 * @param batch the only batch, borrowed until it has been read
+	 * @param batch the only batch; borrowed until it has been read
 	 * @param allocator the owner of the reader's vectors
 	 */
 	SingleBatchReader(VectorSchemaRoot batch, BufferAllocator allocator) {
@@ -37,7 +37,7 @@ final class SingleBatchReader extends ArrowReader {
 		}
 		this.read = true;
 		ArrowRecordBatch buffers = new VectorUnloader(this.batch).getRecordBatch();
-		// Loads and closes
+		// Loads the batch and closes it
 		loadRecordBatch(buffers);
 		return true;
 	}

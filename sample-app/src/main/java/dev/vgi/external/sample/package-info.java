@@ -1,5 +1,5 @@
 /**
- * A flight-data service that shows what the starter does.
+ * A flight-data service that demonstrates the starter.
  */
 @NullMarked
 package dev.vgi.external.sample;

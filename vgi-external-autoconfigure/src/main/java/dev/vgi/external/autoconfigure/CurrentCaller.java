@@ -9,7 +9,7 @@ import org.springframework.web.context.request.RequestContextHolder;
 import org.springframework.web.context.request.ServletRequestAttributes;
 
 /**
- * Knows who sends the current request: its principal, else the address it comes from.
+ * Supplies the sender of the current request: its principal, or else its address.
  */
 final class CurrentCaller implements Supplier<String> {
 
@@ -17,7 +17,7 @@ final class CurrentCaller implements Supplier<String> {
 			CurrentCaller.class.getClassLoader());
 
 	/**
-	 * Return who it is.
+	 * Return the name of the caller.
 	 * @return a name, the same for the same caller; empty outside of a request
 	 */
 	@Override
@@ -26,7 +26,7 @@ final class CurrentCaller implements Supplier<String> {
 	}
 
 	/**
-	 * Keeps the Servlet API out of the way of applications without it.
+	 * Keeps the Servlet API away from applications without it.
 	 */
 	private static final class CurrentRequest {
 

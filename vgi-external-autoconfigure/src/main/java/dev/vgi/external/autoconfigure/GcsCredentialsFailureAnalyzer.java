@@ -11,8 +11,8 @@ import org.springframework.boot.diagnostics.FailureAnalysis;
 import org.springframework.core.env.Environment;
 
 /**
- * Tells which key to set when Google Cloud Storage is selected and its client cannot be
- * made for want of credentials.
+ * Tells which key to set if Google Cloud Storage is selected and its client cannot be
+ * created because credentials are missing.
  */
 class GcsCredentialsFailureAnalyzer extends AbstractFailureAnalyzer<IOException> {
 
@@ -53,7 +53,7 @@ class GcsCredentialsFailureAnalyzer extends AbstractFailureAnalyzer<IOException>
 		if (message.startsWith(NO_DEFAULT)) {
 			return "there are no application default credentials.";
 		}
-		// Anything else may quote the key.
+		// Other messages may quote the key.
 		return (cause instanceof FileNotFoundException) ? message : cause.getClass().getSimpleName();
 	}
 

@@ -3,7 +3,7 @@ package dev.vgi.external.autoconfigure;
 import java.lang.management.ManagementFactory;
 
 /**
- * What memory the process may use.
+ * The memory limits of the process.
  */
 final class ProcessMemory {
 
@@ -15,8 +15,8 @@ final class ProcessMemory {
 	}
 
 	/**
-	 * Return the default budget of all transfers: half of what the limit of the process
-	 * or container leaves beside the heap and a reserve for the JVM itself.
+	 * Return the default budget of all transfers: half of the process's or container's
+	 * memory limit after subtracting the heap and a reserve for the JVM itself.
 	 * @return bytes, at least 64 MiB
 	 */
 	static long defaultBudget() {
@@ -28,7 +28,7 @@ final class ProcessMemory {
 	}
 
 	private static long limit() {
-		// The JDK's bean knows of the limits of containers.
+		// The JDK's bean knows the limits of containers.
 		return (ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean os)
 				? os.getTotalMemorySize() : 2 * Runtime.getRuntime().maxMemory();
 	}

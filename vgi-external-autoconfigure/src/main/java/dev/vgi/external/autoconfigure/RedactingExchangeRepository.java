@@ -12,7 +12,7 @@ import org.springframework.boot.actuate.web.exchanges.HttpExchange;
 import org.springframework.boot.actuate.web.exchanges.HttpExchangeRepository;
 
 /**
- * Keeps the signed URLs that callers were sent to out of the recorded HTTP exchanges.
+ * Removes signed URLs of redirects from the recorded HTTP exchanges.
  */
 final class RedactingExchangeRepository implements HttpExchangeRepository {
 
@@ -29,7 +29,7 @@ final class RedactingExchangeRepository implements HttpExchangeRepository {
 		return this.delegate.findAll();
 	}
 
-	// Boot's own recorder passes an address that is null, too.
+	// Boot's own recorder may pass a null address, too.
 	@Override
 	@SuppressWarnings("NullAway")
 	public void add(HttpExchange exchange) {
@@ -49,7 +49,7 @@ final class RedactingExchangeRepository implements HttpExchangeRepository {
 		return redacted;
 	}
 
-	// A location may be relative, which is no URL to RedactedUrl.
+	// A location may be relative, which RedactedUrl does not treat as a URL.
 	private static String withoutQuery(String url) {
 		return RedactedUrl.scrub(url.replaceFirst("[?#].*", ""));
 	}

@@ -20,9 +20,9 @@ import org.springframework.web.service.invoker.HttpServiceProxyFactory;
 import org.springframework.web.service.registry.HttpServiceGroup;
 
 /**
- * Teaches the HTTP service groups of an application what RPC methods are: interfaces
- * named in {@code @ImportHttpServices} may declare them. Address, headers, security and
- * timeouts of a group apply to its RPC calls.
+ * Adds RPC methods to the HTTP service groups of an application: interfaces named in
+ * {@code @ImportHttpServices} may declare them. Address, headers, security and timeouts
+ * of a group apply to its RPC calls.
  */
 final class RpcHttpServiceGroups implements RestClientHttpServiceGroupConfigurer {
 
@@ -60,7 +60,8 @@ final class RpcHttpServiceGroups implements RestClientHttpServiceGroupConfigurer
 	}
 
 	private void configure(RestClient.Builder restClient, HttpServiceProxyFactory.Builder proxyFactory) {
-		// Not before the first call: other configurers may still change the HTTP client.
+		// Built with the first call, since other configurers may still change the HTTP
+		// client.
 		SingletonSupplier<VgiClient> client = SingletonSupplier
 			.of(() -> this.factory.builder(restClient.clone()).build());
 		RpcClients.lazily(client::obtain, this.allocator, this.logs.getIfUnique())

@@ -14,9 +14,8 @@ import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
 
 /**
- * Tells which property is wrong where Boot's own analysis would show the value of a
- * secret: the wrong one, one that was left over, or the last that was read before another
- * was found wrong.
+ * Tells which property is wrong if Boot's own analysis would show the value of a secret:
+ * the wrong property, an unknown one, or the last one read before the failure.
  */
 @Order(Ordered.HIGHEST_PRECEDENCE)
 class SecretBindFailureAnalyzer extends AbstractFailureAnalyzer<BindException> {

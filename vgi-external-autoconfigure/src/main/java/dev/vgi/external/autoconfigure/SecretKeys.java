@@ -4,13 +4,13 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Knows which properties hold secrets of this library, or what its URLs are signed with.
+ * Knows which properties contain secrets of this library, or the keys that sign its URLs.
  */
 final class SecretKeys {
 
-	/** Without separators: an environment variable has others than a property. */
+	/** Without separators, since an environment variable has others than a property. */
 	private static final List<String> SECRETS = List.of("vgiexternalhttpproxypassword", "vgirpctokenkeys",
-			// What URLs are signed with.
+			// The keys that sign URLs.
 			"springcloudawscredentialssecretkey", "springcloudgcpcredentialsencodedkey",
 			"springcloudgcpstoragecredentialsencodedkey", "awssecretaccesskey", "awssecretkey", "awssessiontoken");
 

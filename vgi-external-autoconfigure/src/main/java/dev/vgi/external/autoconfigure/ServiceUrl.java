@@ -25,11 +25,10 @@ import org.springframework.web.util.ForwardedHeaderUtils;
 import org.springframework.web.util.UriComponentsBuilder;
 
 /**
- * Knows under which URL callers reach this service. A configured one wins. Where Boot
- * trusts forwarded headers and a proxy has sent some, the request tells. Otherwise it is
- * the address that the caller's connection has reached: the {@code Host} header alone is
- * the caller's invention, and a signed URL must not lead to a place of the caller's
- * choice.
+ * Determines the URL under which callers reach this service. A configured URL takes
+ * precedence. If Boot trusts forwarded headers and a proxy has sent some, the request
+ * tells. Otherwise it is the local address of the caller's connection: the caller
+ * controls the {@code Host} header, and must not determine where a signed URL leads.
  */
 final class ServiceUrl implements Supplier<@Nullable URI> {
 
@@ -57,14 +56,14 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 	private boolean trustsForwardedHeaders() {
 		String strategy = this.environment.getProperty("server.forward-headers-strategy");
 		if (strategy == null) {
-			// As Boot's web servers decide.
+			// The same decision as in Boot's web servers.
 			CloudPlatform platform = CloudPlatform.getActive(this.environment);
 			return platform != null && platform.isUsingForwardHeaders();
 		}
 		return !"none".equals(strategy.toLowerCase(Locale.ROOT));
 	}
 
-	// Then the web server has looked at the headers and not Spring.
+	// In this case the web server has processed the headers, and not Spring.
 	private boolean isNative() {
 		return !"framework".equalsIgnoreCase(this.environment.getProperty("server.forward-headers-strategy"));
 	}
@@ -81,7 +80,7 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 		return URI.create((secure ? "https" : "http") + "://" + literal(host) + ":" + port + path + dispatcherPath());
 	}
 
-	// Objects are served by Spring MVC, whatever servlet this request is for.
+	// Spring MVC serves the objects, whatever servlet this request is for.
 	private String dispatcherPath() {
 		return StringUtils.trimTrailingCharacter(this.environment.getProperty("spring.mvc.servlet.path", ""), '/');
 	}
@@ -91,7 +90,7 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 	}
 
 	/**
-	 * Keeps the Servlet API out of the way of applications without it.
+	 * Keeps the Servlet API away from applications without it.
 	 */
 	private static final class CurrentRequest {
 
@@ -113,7 +112,8 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 					}
 				}
 				catch (IllegalStateException | IllegalArgumentException ex) {
-					// Such a host is somebody's invention, and no URL can have it.
+					// A host of this form was made up by the sender, since no URL can
+					// have it.
 				}
 				throw new StorageUnavailableException("The forwarded host of the request is no host of a URL: set"
 						+ " 'vgi.external.local.base-url', or correct the header at the proxy", 0, null);
@@ -122,7 +122,7 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 					+ request.getLocalPort() + request.getContextPath() + dispatcherPath);
 		}
 
-		// Spring's filter hides the headers that it has made use of.
+		// Spring's filter hides the headers that it has used.
 		private static HttpServletRequest original(HttpServletRequest request) {
 			ServletRequest original = request;
 			while (original instanceof ServletRequestWrapper wrapper) {
@@ -141,13 +141,14 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 			return false;
 		}
 
-		// Tomcat believes certain proxies only, and marks what they sent.
+		// Tomcat trusts certain proxies only, and marks their requests.
 		private static boolean isBelieved(HttpServletRequest original) {
 			return Boolean.TRUE.equals(original.getAttribute("org.apache.tomcat.request.forwarded"))
 					|| !original.getServletContext().getServerInfo().contains("Tomcat");
 		}
 
-		// Web servers know neither the prefix nor, some of them, the standard header.
+		// Web servers do not support the prefix, and some do not support the standard
+		// header.
 		private static UriComponentsBuilder adapt(UriComponentsBuilder builder, HttpServletRequest original) {
 			HttpHeaders headers = new ServletServerHttpRequest(original).getHeaders();
 			URI url = builder.build().toUri();

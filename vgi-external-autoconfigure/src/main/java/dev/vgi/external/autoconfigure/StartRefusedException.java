@@ -3,8 +3,8 @@ package dev.vgi.external.autoconfigure;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The application cannot work as it is configured, and does not start: whoever starts it
- * reads what is wrong and what to do about it, and no stack trace.
+ * The application cannot work with its configuration and does not start. The report says
+ * what is wrong and what to do about it, without a stack trace.
  */
 class StartRefusedException extends RuntimeException {
 

@@ -4,7 +4,7 @@ import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
 /**
- * Tells what is wrong and which key to set when a start is refused.
+ * Tells what is wrong and which key to set if a start is refused.
  */
 class StartRefusedFailureAnalyzer extends AbstractFailureAnalyzer<StartRefusedException> {
 

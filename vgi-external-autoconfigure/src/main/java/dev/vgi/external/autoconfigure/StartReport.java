@@ -11,7 +11,8 @@ import org.springframework.boot.web.context.reactive.ConfigurableReactiveWebEnvi
 import org.springframework.core.env.Environment;
 
 /**
- * Says once what is in force, and refuses a start that would store what nobody serves.
+ * Logs the effective configuration once, and refuses a start if objects would be stored
+ * that no one serves.
  */
 final class StartReport implements SmartInitializingSingleton {
 
@@ -34,10 +35,10 @@ final class StartReport implements SmartInitializingSingleton {
 	/**
 	 * Create a report.
 	 * @param properties the settings
-	 * @param config what they made
+	 * @param config the resulting configuration
 	 * @param budget bytes of all transfers
-	 * @param serves whether this application has the serving side
-	 * @param environment tells the kind of application
+	 * @param serves whether this application includes the server side
+	 * @param environment tells the type of the application
 	 */
 	StartReport(VgiExternalProperties properties, ExternalLocationConfig config, long budget, boolean serves,
 			Environment environment) {

@@ -19,9 +19,9 @@ import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.boot.health.contributor.Status;
 
 /**
- * Says whether the storage can be reached. Limited in time and cached, so that a storage
- * that hangs neither blocks the health endpoint nor is asked by every probe. One check
- * runs at a time.
+ * Reports whether the storage can be reached. Limited in time and cached, so that a
+ * hanging storage does not block the health endpoint, and not every probe causes a check.
+ * Only one check runs at a time.
  */
 final class StorageHealthIndicator implements HealthIndicator {
 
@@ -81,7 +81,7 @@ final class StorageHealthIndicator implements HealthIndicator {
 		}
 		catch (ExecutionException ex) {
 			this.running = null;
-			// Not ours, so its message may hold anything.
+			// A foreign exception, whose message may contain anything.
 			Throwable cause = (ex.getCause() != null) ? ex.getCause() : ex;
 			return down("error", "The check failed: " + FailureReason.of(cause));
 		}

@@ -11,11 +11,11 @@ import org.springframework.core.env.Environment;
 import org.springframework.util.StringUtils;
 
 /**
- * Which storage the settings select.
+ * The storage that the settings select.
  *
  * @param type the backend, never {@code AUTO}; {@code null} if the settings do not decide
- * @param problem why there is none, or {@code null}
- * @param action what to set, or {@code null}
+ * @param problem why no storage is selected, or {@code null}
+ * @param action which key to set, or {@code null}
  */
 record StorageSelection(@Nullable StorageType type, @Nullable String problem, @Nullable String action) {
 
@@ -25,7 +25,7 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 
 	/**
 	 * Read the settings.
-	 * @param environment where they are
+	 * @param environment contains the settings
 	 * @return the selection
 	 */
 	static StorageSelection of(Environment environment) {
@@ -52,12 +52,12 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 
 	/**
 	 * Refuse the start if the settings do not select the storage that is about to be
-	 * made: so it is where the application was processed ahead of time with others.
+	 * created, as after ahead-of-time processing with other settings.
 	 * @param type the storage
-	 * @param environment where the settings are
+	 * @param environment contains the settings
 	 */
 	static void require(StorageType type, Environment environment) {
-		// What is disabled is not used.
+		// Nothing is used if the library is disabled.
 		if (isEnabled(environment)) {
 			StorageSelection selection = of(environment);
 			if (selection.type() != type) {
@@ -67,8 +67,8 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 	}
 
 	/**
-	 * Refuse the start if the settings select a storage, since there is none.
-	 * @param environment where the settings are
+	 * Refuse the start if the settings select a storage although none was created.
+	 * @param environment contains the settings
 	 */
 	static void requireNone(Environment environment) {
 		StorageSelection selection = of(environment);

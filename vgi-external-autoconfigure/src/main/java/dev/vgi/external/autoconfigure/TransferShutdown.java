@@ -10,16 +10,16 @@ import org.apache.commons.logging.LogFactory;
 import org.springframework.beans.factory.DisposableBean;
 
 /**
- * Ends transfers when the application does: after the web server, which lets its requests
- * finish, and before everything a transfer needs to clean up after itself, such as the
- * client that aborts multipart uploads. A bean that is destroyed, not one that is
- * stopped: what was stopped may be started again.
+ * Ends transfers when the application shuts down: after the web server, which lets its
+ * requests finish, and before everything that a transfer needs for its clean-up, such as
+ * the client that aborts multipart uploads. The bean is destroyed and not stopped, since
+ * a stopped bean may be started again.
  */
 final class TransferShutdown implements DisposableBean {
 
 	private static final Log logger = LogFactory.getLog(TransferShutdown.class);
 
-	/** Enough to abort an upload; nothing is transferred any more. */
+	/** Enough time to abort an upload; no data is transferred any more. */
 	private static final Duration PATIENCE = Duration.ofSeconds(15);
 
 	private final StorageTransport transport;

@@ -19,10 +19,10 @@ import org.springframework.core.env.PropertySource;
 import org.springframework.util.ClassUtils;
 
 /**
- * Lets a service start that has the SDKs of both clouds on its class path and uses one:
- * the other's client would ask for a region or credentials that nobody configured. Sets
- * defaults of the lowest precedence, and only where nothing at all of the other cloud is
- * configured.
+ * Allows a service to start with the SDKs of both clouds on its class path although it
+ * uses only one: the other cloud's client would require a region or credentials that are
+ * not configured. Sets defaults of the lowest precedence, and only if nothing at all is
+ * configured for the other cloud.
  */
 class UnusedSdkEnvironmentPostProcessor implements EnvironmentPostProcessor, Ordered {
 
@@ -38,7 +38,7 @@ class UnusedSdkEnvironmentPostProcessor implements EnvironmentPostProcessor, Ord
 
 	@Override
 	public int getOrder() {
-		// The configuration files are read by then.
+		// By then the configuration files have been read.
 		return Ordered.LOWEST_PRECEDENCE;
 	}
 
@@ -58,8 +58,7 @@ class UnusedSdkEnvironmentPostProcessor implements EnvironmentPostProcessor, Ord
 				environment.containsProperty("vgi.external.s3.endpoint") ? "us-east-1" : "");
 		if (selected == StorageType.S3 && !region.isEmpty() && !isAwsRegionConfigured(environment)) {
 			// Our client has its region, but Spring Cloud's would not start without one.
-			// Only
-			// that one gets it: other clients may find theirs elsewhere.
+			// Only that client gets the region: others may find theirs elsewhere.
 			defaults.put("spring.cloud.aws.s3.region", region);
 		}
 		if (!defaults.isEmpty()) {

@@ -17,8 +17,8 @@ import org.springframework.context.annotation.Fallback;
 
 /**
  * {@link AutoConfiguration Auto-configuration} that keeps secrets out of Actuator's
- * endpoints: signed URLs out of the recorded HTTP exchanges, keys and passwords of this
- * library out of the environment, also where values are shown.
+ * endpoints: signed URLs out of the recorded HTTP exchanges, and keys and passwords of
+ * this library out of the environment, even if values are shown.
  */
 @AutoConfiguration(
 		beforeName = "org.springframework.boot.servlet.autoconfigure.actuate.web.exchanges.ServletHttpExchangesAutoConfiguration")
@@ -32,8 +32,8 @@ public final class VgiActuatorAutoConfiguration {
 	}
 
 	/**
-	 * Records what Boot's own filter would, but redacted. The repository bean stays the
-	 * application's.
+	 * Records what Boot's own filter would record, but redacted. The repository remains
+	 * the application's bean.
 	 */
 	@Configuration(proxyBeanMethods = false)
 	@ConditionalOnClass({ HttpExchangesFilter.class, HttpExchangesProperties.class })

@@ -32,9 +32,9 @@ import org.springframework.core.env.Environment;
 import org.springframework.web.client.RestClient;
 
 /**
- * {@link AutoConfiguration Auto-configuration} of the calling side: Arrow bodies for
- * every injected {@link RestClient.Builder} and {@code RestTemplateBuilder},
- * {@link VgiClient}, and RPC methods in the interfaces of HTTP service groups.
+ * {@link AutoConfiguration Auto-configuration} of the client side: Arrow bodies for every
+ * injected {@link RestClient.Builder} and {@code RestTemplateBuilder}, {@link VgiClient},
+ * and RPC methods in the interfaces of HTTP service groups.
  */
 @AutoConfiguration(after = VgiExternalAutoConfiguration.class,
 		afterName = "org.springframework.boot.restclient.autoconfigure.RestClientAutoConfiguration")
@@ -47,7 +47,7 @@ public final class VgiClientAutoConfiguration {
 	ClientHttpMessageConvertersCustomizer vgiClientConverters(BufferAllocator vgiBufferAllocator,
 			@Qualifier(VgiExternalAutoConfiguration.CLIENT_RESOLVER) LocationResolver resolver,
 			VgiExternalProperties properties) {
-		// What a client sends stays the caller's.
+		// The caller still owns what a client sends.
 		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator,
 				properties.fetch().toConfig().maxDecompressedSize(), false, properties.limits().toReadLimits());
 		return (builder) -> builder.addCustomConverter(new ExternalLocationHttpMessageConverter(arrow,

@@ -13,7 +13,7 @@ import org.springframework.core.task.VirtualThreadTaskExecutor;
 import org.springframework.web.client.RestClient;
 
 /**
- * Starts builders of clients as the application is configured.
+ * Creates client builders with the application's configuration.
  */
 final class VgiClientFactory {
 
@@ -40,9 +40,10 @@ final class VgiClientFactory {
 	}
 
 	/**
-	 * Start a builder.
+	 * Create a builder.
 	 * @param restClient the HTTP client for calls
-	 * @return a builder that lacks nothing but the address, if the HTTP client has none
+	 * @return a builder that is complete, except for the address if the HTTP client has
+	 * none
 	 */
 	VgiClient.Builder builder(RestClient.Builder restClient) {
 		VgiExternalProperties.Client client = this.properties.client();

@@ -49,16 +49,17 @@ import org.springframework.scheduling.concurrent.CustomizableThreadFactory;
 import org.springframework.util.StringUtils;
 
 /**
- * {@link AutoConfiguration Auto-configuration} of both rivers: what leaves through
- * storage and what comes back. Two sides, two configurations: the server's externalises
- * and resolves what callers send; the client's only resolves what called services send.
+ * {@link AutoConfiguration Auto-configuration} of both directions: batches that leave
+ * through storage and batches that come back. There is one configuration per side: the
+ * server's externalises results and resolves requests; the client's only resolves the
+ * answers of called services.
  */
 @AutoConfiguration(after = { VgiTransportAutoConfiguration.class, VgiLocalStorageAutoConfiguration.class,
 		VgiS3StorageAutoConfiguration.class, VgiGcsStorageAutoConfiguration.class })
 @EnableConfigurationProperties(VgiExternalProperties.class)
 public final class VgiExternalAutoConfiguration {
 
-	/** Name of the executor that transfers run on. */
+	/** Name of the executor of transfers. */
 	static final String TRANSFER_EXECUTOR = "vgiTransferExecutor";
 
 	/** Name of the client side's resolver. */
@@ -75,14 +76,14 @@ public final class VgiExternalAutoConfiguration {
 
 	private static final int MAX_TRANSFER_THREADS = 256;
 
-	/** What helps, whether zstd is required or not. */
+	/** The remedy, whether zstd is required or not. */
 	private static final String ZSTD_REMEDY = "Start the JVM with -DZstdTempFolder= or -Djava.io.tmpdir= and a writable"
 			+ " folder that is not mounted noexec, or with -DZstdNativePath= and a libzstd-jni for this platform";
 
 	private static final Log logger = LogFactory.getLog(VgiExternalAutoConfiguration.class);
 
-	// Whoever takes a parameter of this name gets the application's own or primary one,
-	// and this one where it has several or none.
+	// A parameter of this name gets the application's only or primary allocator, and this
+	// one if the application has several or none.
 	@Bean
 	@Fallback
 	@Conditional(OnNoSingleAllocator.class)
@@ -98,8 +99,8 @@ public final class VgiExternalAutoConfiguration {
 					ex);
 		}
 		try (ArrowBuf probe = allocator.buffer(8)) {
-			// Allocation works without the flag; seeing the memory as an NIO buffer does
-			// not.
+			// Allocation works without the flag; access to the memory as an NIO buffer
+			// does not.
 			probe.nioBuffer(0, 8).putLong(0, 1);
 		}
 		catch (UnsupportedOperationException | ExceptionInInitializerError | NoClassDefFoundError ex) {
@@ -129,14 +130,14 @@ public final class VgiExternalAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean
 	SlabPool vgiSlabPool(TransferBudget budget) {
-		// What is idle is not in the budget, so it is a part of it and no more.
+		// Idle memory is not part of the budget, so it is limited to a fraction of it.
 		return new SlabPool(budget.maxBytes() / 4, Duration.ofMinutes(1));
 	}
 
 	@Bean(name = TRANSFER_EXECUTOR, defaultCandidate = false, destroyMethod = "shutdownNow")
 	@ConditionalOnMissingBean(name = TRANSFER_EXECUTOR)
 	ThreadPoolExecutor vgiTransferExecutor(Environment environment) {
-		// Bounded also with virtual threads: the bound protects the storage.
+		// Bounded even with virtual threads, since the bound protects the storage.
 		return new ThreadPoolExecutor(0, MAX_TRANSFER_THREADS, 10, TimeUnit.SECONDS, new SynchronousQueue<>(),
 				threads("vgi-external-", environment));
 	}
@@ -167,7 +168,8 @@ public final class VgiExternalAutoConfiguration {
 
 	private static UrlValidator policy(VgiExternalProperties properties, @Nullable ExternalStorage storage,
 			ObjectProvider<UrlValidator> urlValidator) {
-		// With a storage of its own, a service fetches from nowhere else unless told.
+		// A service with its own storage fetches only from there unless configured
+		// otherwise.
 		return urlValidator.getIfAvailable(() -> properties.url()
 			.toPolicy(storage == null && !hasProxy(properties),
 					(storage != null) ? storage::isOwn : (candidate) -> false, "vgi.external.url"));
@@ -199,7 +201,7 @@ public final class VgiExternalAutoConfiguration {
 	@Bean(name = TRANSFER_SHUTDOWN)
 	TransferShutdown vgiTransferShutdown(StorageTransport transport, TransferBudget budget, SlabPool slabs,
 			ExternalLocationConfig config) {
-		// Whatever it depends on is closed after it.
+		// The beans it depends on are closed after it.
 		return new TransferShutdown(transport, budget);
 	}
 
@@ -247,8 +249,8 @@ public final class VgiExternalAutoConfiguration {
 	}
 
 	private static boolean hasProxy(VgiExternalProperties properties) {
-		// A proxy resolves names itself, so addresses cannot be checked: only listed
-		// hosts then.
+		// A proxy resolves names itself, so addresses cannot be checked. Only listed
+		// hosts are allowed then.
 		return StringUtils.hasText(properties.http().proxy().host());
 	}
 
@@ -258,7 +260,7 @@ public final class VgiExternalAutoConfiguration {
 	}
 
 	/**
-	 * Matches if the application has no allocator, or several of which none is primary.
+	 * Matches if the application has no allocator, or several without a primary one.
 	 */
 	static class OnNoSingleAllocator extends NoneNestedConditions {
 
@@ -274,8 +276,8 @@ public final class VgiExternalAutoConfiguration {
 	}
 
 	/**
-	 * Ends with the application: what is not closed by then is told, and does not keep
-	 * the application from ending.
+	 * Closed when the application shuts down. Unclosed memory is reported, and does not
+	 * prevent the shutdown.
 	 */
 	private static final class ClosingAllocator extends RootAllocator {
 

@@ -27,9 +27,9 @@ import org.springframework.core.env.Environment;
 import org.springframework.util.StringUtils;
 
 /**
- * {@link AutoConfiguration Auto-configuration} of Google Cloud Storage as storage, on the
- * client of Spring Cloud GCP or, where the project is overridden, one of our own with its
- * credentials.
+ * {@link AutoConfiguration Auto-configuration} of Google Cloud Storage as storage, with
+ * the client of Spring Cloud GCP or, if the project is overridden, with one of our own
+ * that uses the same credentials.
  */
 @AutoConfiguration(after = VgiTransportAutoConfiguration.class,
 		afterName = "com.google.cloud.spring.autoconfigure.storage.GcpStorageAutoConfiguration")
@@ -78,7 +78,7 @@ public final class VgiGcsStorageAutoConfiguration {
 	}
 
 	/**
-	 * Tells the lifetime of signed URLs.
+	 * Reports the lifetime of signed URLs.
 	 */
 	@Configuration(proxyBeanMethods = false)
 	@ConditionalOnClass(MeterBinder.class)

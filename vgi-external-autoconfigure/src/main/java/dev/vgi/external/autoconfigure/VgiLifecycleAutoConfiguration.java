@@ -14,7 +14,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Lazy;
 
 /**
- * {@link AutoConfiguration Auto-configuration} of the look at the bucket's rules.
+ * {@link AutoConfiguration Auto-configuration} of the check of the bucket's rules.
  */
 @AutoConfiguration(after = VgiExternalAutoConfiguration.class)
 @ConditionalOnSingleCandidate(LifecycleVerifier.class)
@@ -25,7 +25,7 @@ public final class VgiLifecycleAutoConfiguration {
 	@Lazy(false)
 	@Nullable LifecycleMonitor vgiLifecycleMonitor(LifecycleVerifier verifier, VgiExternalProperties properties,
 			@Qualifier(VgiExternalAutoConfiguration.TRANSFER_EXECUTOR) Executor executor) {
-		// Not a condition, which would be decided ahead of time.
+		// Not a condition, which would be evaluated ahead of time.
 		if (!properties.enabled() || properties.lifecycle().mode() == VgiExternalProperties.Lifecycle.Mode.NONE) {
 			return null;
 		}

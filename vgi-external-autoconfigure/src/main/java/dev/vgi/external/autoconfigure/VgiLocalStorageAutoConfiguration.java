@@ -60,7 +60,7 @@ public final class VgiLocalStorageAutoConfiguration {
 					"Set vgi.external.local.retention to " + longest + " or more, or vgi.external.upload-url.expiry"
 							+ " to less.");
 		}
-		// Anybody may have prepared a folder among temporary files.
+		// Anyone may have prepared a folder below the one for temporary files.
 		boolean ofOneUser = configured == null;
 		LocalStorageSettings settings = new LocalStorageSettings(directory, ofOneUser, local.urlExpiry(),
 				uploadUrl.expiry(), retention, local.maxTotalSize().toBytes(), properties.maxUploadSize());
@@ -86,7 +86,7 @@ public final class VgiLocalStorageAutoConfiguration {
 	}
 
 	/**
-	 * Tells how full the folder is.
+	 * Reports how full the folder is.
 	 */
 	@Configuration(proxyBeanMethods = false)
 	@ConditionalOnClass(MeterBinder.class)

@@ -20,7 +20,7 @@ import org.springframework.http.server.observation.ServerRequestObservationConve
 import org.springframework.web.servlet.DispatcherServlet;
 
 /**
- * {@link AutoConfiguration Auto-configuration} of what is observed of RPC calls.
+ * {@link AutoConfiguration Auto-configuration} of the observations of RPC calls.
  */
 @AutoConfiguration(
 		afterName = "org.springframework.boot.micrometer.observation.autoconfigure.ObservationAutoConfiguration",

@@ -36,9 +36,9 @@ import org.springframework.core.env.Environment;
 import org.springframework.util.StringUtils;
 
 /**
- * {@link AutoConfiguration Auto-configuration} of S3 as storage, on the beans of Spring
- * Cloud AWS: its client and presigner, or, where region or endpoint are overridden, ones
- * of our own with its credentials.
+ * {@link AutoConfiguration Auto-configuration} of S3 as storage, with the beans of Spring
+ * Cloud AWS: its client and presigner or, if region or endpoint are overridden, ones of
+ * our own that use the same credentials.
  */
 @AutoConfiguration(after = VgiTransportAutoConfiguration.class,
 		afterName = { "io.awspring.cloud.autoconfigure.core.CredentialsProviderAutoConfiguration",
@@ -52,7 +52,7 @@ public final class VgiS3StorageAutoConfiguration {
 
 	private static final String PRESIGNER = "vgiS3Presigner";
 
-	/** For a store that knows no regions. */
+	/** The region for a store without regions. */
 	private static final String ANY_REGION = "us-east-1";
 
 	private static S3StorageSettings settings(VgiExternalProperties properties) {
@@ -66,7 +66,8 @@ public final class VgiS3StorageAutoConfiguration {
 				upload.maxParallelParts(), upload.maxRetries(), upload.timeout(), properties.retryDelay());
 	}
 
-	// Which client is used is no condition: that would be decided ahead of time.
+	// The choice of the client is not a condition, which would be evaluated ahead of
+	// time.
 	@Bean
 	@Fallback
 	@ConditionalOnMissingBean(ExternalStorage.class)
@@ -124,13 +125,14 @@ public final class VgiS3StorageAutoConfiguration {
 			}
 		}
 		catch (SdkClientException ex) {
-			// Only the endpoint is overridden: most compatible stores do not mind.
+			// Only the endpoint is overridden, and most compatible stores ignore the
+			// region.
 		}
 		return ANY_REGION;
 	}
 
 	private static boolean pathStyle(VgiExternalProperties.S3 s3, Environment environment) {
-		// Compatible stores seldom have a host name per bucket.
+		// Compatible stores rarely have a host name per bucket.
 		return environment.getProperty("spring.cloud.aws.s3.path-style-access-enabled", Boolean.class,
 				s3.endpoint() != null);
 	}
@@ -142,7 +144,7 @@ public final class VgiS3StorageAutoConfiguration {
 		}
 		S3Storage storage = new S3Storage(client, presigner, transport, settings(properties), Clock.systemUTC());
 		try {
-			// Asks nobody but where the credentials come from.
+			// Does no I/O, except to obtain credentials.
 			storage.generateUploadUrl(new Schema(List.of()));
 		}
 		catch (VgiExternalException ex) {
@@ -155,7 +157,7 @@ public final class VgiS3StorageAutoConfiguration {
 		return storage;
 	}
 
-	// The client takes any text, and fails once it signs a URL.
+	// The client accepts any text, and then fails when it signs a URL.
 	private static void requireHost(String key, @Nullable String url) {
 		try {
 			if (url == null || VgiExternalProperties.isOrigin(new URI(url))) {
@@ -163,7 +165,7 @@ public final class VgiS3StorageAutoConfiguration {
 			}
 		}
 		catch (URISyntaxException ex) {
-			// Not one either.
+			// This is not a URL, either.
 		}
 		throw new StartRefusedException("The storage s3 is selected, but " + key + " is no URL with a host.",
 				"Set " + key + " to an absolute URL without credentials, query or fragment. Its host must not have an"
@@ -171,7 +173,7 @@ public final class VgiS3StorageAutoConfiguration {
 	}
 
 	/**
-	 * Tells the lifetime of signed URLs.
+	 * Reports the lifetime of signed URLs.
 	 */
 	@Configuration(proxyBeanMethods = false)
 	@ConditionalOnClass(MeterBinder.class)

@@ -10,8 +10,8 @@ import org.springframework.boot.context.properties.EnableConfigurationProperties
 import org.springframework.context.annotation.Bean;
 
 /**
- * {@link AutoConfiguration Auto-configuration} of Boot's test slices alone, whose import
- * files name it: batches are inline, so that a slice reaches no storage, whatever the
+ * {@link AutoConfiguration Auto-configuration} for Boot's test slices only, whose import
+ * files name it. Batches stay inline, so that a slice contacts no storage, whatever the
  * application's settings select.
  */
 @AutoConfiguration(after = { VgiLocalStorageAutoConfiguration.class, VgiS3StorageAutoConfiguration.class,
@@ -19,7 +19,7 @@ import org.springframework.context.annotation.Bean;
 @EnableConfigurationProperties(VgiExternalProperties.class)
 public final class VgiTestSliceAutoConfiguration {
 
-	// A test may bring a storage of its own.
+	// A test may define its own storage.
 	@Bean
 	@ConditionalOnMissingBean({ ExternalLocationConfig.class, ExternalStorage.class })
 	ExternalLocationConfig vgiTestSliceLocationConfig(VgiExternalProperties properties) {

@@ -19,7 +19,7 @@ import org.springframework.util.Assert;
 import org.springframework.util.StringUtils;
 
 /**
- * {@link AutoConfiguration Auto-configuration} of the storage traffic of both sides.
+ * {@link AutoConfiguration Auto-configuration} of the storage transport of both sides.
  */
 @AutoConfiguration
 @EnableConfigurationProperties(VgiExternalProperties.class)

@@ -71,7 +71,7 @@ import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandl
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
 
 /**
- * {@link AutoConfiguration Auto-configuration} of the serving side: Arrow bodies for
+ * {@link AutoConfiguration Auto-configuration} of the server side: Arrow bodies for
  * handler methods, RPC methods, upload URLs, capabilities, content codings and the routes
  * of the local store.
  */
@@ -83,7 +83,7 @@ import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandl
 @EnableConfigurationProperties(VgiRpcProperties.class)
 public final class VgiWebMvcAutoConfiguration {
 
-	/** Before Spring Security's, so that refusals have the headers too. */
+	/** Before Spring Security's filter, so that refusals have the headers, too. */
 	private static final int CAPABILITIES_ORDER = Ordered.HIGHEST_PRECEDENCE + 50;
 
 	private static final String SECURITY = "org.springframework.security.web.SecurityFilterChain";
@@ -114,7 +114,8 @@ public final class VgiWebMvcAutoConfiguration {
 				listener.getIfAvailable(RpcCallListener::none));
 	}
 
-	// Before Boot's and the application's: their converters would take Arrow values too.
+	// Before the converters of Boot and the application, which would accept Arrow values,
+	// too.
 	@Bean
 	@Fallback
 	@Order(Ordered.HIGHEST_PRECEDENCE)
@@ -173,8 +174,8 @@ public final class VgiWebMvcAutoConfiguration {
 		return provider != null && properties.enabled() && !Boolean.FALSE.equals(properties.uploadUrl().enabled());
 	}
 
-	// What is announced has to hold: a body is there twice while its memory grows, or
-	// beside what its decoder holds and what becomes of it.
+	// The announced limit must be reachable: a body is in memory twice while its buffer
+	// grows, or in addition to the decoder's window and the objects created from it.
 	private static long maxRequestBytes(VgiRpcProperties rpc, TransferBudget budget) {
 		return Math.min(rpc.maxRequestSize().toBytes(), budget.maxPerRequest() / 2);
 	}
@@ -194,7 +195,7 @@ public final class VgiWebMvcAutoConfiguration {
 	@Bean(defaultCandidate = false)
 	FilterRegistrationBean<CapabilitiesFilter> vgiCapabilitiesFilter(Capabilities capabilities, ServedPaths paths,
 			ObjectProvider<RpcWebMvc> rpc) {
-		// Beside Arrow handlers alone, all other routes are none of ours.
+		// Without RPC methods, only requests with Arrow bodies belong to this library.
 		FilterRegistrationBean<CapabilitiesFilter> registration = new FilterRegistrationBean<>(new CapabilitiesFilter(
 				capabilities, (request) -> paths.bringsArrow(request) || paths.isUploadUrls(request)
 						|| rpc.getObject().servesMethods() && paths.isProtocol(request)));
@@ -202,8 +203,8 @@ public final class VgiWebMvcAutoConfiguration {
 		return registration;
 	}
 
-	// Whoever reads an Arrow stream, it is not larger than the cap. Only what is stored
-	// stays as it is.
+	// The cap applies to every Arrow body that is read. Bodies for the local store are
+	// stored unchanged.
 	@Bean(defaultCandidate = false)
 	FilterRegistrationBean<ContentCodingFilter> vgiContentCodingFilter(VgiRpcProperties rpc, TransferBudget budget,
 			ServedPaths paths) {
@@ -229,7 +230,7 @@ public final class VgiWebMvcAutoConfiguration {
 		return new LocalStorageController(storage);
 	}
 
-	// Adds what has to be added once all mappings of the application are known: our
+	// Registers what requires that all mappings of the application are known: our
 	// handlers go before Spring's, our routes after the application's.
 	@Bean(defaultCandidate = false)
 	SmartInitializingSingleton vgiRoutes(
@@ -295,7 +296,7 @@ public final class VgiWebMvcAutoConfiguration {
 		for (RequestMappingInfo existing : mapping.getHandlerMethods().keySet()) {
 			if (existing.getPatternValues().contains(path) && (existing.getMethodsCondition().getMethods().isEmpty()
 					|| existing.getMethodsCondition().getMethods().contains(method))) {
-				// The application's own mapping wins.
+				// The application's own mapping takes precedence.
 				return;
 			}
 		}

@@ -278,7 +278,7 @@ final class BatchLoader {
 		return new long[0];
 	}
 
-	// until Arrow 1.0 a union had its own validity, which the reference implementation
+	// Until Arrow 1.0 a union had its own validity, which the reference implementation
 	// accepts only if it has no effect
 	private void dropValidity(Field field, long nullCount) {
 		if (nullCount != 0) {

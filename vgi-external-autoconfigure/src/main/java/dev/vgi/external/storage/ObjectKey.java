@@ -7,12 +7,12 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Names of stored objects: 32 hexadecimal digits, 128 random bits that nobody guesses,
- * and an ending that tells the content coding. A backend puts its prefix in front.
+ * Names of stored objects: 32 hexadecimal digits from 128 random bits, which cannot be
+ * guessed, and a suffix for the content coding. A backend puts its prefix in front.
  */
 public final class ObjectKey {
 
-	/** Every name, as a regular expression. */
+	/** A regular expression that matches every name. */
 	public static final String PATTERN = "[0-9a-f]{32}\\.arrow(?:\\.zst)?";
 
 	/** A name that no object has. */
@@ -26,9 +26,9 @@ public final class ObjectKey {
 	}
 
 	/**
-	 * Name an object.
+	 * Create a name for an object.
 	 * @param contentCoding the object's content coding, or {@code null}
-	 * @return a name that was not given before
+	 * @return a name that was not used before
 	 */
 	public static String random(@Nullable String contentCoding) {
 		byte[] id = new byte[16];
@@ -37,9 +37,9 @@ public final class ObjectKey {
 	}
 
 	/**
-	 * Return whether an object could have a name.
+	 * Return whether a text is a name of an object.
 	 * @param name the name, without a prefix
-	 * @return whether it is one
+	 * @return whether it has the form of a name
 	 */
 	public static boolean matches(String name) {
 		return NAME.matcher(name).matches();

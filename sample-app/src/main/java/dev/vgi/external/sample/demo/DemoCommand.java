@@ -17,8 +17,8 @@ import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.web.client.RestClientException;
 
 /**
- * The {@code demo} command: calls the flight service both ways and prints what travelled
- * how.
+ * The {@code demo} command: calls the flight service in both ways and prints how much was
+ * transferred, and how.
  */
 public final class DemoCommand {
 
@@ -46,8 +46,8 @@ public final class DemoCommand {
 
 	/**
 	 * Run the command.
-	 * @param arguments what follows {@code demo}
-	 * @return the exit code: 0, or 1 if something did not work
+	 * @param arguments the arguments after {@code demo}
+	 * @return the exit code: 0, or 1 if something failed
 	 */
 	public int run(List<String> arguments) {
 		DemoOptions options;
@@ -135,7 +135,7 @@ public final class DemoCommand {
 		return batches;
 	}
 
-	// A batch begins with a new departure time: an import replaces a period as a whole.
+	// A batch begins with a new departure time, since an import replaces a whole period.
 	private static int departure(VectorSchemaRoot flights, int row) {
 		TimeStampVector date = (TimeStampVector) flights.getVector("date");
 		int first = row;

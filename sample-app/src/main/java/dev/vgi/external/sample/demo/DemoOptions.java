@@ -7,10 +7,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the command line says.
+ * The options of the command line.
  *
  * @param url the service to call, or {@code null} to start one
- * @param help whether to explain the command only
+ * @param help whether to print only the help
  */
 record DemoOptions(@Nullable URI url, boolean help) {
 
@@ -24,10 +24,10 @@ record DemoOptions(@Nullable URI url, boolean help) {
 			""";
 
 	/**
-	 * Read the command line.
-	 * @param arguments what follows {@code demo}
+	 * Parse the command line.
+	 * @param arguments the arguments after {@code demo}
 	 * @return the options
-	 * @throws IllegalArgumentException if an argument is not understood
+	 * @throws IllegalArgumentException if an argument is unknown
 	 */
 	static DemoOptions parse(List<String> arguments) {
 		URI url = null;

@@ -30,7 +30,7 @@ import org.springframework.web.client.RestClient;
 
 /**
  * Calls the flight service and measures each call. An ordinary Spring application without
- * a web server, whose calls do not differ for batches that travel through storage. Not
+ * a web server. Its calls are the same whether batches travel through storage or not. Not
  * thread-safe.
  */
 final class FlightClient implements AutoCloseable {
@@ -58,7 +58,7 @@ final class FlightClient implements AutoCloseable {
 
 	/**
 	 * Create a client.
-	 * @param url where the service is
+	 * @param url the URL of the service
 	 * @param display shows long transfers
 	 * @return the client; the caller closes it
 	 */
@@ -118,7 +118,7 @@ final class FlightClient implements AutoCloseable {
 	}
 
 	/**
-	 * Have the flights of one route summed up by a typed method.
+	 * Summarize the flights of one route with a typed method.
 	 * @param origin the airport of departure
 	 * @param destination the airport of arrival
 	 * @return the summary
@@ -130,9 +130,9 @@ final class FlightClient implements AutoCloseable {
 	}
 
 	/**
-	 * Import flights by a typed method.
-	 * @param flights the flights, borrowed
-	 * @return what it took
+	 * Import flights with a typed method.
+	 * @param flights the flights; borrowed
+	 * @return the measurement
 	 */
 	Measurement importFlights(VectorSchemaRoot flights) {
 		Timed<Long> timed = time(() -> this.service.importFlights(flights));
@@ -142,7 +142,7 @@ final class FlightClient implements AutoCloseable {
 
 	/**
 	 * Read all flights page by page.
-	 * @return what it took
+	 * @return the measurement
 	 */
 	Measurement stream() {
 		Timed<Long> timed = time(() -> {
@@ -163,15 +163,15 @@ final class FlightClient implements AutoCloseable {
 
 	/**
 	 * Import flights batch by batch.
-	 * @param batches the flights, borrowed
-	 * @return what it took
+	 * @param batches the flights; borrowed
+	 * @return the measurement
 	 */
 	Measurement importInBatches(List<VectorSchemaRoot> batches) {
 		Timed<Long> timed = time(() -> {
 			long rows = 0;
 			try (ExchangeStream<Void> stream = this.service.importStream()) {
 				for (VectorSchemaRoot batch : batches) {
-					// Not closed: the batch stays the caller's
+					// Not closed, since the caller owns the batch
 					AnnotatedBatch borrowed = AnnotatedBatch.of(batch);
 					try (AnnotatedBatch answer = stream.exchange(borrowed)) {
 						Assert.state(answer.rowCount() == 1, "The service did not say what it imported");
@@ -206,10 +206,10 @@ final class FlightClient implements AutoCloseable {
 	}
 
 	/**
-	 * A batch and what it took to get it.
+	 * A batch and the measurement of its transfer.
 	 *
 	 * @param batch the batch
-	 * @param measurement what it took
+	 * @param measurement the measurement
 	 */
 	record Received(VectorSchemaRoot batch, Measurement measurement) implements AutoCloseable {
 
@@ -221,10 +221,10 @@ final class FlightClient implements AutoCloseable {
 	}
 
 	/**
-	 * A summary and what it took to get it.
+	 * A summary and the measurement of its call.
 	 *
 	 * @param summary the summary
-	 * @param measurement what it took
+	 * @param measurement the measurement
 	 */
 	record Summarized(RouteSummary summary, Measurement measurement) {
 
@@ -242,7 +242,7 @@ final class FlightClient implements AutoCloseable {
 	}
 
 	/**
-	 * What the service says of itself, as far as this client cares.
+	 * The part of the service's description that this client uses.
 	 *
 	 * @param flights number of flights
 	 */
@@ -251,8 +251,9 @@ final class FlightClient implements AutoCloseable {
 	}
 
 	/**
-	 * The client's beans: the library's own, and the meter that hears of transfers and of
-	 * every HTTP call. Not scanned for, so that the service never gets it.
+	 * The client's beans: the library's own, and the meter that observes transfers and
+	 * every HTTP call. Not found by component scanning, so that the service never gets
+	 * it.
 	 */
 	@EnableAutoConfiguration
 	static class Application {

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Measurements as a text table: names to the left, numbers to the right.
+ * Measurements as a text table: names on the left, numbers on the right.
  */
 final class MeasurementTable {
 

@@ -6,9 +6,9 @@ import java.util.Locale;
 import java.util.function.LongSupplier;
 
 /**
- * Shows how far a long transfer is: a bar that is drawn over itself on a terminal, a line
- * per quarter elsewhere. A short transfer shows nothing. Thread-safe: transfers report
- * from their own threads.
+ * Shows the progress of a long transfer: a bar that is redrawn on a terminal, one line
+ * per quarter elsewhere. Shows nothing for a short transfer. Thread-safe: transfers
+ * report from their own threads.
  */
 final class ProgressDisplay {
 
@@ -16,7 +16,7 @@ final class ProgressDisplay {
 
 	private static final long REDRAW_NANOS = Duration.ofMillis(50).toNanos();
 
-	/** Below this many bytes there is nothing to watch. */
+	/** Below this number of bytes nothing is shown. */
 	private static final long SHORT = 4_000_000;
 
 	private final PrintStream out;
@@ -34,7 +34,7 @@ final class ProgressDisplay {
 	/**
 	 * Create a display.
 	 * @param out where to print
-	 * @param terminal whether it is a terminal, on which a line can be drawn again
+	 * @param terminal whether it is a terminal, on which a line can be redrawn
 	 * @param nanoTime a clock such as {@link System#nanoTime()}
 	 */
 	ProgressDisplay(PrintStream out, boolean terminal, LongSupplier nanoTime) {
@@ -45,9 +45,9 @@ final class ProgressDisplay {
 
 	/**
 	 * Show progress.
-	 * @param transfer what is transferred, such as {@code upload}
+	 * @param transfer name of the transfer, such as {@code upload}
 	 * @param done bytes so far
-	 * @param total bytes in all, or -1 if unknown
+	 * @param total total number of bytes, or -1 if unknown
 	 */
 	synchronized void show(String transfer, long done, long total) {
 		if (Math.max(done, total) < SHORT) {
@@ -90,7 +90,7 @@ final class ProgressDisplay {
 	}
 
 	/**
-	 * Clear the bar: the transfer is over, or failed.
+	 * Clear the bar after the transfer has ended or failed.
 	 */
 	synchronized void end() {
 		if (this.drawn && this.terminal) {

@@ -18,8 +18,8 @@ import org.springframework.http.client.ClientHttpRequestInterceptor;
 import org.springframework.http.client.ClientHttpResponse;
 
 /**
- * Counts what the client's calls carry: bytes of the HTTP bodies, and bytes fetched from
- * storage. Thread-safe.
+ * Counts the bytes of the client's calls: those of the HTTP bodies, and those fetched
+ * from storage. Thread-safe.
  */
 final class TransferMeter implements ClientHttpRequestInterceptor, TransferListener {
 
@@ -32,8 +32,8 @@ final class TransferMeter implements ClientHttpRequestInterceptor, TransferListe
 	private volatile @Nullable ProgressDisplay display;
 
 	/**
-	 * Show how far transfers are.
-	 * @param display where to show it
+	 * Show the progress of transfers.
+	 * @param display the display
 	 */
 	void showOn(ProgressDisplay display) {
 		this.display = display;
@@ -49,8 +49,8 @@ final class TransferMeter implements ClientHttpRequestInterceptor, TransferListe
 	}
 
 	/**
-	 * Return how many bytes the bodies of requests and responses had.
-	 * @return bytes since the start, storage excluded
+	 * Return the size of the bodies of requests and responses.
+	 * @return bytes since the last reset, without storage
 	 */
 	long httpBytes() {
 		return this.httpBytes.get();
@@ -58,7 +58,7 @@ final class TransferMeter implements ClientHttpRequestInterceptor, TransferListe
 
 	/**
 	 * Return how many bytes were fetched from storage.
-	 * @return bytes since the start, as they are stored
+	 * @return bytes since the last reset, as stored
 	 */
 	long fetchedBytes() {
 		return this.fetchedBytes.get();
@@ -66,7 +66,7 @@ final class TransferMeter implements ClientHttpRequestInterceptor, TransferListe
 
 	/**
 	 * Return how many bytes were uploaded to storage.
-	 * @return bytes since the start, as they are stored
+	 * @return bytes since the last reset, as stored
 	 */
 	long uploadedBytes() {
 		return this.uploadedBytes.get();
@@ -145,7 +145,7 @@ final class TransferMeter implements ClientHttpRequestInterceptor, TransferListe
 	}
 
 	/**
-	 * Counts what is read.
+	 * Counts the bytes read.
 	 */
 	private final class MeteredStream extends FilterInputStream {
 

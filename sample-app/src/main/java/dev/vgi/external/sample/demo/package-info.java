@@ -1,5 +1,5 @@
 /**
- * A client that calls the service and tells what travelled how.
+ * A client that calls the service and shows what was transferred, and how.
  */
 @NullMarked
 package dev.vgi.external.sample.demo;

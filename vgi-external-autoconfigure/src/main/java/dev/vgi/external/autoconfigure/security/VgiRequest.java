@@ -11,9 +11,8 @@ import org.springframework.web.context.WebApplicationContext;
 import org.springframework.web.context.support.WebApplicationContextUtils;
 
 /**
- * Matches the routes of this library for Spring Security, as the application has
- * configured them. A path is read as Spring MVC reads it: decoded, without path
- * parameters.
+ * Matches the routes of this library for Spring Security, as configured in the
+ * application. A path is interpreted as in Spring MVC: decoded, without path parameters.
  */
 public final class VgiRequest {
 
@@ -21,8 +20,8 @@ public final class VgiRequest {
 	}
 
 	/**
-	 * Match RPC methods, their streams, and what describes them. Neither upload URLs nor
-	 * health are among them.
+	 * Match RPC methods, their streams, and the endpoints that describe them. Includes
+	 * neither upload URLs nor health.
 	 * @return the matcher
 	 */
 	public static RequestMatcher toRpc() {
@@ -31,7 +30,7 @@ public final class VgiRequest {
 	}
 
 	/**
-	 * Match the route that vends upload URLs: whoever may use it may write to the
+	 * Match the route that vends upload URLs. Callers who may use it can write to the
 	 * storage.
 	 * @return the matcher
 	 */
@@ -41,8 +40,8 @@ public final class VgiRequest {
 	}
 
 	/**
-	 * Match the health route, where peers look for capabilities before they have
-	 * credentials. There is one beside RPC methods only.
+	 * Match the health route, where peers read the capabilities before they have
+	 * credentials. It exists only if there are RPC methods.
 	 * @return the matcher
 	 */
 	public static RequestMatcher toHealth() {
@@ -61,10 +60,10 @@ public final class VgiRequest {
 	}
 
 	/**
-	 * Asks the application's own beans.
+	 * Uses the application's own beans.
 	 *
-	 * @param name how it shows
-	 * @param condition what a request must fulfil
+	 * @param name the text form of the matcher
+	 * @param condition the condition for a request
 	 */
 	private record PathMatcher(String name,
 			BiPredicate<WebApplicationContext, HttpServletRequest> condition) implements RequestMatcher {

@@ -16,15 +16,16 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.SmartInitializingSingleton;
 
 /**
- * Knows whether the bucket removes what this library never deletes. Looks once when the
- * application starts, beside the start and without any influence on it, and again when
- * health asks and the finding is old. Each thing that is missing is logged once.
+ * Monitors whether the bucket removes old objects, which this library never deletes.
+ * Checks once in the background when the application starts, without influence on the
+ * start, and again when health asks and the finding is old. Each missing rule is logged
+ * once.
  */
 public final class LifecycleMonitor implements SmartInitializingSingleton {
 
 	private static final Log logger = LogFactory.getLog(LifecycleMonitor.class);
 
-	/** Whoever adds the rule sees it within this time. */
+	/** A rule that was added is noticed within this time. */
 	private static final long VALIDITY = Duration.ofMinutes(10).toNanos();
 
 	private final LifecycleVerifier verifier;
@@ -43,10 +44,10 @@ public final class LifecycleMonitor implements SmartInitializingSingleton {
 
 	/**
 	 * Create a monitor.
-	 * @param verifier looks at the rules
-	 * @param expireAfter age at which objects are to be removed
-	 * @param executor runs the look at the start
-	 * @param nanoTime decides when a finding is old
+	 * @param verifier reads the rules
+	 * @param expireAfter age at which objects should be removed
+	 * @param executor runs the check at the start
+	 * @param nanoTime tells when a finding is old
 	 */
 	public LifecycleMonitor(LifecycleVerifier verifier, Duration expireAfter, Executor executor,
 			LongSupplier nanoTime) {
@@ -67,8 +68,8 @@ public final class LifecycleMonitor implements SmartInitializingSingleton {
 	}
 
 	/**
-	 * Return what is known, after a look at the rules if that is too old. Waits for a
-	 * look under way instead of starting another.
+	 * Return the finding, after a new check if it is too old. Waits for a running check
+	 * instead of starting another.
 	 * @return the finding
 	 */
 	public synchronized Finding current() {
@@ -85,7 +86,7 @@ public final class LifecycleMonitor implements SmartInitializingSingleton {
 			return this.verifier.verifyLifecycle(this.expireAfter);
 		}
 		catch (RuntimeException ex) {
-			// A backend of the application's own may not keep to the contract.
+			// A custom backend may violate the contract.
 			return new Finding(Verdict.UNKNOWN, "The lifecycle rules cannot be read: " + FailureReason.of(ex));
 		}
 	}

@@ -20,7 +20,7 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The smallest Arrow stream there is, to try a storage with.
+ * The smallest possible Arrow stream, to probe a storage with.
  */
 final class ProbePayload implements Payload, Payload.Part {
 
@@ -77,11 +77,11 @@ final class ProbePayload implements Payload, Payload.Part {
 	}
 
 	/**
-	 * Fetch an object and compare it.
-	 * @param storage opens it if it can
+	 * Fetch an object and compare its content.
+	 * @param storage opens it without HTTP if it can
 	 * @param transport requests it otherwise
 	 * @param url its URL
-	 * @param deadline of the request
+	 * @param deadline deadline of the request
 	 * @return whether it has these bytes
 	 */
 	boolean isContentOf(ExternalStorage storage, StorageTransport transport, URI url, Deadline deadline) {
@@ -89,7 +89,7 @@ final class ProbePayload implements Payload, Payload.Part {
 		try (StoredObject object = storage.open(url)) {
 			if (object != null) {
 				while (bytes.hasRemaining() && object.channel().read(bytes) >= 0) {
-					// To its end.
+					// Read to the end.
 				}
 				return bytes.flip().equals(ByteBuffer.wrap(STREAM));
 			}
@@ -105,7 +105,7 @@ final class ProbePayload implements Payload, Payload.Part {
 						null);
 			}
 			while (bytes.hasRemaining() && response.read(bytes) >= 0) {
-				// To its end.
+				// Read to the end.
 			}
 			return bytes.flip().equals(ByteBuffer.wrap(STREAM));
 		}

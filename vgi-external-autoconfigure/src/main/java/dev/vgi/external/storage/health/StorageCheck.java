@@ -29,11 +29,11 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Looks at a storage from every side that a transfer depends on: the way of its SDK; a
- * signed URL of no object, requested the way that bytes go, whose answer also tells the
- * storage's clock; the rules of its bucket; and, only if asked to, an object that is
- * stored and fetched. Takes as long as the storage does; nothing here is cached but the
- * rules.
+ * Checks everything that transfers depend on: the SDK's access to the storage; a signed
+ * URL of a missing object, requested through the transport, whose response also tells the
+ * storage's clock; the rules of the bucket; and, only if configured, an object that is
+ * stored and fetched. Takes as long as the storage does. Only the finding about the rules
+ * is cached.
  */
 public final class StorageCheck {
 
@@ -59,12 +59,12 @@ public final class StorageCheck {
 
 	/**
 	 * Create a check.
-	 * @param storage what to look at
-	 * @param transport what bytes go through
-	 * @param lifecycle knows the rules, or {@code null} not to tell
+	 * @param storage the storage to check
+	 * @param transport the transport of transfers
+	 * @param lifecycle checks the rules, or {@code null} to leave them out
 	 * @param writeProbe whether to store an object
-	 * @param timeout longest time for a request of this class's own
-	 * @param clock compared with the storage's
+	 * @param timeout longest time for a request that this class sends
+	 * @param clock compared with the storage's clock
 	 */
 	public StorageCheck(ExternalStorage storage, StorageTransport transport, @Nullable LifecycleMonitor lifecycle,
 			boolean writeProbe, Duration timeout, Clock clock) {
@@ -77,7 +77,7 @@ public final class StorageCheck {
 	}
 
 	/**
-	 * Return which storage is looked at.
+	 * Return the name of the checked storage.
 	 * @return its name
 	 */
 	public String storageName() {
@@ -85,7 +85,7 @@ public final class StorageCheck {
 	}
 
 	/**
-	 * Look.
+	 * Run the check.
 	 * @return up or down, with details; without secrets
 	 */
 	public StorageReport run() {
@@ -94,8 +94,8 @@ public final class StorageCheck {
 		boolean up = true;
 		try {
 			this.storage.verifyReachable();
-			// The folder's URLs lead to this very service, by a host that only requests
-			// tell.
+			// The folder's URLs lead to this service itself, by a host that only a
+			// request tells.
 			if (this.storage instanceof UploadUrlProvider signer && !(this.storage instanceof LocalStorage)) {
 				requestSignedUrl(signer.generateUploadUrl(NO_FIELDS).downloadUrl(), details);
 			}
@@ -131,7 +131,8 @@ public final class StorageCheck {
 	}
 
 	private void tellSkew(Instant theirs, Instant before, Map<String, Object> details) {
-		// The header has whole seconds, and was written some time between the two looks.
+		// The header has whole seconds, and was written between the two readings of the
+		// clock.
 		Instant after = this.clock.instant();
 		long skew = 0;
 		if (theirs.isAfter(after)) {
@@ -152,8 +153,7 @@ public final class StorageCheck {
 		Matcher matcher = CODE.matcher(errorBody(response));
 		String code = matcher.find() ? matcher.group(1) : "";
 		String answer = "status " + status + (code.isEmpty() ? "" : " " + code);
-		// Without the permission to list, storage answers so for an object that is not
-		// there.
+		// Without the permission to list, this is the response for a missing object.
 		if (status != 403 || !(code.isEmpty() || code.equals("AccessDenied"))) {
 			throw new StorageUnavailableException("The storage refuses a signed URL (" + answer + ")", status, null);
 		}
@@ -165,7 +165,7 @@ public final class StorageCheck {
 	private static String errorBody(StorageResponse response) {
 		ByteBuffer body = ByteBuffer.allocate(LONGEST_ERROR_BODY);
 		while (body.hasRemaining() && response.read(body) >= 0) {
-			// The error document is short, or not one.
+			// The error document is short, or is not an error document.
 		}
 		return new String(body.array(), 0, body.position(), StandardCharsets.UTF_8);
 	}

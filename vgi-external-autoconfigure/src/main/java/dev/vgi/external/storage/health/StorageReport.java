@@ -4,10 +4,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * What a {@link StorageCheck} found.
+ * The result of a {@link StorageCheck}.
  *
  * @param up whether transfers can work
- * @param details what was looked at, by name and in order; without secrets
+ * @param details the results by name, in the order of the checks; without secrets
  */
 public record StorageReport(boolean up, Map<String, Object> details) {
 

@@ -1,5 +1,5 @@
 /**
- * Whether a storage works, and whether its bucket removes old objects.
+ * Checks whether a storage works, and whether its bucket removes old objects.
  */
 @NullMarked
 package dev.vgi.external.storage.health;

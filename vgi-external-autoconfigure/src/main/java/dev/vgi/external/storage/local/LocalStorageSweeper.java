@@ -9,8 +9,8 @@ import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 
 /**
- * Removes old objects of a local store at intervals, on a thread of its own, from its
- * creation until it is closed.
+ * Removes old objects of a local store at intervals, on its own thread, from its creation
+ * until it is closed.
  */
 public final class LocalStorageSweeper implements AutoCloseable {
 
@@ -21,8 +21,8 @@ public final class LocalStorageSweeper implements AutoCloseable {
 	private final ScheduledExecutorService scheduler;
 
 	/**
-	 * Start to sweep.
-	 * @param storage what is swept; not closed
+	 * Start sweeping.
+	 * @param storage the store to sweep; not closed
 	 * @param interval time between the end of a sweep and the next one, positive
 	 */
 	public LocalStorageSweeper(LocalStorage storage, Duration interval) {
@@ -46,8 +46,8 @@ public final class LocalStorageSweeper implements AutoCloseable {
 	}
 
 	/**
-	 * Stop. Waits for a sweep that is running, up to five seconds: the next start may be
-	 * at once.
+	 * Stop. Waits up to five seconds for a running sweep, since the application may be
+	 * started again at once.
 	 */
 	@Override
 	public void close() {

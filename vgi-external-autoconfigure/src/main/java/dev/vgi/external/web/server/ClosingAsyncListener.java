@@ -4,8 +4,8 @@ import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
 
 /**
- * Closes what an asynchronous request owns when it is complete, also when it never comes
- * back to a dispatcher.
+ * Closes what an asynchronous request owns when it is complete, even if it is never
+ * dispatched again.
  */
 public final class ClosingAsyncListener implements AsyncListener {
 
@@ -13,7 +13,7 @@ public final class ClosingAsyncListener implements AsyncListener {
 
 	/**
 	 * Create a listener.
-	 * @param close closes it; may be run more than once
+	 * @param close closes it; may be called more than once
 	 */
 	public ClosingAsyncListener(Runnable close) {
 		this.close = close;
@@ -26,12 +26,12 @@ public final class ClosingAsyncListener implements AsyncListener {
 
 	@Override
 	public void onTimeout(AsyncEvent event) {
-		// Completion follows.
+		// {@code onComplete} follows.
 	}
 
 	@Override
 	public void onError(AsyncEvent event) {
-		// Completion follows.
+		// {@code onComplete} follows.
 	}
 
 	@Override
