@@ -70,7 +70,7 @@ public abstract class VgiExternalException extends RuntimeException {
 		/** Storage refused a link that has expired. */
 		LINK_EXPIRED,
 
-		/** The caller of a transfer was interrupted. */
+		/** The caller interrupted or cancelled the transfer. */
 		CANCELLED,
 
 		/** Storage cannot be reached or failed. */

@@ -195,7 +195,8 @@ public final class VgiWebMvcAutoConfiguration {
 	@Bean(defaultCandidate = false)
 	FilterRegistrationBean<CapabilitiesFilter> vgiCapabilitiesFilter(Capabilities capabilities, ServedPaths paths,
 			ObjectProvider<RpcWebMvc> rpc) {
-		// Without RPC methods, only requests with Arrow bodies belong to this library.
+		// Without RPC methods, only requests with Arrow bodies and those for upload URLs
+		// belong to this library.
 		FilterRegistrationBean<CapabilitiesFilter> registration = new FilterRegistrationBean<>(new CapabilitiesFilter(
 				capabilities, (request) -> paths.bringsArrow(request) || paths.isUploadUrls(request)
 						|| rpc.getObject().servesMethods() && paths.isProtocol(request)));

@@ -180,7 +180,7 @@ final class FetchAttempt {
 				this.context.progress(), this.context.workers());
 	}
 
-	// returns null, or the response with which the object has to be started over.
+	// Returns null, or the response with which the object has to be started over.
 	private @Nullable StorageResponse transfer(OpenedObject opened, List<ByteRange> plan, BodyAssembly assembly,
 			Lease lease) {
 		if (plan.size() <= 1) {
@@ -268,7 +268,7 @@ final class FetchAttempt {
 		}
 	}
 
-	// returns null if a GET without a range is required.
+	// Returns null if a GET without a range is required.
 	private @Nullable OpenedObject openRanged(StorageResponse response, ByteRange range, Announcement announced,
 			long sentAt) {
 		boolean open = false;

@@ -1,8 +1,8 @@
 package dev.vgi.external.transport;
 
 /**
- * The caller of a transfer was interrupted: nothing has failed, and no further attempt is
- * wanted.
+ * The caller interrupted or cancelled the transfer: nothing has failed, and no further
+ * attempt is wanted.
  */
 public class TransferCancelledException extends StorageUnavailableException {
 

@@ -48,7 +48,7 @@ public final class PointerAnnouncement {
 	public static void applyTo(RestTemplate template) {
 		template.getClientHttpRequestInitializers().add((request) -> {
 			CALLED.set(request.getURI());
-			// The {@code Accept} header depends on the type to read, and is set later.
+			// Accept depends on the type to read, and is set later.
 			request.getHeaders().set(Capabilities.ACCEPT_POINTERS, Capabilities.WHERE_NAMED);
 		});
 	}

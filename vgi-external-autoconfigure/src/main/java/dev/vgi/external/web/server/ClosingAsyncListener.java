@@ -26,12 +26,12 @@ public final class ClosingAsyncListener implements AsyncListener {
 
 	@Override
 	public void onTimeout(AsyncEvent event) {
-		// {@code onComplete} follows.
+		// onComplete follows.
 	}
 
 	@Override
 	public void onError(AsyncEvent event) {
-		// {@code onComplete} follows.
+		// onComplete follows.
 	}
 
 	@Override

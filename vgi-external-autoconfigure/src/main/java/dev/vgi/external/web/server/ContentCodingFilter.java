@@ -209,12 +209,12 @@ public final class ContentCodingFilter extends OncePerRequestFilter {
 
 		@Override
 		public void onTimeout(AsyncEvent event) {
-			// {@code onComplete} follows.
+			// onComplete follows.
 		}
 
 		@Override
 		public void onError(AsyncEvent event) {
-			// {@code onComplete} follows.
+			// onComplete follows.
 		}
 
 		@Override
