@@ -37,8 +37,8 @@ import org.springframework.http.converter.AbstractSmartHttpMessageConverter;
 
 /**
  * Converts between Arrow IPC streams and {@link AnnotatedBatch}, {@link OutputCycle},
- * {@link VectorSchemaRoot}, lists of batches or roots and, for writing, lazy {@link
- * java.util.stream.Stream streams} of them. Handles no other type, so it does not
+ * {@link VectorSchemaRoot}, lists of batches or roots and, for writing, lazy
+ * {@link java.util.stream.Stream streams} of them. Handles no other type, so it does not
  * interfere with ordinary handlers.
  * <p>
  * The reader closes what is read. A converter that serves handlers closes what it has
