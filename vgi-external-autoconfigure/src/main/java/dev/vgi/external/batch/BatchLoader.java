@@ -279,7 +279,7 @@ final class BatchLoader {
 	}
 
 	// Until Arrow 1.0 a union had its own validity, which the reference implementation
-	// accepts only if it has no effect
+	// also accepts only if nothing is null
 	private void dropValidity(Field field, long nullCount) {
 		if (nullCount != 0) {
 			throw new UnsupportedStreamException("a union with nulls of its own in column '" + field.getName() + "'");

@@ -145,7 +145,7 @@ final class OpenedObject implements AutoCloseable {
 	 * Return whether a response without a range may start the object over, because
 	 * storage ignores ranges after all and has not said how large the object is.
 	 * @param later a response
-	 * @return {@code true} if it is a success and nothing ties it to the first response
+	 * @return {@code true} if it is a success and may be of the same version
 	 */
 	boolean mayStartOver(StorageResponse later) {
 		return later.status() == 200 && this.ranged && this.total < 0 && isSame(later);

@@ -39,7 +39,7 @@ final class RangedDownload {
 	/** Longest wait: no event is reported when the transport or the timer is closed. */
 	private static final long LONGEST_WAIT_MILLIS = 200;
 
-	/** A final failure, since only ranges inside the object are requested. */
+	/** Worth a retry, since only ranges inside the object are requested. */
 	private static final int NOT_SATISFIABLE = 416;
 
 	/** Event that says that something may be due. */
