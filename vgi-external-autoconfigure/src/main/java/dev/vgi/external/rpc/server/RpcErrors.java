@@ -24,8 +24,8 @@ import tools.jackson.databind.json.JsonMapper;
 import org.springframework.web.method.annotation.HandlerMethodValidationException;
 
 /**
- * Converts exceptions to the metadata of error batches. URLs lose their queries, and no
- * Java names appear unless stack traces are enabled.
+ * Converts exceptions to the metadata of error batches. URLs lose their queries, and
+ * nothing specific to Java appears unless stack traces are enabled.
  */
 final class RpcErrors {
 
