@@ -28,16 +28,16 @@ import org.springframework.util.unit.DataSize;
 /**
  * Settings of external storage.
  *
- * @param enabled Whether batches of this service and of its callers travel through
- * storage. Its own calls read pointers in any case.
+ * @param enabled Whether batches of this service and of its callers go through storage.
+ * Its own calls resolve pointers in any case.
  * @param storage Storage backend to use.
- * @param externalizeThreshold Size of a data batch's Arrow buffers from which on it goes
- * to storage.
- * @param plainClients How callers of ordinary handlers are served who did not announce
+ * @param externalizeThreshold Size of a data batch's Arrow buffers at which it goes to
+ * storage.
+ * @param plainClients How to answer callers of ordinary handlers that did not announce
  * that they resolve pointers.
  * @param onStorageFailure What happens to a batch that cannot be stored.
  * @param maxRetries Further attempts of a fetch, or of one of its ranges, at most 2. A
- * storage that asks to come back later is waited for within 'fetch.timeout'.
+ * storage that asks to retry later is retried within 'fetch.timeout'.
  * @param retryDelay Pause between the attempts of a fetch or an upload.
  * @param compression Compression of stored objects.
  * @param fetch How objects are fetched.
@@ -181,11 +181,12 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	/**
 	 * How objects are fetched.
 	 *
-	 * @param probe How the size of an object is found out.
-	 * @param parallelThreshold Size from which on ranges are fetched in parallel.
+	 * @param probe How the size of an object is determined.
+	 * @param parallelThreshold Size of an object at which its ranges are fetched in
+	 * parallel.
 	 * @param chunkSize Largest range; ranges are equalised to whole waves.
 	 * @param maxParallelRequests Requests of one fetch at once, hedges included.
-	 * @param timeout Overall deadline of a fetch, body and waiting included.
+	 * @param timeout Overall deadline of a fetch, including its body and all waiting.
 	 * @param maxFetchSize Largest object, as it is stored.
 	 * @param maxDecompressedSize Largest object, decoded. 16 times 'max-fetch-size' by
 	 * default.
@@ -233,7 +234,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * request.
 	 * @param maxParallelParts Parts of one upload at once.
 	 * @param maxRetries Further attempts of an upload, or of one of its parts. A storage
-	 * that asks to come back later is waited for within 'upload.timeout'.
+	 * that asks to retry later is retried within 'upload.timeout'.
 	 * @param timeout Overall deadline of an upload.
 	 */
 	public record Upload(@DefaultValue("8MB") DataSize partSize, @DefaultValue("4") int maxParallelParts,
@@ -321,8 +322,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	/**
 	 * Memory of all transfers of the process.
 	 *
-	 * @param budget Memory that all transfers and requests may hold together. Half of
-	 * what the process's memory limit leaves beside the heap by default, at least 64MB.
+	 * @param budget Memory that all transfers and requests together may hold. By default
+	 * half of what the memory limit of the process leaves beside the heap, at least 64MB.
 	 * @param maxWait Longest wait for memory. The deadline of the fetch by default.
 	 * @param maxWaiters Transfers that may wait for memory at once.
 	 * @param maxPerRequest Memory of the budget that one request may hold. Half of it by
@@ -367,7 +368,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	/**
 	 * Which URLs may be fetched.
 	 *
-	 * @param allowedHosts Hosts that may be fetched from in addition, such as
+	 * @param allowedHosts Additional hosts that may be fetched from, such as
 	 * 'storage.example' or '*.storage.example'.
 	 * @param allowedSchemes Schemes that may be fetched.
 	 * @param allowPrivateAddresses Whether private, loopback and link-local addresses may
@@ -406,9 +407,9 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * @param prefetch Whether streams fetch the next batch while the application works on
 	 * one.
 	 * @param responseCompression Whether inline answers may be compressed. Off is faster
-	 * where the network is.
-	 * @param uploadThreshold Size of an input from which on it goes through an upload
-	 * URL, where the service vends these.
+	 * on a fast network.
+	 * @param uploadThreshold Size at which an input goes through an upload URL, if the
+	 * service vends upload URLs.
 	 */
 	public record Client(@DefaultValue Url url, @DefaultValue("auto") Dialect dialect,
 			@DefaultValue("true") boolean prefetch, @DefaultValue("true") boolean responseCompression,
@@ -423,7 +424,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	/**
 	 * Upload URLs for large inputs.
 	 *
-	 * @param enabled Whether upload URLs are vended. Where the storage can by default.
+	 * @param enabled Whether upload URLs are vended. By default if the storage supports
+	 * it.
 	 * @param maxUploadSize Largest upload, as it is announced to callers; the local store
 	 * refuses a larger one. 'fetch.max-fetch-size' by default.
 	 * @param expiry Lifetime of an upload URL.
@@ -523,7 +525,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * @param baseUrl URL under which callers reach this service. Derived from the
 	 * connection, or from forwarded headers if Boot is set to use these, by default.
 	 * @param urlExpiry Lifetime of a download URL.
-	 * @param retention Age from which on objects are removed. 10 minutes more than
+	 * @param retention Age at which objects are removed. 10 minutes more than
 	 * 'url-expiry' by default.
 	 * @param maxTotalSize Most bytes of all stored objects together. Uploads may take
 	 * half of it, those of one caller a quarter.
@@ -571,7 +573,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * Removal of old objects by the bucket's own rules.
 	 *
 	 * @param mode Whether to look at the bucket's rules.
-	 * @param expireAfter Age that the suggested rule removes objects at, rounded up to
+	 * @param expireAfter Age at which the suggested rule removes objects, rounded up to
 	 * days.
 	 */
 	public record Lifecycle(@DefaultValue("verify") Mode mode, @DefaultValue("1d") Duration expireAfter) {

@@ -20,14 +20,14 @@ import org.springframework.util.unit.DataSize;
  * @param maxRequestSize Largest request, encoded and decoded, of RPC methods and other
  * Arrow handlers. Half of what one request may hold of the memory budget limits it too.
  * Larger inputs go through upload URLs.
- * @param maxResponseSize Largest body of a response before any content coding. What goes
- * through storage does not count. Unlimited by default.
+ * @param maxResponseSize Largest body of a response before any content coding. Batches
+ * that go through storage do not count. Unlimited by default.
  * @param maxExternalizedResponseSize Most that one response may put into storage, before
  * it is compressed. Unlimited by default.
  * @param tokenKeys Keys that seal the state of streams, 32 bytes each as 64 hexadecimal
- * digits or Base64. The first seals, all open. Random by default, which allows for one
- * process only.
- * @param tokenTtl How long a stream may rest between two turns.
+ * digits or Base64. The first seals, all open. Random by default, which works for a
+ * single process only.
+ * @param tokenTtl How long a stream may pause between two turns.
  * @param error How errors are reported.
  */
 @ConfigurationProperties("vgi.rpc")
@@ -80,14 +80,14 @@ public record VgiRpcProperties(@DefaultValue("") String prefix, @DefaultValue("6
 	/**
 	 * How errors are reported.
 	 *
-	 * @param includeStacktrace When stack traces travel to callers.
+	 * @param includeStacktrace When stack traces are sent to callers.
 	 */
 	public record Error(@DefaultValue("never") IncludeStacktrace includeStacktrace) {
 
 	}
 
 	/**
-	 * When stack traces travel to callers.
+	 * When stack traces are sent to callers.
 	 */
 	public enum IncludeStacktrace {
 
