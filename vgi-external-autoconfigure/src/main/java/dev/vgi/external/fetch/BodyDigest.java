@@ -1,14 +1,12 @@
 package dev.vgi.external.fetch;
 
 import java.nio.ByteBuffer;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 import dev.vgi.external.memory.SlabPool.Slab;
+import dev.vgi.external.transfer.Sha256;
 import dev.vgi.external.transport.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
@@ -19,12 +17,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class BodyDigest implements AutoCloseable {
 
-	/** The JDK's digest copies a direct buffer in small pieces; arrays are faster. */
-	private static final int STEP = 64 << 10;
-
-	private final MessageDigest sha256;
-
-	private final byte[] step;
+	private final Sha256 sha256;
 
 	private final ReentrantLock lock = new ReentrantLock();
 
@@ -46,13 +39,7 @@ final class BodyDigest implements AutoCloseable {
 	 * @param size expected size of the body, or -1 if unknown
 	 */
 	BodyDigest(long size) {
-		try {
-			this.sha256 = MessageDigest.getInstance("SHA-256");
-		}
-		catch (NoSuchAlgorithmException ex) {
-			throw new IllegalStateException(ex);
-		}
-		this.step = new byte[(int) Math.min(STEP, (size > 0) ? size : STEP)];
+		this.sha256 = new Sha256(size);
 	}
 
 	/**
@@ -112,12 +99,7 @@ final class BodyDigest implements AutoCloseable {
 	 */
 	String soFar() {
 		await();
-		try {
-			return HexFormat.of().formatHex(((MessageDigest) this.sha256.clone()).digest());
-		}
-		catch (CloneNotSupportedException ex) {
-			return "";
-		}
+		return this.sha256.soFar();
 	}
 
 	/**
@@ -126,7 +108,7 @@ final class BodyDigest implements AutoCloseable {
 	 */
 	String finish() {
 		await();
-		return HexFormat.of().formatHex(this.sha256.digest());
+		return this.sha256.finish();
 	}
 
 	private void work() {
@@ -169,11 +151,7 @@ final class BodyDigest implements AutoCloseable {
 			// Large windows, since each one is an object.
 			ByteBuffer window = source.window(done, (int) Math.min(BodyAssembly.STEP, to - done));
 			done += window.remaining();
-			while (window.hasRemaining()) {
-				int count = Math.min(this.step.length, window.remaining());
-				window.get(this.step, 0, count);
-				this.sha256.update(this.step, 0, count);
-			}
+			this.sha256.update(window, () -> false);
 		}
 	}
 

@@ -1,9 +1,6 @@
 package dev.vgi.external.upload;
 
 import java.nio.ByteBuffer;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
@@ -11,14 +8,13 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.RejectedExecutionException;
 
 import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.transfer.Sha256;
 
 /**
  * SHA-256 of a gathered stream, computed in parallel with its upload. Reads memory that
  * it does not own, so closing it waits until no thread reads any more.
  */
 public final class Digest implements AutoCloseable {
-
-	private static final int STEP = 64 * 1024;
 
 	private final FutureTask<String> task;
 
@@ -46,26 +42,11 @@ public final class Digest implements AutoCloseable {
 	}
 
 	private String digest(GatheredStream stream) {
-		MessageDigest sha256 = sha256();
-		// The JDK's digest copies a direct buffer in small pieces; arrays are faster.
-		byte[] step = new byte[STEP];
+		Sha256 sha256 = new Sha256(stream.length());
 		for (ByteBuffer segment : stream.segments()) {
-			while (segment.hasRemaining() && !this.cancelled) {
-				int length = Math.min(step.length, segment.remaining());
-				segment.get(step, 0, length);
-				sha256.update(step, 0, length);
-			}
+			sha256.update(segment, () -> this.cancelled);
 		}
-		return HexFormat.of().formatHex(sha256.digest());
-	}
-
-	private static MessageDigest sha256() {
-		try {
-			return MessageDigest.getInstance("SHA-256");
-		}
-		catch (NoSuchAlgorithmException ex) {
-			throw new IllegalStateException("Every JDK has SHA-256", ex);
-		}
+		return sha256.finish();
 	}
 
 	/**
