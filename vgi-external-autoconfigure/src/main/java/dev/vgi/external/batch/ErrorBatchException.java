@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,12 @@ import tools.jackson.databind.json.JsonMapper;
 public class ErrorBatchException extends VgiExternalException {
 
 	private static final String RETRY_INFO = "vgi_rpc.RetryInfo";
+
+	/** Longest details that the protocol allows, in characters. */
+	private static final int MAX_DETAILS = 4096;
+
+	/** Fewer characters make no object. */
+	private static final int MOST_DETAILS = MAX_DETAILS / "{},".length();
 
 	private static final JsonMapper JSON = JsonMapper.shared();
 
@@ -98,7 +105,7 @@ public class ErrorBatchException extends VgiExternalException {
 		List<Map<String, Object>> details = new ArrayList<>();
 		Object sent = (json != null) ? parsed(json) : mirrored;
 		for (Object detail : (sent instanceof List<?> list) ? list : List.of()) {
-			if (detail instanceof Map<?, ?> entries) {
+			if (detail instanceof Map<?, ?> entries && details.size() < MOST_DETAILS) {
 				Map<String, Object> copy = new LinkedHashMap<>();
 				entries.forEach((key, value) -> {
 					if (value != null) {
@@ -112,6 +119,9 @@ public class ErrorBatchException extends VgiExternalException {
 	}
 
 	private static @Nullable Object parsed(String json) {
+		if (json.length() > MAX_DETAILS) {
+			return null;
+		}
 		try {
 			return JSON.readValue(json, Object.class);
 		}
@@ -181,7 +191,8 @@ public class ErrorBatchException extends VgiExternalException {
 	 * @return the details as they were sent, including unknown kinds; may be empty
 	 */
 	public List<Map<String, Object>> errorDetails() {
-		return this.errorDetails;
+		// Details are not serialized.
+		return Objects.requireNonNullElse(this.errorDetails, List.of());
 	}
 
 	/**
@@ -189,7 +200,7 @@ public class ErrorBatchException extends VgiExternalException {
 	 * @return the delay, or {@code null} if it did not say
 	 */
 	public @Nullable Duration retryDelay() {
-		for (Map<String, Object> detail : this.errorDetails) {
+		for (Map<String, Object> detail : errorDetails()) {
 			if (RETRY_INFO.equals(detail.get("@type")) && detail.get("retry_delay_seconds") instanceof Number seconds
 					&& seconds.doubleValue() >= 0 && seconds.doubleValue() < Integer.MAX_VALUE) {
 				return Duration.ofMillis(Math.round(seconds.doubleValue() * 1000));

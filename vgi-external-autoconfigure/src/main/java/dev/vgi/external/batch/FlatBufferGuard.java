@@ -38,6 +38,9 @@ final class FlatBufferGuard {
 
 	private final int size;
 
+	/** Longest part of a name that a message shows, in bytes. */
+	private static final int LONGEST_SHOWN_NAME = 100;
+
 	private final ReadLimits limits;
 
 	/** The field being examined, and its parents. */
@@ -147,8 +150,15 @@ final class FlatBufferGuard {
 					.collect(Collectors.joining(".", " in column '", "'")));
 	}
 
+	// Names come from a stranger and end up in messages and logs.
 	private static String legible(@Nullable ByteBuffer bytes) {
-		return (bytes != null) ? StandardCharsets.UTF_8.decode(bytes).toString() : "";
+		if (bytes == null) {
+			return "";
+		}
+		ByteBuffer shown = bytes.duplicate();
+		shown.limit(Math.min(shown.limit(), shown.position() + LONGEST_SHOWN_NAME));
+		String name = StandardCharsets.UTF_8.decode(shown).toString().replaceAll("\\p{Cntrl}", "?");
+		return (shown.limit() < bytes.limit()) ? name + "..." : name;
 	}
 
 	private Map.Entry<String, String> check(KeyValue entry) {

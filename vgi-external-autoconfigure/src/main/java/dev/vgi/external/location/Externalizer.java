@@ -131,8 +131,7 @@ public final class Externalizer {
 			throw ex;
 		}
 		catch (VgiExternalException ex) {
-			// An interrupted caller wants no result, neither stored nor inline.
-			keep = this.inlineOnFailure && ex.kind() != VgiExternalException.Kind.CANCELLED;
+			keep = mayFallBack(ex);
 			if (!keep) {
 				throw ex;
 			}
@@ -148,6 +147,11 @@ public final class Externalizer {
 
 	private boolean isRescued(AnnotatedBatch batch, ResponseBudget budget) {
 		return this.config.storage() != null && batch.rowCount() > 0 && !budget.fitsInline(batch.bufferSize());
+	}
+
+	// An interrupted caller wants no result, neither stored nor inline.
+	private boolean mayFallBack(VgiExternalException failure) {
+		return this.inlineOnFailure && failure.kind() != VgiExternalException.Kind.CANCELLED;
 	}
 
 	private void fallBack(VgiExternalException failure) {
@@ -191,12 +195,20 @@ public final class Externalizer {
 	 * @param schema the schema in memory format
 	 * @param batches its batches; borrowed
 	 * @param compress whether the caller can decode the compressed stream
-	 * @return the URL that serves the stream
+	 * @return the URL that serves the stream, or {@code null} if the upload failed and
+	 * the stream is to travel inline instead
 	 * @throws VgiExternalException if the upload fails; contains no signed URL
 	 */
-	public URI store(Schema schema, List<AnnotatedBatch> batches, boolean compress) {
+	public @Nullable URI store(Schema schema, List<AnnotatedBatch> batches, boolean compress) {
 		try (GatheredStream stream = IpcStreamWriter.gather(schema, batches)) {
 			return upload(stream, schema, compress ? this.config.compression() : null).location();
+		}
+		catch (VgiExternalException ex) {
+			if (!mayFallBack(ex)) {
+				throw ex;
+			}
+			fallBack(ex);
+			return null;
 		}
 	}
 

@@ -214,11 +214,12 @@ public final class LocationResolver {
 		this.listener.fetchFailed(failure.kind(), elapsed);
 		if (failure.kind() == Kind.CANCELLED) {
 			logger.debug("Fetch of " + url + " was cancelled in attempt " + attempt + " after " + elapsed.toMillis()
-					+ " ms: " + failure.getMessage());
+					+ " ms: " + RedactedUrl.scrub(failure.getMessage()));
 		}
 		else {
+			// A message may name columns of the stored object.
 			logger.warn("Fetch of " + url + " failed in attempt " + attempt + " after " + elapsed.toMillis() + " ms: "
-					+ failure.getMessage());
+					+ RedactedUrl.scrub(failure.getMessage()));
 		}
 	}
 

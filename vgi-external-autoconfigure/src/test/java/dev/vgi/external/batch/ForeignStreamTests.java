@@ -52,6 +52,11 @@ class ForeignStreamTests {
 	}
 
 	@Test
+	void namesAreShownShortAndInOneLine() {
+		assertNotSupported(ForeignStreams.of("long name"), "decimal64 in column 'line?break" + "x".repeat(90) + "...'");
+	}
+
+	@Test
 	void metadataOfABatchThatIsNoTextIsNotSupported() {
 		assertNotSupported(ForeignStreams.batchMetadata(), "metadata 'key' that is not UTF-8");
 	}

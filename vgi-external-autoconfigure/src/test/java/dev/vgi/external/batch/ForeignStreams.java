@@ -61,6 +61,8 @@ public final class ForeignStreams {
 			case "indices of int128" -> indices(builder, Int.createInt(builder, 128, true));
 			case "name" -> Field.createField(builder, builder.createByteVector(NO_TEXT), true, Type.Struct_,
 					struct(builder), 0, 0, 0);
+			case "long name" -> field(builder, "line\nbreak" + "x".repeat(200), Type.Decimal,
+					Decimal.createDecimal(builder, 18, 2, 64));
 			case "no name" -> Field.createField(builder, 0, true, Type.Struct_, struct(builder), 0, 0, 0);
 			case "metadata" -> metadata(builder);
 			case "schema metadata" -> field(builder, "x", Type.Struct_, struct(builder));

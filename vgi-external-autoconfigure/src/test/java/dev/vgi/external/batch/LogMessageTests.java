@@ -1,6 +1,7 @@
 package dev.vgi.external.batch;
 
 import java.time.Duration;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -123,6 +124,17 @@ class LogMessageTests {
 		assertThat(error.errorMessage()).isEqualTo("Busy: no room");
 		assertThat(error.retryDelay()).isNull();
 		assertThat(error.isRetryable()).isFalse();
+	}
+
+	@Test
+	void detailsAreNoLongerThanTheProtocolAllows() {
+		String many = "[" + "{},".repeat(2000) + "{}]";
+		BatchMetadata metadata = new LogMessage(LogMessage.EXCEPTION, "Busy: no room", Map.of()).toMetadata();
+		assertThat(ErrorBatchException.from(metadata.with(MetadataKeys.ERROR_DETAILS, many)).errorDetails()).isEmpty();
+		BatchMetadata mirrored = new LogMessage(LogMessage.EXCEPTION, "Busy: no room",
+				Map.of("error_details", Collections.nCopies(5000, Map.of("n", 1))))
+			.toMetadata();
+		assertThat(ErrorBatchException.from(mirrored).errorDetails()).hasSizeLessThan(1500);
 	}
 
 	@ParameterizedTest

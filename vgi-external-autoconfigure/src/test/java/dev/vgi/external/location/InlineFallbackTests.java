@@ -77,6 +77,16 @@ class InlineFallbackTests {
 	}
 
 	@Test
+	void streamOfAPlainCallerIsLeftInlineToo(CapturedOutput output) {
+		try (AnnotatedBatch batch = numbers()) {
+			assertThat(externalizer(true).store(batch.schema(), List.of(batch), false)).isNull();
+			assertThat(warnings(output)).isOne();
+			assertThatExceptionOfType(StorageUnavailableException.class)
+				.isThrownBy(() -> externalizer(false).store(batch.schema(), List.of(batch), false));
+		}
+	}
+
+	@Test
 	void withoutItTheCallFails() {
 		OutputCycle cycle = OutputCycle.of(numbers());
 		assertThatExceptionOfType(StorageUnavailableException.class)

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchKind;
@@ -306,7 +307,7 @@ class LocationTests {
 
 	private AnnotatedBatch stored(List<AnnotatedBatch> batches, AnnotatedBatch model) {
 		Schema schema = batches.isEmpty() ? model.schema() : batches.get(0).schema();
-		URI url = externalizer(0, null, this.storage, false).store(schema, batches, false);
+		URI url = Objects.requireNonNull(externalizer(0, null, this.storage, false).store(schema, batches, false));
 		batches.forEach(AnnotatedBatch::close);
 		return model.zeroRows(BatchMetadata.of(MetadataKeys.LOCATION, url.toString()), this.allocator);
 	}

@@ -37,7 +37,8 @@ final class GcsFailures {
 
 	private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9+/=._-]{1,256}");
 
-	private static final Pattern STATUS = Pattern.compile("\\b([45][0-9]{2})\\b");
+	private static final Pattern STATUS = Pattern
+		.compile("(?i)\\b(?:error code|response code:|status code:?|HTTP/1\\.[01]) ([45][0-9]{2})\\b");
 
 	private GcsFailures() {
 	}
@@ -186,7 +187,7 @@ final class GcsFailures {
 			return new UploadRefusedException(message + ": the credentials are not those of a service account: set"
 					+ " 'spring.cloud.gcp.credentials.location' to a service account's key", null);
 		}
-		return new StorageUnavailableException(message, status, null);
+		return StorageUnavailableException.answered(message, status, false, (name) -> null);
 	}
 
 	/**
@@ -201,8 +202,9 @@ final class GcsFailures {
 			return new UploadRefusedException("GCS gave no access token to " + operation + " (status " + status
 					+ "): the credentials of GCS are wrong: check 'spring.cloud.gcp.credentials'", null);
 		}
-		return new StorageUnavailableException(
-				"GCS gave no access token to " + operation + " (" + FailureReason.of(ex) + ")", status, null);
+		return StorageUnavailableException.answered(
+				"GCS gave no access token to " + operation + " (" + FailureReason.of(ex) + ")", status, false,
+				(name) -> null);
 	}
 
 	private static int status(Throwable ex) {

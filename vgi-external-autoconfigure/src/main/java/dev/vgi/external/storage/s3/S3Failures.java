@@ -102,8 +102,11 @@ final class S3Failures {
 			String reason = FailureReason.of(thrown.getCause());
 			why += reason.equals(why) ? "" : ": " + reason;
 		}
-		return new StorageUnavailableException("There are no credentials for S3 at the moment to " + operation + " ("
-				+ why + "): check 'spring.cloud.aws.credentials' and where they come from", 0, null);
+		boolean slowDown = thrown instanceof AwsServiceException service && service.isThrottlingException();
+		return StorageUnavailableException.answered(
+				"There are no credentials for S3 at the moment to " + operation + " (" + why
+						+ "): check 'spring.cloud.aws.credentials' and where they come from",
+				0, slowDown, (name) -> null);
 	}
 
 	private static @Nullable String header(@Nullable SdkHttpResponse response, String name) {

@@ -208,7 +208,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 					.eTag();
 			}
 			catch (NoSuchUploadException ex) {
-				if (failures == 0) {
+				Integer attempts = ex.numAttempts();
+				if (failures == 0 && (attempts == null || attempts <= 1)) {
 					throw ex;
 				}
 				// An earlier attempt may have succeeded although it seemed to fail. The

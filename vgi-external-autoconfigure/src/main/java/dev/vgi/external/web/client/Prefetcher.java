@@ -79,7 +79,7 @@ final class Prefetcher<T> {
 	 */
 	private final Deque<T> ready = new ArrayDeque<>(2);
 
-	private @Nullable Error failure;
+	private @Nullable Throwable failure;
 
 	/**
 	 * Create an instance; nothing runs yet.
@@ -160,10 +160,13 @@ final class Prefetcher<T> {
 	private T taken() {
 		T taken = this.ready.poll();
 		if (taken == null) {
-			Error thrown = this.failure;
+			Throwable thrown = this.failure;
 			Assert.state(thrown != null, "There is nothing to take");
 			this.failure = null;
-			throw thrown;
+			if (thrown instanceof Error error) {
+				throw error;
+			}
+			throw (RuntimeException) thrown;
 		}
 		this.changed.signalAll();
 		if (!this.running && !this.over) {
@@ -184,11 +187,11 @@ final class Prefetcher<T> {
 		boolean more = true;
 		while (more) {
 			T made = null;
-			Error thrown = null;
+			Throwable thrown = null;
 			try {
 				made = this.work.get();
 			}
-			catch (Error ex) {
+			catch (RuntimeException | Error ex) {
 				thrown = ex;
 			}
 			more = handOver(made, thrown);
@@ -196,7 +199,7 @@ final class Prefetcher<T> {
 	}
 
 	// returns whether to produce another item, once it is wanted
-	private boolean handOver(@Nullable T made, @Nullable Error thrown) {
+	private boolean handOver(@Nullable T made, @Nullable Throwable thrown) {
 		this.lock.lock();
 		try {
 			this.working = false;

@@ -266,7 +266,8 @@ final class ServiceConnection {
 		}
 		catch (VgiExternalException ex) {
 			// An interrupted caller wants no result, neither through storage nor inline.
-			if (!this.inlineOnUploadFailure || ex.kind() == VgiExternalException.Kind.CANCELLED) {
+			if (!this.inlineOnUploadFailure || ex.kind() == VgiExternalException.Kind.CANCELLED
+					|| Thread.currentThread().isInterrupted()) {
 				throw ex;
 			}
 			this.uploader.fellBackInline(ex);

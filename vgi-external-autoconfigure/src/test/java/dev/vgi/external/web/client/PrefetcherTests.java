@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
@@ -86,6 +87,16 @@ class PrefetcherTests {
 		while (this.threads.get(0).getState() != Thread.State.TIMED_WAITING) {
 			Thread.onSpinWait();
 		}
+	}
+
+	@Test
+	void failureOfTheWorkIsThrownToWhoeverTakes() {
+		ahead(() -> {
+			throw new IllegalArgumentException("planted");
+		});
+		this.ahead.start();
+		assertThatIllegalArgumentException().isThrownBy(this.ahead::take).withMessage("planted");
+		assertThat(this.ahead.hasMore()).isFalse();
 	}
 
 	@Test
