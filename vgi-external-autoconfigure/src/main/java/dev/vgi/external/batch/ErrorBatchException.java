@@ -23,7 +23,7 @@ public class ErrorBatchException extends VgiExternalException {
 	/** Longest details that the protocol allows, in characters. */
 	private static final int MAX_DETAILS = 4096;
 
-	/** Fewer characters make no object. */
+	/** No more objects than that fit into the longest details. */
 	private static final int MOST_DETAILS = MAX_DETAILS / "{},".length();
 
 	private static final JsonMapper JSON = JsonMapper.shared();

@@ -134,7 +134,9 @@ public final class PayloadUploader {
 	 */
 	void fellBackInline(VgiExternalException failure) {
 		this.listener.fellBackInline(failure.kind());
-		logger.warn("An input travels inline because it cannot be uploaded: " + failure.getMessage());
+		// The service may have failed to vend a URL, and its text may quote one.
+		logger
+			.warn("An input travels inline because it cannot be uploaded: " + RedactedUrl.scrub(failure.getMessage()));
 	}
 
 	/**

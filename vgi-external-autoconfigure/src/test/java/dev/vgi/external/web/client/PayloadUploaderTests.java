@@ -9,6 +9,7 @@ import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
@@ -33,9 +34,13 @@ import org.apache.arrow.vector.VectorSchemaRoot;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -43,6 +48,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 /**
  * Tests for {@link PayloadUploader}.
  */
+@ExtendWith(OutputCaptureExtension.class)
 class PayloadUploaderTests {
 
 	private static final int ROWS = 400_000;
@@ -183,6 +189,14 @@ class PayloadUploaderTests {
 				.withMessageNotContaining("5ec7e7");
 			assertThat(this.events).containsExactly("vended STORAGE_UNAVAILABLE");
 		}
+	}
+
+	@Test
+	void theWarningOfAFallbackShowsNoQuery(CapturedOutput output) {
+		this.uploader.fellBackInline(new ErrorBatchException("RuntimeError",
+				"cannot sign https://bucket.example/o?X-Amz-Signature=planted", null, null, null));
+		assertThat(output).contains("An input travels inline because it cannot be uploaded: RuntimeError: cannot sign")
+			.doesNotContain("planted");
 	}
 
 	@Test
