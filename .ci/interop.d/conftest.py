@@ -17,12 +17,6 @@ pytest_plugins = ["results"]
 
 MIB = 1 << 20
 
-#: Groups that cannot apply to this product. Left out, and said so in the report.
-LEFT_OUT = {
-    "TestAdversarialRawRequestContract": "raw byte streams: the product speaks HTTP",
-    "TestExternalByteStream": "raw byte streams: the product speaks HTTP",
-}
-
 _STORAGE_4096 = ("--externalize-threshold", "4096", "--max-request-bytes", "4096", "--max-upload-bytes", str(64 * MIB))
 
 #: Flags of the worker behind each fixture. A worker that refuses a flag (exit code 64 or 2) makes the fixture's cases skip.
