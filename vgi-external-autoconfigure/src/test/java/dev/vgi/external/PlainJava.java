@@ -30,6 +30,7 @@ import dev.vgi.external.storage.local.LocalAccessException;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.url.AllowedUrlValidator;
@@ -72,7 +73,7 @@ public final class PlainJava {
 			// Who sends: stores what is larger than 64 KB and sends a pointer instead.
 			ExternalLocationConfig sending = new ExternalLocationConfig(storage, 64 << 10, 2, Duration.ofMillis(500),
 					FetchConfig.defaults(), Compression.defaults(), UrlValidator.httpsOnly());
-			Externalizer externalizer = new Externalizer(sending, allocator, slabs, budget, Runnable::run,
+			Externalizer externalizer = new Externalizer(sending, allocator, slabs, budget, TransferThreads.platform(),
 					TransferListener.none(), false);
 
 			// Who receives: fetches from the sender's host and from nowhere else.

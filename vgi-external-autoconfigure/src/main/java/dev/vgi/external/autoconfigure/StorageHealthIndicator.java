@@ -2,15 +2,14 @@ package dev.vgi.external.autoconfigure;
 
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
 import java.util.concurrent.FutureTask;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.LongSupplier;
 
 import dev.vgi.external.storage.health.StorageCheck;
 import dev.vgi.external.storage.health.StorageReport;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FailureReason;
 import org.jspecify.annotations.Nullable;
 
@@ -27,7 +26,7 @@ final class StorageHealthIndicator implements HealthIndicator {
 
 	private final StorageCheck check;
 
-	private final Executor executor;
+	private final TransferThreads threads;
 
 	private final Duration cache;
 
@@ -41,10 +40,10 @@ final class StorageHealthIndicator implements HealthIndicator {
 
 	private @Nullable FutureTask<StorageReport> running;
 
-	StorageHealthIndicator(StorageCheck check, Executor executor, Duration cache, Duration timeout,
+	StorageHealthIndicator(StorageCheck check, TransferThreads threads, Duration cache, Duration timeout,
 			LongSupplier nanoTime) {
 		this.check = check;
-		this.executor = executor;
+		this.threads = threads;
 		this.cache = cache;
 		this.timeout = timeout;
 		this.nanoTime = nanoTime;
@@ -66,7 +65,7 @@ final class StorageHealthIndicator implements HealthIndicator {
 		try {
 			if (task == null) {
 				task = new FutureTask<>(this.check::run);
-				this.executor.execute(task);
+				this.threads.named("health").newThread(task).start();
 				this.running = task;
 			}
 			StorageReport report = task.get(this.timeout.toMillis(), TimeUnit.MILLISECONDS);
@@ -75,9 +74,6 @@ final class StorageHealthIndicator implements HealthIndicator {
 		}
 		catch (TimeoutException ex) {
 			return down("timed-out", "The storage did not answer within " + this.timeout.toMillis() + " ms");
-		}
-		catch (RejectedExecutionException ex) {
-			return down("busy", "All transfer threads are busy");
 		}
 		catch (ExecutionException ex) {
 			this.running = null;

@@ -5,6 +5,7 @@ import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.observation.RpcClientObservationConvention;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
@@ -24,11 +25,9 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.http.converter.autoconfigure.ClientHttpMessageConvertersCustomizer;
 import org.springframework.boot.restclient.RestClientCustomizer;
 import org.springframework.boot.restclient.RestTemplateCustomizer;
-import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Fallback;
 import org.springframework.context.annotation.Scope;
-import org.springframework.core.env.Environment;
 import org.springframework.web.client.RestClient;
 
 /**
@@ -80,9 +79,8 @@ public final class VgiClientAutoConfiguration {
 	VgiClientFactory vgiClientFactory(BufferAllocator vgiBufferAllocator,
 			@Qualifier(VgiExternalAutoConfiguration.CLIENT_RESOLVER) LocationResolver resolver,
 			@Qualifier(VgiExternalAutoConfiguration.CLIENT_URL_VALIDATOR) UrlValidator validator,
-			PayloadUploader uploader, VgiExternalProperties properties, Environment environment) {
-		return new VgiClientFactory(vgiBufferAllocator, resolver, uploader, validator, properties,
-				Threading.VIRTUAL.isActive(environment));
+			PayloadUploader uploader, VgiExternalProperties properties, TransferThreads threads) {
+		return new VgiClientFactory(vgiBufferAllocator, resolver, uploader, validator, properties, threads);
 	}
 
 	@Bean

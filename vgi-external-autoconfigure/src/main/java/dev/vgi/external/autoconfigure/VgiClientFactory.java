@@ -1,15 +1,13 @@
 package dev.vgi.external.autoconfigure;
 
-import java.util.concurrent.ThreadFactory;
-
 import dev.vgi.external.autoconfigure.VgiExternalProperties.OnStorageFailure;
 import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.client.PayloadUploader;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 
-import org.springframework.core.task.VirtualThreadTaskExecutor;
 import org.springframework.web.client.RestClient;
 
 /**
@@ -27,16 +25,16 @@ final class VgiClientFactory {
 
 	private final VgiExternalProperties properties;
 
-	private final boolean virtualThreads;
+	private final TransferThreads threads;
 
 	VgiClientFactory(BufferAllocator allocator, LocationResolver resolver, PayloadUploader uploader,
-			UrlValidator validator, VgiExternalProperties properties, boolean virtualThreads) {
+			UrlValidator validator, VgiExternalProperties properties, TransferThreads threads) {
 		this.allocator = allocator;
 		this.resolver = resolver;
 		this.uploader = uploader;
 		this.validator = validator;
 		this.properties = properties;
-		this.virtualThreads = virtualThreads;
+		this.threads = threads;
 	}
 
 	/**
@@ -47,20 +45,15 @@ final class VgiClientFactory {
 	 */
 	VgiClient.Builder builder(RestClient.Builder restClient) {
 		VgiExternalProperties.Client client = this.properties.client();
-		VgiClient.Builder builder = new VgiClient.Builder(restClient, this.allocator, this.resolver, this.uploader,
-				this.validator)
+		return new VgiClient.Builder(restClient, this.allocator, this.resolver, this.uploader, this.validator)
 			.maxResponseSize(this.properties.fetch().toConfig().maxDecompressedSize())
 			.readLimits(this.properties.limits().toReadLimits())
 			.dialect(client.dialect())
 			.responseCompression(client.responseCompression())
 			.uploadThreshold(client.uploadThreshold().toBytes())
 			.inlineOnUploadFailure(this.properties.onStorageFailure() == OnStorageFailure.INLINE)
-			.prefetch(client.prefetch());
-		return (client.prefetch() && this.virtualThreads) ? builder.prefetchThreads(virtualThreads()) : builder;
-	}
-
-	private static ThreadFactory virtualThreads() {
-		return new VirtualThreadTaskExecutor("vgi-prefetch").getVirtualThreadFactory();
+			.prefetch(client.prefetch())
+			.threads(this.threads);
 	}
 
 }

@@ -2,11 +2,6 @@ package dev.vgi.external.autoconfigure;
 
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.Executor;
-import java.util.concurrent.SynchronousQueue;
-import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.codec.ZstdContentCodec;
@@ -19,6 +14,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
@@ -37,15 +33,12 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
 import org.springframework.boot.autoconfigure.condition.NoneNestedConditions;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
-import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.DependsOn;
 import org.springframework.context.annotation.Fallback;
 import org.springframework.context.annotation.Lazy;
 import org.springframework.core.env.Environment;
-import org.springframework.core.task.VirtualThreadTaskExecutor;
-import org.springframework.scheduling.concurrent.CustomizableThreadFactory;
 import org.springframework.util.StringUtils;
 
 /**
@@ -59,9 +52,6 @@ import org.springframework.util.StringUtils;
 @EnableConfigurationProperties(VgiExternalProperties.class)
 public final class VgiExternalAutoConfiguration {
 
-	/** Name of the executor of transfers. */
-	static final String TRANSFER_EXECUTOR = "vgiTransferExecutor";
-
 	/** Name of the client side's resolver. */
 	static final String CLIENT_RESOLVER = "vgiClientLocationResolver";
 
@@ -73,8 +63,6 @@ public final class VgiExternalAutoConfiguration {
 	private static final UrlValidator INLINE_ONLY = (url) -> {
 		throw new UrlRejectedException(url, "'vgi.external.enabled' is false");
 	};
-
-	private static final int MAX_TRANSFER_THREADS = 256;
 
 	/** The remedy, whether zstd is required or not. */
 	private static final String ZSTD_REMEDY = "Start the JVM with -DZstdTempFolder= or -Djava.io.tmpdir= and a writable"
@@ -132,23 +120,6 @@ public final class VgiExternalAutoConfiguration {
 	SlabPool vgiSlabPool(TransferBudget budget) {
 		// Idle memory is not part of the budget, so it is limited to a fraction of it.
 		return new SlabPool(budget.maxBytes() / 4, Duration.ofMinutes(1));
-	}
-
-	@Bean(name = TRANSFER_EXECUTOR, defaultCandidate = false, destroyMethod = "shutdownNow")
-	@ConditionalOnMissingBean(name = TRANSFER_EXECUTOR)
-	ThreadPoolExecutor vgiTransferExecutor(Environment environment) {
-		// Bounded even with virtual threads, since the bound protects the storage.
-		return new ThreadPoolExecutor(0, MAX_TRANSFER_THREADS, 10, TimeUnit.SECONDS, new SynchronousQueue<>(),
-				threads("vgi-external-", environment));
-	}
-
-	private static ThreadFactory threads(String prefix, Environment environment) {
-		if (Threading.VIRTUAL.isActive(environment)) {
-			return new VirtualThreadTaskExecutor(prefix).getVirtualThreadFactory();
-		}
-		CustomizableThreadFactory factory = new CustomizableThreadFactory(prefix);
-		factory.setDaemon(true);
-		return factory;
 	}
 
 	@Bean
@@ -209,9 +180,9 @@ public final class VgiExternalAutoConfiguration {
 	@ConditionalOnMissingBean
 	@DependsOn(TRANSFER_SHUTDOWN)
 	Externalizer vgiExternalizer(ExternalLocationConfig config, BufferAllocator vgiBufferAllocator, SlabPool slabs,
-			TransferBudget budget, @Qualifier(TRANSFER_EXECUTOR) Executor executor,
-			ObjectProvider<TransferListener> listeners, VgiExternalProperties properties) {
-		return new Externalizer(config, vgiBufferAllocator, slabs, budget, executor, composite(listeners),
+			TransferBudget budget, TransferThreads threads, ObjectProvider<TransferListener> listeners,
+			VgiExternalProperties properties) {
+		return new Externalizer(config, vgiBufferAllocator, slabs, budget, threads, composite(listeners),
 				properties.onStorageFailure() == VgiExternalProperties.OnStorageFailure.INLINE);
 	}
 
@@ -219,10 +190,10 @@ public final class VgiExternalAutoConfiguration {
 	@ConditionalOnMissingBean(name = "vgiLocationResolver")
 	@DependsOn(TRANSFER_SHUTDOWN)
 	LocationResolver vgiLocationResolver(ExternalLocationConfig config, StorageTransport transport,
-			TransferBudget budget, SlabPool slabs, ObjectProvider<TransferListener> listeners,
-			Environment environment) {
+			TransferBudget budget, SlabPool slabs, TransferThreads threads,
+			ObjectProvider<TransferListener> listeners) {
 		ExternalFetcher fetcher = new ExternalFetcher(config.fetchConfig(), transport, config.urlValidator(),
-				config.storage(), budget, slabs, threads("vgi-external-range-", environment));
+				config.storage(), budget, slabs, threads);
 		return new LocationResolver(config, fetcher, composite(listeners));
 	}
 
@@ -238,13 +209,12 @@ public final class VgiExternalAutoConfiguration {
 	@ConditionalOnMissingBean(name = CLIENT_RESOLVER)
 	LocationResolver vgiClientLocationResolver(VgiExternalProperties properties, StorageTransport transport,
 			TransferBudget budget, SlabPool slabs, @Qualifier(CLIENT_URL_VALIDATOR) UrlValidator validator,
-			ObjectProvider<TransferListener> listeners, Environment environment) {
+			TransferThreads threads, ObjectProvider<TransferListener> listeners) {
 		FetchConfig fetchConfig = properties.fetch().toConfig();
 		ExternalLocationConfig config = new ExternalLocationConfig(null, properties.externalizeThreshold().toBytes(),
 				properties.maxRetries(), properties.retryDelay(), fetchConfig, null, validator,
 				properties.limits().toReadLimits());
-		ExternalFetcher fetcher = new ExternalFetcher(fetchConfig, transport, validator, null, budget, slabs,
-				threads("vgi-external-range-", environment));
+		ExternalFetcher fetcher = new ExternalFetcher(fetchConfig, transport, validator, null, budget, slabs, threads);
 		return new LocationResolver(config, fetcher, composite(listeners));
 	}
 

@@ -1,16 +1,15 @@
 package dev.vgi.external.autoconfigure;
 
 import java.time.Clock;
-import java.util.concurrent.Executor;
 
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.health.LifecycleMonitor;
 import dev.vgi.external.storage.health.StorageCheck;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.ObjectProvider;
-import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
@@ -26,7 +25,7 @@ import org.springframework.context.annotation.Fallback;
 @AutoConfiguration(after = { VgiExternalAutoConfiguration.class, VgiLifecycleAutoConfiguration.class },
 		afterName = "org.springframework.boot.health.autoconfigure.contributor.HealthContributorAutoConfiguration")
 @ConditionalOnClass({ HealthIndicator.class, ConditionalOnEnabledHealthIndicator.class })
-@ConditionalOnBean(value = ExternalStorage.class, name = VgiExternalAutoConfiguration.TRANSFER_EXECUTOR)
+@ConditionalOnBean({ ExternalStorage.class, TransferThreads.class })
 @ConditionalOnEnabledHealthIndicator("vgi-external-storage")
 public final class VgiHealthAutoConfiguration {
 
@@ -34,16 +33,14 @@ public final class VgiHealthAutoConfiguration {
 	@Fallback
 	@ConditionalOnMissingBean(name = "vgiExternalStorageHealthIndicator")
 	@Nullable StorageHealthIndicator vgiExternalStorageHealthIndicator(ExternalStorage storage, StorageTransport transport,
-			ObjectProvider<LifecycleMonitor> lifecycle,
-			@Qualifier(VgiExternalAutoConfiguration.TRANSFER_EXECUTOR) Executor executor,
-			VgiExternalProperties properties) {
+			ObjectProvider<LifecycleMonitor> lifecycle, TransferThreads threads, VgiExternalProperties properties) {
 		if (!properties.enabled()) {
 			return null;
 		}
 		VgiExternalProperties.Health health = properties.health();
 		StorageCheck check = new StorageCheck(storage, transport, lifecycle.getIfAvailable(), health.writeProbe(),
 				health.timeout(), Clock.systemUTC());
-		return new StorageHealthIndicator(check, executor, health.cache(), health.timeout(), System::nanoTime);
+		return new StorageHealthIndicator(check, threads, health.cache(), health.timeout(), System::nanoTime);
 	}
 
 }

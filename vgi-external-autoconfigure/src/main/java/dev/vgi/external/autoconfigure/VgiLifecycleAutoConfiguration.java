@@ -1,12 +1,10 @@
 package dev.vgi.external.autoconfigure;
 
-import java.util.concurrent.Executor;
-
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.health.LifecycleMonitor;
+import dev.vgi.external.transfer.TransferThreads;
 import org.jspecify.annotations.Nullable;
 
-import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
@@ -18,18 +16,19 @@ import org.springframework.context.annotation.Lazy;
  */
 @AutoConfiguration(after = VgiExternalAutoConfiguration.class)
 @ConditionalOnSingleCandidate(LifecycleVerifier.class)
-@ConditionalOnBean(name = VgiExternalAutoConfiguration.TRANSFER_EXECUTOR)
+@ConditionalOnBean(TransferThreads.class)
 public final class VgiLifecycleAutoConfiguration {
 
 	@Bean
 	@Lazy(false)
 	@Nullable LifecycleMonitor vgiLifecycleMonitor(LifecycleVerifier verifier, VgiExternalProperties properties,
-			@Qualifier(VgiExternalAutoConfiguration.TRANSFER_EXECUTOR) Executor executor) {
+			TransferThreads threads) {
 		// Not a condition, which would be evaluated ahead of time.
 		if (!properties.enabled() || properties.lifecycle().mode() == VgiExternalProperties.Lifecycle.Mode.NONE) {
 			return null;
 		}
-		return new LifecycleMonitor(verifier, properties.lifecycle().expireAfter(), executor, System::nanoTime);
+		return new LifecycleMonitor(verifier, properties.lifecycle().expireAfter(),
+				(check) -> threads.named("lifecycle").newThread(check).start(), System::nanoTime);
 	}
 
 }

@@ -4,6 +4,7 @@ import java.net.InetSocketAddress;
 
 import javax.net.ssl.SSLContext;
 
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.jspecify.annotations.Nullable;
@@ -14,12 +15,15 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.ssl.NoSuchSslBundleException;
 import org.springframework.boot.ssl.SslBundles;
+import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
+import org.springframework.core.env.Environment;
 import org.springframework.util.Assert;
 import org.springframework.util.StringUtils;
 
 /**
- * {@link AutoConfiguration Auto-configuration} of the storage transport of both sides.
+ * {@link AutoConfiguration Auto-configuration} of the storage transport of both sides,
+ * and of the threads that work beside transfers.
  */
 @AutoConfiguration
 @EnableConfigurationProperties(VgiExternalProperties.class)
@@ -29,6 +33,12 @@ public final class VgiTransportAutoConfiguration {
 	@ConditionalOnMissingBean
 	StorageTransport vgiStorageTransport(VgiExternalProperties properties, ObjectProvider<SslBundles> sslBundles) {
 		return new StorageTransport(settings(properties.http(), sslBundles.getIfAvailable()), null);
+	}
+
+	@Bean
+	@ConditionalOnMissingBean
+	TransferThreads vgiTransferThreads(Environment environment) {
+		return Threading.VIRTUAL.isActive(environment) ? TransferThreads.virtual() : TransferThreads.platform();
 	}
 
 	private static TransportSettings settings(VgiExternalProperties.Http http, @Nullable SslBundles sslBundles) {

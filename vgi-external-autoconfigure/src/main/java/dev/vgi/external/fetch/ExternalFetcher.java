@@ -3,13 +3,13 @@ package dev.vgi.external.fetch;
 import java.net.URI;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.concurrent.ThreadFactory;
 
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.FetchProgress;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;
@@ -52,11 +52,11 @@ public final class ExternalFetcher {
 	 */
 	public ExternalFetcher(FetchConfig config, StorageTransport transport, UrlValidator validator,
 			@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs) {
-		this(config, transport, validator, storage, budget, slabs, ExternalFetcher::newWorker);
+		this(config, transport, validator, storage, budget, slabs, TransferThreads.platform());
 	}
 
 	/**
-	 * Create a fetcher that uses threads of the application.
+	 * Create a fetcher with other threads.
 	 * @param config caps, deadline and parallelism
 	 * @param transport sends the requests and measures the time; not closed by this
 	 * fetcher
@@ -65,26 +65,19 @@ public final class ExternalFetcher {
 	 * or {@code null}
 	 * @param budget memory of all transfers of the process
 	 * @param slabs pool of reusable memory; not closed by this fetcher
-	 * @param workers creates the threads of parallel ranges, each of which ends before
-	 * the fetch it was created for; may create virtual threads
+	 * @param threads creates the threads that work beside a fetch and end before it
 	 */
 	public ExternalFetcher(FetchConfig config, StorageTransport transport, UrlValidator validator,
-			@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, ThreadFactory workers) {
+			@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, TransferThreads threads) {
 		Assert.notNull(config, "'config' must not be null");
 		Assert.notNull(transport, "'transport' must not be null");
 		Assert.notNull(validator, "'validator' must not be null");
 		Assert.notNull(budget, "'budget' must not be null");
 		Assert.notNull(slabs, "'slabs' must not be null");
-		Assert.notNull(workers, "'workers' must not be null");
-		this.context = new FetchContext(config, transport, validator, storage, budget, slabs, workers,
+		Assert.notNull(threads, "'threads' must not be null");
+		this.context = new FetchContext(config, transport, validator, storage, budget, slabs, threads.named("range"),
 				new FirstByteTimes(), InstantSource.system(), (received, size) -> {
 				}, RetryPolicy.defaults(transport));
-	}
-
-	private static Thread newWorker(Runnable task) {
-		Thread worker = new Thread(task, "vgi-external-range");
-		worker.setDaemon(true);
-		return worker;
 	}
 
 	private ExternalFetcher(FetchContext context) {

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param storage the service's own storage, or {@code null}
  * @param budget memory of all transfers of the process
  * @param slabs pool of reusable memory
- * @param workers creates the threads of parallel ranges
+ * @param workers creates the threads that work beside a fetch
  * @param firstByteTimes recent response times of the origins
  * @param wallClock the wall-clock time, to tell whether a link has expired
  * @param progress receives the progress of fetches

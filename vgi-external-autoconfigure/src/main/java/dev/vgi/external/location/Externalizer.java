@@ -3,7 +3,6 @@ package dev.vgi.external.location;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 
@@ -18,6 +17,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transfer.UploadStatistics;
 import dev.vgi.external.upload.Digest;
 import dev.vgi.external.upload.EncodedPayload;
@@ -48,7 +48,7 @@ public final class Externalizer {
 
 	private final TransferBudget budget;
 
-	private final Executor executor;
+	private final TransferThreads threads;
 
 	private final TransferListener listener;
 
@@ -64,23 +64,23 @@ public final class Externalizer {
 	 * @param allocator the owner of the memory of pointers
 	 * @param slabs memory for compressed bytes
 	 * @param budget memory of all transfers of the process
-	 * @param executor runs the digest in parallel with the upload
+	 * @param threads creates the threads of digests, one for each upload
 	 * @param listener is told about every upload
 	 * @param inlineOnFailure whether a batch that cannot be stored travels inline instead
 	 * of failing the call
 	 */
 	public Externalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs, TransferBudget budget,
-			Executor executor, TransferListener listener, boolean inlineOnFailure) {
-		this(config, allocator, slabs, budget, executor, listener, inlineOnFailure, System::nanoTime);
+			TransferThreads threads, TransferListener listener, boolean inlineOnFailure) {
+		this(config, allocator, slabs, budget, threads, listener, inlineOnFailure, System::nanoTime);
 	}
 
 	Externalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs, TransferBudget budget,
-			Executor executor, TransferListener listener, boolean inlineOnFailure, LongSupplier nanoTime) {
+			TransferThreads threads, TransferListener listener, boolean inlineOnFailure, LongSupplier nanoTime) {
 		this.config = config;
 		this.allocator = allocator;
 		this.slabs = slabs;
 		this.budget = budget;
-		this.executor = executor;
+		this.threads = threads;
 		this.listener = listener;
 		this.inlineOnFailure = inlineOnFailure;
 		this.nanoTime = nanoTime;
@@ -251,8 +251,7 @@ public final class Externalizer {
 			throw new IllegalStateException("There is no storage to externalise to");
 		}
 		long start = System.nanoTime();
-		try (TransferBudget.Running running = this.budget.begin();
-				Digest digest = Digest.start(stream, this.executor)) {
+		try (TransferBudget.Running running = this.budget.begin(); Digest digest = Digest.start(stream, this.threads)) {
 			Stored stored = store(storage, stream, schema, compression);
 			Pointer pointer = new Pointer(stored.url(), digest.await());
 			this.listener.uploaded(new UploadStatistics(storage.name(), stream.length(), stored.length(),

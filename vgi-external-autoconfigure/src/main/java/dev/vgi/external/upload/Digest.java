@@ -3,40 +3,43 @@ package dev.vgi.external.upload;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
 import java.util.concurrent.FutureTask;
-import java.util.concurrent.RejectedExecutionException;
 
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.transfer.Sha256;
+import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transport.Uninterruptibles;
 
 /**
- * SHA-256 of a gathered stream, computed in parallel with its upload. Reads memory that
- * it does not own, so closing it waits until no thread reads any more.
+ * SHA-256 of a gathered stream, computed on its own thread in parallel with the upload.
+ * Reads memory that it does not own, so closing it waits until the thread has ended.
  */
 public final class Digest implements AutoCloseable {
 
 	private final FutureTask<String> task;
 
+	private final Thread thread;
+
 	private volatile boolean cancelled;
 
-	private Digest(GatheredStream stream) {
+	private Digest(GatheredStream stream, TransferThreads threads) {
 		this.task = new FutureTask<>(() -> digest(stream));
+		this.thread = threads.named("digest").newThread(this.task);
 	}
 
 	/**
 	 * Start to digest.
 	 * @param stream borrowed until the digest is closed
-	 * @param executor runs the computation; if it refuses, the caller's thread does
+	 * @param threads creates the thread
 	 * @return the running digest; the caller closes it
 	 */
-	public static Digest start(GatheredStream stream, Executor executor) {
-		Digest digest = new Digest(stream);
+	public static Digest start(GatheredStream stream, TransferThreads threads) {
+		Digest digest = new Digest(stream, threads);
 		try {
-			executor.execute(digest.task);
+			digest.thread.start();
 		}
-		catch (RejectedExecutionException ex) {
-			digest.task.run();
+		catch (OutOfMemoryError ex) {
+			// No further thread can be started, so the caller's computes at the end.
 		}
 		return digest;
 	}
@@ -54,7 +57,7 @@ public final class Digest implements AutoCloseable {
 	 * @return 64 lowercase hexadecimal digits
 	 */
 	public String await() {
-		// If the pool is busy with other work, this thread computes instead of waiting.
+		// If the thread has not begun, this one computes instead of waiting.
 		this.task.run();
 		boolean interrupted = false;
 		try {
@@ -81,6 +84,7 @@ public final class Digest implements AutoCloseable {
 	public void close() {
 		this.cancelled = true;
 		await();
+		Uninterruptibles.join(this.thread);
 	}
 
 }

@@ -4,14 +4,13 @@ import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.health.StorageCheck;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
@@ -30,8 +29,6 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class StorageHealthIndicatorTests {
 
-	private final ExecutorService executor = Executors.newSingleThreadExecutor();
-
 	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
 
 	private final AtomicLong clock = new AtomicLong();
@@ -40,7 +37,6 @@ class StorageHealthIndicatorTests {
 
 	@AfterEach
 	void stop() {
-		this.executor.shutdownNow();
 		this.transport.close();
 	}
 
@@ -96,7 +92,7 @@ class StorageHealthIndicatorTests {
 	private StorageHealthIndicator indicator(Runnable check, Duration timeout) {
 		StorageCheck storageCheck = new StorageCheck(new CheckedStorage(check), this.transport, null, false, timeout,
 				Clock.systemUTC());
-		return new StorageHealthIndicator(storageCheck, this.executor, Duration.ofSeconds(30), timeout,
+		return new StorageHealthIndicator(storageCheck, TransferThreads.platform(), Duration.ofSeconds(30), timeout,
 				this.clock::get);
 	}
 

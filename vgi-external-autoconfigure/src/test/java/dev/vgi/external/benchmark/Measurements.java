@@ -19,11 +19,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -59,6 +57,7 @@ import dev.vgi.external.storage.s3.S3Storage;
 import dev.vgi.external.storage.s3.S3StorageSettings;
 import dev.vgi.external.transfer.FetchStatistics;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
@@ -138,6 +137,8 @@ public final class Measurements implements AutoCloseable {
 	private final SlabPool slabs = new SlabPool(1L << 30, Duration.ofMinutes(2));
 
 	private final CountedThreads workers = new CountedThreads();
+
+	private final TransferThreads transferThreads = new TransferThreads(this.workers);
 
 	private final TransferBudget budget = new TransferBudget(4L << 30, CONCURRENT);
 
@@ -284,13 +285,9 @@ public final class Measurements implements AutoCloseable {
 		URI url = this.server.url(this.synthetic.plain(), "");
 		add(Figure.atMost("heap-per-megabyte-fetched", "KB per MB", 4,
 				ratios(this.samples, () -> allocated(() -> fetches.fetch(url)) / 1024 / (this.synthetic.size() / MB))));
-		try (DigestThread digest = new DigestThread()) {
-			Externalizer externalizer = externalizer(new DirectStorage(this.transport, this.server.url("put", "")),
-					null, digest);
-			add(Figure.atMost("heap-per-megabyte-uploaded", "KB per MB", 4,
-					ratios(this.samples, () -> allocated(() -> upload(externalizer, this.synthetic)) / 1024
-							/ (this.synthetic.size() / MB))));
-		}
+		Externalizer externalizer = externalizer(new DirectStorage(this.transport, this.server.url("put", "")), null);
+		add(Figure.atMost("heap-per-megabyte-uploaded", "KB per MB", 4, ratios(this.samples,
+				() -> allocated(() -> upload(externalizer, this.synthetic)) / 1024 / (this.synthetic.size() / MB))));
 	}
 
 	private void requestsOfASmallFetch() throws Exception {
@@ -361,33 +358,30 @@ public final class Measurements implements AutoCloseable {
 	private void uploads() throws Exception {
 		URI url = this.server.url("put", "");
 		StoredBatch stored = this.synthetic;
-		try (DigestThread digest = new DigestThread();
-				RawConnections raw = new RawConnections(url, null);
-				S3Parts s3 = new S3Parts()) {
-			plainUpload(stored, "upload-loopback-plain", null, this.samples, raw, digest);
-			Externalizer parts = externalizer(s3.storage, null, digest);
+		try (RawConnections raw = new RawConnections(url, null); S3Parts s3 = new S3Parts()) {
+			plainUpload(stored, "upload-loopback-plain", null, this.samples, raw);
+			Externalizer parts = externalizer(s3.storage, null);
 			add(Figure.reported("upload-loopback-plain-s3-parts", "ratio", ratios(this.samples, () -> {
 				double ours = time("upload-loopback-plain-s3-parts", () -> upload(parts, stored));
 				return ours / Math.max(put(raw, url, stored), digest(stored));
 			})));
-			zstdUpload(stored, "upload-zstd", 0, Math.min(5, this.samples), s3, digest);
-			zstdUpload(stored, "upload-zstd-2-workers", 2, Math.min(5, this.samples), s3, digest);
+			zstdUpload(stored, "upload-zstd", 0, Math.min(5, this.samples), s3);
+			zstdUpload(stored, "upload-zstd-2-workers", 2, Math.min(5, this.samples), s3);
 		}
 	}
 
 	private void plainUpload(StoredBatch stored, String name, @Nullable Compression compression, int count,
-			RawConnections raw, DigestThread digest) throws Exception {
+			RawConnections raw) throws Exception {
 		URI url = this.server.url("put", "");
-		Externalizer externalizer = externalizer(new DirectStorage(this.transport, url), compression, digest);
+		Externalizer externalizer = externalizer(new DirectStorage(this.transport, url), compression);
 		add(Figure.atMost(name, "ratio", 1.25, ratios(count, () -> {
 			double ours = time(name, () -> upload(externalizer, stored));
 			return ours / Math.max(put(raw, url, stored), digest(stored));
 		})));
 	}
 
-	private void zstdUpload(StoredBatch stored, String name, int workers, int count, S3Parts s3, DigestThread digest)
-			throws Exception {
-		Externalizer externalizer = externalizer(s3.storage, new Compression(3, workers), digest);
+	private void zstdUpload(StoredBatch stored, String name, int workers, int count, S3Parts s3) throws Exception {
+		Externalizer externalizer = externalizer(s3.storage, new Compression(3, workers));
 		add(Figure.atMost(name, "ratio", 1.15, ratios(count, () -> {
 			double ours = time(name, () -> upload(externalizer, stored));
 			return ours
@@ -409,13 +403,12 @@ public final class Measurements implements AutoCloseable {
 		Path file = Path.of(System.getProperty("benchmark.flights"));
 		int count = Math.min(3, this.samples);
 		try (StoredBatch flights = new StoredBatch(this.server, "flights", Flights.read(this.allocator, file));
-				DigestThread digest = new DigestThread();
 				RawConnections raw = new RawConnections(this.server.url("put", ""), null);
 				S3Parts s3 = new S3Parts()) {
 			throttledFetches(flights, "-flights", count);
 			loopbackFetch(flights, "-flights", count);
-			plainUpload(flights, "upload-loopback-plain-flights", null, count, raw, digest);
-			zstdUpload(flights, "upload-zstd-flights", 0, count, s3, digest);
+			plainUpload(flights, "upload-loopback-plain-flights", null, count, raw);
+			zstdUpload(flights, "upload-zstd-flights", 0, count, s3);
 		}
 	}
 
@@ -423,14 +416,13 @@ public final class Measurements implements AutoCloseable {
 		int count = Math.min(3, this.samples);
 		try (StoredBatch noise = new StoredBatch(this.server, "incompressible",
 				Payloads.incompressible(this.allocator, INCOMPRESSIBLE_ROWS));
-				DigestThread digest = new DigestThread();
 				RawConnections raw = new RawConnections(this.server.url("put", ""), null)) {
 			// A frame as a peer may send it; this library would not.
 			throttledFetches(noise, "-incompressible", count);
 			loopbackFetch(noise, "-incompressible", count);
-			plainUpload(noise, "upload-loopback-plain-incompressible", null, count, raw, digest);
+			plainUpload(noise, "upload-loopback-plain-incompressible", null, count, raw);
 			// Sent plain, and so compared with what sending it plain takes.
-			plainUpload(noise, "upload-zstd-incompressible", new Compression(3, 0), count, raw, digest);
+			plainUpload(noise, "upload-zstd-incompressible", new Compression(3, 0), count, raw);
 		}
 	}
 
@@ -476,7 +468,7 @@ public final class Measurements implements AutoCloseable {
 		}
 		// Nothing is kept from one run to the next, so that all of it counts. The first
 		// run is for what the JVM itself needs.
-		try (SlabPool fresh = new SlabPool(0, Duration.ofSeconds(1)); DigestThread digest = new DigestThread()) {
+		try (SlabPool fresh = new SlabPool(0, Duration.ofSeconds(1))) {
 			Fetches fetches = new Fetches(fresh);
 			URI plain = this.server.url(this.synthetic.plain(), StorageProcess.THROTTLED);
 			URI zstd = this.server.url(this.synthetic.coded(), StorageProcess.THROTTLED);
@@ -488,7 +480,7 @@ public final class Measurements implements AutoCloseable {
 					ratios(count, () -> resident.peak(() -> fetches.fetch(zstd)) - allowed)));
 			try (S3Parts s3 = new S3Parts()) {
 				Externalizer externalizer = new Externalizer(config(s3.storage, new Compression(3, 0)), this.allocator,
-						fresh, this.budget, digest, TransferListener.none(), false);
+						fresh, this.budget, this.transferThreads, TransferListener.none(), false);
 				add(Figure.atMost("peak-memory-upload", "MB beyond the parts", 16,
 						ratios(count, () -> resident.peak(() -> upload(externalizer, this.synthetic))
 								- PART_SIZE * PARALLEL_PARTS / MB)));
@@ -504,8 +496,7 @@ public final class Measurements implements AutoCloseable {
 		URI put = this.server.secureUrl("put", "");
 		Fetches fetches = new Fetches(this.slabs);
 		int count = Math.min(5, this.samples);
-		try (RawConnections raw = new RawConnections(loopback, this.server.trust());
-				DigestThread digest = new DigestThread()) {
+		try (RawConnections raw = new RawConnections(loopback, this.server.trust())) {
 			add(Figure.reported("fetch-throttled-plain-tls", "ratio", ratios(count, () -> {
 				double ours = time("fetch-throttled-plain-tls", () -> fetches.fetch(throttled));
 				double limit = time("raw throttled s.arrow, TLS",
@@ -518,7 +509,7 @@ public final class Measurements implements AutoCloseable {
 						() -> raw.get(loopback, this.synthetic.size(), this.synthetic.memory()));
 				return ours / (download + digest(this.synthetic));
 			})));
-			Externalizer externalizer = externalizer(new DirectStorage(this.transport, put), null, digest);
+			Externalizer externalizer = externalizer(new DirectStorage(this.transport, put), null);
 			add(Figure.reported("upload-loopback-plain-tls", "ratio", ratios(count, () -> {
 				double ours = time("upload-loopback-plain-tls", () -> upload(externalizer, this.synthetic));
 				double reference = time("raw put of s.arrow, TLS",
@@ -553,9 +544,9 @@ public final class Measurements implements AutoCloseable {
 				UrlValidator.acceptAll());
 	}
 
-	private Externalizer externalizer(ExternalStorage storage, @Nullable Compression compression, Executor executor) {
-		return new Externalizer(config(storage, compression), this.allocator, this.slabs, this.budget, executor,
-				TransferListener.none(), false);
+	private Externalizer externalizer(ExternalStorage storage, @Nullable Compression compression) {
+		return new Externalizer(config(storage, compression), this.allocator, this.slabs, this.budget,
+				this.transferThreads, TransferListener.none(), false);
 	}
 
 	private static void upload(Externalizer externalizer, StoredBatch stored) {
@@ -598,11 +589,11 @@ public final class Measurements implements AutoCloseable {
 		return values.stream().mapToDouble(Double::doubleValue).toArray();
 	}
 
-	// Of the caller, of the workers of a fetch that have ended, and of the digest.
+	// Of the caller, and of the threads of transfers that have ended.
 	private double allocated(Step step) throws Exception {
-		long before = this.workers.allocated() + DigestThread.allocated();
+		long before = this.workers.allocated();
 		step.run();
-		return this.workers.allocated() + DigestThread.allocated() - before;
+		return this.workers.allocated() - before;
 	}
 
 	@Override
@@ -665,7 +656,7 @@ public final class Measurements implements AutoCloseable {
 
 		Fetches(FetchConfig config, SlabPool slabs, TransferBudget budget) {
 			ExternalFetcher fetcher = new ExternalFetcher(config, Measurements.this.transport, UrlValidator.acceptAll(),
-					null, budget, slabs, Measurements.this.workers);
+					null, budget, slabs, Measurements.this.transferThreads);
 			this.resolver = new LocationResolver(config(null, null), fetcher, new TransferListener() {
 
 				@Override
@@ -779,7 +770,7 @@ public final class Measurements implements AutoCloseable {
 	}
 
 	/**
-	 * Counts what the fetching threads allocate, also of those that have ended.
+	 * Counts what the threads of transfers allocate, also of those that have ended.
 	 */
 	private static final class CountedThreads implements ThreadFactory {
 
@@ -801,38 +792,6 @@ public final class Measurements implements AutoCloseable {
 
 		long allocated() {
 			return this.ended.get() + threads.getThreadAllocatedBytes(Thread.currentThread().getId());
-		}
-
-	}
-
-	/**
-	 * The thread that digests uploads.
-	 */
-	private static final class DigestThread implements Executor, AutoCloseable {
-
-		private static volatile long id = -1;
-
-		private final ExecutorService executor = Executors.newSingleThreadExecutor((task) -> {
-			Thread thread = new Thread(task);
-			thread.setDaemon(true);
-			id = thread.getId();
-			return thread;
-		});
-
-		static long allocated() {
-			return (id >= 0) ? Math.max(0, threads.getThreadAllocatedBytes(id)) : 0;
-		}
-
-		@Override
-		public void execute(Runnable task) {
-			this.executor.execute(task);
-		}
-
-		@Override
-		public void close() throws InterruptedException {
-			this.executor.shutdown();
-			this.executor.awaitTermination(10, TimeUnit.SECONDS);
-			id = -1;
 		}
 
 	}

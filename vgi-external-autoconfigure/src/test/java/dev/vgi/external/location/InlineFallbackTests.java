@@ -14,6 +14,7 @@ import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.observation.TransferMetrics;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.url.UrlValidator;
@@ -128,7 +129,7 @@ class InlineFallbackTests {
 	private Externalizer externalizer(boolean inline) {
 		ExternalLocationConfig config = new ExternalLocationConfig(new DeadStorage(), 1, 0, Duration.ZERO,
 				FetchConfig.defaults(), null, UrlValidator.httpsOnly());
-		return new Externalizer(config, this.allocator, this.slabs, this.budget, Runnable::run,
+		return new Externalizer(config, this.allocator, this.slabs, this.budget, TransferThreads.platform(),
 				new TransferMetrics(this.meters, this.budget, this.allocator), inline, this.clock::get);
 	}
 

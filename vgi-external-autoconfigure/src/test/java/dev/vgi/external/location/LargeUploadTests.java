@@ -14,6 +14,7 @@ import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.StorageResponse;
@@ -76,7 +77,8 @@ class LargeUploadTests {
 					new ExternalLocationConfig(storage, 1, 0, Duration.ZERO,
 							FetchConfig.defaults().withTimeout(Duration.ofMinutes(5)), new Compression(1, 0),
 							UrlValidator.acceptAll()),
-					this.allocator, this.slabs, this.budget, Runnable::run, TransferListener.none(), false);
+					this.allocator, this.slabs, this.budget, TransferThreads.platform(), TransferListener.none(),
+					false);
 			externalizer.store(batch.schema(), Collections.nCopies(BATCHES, batch), compress);
 			assertThat(received.get()).isEqualTo(storage.sent.get());
 			if (!compress) {

@@ -34,6 +34,7 @@ import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
@@ -326,8 +327,8 @@ class LocationTests {
 			@Nullable ExternalStorage storage, boolean inlineOnFailure) {
 		ExternalLocationConfig config = new ExternalLocationConfig(storage, threshold, 2, Duration.ofMillis(500),
 				FetchConfig.defaults(), compression, UrlValidator.httpsOnly());
-		return new Externalizer(config, this.allocator, this.slabs, this.budget, Runnable::run, TransferListener.none(),
-				inlineOnFailure);
+		return new Externalizer(config, this.allocator, this.slabs, this.budget, TransferThreads.platform(),
+				TransferListener.none(), inlineOnFailure);
 	}
 
 	private LocationResolver resolver() {

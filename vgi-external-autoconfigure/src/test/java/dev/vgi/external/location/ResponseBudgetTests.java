@@ -13,6 +13,7 @@ import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Payload;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -119,8 +120,8 @@ class ResponseBudgetTests {
 	private Externalizer externalizer(long threshold, boolean inlineOnFailure, @Nullable ExternalStorage storage) {
 		ExternalLocationConfig config = new ExternalLocationConfig(storage, threshold, 0, Duration.ZERO,
 				FetchConfig.defaults(), null, UrlValidator.acceptAll());
-		return new Externalizer(config, this.allocator, this.slabs, new TransferBudget(1 << 20, 4), Runnable::run,
-				TransferListener.none(), inlineOnFailure);
+		return new Externalizer(config, this.allocator, this.slabs, new TransferBudget(1 << 20, 4),
+				TransferThreads.platform(), TransferListener.none(), inlineOnFailure);
 	}
 
 	private OutputCycle numbers(int rows) {

@@ -17,6 +17,7 @@ import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.ManualTimer;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -102,8 +103,8 @@ class WatchedParsingTests {
 	private void resolve(Runnable afterFetch) throws VgiExternalException {
 		ExternalLocationConfig config = new ExternalLocationConfig(this.storage, 0, 0, Duration.ZERO,
 				FetchConfig.defaults(), null, UrlValidator.acceptAll());
-		Externalizer externalizer = new Externalizer(config, this.allocator, this.slabs, this.budget, Runnable::run,
-				TransferListener.none(), false);
+		Externalizer externalizer = new Externalizer(config, this.allocator, this.slabs, this.budget,
+				TransferThreads.platform(), TransferListener.none(), false);
 		LocationResolver resolver = new LocationResolver(config, new ExternalFetcher(config.fetchConfig(),
 				this.transport, UrlValidator.acceptAll(), this.storage, this.budget, this.slabs),
 				TransferListener.none());

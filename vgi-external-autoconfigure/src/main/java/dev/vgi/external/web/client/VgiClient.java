@@ -10,6 +10,7 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.client.MethodAddress.Step;
@@ -34,13 +35,7 @@ public final class VgiClient {
 
 	private VgiClient(Builder builder, RestClient restClient) {
 		this.service = new ServiceConnection(builder, restClient);
-		this.prefetchThreads = builder.prefetchThreads;
-	}
-
-	private static Thread newPrefetchThread(Runnable task) {
-		Thread thread = new Thread(task, "vgi-prefetch");
-		thread.setDaemon(true);
-		return thread;
+		this.prefetchThreads = builder.prefetch ? builder.threads.named("prefetch") : null;
 	}
 
 	/**
@@ -166,7 +161,9 @@ public final class VgiClient {
 
 		LongSupplier nanoTime = System::nanoTime;
 
-		private @Nullable ThreadFactory prefetchThreads = VgiClient::newPrefetchThread;
+		private boolean prefetch = true;
+
+		private TransferThreads threads = TransferThreads.platform();
 
 		/**
 		 * Create a builder.
@@ -282,18 +279,18 @@ public final class VgiClient {
 		 * @return this builder
 		 */
 		public Builder prefetch(boolean prefetch) {
-			return prefetchThreads(prefetch ? VgiClient::newPrefetchThread : null);
+			this.prefetch = prefetch;
+			return this;
 		}
 
 		/**
-		 * Set the factory of the threads that prefetch. There is at most one thread per
-		 * open stream, which ends with the stream or after it was idle for a second.
-		 * @param threads creates daemon or virtual threads; {@code null} to disable
-		 * prefetching
+		 * Set the threads that prefetch. There is at most one thread per open stream,
+		 * which ends with the stream or after it was idle for a second.
+		 * @param threads {@link TransferThreads#platform()} by default
 		 * @return this builder
 		 */
-		public Builder prefetchThreads(@Nullable ThreadFactory threads) {
-			this.prefetchThreads = threads;
+		public Builder threads(TransferThreads threads) {
+			this.threads = threads;
 			return this;
 		}
 

@@ -46,7 +46,7 @@ abstract class AbstractClientTests {
 		return Thread.getAllStackTraces()
 			.keySet()
 			.stream()
-			.filter((thread) -> thread.getName().equals("vgi-prefetch"))
+			.filter((thread) -> thread.getName().equals("vgi-external-prefetch"))
 			.toList();
 	}
 

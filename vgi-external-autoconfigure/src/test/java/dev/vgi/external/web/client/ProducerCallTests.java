@@ -17,6 +17,7 @@ import dev.vgi.external.location.SchemaMismatchException;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.web.client.ScriptedService.Reply;
 import org.apache.arrow.memory.ArrowBuf;
 import org.awaitility.Awaitility;
@@ -334,11 +335,11 @@ class ProducerCallTests extends AbstractClientTests {
 		this.service.on(TURN, Reply.arrow(ArrowBodies.stream(ArrowBodies.data(2), ArrowBodies.token("b"))),
 				Reply.arrow(ArrowBodies.stream(ArrowBodies.data(3), ArrowBodies.token("c"))),
 				Reply.arrow(ArrowBodies.stream(ArrowBodies.data(4))));
-		VgiClient client = client().prefetchThreads((task) -> {
+		VgiClient client = client().threads(new TransferThreads((task) -> {
 			Thread thread = new Thread(task);
 			threads.add(thread);
 			return thread;
-		}).build();
+		})).build();
 		try (ProducerCall stream = produce(client, false)) {
 			assertThat(drain(stream)).containsExactly(1L, 2L, 3L, 4L);
 			assertThat(threads).hasSize(1);
@@ -357,10 +358,10 @@ class ProducerCallTests extends AbstractClientTests {
 		TransferBudget budget = this.plain.budget();
 		TransferBudget.Lease others = budget.acquire(budget.maxBytes() - (2 << 20), Duration.ZERO);
 		AtomicInteger ended = new AtomicInteger();
-		VgiClient client = client().prefetchThreads((task) -> new Thread(() -> {
+		VgiClient client = client().threads(new TransferThreads((task) -> new Thread(() -> {
 			task.run();
 			ended.incrementAndGet();
-		})).build();
+		}))).build();
 		// A request that holds something does not wait.
 		try (RequestMemory request = budget.request("caller", this.allocator);
 				RequestMemory.Bound bound = request.bind();
