@@ -2,7 +2,7 @@ package dev.vgi.external.autoconfigure;
 
 import java.time.Duration;
 
-import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.memory.RunningTransfers;
 import dev.vgi.external.transport.StorageTransport;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
@@ -24,18 +24,18 @@ final class TransferShutdown implements DisposableBean {
 
 	private final StorageTransport transport;
 
-	private final TransferBudget budget;
+	private final RunningTransfers transfers;
 
-	TransferShutdown(StorageTransport transport, TransferBudget budget) {
+	TransferShutdown(StorageTransport transport, RunningTransfers transfers) {
 		this.transport = transport;
-		this.budget = budget;
+		this.transfers = transfers;
 	}
 
 	@Override
 	public void destroy() {
 		this.transport.endTransfers();
-		if (!this.budget.shutDown(PATIENCE)) {
-			logger.warn(this.budget.running() + " transfers did not end with the application");
+		if (!this.transfers.shutDown(PATIENCE)) {
+			logger.warn(this.transfers.count() + " transfers did not end with the application");
 		}
 	}
 

@@ -173,7 +173,7 @@ public final class VgiExternalAutoConfiguration {
 	TransferShutdown vgiTransferShutdown(StorageTransport transport, TransferBudget budget, SlabPool slabs,
 			ExternalLocationConfig config) {
 		// The beans it depends on are closed after it.
-		return new TransferShutdown(transport, budget);
+		return new TransferShutdown(transport, budget.transfers());
 	}
 
 	@Bean

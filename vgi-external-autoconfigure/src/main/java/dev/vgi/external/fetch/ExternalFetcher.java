@@ -4,6 +4,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.time.InstantSource;
 
+import dev.vgi.external.memory.RunningTransfers;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
@@ -111,7 +112,7 @@ public final class ExternalFetcher {
 	 * {@link #isRetryable} tells whether a further attempt makes sense
 	 */
 	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline) {
-		try (TransferBudget.Running running = this.context.budget().begin()) {
+		try (RunningTransfers.Transfer transfer = this.context.budget().transfers().begin()) {
 			return new FetchAttempt(this.context, url, sha256, allocator, deadline).run();
 		}
 	}

@@ -13,6 +13,7 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.memory.BudgetExhaustedException;
+import dev.vgi.external.memory.RunningTransfers;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
@@ -251,7 +252,8 @@ public final class Externalizer {
 			throw new IllegalStateException("There is no storage to externalise to");
 		}
 		long start = System.nanoTime();
-		try (TransferBudget.Running running = this.budget.begin(); Digest digest = Digest.start(stream, this.threads)) {
+		try (RunningTransfers.Transfer transfer = this.budget.transfers().begin();
+				Digest digest = Digest.start(stream, this.threads)) {
 			Stored stored = store(storage, stream, schema, compression);
 			Pointer pointer = new Pointer(stored.url(), digest.await());
 			this.listener.uploaded(new UploadStatistics(storage.name(), stream.length(), stored.length(),

@@ -1,5 +1,6 @@
 package dev.vgi.external.memory;
 
+import java.time.Duration;
 import java.util.concurrent.locks.ReentrantLock;
 
 import dev.vgi.external.memory.TransferBudget.Lease;
@@ -20,9 +21,12 @@ public final class RequestMemory implements AutoCloseable {
 
 	private static final ThreadLocal<@Nullable RequestMemory> CURRENT = new NamedThreadLocal<>("Request memory");
 
+	/** Longest wait for memory: the protocol's deadline of a fetch. */
+	private static final Duration DEFAULT_WAIT = Duration.ofSeconds(60);
+
 	final String caller;
 
-	/** Total amount held of the budget. Guarded by the budget. */
+	/** Total amount held of the budget. Written by the budget's accounts only. */
 	long held;
 
 	private final TransferBudget budget;
@@ -58,7 +62,7 @@ public final class RequestMemory implements AutoCloseable {
 	 */
 	static @Nullable RequestMemory current(TransferBudget budget) {
 		RequestMemory current = CURRENT.get();
-		return (current != null && current.budget == budget) ? current : null;
+		return (current != null && current.isChargedTo(budget)) ? current : null;
 	}
 
 	/**
@@ -126,7 +130,7 @@ public final class RequestMemory implements AutoCloseable {
 			return 0;
 		}
 		RequestMemory request = charging.request();
-		long paid = request.budget.pay(lease, request, bytes);
+		long paid = lease.pay(request, bytes);
 		request.lock.lock();
 		try {
 			request.prepaid += paid;
@@ -172,6 +176,10 @@ public final class RequestMemory implements AutoCloseable {
 		};
 	}
 
+	boolean isChargedTo(TransferBudget candidate) {
+		return this.budget == candidate;
+	}
+
 	private BufferAllocator allocator() {
 		this.lock.lock();
 		try {
@@ -185,8 +193,15 @@ public final class RequestMemory implements AutoCloseable {
 		}
 	}
 
+	private void take(long bytes) {
+		// Nothing to take, nothing to wait for.
+		if (bytes != 0) {
+			this.budget.accounts().take(this, bytes, DEFAULT_WAIT);
+		}
+	}
+
 	private void chargeOther(long bytes) {
-		this.budget.charge(this, bytes);
+		take(bytes);
 		boolean late;
 		this.lock.lock();
 		try {
@@ -198,7 +213,7 @@ public final class RequestMemory implements AutoCloseable {
 			this.lock.unlock();
 		}
 		if (late) {
-			this.budget.discharge(this, bytes);
+			this.budget.accounts().giveBack(this, bytes);
 		}
 	}
 
@@ -213,16 +228,16 @@ public final class RequestMemory implements AutoCloseable {
 		finally {
 			this.lock.unlock();
 		}
-		this.budget.discharge(this, discharged);
+		this.budget.accounts().giveBack(this, discharged);
 	}
 
 	private void allocating(long bytes) {
 		long paid = takePrepaid(bytes);
 		try {
-			this.budget.charge(this, bytes - paid);
+			take(bytes - paid);
 		}
 		catch (RuntimeException ex) {
-			this.budget.discharge(this, paid);
+			this.budget.accounts().giveBack(this, paid);
 			throw ex;
 		}
 		this.lock.lock();
@@ -259,7 +274,7 @@ public final class RequestMemory implements AutoCloseable {
 		finally {
 			this.lock.unlock();
 		}
-		this.budget.discharge(this, discharged);
+		this.budget.accounts().giveBack(this, discharged);
 		if (last) {
 			closeAllocator();
 		}
@@ -284,7 +299,7 @@ public final class RequestMemory implements AutoCloseable {
 		finally {
 			this.lock.unlock();
 		}
-		this.budget.discharge(this, discharged);
+		this.budget.accounts().giveBack(this, discharged);
 		closeAllocator();
 	}
 

@@ -1,5 +1,5 @@
 /**
- * Bounded, pooled off-heap memory.
+ * Bounded, pooled off-heap memory, and the running transfers that share it.
  */
 @NullMarked
 package dev.vgi.external.memory;

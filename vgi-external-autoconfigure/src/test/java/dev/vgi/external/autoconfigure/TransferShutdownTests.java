@@ -93,12 +93,12 @@ class TransferShutdownTests {
 							}).close());
 					uploading.await();
 					fetching.await();
-					assertThat(budget.running()).isEqualTo(2);
+					assertThat(budget.transfers().count()).isEqualTo(2);
 					((ConfigurableApplicationContext) context.getSourceApplicationContext()).close();
 					// The multipart upload was aborted by the application's own client.
 					assertThat(server.requests()).anyMatch((request) -> request.method().equals("DELETE")
 							&& request.target().contains("uploadId=upload-1"));
-					assertThat(budget.running()).isZero();
+					assertThat(budget.transfers().count()).isZero();
 					assertThat(slabs.leasedSlabs()).isZero();
 					for (FutureTask<?> call : new FutureTask<?>[] { upload, fetch }) {
 						assertThatExceptionOfType(ExecutionException.class)

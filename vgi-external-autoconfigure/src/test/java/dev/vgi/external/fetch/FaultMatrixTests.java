@@ -84,7 +84,7 @@ class FaultMatrixTests {
 			this.server.close();
 		}
 		assertThat(this.budget.inUse()).isZero();
-		assertThat(this.budget.running()).isZero();
+		assertThat(this.budget.transfers().count()).isZero();
 		this.allocator.close();
 		assertThat(this.slabs.leasedSlabs()).isZero();
 		this.slabs.close();

@@ -5,8 +5,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 
 import dev.vgi.external.VgiExternalException.Kind;
@@ -74,7 +72,7 @@ class TransferBudgetTests {
 			assertThatExceptionOfType(BudgetExhaustedException.class)
 				.isThrownBy(() -> this.budget.acquire(1, Duration.ofMillis(1)))
 				.withMessageContaining("max-wait");
-			TransferBudget impatient = new TransferBudget(1, 1, Duration.ofMillis(1));
+			TransferBudget impatient = new TransferBudget(1, 1, 1, Duration.ofMillis(1));
 			try (Lease one = impatient.acquire(1, LONG)) {
 				assertThatExceptionOfType(BudgetExhaustedException.class).isThrownBy(() -> impatient.acquire(1, LONG));
 				assertThat(one).isNotSameAs(all);
@@ -132,42 +130,6 @@ class TransferBudgetTests {
 			assertThat(flag.get(20, TimeUnit.SECONDS)).isTrue();
 			assertThat(this.budget.waiting()).isZero();
 		}
-	}
-
-	@Test
-	void shutDownSendsWaitersAwayAndAwaitsTheRunning() throws Exception {
-		TransferBudget budget = new TransferBudget(100, 8);
-		TransferBudget.Running running = budget.begin();
-		Lease lease = budget.acquire(100, Duration.ZERO);
-		// Not the common pool, which may have a single thread.
-		Executor threads = (task) -> new Thread(task).start();
-		CompletableFuture<Lease> waiter = CompletableFuture.supplyAsync(() -> budget.acquire(1, Duration.ofHours(1)),
-				threads);
-		while (budget.waiting() == 0) {
-			Thread.onSpinWait();
-		}
-		CompletableFuture<Boolean> end = CompletableFuture.supplyAsync(() -> budget.shutDown(Duration.ofHours(1)),
-				threads);
-		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> waiter.get(20, TimeUnit.SECONDS))
-			.withCauseInstanceOf(BudgetExhaustedException.class)
-			.withMessageContaining("shutting down");
-		assertThatExceptionOfType(BudgetExhaustedException.class).isThrownBy(budget::begin)
-			.withMessageContaining("shutting down");
-		assertThat(end).isNotDone();
-		lease.close();
-		running.close();
-		running.close();
-		assertThat(end.get(20, TimeUnit.SECONDS)).isTrue();
-		assertThat(budget.running()).isZero();
-	}
-
-	@Test
-	void shutDownDoesNotWaitForever() {
-		TransferBudget budget = new TransferBudget(100, 8);
-		try (TransferBudget.Running running = budget.begin()) {
-			assertThat(budget.shutDown(Duration.ZERO)).isFalse();
-		}
-		assertThat(budget.shutDown(Duration.ZERO)).isTrue();
 	}
 
 }
