@@ -21,8 +21,8 @@ class ArchitectureTests {
 	private static final String BASE = "dev.vgi.external";
 
 	/** Ground floor first, as in docs/architecture.md. */
-	private static final String[] ROOMS = { "url", "memory", "batch", "codec", "transport", "transfer", "storage",
-			"upload", "fetch", "location", "web", "rpc", "observation", "autoconfigure" };
+	private static final String[] ROOMS = { "url", "memory", "batch", "codec", "transport", "transfer", "upload",
+			"storage", "fetch", "location", "web", "rpc", "observation", "autoconfigure" };
 
 	private static final JavaClasses CLASSES = new ClassFileImporter()
 		.withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)

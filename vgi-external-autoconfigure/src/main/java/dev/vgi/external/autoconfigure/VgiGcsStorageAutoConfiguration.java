@@ -7,10 +7,10 @@ import com.google.auth.ServiceAccountSigner;
 import com.google.cloud.storage.Storage;
 import dev.vgi.external.observation.UrlLifetimeMetrics;
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.gcs.GcsStorage;
 import dev.vgi.external.storage.gcs.GcsStorageSettings;
 import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.upload.Payload;
 import io.micrometer.core.instrument.binder.MeterBinder;
 
 import org.springframework.beans.factory.ObjectProvider;

@@ -3,6 +3,7 @@ package dev.vgi.external.storage;
 import java.net.URI;
 import java.time.Instant;
 
+import dev.vgi.external.upload.Payload;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 

@@ -20,6 +20,7 @@ import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.upload.Payload;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;

@@ -6,7 +6,6 @@ import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.storage.Payload;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -8,12 +8,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.health.StorageCheck;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.upload.Payload;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;

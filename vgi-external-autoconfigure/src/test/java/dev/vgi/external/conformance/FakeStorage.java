@@ -11,7 +11,6 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
@@ -19,6 +18,7 @@ import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.upload.Payload;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;

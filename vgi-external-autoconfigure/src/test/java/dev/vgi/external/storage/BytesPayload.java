@@ -6,6 +6,7 @@ import java.nio.channels.WritableByteChannel;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import dev.vgi.external.upload.Payload;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -20,7 +20,7 @@ import dev.vgi.external.codec.Compression;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.storage.Payload.Part;
+import dev.vgi.external.upload.Payload.Part;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;

@@ -43,7 +43,6 @@ import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.ObjectKey;
-import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
@@ -55,6 +54,8 @@ import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.upload.PartWindow;
+import dev.vgi.external.upload.Payload;
 import dev.vgi.external.url.SignedUrl;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -96,6 +97,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 
 	private final RetryPolicy attempts;
 
+	private final PartWindow window;
+
 	private final String host;
 
 	/** Supply access tokens, which they cache until the tokens expire. */
@@ -133,6 +136,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		this.settings = settings;
 		this.clock = clock;
 		this.attempts = attempts;
+		this.window = PartWindow.inOrder(attempts);
 		this.host = options.getHost().replaceFirst("/+$", "");
 		this.scopedCredentials = options.getScopedCredentials();
 		this.hasKey = options.getCredentials() instanceof ServiceAccountCredentials;
@@ -217,9 +221,12 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	private void sendInChunks(String key, Payload.Part first, Payload payload, int chunkSize, @Nullable String coding,
 			Deadline deadline) {
 		URI session = this.attempts.run(deadline, (failures) -> openSession(key, coding, deadline));
-		ResumableUpload upload = new ResumableUpload(this.transport, session, this.attempts, deadline);
+		ResumableUpload upload = new ResumableUpload(this.transport, session, deadline);
 		try {
-			upload.send(first, payload, chunkSize);
+			this.window.<@Nullable Void>send(first, payload, chunkSize, deadline, (part, failures) -> {
+				upload.send(part, failures);
+				return null;
+			});
 		}
 		catch (RuntimeException | Error ex) {
 			cancel(upload, ex);

@@ -5,8 +5,8 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 
-import dev.vgi.external.storage.Payload;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.upload.Payload;
 
 import org.springframework.util.Assert;
 

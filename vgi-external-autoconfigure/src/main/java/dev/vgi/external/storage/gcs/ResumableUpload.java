@@ -6,32 +6,22 @@ import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.storage.Payload;
-import dev.vgi.external.storage.Payload.Part;
 import dev.vgi.external.storage.UploadRefusedException;
-import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
-import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.Uninterruptibles;
+import dev.vgi.external.upload.PartWindow;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The chunks of one resumable session, sent in order by the calling thread. Meanwhile a
- * helper takes, and thereby compresses, the next one. A failed chunk is retried alone,
- * from the position that the session reports. The session's URI allows writing the
- * object, so it is as secret as a signed URL. Used once.
+ * A resumable session, which takes the parts of one object in order. The session's URI
+ * allows writing the object, so it is as secret as a signed URL.
  */
 final class ResumableUpload {
 
@@ -41,8 +31,6 @@ final class ResumableUpload {
 	private static final int CLIENT_CLOSED_REQUEST = 499;
 
 	private static final Pattern RANGE = Pattern.compile("bytes=0-([0-9]{1,18})");
-
-	private static final AtomicInteger THREADS = new AtomicInteger();
 
 	private static final RequestBody EMPTY = new RequestBody() {
 
@@ -61,54 +49,28 @@ final class ResumableUpload {
 
 	private final URI session;
 
-	private final RetryPolicy attempts;
-
 	private final Deadline deadline;
 
 	/**
 	 * Create an upload.
 	 * @param transport sends the chunks
 	 * @param session the session's URI
-	 * @param attempts retries each chunk
 	 * @param deadline covers the whole upload
 	 */
-	ResumableUpload(StorageTransport transport, URI session, RetryPolicy attempts, Deadline deadline) {
+	ResumableUpload(StorageTransport transport, URI session, Deadline deadline) {
 		this.transport = transport;
 		this.session = session;
-		this.attempts = attempts;
 		this.deadline = deadline;
 	}
 
 	/**
-	 * Send all parts. Everything taken is closed when this returns, also if it fails.
-	 * @param first the first part, which was already taken and is not the last
-	 * @param payload contains the other parts
-	 * @param chunkSize size of the parts, a multiple of 256 KiB
+	 * Send one part, from the position that the session reports if an earlier attempt
+	 * failed.
+	 * @param part the part; all but the last one have a multiple of 256 KiB
+	 * @param failures how many attempts have failed
 	 */
-	void send(Part first, Payload payload, int chunkSize) {
-		Part part = first;
-		long offset = 0;
-		boolean last;
-		do {
-			Ahead ahead = null;
-			try (Part sent = part) {
-				last = sent.isLast();
-				ahead = last ? null : new Ahead(payload, chunkSize);
-				Chunk chunk = new Chunk(sent, offset);
-				this.attempts.<@Nullable Void>run(this.deadline, chunk::send);
-				offset += sent.length();
-			}
-			catch (RuntimeException | Error ex) {
-				if (ahead != null) {
-					ahead.cancel();
-				}
-				throw ex;
-			}
-			if (ahead != null) {
-				part = ahead.await();
-			}
-		}
-		while (!last);
+	void send(PartWindow.Piece part, int failures) {
+		new Chunk(part).send(failures);
 	}
 
 	/**
@@ -135,9 +97,7 @@ final class ResumableUpload {
 	 */
 	private final class Chunk {
 
-		private final Part part;
-
-		private final long offset;
+		private final PartWindow.Piece part;
 
 		private final long end;
 
@@ -148,22 +108,21 @@ final class ResumableUpload {
 
 		private boolean complete;
 
-		Chunk(Part part, long offset) {
+		Chunk(PartWindow.Piece part) {
 			this.part = part;
-			this.offset = offset;
-			this.end = offset + part.length();
+			this.end = part.offset() + part.length();
 			this.total = part.isLast() ? Long.toString(this.end) : "*";
-			this.stored = offset;
+			this.stored = part.offset();
 		}
 
-		@Nullable Void send(int failures) {
+		void send(int failures) {
 			if (failures > 0) {
 				put(EMPTY, "*");
 			}
 			while (!isDone()) {
 				long before = this.stored;
 				if (before < this.end) {
-					put(new Tail(this.part, before - this.offset), before + "-" + (this.end - 1));
+					put(new Tail(this.part, before - this.part.offset()), before + "-" + (this.end - 1));
 				}
 				else {
 					put(EMPTY, "*");
@@ -172,7 +131,6 @@ final class ResumableUpload {
 					throw new StorageUnavailableException("GCS stored nothing of a chunk", 0, null);
 				}
 			}
-			return null;
 		}
 
 		private boolean isDone() {
@@ -222,7 +180,7 @@ final class ResumableUpload {
 				}
 				bytes = Long.parseLong(matcher.group(1)) + 1;
 			}
-			if (bytes < this.offset || bytes > this.end) {
+			if (bytes < this.part.offset() || bytes > this.end) {
 				// The earlier parts are closed and cannot be sent again.
 				throw outOfStep();
 			}
@@ -237,7 +195,7 @@ final class ResumableUpload {
 	 * @param part the whole part
 	 * @param skipped how many of its bytes are not sent
 	 */
-	private record Tail(Part part, long skipped) implements RequestBody {
+	private record Tail(RequestBody part, long skipped) implements RequestBody {
 
 		@Override
 		public long length() {
@@ -281,71 +239,6 @@ final class ResumableUpload {
 		@Override
 		public void close() throws IOException {
 			this.target.close();
-		}
-
-	}
-
-	/**
-	 * Takes the next part while the current one is being sent.
-	 */
-	private static final class Ahead {
-
-		private final FutureTask<Part> taking;
-
-		private final Thread thread;
-
-		Ahead(Payload payload, int chunkSize) {
-			this.taking = new FutureTask<>(() -> {
-				Part part = payload.next(chunkSize);
-				if (part == null) {
-					throw new IllegalStateException("A payload ended without a last part");
-				}
-				return part;
-			});
-			this.thread = new Thread(this.taking, "vgi-upload-ahead-" + THREADS.incrementAndGet());
-			this.thread.setDaemon(true);
-			this.thread.start();
-		}
-
-		Part await() {
-			try {
-				return this.taking.get();
-			}
-			catch (ExecutionException ex) {
-				if (ex.getCause() instanceof RuntimeException exception) {
-					throw exception;
-				}
-				if (ex.getCause() instanceof Error error) {
-					throw error;
-				}
-				throw new IllegalStateException(ex.getCause());
-			}
-			catch (InterruptedException ex) {
-				VgiExternalException failure = new TransferCancelledException("The upload was interrupted");
-				cancel();
-				Thread.currentThread().interrupt();
-				throw failure;
-			}
-			finally {
-				Uninterruptibles.join(this.thread);
-			}
-		}
-
-		/**
-		 * Wait until no thread takes from the payload any more, and close what was taken.
-		 */
-		void cancel() {
-			// Interrupt the thread instead of cancelling the task, so that a part it
-			// takes is not lost.
-			this.thread.interrupt();
-			Uninterruptibles.join(this.thread);
-			try {
-				this.taking.get().close();
-			}
-			catch (ExecutionException | InterruptedException ex) {
-				// No part was taken, or the thread was interrupted again. The helper has
-				// ended.
-			}
 		}
 
 	}

@@ -27,7 +27,6 @@ import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.ObjectKey;
-import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
@@ -40,6 +39,8 @@ import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.upload.PartWindow;
+import dev.vgi.external.upload.Payload;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.SignedUrl;
 import dev.vgi.external.url.UrlValidator;
@@ -103,6 +104,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	private final RetryPolicy attempts;
 
+	private final PartWindow window;
+
 	private final AtomicBoolean warnedOfLifetime = new AtomicBoolean();
 
 	private volatile @Nullable VendedUrlMatcher vendedUrls;
@@ -138,6 +141,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		this.settings = settings;
 		this.clock = clock;
 		this.attempts = attempts;
+		this.window = PartWindow.parallel(settings.maxParallelParts(), attempts);
 	}
 
 	@Override
@@ -145,7 +149,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
 		String key = newKey(coding);
 		Deadline deadline = this.attempts.newDeadline(this.settings.timeout());
-		int partSize = PartUploads.partSize(this.settings.partSize(), payload.maxLength());
+		int partSize = this.settings.partSize(payload.maxLength());
 		try (Payload.Part first = payload.next(partSize)) {
 			Assert.isTrue(first != null, "'payload' must have bytes that nobody took");
 			if (first.isLast()) {
@@ -158,7 +162,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 				});
 			}
 			else {
-				uploadInParts(key, new PartUploads(first, payload, partSize), coding, deadline);
+				uploadInParts(key, first, payload, partSize, coding, deadline);
 			}
 		}
 		String operation = "sign a download URL";
@@ -166,22 +170,19 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 				(failures) -> url(signGet(key, this.settings.presignExpiry(), credentials(operation, deadline))));
 	}
 
-	private void uploadInParts(String key, PartUploads uploads, @Nullable String coding, Deadline deadline) {
+	private void uploadInParts(String key, Payload.Part first, Payload payload, int partSize, @Nullable String coding,
+			Deadline deadline) {
 		String uploadId = this.attempts.run(deadline,
 				(failures) -> call("create a multipart upload", deadline,
 						(limits) -> this.client.createMultipartUpload(multipartRequest(key, coding, limits)))
 					.uploadId());
 		try {
 			AtomicLong length = new AtomicLong();
-			List<String> tags = uploads.run(this.settings.maxParallelParts(), (number, body, cancelled) -> {
-				length.addAndGet(body.length());
-				return this.attempts.run(deadline, cancelled,
-						(failures) -> sendPart(key, uploadId, number, body, deadline));
+			List<CompletedPart> parts = this.window.send(first, payload, partSize, deadline, (part, failures) -> {
+				String tag = sendPart(key, uploadId, part.number(), part, deadline);
+				length.addAndGet(part.length());
+				return CompletedPart.builder().partNumber(part.number()).eTag(tag).build();
 			});
-			List<CompletedPart> parts = new ArrayList<>(tags.size());
-			for (String tag : tags) {
-				parts.add(CompletedPart.builder().partNumber(parts.size() + 1).eTag(tag).build());
-			}
 			String tag = this.attempts.<@Nullable String>run(deadline,
 					(failures) -> complete(key, uploadId, parts, failures, deadline));
 			this.attempts.<@Nullable Void>run(deadline, (failures) -> {

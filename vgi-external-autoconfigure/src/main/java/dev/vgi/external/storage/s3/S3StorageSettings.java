@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.upload.Payload;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -41,6 +42,9 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 	private static final long SMALLEST_PART = 5L << 20;
 
 	private static final long LARGEST_PART = 5L << 30;
+
+	/** Most parts of an upload that S3 accepts. */
+	private static final long MOST_PARTS = 10_000;
 
 	private static final Duration SHORTEST = Duration.ofSeconds(1);
 
@@ -100,6 +104,16 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 	public static S3StorageSettings of(String bucket) {
 		return new S3StorageSettings(bucket, "vgi-rpc/", Duration.ofHours(1), Duration.ofMinutes(15), null, null,
 				Map.of(), 8L << 20, 4, 2, Duration.ofSeconds(60));
+	}
+
+	/**
+	 * Return how large the parts of a payload are.
+	 * @param maxLength most bytes of the payload
+	 * @return the configured size, or a larger one that is necessary to stay within the
+	 * number of parts that S3 accepts
+	 */
+	int partSize(long maxLength) {
+		return (int) Math.min(Payload.LARGEST_PART, Math.max(this.partSize, (maxLength - 1) / MOST_PARTS + 1));
 	}
 
 }

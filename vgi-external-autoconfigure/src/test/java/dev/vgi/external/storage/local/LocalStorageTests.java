@@ -28,13 +28,13 @@ import java.util.stream.Stream;
 
 import dev.vgi.external.VgiExternalException.Kind;
 import dev.vgi.external.storage.BytesPayload;
-import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.local.LocalAccessException.Reason;
 import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.upload.Payload;
 import dev.vgi.external.url.UrlRejectedException;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;

@@ -20,7 +20,6 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.LifecycleVerifier.Finding;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
-import dev.vgi.external.storage.Payload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.local.SteppedClock;
@@ -30,12 +29,14 @@ import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.upload.Payload;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
@@ -690,6 +691,22 @@ class S3StorageTests {
 		assertThatIllegalArgumentException().isThrownBy(() -> with("", PART, Duration.ofDays(8)));
 		assertThatIllegalArgumentException().isThrownBy(() -> new S3Encryption("AES256", "key", false));
 		assertThatIllegalArgumentException().isThrownBy(() -> new S3Encryption("rot13", null, false));
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "8388608,0,8388608", "8388608,83886080000,8388608", "8388608,83886080001,8388609",
+			"8388608,5497558138880,549755814", "1073741824,5497558138880,1073741824",
+			"8388608,9223372036854775807,1073741824", "5368709120,1,1073741824" })
+	void partSizeGrowsSoThatThereAreNeverMoreThan10000Parts(long configured, long maxLength, int expected) {
+		int size = with("", configured, Duration.ofHours(1)).partSize(maxLength);
+		assertThat(size).isEqualTo(expected);
+	}
+
+	@ParameterizedTest
+	@ValueSource(longs = { 1, 83_886_079_999L, 83_886_080_001L, 1L << 40, 5L << 40 })
+	void whatFitsIntoABucketFitsIntoTheParts(long maxLength) {
+		int size = S3StorageSettings.of("batches").partSize(maxLength);
+		assertThat((maxLength + size - 1) / size).isLessThanOrEqualTo(10_000);
 	}
 
 	private static S3StorageSettings with(String prefix, long partSize, Duration expiry) {

@@ -1,4 +1,4 @@
-package dev.vgi.external.storage;
+package dev.vgi.external.upload;
 
 import java.io.IOException;
 import java.nio.channels.WritableByteChannel;

@@ -1,10 +1,12 @@
-package dev.vgi.external.storage.s3;
+package dev.vgi.external.upload;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.channels.Channels;
 import java.nio.channels.WritableByteChannel;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -13,27 +15,28 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.storage.BytesPayload;
-import dev.vgi.external.storage.Payload;
-import dev.vgi.external.transport.RequestBody;
+import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
- * Tests of {@link PartUploads} without HTTP.
+ * Tests of {@link PartWindow} without HTTP.
  */
 @Timeout(30)
-class PartUploadsTests {
+class PartWindowTests {
 
 	private static final int PART = 1000;
 
@@ -46,27 +49,11 @@ class PartUploadsTests {
 	}
 
 	@ParameterizedTest
-	@CsvSource({ "8388608,0,8388608", "8388608,83886080000,8388608", "8388608,83886080001,8388609",
-			"8388608,5497558138880,549755814", "1073741824,5497558138880,1073741824",
-			"8388608,9223372036854775807,1073741824", "5368709120,1,1073741824" })
-	void partSizeGrowsSoThatThereAreNeverMoreThan10000Parts(long configured, long maxLength, int expected) {
-		int size = PartUploads.partSize(configured, maxLength);
-		assertThat(size).isEqualTo(expected);
-	}
-
-	@ParameterizedTest
-	@ValueSource(longs = { 1, 83_886_079_999L, 83_886_080_001L, 1L << 40, 5L << 40 })
-	void whatFitsIntoABucketFitsIntoTheParts(long maxLength) {
-		int size = PartUploads.partSize(8 << 20, maxLength);
-		assertThat((maxLength + size - 1) / size).isLessThanOrEqualTo(10_000);
-	}
-
-	@ParameterizedTest
 	@ValueSource(ints = { 1, 2, 3, 50 })
 	void codedPayloadEndsWhereItEndsAndNotAtItsBound(int parallel) {
 		CodedPayload payload = new CodedPayload(PART * 7 + 123, 100L * PART, Integer.MAX_VALUE);
-		assertThat(uploads(payload).run(parallel, this::send)).containsExactly("tag-1", "tag-2", "tag-3", "tag-4",
-				"tag-5", "tag-6", "tag-7", "tag-8");
+		assertThat(sendAll(payload, parallel)).containsExactly("tag-1", "tag-2", "tag-3", "tag-4", "tag-5", "tag-6",
+				"tag-7", "tag-8");
 		assertThat(joined()).isEqualTo(payload.bytes());
 		assertThat(payload.open).isZero();
 	}
@@ -74,7 +61,7 @@ class PartUploadsTests {
 	@Test
 	void lastPartMayBeFull() {
 		CodedPayload payload = new CodedPayload(PART * 3, PART * 3, Integer.MAX_VALUE);
-		assertThat(uploads(payload).run(4, this::send)).hasSize(3);
+		assertThat(sendAll(payload, 4)).hasSize(3);
 		assertThat(joined()).isEqualTo(payload.bytes());
 	}
 
@@ -82,9 +69,9 @@ class PartUploadsTests {
 	void noMorePartsAreOpenThanAreSent() {
 		CodedPayload payload = new CodedPayload(PART * 12, PART * 20, Integer.MAX_VALUE);
 		CyclicBarrier three = new CyclicBarrier(3);
-		uploads(payload).run(3, (number, body, cancelled) -> {
+		send(payload, window(3), (part, failures) -> {
 			await(three);
-			return send(number, body, cancelled);
+			return send(part, failures);
 		});
 		assertThat(payload.mostOpen).isEqualTo(3);
 		assertThat(payload.open).isZero();
@@ -94,7 +81,7 @@ class PartUploadsTests {
 	@Test
 	void whenMemoryIsShortPartsWaitForOneAnother() {
 		CodedPayload payload = new CodedPayload(PART * 12, PART * 20, 2);
-		uploads(payload).run(6, this::send);
+		sendAll(payload, 6);
 		assertThat(payload.mostOpen).isLessThanOrEqualTo(2);
 		assertThat(joined()).isEqualTo(payload.bytes());
 	}
@@ -103,8 +90,7 @@ class PartUploadsTests {
 	void whenAPartCannotBeTakenTheUploadFailsWithThatError() {
 		CodedPayload payload = new CodedPayload(PART * 12, PART * 20, Integer.MAX_VALUE);
 		payload.failAt = PART * 5;
-		assertThatExceptionOfType(StorageUnavailableException.class)
-			.isThrownBy(() -> uploads(payload).run(3, this::send))
+		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> sendAll(payload, 3))
 			.withMessage("planted failure");
 		assertThat(payload.open).isZero();
 		assertThat(this.sent).hasSizeLessThanOrEqualTo(5);
@@ -115,11 +101,11 @@ class PartUploadsTests {
 	void whenAPartFailsWhileOthersWaitForMemoryNobodyIsLeftWaiting() {
 		CodedPayload payload = new CodedPayload(PART * 12, PART * 20, 1);
 		assertThatExceptionOfType(StorageUnavailableException.class)
-			.isThrownBy(() -> uploads(payload).run(4, (number, body, cancelled) -> {
-				if (number == 3) {
+			.isThrownBy(() -> send(payload, window(4), (part, failures) -> {
+				if (part.number() == 3) {
 					throw new StorageUnavailableException("part 3", 500, null);
 				}
-				return send(number, body, cancelled);
+				return send(part, failures);
 			}))
 			.withMessage("part 3");
 		assertThat(payload.open).isZero();
@@ -132,17 +118,16 @@ class PartUploadsTests {
 		CountDownLatch others = new CountDownLatch(2);
 		List<Throwable> stopped = new ArrayList<>();
 		assertThatExceptionOfType(StorageUnavailableException.class)
-			.isThrownBy(() -> uploads(payload).run(3, (number, body, cancelled) -> {
-				if (number == 1) {
+			.isThrownBy(() -> send(payload, window(3), (part, failures) -> {
+				if (part.number() == 1) {
 					await(others);
 					throw new StorageUnavailableException("part 1", 500, null);
 				}
 				others.countDown();
-				while (!cancelled.getAsBoolean()) {
-					Thread.onSpinWait();
-				}
 				try {
-					body.writeTo(Channels.newChannel(new ByteArrayOutputStream()));
+					while (true) {
+						part.writeTo(Channels.newChannel(OutputStream.nullOutputStream()));
+					}
 				}
 				catch (IOException ex) {
 					synchronized (stopped) {
@@ -150,30 +135,115 @@ class PartUploadsTests {
 					}
 					throw new StorageUnavailableException("cancelled", 0, null);
 				}
-				return "";
 			}))
 			.withMessage("part 1");
 		assertThat(stopped).hasSize(2);
 		assertThat(payload.openParts()).isZero();
 	}
 
-	private static PartUploads uploads(Payload payload) {
-		Payload.Part first = payload.next(PART);
-		assertThat(first).isNotNull();
-		return new PartUploads(first, payload, PART);
+	@Test
+	void inOrderTheNextPartIsTakenWhileOneIsSent() {
+		CodedPayload payload = new CodedPayload(PART * 7 + 1, Long.MAX_VALUE, Integer.MAX_VALUE);
+		AtomicInteger sending = new AtomicInteger();
+		List<Integer> order = new ArrayList<>();
+		send(payload, PartWindow.inOrder(new RecordedPauses().policy(0)), (part, failures) -> {
+			assertThat(sending.incrementAndGet()).isOne();
+			order.add(part.number());
+			payload.awaitTaken(part.number() + 1);
+			String tag = send(part, failures);
+			sending.decrementAndGet();
+			return tag;
+		});
+		assertThat(order).containsExactly(1, 2, 3, 4, 5, 6, 7, 8);
+		assertThat(payload.mostOpen).isEqualTo(2);
+		assertThat(payload.open).isZero();
+		assertThat(joined()).isEqualTo(payload.bytes());
 	}
 
-	private String send(int number, RequestBody body, Object cancelled) {
+	@Test
+	void eachPartHasItsOwnAttempts() {
+		CodedPayload payload = new CodedPayload(PART * 5, PART * 20, Integer.MAX_VALUE);
+		RecordedPauses pauses = new RecordedPauses();
+		send(payload, PartWindow.parallel(2, pauses.policy(2)), (part, failures) -> {
+			if (failures < 2) {
+				throw new StorageUnavailableException("attempt " + failures, 500, null);
+			}
+			return send(part, failures);
+		});
+		assertThat(pauses.pauses()).hasSize(10);
+		assertThat(joined()).isEqualTo(payload.bytes());
+	}
+
+	@Test
+	void interruptedCallerLeavesNoPartOpen() {
+		for (PartWindow window : List.of(window(3), PartWindow.inOrder(new RecordedPauses().policy(0)))) {
+			CodedPayload payload = new CodedPayload(PART * 12, PART * 20, Integer.MAX_VALUE);
+			Thread caller = Thread.currentThread();
+			assertThatExceptionOfType(TransferCancelledException.class)
+				.isThrownBy(() -> send(payload, window, (part, failures) -> {
+					if (part.number() < 3) {
+						return send(part, failures);
+					}
+					caller.interrupt();
+					// As an exchange of the transport ends.
+					while (!Thread.interrupted()) {
+						Thread.onSpinWait();
+					}
+					Thread.currentThread().interrupt();
+					throw new TransferCancelledException("interrupted");
+				}));
+			assertThat(Thread.interrupted()).isTrue();
+			assertThat(payload.open).isZero();
+		}
+	}
+
+	@Test
+	void payloadWithoutALastPartIsAnError() {
+		BytesPayload bytes = BytesPayload.random(PART * 3, 3);
+		Payload endless = new Payload() {
+
+			@Override
+			public long maxLength() {
+				return Long.MAX_VALUE;
+			}
+
+			@Override
+			public @Nullable Part next(int size) {
+				Part part = bytes.next(size);
+				return (part != null && part.isLast()) ? null : part;
+			}
+
+		};
+		assertThatExceptionOfType(IllegalStateException.class).isThrownBy(() -> sendAll(endless, 2))
+			.withMessageContaining("without a last part");
+	}
+
+	private List<String> sendAll(Payload payload, int parallel) {
+		return send(payload, window(parallel), this::send);
+	}
+
+	private static PartWindow window(int parallel) {
+		return PartWindow.parallel(parallel, new RecordedPauses().policy(0));
+	}
+
+	private static List<String> send(Payload payload, PartWindow window, PartWindow.Sender<String> sender) {
+		Payload.Part first = payload.next(PART);
+		assertThat(first).isNotNull();
+		return window.send(first, payload, PART, Deadline.in(Duration.ofSeconds(30)), sender);
+	}
+
+	private String send(PartWindow.Piece part, int failures) {
 		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 		try {
-			body.writeTo(Channels.newChannel(bytes));
+			part.writeTo(Channels.newChannel(bytes));
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
 		}
-		assertThat(bytes.size()).isEqualTo(body.length());
-		this.sent.put(number, bytes.toByteArray());
-		return "tag-" + number;
+		assertThat(bytes.size()).isEqualTo(part.length());
+		assertThat(part.offset()).isEqualTo((part.number() - 1L) * PART);
+		this.sent.put(part.number(), bytes.toByteArray());
+		return "tag-" + part.number();
 	}
 
 	private byte[] joined() {
@@ -254,9 +324,25 @@ class PartUploadsTests {
 				return null;
 			}
 			this.taken += size;
+			notifyAll();
 			this.open++;
 			this.mostOpen = Math.max(this.mostOpen, this.open);
 			return new CountedPart(part);
+		}
+
+		/**
+		 * Wait until a part was taken, or the last one.
+		 * @param number number of the part
+		 */
+		synchronized void awaitTaken(int number) {
+			while (this.taken < Math.min((long) number * PART, bytes().length)) {
+				try {
+					wait();
+				}
+				catch (InterruptedException ex) {
+					throw new IllegalStateException(ex);
+				}
+			}
 		}
 
 		private synchronized void closed() {

@@ -1,0 +1,395 @@
+package dev.vgi.external.upload;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+
+import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.RequestBody;
+import dev.vgi.external.transport.TransferCancelledException;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * Sends the parts of a payload while only a few of them are in memory. The calling thread
+ * and a few helpers each take the next part, wait for its turn, send it, and start again.
+ * Parts are taken in order, and a failed part is retried alone. The first permanent
+ * failure ends all others. The number of parts does not have to be known.
+ * <p>
+ * Immutable and thread-safe.
+ */
+public final class PartWindow {
+
+	/** How many bytes are written between two checks for cancellation. */
+	private static final int STEP = 256 * 1024;
+
+	private static final AtomicInteger THREADS = new AtomicInteger();
+
+	private final int held;
+
+	private final int sent;
+
+	private final RetryPolicy attempts;
+
+	private PartWindow(int held, int sent, RetryPolicy attempts) {
+		Assert.isTrue(held > 0, "'parts' must be positive");
+		this.held = held;
+		this.sent = sent;
+		this.attempts = attempts;
+	}
+
+	/**
+	 * Create a window for parts that may arrive in any order.
+	 * @param parts most parts in memory, all of which are sent at the same time
+	 * @param attempts retries each part
+	 * @return the window
+	 */
+	public static PartWindow parallel(int parts, RetryPolicy attempts) {
+		return new PartWindow(parts, parts, attempts);
+	}
+
+	/**
+	 * Create a window for parts that have to arrive one after the other. Meanwhile, the
+	 * next one is taken, and thereby compressed.
+	 * @param attempts retries each part
+	 * @return the window
+	 */
+	public static PartWindow inOrder(RetryPolicy attempts) {
+		return new PartWindow(2, 1, attempts);
+	}
+
+	/**
+	 * Send all parts. When this returns, every helper has ended and every part is closed,
+	 * also if it fails.
+	 * @param <R> what the storage answers to a part
+	 * @param first the first part, which was already taken
+	 * @param payload contains the other parts
+	 * @param partSize size of the parts
+	 * @param deadline covers all attempts of all parts
+	 * @param sender sends a part
+	 * @return the answers in the order of the parts
+	 */
+	public <R extends @Nullable Object> List<R> send(Payload.Part first, Payload payload, int partSize,
+			Deadline deadline, Sender<R> sender) {
+		return new Transfer<>(first, payload, partSize, deadline, sender).run();
+	}
+
+	/**
+	 * Makes one attempt to send a part.
+	 *
+	 * @param <R> what the storage answers
+	 */
+	@FunctionalInterface
+	public interface Sender<R extends @Nullable Object> {
+
+		/**
+		 * Send a part.
+		 * @param part the part
+		 * @param failures how many attempts at it have failed
+		 * @return the answer
+		 * @throws dev.vgi.external.VgiExternalException if the attempt fails
+		 */
+		R send(Piece part, int failures);
+
+	}
+
+	/**
+	 * A part and its place in the object. Writing it fails once the transfer is
+	 * cancelled.
+	 */
+	public static final class Piece implements RequestBody {
+
+		private final Payload.Part part;
+
+		private final int number;
+
+		private final long offset;
+
+		private final BooleanSupplier cancelled;
+
+		private Piece(Payload.Part part, int number, long offset, BooleanSupplier cancelled) {
+			this.part = part;
+			this.number = number;
+			this.offset = offset;
+			this.cancelled = cancelled;
+		}
+
+		/**
+		 * Return the number of the part.
+		 * @return 1 for the first one
+		 */
+		public int number() {
+			return this.number;
+		}
+
+		/**
+		 * Return where the part starts.
+		 * @return number of bytes before it
+		 */
+		public long offset() {
+			return this.offset;
+		}
+
+		/**
+		 * Return whether no other part follows.
+		 * @return {@code true} for the last part
+		 */
+		public boolean isLast() {
+			return this.part.isLast();
+		}
+
+		@Override
+		public long length() {
+			return this.part.length();
+		}
+
+		@Override
+		public void writeTo(WritableByteChannel channel) throws IOException {
+			this.part.writeTo(new CancellableChannel(channel, this.cancelled));
+		}
+
+	}
+
+	/**
+	 * The state of one call.
+	 */
+	private final class Transfer<R extends @Nullable Object> {
+
+		private final Payload payload;
+
+		private final int partSize;
+
+		private final Deadline deadline;
+
+		private final Sender<R> sender;
+
+		/** Held by the thread that takes a part. Guards the next four. */
+		private final ReentrantLock taking = new ReentrantLock();
+
+		private Payload.@Nullable Part next;
+
+		private int count;
+
+		private long length;
+
+		private boolean ended;
+
+		/** Guards the next two. */
+		private final ReentrantLock lock = new ReentrantLock();
+
+		private final Map<Integer, R> answers = new TreeMap<>();
+
+		private @Nullable Throwable failure;
+
+		private final Condition changed = this.lock.newCondition();
+
+		private volatile boolean cancelled;
+
+		/** Contains all helpers before the first one starts. */
+		private final List<Thread> helpers = new ArrayList<>();
+
+		Transfer(Payload.Part first, Payload payload, int partSize, Deadline deadline, Sender<R> sender) {
+			this.next = first;
+			this.payload = payload;
+			this.partSize = partSize;
+			this.deadline = deadline;
+			this.sender = sender;
+		}
+
+		List<R> run() {
+			long mostParts = (this.payload.maxLength() - 1) / this.partSize + 1;
+			for (int i = 1; i < Math.min(PartWindow.this.held, mostParts); i++) {
+				Thread helper = new Thread(this::work, "vgi-upload-" + THREADS.incrementAndGet());
+				helper.setDaemon(true);
+				this.helpers.add(helper);
+			}
+			try {
+				startHelpers();
+				work();
+			}
+			finally {
+				join();
+				if (this.next != null) {
+					this.next.close();
+				}
+			}
+			if (this.failure instanceof RuntimeException exception) {
+				throw exception;
+			}
+			if (this.failure instanceof Error error) {
+				throw error;
+			}
+			return new ArrayList<>(this.answers.values());
+		}
+
+		private void startHelpers() {
+			try {
+				this.helpers.forEach(Thread::start);
+			}
+			catch (OutOfMemoryError ex) {
+				// No further thread can be created: the others do the work, or the caller
+				// alone.
+			}
+		}
+
+		private void work() {
+			try {
+				while (sendNext()) {
+					// Send the next part.
+				}
+			}
+			catch (InterruptedException ex) {
+				Thread.currentThread().interrupt();
+				fail(new TransferCancelledException("The upload was interrupted"));
+			}
+			catch (RuntimeException | Error ex) {
+				fail(ex);
+			}
+		}
+
+		private boolean sendNext() throws InterruptedException {
+			Piece piece;
+			this.taking.lockInterruptibly();
+			try {
+				piece = take();
+			}
+			finally {
+				this.taking.unlock();
+			}
+			if (piece == null) {
+				return false;
+			}
+			try (Payload.Part part = piece.part) {
+				if (!awaitTurn(piece)) {
+					return false;
+				}
+				R answer = PartWindow.this.attempts.run(this.deadline, () -> this.cancelled,
+						(failures) -> this.sender.send(piece, failures));
+				answered(piece, answer);
+			}
+			return true;
+		}
+
+		private @Nullable Piece take() {
+			if (this.ended || this.cancelled) {
+				return null;
+			}
+			Payload.Part part = (this.next != null) ? this.next : this.payload.next(this.partSize);
+			Assert.state(part != null, "A payload ended without a last part");
+			this.next = null;
+			this.ended = part.isLast();
+			long offset = this.length;
+			this.length += part.length();
+			return new Piece(part, ++this.count, offset, () -> this.cancelled);
+		}
+
+		private boolean awaitTurn(Piece piece) throws InterruptedException {
+			this.lock.lockInterruptibly();
+			try {
+				while (!this.cancelled && piece.number > this.answers.size() + PartWindow.this.sent) {
+					this.changed.await();
+				}
+				return !this.cancelled;
+			}
+			finally {
+				this.lock.unlock();
+			}
+		}
+
+		private void answered(Piece piece, R answer) {
+			this.lock.lock();
+			try {
+				this.answers.put(piece.number, answer);
+				this.changed.signalAll();
+			}
+			finally {
+				this.lock.unlock();
+			}
+		}
+
+		private void fail(Throwable ex) {
+			this.lock.lock();
+			try {
+				// A later failure was most likely caused by the cancellation.
+				if (this.failure == null) {
+					this.failure = ex;
+					this.cancelled = true;
+					this.changed.signalAll();
+					// The transport ends an exchange whose thread is interrupted. The
+					// calling thread must not be interrupted: it stops at its next write.
+					this.helpers.forEach(Thread::interrupt);
+				}
+			}
+			finally {
+				this.lock.unlock();
+			}
+		}
+
+		private void join() {
+			// The payload is borrowed, so no thread may still read it when this returns.
+			boolean interrupted = false;
+			for (Thread helper : this.helpers) {
+				while (helper.isAlive()) {
+					try {
+						helper.join();
+					}
+					catch (InterruptedException ex) {
+						interrupted = true;
+						fail(new TransferCancelledException("The upload was interrupted"));
+					}
+				}
+			}
+			if (interrupted) {
+				Thread.currentThread().interrupt();
+			}
+		}
+
+	}
+
+	/**
+	 * A channel that writes in small steps, until it is cancelled.
+	 *
+	 * @param target where the bytes go
+	 * @param cancelled whether to stop
+	 */
+	private record CancellableChannel(WritableByteChannel target,
+			BooleanSupplier cancelled) implements WritableByteChannel {
+
+		@Override
+		public int write(ByteBuffer source) throws IOException {
+			if (this.cancelled.getAsBoolean()) {
+				throw new IOException("The upload was cancelled");
+			}
+			int limit = source.limit();
+			source.limit(Math.min(limit, source.position() + STEP));
+			try {
+				return this.target.write(source);
+			}
+			finally {
+				source.limit(limit);
+			}
+		}
+
+		@Override
+		public boolean isOpen() {
+			return this.target.isOpen();
+		}
+
+		@Override
+		public void close() throws IOException {
+			this.target.close();
+		}
+
+	}
+
+}
