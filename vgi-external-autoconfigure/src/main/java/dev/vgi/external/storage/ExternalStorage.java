@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A storage for oversized batches. Thread-safe: uploads run concurrently. Never deletes
- * an object; the bucket's lifecycle rules do that (for a folder, its retention).
+ * an object whose URL was returned; the bucket's lifecycle rules do that (for a folder,
+ * its retention).
  */
 public interface ExternalStorage {
 

@@ -86,7 +86,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	 * that is interrupted if it takes too long. An exception that is not one of this
 	 * library's counts as unavailable storage and is retried.
 	 * @param url location of an object, without a query
-	 * @param method the only method that the URL may work for, {@code GET} or {@code PUT}
+	 * @param method the only method that the URL may work for: {@code GET}, {@code PUT}
+	 * or, for an object whose download URL could not be signed, {@code DELETE}
 	 * @param expires when it stops working, in whole seconds
 	 * @return the same URL with a query that contains both parameters of the settings
 	 * @throws dev.vgi.external.VgiExternalException if it cannot be signed
@@ -104,21 +105,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	@Override
 	public final URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
-		URI object = newObject();
-		Deadline deadline = this.attempts.newDeadline(this.settings.timeout());
-		Map<String, String> headers = new LinkedHashMap<>(uploadHeaders());
-		headers.put("Content-Type", ArrowMediaType.NAME);
-		if (contentCoding != null) {
-			headers.put("Content-Encoding", contentCoding);
-		}
-		try (Payload.Part all = payload.next(Payload.LARGEST_PART)) {
-			if (all == null || !all.isLast()) {
-				throw new UploadRefusedException(
-						"The storage '" + this.name + "' takes one request of at most 1 GiB an object", null);
-			}
-			this.attempts.<@Nullable Void>run(deadline, (failures) -> put(object, all, headers, deadline));
-		}
-		return this.attempts.run(deadline, (failures) -> signed(object, "GET", expiry(), deadline));
+		return new Upload(contentCoding).run(payload, Payload.LARGEST_PART);
 	}
 
 	private URI signed(URI object, String method, Instant expires, Deadline deadline) {
@@ -134,25 +121,6 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 					"The storage '" + this.name + "' cannot sign a URL at the moment (" + FailureReason.of(ex) + ")", 0,
 					null);
 		}
-	}
-
-	private @Nullable Void put(URI object, Payload.Part all, Map<String, String> headers, Deadline deadline) {
-		try (StorageResponse response = this.transport.put(signed(object, "PUT", expiry(), deadline), all, headers,
-				UrlValidator.acceptAll(), deadline)) {
-			int status = response.status();
-			if (status >= 500 || status == 408 || status == 429) {
-				throw unavailable(response);
-			}
-			if (status < 200 || status >= 300) {
-				throw new UploadRefusedException(answered(response), null);
-			}
-			if (Confirmation.isGivenBy(response.header("ETag"))) {
-				return null;
-			}
-		}
-		Confirmation.ask(this.transport, signed(object, "GET", expiry(), deadline), all.length(),
-				UrlValidator.acceptAll(), deadline);
-		return null;
 	}
 
 	private StorageUnavailableException unavailable(StorageResponse response) {
@@ -227,6 +195,76 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	private Instant expiry() {
 		return Instant.ofEpochSecond(this.clock.instant().plus(this.settings.expiry()).getEpochSecond());
+	}
+
+	/**
+	 * The upload of one object.
+	 */
+	private final class Upload extends ObjectUpload {
+
+		private final URI object = newObject();
+
+		private final Map<String, String> headers = new LinkedHashMap<>(uploadHeaders());
+
+		Upload(@Nullable String contentCoding) {
+			super(SignedUrlStorage.this.attempts, SignedUrlStorage.this.settings.timeout());
+			this.headers.put("Content-Type", ArrowMediaType.NAME);
+			if (contentCoding != null) {
+				this.headers.put("Content-Encoding", contentCoding);
+			}
+		}
+
+		@Override
+		protected void storeAtOnce(Payload.Part whole) {
+			attempts().<@Nullable Void>run(deadline(), (failures) -> put(whole));
+		}
+
+		private @Nullable Void put(Payload.Part whole) {
+			try (StorageResponse response = SignedUrlStorage.this.transport.put(signed("PUT", deadline()), whole,
+					this.headers, UrlValidator.acceptAll(), deadline())) {
+				int status = response.status();
+				if (status >= 500 || status == 408 || status == 429) {
+					throw unavailable(response);
+				}
+				if (status < 200 || status >= 300) {
+					throw new UploadRefusedException(answered(response), null);
+				}
+				if (Confirmation.isGivenBy(response.header("ETag"))) {
+					return null;
+				}
+			}
+			Confirmation.ask(SignedUrlStorage.this.transport, signed("GET", deadline()), whole.length(),
+					UrlValidator.acceptAll(), deadline());
+			return null;
+		}
+
+		private URI signed(String method, Deadline deadline) {
+			return SignedUrlStorage.this.signed(this.object, method, expiry(), deadline);
+		}
+
+		@Override
+		protected void storeInParts(Payload.Part first, Payload payload, int partSize) {
+			throw new UploadRefusedException(
+					"The storage '" + SignedUrlStorage.this.name + "' takes one request of at most 1 GiB an object",
+					null);
+		}
+
+		@Override
+		protected URI signDownloadUrl() {
+			return signed("GET", deadline());
+		}
+
+		@Override
+		protected void delete() {
+			Deadline deadline = Deadline.in(SHORT_TIMEOUT);
+			try (StorageResponse response = SignedUrlStorage.this.transport.send("DELETE", signed("DELETE", deadline),
+					TextBody.EMPTY, Map.of(), UrlValidator.acceptAll(), deadline)) {
+				if (response.status() / 100 != 2) {
+					throw unavailable(response);
+				}
+			}
+		}
+
 	}
 
 }

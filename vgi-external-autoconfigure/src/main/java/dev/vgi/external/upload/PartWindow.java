@@ -270,14 +270,25 @@ public final class PartWindow {
 				return false;
 			}
 			try (Payload.Part part = piece.part) {
-				if (!awaitTurn(piece)) {
-					return false;
-				}
+				return send(piece);
+			}
+		}
+
+		private boolean send(Piece piece) throws InterruptedException {
+			if (!awaitTurn(piece)) {
+				return false;
+			}
+			try {
 				R answer = PartWindow.this.attempts.run(this.deadline, () -> this.cancelled,
 						(failures) -> this.sender.send(piece, failures));
 				answered(piece, answer);
+				return true;
 			}
-			return true;
+			catch (RuntimeException | Error ex) {
+				// The part is not closed yet, so no other one gets its memory first.
+				fail(ex);
+				return false;
+			}
 		}
 
 		private @Nullable Piece take() {

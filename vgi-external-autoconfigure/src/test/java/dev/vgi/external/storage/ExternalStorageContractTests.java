@@ -159,6 +159,15 @@ public abstract class ExternalStorageContractTests {
 		return false;
 	}
 
+	/**
+	 * Return whether the server of the backend lets the backend delete its objects, as
+	 * every bucket does.
+	 * @return {@code false} if an object whose URL cannot be signed has to stay
+	 */
+	protected boolean takesDeletions() {
+		return true;
+	}
+
 	@ParameterizedTest
 	@ValueSource(ints = { 1, 8, 1000, 1_000_000 })
 	void uploadedObjectIsDownloadedByUrl(int size) throws Exception {
@@ -567,6 +576,39 @@ public abstract class ExternalStorageContractTests {
 		assertThat(asked).hasValue(2);
 		((UploadUrlProvider) storage).generateUploadUrl(NO_FIELDS);
 		assertThat(asked).hasValueLessThanOrEqualTo(4);
+	}
+
+	@Test
+	@Timeout(60)
+	void objectWhoseUrlCannotBeSignedIsDeleted() {
+		for (int size : new int[] { 1000, multipartSize() }) {
+			AtomicInteger asked = new AtomicInteger();
+			askingFor(asked::incrementAndGet, Duration.ofSeconds(30)).upload(BytesPayload.random(size, 25), NO_FIELDS,
+					null);
+			List<String> before = contents();
+			Thread caller = Thread.currentThread();
+			AtomicInteger signature = new AtomicInteger();
+			ExternalStorage storage = askingFor(() -> {
+				// The last signature of an upload is that of its download URL.
+				if (signature.incrementAndGet() == asked.get()) {
+					caller.interrupt();
+					try {
+						new CountDownLatch(1).await();
+					}
+					catch (InterruptedException ex) {
+						Thread.currentThread().interrupt();
+					}
+				}
+			}, Duration.ofSeconds(30));
+			assertThatExceptionOfType(VgiExternalException.class)
+				.isThrownBy(() -> storage.upload(BytesPayload.random(size, 26), NO_FIELDS, null))
+				.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(Kind.CANCELLED))
+				.satisfies(ExternalStorageContractTests::namesNoSecret);
+			assertThat(Thread.interrupted()).isTrue();
+			if (takesDeletions()) {
+				assertThat(contents()).hasSameElementsAs(before);
+			}
+		}
 	}
 
 	@Test

@@ -45,6 +45,9 @@ class SignedUrlStorageTests {
 
 	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
 
+	/** Method whose URLs cannot be signed. */
+	private String refused = "";
+
 	private HttpServer server;
 
 	private SignedUrlStorage storage;
@@ -103,6 +106,18 @@ class SignedUrlStorageTests {
 			.withMessageContaining("answered 502")
 			.withMessageNotContaining("sig=");
 		assertThat(this.requests).hasSize(4);
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 204, 403 })
+	void objectWhoseUrlCannotBeSignedIsDeleted(int status) {
+		this.statuses.addAll(List.of(201, status));
+		this.refused = "GET";
+		assertThatExceptionOfType(UploadRefusedException.class)
+			.isThrownBy(() -> this.storage.upload(BytesPayload.random(1000, 1), SCHEMA, null))
+			.satisfies((ex) -> assertThat(ex.getSuppressed()).hasSize((status == 204) ? 0 : 1))
+			.withMessage("planted refusal");
+		assertThat(this.requests).hasSize(2).last().asString().startsWith("DELETE 0 ");
 	}
 
 	@ParameterizedTest
@@ -170,7 +185,7 @@ class SignedUrlStorageTests {
 	/**
 	 * Signs with a constant: the server here believes everything.
 	 */
-	private static final class Unsigned extends SignedUrlStorage {
+	private final class Unsigned extends SignedUrlStorage {
 
 		Unsigned(SignedUrlSettings settings, StorageTransport transport, Clock clock) {
 			super("links", settings, transport, clock, new RecordedPauses().policy(settings.maxRetries()));
@@ -178,6 +193,9 @@ class SignedUrlStorageTests {
 
 		@Override
 		protected URI sign(URI url, String method, Instant expires) {
+			if (method.equals(SignedUrlStorageTests.this.refused)) {
+				throw new UploadRefusedException("planted refusal", null);
+			}
 			return URI.create(url + "?expires=" + expires.getEpochSecond() + "&sig=" + method);
 		}
 

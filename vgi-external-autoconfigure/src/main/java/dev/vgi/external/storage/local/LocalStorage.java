@@ -1,14 +1,10 @@
 package dev.vgi.external.storage.local;
 
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
-import java.nio.ByteBuffer;
-import java.nio.channels.WritableByteChannel;
 import java.security.SecureRandom;
 import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.HexFormat;
 import java.util.function.Supplier;
@@ -16,7 +12,6 @@ import java.util.function.Supplier;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
@@ -27,7 +22,6 @@ import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.upload.Payload;
-import dev.vgi.external.url.AbsoluteUrl;
 import dev.vgi.external.url.UrlRejectedException;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
@@ -73,15 +67,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	 */
 	public static final String SIGNATURE_PARAMETER = "Signature";
 
-	private static final String GET = "GET";
-
-	private static final String PUT = "PUT";
-
-	private static final int TRANSFER_BUFFER = 64 * 1024;
-
 	private final LocalStorageSettings settings;
-
-	private final Supplier<@Nullable URI> baseUrl;
 
 	private final Supplier<String> caller;
 
@@ -92,6 +78,8 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	private final StoreDirectory directory;
 
 	private final UrlSigner signer;
+
+	private final LocalUrls urls;
 
 	private final ObjectFolder folder;
 
@@ -129,12 +117,12 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		Assert.notNull(caller, "'caller' must not be null");
 		Assert.notNull(clock, "'clock' must not be null");
 		this.settings = settings;
-		this.baseUrl = baseUrl;
 		this.caller = caller;
 		this.clock = clock;
 		try {
 			this.directory = StoreDirectory.of(settings.directory(), settings.ofOneUser());
 			this.signer = UrlSigner.of(this.directory, this.random);
+			this.urls = new LocalUrls(this.signer, baseUrl, clock);
 			this.folder = new ObjectFolder(this.directory, settings, clock);
 		}
 		catch (IOException ex) {
@@ -153,8 +141,8 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			throw new UploadRefusedException("The local store keeps objects coded with zstd, gzip or not at all", null);
 		}
 		String id = newId(null);
-		URI url = url(base(), GET, id + (coding.equals("zstd") ? ".arrow.zst" : ".arrow"),
-				expires(this.settings.urlExpiry()));
+		URI url = this.urls.sign(this.urls.base(), LocalUrls.GET, id + (coding.equals("zstd") ? ".arrow.zst" : ".arrow"),
+				this.urls.expires(this.settings.urlExpiry()));
 		try {
 			restore();
 			this.folder.store(id, coding, payload.maxLength(), payload::writeTo);
@@ -173,11 +161,11 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema) {
-		URI base = base();
+		URI base = this.urls.base();
 		String key = newId(this.signer.pseudonym(this.caller.get())) + ".arrow";
-		long expires = expires(this.settings.uploadUrlExpiry());
-		return new UploadUrl(url(base, PUT, key, expires), url(base, GET, key, expires),
-				Instant.ofEpochSecond(expires));
+		long expires = this.urls.expires(this.settings.uploadUrlExpiry());
+		return new UploadUrl(this.urls.sign(base, LocalUrls.PUT, key, expires),
+				this.urls.sign(base, LocalUrls.GET, key, expires), Instant.ofEpochSecond(expires));
 	}
 
 	/**
@@ -188,8 +176,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	 */
 	@Override
 	public boolean isOwn(URI url) {
-		SignedKey signed = SignedKey.of(url);
-		return signed != null && this.signer.isValid(GET, signed.key(), signed.expires(), signed.signature());
+		return this.urls.isOwn(url);
 	}
 
 	@Override
@@ -228,7 +215,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	 * @throws StorageUnavailableException if the folder fails
 	 */
 	public StoredObject read(String key, @Nullable String expires, @Nullable String signature) {
-		String id = check(GET, key, expires, signature);
+		String id = this.urls.check(LocalUrls.GET, key, expires, signature);
 		StoredObject object;
 		try {
 			object = this.folder.open(id);
@@ -259,7 +246,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	 */
 	public String receive(String key, @Nullable String expires, @Nullable String signature, InputStream body,
 			long contentLength, @Nullable String contentEncoding) {
-		String id = check(PUT, key, expires, signature);
+		String id = this.urls.check(LocalUrls.PUT, key, expires, signature);
 		if (contentLength < 0) {
 			throw new LocalAccessException(Reason.LENGTH_REQUIRED, "An upload needs a Content-Length", null);
 		}
@@ -278,7 +265,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		}
 		try {
 			restore();
-			if (!this.folder.store(id, coding, contentLength, (file) -> copy(body, contentLength, file))) {
+			if (!this.folder.store(id, coding, contentLength, (file) -> new UploadBody(body, contentLength, this.clock).copyTo(file))) {
 				throw new LocalAccessException(Reason.ALREADY_STORED, "The object is there already", null);
 			}
 			return '"' + id + '"';
@@ -289,51 +276,6 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		catch (IOException ex) {
 			throw new StorageUnavailableException(failure("write an object", ex), 0, ex);
 		}
-	}
-
-	private void copy(InputStream body, long length, WritableByteChannel file) throws IOException {
-		byte[] buffer = new byte[TRANSFER_BUFFER];
-		Pace pace = new Pace(this.clock);
-		long remaining = length;
-		while (remaining > 0) {
-			int count = readFrom(body, buffer, (int) Math.min(buffer.length, remaining));
-			if (count < 0) {
-				throw new LocalAccessException(Reason.INCOMPLETE,
-						"The upload broke off " + remaining + " bytes before its announced end", null);
-			}
-			file.write(ByteBuffer.wrap(buffer, 0, count));
-			remaining -= count;
-			if (remaining > 0) {
-				pace.arrived(count);
-			}
-		}
-		if (readFrom(body, buffer, 1) >= 0) {
-			throw new LocalAccessException(Reason.INCOMPLETE, "The upload is longer than announced", null);
-		}
-	}
-
-	private static int readFrom(InputStream body, byte[] buffer, int length) {
-		// A failure of the body is the caller's fault; a failure of the folder is ours.
-		try {
-			return body.read(buffer, 0, length);
-		}
-		catch (IOException ex) {
-			throw new LocalAccessException(Reason.INCOMPLETE,
-					(ex instanceof EOFException) ? "The upload broke off" : "The upload cannot be read", null);
-		}
-	}
-
-	private String check(String method, String key, @Nullable String expires, @Nullable String signature) {
-		String id = ObjectKey.matches(key) ? ObjectFolder.id(key) : null;
-		long until = SignedKey.parseExpires(expires);
-		if (id == null || until < 0 || signature == null || !this.signer.isValid(method, key, until, signature)) {
-			throw new LocalAccessException(Reason.BAD_SIGNATURE,
-					"The signature is not one of this store for this object and method", null);
-		}
-		if (this.clock.instant().getEpochSecond() >= until) {
-			throw new LocalAccessException(Reason.EXPIRED, "The link has expired", null);
-		}
-		return id;
 	}
 
 	/**
@@ -390,7 +332,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	private String newId(@Nullable String uploader) {
 		byte[] id = new byte[12];
 		this.random.nextBytes(id);
-		return ObjectFolder.newId(uploader, HexFormat.of().formatHex(id));
+		return ObjectFile.newId(uploader, HexFormat.of().formatHex(id));
 	}
 
 	// Cleaners of temporary folders may delete a folder that is still in use.
@@ -404,33 +346,6 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			throw new StorageUnavailableException("Another folder has taken the place of the one of "
 					+ "'vgi.external.local.directory', and other users may write to it", 0, ex);
 		}
-	}
-
-	private long expires(Duration expiry) {
-		return this.clock.instant().plus(expiry).getEpochSecond();
-	}
-
-	private URI base() {
-		URI base = this.baseUrl.get();
-		if (base == null) {
-			throw new StorageUnavailableException(
-					"The URL of this service is not known: set 'vgi.external.local.base-url'", 0, null);
-		}
-		if (!AbsoluteUrl.matches(base)) {
-			throw new StorageUnavailableException(
-					"The URL of this service " + AbsoluteUrl.RULE + ": correct 'vgi.external.local.base-url'", 0, null);
-		}
-		return base;
-	}
-
-	private URI url(URI base, String method, String key, long expires) {
-		String path = (base.getRawPath() != null) ? base.getRawPath() : "";
-		while (path.endsWith("/")) {
-			path = path.substring(0, path.length() - 1);
-		}
-		return URI.create(
-				base.getScheme() + "://" + base.getRawAuthority() + path + PATH + '/' + key + '?' + EXPIRES_PARAMETER
-						+ '=' + expires + '&' + SIGNATURE_PARAMETER + '=' + this.signer.sign(method, key, expires));
 	}
 
 	/**
@@ -448,44 +363,6 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	private static String failure(String what, IOException ex) {
 		return "The local store cannot " + what + " in the folder of 'vgi.external.local.directory': "
 				+ FailureReason.of(ex);
-	}
-
-	/**
-	 * Ends a body that arrives so slowly that its sender may only want to keep a request
-	 * open.
-	 */
-	private static final class Pace {
-
-		private static final Duration WINDOW = Duration.ofSeconds(10);
-
-		private static final long BYTES_PER_SECOND = 1024;
-
-		private final Clock clock;
-
-		private Instant start;
-
-		private long bytes;
-
-		Pace(Clock clock) {
-			this.clock = clock;
-			this.start = clock.instant();
-		}
-
-		void arrived(int count) {
-			this.bytes += count;
-			Instant now = this.clock.instant();
-			Duration elapsed = Duration.between(this.start, now);
-			if (elapsed.compareTo(WINDOW) < 0) {
-				return;
-			}
-			if (this.bytes < elapsed.toSeconds() * BYTES_PER_SECOND) {
-				throw new LocalAccessException(Reason.TOO_SLOW, "The upload is slower than " + BYTES_PER_SECOND
-						+ " bytes a second over " + WINDOW.toSeconds() + " s", null);
-			}
-			this.start = now;
-			this.bytes = 0;
-		}
-
 	}
 
 }

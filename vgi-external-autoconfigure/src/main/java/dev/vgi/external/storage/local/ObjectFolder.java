@@ -19,8 +19,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.transport.ExplainedException;
@@ -29,16 +27,10 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The files of a local store. An object's file is named by its id and its content coding,
- * so that both survive a restart without a second file. Objects appear only when they are
- * complete and never change, and are never removed while their URLs work. Thread-safe.
+ * The files of a local store. Objects appear only when they are complete and never
+ * change, and are never removed while their URLs work. Thread-safe.
  */
 final class ObjectFolder {
-
-	/** File suffix by content coding; the empty name is no coding. */
-	private static final Map<String, String> SUFFIXES = Map.of("", ".arrow", "zstd", ".arrow.zst", "gzip", ".arrow.gz");
-
-	private static final Pattern OBJECT = Pattern.compile("([0-9a-f]{32})\\.arrow(?:\\.zst|\\.gz)?");
 
 	private static final Duration WARN_INTERVAL = Duration.ofMinutes(1);
 
@@ -46,9 +38,6 @@ final class ObjectFolder {
 
 	/** How often a full store looks for objects whose URLs have expired. */
 	private static final Duration LOOK_INTERVAL = Duration.ofSeconds(1);
-
-	/** Prefix of the id of a result, in the place of an upload's caller. */
-	private static final String NO_UPLOADER = "00000000";
 
 	private final StoreDirectory directory;
 
@@ -87,29 +76,13 @@ final class ObjectFolder {
 	}
 
 	/**
-	 * Create an id.
-	 * @param uploader 8 hex digits, not all of them 0, for the caller who will upload the
-	 * object; or {@code null} for a result
-	 * @param random 24 hex digits
-	 * @return 32 hex digits, from which {@link #store} knows whose room is used, even
-	 * after a restart
-	 */
-	static String newId(@Nullable String uploader, String random) {
-		return ((uploader != null) ? uploader : NO_UPLOADER) + random;
-	}
-
-	private static @Nullable String uploader(String id) {
-		return id.startsWith(NO_UPLOADER) ? null : id.substring(0, NO_UPLOADER.length());
-	}
-
-	/**
 	 * Open an object.
 	 * @param id its 32 hex digits
 	 * @return the object, which the caller closes; or {@code null} if there is none
 	 * @throws IOException if it cannot be read
 	 */
 	@Nullable StoredObject open(String id) throws IOException {
-		for (Map.Entry<String, String> suffix : SUFFIXES.entrySet()) {
+		for (Map.Entry<String, String> suffix : ObjectFile.SUFFIXES.entrySet()) {
 			try {
 				FileChannel channel = FileChannel.open(this.directory.resolve(id + suffix.getValue()),
 						StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
@@ -145,7 +118,7 @@ final class ObjectFolder {
 	 * @throws IOException if the folder fails; nothing remains stored
 	 */
 	boolean store(String id, String coding, long maxLength, Writer writer) throws IOException {
-		String uploader = uploader(id);
+		String uploader = ObjectFile.uploader(id);
 		if (uploader != null && isStored(id)) {
 			return false;
 		}
@@ -175,7 +148,7 @@ final class ObjectFolder {
 	}
 
 	private boolean isStored(String id) {
-		return SUFFIXES.values()
+		return ObjectFile.SUFFIXES.values()
 			.stream()
 			.anyMatch((suffix) -> Files.exists(this.directory.resolve(id + suffix), LinkOption.NOFOLLOW_LINKS));
 	}
@@ -222,7 +195,7 @@ final class ObjectFolder {
 	private boolean publish(Path temporary, String id, String coding, long length, Arrival arrival) throws IOException {
 		// Results have unique ids. An upload has to be the first one, also among the
 		// processes that share the folder, and whatever its coding.
-		String uploader = uploader(id);
+		String uploader = ObjectFile.uploader(id);
 		Path claim = this.directory.temporary(id);
 		this.lock.lock();
 		try {
@@ -233,7 +206,7 @@ final class ObjectFolder {
 				if (uploader != null && isStored(id)) {
 					return false;
 				}
-				Files.move(temporary, this.directory.resolve(id + SUFFIXES.get(coding)),
+				Files.move(temporary, this.directory.resolve(id + ObjectFile.SUFFIXES.get(coding)),
 						StandardCopyOption.ATOMIC_MOVE);
 				arrival.end();
 				this.room.stored(uploader, this.room.footprint(length));
@@ -270,12 +243,12 @@ final class ObjectFolder {
 		this.lock.lock();
 		try (DirectoryStream<Path> files = Files.newDirectoryStream(this.directory.path())) {
 			for (Path file : files) {
-				String id = id(file.getFileName().toString());
+				String id = ObjectFile.id(file.getFileName().toString());
 				BasicFileAttributes attributes = (id != null || isTemporary(file)) ? attributes(file) : null;
 				if (attributes == null) {
 					continue;
 				}
-				String uploader = (id != null) ? uploader(id) : null;
+				String uploader = (id != null) ? ObjectFile.uploader(id) : null;
 				Duration age = this.settings.retention();
 				if (id != null) {
 					age = (uploader != null) ? ageOfUploads : ageOfResults;
@@ -311,16 +284,6 @@ final class ObjectFolder {
 			// The file was published or deleted in the meantime.
 			return null;
 		}
-	}
-
-	/**
-	 * Return the id in a key.
-	 * @param key 32 hex digits and {@code .arrow} or {@code .arrow.zst}
-	 * @return the 32 hex digits, or {@code null} if it is not a key
-	 */
-	static @Nullable String id(String key) {
-		Matcher matcher = OBJECT.matcher(key);
-		return matcher.matches() ? matcher.group(1) : null;
 	}
 
 	/**

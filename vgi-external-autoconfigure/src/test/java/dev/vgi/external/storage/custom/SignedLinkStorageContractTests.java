@@ -103,6 +103,12 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	}
 
 	@Override
+	protected boolean takesDeletions() {
+		// Its server does not.
+		return false;
+	}
+
+	@Override
 	protected ExternalStorage servedBy(URI server) {
 		return create(server.toString(), new byte[32]);
 	}

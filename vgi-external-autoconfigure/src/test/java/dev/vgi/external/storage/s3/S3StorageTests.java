@@ -31,6 +31,7 @@ import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.upload.Payload;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -417,6 +418,45 @@ class S3StorageTests {
 				.isInstanceOf(StorageUnavailableException.class))
 			.withMessageContaining("complete a multipart upload")
 			.withMessageContaining("AccessDenied");
+	}
+
+	@Test
+	void objectWhoseUrlCannotBeSignedIsDeleted() {
+		AtomicInteger asked = new AtomicInteger();
+		AwsCredentialsProvider gone = () -> {
+			// The first one signs the PUT, the next three are for the download URL.
+			if (asked.incrementAndGet() > 1 && asked.get() <= 4) {
+				throw SdkClientException.create("planted");
+			}
+			return CREDENTIALS.resolveCredentials();
+		};
+		S3Storage storage = create(SETTINGS, gone, Clock.systemUTC());
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> storage.upload(BytesPayload.random(10, 3), SCHEMA, null))
+			.withMessageContaining("to sign a download URL");
+		assertThat(this.server.requests()).extracting(Request::method).containsExactly("PUT", "DELETE");
+		assertThat(this.server.requests("DELETE").get(0).uri().getPath())
+			.isEqualTo(this.server.requests("PUT").get(0).uri().getPath());
+	}
+
+	@Test
+	void whenTheDeletionFailsTooTheFirstFailureIsToldFirst() {
+		this.server.failing((request) -> request.method().equals("DELETE") ? "403 AccessDenied" : null);
+		AtomicInteger asked = new AtomicInteger();
+		AwsCredentialsProvider gone = () -> {
+			if (asked.incrementAndGet() > 1 && asked.get() <= 4) {
+				throw SdkClientException.create("planted");
+			}
+			return CREDENTIALS.resolveCredentials();
+		};
+		S3Storage storage = create(SETTINGS, gone, Clock.systemUTC());
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> storage.upload(BytesPayload.random(10, 3), SCHEMA, null))
+			.withMessageContaining("to sign a download URL")
+			.satisfies((ex) -> assertThat(List.of(ex.getSuppressed())).last()
+				.asInstanceOf(InstanceOfAssertFactories.THROWABLE)
+				.isInstanceOf(UploadRefusedException.class)
+				.hasMessageContaining("delete an object"));
 	}
 
 	@Test

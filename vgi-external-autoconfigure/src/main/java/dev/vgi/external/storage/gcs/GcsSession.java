@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
+import dev.vgi.external.storage.TextBody;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.RequestBody;
@@ -23,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * A resumable session, which takes the parts of one object in order. The session's URI
  * allows writing the object, so it is as secret as a signed URL.
  */
-final class ResumableUpload {
+final class GcsSession {
 
 	private static final int RESUME_INCOMPLETE = 308;
 
@@ -32,19 +33,6 @@ final class ResumableUpload {
 
 	private static final Pattern RANGE = Pattern.compile("bytes=0-([0-9]{1,18})");
 
-	private static final RequestBody EMPTY = new RequestBody() {
-
-		@Override
-		public long length() {
-			return 0;
-		}
-
-		@Override
-		public void writeTo(WritableByteChannel channel) {
-		}
-
-	};
-
 	private final StorageTransport transport;
 
 	private final URI session;
@@ -52,12 +40,12 @@ final class ResumableUpload {
 	private final Deadline deadline;
 
 	/**
-	 * Create an upload.
+	 * Create a session.
 	 * @param transport sends the chunks
 	 * @param session the session's URI
 	 * @param deadline covers the whole upload
 	 */
-	ResumableUpload(StorageTransport transport, URI session, Deadline deadline) {
+	GcsSession(StorageTransport transport, URI session, Deadline deadline) {
 		this.transport = transport;
 		this.session = session;
 		this.deadline = deadline;
@@ -79,7 +67,7 @@ final class ResumableUpload {
 	 */
 	void cancel(Duration timeout) {
 		String operation = "cancel an upload";
-		try (StorageResponse response = this.transport.send("DELETE", this.session, EMPTY, Map.of(),
+		try (StorageResponse response = this.transport.send("DELETE", this.session, TextBody.EMPTY, Map.of(),
 				UrlValidator.acceptAll(), Deadline.in(timeout))) {
 			int status = response.status();
 			if (status / 100 != 2 && status != CLIENT_CLOSED_REQUEST && status != 404 && status != 410) {
@@ -117,7 +105,7 @@ final class ResumableUpload {
 
 		void send(int failures) {
 			if (failures > 0) {
-				put(EMPTY, "*");
+				put(TextBody.EMPTY, "*");
 			}
 			while (!isDone()) {
 				long before = this.stored;
@@ -125,7 +113,7 @@ final class ResumableUpload {
 					put(new Tail(this.part, before - this.part.offset()), before + "-" + (this.end - 1));
 				}
 				else {
-					put(EMPTY, "*");
+					put(TextBody.EMPTY, "*");
 				}
 				if (!isDone() && this.stored <= before) {
 					throw new StorageUnavailableException("GCS stored nothing of a chunk", 0, null);
@@ -140,14 +128,14 @@ final class ResumableUpload {
 		private void put(RequestBody body, String range) {
 			String operation = "store a chunk";
 			Map<String, String> headers = Map.of("Content-Range", "bytes " + range + "/" + this.total);
-			try (StorageResponse response = ResumableUpload.this.transport.put(ResumableUpload.this.session, body,
-					headers, UrlValidator.acceptAll(), ResumableUpload.this.deadline)) {
+			try (StorageResponse response = GcsSession.this.transport.put(GcsSession.this.session, body,
+					headers, UrlValidator.acceptAll(), GcsSession.this.deadline)) {
 				int status = response.status();
 				if (status == RESUME_INCOMPLETE) {
 					String stored = response.header("Range");
 					// A missing range means that nothing is stored only in the response
 					// to a status query. Otherwise the status has to be queried.
-					if (stored != null || body == EMPTY) {
+					if (stored != null || body == TextBody.EMPTY) {
 						this.stored = stored(stored);
 					}
 				}

@@ -1,0 +1,72 @@
+package dev.vgi.external.storage.gcs;
+
+import java.net.URI;
+
+import dev.vgi.external.storage.ObjectUpload;
+import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.upload.PartWindow;
+import dev.vgi.external.upload.Payload;
+import dev.vgi.external.upload.Payload.Part;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The upload of one object to GCS: one signed PUT, or the chunks of a resumable session
+ * that is cancelled if it fails.
+ */
+final class GcsUpload extends ObjectUpload {
+
+	private final GcsBucket bucket;
+
+	private final PartWindow window;
+
+	private final String key;
+
+	private final @Nullable String coding;
+
+	GcsUpload(GcsBucket bucket, GcsStorageSettings settings, RetryPolicy attempts, PartWindow window,
+			String key, @Nullable String coding) {
+		super(attempts, settings.timeout());
+		this.bucket = bucket;
+		this.window = window;
+		this.key = key;
+		this.coding = coding;
+	}
+
+	@Override
+	protected void storeAtOnce(Part whole) {
+		URI url = attempts().run(deadline(), (failures) -> this.bucket.uploadUrl(this.key, deadline()));
+		attempts().<@Nullable Void>run(deadline(), (failures) -> {
+			this.bucket.put(url, this.key, this.coding, whole, failures, deadline());
+			return null;
+		});
+	}
+
+	@Override
+	protected void storeInParts(Part first, Payload payload, int partSize) {
+		GcsSession session = attempts().run(deadline(),
+				(failures) -> this.bucket.openSession(this.key, this.coding, deadline()));
+		try {
+			// The session itself counts its chunks, so that nothing is left to confirm.
+			this.window.<@Nullable Void>send(first, payload, partSize, deadline(), (part, failures) -> {
+				session.send(part, failures);
+				return null;
+			});
+		}
+		catch (RuntimeException | Error ex) {
+			cleanUp(ex, () -> session.cancel(GcsStorage.SHORT_TIMEOUT));
+			throw ex;
+		}
+	}
+
+	@Override
+	protected URI signDownloadUrl() {
+		return this.bucket.downloadUrl(this.key, deadline());
+	}
+
+	@Override
+	protected void delete() {
+		this.bucket.delete(this.key, Deadline.in(GcsStorage.SHORT_TIMEOUT));
+	}
+
+}

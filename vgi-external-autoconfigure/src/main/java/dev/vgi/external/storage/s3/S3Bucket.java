@@ -1,0 +1,177 @@
+package dev.vgi.external.storage.s3;
+
+import java.net.URI;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.BiFunction;
+
+import dev.vgi.external.storage.Confirmation;
+import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.RequestBody;
+import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.url.UrlValidator;
+import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
+import software.amazon.awssdk.awscore.presigner.PresignedRequest;
+import software.amazon.awssdk.identity.spi.AwsCredentialsIdentity;
+import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.model.PutObjectRequest;
+import software.amazon.awssdk.services.s3.model.UploadPartRequest;
+
+/**
+ * The requests to a bucket: calls of the SDK, and bytes sent to signed URLs through the
+ * {@link StorageTransport}. Converts every failure. Thread-safe.
+ */
+final class S3Bucket {
+
+	private final S3Client client;
+
+	private final S3Signer signer;
+
+	private final StorageTransport transport;
+
+	private final S3StorageSettings settings;
+
+	private final Clock clock;
+
+	private final RetryPolicy attempts;
+
+	S3Bucket(S3Client client, S3Signer signer, StorageTransport transport, S3StorageSettings settings, Clock clock,
+			RetryPolicy attempts) {
+		this.client = client;
+		this.signer = signer;
+		this.transport = transport;
+		this.settings = settings;
+		this.clock = clock;
+		this.attempts = attempts;
+	}
+
+	/**
+	 * Call the SDK once.
+	 * @param <T> type of the result
+	 * @param operation the operation, in the words of an error
+	 * @param deadline limits the call, and the attempts to obtain credentials for it
+	 * @param call takes the client and the configuration of the call
+	 * @return the result
+	 */
+	<T extends @Nullable Object> T call(String operation, Deadline deadline,
+			BiFunction<S3Client, AwsRequestOverrideConfiguration, T> call) {
+		// The SDK would request credentials outside of its own limits, and only once.
+		AwsCredentialsIdentity credentials = triedCredentials(operation, deadline);
+		Duration timeout = deadline.remaining();
+		if (timeout.isZero()) {
+			throw new TransferTimeoutException("No time is left to " + operation, null);
+		}
+		try {
+			return call.apply(this.client, S3Signer.override(credentials).apiCallTimeout(timeout).build());
+		}
+		catch (RuntimeException ex) {
+			throw S3Failures.of(operation, ex, this.clock.instant());
+		}
+	}
+
+	private AwsCredentialsIdentity triedCredentials(String operation, Deadline deadline) {
+		return this.attempts.run(deadline, (failures) -> this.signer.credentials(operation, deadline));
+	}
+
+	/**
+	 * Send a whole object, once, and make sure that it is stored.
+	 * @param request describes the object
+	 * @param body its bytes
+	 * @param deadline covers all requests
+	 */
+	void put(PutObjectRequest request, RequestBody body, Deadline deadline) {
+		String operation = "store an object";
+		String tag = send(operation, this.signer.put(request, this.signer.credentials(operation, deadline)), body,
+				deadline);
+		confirm(tag, request.key(), body.length(), deadline);
+	}
+
+	/**
+	 * Send a part, once.
+	 * @param request identifies the part
+	 * @param body its bytes
+	 * @param deadline covers the request
+	 * @return its entity tag
+	 */
+	String putPart(UploadPartRequest request, RequestBody body, Deadline deadline) {
+		String operation = "store a part";
+		String tag = send(operation, this.signer.part(request, this.signer.credentials(operation, deadline)), body,
+				deadline);
+		if (tag == null || !Confirmation.isGivenBy(tag)) {
+			throw new StorageUnavailableException("S3 was to " + operation + ", and answered without its entity tag", 0,
+					null);
+		}
+		return tag;
+	}
+
+	private @Nullable String send(String operation, PresignedRequest signed, RequestBody body, Deadline deadline) {
+		Map<String, String> headers = new HashMap<>();
+		signed.signedHeaders().forEach((name, values) -> {
+			if (!name.equalsIgnoreCase("host")) {
+				headers.put(name, String.join(",", values));
+			}
+		});
+		try (StorageResponse response = this.transport.put(S3Signer.url(signed), body, headers,
+				UrlValidator.acceptAll(), deadline)) {
+			if (response.status() / 100 != 2) {
+				throw S3Failures.of(operation, response, this.clock.instant());
+			}
+			return response.header("ETag");
+		}
+		catch (StorageUnavailableException ex) {
+			throw S3Failures.explained(operation, ex);
+		}
+	}
+
+	/**
+	 * Make sure that an object is stored.
+	 * @param entityTag the entity tag in the response to its upload, or {@code null}
+	 * @param key its key
+	 * @param length its length
+	 * @param deadline covers the request
+	 */
+	void confirm(@Nullable String entityTag, String key, long length, Deadline deadline) {
+		if (!Confirmation.isGivenBy(entityTag)) {
+			URI url = url("look at an object", key, this.settings.uploadUrlExpiry(), deadline);
+			Confirmation.ask(this.transport, url, length, UrlValidator.acceptAll(), deadline);
+		}
+	}
+
+	/**
+	 * Sign the download URL of an object, once.
+	 * @param key its key
+	 * @param deadline limits the wait for credentials
+	 * @return the URL
+	 */
+	URI downloadUrl(String key, Deadline deadline) {
+		return url("sign a download URL", key, this.settings.presignExpiry(), deadline);
+	}
+
+	private URI url(String operation, String key, Duration expiry, Deadline deadline) {
+		return S3Signer.url(this.signer.get(key, expiry, this.signer.credentials(operation, deadline)));
+	}
+
+	/**
+	 * Sign the URLs of a new object with the same credentials.
+	 * @param key its key
+	 * @param deadline limits the wait for credentials
+	 * @return the pair
+	 */
+	UploadUrl pair(String key, Deadline deadline) {
+		AwsCredentialsIdentity credentials = triedCredentials("sign an upload URL", deadline);
+		PresignedRequest put = this.signer
+			.put(PutObjectRequest.builder().bucket(this.settings.bucket()).key(key).build(), credentials);
+		PresignedRequest get = this.signer.get(key, this.settings.uploadUrlExpiry(), credentials);
+		return new UploadUrl(S3Signer.url(put), S3Signer.url(get),
+				put.expiration().isBefore(get.expiration()) ? put.expiration() : get.expiration());
+	}
+
+}

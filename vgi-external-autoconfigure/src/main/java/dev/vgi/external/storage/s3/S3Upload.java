@@ -1,0 +1,212 @@
+package dev.vgi.external.storage.s3;
+
+import java.net.URI;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+import dev.vgi.external.batch.ArrowMediaType;
+import dev.vgi.external.storage.ObjectUpload;
+import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.upload.PartWindow;
+import dev.vgi.external.upload.Payload;
+import dev.vgi.external.upload.Payload.Part;
+import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.services.s3.model.CompletedPart;
+import software.amazon.awssdk.services.s3.model.CreateMultipartUploadRequest;
+import software.amazon.awssdk.services.s3.model.NoSuchUploadException;
+import software.amazon.awssdk.services.s3.model.PutObjectRequest;
+import software.amazon.awssdk.services.s3.model.Tag;
+import software.amazon.awssdk.services.s3.model.Tagging;
+import software.amazon.awssdk.services.s3.model.UploadPartRequest;
+
+/**
+ * The upload of one object to S3: one signed PUT, or a multipart upload that is aborted
+ * if it fails.
+ */
+final class S3Upload extends ObjectUpload {
+
+	private static final Duration ABORT_PAUSE = Duration.ofMillis(200);
+
+	private final S3Bucket bucket;
+
+	private final S3StorageSettings settings;
+
+	private final PartWindow window;
+
+	private final String key;
+
+	private final @Nullable String coding;
+
+	S3Upload(S3Bucket bucket, S3StorageSettings settings, RetryPolicy attempts, PartWindow window, String key,
+			@Nullable String coding) {
+		super(attempts, settings.timeout());
+		this.bucket = bucket;
+		this.settings = settings;
+		this.window = window;
+		this.key = key;
+		this.coding = coding;
+	}
+
+	@Override
+	protected void storeAtOnce(Part whole) {
+		PutObjectRequest request = putRequest();
+		attempts().<@Nullable Void>run(deadline(), (failures) -> {
+			this.bucket.put(request, whole, deadline());
+			return null;
+		});
+	}
+
+	@Override
+	protected void storeInParts(Part first, Payload payload, int partSize) {
+		String uploadId = attempts().run(deadline(), (failures) -> create());
+		try {
+			AtomicLong length = new AtomicLong();
+			List<CompletedPart> parts = this.window.send(first, payload, partSize, deadline(), (part, failures) -> {
+				String tag = this.bucket.putPart(partRequest(uploadId, part.number()), part, deadline());
+				length.addAndGet(part.length());
+				return CompletedPart.builder().partNumber(part.number()).eTag(tag).build();
+			});
+			String tag = attempts().<@Nullable String>run(deadline(),
+					(failures) -> complete(uploadId, parts, failures));
+			attempts().<@Nullable Void>run(deadline(), (failures) -> {
+				this.bucket.confirm(tag, this.key, length.get(), deadline());
+				return null;
+			});
+		}
+		catch (RuntimeException | Error ex) {
+			cleanUp(ex, () -> abort(uploadId));
+			throw ex;
+		}
+	}
+
+	private String create() {
+		return this.bucket.call("create a multipart upload", deadline(),
+				(client, limits) -> client
+					.createMultipartUpload(multipartRequest().toBuilder().overrideConfiguration(limits).build())
+					.uploadId());
+	}
+
+	private @Nullable String complete(String uploadId, List<CompletedPart> parts, int failures) {
+		return this.bucket.<@Nullable String>call("complete a multipart upload", deadline(), (client, limits) -> {
+			try {
+				return client
+					.completeMultipartUpload((complete) -> complete.bucket(this.settings.bucket())
+						.key(this.key)
+						.uploadId(uploadId)
+						.multipartUpload((upload) -> upload.parts(parts))
+						.overrideConfiguration(limits))
+					.eTag();
+			}
+			catch (NoSuchUploadException ex) {
+				Integer attempts = ex.numAttempts();
+				if (failures == 0 && (attempts == null || attempts <= 1)) {
+					throw ex;
+				}
+				// An earlier attempt may have succeeded although it seemed to fail. The
+				// confirmation will tell.
+				return null;
+			}
+		});
+	}
+
+	private void abort(String uploadId) {
+		if (hasAborted(uploadId)) {
+			// A part whose request was cut off after its last byte may be stored after
+			// the abort. S3 then requires another abort.
+			attempts().pause(ABORT_PAUSE);
+			hasAborted(uploadId);
+		}
+	}
+
+	private boolean hasAborted(String uploadId) {
+		return this.bucket.call("abort a multipart upload", Deadline.in(S3Storage.SHORT_TIMEOUT),
+				(client, limits) -> {
+					try {
+						client.abortMultipartUpload((abort) -> abort.bucket(this.settings.bucket())
+							.key(this.key)
+							.uploadId(uploadId)
+							.overrideConfiguration(limits));
+						return true;
+					}
+					catch (NoSuchUploadException ex) {
+						return false;
+					}
+				});
+	}
+
+	@Override
+	protected URI signDownloadUrl() {
+		return this.bucket.downloadUrl(this.key, deadline());
+	}
+
+	@Override
+	protected void delete() {
+		this.bucket.call("delete an object that nobody can be told of", Deadline.in(S3Storage.SHORT_TIMEOUT),
+				(client, limits) -> client.deleteObject((delete) -> delete.bucket(this.settings.bucket())
+					.key(this.key)
+					.overrideConfiguration(limits)));
+	}
+
+	private PutObjectRequest putRequest() {
+		PutObjectRequest.Builder request = PutObjectRequest.builder()
+			.bucket(this.settings.bucket())
+			.key(this.key)
+			.contentType(ArrowMediaType.NAME)
+			.contentEncoding(this.coding)
+			.storageClass(this.settings.storageClass());
+		Tagging tagging = tagging();
+		if (tagging != null) {
+			// The SDK turns null into an empty header, which some stores refuse.
+			request.tagging(tagging);
+		}
+		S3Encryption encryption = this.settings.encryption();
+		if (encryption != null) {
+			request.serverSideEncryption(encryption.algorithm())
+				.ssekmsKeyId(encryption.kmsKeyId())
+				.bucketKeyEnabled(encryption.bucketKey() ? true : null);
+		}
+		return request.build();
+	}
+
+	private CreateMultipartUploadRequest multipartRequest() {
+		CreateMultipartUploadRequest.Builder request = CreateMultipartUploadRequest.builder()
+			.bucket(this.settings.bucket())
+			.key(this.key)
+			.contentType(ArrowMediaType.NAME)
+			.contentEncoding(this.coding)
+			.storageClass(this.settings.storageClass());
+		Tagging tagging = tagging();
+		if (tagging != null) {
+			request.tagging(tagging);
+		}
+		S3Encryption encryption = this.settings.encryption();
+		if (encryption != null) {
+			request.serverSideEncryption(encryption.algorithm())
+				.ssekmsKeyId(encryption.kmsKeyId())
+				.bucketKeyEnabled(encryption.bucketKey() ? true : null);
+		}
+		return request.build();
+	}
+
+	private UploadPartRequest partRequest(String uploadId, int number) {
+		return UploadPartRequest.builder()
+			.bucket(this.settings.bucket())
+			.key(this.key)
+			.uploadId(uploadId)
+			.partNumber(number)
+			.build();
+	}
+
+	private @Nullable Tagging tagging() {
+		if (this.settings.tags().isEmpty()) {
+			return null;
+		}
+		List<Tag> tags = new ArrayList<>();
+		this.settings.tags().forEach((key, value) -> tags.add(Tag.builder().key(key).value(value).build()));
+		return Tagging.builder().tagSet(tags).build();
+	}
+
+}
