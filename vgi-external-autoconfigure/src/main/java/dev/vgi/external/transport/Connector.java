@@ -49,14 +49,6 @@ final class Connector {
 	}
 
 	/**
-	 * Return the credentials that a forwarding proxy requires with every request.
-	 * @return the header's value, or {@code null} for none
-	 */
-	@Nullable String proxyAuthorization() {
-		return this.proxyAuthorization;
-	}
-
-	/**
 	 * Open a connection.
 	 * @param route the target, and whether its address has to be public
 	 * @param opening receives every socket before it blocks, so that it can be closed
@@ -64,7 +56,7 @@ final class Connector {
 	 * @throws IOException if no connection could be opened
 	 * @throws HttpException if the proxy's response is not HTTP
 	 */
-	StorageConnection connect(Route route, Consumer<Socket> opening) throws IOException, HttpException {
+	StorageConnection connect(ConnectionPool.Route route, Consumer<Socket> opening) throws IOException, HttpException {
 		HttpHost target = route.host();
 		InetSocketAddress proxy = this.settings.proxy();
 		boolean secure = "https".equals(target.getSchemeName());
@@ -82,7 +74,7 @@ final class Connector {
 				sslSocket = secure(socket, target);
 			}
 			socket.setSoTimeout(millis(this.settings.readTimeout()));
-			return new StorageConnection(socket, sslSocket, proxy != null && !secure);
+			return new StorageConnection(socket, sslSocket, proxy != null && !secure, this.proxyAuthorization);
 		}
 		catch (IOException | HttpException | RuntimeException ex) {
 			closeQuietly(socket);
@@ -90,7 +82,7 @@ final class Connector {
 		}
 	}
 
-	private InetAddress[] resolve(Route route) throws UnknownHostException {
+	private InetAddress[] resolve(ConnectionPool.Route route) throws UnknownHostException {
 		String host = route.host().getHostName();
 		InetAddress[] addresses = this.hostResolver.resolve(host);
 		if (!route.publicOnly()) {
@@ -144,15 +136,8 @@ final class Connector {
 	}
 
 	private void tunnel(Socket socket, HttpHost target) throws IOException, HttpException {
-		String authority = target.toHostString();
-		StorageConnection connection = new StorageConnection(socket, null, false);
-		TargetedRequest request = new TargetedRequest("CONNECT", authority);
-		request.setHeader("Host", authority);
-		if (this.proxyAuthorization != null) {
-			request.setHeader("Proxy-Authorization", this.proxyAuthorization);
-		}
-		connection.sendRequestHeader(request);
-		connection.flush();
+		StorageConnection connection = new StorageConnection(socket, null, false, null);
+		connection.send(StorageRequest.tunnel(target, this.proxyAuthorization));
 		ClassicHttpResponse response = connection.receiveResponseHeader();
 		if (response.getCode() / 100 != 2) {
 			throw new ExplainedException("the proxy answered " + response.getCode());
@@ -186,7 +171,7 @@ final class Connector {
 		}
 	}
 
-	static int millis(Duration duration) {
+	private static int millis(Duration duration) {
 		return (int) Math.max(1, Math.min(Integer.MAX_VALUE, duration.toMillis()));
 	}
 

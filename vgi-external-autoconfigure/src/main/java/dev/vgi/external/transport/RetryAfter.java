@@ -1,10 +1,7 @@
 package dev.vgi.external.transport;
 
-import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZonedDateTime;
-import java.time.format.DateTimeFormatter;
 
 import org.jspecify.annotations.Nullable;
 
@@ -31,22 +28,13 @@ final class RetryAfter {
 		if (text.matches("[0-9]{1,9}")) {
 			return Duration.ofSeconds(Long.parseLong(text));
 		}
-		Instant until = instant(text);
+		Instant until = ClockSkew.time(text);
 		if (until == null) {
 			return null;
 		}
-		Instant now = (date != null) ? instant(date.strip()) : null;
+		Instant now = (date != null) ? ClockSkew.time(date.strip()) : null;
 		Duration wait = Duration.between((now != null) ? now : Instant.now(), until);
 		return wait.isNegative() ? Duration.ZERO : wait;
-	}
-
-	private static @Nullable Instant instant(String text) {
-		try {
-			return ZonedDateTime.parse(text, DateTimeFormatter.RFC_1123_DATE_TIME).toInstant();
-		}
-		catch (DateTimeException ex) {
-			return null;
-		}
 	}
 
 }

@@ -8,6 +8,7 @@ import java.nio.channels.SocketChannel;
 
 import javax.net.ssl.SSLSocket;
 
+import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.HttpException;
 import org.apache.hc.core5.http.config.Http1Config;
@@ -15,6 +16,7 @@ import org.apache.hc.core5.http.impl.io.DefaultBHttpClientConnection;
 import org.apache.hc.core5.http.impl.io.DefaultHttpResponseParser;
 import org.apache.hc.core5.http.io.SessionInputBuffer;
 import org.apache.hc.core5.io.CloseMode;
+import org.apache.hc.core5.util.Timeout;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,18 +52,34 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 	/** Whether requests carry the absolute URL, because a proxy forwards them. */
 	final boolean forwarded;
 
-	StorageConnection(Socket socket, @Nullable SSLSocket sslSocket, boolean forwarded) throws IOException {
-		this(socket, sslSocket, forwarded, new HeadParser());
+	/** The credentials that a forwarding proxy requires, or {@code null}. */
+	final @Nullable String proxyAuthorization;
+
+	/** Whether a request was answered before all of it was sent. */
+	private boolean answeredEarly;
+
+	/**
+	 * Create a connection.
+	 * @param socket the connected socket
+	 * @param sslSocket the TLS layer above it, or {@code null} for none
+	 * @param forwarded whether a proxy forwards the requests
+	 * @param proxyAuthorization the credentials that this proxy requires, or {@code null}
+	 * @throws IOException if the socket is closed
+	 */
+	StorageConnection(Socket socket, @Nullable SSLSocket sslSocket, boolean forwarded,
+			@Nullable String proxyAuthorization) throws IOException {
+		this(socket, sslSocket, forwarded, proxyAuthorization, new HeadParser());
 	}
 
-	private StorageConnection(Socket socket, @Nullable SSLSocket sslSocket, boolean forwarded, HeadParser heads)
-			throws IOException {
+	private StorageConnection(Socket socket, @Nullable SSLSocket sslSocket, boolean forwarded,
+			@Nullable String proxyAuthorization, HeadParser heads) throws IOException {
 		super(CONFIG, null, null, null, null, null, (config) -> heads);
 		this.socket = socket;
 		this.sslSocket = sslSocket;
 		this.heads = heads;
 		this.channel = (sslSocket != null) ? null : socket.getChannel();
 		this.forwarded = forwarded;
+		this.proxyAuthorization = proxyAuthorization;
 		if (sslSocket != null) {
 			bind(sslSocket, socket);
 		}
@@ -70,9 +88,49 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 		}
 	}
 
-	// Bytes received so far: distinguishes an unanswered request from a broken response.
+	/**
+	 * Return how many bytes were received so far, which distinguishes an unanswered
+	 * request from a broken response.
+	 * @return bytes; 0 only before the first response
+	 */
 	long received() {
 		return getEndpointDetails().getReceivedBytesCount();
+	}
+
+	/**
+	 * Send a request. A storage that refuses its body may respond without reading all of
+	 * it; then the response can be received, and the connection is not used again.
+	 * @param request the request
+	 * @throws IOException if the connection breaks before there is a response
+	 * @throws HttpException if the connection is out of step
+	 */
+	void send(ClassicHttpRequest request) throws IOException, HttpException {
+		sendRequestHeader(request);
+		try {
+			sendRequestEntity(request);
+			flush();
+		}
+		catch (IOException ex) {
+			if (request.getEntity() == null || !isOpen() || !isDataAvailable(Timeout.ofSeconds(1))) {
+				throw ex;
+			}
+			this.answeredEarly = true;
+		}
+	}
+
+	/**
+	 * Return whether another request may follow the last response. Bytes that are still
+	 * in the socket are noticed by {@link #isSilent} later.
+	 * @return {@code true} if the last request was sent to its end and nothing follows
+	 * its response
+	 */
+	boolean isReusable() {
+		try {
+			return !this.answeredEarly && !hasReadAhead();
+		}
+		catch (IOException ex) {
+			return false;
+		}
 	}
 
 	/**

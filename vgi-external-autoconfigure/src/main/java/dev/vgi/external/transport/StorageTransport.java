@@ -1,28 +1,16 @@
 package dev.vgi.external.transport;
 
-import java.io.IOException;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.URISyntaxException;
-import java.time.Duration;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Future;
 
-import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
-import org.apache.hc.core5.http.HttpHost;
-import org.apache.hc.core5.io.CloseMode;
-import org.apache.hc.core5.pool.PoolEntry;
-import org.apache.hc.core5.pool.PoolReusePolicy;
-import org.apache.hc.core5.pool.StrictConnPool;
-import org.apache.hc.core5.util.TimeValue;
-import org.apache.hc.core5.util.Timeout;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -37,18 +25,13 @@ import org.springframework.util.Assert;
  */
 public final class StorageTransport implements AutoCloseable {
 
-	/** How long an unused connection is kept. */
-	private static final Duration IDLE = Duration.ofSeconds(30);
-
 	private final TransportSettings settings;
-
-	private final Connector connector;
 
 	private final TransferTimer timer;
 
 	private final boolean ownsTimer;
 
-	private final StrictConnPool<Route, StorageConnection> pool;
+	private final ConnectionPool connections;
 
 	private final Set<Exchange> exchanges = ConcurrentHashMap.newKeySet();
 
@@ -56,8 +39,6 @@ public final class StorageTransport implements AutoCloseable {
 	private volatile boolean ended;
 
 	private volatile boolean closed;
-
-	private boolean evictionScheduled;
 
 	/**
 	 * Create a transport.
@@ -80,11 +61,11 @@ public final class StorageTransport implements AutoCloseable {
 			@Nullable TransferTimer timer) {
 		Assert.notNull(settings, "'settings' must not be null");
 		this.settings = settings;
-		this.connector = new Connector(settings, (hostResolver != null) ? hostResolver : InetAddress::getAllByName);
 		this.ownsTimer = timer == null;
 		this.timer = (timer != null) ? timer : TransferTimer.system();
-		this.pool = new StrictConnPool<>(settings.maxConnections(), settings.maxConnections(),
-				TimeValue.NEG_ONE_MILLISECOND, PoolReusePolicy.LIFO, null);
+		this.connections = new ConnectionPool(
+				new Connector(settings, (hostResolver != null) ? hostResolver : InetAddress::getAllByName), this.timer,
+				settings.maxConnections());
 	}
 
 	/**
@@ -169,9 +150,7 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public StorageResponse send(String method, URI url, RequestBody body, Map<String, String> headers,
 			UrlValidator validator, Deadline deadline) {
-		validate(validator, url);
-		return new Exchange(this, method, target(url), !validator.admitsPrivateAddresses(url), headers, body, deadline)
-			.execute(0, null);
+		return exchange(method, url, body, headers, validator, deadline).execute(0, null);
 	}
 
 	private StorageResponse follow(String method, URI url, Map<String, String> headers, UrlValidator validator,
@@ -179,10 +158,8 @@ public final class StorageTransport implements AutoCloseable {
 		URI hop = url;
 		int requests = 0;
 		for (int redirects = 0;; redirects++) {
-			validate(validator, hop);
-			Exchange exchange = new Exchange(this, method, target(hop), !validator.admitsPrivateAddresses(hop), headers,
-					null, deadline)
-				.execute(requests, cancellation);
+			Exchange exchange = exchange(method, hop, null, headers, validator, deadline).execute(requests,
+					cancellation);
 			if (!isRedirect(exchange.status())) {
 				return exchange;
 			}
@@ -197,7 +174,8 @@ public final class StorageTransport implements AutoCloseable {
 		}
 	}
 
-	private static void validate(UrlValidator validator, URI url) {
+	private Exchange exchange(String method, URI url, @Nullable RequestBody body, Map<String, String> headers,
+			UrlValidator validator, Deadline deadline) {
 		try {
 			validator.validate(url);
 		}
@@ -208,6 +186,15 @@ public final class StorageTransport implements AutoCloseable {
 			// A custom policy may throw anything, with the URL in its message.
 			throw new UrlRejectedException(url, RedactedUrl.scrub(ex.getMessage()));
 		}
+		if (url.getHost() == null || !isHttp(url)) {
+			throw new UrlRejectedException(url, "only absolute http and https URLs can be requested");
+		}
+		return new Exchange(this,
+				new StorageRequest(method, url, !validator.admitsPrivateAddresses(url), headers, body), deadline);
+	}
+
+	private static boolean isHttp(URI url) {
+		return "https".equalsIgnoreCase(url.getScheme()) || "http".equalsIgnoreCase(url.getScheme());
 	}
 
 	private static boolean isRedirect(int status) {
@@ -226,8 +213,7 @@ public final class StorageTransport implements AutoCloseable {
 						base.getRawPath() + ((reference.getRawQuery() != null) ? "?" + reference.getRawQuery() : ""));
 			}
 			URI resolved = base.resolve(reference);
-			if (resolved.getHost() != null && ("http".equalsIgnoreCase(resolved.getScheme())
-					|| "https".equalsIgnoreCase(resolved.getScheme()))) {
+			if (resolved.getHost() != null && isHttp(resolved)) {
 				return resolved;
 			}
 		}
@@ -236,15 +222,6 @@ public final class StorageTransport implements AutoCloseable {
 		}
 		throw new RedirectLimitException("A redirect of " + RedactedUrl.of(base) + " has a Location that is no URL",
 				null);
-	}
-
-	private static URI target(URI url) {
-		String scheme = url.getScheme();
-		if (url.getHost() == null || scheme == null
-				|| !("https".equalsIgnoreCase(scheme) || "http".equalsIgnoreCase(scheme))) {
-			throw new UrlRejectedException(url, "only absolute http and https URLs can be requested");
-		}
-		return url;
 	}
 
 	/**
@@ -260,7 +237,7 @@ public final class StorageTransport implements AutoCloseable {
 	 * @return connections of exchanges that have not ended
 	 */
 	public int leasedConnections() {
-		return this.closed ? 0 : this.pool.getTotalStats().getLeased();
+		return this.connections.leased();
 	}
 
 	/**
@@ -282,7 +259,7 @@ public final class StorageTransport implements AutoCloseable {
 		this.ended = true;
 		this.closed = true;
 		this.exchanges.forEach(Exchange::close);
-		this.pool.close(CloseMode.IMMEDIATE);
+		this.connections.close();
 		if (this.ownsTimer) {
 			this.timer.close();
 		}
@@ -300,21 +277,8 @@ public final class StorageTransport implements AutoCloseable {
 		return this.settings;
 	}
 
-	Connector connector() {
-		return this.connector;
-	}
-
-	StrictConnPool<Route, StorageConnection> pool() {
-		return this.pool;
-	}
-
-	Future<PoolEntry<Route, StorageConnection>> lease(Route route) throws IOException {
-		try {
-			return this.pool.lease(route, null, Timeout.DISABLED, null);
-		}
-		catch (IllegalStateException ex) {
-			throw new IOException("the storage transport is closed");
-		}
+	ConnectionPool connections() {
+		return this.connections;
 	}
 
 	void started(Exchange exchange) {
@@ -327,42 +291,6 @@ public final class StorageTransport implements AutoCloseable {
 
 	void ended(Exchange exchange) {
 		this.exchanges.remove(exchange);
-		scheduleEviction();
-	}
-
-	/** Peers close idle connections, which would otherwise stay half closed. */
-	private synchronized void scheduleEviction() {
-		if (!this.evictionScheduled && !this.closed && this.pool.getTotalStats().getAvailable() > 0) {
-			this.evictionScheduled = true;
-			this.timer.schedule(IDLE, this::evict);
-		}
-	}
-
-	private void evict() {
-		this.pool.closeIdle(TimeValue.ofMilliseconds(IDLE.toMillis()));
-		this.pool.closeExpired();
-		synchronized (this) {
-			this.evictionScheduled = false;
-		}
-		scheduleEviction();
-	}
-
-	// Messages of foreign exceptions may contain the URL, and malformed data may be
-	// anything, even part of another object. The failure is therefore described in our
-	// own words, without a cause.
-	static VgiExternalException unreachable(URI url, String what, Exception cause) {
-		return new StorageUnavailableException(what + " " + RedactedUrl.of(url) + ": " + FailureReason.of(cause), 0,
-				null);
-	}
-
-	static HttpHost route(URI url) {
-		String host = url.getHost();
-		if (host.startsWith("[")) {
-			host = host.substring(1, host.length() - 1);
-		}
-		String scheme = url.getScheme().toLowerCase(Locale.ROOT);
-		int port = (url.getPort() >= 0) ? url.getPort() : ("https".equals(scheme) ? 443 : 80);
-		return new HttpHost(scheme, host, port);
 	}
 
 }
