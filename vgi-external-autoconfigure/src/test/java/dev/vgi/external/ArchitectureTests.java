@@ -22,7 +22,7 @@ class ArchitectureTests {
 
 	/** Ground floor first, as in docs/architecture.md. */
 	private static final String[] ROOMS = { "url", "memory", "batch", "codec", "transport", "transfer", "upload",
-			"storage", "fetch", "location", "web", "rpc", "observation", "autoconfigure" };
+			"storage", "fetch", "location", "call", "web", "rpc", "observation", "autoconfigure" };
 
 	private static final JavaClasses CLASSES = new ClassFileImporter()
 		.withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -61,6 +61,16 @@ class ArchitectureTests {
 			.should()
 			.dependOnClassesThat()
 			.resideInAPackage(BASE + ".rpc.server")
+			.check(CLASSES);
+	}
+
+	@Test
+	void typedClientsKnowNoTransport() {
+		noClasses().that()
+			.resideInAPackage(BASE + ".rpc.client")
+			.should()
+			.dependOnClassesThat()
+			.resideInAPackage(BASE + ".web..")
 			.check(CLASSES);
 	}
 

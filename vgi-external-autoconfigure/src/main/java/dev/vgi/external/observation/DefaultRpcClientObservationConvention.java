@@ -1,10 +1,10 @@
 package dev.vgi.external.observation;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.call.CallContext;
 import dev.vgi.external.observation.RpcClientObservation.HighCardinality;
 import dev.vgi.external.observation.RpcClientObservation.LowCardinality;
 import dev.vgi.external.rpc.client.RpcClientCall;
-import dev.vgi.external.web.client.CallContext;
 import io.micrometer.common.KeyValue;
 import io.micrometer.common.KeyValues;
 import io.micrometer.observation.Observation;

@@ -7,12 +7,12 @@ import java.util.Objects;
 import java.util.function.Supplier;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.call.ExchangeCall;
+import dev.vgi.external.call.ProducerCall;
+import dev.vgi.external.call.StreamCall;
 import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.mapping.RecordRow;
-import dev.vgi.external.web.client.ExchangeCall;
-import dev.vgi.external.web.client.ProducerCall;
-import dev.vgi.external.web.client.StreamCall;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.util.AutoCloseables;
 import org.jspecify.annotations.Nullable;

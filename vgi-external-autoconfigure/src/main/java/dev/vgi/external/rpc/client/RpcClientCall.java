@@ -1,6 +1,6 @@
 package dev.vgi.external.rpc.client;
 
-import dev.vgi.external.web.client.CallContext;
+import dev.vgi.external.call.CallContext;
 import org.jspecify.annotations.Nullable;
 
 /**

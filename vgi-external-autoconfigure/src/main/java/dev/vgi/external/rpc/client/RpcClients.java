@@ -12,14 +12,14 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.call.CallContext;
+import dev.vgi.external.call.ServiceClient;
+import dev.vgi.external.call.StreamCall;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcResult;
 import dev.vgi.external.rpc.method.MethodKind;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import dev.vgi.external.rpc.method.RpcMethods;
-import dev.vgi.external.web.client.CallContext;
-import dev.vgi.external.web.client.StreamCall;
-import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.util.AutoCloseables;
 import org.jspecify.annotations.Nullable;
@@ -52,7 +52,7 @@ public final class RpcClients {
 
 	private final RpcMethods methods = new RpcMethods();
 
-	private final Supplier<VgiClient> service;
+	private final Supplier<? extends ServiceClient> service;
 
 	private final BufferAllocator allocator;
 
@@ -60,7 +60,7 @@ public final class RpcClients {
 
 	private final RpcClientListener listener;
 
-	private RpcClients(Supplier<VgiClient> service, BufferAllocator allocator, LogSink logs,
+	private RpcClients(Supplier<? extends ServiceClient> service, BufferAllocator allocator, LogSink logs,
 			RpcClientListener listener) {
 		Assert.notNull(service, "'service' must not be null");
 		Assert.notNull(allocator, "'allocator' must not be null");
@@ -78,7 +78,7 @@ public final class RpcClients {
 	 * @param service the service
 	 * @param allocator the owner of the memory of requests and results
 	 */
-	public RpcClients(VgiClient service, BufferAllocator allocator) {
+	public RpcClients(ServiceClient service, BufferAllocator allocator) {
 		this(service, allocator, new RemoteLog());
 	}
 
@@ -88,7 +88,7 @@ public final class RpcClients {
 	 * @param allocator the owner of the memory of requests and results
 	 * @param logs receives the log messages of the service, on the calling thread
 	 */
-	public RpcClients(VgiClient service, BufferAllocator allocator, LogSink logs) {
+	public RpcClients(ServiceClient service, BufferAllocator allocator, LogSink logs) {
 		this(() -> service, allocator, logs, RpcClientListener.none());
 	}
 
@@ -100,7 +100,8 @@ public final class RpcClients {
 	 * {@code null} for this application's log
 	 * @return the clients
 	 */
-	public static RpcClients lazily(Supplier<VgiClient> service, BufferAllocator allocator, @Nullable LogSink logs) {
+	public static RpcClients lazily(Supplier<? extends ServiceClient> service, BufferAllocator allocator,
+			@Nullable LogSink logs) {
 		return new RpcClients(service, allocator, (logs != null) ? logs : new RemoteLog(), RpcClientListener.none());
 	}
 

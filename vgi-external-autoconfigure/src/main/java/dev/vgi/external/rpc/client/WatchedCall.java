@@ -5,8 +5,8 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.call.CallContext;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
-import dev.vgi.external.web.client.CallContext;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,7 +1,6 @@
 package dev.vgi.external.web.client;
 
-import java.util.ArrayList;
-import java.util.List;
+import java.util.function.Supplier;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchKind;
@@ -9,9 +8,8 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.IpcStreamReader;
-import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
-import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.call.AnswerBatches;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,9 +25,7 @@ final class Answer {
 
 	private final boolean failed;
 
-	private final LogSink logs;
-
-	private final List<LogMessage> untold = new ArrayList<>();
+	private final AnswerBatches batches;
 
 	/**
 	 * Create an answer.
@@ -42,7 +38,7 @@ final class Answer {
 		this.streams = streams;
 		this.status = status;
 		this.failed = failed;
-		this.logs = logs;
+		this.batches = new AnswerBatches(streams, logs);
 	}
 
 	/**
@@ -51,35 +47,17 @@ final class Answer {
 	 * @throws ErrorBatchException if the stream holds an error, at any position
 	 */
 	AnnotatedBatch one() {
-		return one(true);
-	}
-
-	private AnnotatedBatch one(boolean last) {
-		nextStream();
-		AnnotatedBatch data = null;
+		AnnotatedBatch data = single();
+		boolean complete = false;
 		try {
-			for (AnnotatedBatch batch = nextBatch(); batch != null; batch = nextBatch()) {
-				if (data != null) {
-					batch.close();
-					throw new CorruptStreamException("The service answered with more than one data batch");
-				}
-				data = batch;
-			}
-			if (last) {
-				requireSuccess();
-			}
-			if (data == null) {
-				throw unexpected("without data");
-			}
-			if (last) {
-				end();
-			}
-			AnnotatedBatch read = data;
-			data = null;
+			requireSuccess();
+			AnnotatedBatch read = require(data);
+			end();
+			complete = true;
 			return read;
 		}
 		finally {
-			if (data != null) {
+			if (!complete && data != null) {
 				data.close();
 			}
 		}
@@ -93,7 +71,19 @@ final class Answer {
 	 */
 	AnnotatedBatch header() {
 		// The turn that follows may contain an error.
-		return one(false);
+		return require(single());
+	}
+
+	private @Nullable AnnotatedBatch single() {
+		nextStream();
+		return untilError(this.batches::single);
+	}
+
+	private AnnotatedBatch require(@Nullable AnnotatedBatch data) {
+		if (data == null) {
+			throw unexpected("without data");
+		}
+		return data;
 	}
 
 	/**
@@ -190,13 +180,15 @@ final class Answer {
 
 	/**
 	 * Read and drop the rest.
+	 * @return nothing
 	 */
-	void skip() {
+	TurnReply skipped() {
 		nextStream();
 		for (AnnotatedBatch batch = nextBatch(); batch != null; batch = nextBatch()) {
 			batch.close();
 		}
 		end();
+		return new TurnReply();
 	}
 
 	private void nextStream() {
@@ -220,29 +212,22 @@ final class Answer {
 	}
 
 	private @Nullable AnnotatedBatch nextBatch() {
-		for (AnnotatedBatch batch = this.streams.next(); batch != null; batch = this.streams.next()) {
-			BatchMetadata metadata = batch.metadata();
-			BatchKind kind = BatchKind.of(batch.rowCount(), metadata);
-			if (kind != BatchKind.LOG && kind != BatchKind.ERROR) {
-				return batch;
-			}
-			batch.close();
-			if (kind == BatchKind.ERROR) {
-				end();
-				throw ErrorBatchException.from(metadata);
-			}
-			LogMessage message = this.logs.isDiscarding() ? null : LogMessage.from(metadata);
-			if (message != null) {
-				this.untold.add(message);
-			}
+		return untilError(this.batches::next);
+	}
+
+	private @Nullable AnnotatedBatch untilError(Supplier<@Nullable AnnotatedBatch> reading) {
+		try {
+			return reading.get();
 		}
-		return null;
+		catch (ErrorBatchException ex) {
+			end();
+			throw ex;
+		}
 	}
 
 	private void end() {
 		this.streams.readToEnd();
-		this.untold.forEach(this.logs::log);
-		this.untold.clear();
+		this.batches.deliverLogs();
 	}
 
 	// a failure that is announced but not described must not pass for a success
@@ -264,15 +249,6 @@ final class Answer {
 		end();
 		return new UnexpectedResponseException("The service answered with status " + this.status + ' ' + what,
 				this.status);
-	}
-
-	/**
-	 * Return the part of a batch's metadata that callers see.
-	 * @param metadata the metadata as received
-	 * @return the same metadata without tokens
-	 */
-	static BatchMetadata withoutTokens(BatchMetadata metadata) {
-		return metadata.without(MetadataKeys.STREAM_STATE, MetadataKeys.CALL_STATE);
 	}
 
 }

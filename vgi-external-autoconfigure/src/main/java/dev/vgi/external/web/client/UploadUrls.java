@@ -9,8 +9,14 @@ import java.util.List;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.call.CallContext;
 import dev.vgi.external.storage.UploadUrl;
+import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.LargeVarCharVector;
@@ -22,6 +28,8 @@ import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 
+import org.springframework.http.HttpMethod;
+
 /**
  * Requests upload URLs for large inputs from a service.
  */
@@ -29,28 +37,43 @@ final class UploadUrls {
 
 	private static final String METHOD = "__upload_url__";
 
-	private UploadUrls() {
+	private static final String PATH = "/" + METHOD + "/init";
+
+	private final ServiceConnection service;
+
+	private final BufferAllocator allocator;
+
+	UploadUrls(ServiceConnection service, BufferAllocator allocator) {
+		this.service = service;
+		this.allocator = allocator;
 	}
 
 	/**
 	 * Request upload URLs.
-	 * @param service the service
 	 * @param count how many
 	 * @return that many pairs, or as many as the service returns, at least one
 	 */
-	static List<UploadUrl> request(ServiceConnection service, int count) {
+	List<UploadUrl> request(int count) {
 		BigIntVector vector = new BigIntVector(
-				new Field("count", FieldType.nullable(new ArrowType.Int(64, true)), null), service.allocator());
+				new Field("count", FieldType.nullable(new ArrowType.Int(64, true)), null), this.allocator);
 		vector.setSafe(0, count);
 		vector.setValueCount(1);
 		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, METHOD).with(MetadataKeys.REQUEST_VERSION, "1");
 		try (AnnotatedBatch request = AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector))).withMetadata(metadata);
-				AnnotatedBatch answer = service.callRepeatable("/" + METHOD + "/init", request)) {
+				AnnotatedBatch answer = send(request)) {
 			List<UploadUrl> urls = read(answer.root());
 			if (urls.isEmpty()) {
 				throw new CorruptStreamException("The service vended no upload URL");
 			}
 			return urls;
+		}
+	}
+
+	// may be sent twice, since URLs that nobody uses do no harm
+	private AnnotatedBatch send(AnnotatedBatch request) {
+		try (GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(request))) {
+			return this.service.send(ServiceRequest.repeatable(HttpMethod.POST, PATH).with(body),
+					(response) -> response.read(CallContext.of(LogSink.discarding()), Answer::one));
 		}
 	}
 

@@ -1,19 +1,20 @@
 package dev.vgi.external.web.client;
 
 import java.util.List;
-import java.util.concurrent.ThreadFactory;
 import java.util.function.LongSupplier;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.ReadLimits;
+import dev.vgi.external.call.CallContext;
+import dev.vgi.external.call.ServiceClient;
+import dev.vgi.external.call.ServiceUnavailableException;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.Capabilities;
-import dev.vgi.external.web.client.MethodAddress.Step;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 
@@ -21,21 +22,20 @@ import org.springframework.util.Assert;
 import org.springframework.web.client.RestClient;
 
 /**
- * Calls a service of the protocol: learns its capabilities and its dialect, sends large
- * inputs through upload URLs, runs streams and resolves the pointers of answers. Trusts
- * the local store of the called service. Thread-safe.
+ * Calls a service of the protocol over HTTP: learns its capabilities and its dialect,
+ * sends large inputs through upload URLs, runs streams and resolves the pointers of
+ * answers. Trusts the local store of the called service. A request whose metadata names
+ * no protocol is sent to flat routes only. Thread-safe.
  */
-public final class VgiClient {
+public final class VgiClient extends ServiceClient {
 
 	private static final int MAX_UPLOAD_URLS = 100;
 
-	private final ServiceConnection service;
+	private final HttpTransport transport;
 
-	private final @Nullable ThreadFactory prefetchThreads;
-
-	private VgiClient(Builder builder, RestClient restClient) {
-		this.service = new ServiceConnection(builder, restClient);
-		this.prefetchThreads = builder.prefetch ? builder.threads.named("prefetch") : null;
+	private VgiClient(Builder builder, HttpTransport transport) {
+		super(transport, builder.prefetch ? builder.threads.named("prefetch") : null);
+		this.transport = transport;
 	}
 
 	/**
@@ -46,7 +46,7 @@ public final class VgiClient {
 	 * @throws ServiceUnavailableException if it cannot be reached
 	 */
 	public Capabilities capabilities() {
-		return this.service.capabilities();
+		return this.transport.capabilities();
 	}
 
 	/**
@@ -58,7 +58,7 @@ public final class VgiClient {
 	 */
 	public List<UploadUrl> requestUploadUrls(int count) {
 		Assert.isTrue(count >= 1 && count <= MAX_UPLOAD_URLS, "'count' must be from 1 to 100");
-		return UploadUrls.request(this.service, count);
+		return this.transport.requestUploadUrls(count);
 	}
 
 	/**
@@ -77,54 +77,8 @@ public final class VgiClient {
 	 * or a fetch fails
 	 */
 	public AnnotatedBatch call(String path, AnnotatedBatch request, LogSink logs) {
-		CallContext context = CallContext.of(logs).of(request.metadata());
-		return this.service.resolve(this.service.post(path, request, context, Answer::one), context);
-	}
-
-	/**
-	 * Call a method.
-	 * @param request the request batch; borrowed. Its metadata names the method, and also
-	 * the protocol, without which only flat routes are tried
-	 * @param context the call
-	 * @return the data batch of the answer, resolved; the caller closes it
-	 * @throws ErrorBatchException if the service answers with an error
-	 * @throws UnexpectedResponseException if it answers with anything else that is not
-	 * data
-	 * @throws dev.vgi.external.VgiExternalException if it cannot be reached, or an upload
-	 * or a fetch fails
-	 */
-	public AnnotatedBatch call(AnnotatedBatch request, CallContext context) {
-		MethodAddress address = MethodAddress.of(request.metadata(), Step.UNARY);
-		CallContext call = context.of(request.metadata());
-		return this.service.resolve(this.service.post(address, request, call, Answer::one).value(), call);
-	}
-
-	/**
-	 * Open a producer.
-	 * @param request the request batch, as for
-	 * {@link #call(AnnotatedBatch, CallContext)}; borrowed
-	 * @param header whether the method is declared with a header
-	 * @param context the call
-	 * @return the open stream; the caller closes it
-	 * @throws ErrorBatchException if the service answers with an error
-	 * @throws dev.vgi.external.VgiExternalException as for a call
-	 */
-	public ProducerCall openProducer(AnnotatedBatch request, boolean header, CallContext context) {
-		return ProducerCall.open(this.service, request, header, context.of(request.metadata()), this.prefetchThreads);
-	}
-
-	/**
-	 * Open an exchange.
-	 * @param request the request batch, as for
-	 * {@link #call(AnnotatedBatch, CallContext)}; borrowed
-	 * @param header whether the method is declared with a header
-	 * @param context the call
-	 * @return the open stream; the caller closes it
-	 * @throws ErrorBatchException if the service answers with an error
-	 * @throws dev.vgi.external.VgiExternalException as for a call
-	 */
-	public ExchangeCall openExchange(AnnotatedBatch request, boolean header, CallContext context) {
-		return ExchangeCall.open(this.service, request, header, context.of(request.metadata()));
+		CallContext context = CallContext.of(logs);
+		return resolve(this.transport.call(path, request, context), context);
 	}
 
 	/**
@@ -304,7 +258,7 @@ public final class VgiClient {
 		 * @return the client
 		 */
 		public VgiClient build() {
-			return new VgiClient(this, SentOnce.build(this.restClient));
+			return new VgiClient(this, new HttpTransport(this, SentOnce.build(this.restClient)));
 		}
 
 	}

@@ -26,6 +26,7 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.call.ServiceUnavailableException;
 import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.LocationResolver;

@@ -13,6 +13,9 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.call.CallContext;
+import dev.vgi.external.call.ProducerCall;
+import dev.vgi.external.call.ServiceUnavailableException;
 import dev.vgi.external.location.SchemaMismatchException;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.RequestMemory;
@@ -30,9 +33,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
- * Tests for {@link ProducerCall}.
+ * Tests for {@link ProducerCall} over HTTP.
  */
-class ProducerCallTests extends AbstractClientTests {
+class HttpProducerStreamTests extends AbstractClientTests {
 
 	private static final String INIT = "/produce/init";
 
@@ -196,12 +199,14 @@ class ProducerCallTests extends AbstractClientTests {
 	}
 
 	@Test
-	void whenHeaderCannotBeFetchedTheOpeningFails() {
+	void whenHeaderCannotBeFetchedTheServiceIsToldToCancel() {
 		String url = this.service.store("header.arrow",
 				ArrowBodies.stream(ArrowBodies.NOTHING, ArrowBodies.empty("other", "schema")));
 		this.service.on(INIT, Reply.arrow(ArrowBodies.stream(ArrowBodies.pointer(url)),
 				ArrowBodies.stream(ArrowBodies.data(1), ArrowBodies.tokens("a", "call"))));
+		this.service.on(TURN, CANCELLED);
 		assertThatExceptionOfType(SchemaMismatchException.class).isThrownBy(() -> produce(client().build(), true));
+		assertThat(cursors(TURN)).containsExactly("[a]");
 	}
 
 	@Test
@@ -317,7 +322,7 @@ class ProducerCallTests extends AbstractClientTests {
 		assertThat(this.service.paths()).containsExactly(INIT);
 		assertThat(values(stream.next())).containsExactly(1L);
 		asked.await();
-		Awaitility.await().until(() -> prefetchThreads().stream().anyMatch(ProducerCallTests::isIdle));
+		Awaitility.await().until(() -> prefetchThreads().stream().anyMatch(HttpProducerStreamTests::isIdle));
 		// Whatever came ahead is freed, and its log never delivered.
 		stream.close();
 		assertThat(messages()).isEmpty();

@@ -1,4 +1,4 @@
-package dev.vgi.external.web.client;
+package dev.vgi.external.call;
 
 import java.util.ArrayList;
 import java.util.List;

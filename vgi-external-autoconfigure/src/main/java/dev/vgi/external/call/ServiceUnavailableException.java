@@ -1,4 +1,4 @@
-package dev.vgi.external.web.client;
+package dev.vgi.external.call;
 
 import dev.vgi.external.VgiExternalException;
 

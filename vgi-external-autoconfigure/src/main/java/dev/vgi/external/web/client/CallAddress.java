@@ -7,13 +7,14 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * The address of a method, in either dialect.
+ * Where the requests of a call go, in either dialect.
  *
- * @param protocol name of its protocol, or {@code null} if unknown
- * @param method its name
+ * @param protocol name of the method's protocol, or {@code null} if unknown
+ * @param method the method's name
  * @param step which endpoint of the method
+ * @param requestId the identifier that every request of the call carries, or {@code null}
  */
-record MethodAddress(@Nullable String protocol, String method, Step step) {
+record CallAddress(@Nullable String protocol, String method, Step step, @Nullable String requestId) {
 
 	/**
 	 * Read the address of a call.
@@ -21,24 +22,26 @@ record MethodAddress(@Nullable String protocol, String method, Step step) {
 	 * @param step which endpoint of the method
 	 * @return the address
 	 */
-	static MethodAddress of(BatchMetadata metadata, Step step) {
+	static CallAddress of(BatchMetadata metadata, Step step) {
 		String method = metadata.get(MetadataKeys.METHOD);
 		Assert.hasText(method, "The request's metadata must name the method");
-		return new MethodAddress(metadata.get(MetadataKeys.PROTOCOL), method, step);
+		return new CallAddress(metadata.get(MetadataKeys.PROTOCOL), method, step,
+				metadata.get(MetadataKeys.REQUEST_ID));
 	}
 
-	MethodAddress at(Step other) {
-		return new MethodAddress(this.protocol, this.method, other);
+	CallAddress at(Step other) {
+		return new CallAddress(this.protocol, this.method, other, this.requestId);
 	}
 
 	/**
-	 * Return the path below the service's prefix.
+	 * Return the request to this address.
 	 * @param dialect the dialect, not {@link Dialect#AUTO}
-	 * @return the path
+	 * @return a request without a body
 	 */
-	String path(Dialect dialect) {
+	ServiceRequest request(Dialect dialect) {
 		String flat = "/" + this.method + this.step.suffix;
-		return (dialect == Dialect.NAMESPACED) ? "/" + this.protocol + flat : flat;
+		return ServiceRequest.call((dialect == Dialect.NAMESPACED) ? "/" + this.protocol + flat : flat, dialect,
+				this.requestId);
 	}
 
 	/**

@@ -9,6 +9,8 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.call.ExchangeCall;
+import dev.vgi.external.call.ServiceUnavailableException;
 import dev.vgi.external.web.client.ScriptedService.Reply;
 import dev.vgi.external.web.client.ScriptedService.Request;
 import org.junit.jupiter.api.Test;
@@ -18,9 +20,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
- * Tests for {@link ExchangeCall}.
+ * Tests for {@link ExchangeCall} over HTTP.
  */
-class ExchangeCallTests extends AbstractClientTests {
+class HttpExchangeStreamTests extends AbstractClientTests {
 
 	private static final String INIT = "/talk/init";
 

@@ -1,15 +1,13 @@
-package dev.vgi.external.web.client;
+package dev.vgi.external.call;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadFactory;
 
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.memory.BudgetExhaustedException;
-import dev.vgi.external.web.client.ServiceConnection.Reply;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -21,12 +19,7 @@ import org.springframework.util.Assert;
  */
 public final class ProducerCall extends StreamCall {
 
-	/** Most turns in a row without a batch before the stream counts as broken. */
-	private static final int MAX_EMPTY_TURNS = 1000;
-
 	private final @Nullable Prefetcher<Step> ahead;
-
-	private TurnReply turn;
 
 	private boolean runsAhead;
 
@@ -35,19 +28,11 @@ public final class ProducerCall extends StreamCall {
 	/** A pointer that the budget had no room for when it was resolved ahead. */
 	private @Nullable AnnotatedBatch refused;
 
-	private ProducerCall(ServiceConnection connection, MethodAddress address, Reply<Opening> opening,
-			CallContext context, @Nullable ThreadFactory aheadThreads) {
-		super(connection, address, opening.dialect(), opening.value(), context);
-		this.turn = opening.value().turn();
+	ProducerCall(StreamTransport transport, AnswerPointers pointers, CallContext context,
+			@Nullable ThreadFactory aheadThreads) {
+		super(transport, pointers, context);
 		this.ahead = (aheadThreads != null) ? new Prefetcher<>(aheadThreads, () -> context.doElsewhere(this::advance),
 				(step) -> step.batch() == null) : null;
-	}
-
-	static ProducerCall open(ServiceConnection connection, AnnotatedBatch request, boolean header, CallContext context,
-			@Nullable ThreadFactory aheadThreads) {
-		MethodAddress address = MethodAddress.of(request.metadata(), MethodAddress.Step.INIT);
-		return new ProducerCall(connection, address,
-				StreamCall.open(connection, request, header, context, Answer::producerTurn), context, aheadThreads);
 	}
 
 	/**
@@ -74,7 +59,7 @@ public final class ProducerCall extends StreamCall {
 			if (step.failure() != null) {
 				throw step.failure();
 			}
-			if (this.ahead != null && !this.runsAhead && (isLive() || !this.turn.isEmpty())) {
+			if (this.ahead != null && !this.runsAhead && isLive()) {
 				this.runsAhead = true;
 				this.ahead.start();
 			}
@@ -101,7 +86,7 @@ public final class ProducerCall extends StreamCall {
 		return new Step(again.batch(), logs, again.failure());
 	}
 
-	// advances by one batch; touches tokens and turns, on one thread at a time
+	// advances by one batch; touches the transport, on one thread at a time
 	private Step advance() {
 		List<LogMessage> logs = new ArrayList<>();
 		CallContext context = context().withLogs(logs::add);
@@ -109,43 +94,24 @@ public final class ProducerCall extends StreamCall {
 			return new Step(advance(context), logs, null);
 		}
 		catch (RuntimeException ex) {
-			if (ex instanceof ErrorBatchException) {
-				// The service ended the stream, so there is nothing left to cancel.
-				goOnAt(null);
-			}
+			failed(ex);
 			return new Step(null, logs, ex);
 		}
 	}
 
 	private @Nullable AnnotatedBatch advance(CallContext context) {
-		for (int empty = 0; empty < MAX_EMPTY_TURNS; empty++) {
-			AnnotatedBatch batch = (this.refused != null) ? this.refused : this.turn.poll();
-			this.refused = null;
-			if (batch != null) {
-				AnnotatedBatch resolved = resolveOrKeep(batch, context);
-				return resolved.withMetadata(Answer.withoutTokens(resolved.metadata()));
-			}
-			ErrorBatchException failure = this.turn.failure();
-			if (failure != null) {
-				throw failure;
-			}
-			if (!isLive()) {
-				return null;
-			}
-			this.turn = turn(context, Answer::producerTurn);
-			goOnAt(this.turn.cursor());
-		}
-		throw new UnexpectedResponseException(
-				"The service answered " + MAX_EMPTY_TURNS + " times in a row without a batch", 200);
+		AnnotatedBatch batch = (this.refused != null) ? this.refused : turn(null, context);
+		this.refused = null;
+		return (batch != null) ? accept(resolveOrKeep(batch, context)) : null;
 	}
 
 	private AnnotatedBatch resolveOrKeep(AnnotatedBatch batch, CallContext context) {
-		if (BatchKind.of(batch.rowCount(), batch.metadata()) != BatchKind.POINTER) {
+		if (!AnswerPointers.isPointer(batch)) {
 			return batch;
 		}
-		AnnotatedBatch kept = zeroRows(batch);
+		AnnotatedBatch kept = pointers().copy(batch);
 		try {
-			AnnotatedBatch resolved = resolve(batch, context);
+			AnnotatedBatch resolved = pointers().resolve(batch, context);
 			kept.close();
 			return resolved;
 		}
@@ -171,7 +137,6 @@ public final class ProducerCall extends StreamCall {
 		if (this.refused != null) {
 			this.refused.close();
 		}
-		this.turn.close();
 	}
 
 	/**

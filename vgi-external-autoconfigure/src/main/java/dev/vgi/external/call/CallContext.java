@@ -1,13 +1,11 @@
-package dev.vgi.external.web.client;
+package dev.vgi.external.call;
 
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 
-import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.LogSink;
-import dev.vgi.external.batch.MetadataKeys;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.task.TaskDecorator;
@@ -21,14 +19,11 @@ public final class CallContext {
 
 	private final Traffic traffic;
 
-	private final @Nullable String requestId;
-
 	private final TaskDecorator elsewhere;
 
-	private CallContext(LogSink logs, Traffic traffic, @Nullable String requestId, TaskDecorator elsewhere) {
+	private CallContext(LogSink logs, Traffic traffic, TaskDecorator elsewhere) {
 		this.logs = logs;
 		this.traffic = traffic;
-		this.requestId = requestId;
 		this.elsewhere = elsewhere;
 	}
 
@@ -38,7 +33,7 @@ public final class CallContext {
 	 * @return the context of one call
 	 */
 	public static CallContext of(LogSink logs) {
-		return new CallContext(logs, new Traffic(), null, (work) -> work);
+		return new CallContext(logs, new Traffic(), (work) -> work);
 	}
 
 	/**
@@ -48,16 +43,11 @@ public final class CallContext {
 	 * @return a context that counts the same bytes
 	 */
 	public CallContext elsewhere(TaskDecorator elsewhere) {
-		return new CallContext(this.logs, this.traffic, this.requestId, elsewhere);
+		return new CallContext(this.logs, this.traffic, elsewhere);
 	}
 
 	CallContext withLogs(LogSink other) {
-		return new CallContext(other, this.traffic, this.requestId, this.elsewhere);
-	}
-
-	// every turn of a stream uses the request id of its opening
-	CallContext of(BatchMetadata request) {
-		return new CallContext(this.logs, this.traffic, request.get(MetadataKeys.REQUEST_ID), this.elsewhere);
+		return new CallContext(other, this.traffic, this.elsewhere);
 	}
 
 	/**
@@ -72,23 +62,35 @@ public final class CallContext {
 		return Objects.requireNonNull(result.get(), "the work was not done");
 	}
 
-	@Nullable String requestId() {
-		return this.requestId;
-	}
-
-	LogSink logs() {
+	/**
+	 * Return where the log messages of the service go.
+	 * @return the sink
+	 */
+	public LogSink logs() {
 		return this.logs;
 	}
 
-	void sent(long bytes) {
+	/**
+	 * Count what a transport sends in a request.
+	 * @param bytes bytes of an Arrow stream, uncompressed
+	 */
+	public void sent(long bytes) {
 		this.traffic.inlineSent.addAndGet(bytes);
 	}
 
-	void received(long bytes) {
+	/**
+	 * Count what a transport receives in a response.
+	 * @param bytes bytes of an Arrow stream, decoded
+	 */
+	public void received(long bytes) {
 		this.traffic.inlineReceived.addAndGet(bytes);
 	}
 
-	void uploaded(long bytes) {
+	/**
+	 * Count what a transport puts into storage.
+	 * @param bytes bytes of an Arrow stream
+	 */
+	public void uploaded(long bytes) {
 		this.traffic.externalSent.addAndGet(bytes);
 	}
 

@@ -1,0 +1,106 @@
+package dev.vgi.external.web.client;
+
+import java.util.List;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.call.CallContext;
+import dev.vgi.external.call.CallTransport;
+import dev.vgi.external.call.StreamTransport;
+import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.web.Capabilities;
+import dev.vgi.external.web.client.CallAddress.Step;
+import dev.vgi.external.web.client.MethodRouter.Reply;
+import dev.vgi.external.web.client.ServiceResponse.AnswerReader;
+import org.apache.arrow.memory.BufferAllocator;
+
+import org.springframework.web.client.RestClient;
+
+/**
+ * Carries calls over HTTP: one request for a unary call or a turn of a stream, whose
+ * input may travel through storage. Thread-safe.
+ */
+final class HttpTransport implements CallTransport {
+
+	private final ServiceConnection service;
+
+	private final UploadUrls uploadUrls;
+
+	private final InputSender inputs;
+
+	private final MethodRouter router;
+
+	private final LocationResolver resolver;
+
+	private final BufferAllocator allocator;
+
+	HttpTransport(VgiClient.Builder builder, RestClient restClient) {
+		this.service = new ServiceConnection(builder, restClient);
+		this.uploadUrls = new UploadUrls(this.service, builder.allocator);
+		this.inputs = new InputSender(builder, this.service, this.uploadUrls);
+		this.router = new MethodRouter(this.service, builder.dialect);
+		this.resolver = builder.resolver;
+		this.allocator = builder.allocator;
+	}
+
+	Capabilities capabilities() {
+		return this.service.capabilities();
+	}
+
+	List<UploadUrl> requestUploadUrls(int count) {
+		return this.uploadUrls.request(count);
+	}
+
+	/**
+	 * Carry a unary call to a path.
+	 * @param path the path below the prefix, in either dialect
+	 * @param request the request batch; borrowed
+	 * @param context the call
+	 * @return the data batch of the answer, possibly a pointer; the caller closes it
+	 */
+	AnnotatedBatch call(String path, AnnotatedBatch request, CallContext context) {
+		ServiceRequest target = ServiceRequest.call(path, Dialect.FLAT,
+				request.metadata().get(MetadataKeys.REQUEST_ID));
+		return this.inputs.send(target, request, context, Answer::one);
+	}
+
+	@Override
+	public AnnotatedBatch call(AnnotatedBatch request, CallContext context) {
+		return send(CallAddress.of(request.metadata(), Step.UNARY), request, context, Answer::one).value();
+	}
+
+	@Override
+	public StreamTransport openProducer(AnnotatedBatch request, boolean header, CallContext context) {
+		CallAddress address = CallAddress.of(request.metadata(), Step.INIT);
+		Reply<Opening> opened = send(address, request, context, Opening.reader(header, Answer::producerTurn));
+		return new HttpProducerStream(this.inputs, turns(address, opened), opened.value(), this.allocator);
+	}
+
+	@Override
+	public StreamTransport openExchange(AnnotatedBatch request, boolean header, CallContext context) {
+		CallAddress address = CallAddress.of(request.metadata(), Step.INIT);
+		Reply<Opening> opened = send(address, request, context, Opening.reader(header, Answer::exchangeOpening));
+		return new HttpExchangeStream(this.inputs, turns(address, opened), opened.value(), this.allocator);
+	}
+
+	private <T> Reply<T> send(CallAddress address, AnnotatedBatch request, CallContext context,
+			AnswerReader<T> reader) {
+		return this.inputs.send(request, context, (body) -> this.router.send(address, body, context, reader));
+	}
+
+	private static ServiceRequest turns(CallAddress opening, Reply<Opening> opened) {
+		return opening.at(Step.EXCHANGE).request(opened.dialect());
+	}
+
+	@Override
+	public LocationResolver resolver() {
+		return this.resolver.alsoAccepting(this.service.ownStore());
+	}
+
+	@Override
+	public BufferAllocator allocator() {
+		return this.allocator;
+	}
+
+}

@@ -1,0 +1,51 @@
+package dev.vgi.external.web.client;
+
+import dev.vgi.external.batch.GatheredStream;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.http.HttpMethod;
+
+/**
+ * A request to a service.
+ *
+ * @param method the HTTP method
+ * @param path the path below the service's prefix
+ * @param dialect the dialect of the path
+ * @param requestId the identifier of the call, or {@code null} for none
+ * @param repeatable whether the service may receive it twice
+ * @param body the Arrow stream, borrowed, or {@code null} for none
+ */
+record ServiceRequest(HttpMethod method, String path, Dialect dialect, @Nullable String requestId, boolean repeatable,
+		@Nullable GatheredStream body) {
+
+	/**
+	 * Create a request that may be sent again if its connection turns out to be stale.
+	 * @param method the HTTP method
+	 * @param path the path below the service's prefix
+	 * @return a request without a body
+	 */
+	static ServiceRequest repeatable(HttpMethod method, String path) {
+		return new ServiceRequest(method, path, Dialect.FLAT, null, true, null);
+	}
+
+	/**
+	 * Create a request that is part of a call and never sent twice.
+	 * @param path the path below the service's prefix
+	 * @param dialect the dialect of the path
+	 * @param requestId the identifier of the call, or {@code null} for none
+	 * @return a request without a body
+	 */
+	static ServiceRequest call(String path, Dialect dialect, @Nullable String requestId) {
+		return new ServiceRequest(HttpMethod.POST, path, dialect, requestId, false, null);
+	}
+
+	/**
+	 * Return this request with a body.
+	 * @param stream the body; borrowed
+	 * @return a new request
+	 */
+	ServiceRequest with(GatheredStream stream) {
+		return new ServiceRequest(this.method, this.path, this.dialect, this.requestId, this.repeatable, stream);
+	}
+
+}

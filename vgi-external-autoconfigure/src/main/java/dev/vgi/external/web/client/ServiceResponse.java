@@ -1,0 +1,148 @@
+package dev.vgi.external.web.client;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PushbackInputStream;
+import java.util.List;
+
+import dev.vgi.external.batch.IpcStreamReader;
+import dev.vgi.external.batch.ReadOptions;
+import dev.vgi.external.call.CallContext;
+import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.Capabilities;
+import org.apache.arrow.memory.BufferAllocator;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.http.InvalidMediaTypeException;
+import org.springframework.http.client.ClientHttpResponse;
+
+/**
+ * The response of a service, whose body is read once.
+ */
+final class ServiceResponse {
+
+	private static final int NOT_FOUND = 404;
+
+	static final int PAYLOAD_TOO_LARGE = 413;
+
+	private final ClientHttpResponse response;
+
+	private final BufferAllocator allocator;
+
+	private final long maxSize;
+
+	private final ReadOptions options;
+
+	/**
+	 * Create a response.
+	 * @param response the HTTP response; borrowed
+	 * @param allocator the owner of the memory of its batches
+	 * @param maxSize most bytes of its Arrow streams
+	 * @param options how they are read
+	 */
+	ServiceResponse(ClientHttpResponse response, BufferAllocator allocator, long maxSize, ReadOptions options) {
+		this.response = response;
+		this.allocator = allocator;
+		this.maxSize = maxSize;
+		this.options = options;
+	}
+
+	int status() throws IOException {
+		return this.response.getStatusCode().value();
+	}
+
+	/**
+	 * Return whether the service has no such method, so that nothing was executed.
+	 * @return whether the status says so
+	 * @throws IOException if there is no status
+	 */
+	boolean isNotFound() throws IOException {
+		return status() == NOT_FOUND;
+	}
+
+	boolean isArrow() {
+		try {
+			return ArrowStreamHttpMessageConverter.ARROW_STREAM
+				.isCompatibleWith(this.response.getHeaders().getContentType());
+		}
+		catch (InvalidMediaTypeException ex) {
+			return false;
+		}
+	}
+
+	/**
+	 * Read the answer, unless the request was too large.
+	 * @param <T> the result
+	 * @param context receives the log messages and counts what is read
+	 * @param reader reads the answer
+	 * @return the result, or {@code null} if the service refuses the request's size
+	 * @throws IOException if the body cannot be read
+	 */
+	<T> @Nullable T readUnlessTooLarge(CallContext context, AnswerReader<T> reader) throws IOException {
+		return (status() != PAYLOAD_TOO_LARGE) ? read(context, reader) : null;
+	}
+
+	/**
+	 * Read the answer.
+	 * @param <T> the result
+	 * @param context receives the log messages and counts what is read
+	 * @param reader reads the answer
+	 * @return the result
+	 * @throws UnexpectedResponseException if the body is no Arrow stream
+	 * @throws IOException if the body cannot be read
+	 */
+	<T> T read(CallContext context, AnswerReader<T> reader) throws IOException {
+		int status = status();
+		if (!isArrow()) {
+			throw new UnexpectedResponseException("The service answered with status " + status + " and no Arrow stream",
+					status);
+		}
+		boolean failed = this.response.getStatusCode().isError()
+				|| "true".equalsIgnoreCase(this.response.getHeaders().getFirst(Capabilities.RPC_ERROR));
+		try (InputStream body = decoded();
+				IpcStreamReader streams = IpcStreamReader.of(body, this.maxSize, this.allocator, this.options)) {
+			try {
+				return reader.read(new Answer(streams, status, failed, context.logs()));
+			}
+			finally {
+				context.received(streams.position());
+			}
+		}
+	}
+
+	private InputStream decoded() throws IOException {
+		List<String> codings = this.response.getHeaders().getValuesAsList("X-VGI-Content-Encoding");
+		if (codings.isEmpty()) {
+			codings = this.response.getHeaders().getValuesAsList("Content-Encoding");
+		}
+		InputStream body = this.response.getBody();
+		if (codings.isEmpty()) {
+			return decodeUnlabelled(body);
+		}
+		ContentCodec codec = ContentCodec.ofAnswer(String.join(",", codings));
+		return (codec != null) ? codec.decode(body) : body;
+	}
+
+	// Some proxies drop headers that they do not know, so the coding is detected.
+	private static InputStream decodeUnlabelled(InputStream body) throws IOException {
+		PushbackInputStream whole = new PushbackInputStream(body, ContentCodec.HEAD);
+		byte[] head = whole.readNBytes(ContentCodec.HEAD);
+		whole.unread(head);
+		ContentCodec codec = ContentCodec.forHead(head);
+		return (codec != null) ? codec.decode(whole) : whole;
+	}
+
+	/**
+	 * Reads the streams of an answer.
+	 *
+	 * @param <T> the result
+	 */
+	@FunctionalInterface
+	interface AnswerReader<T> {
+
+		T read(Answer answer);
+
+	}
+
+}
