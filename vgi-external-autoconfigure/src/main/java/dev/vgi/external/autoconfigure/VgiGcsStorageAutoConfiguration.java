@@ -9,6 +9,7 @@ import dev.vgi.external.observation.UrlLifetimeMetrics;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.gcs.GcsStorage;
 import dev.vgi.external.storage.gcs.GcsStorageSettings;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.upload.Payload;
 import io.micrometer.core.instrument.binder.MeterBinder;
@@ -50,11 +51,12 @@ public final class VgiGcsStorageAutoConfiguration {
 	@Bean
 	@Fallback
 	GcsStorage vgiGcsStorage(Storage storage, @Qualifier(CLIENT) ObjectProvider<Storage> overridden,
-			StorageTransport transport, VgiExternalProperties properties, Environment environment) {
+			StorageTransport transport, TransferThreads threads, VgiExternalProperties properties,
+			Environment environment) {
 		StorageSelection.require(StorageType.GCS, environment);
 		Storage client = StringUtils.hasText(properties.gcs().project()) ? overridden.getObject() : storage;
 		requireSigner(client.getOptions().getCredentials());
-		return new GcsStorage(client, transport, settings(properties), Clock.systemUTC());
+		return new GcsStorage(client, transport, threads, settings(properties), Clock.systemUTC());
 	}
 
 	private static void requireSigner(Credentials credentials) {

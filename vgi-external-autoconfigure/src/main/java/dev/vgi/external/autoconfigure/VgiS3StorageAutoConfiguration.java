@@ -12,6 +12,7 @@ import dev.vgi.external.storage.s3.S3Clients;
 import dev.vgi.external.storage.s3.S3Encryption;
 import dev.vgi.external.storage.s3.S3Storage;
 import dev.vgi.external.storage.s3.S3StorageSettings;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -74,7 +75,7 @@ public final class VgiS3StorageAutoConfiguration {
 	S3Storage vgiS3Storage(ObjectProvider<S3Client> clients, ObjectProvider<S3Presigner> presigners,
 			@Qualifier(CLIENT) ObjectProvider<S3Client> ownClient,
 			@Qualifier(PRESIGNER) ObjectProvider<S3Presigner> ownPresigner, StorageTransport transport,
-			VgiExternalProperties properties, Environment environment) {
+			TransferThreads threads, VgiExternalProperties properties, Environment environment) {
 		StorageSelection.require(StorageType.S3, environment);
 		VgiExternalProperties.S3 s3 = properties.s3();
 		boolean own = StringUtils.hasText(s3.region()) || s3.endpoint() != null;
@@ -83,7 +84,7 @@ public final class VgiS3StorageAutoConfiguration {
 		if (client == null || presigner == null) {
 			throw StorageSelection.clientMissing(StorageType.S3);
 		}
-		return storage(client, presigner, transport, properties, environment);
+		return storage(client, presigner, transport, threads, properties, environment);
 	}
 
 	@Bean(name = CLIENT, defaultCandidate = false)
@@ -138,11 +139,12 @@ public final class VgiS3StorageAutoConfiguration {
 	}
 
 	private static S3Storage storage(S3Client client, S3Presigner presigner, StorageTransport transport,
-			VgiExternalProperties properties, Environment environment) {
+			TransferThreads threads, VgiExternalProperties properties, Environment environment) {
 		for (String key : List.of("spring.cloud.aws.s3.endpoint", "spring.cloud.aws.endpoint")) {
 			requireHost(key, environment.getProperty(key));
 		}
-		S3Storage storage = new S3Storage(client, presigner, transport, settings(properties), Clock.systemUTC());
+		S3Storage storage = new S3Storage(client, presigner, transport, threads, settings(properties),
+				Clock.systemUTC());
 		try {
 			// Does no I/O, except to obtain credentials.
 			storage.generateUploadUrl(new Schema(List.of()));

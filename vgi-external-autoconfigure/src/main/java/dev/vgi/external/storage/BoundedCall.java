@@ -6,8 +6,8 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicInteger;
 
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;
@@ -19,8 +19,6 @@ import org.jspecify.annotations.Nullable;
  * 64. The thread is interrupted once the caller stops waiting.
  */
 public final class BoundedCall {
-
-	private static final AtomicInteger THREADS = new AtomicInteger();
 
 	/**
 	 * A call that ignores interrupts keeps its thread, so the number of threads is
@@ -36,6 +34,7 @@ public final class BoundedCall {
 	/**
 	 * Run a call and wait for it.
 	 * @param <T> type of the result
+	 * @param threads creates the thread that runs it
 	 * @param called what is called, as the subject of an error's sentence
 	 * @param deadline covers the call
 	 * @param call runs on another thread
@@ -44,14 +43,14 @@ public final class BoundedCall {
 	 * @throws TransferCancelledException if the calling thread is interrupted
 	 * @throws ExecutionException if the call fails, with what it threw as the cause
 	 */
-	public static <T extends @Nullable Object> T run(String called, Deadline deadline, Callable<T> call)
-			throws ExecutionException {
+	public static <T extends @Nullable Object> T run(TransferThreads threads, String called, Deadline deadline,
+			Callable<T> call) throws ExecutionException {
 		FutureTask<T> task = new FutureTask<>(call);
 		try {
 			if (!FREE.tryAcquire(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
 				throw late(called, deadline);
 			}
-			start(task);
+			start(threads, task);
 			return task.get(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS);
 		}
 		catch (TimeoutException ex) {
@@ -71,16 +70,15 @@ public final class BoundedCall {
 		}
 	}
 
-	private static void start(Runnable task) {
-		Thread thread = new Thread(() -> {
+	private static void start(TransferThreads threads, Runnable task) {
+		Thread thread = threads.named("call").newThread(() -> {
 			try {
 				task.run();
 			}
 			finally {
 				FREE.release();
 			}
-		}, "vgi-bounded-call-" + THREADS.incrementAndGet());
-		thread.setDaemon(true);
+		});
 		try {
 			thread.start();
 		}

@@ -7,12 +7,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -33,39 +34,42 @@ public final class PartWindow {
 	/** How many bytes are written between two checks for cancellation. */
 	private static final int STEP = 256 * 1024;
 
-	private static final AtomicInteger THREADS = new AtomicInteger();
-
 	private final int held;
 
 	private final int sent;
 
 	private final RetryPolicy attempts;
 
-	private PartWindow(int held, int sent, RetryPolicy attempts) {
+	private final ThreadFactory threads;
+
+	private PartWindow(int held, int sent, RetryPolicy attempts, TransferThreads threads) {
 		Assert.isTrue(held > 0, "'parts' must be positive");
 		this.held = held;
 		this.sent = sent;
 		this.attempts = attempts;
+		this.threads = threads.named("upload");
 	}
 
 	/**
 	 * Create a window for parts that may arrive in any order.
 	 * @param parts most parts in memory, all of which are sent at the same time
 	 * @param attempts retries each part
+	 * @param threads creates the helpers
 	 * @return the window
 	 */
-	public static PartWindow parallel(int parts, RetryPolicy attempts) {
-		return new PartWindow(parts, parts, attempts);
+	public static PartWindow parallel(int parts, RetryPolicy attempts, TransferThreads threads) {
+		return new PartWindow(parts, parts, attempts, threads);
 	}
 
 	/**
 	 * Create a window for parts that have to arrive one after the other. Meanwhile, the
 	 * next one is taken, and thereby compressed.
 	 * @param attempts retries each part
+	 * @param threads creates the helpers
 	 * @return the window
 	 */
-	public static PartWindow inOrder(RetryPolicy attempts) {
-		return new PartWindow(2, 1, attempts);
+	public static PartWindow inOrder(RetryPolicy attempts, TransferThreads threads) {
+		return new PartWindow(2, 1, attempts, threads);
 	}
 
 	/**
@@ -209,9 +213,7 @@ public final class PartWindow {
 		List<R> run() {
 			long mostParts = (this.payload.maxLength() - 1) / this.partSize + 1;
 			for (int i = 1; i < Math.min(PartWindow.this.held, mostParts); i++) {
-				Thread helper = new Thread(this::work, "vgi-upload-" + THREADS.incrementAndGet());
-				helper.setDaemon(true);
-				this.helpers.add(helper);
+				this.helpers.add(PartWindow.this.threads.newThread(this::work));
 			}
 			try {
 				startHelpers();

@@ -756,6 +756,7 @@ public final class Measurements implements AutoCloseable {
 				.build();
 			this.presigner = S3Clients.presigner(credentials, "eu-central-1", endpoint, true);
 			this.storage = new S3Storage(this.client, this.presigner, Measurements.this.transport,
+					TransferThreads.platform(),
 					new S3StorageSettings("batches", "vgi-rpc/", Duration.ofHours(1), Duration.ofMinutes(15), null,
 							null, Map.of(), PART_SIZE, PARALLEL_PARTS, 2, Duration.ofSeconds(60)),
 					Clock.systemUTC());

@@ -10,8 +10,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
@@ -19,6 +21,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -26,6 +29,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledForJreRange;
+import org.junit.jupiter.api.condition.JRE;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -45,7 +50,7 @@ class PartWindowTests {
 	@AfterEach
 	void noHelperIsLeft() {
 		assertThat(Thread.getAllStackTraces().keySet())
-			.noneMatch((thread) -> thread.getName().startsWith("vgi-upload"));
+			.noneMatch((thread) -> thread.getName().startsWith("vgi-external-upload"));
 	}
 
 	@ParameterizedTest
@@ -146,14 +151,15 @@ class PartWindowTests {
 		CodedPayload payload = new CodedPayload(PART * 7 + 1, Long.MAX_VALUE, Integer.MAX_VALUE);
 		AtomicInteger sending = new AtomicInteger();
 		List<Integer> order = new ArrayList<>();
-		send(payload, PartWindow.inOrder(new RecordedPauses().policy(0)), (part, failures) -> {
-			assertThat(sending.incrementAndGet()).isOne();
-			order.add(part.number());
-			payload.awaitTaken(part.number() + 1);
-			String tag = send(part, failures);
-			sending.decrementAndGet();
-			return tag;
-		});
+		send(payload, PartWindow.inOrder(new RecordedPauses().policy(0), TransferThreads.platform()),
+				(part, failures) -> {
+					assertThat(sending.incrementAndGet()).isOne();
+					order.add(part.number());
+					payload.awaitTaken(part.number() + 1);
+					String tag = send(part, failures);
+					sending.decrementAndGet();
+					return tag;
+				});
 		assertThat(order).containsExactly(1, 2, 3, 4, 5, 6, 7, 8);
 		assertThat(payload.mostOpen).isEqualTo(2);
 		assertThat(payload.open).isZero();
@@ -161,10 +167,46 @@ class PartWindowTests {
 	}
 
 	@Test
+	void helpersAreThreadsOfTheFactory() {
+		List<Thread> created = new ArrayList<>();
+		TransferThreads threads = new TransferThreads((task) -> {
+			Thread thread = new Thread(task);
+			created.add(thread);
+			return thread;
+		});
+		Set<Thread> senders = ConcurrentHashMap.newKeySet();
+		CodedPayload payload = new CodedPayload(PART * 12, PART * 20, Integer.MAX_VALUE);
+		CyclicBarrier three = new CyclicBarrier(3);
+		send(payload, PartWindow.parallel(3, new RecordedPauses().policy(0), threads), (part, failures) -> {
+			senders.add(Thread.currentThread());
+			await(three);
+			return send(part, failures);
+		});
+		assertThat(created).hasSize(2).allMatch(Thread::isDaemon).noneMatch(Thread::isAlive);
+		assertThat(senders).hasSize(3).containsAll(created).contains(Thread.currentThread());
+	}
+
+	@Test
+	@EnabledForJreRange(min = JRE.JAVA_21)
+	void helpersMayBeVirtual() {
+		CodedPayload payload = new CodedPayload(PART * 12, PART * 20, 4);
+		List<Thread> helpers = new CopyOnWriteArrayList<>();
+		send(payload, PartWindow.parallel(4, new RecordedPauses().policy(0), TransferThreads.virtual()),
+				(part, failures) -> {
+					if (Thread.currentThread().getName().equals("vgi-external-upload")) {
+						helpers.add(Thread.currentThread());
+					}
+					return send(part, failures);
+				});
+		assertThat(helpers).allMatch((thread) -> thread.getClass().getSimpleName().equals("VirtualThread"));
+		assertThat(joined()).isEqualTo(payload.bytes());
+	}
+
+	@Test
 	void eachPartHasItsOwnAttempts() {
 		CodedPayload payload = new CodedPayload(PART * 5, PART * 20, Integer.MAX_VALUE);
 		RecordedPauses pauses = new RecordedPauses();
-		send(payload, PartWindow.parallel(2, pauses.policy(2)), (part, failures) -> {
+		send(payload, PartWindow.parallel(2, pauses.policy(2), TransferThreads.platform()), (part, failures) -> {
 			if (failures < 2) {
 				throw new StorageUnavailableException("attempt " + failures, 500, null);
 			}
@@ -176,7 +218,8 @@ class PartWindowTests {
 
 	@Test
 	void interruptedCallerLeavesNoPartOpen() {
-		for (PartWindow window : List.of(window(3), PartWindow.inOrder(new RecordedPauses().policy(0)))) {
+		for (PartWindow window : List.of(window(3),
+				PartWindow.inOrder(new RecordedPauses().policy(0), TransferThreads.platform()))) {
 			CodedPayload payload = new CodedPayload(PART * 12, PART * 20, Integer.MAX_VALUE);
 			Thread caller = Thread.currentThread();
 			assertThatExceptionOfType(TransferCancelledException.class)
@@ -223,7 +266,7 @@ class PartWindowTests {
 	}
 
 	private static PartWindow window(int parallel) {
-		return PartWindow.parallel(parallel, new RecordedPauses().policy(0));
+		return PartWindow.parallel(parallel, new RecordedPauses().policy(0), TransferThreads.platform());
 	}
 
 	private static List<String> send(Payload payload, PartWindow window, PartWindow.Sender<String> sender) {

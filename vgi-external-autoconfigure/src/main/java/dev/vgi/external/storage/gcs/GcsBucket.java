@@ -17,6 +17,7 @@ import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.TextBody;
 import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
@@ -38,6 +39,8 @@ final class GcsBucket {
 
 	private final StorageTransport transport;
 
+	private final TransferThreads threads;
+
 	private final GcsStorageSettings settings;
 
 	private final Clock clock;
@@ -47,10 +50,11 @@ final class GcsBucket {
 	/** Supply access tokens, which they cache until the tokens expire. */
 	private final @Nullable Credentials scopedCredentials;
 
-	GcsBucket(StorageOptions options, GcsSigner signer, StorageTransport transport, GcsStorageSettings settings,
-			Clock clock) {
+	GcsBucket(StorageOptions options, GcsSigner signer, StorageTransport transport, TransferThreads threads,
+			GcsStorageSettings settings, Clock clock) {
 		this.signer = signer;
 		this.transport = transport;
+		this.threads = threads;
 		this.settings = settings;
 		this.clock = clock;
 		this.host = host(options);
@@ -206,7 +210,9 @@ final class GcsBucket {
 		Credentials credentials = this.scopedCredentials;
 		if (credentials != null) {
 			try {
-				BoundedCall.run("What gives access tokens for GCS", deadline, () -> credentials.getRequestMetadata(url))
+				BoundedCall
+					.run(this.threads, "What gives access tokens for GCS", deadline,
+							() -> credentials.getRequestMetadata(url))
 					.forEach((name, values) -> headers.put(name, String.join(",", values)));
 			}
 			catch (ExecutionException ex) {

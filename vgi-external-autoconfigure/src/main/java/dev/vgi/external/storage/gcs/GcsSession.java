@@ -128,8 +128,8 @@ final class GcsSession {
 		private void put(RequestBody body, String range) {
 			String operation = "store a chunk";
 			Map<String, String> headers = Map.of("Content-Range", "bytes " + range + "/" + this.total);
-			try (StorageResponse response = GcsSession.this.transport.put(GcsSession.this.session, body,
-					headers, UrlValidator.acceptAll(), GcsSession.this.deadline)) {
+			try (StorageResponse response = GcsSession.this.transport.put(GcsSession.this.session, body, headers,
+					UrlValidator.acceptAll(), GcsSession.this.deadline)) {
 				int status = response.status();
 				if (status == RESUME_INCOMPLETE) {
 					String stored = response.header("Range");

@@ -22,6 +22,7 @@ import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.VendedUrlMatcher;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
@@ -41,6 +42,8 @@ final class GcsSigner {
 
 	private final Storage storage;
 
+	private final TransferThreads threads;
+
 	private final GcsStorageSettings settings;
 
 	private final String host;
@@ -53,9 +56,10 @@ final class GcsSigner {
 
 	private final AtomicBoolean warnedOfLifetime = new AtomicBoolean();
 
-	GcsSigner(Storage storage, GcsStorageSettings settings) {
+	GcsSigner(Storage storage, TransferThreads threads, GcsStorageSettings settings) {
 		StorageOptions options = storage.getOptions();
 		this.storage = storage;
+		this.threads = threads;
 		this.settings = settings;
 		this.host = GcsBucket.host(options);
 		this.hasKey = options.getCredentials() instanceof ServiceAccountCredentials;
@@ -95,7 +99,7 @@ final class GcsSigner {
 			return sign(method, key, expiry, headers, (ServiceAccountSigner) null);
 		}
 		try {
-			return BoundedCall.run("IAM, which signs the URLs of GCS,", deadline,
+			return BoundedCall.run(this.threads, "IAM, which signs the URLs of GCS,", deadline,
 					() -> sign(method, key, expiry, headers, (ServiceAccountSigner) null));
 		}
 		catch (ExecutionException ex) {

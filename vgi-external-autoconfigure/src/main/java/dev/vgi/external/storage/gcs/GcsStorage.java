@@ -25,6 +25,7 @@ import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageTransport;
@@ -69,27 +70,31 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	 * Create a storage. Sends no request to the bucket yet.
 	 * @param storage signs with its credentials, for its host
 	 * @param transport sends the requests
+	 * @param threads creates the threads that take parts ahead and ask for signatures and
+	 * tokens
 	 * @param settings the bucket and its limits
 	 * @param clock tells whether vended URLs have expired
 	 */
-	public GcsStorage(Storage storage, StorageTransport transport, GcsStorageSettings settings, Clock clock) {
-		this(storage, transport, settings, clock,
+	public GcsStorage(Storage storage, StorageTransport transport, TransferThreads threads, GcsStorageSettings settings,
+			Clock clock) {
+		this(storage, transport, threads, settings, clock,
 				new RetryPolicy(settings.maxRetries(), settings.retryDelay(), transport));
 	}
 
-	GcsStorage(Storage storage, StorageTransport transport, GcsStorageSettings settings, Clock clock,
-			RetryPolicy attempts) {
+	GcsStorage(Storage storage, StorageTransport transport, TransferThreads threads, GcsStorageSettings settings,
+			Clock clock, RetryPolicy attempts) {
 		Assert.notNull(storage, "'storage' must not be null");
 		Assert.notNull(transport, "'transport' must not be null");
+		Assert.notNull(threads, "'threads' must not be null");
 		Assert.notNull(settings, "'settings' must not be null");
 		Assert.notNull(clock, "'clock' must not be null");
 		this.storage = storage;
 		this.settings = settings;
 		this.clock = clock;
 		this.attempts = attempts;
-		this.signer = new GcsSigner(storage, settings);
-		this.bucket = new GcsBucket(storage.getOptions(), this.signer, transport, settings, clock);
-		this.window = PartWindow.inOrder(attempts);
+		this.signer = new GcsSigner(storage, threads, settings);
+		this.bucket = new GcsBucket(storage.getOptions(), this.signer, transport, threads, settings, clock);
+		this.window = PartWindow.inOrder(attempts, threads);
 	}
 
 	@Override

@@ -24,8 +24,8 @@ final class GcsUpload extends ObjectUpload {
 
 	private final @Nullable String coding;
 
-	GcsUpload(GcsBucket bucket, GcsStorageSettings settings, RetryPolicy attempts, PartWindow window,
-			String key, @Nullable String coding) {
+	GcsUpload(GcsBucket bucket, GcsStorageSettings settings, RetryPolicy attempts, PartWindow window, String key,
+			@Nullable String coding) {
 		super(attempts, settings.timeout());
 		this.bucket = bucket;
 		this.window = window;

@@ -141,8 +141,8 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			throw new UploadRefusedException("The local store keeps objects coded with zstd, gzip or not at all", null);
 		}
 		String id = newId(null);
-		URI url = this.urls.sign(this.urls.base(), LocalUrls.GET, id + (coding.equals("zstd") ? ".arrow.zst" : ".arrow"),
-				this.urls.expires(this.settings.urlExpiry()));
+		URI url = this.urls.sign(this.urls.base(), LocalUrls.GET,
+				id + (coding.equals("zstd") ? ".arrow.zst" : ".arrow"), this.urls.expires(this.settings.urlExpiry()));
 		try {
 			restore();
 			this.folder.store(id, coding, payload.maxLength(), payload::writeTo);
@@ -265,7 +265,8 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		}
 		try {
 			restore();
-			if (!this.folder.store(id, coding, contentLength, (file) -> new UploadBody(body, contentLength, this.clock).copyTo(file))) {
+			if (!this.folder.store(id, coding, contentLength,
+					(file) -> new UploadBody(body, contentLength, this.clock).copyTo(file))) {
 				throw new LocalAccessException(Reason.ALREADY_STORED, "The object is there already", null);
 			}
 			return '"' + id + '"';

@@ -14,6 +14,7 @@ import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.upload.PartWindow;
@@ -43,7 +44,9 @@ import org.springframework.util.Assert;
  */
 public final class S3Storage implements ExternalStorage, UploadUrlProvider, LifecycleVerifier {
 
-	/** Longest wait where no other limit applies: for vended URLs, health and clean-up. */
+	/**
+	 * Longest wait where no other limit applies: for vended URLs, health and clean-up.
+	 */
 	static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
 
 	private final S3Client client;
@@ -65,28 +68,31 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	 * @param presigner signs, with the client's credentials, for the endpoint that
 	 * callers use
 	 * @param transport sends the requests
+	 * @param threads creates the threads that send parts and call the provider of the
+	 * credentials
 	 * @param settings the bucket and its limits
 	 * @param clock compared with the credentials' lifetime
 	 */
-	public S3Storage(S3Client client, S3Presigner presigner, StorageTransport transport, S3StorageSettings settings,
-			Clock clock) {
-		this(client, presigner, transport, settings, clock,
+	public S3Storage(S3Client client, S3Presigner presigner, StorageTransport transport, TransferThreads threads,
+			S3StorageSettings settings, Clock clock) {
+		this(client, presigner, transport, threads, settings, clock,
 				new RetryPolicy(settings.maxRetries(), settings.retryDelay(), transport));
 	}
 
-	S3Storage(S3Client client, S3Presigner presigner, StorageTransport transport, S3StorageSettings settings,
-			Clock clock, RetryPolicy attempts) {
+	S3Storage(S3Client client, S3Presigner presigner, StorageTransport transport, TransferThreads threads,
+			S3StorageSettings settings, Clock clock, RetryPolicy attempts) {
 		Assert.notNull(client, "'client' must not be null");
 		Assert.notNull(presigner, "'presigner' must not be null");
 		Assert.notNull(transport, "'transport' must not be null");
+		Assert.notNull(threads, "'threads' must not be null");
 		Assert.notNull(settings, "'settings' must not be null");
 		Assert.notNull(clock, "'clock' must not be null");
 		this.client = client;
 		this.settings = settings;
 		this.attempts = attempts;
-		this.signer = new S3Signer(client, presigner, settings, clock);
+		this.signer = new S3Signer(client, presigner, threads, settings, clock);
 		this.bucket = new S3Bucket(client, this.signer, transport, settings, clock, attempts);
-		this.window = PartWindow.parallel(settings.maxParallelParts(), attempts);
+		this.window = PartWindow.parallel(settings.maxParallelParts(), attempts, threads);
 	}
 
 	@Override

@@ -122,19 +122,18 @@ final class S3Upload extends ObjectUpload {
 	}
 
 	private boolean hasAborted(String uploadId) {
-		return this.bucket.call("abort a multipart upload", Deadline.in(S3Storage.SHORT_TIMEOUT),
-				(client, limits) -> {
-					try {
-						client.abortMultipartUpload((abort) -> abort.bucket(this.settings.bucket())
-							.key(this.key)
-							.uploadId(uploadId)
-							.overrideConfiguration(limits));
-						return true;
-					}
-					catch (NoSuchUploadException ex) {
-						return false;
-					}
-				});
+		return this.bucket.call("abort a multipart upload", Deadline.in(S3Storage.SHORT_TIMEOUT), (client, limits) -> {
+			try {
+				client.abortMultipartUpload((abort) -> abort.bucket(this.settings.bucket())
+					.key(this.key)
+					.uploadId(uploadId)
+					.overrideConfiguration(limits));
+				return true;
+			}
+			catch (NoSuchUploadException ex) {
+				return false;
+			}
+		});
 	}
 
 	@Override
@@ -145,9 +144,8 @@ final class S3Upload extends ObjectUpload {
 	@Override
 	protected void delete() {
 		this.bucket.call("delete an object that nobody can be told of", Deadline.in(S3Storage.SHORT_TIMEOUT),
-				(client, limits) -> client.deleteObject((delete) -> delete.bucket(this.settings.bucket())
-					.key(this.key)
-					.overrideConfiguration(limits)));
+				(client, limits) -> client.deleteObject(
+						(delete) -> delete.bucket(this.settings.bucket()).key(this.key).overrideConfiguration(limits)));
 	}
 
 	private PutObjectRequest putRequest() {

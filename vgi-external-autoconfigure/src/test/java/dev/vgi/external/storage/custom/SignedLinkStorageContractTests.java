@@ -25,6 +25,7 @@ import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageServer;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.storage.local.SteppedClock;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.AfterEach;
@@ -78,7 +79,8 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	}
 
 	private SignedLinkStorage create(String url, byte[] secret) {
-		return new SignedLinkStorage(this.transport, URI.create(url + LocalStorage.PATH), secret, this.clock);
+		return new SignedLinkStorage(this.transport, TransferThreads.platform(), URI.create(url + LocalStorage.PATH),
+				secret, this.clock);
 	}
 
 	@Override
@@ -118,7 +120,7 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 		SignedLinkStorage signer = this.storage;
 		SignedUrlSettings settings = new SignedUrlSettings(URI.create(this.server.url() + LocalStorage.PATH), "expires",
 				"Signature", Duration.ofHours(1), timeout, 1);
-		return new SignedUrlStorage("links", settings, this.transport, this.clock) {
+		return new SignedUrlStorage("links", settings, this.transport, TransferThreads.platform(), this.clock) {
 
 			@Override
 			protected URI sign(URI url, String method, Instant expires) {

@@ -20,6 +20,7 @@ import dev.vgi.external.storage.ExternalStorageContractTests;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.AfterAll;
@@ -128,7 +129,8 @@ class GcsEmulatorContract extends ExternalStorageContractTests {
 		GcsStorageSettings settings = new GcsStorageSettings(bucket, prefix, defaults.presignExpiry(),
 				defaults.uploadUrlExpiry(), CHUNK, 1, Duration.ofSeconds(30));
 		return new GcsStorage(closed(Accounts.storage(Accounts.credentials(identities, Accounts.KEYS), host)),
-				this.transport, settings, Clock.systemUTC(), new RecordedPauses().policy(1));
+				this.transport, TransferThreads.platform(), settings, Clock.systemUTC(),
+				new RecordedPauses().policy(1));
 	}
 
 	@Override

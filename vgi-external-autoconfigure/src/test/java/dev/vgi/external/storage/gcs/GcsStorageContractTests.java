@@ -24,6 +24,7 @@ import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ExternalStorageContractTests;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.AfterAll;
@@ -92,8 +93,8 @@ class GcsStorageContractTests extends ExternalStorageContractTests {
 		GcsStorageSettings defaults = GcsStorageSettings.of(bucket);
 		GcsStorageSettings settings = new GcsStorageSettings(bucket, prefix, defaults.presignExpiry(),
 				defaults.uploadUrlExpiry(), CHUNK, 1, timeout);
-		return new GcsStorage(closed(Accounts.storage(credentials, host)), this.transport, settings, Clock.systemUTC(),
-				new RecordedPauses().policy(1));
+		return new GcsStorage(closed(Accounts.storage(credentials, host)), this.transport, TransferThreads.platform(),
+				settings, Clock.systemUTC(), new RecordedPauses().policy(1));
 	}
 
 	@Override

@@ -29,6 +29,7 @@ import dev.vgi.external.storage.gcs.GcsServer.Failure;
 import dev.vgi.external.storage.gcs.GcsServer.Request;
 import dev.vgi.external.storage.gcs.GcsServer.Stored;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -78,7 +79,7 @@ class GcsStorageTests {
 	void stop() throws Exception {
 		assertThat(this.transport.leasedConnections()).isZero();
 		assertThat(Thread.getAllStackTraces().keySet())
-			.noneMatch((thread) -> thread.getName().startsWith("vgi-upload"));
+			.noneMatch((thread) -> thread.getName().startsWith("vgi-external-upload"));
 		for (AutoCloseable resource : this.resources) {
 			resource.close();
 		}
@@ -94,8 +95,8 @@ class GcsStorageTests {
 	}
 
 	private GcsStorage create(GcsStorageSettings settings, Credentials credentials) {
-		return new GcsStorage(closed(Accounts.storage(credentials, this.server.url())), this.transport, settings,
-				Clock.systemUTC(), this.pauses.policy(settings.maxRetries()));
+		return new GcsStorage(closed(Accounts.storage(credentials, this.server.url())), this.transport,
+				TransferThreads.platform(), settings, Clock.systemUTC(), this.pauses.policy(settings.maxRetries()));
 	}
 
 	private Credentials machine() {
@@ -127,7 +128,7 @@ class GcsStorageTests {
 		Instant now = Instant.parse("2026-01-01T00:00:00Z");
 		GcsStorage storage = new GcsStorage(
 				closed(Accounts.storage(Accounts.credentials(this.server, Accounts.KEYS), this.server.url())),
-				this.transport, SETTINGS, Clock.fixed(now, ZoneOffset.UTC));
+				this.transport, TransferThreads.platform(), SETTINGS, Clock.fixed(now, ZoneOffset.UTC));
 		UploadUrl pair = storage.generateUploadUrl(SCHEMA);
 		assertThat(pair.uploadUrl().getPath()).matches("/batches/vgi-rpc/[0-9a-f]{32}\\.arrow")
 			.isEqualTo(pair.downloadUrl().getPath());
@@ -471,7 +472,7 @@ class GcsStorageTests {
 		Clock late = Clock.offset(Clock.systemUTC(), Duration.ofMinutes(-20));
 		GcsStorage storage = new GcsStorage(
 				closed(Accounts.storage(Accounts.credentials(this.server, Accounts.KEYS), this.server.url())),
-				this.transport, SETTINGS, late, this.pauses.policy(0));
+				this.transport, TransferThreads.platform(), SETTINGS, late, this.pauses.policy(0));
 		this.server.failing((request) -> request.path().equals("/token") ? null : Failure.of(403, "AccessDenied"));
 		for (int size : new int[] { 10, CHUNK + 1 }) {
 			assertThatExceptionOfType(UploadRefusedException.class)
@@ -551,7 +552,8 @@ class GcsStorageTests {
 			.setCredentials(Accounts.credentials(this.server, Accounts.KEYS))
 			.build()
 			.getService());
-		GcsStorage storage = new GcsStorage(google, this.transport, SETTINGS, Clock.systemUTC());
+		GcsStorage storage = new GcsStorage(google, this.transport, TransferThreads.platform(), SETTINGS,
+				Clock.systemUTC());
 		assertThat(storage.generateUploadUrl(SCHEMA).downloadUrl().toString())
 			.startsWith("https://storage.googleapis.com/batches/vgi-rpc/");
 		String object = "vgi-rpc/0123456789abcdef0123456789abcdef.arrow?X-Goog-Signature=00ff";

@@ -17,6 +17,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -62,7 +63,8 @@ class S3BrowserRulesTests {
 				StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null)) {
 			client.createBucket((create) -> create.bucket(this.bucket));
 			client.putBucketCors((put) -> put.bucket(this.bucket).corsConfiguration((cors) -> cors.corsRules(rule)));
-			pair = new S3Storage(client, presigner, transport, S3StorageSettings.of(this.bucket), Clock.systemUTC())
+			pair = new S3Storage(client, presigner, transport, TransferThreads.platform(),
+					S3StorageSettings.of(this.bucket), Clock.systemUTC())
 				.generateUploadUrl(new Schema(List.of()));
 		}
 

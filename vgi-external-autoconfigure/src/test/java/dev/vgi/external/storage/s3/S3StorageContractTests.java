@@ -18,6 +18,7 @@ import dev.vgi.external.storage.ExternalStorageContractTests;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.gaul.s3proxy.S3Proxy;
@@ -129,8 +130,9 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 		S3StorageSettings defaults = S3StorageSettings.of(bucket);
 		S3StorageSettings settings = new S3StorageSettings(bucket, prefix, defaults.presignExpiry(),
 				defaults.uploadUrlExpiry(), null, null, Map.of(), 5L << 20, 4, 1, timeout);
-		return new S3Storage(client, presigner, this.transport, settings, Clock.systemUTC(), (OTHER_SERVER != null)
-				? new RetryPolicy(1, settings.retryDelay(), this.transport) : new RecordedPauses().policy(1));
+		return new S3Storage(client, presigner, this.transport, TransferThreads.platform(), settings, Clock.systemUTC(),
+				(OTHER_SERVER != null) ? new RetryPolicy(1, settings.retryDelay(), this.transport)
+						: new RecordedPauses().policy(1));
 	}
 
 	@Override

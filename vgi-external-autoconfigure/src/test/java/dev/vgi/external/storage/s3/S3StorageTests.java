@@ -25,6 +25,7 @@ import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.local.SteppedClock;
 import dev.vgi.external.storage.s3.RecordingS3.Request;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -112,7 +113,7 @@ class S3StorageTests {
 					(overrides) -> overrides.retryStrategy((retry) -> retry.maxAttempts(this.attemptsOfTheSdk)))
 			.build());
 		return new S3Storage(client, closed(S3Clients.presigner(credentials, "eu-central-1", this.server.url(), true)),
-				this.transport, settings, clock, this.pauses.policy(settings.maxRetries()));
+				this.transport, TransferThreads.platform(), settings, clock, this.pauses.policy(settings.maxRetries()));
 	}
 
 	private static Map<String, String> parameters(URI url) {
@@ -236,7 +237,7 @@ class S3StorageTests {
 		create(SETTINGS).upload(BytesPayload.random(PART * 6 + 1, 2), SCHEMA, null);
 		assertThat(this.server.mostRunning()).isEqualTo(3);
 		assertThat(Thread.getAllStackTraces().keySet())
-			.noneMatch((thread) -> thread.getName().startsWith("vgi-upload"));
+			.noneMatch((thread) -> thread.getName().startsWith("vgi-external-upload"));
 	}
 
 	@Test
@@ -349,7 +350,7 @@ class S3StorageTests {
 		S3Storage storage = new S3Storage(
 				closed(S3Clients.client(CREDENTIALS, "eu-central-1", this.server.url(), true)),
 				closed(S3Clients.presigner(CREDENTIALS, "eu-central-1", this.server.url(), true)), this.transport,
-				SETTINGS, Clock.systemUTC(),
+				TransferThreads.platform(), SETTINGS, Clock.systemUTC(),
 				new RecordedPauses((pause) -> Thread.currentThread().interrupt()).policy(2));
 		this.server.failing((request) -> "503 SlowDown");
 		assertThatExceptionOfType(TransferCancelledException.class)
@@ -606,7 +607,7 @@ class S3StorageTests {
 		S3Client client = S3Clients.client(CREDENTIALS, "eu-central-1", this.server.url(), true);
 		S3Storage storage = new S3Storage(client,
 				closed(S3Clients.presigner(CREDENTIALS, "eu-central-1", this.server.url(), true)), this.transport,
-				SETTINGS, Clock.systemUTC(), this.pauses.policy(0));
+				TransferThreads.platform(), SETTINGS, Clock.systemUTC(), this.pauses.policy(0));
 		client.close();
 		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(storage::verifyReachable)
 			.withMessageContaining("its client was closed");
@@ -633,7 +634,7 @@ class S3StorageTests {
 			.build());
 		S3Storage storage = new S3Storage(
 				closed(S3Clients.client(CREDENTIALS, "eu-central-1", this.server.url(), true)), presigner,
-				this.transport, SETTINGS, Clock.systemUTC(), this.pauses.policy(0));
+				this.transport, TransferThreads.platform(), SETTINGS, Clock.systemUTC(), this.pauses.policy(0));
 		assertThatExceptionOfType(UploadRefusedException.class)
 			.isThrownBy(() -> storage.upload(BytesPayload.random(10, 3), SCHEMA, null))
 			.withMessageContaining("must not have an underscore");
@@ -659,8 +660,8 @@ class S3StorageTests {
 	void amazonsUrlsAreOwnInBothStyles() {
 		for (boolean pathStyle : List.of(true, false)) {
 			S3Storage storage = new S3Storage(closed(S3Clients.client(CREDENTIALS, "us-west-2", null, pathStyle)),
-					closed(S3Clients.presigner(CREDENTIALS, "us-west-2", null, pathStyle)), this.transport, SETTINGS,
-					Clock.systemUTC());
+					closed(S3Clients.presigner(CREDENTIALS, "us-west-2", null, pathStyle)), this.transport,
+					TransferThreads.platform(), SETTINGS, Clock.systemUTC());
 			String object = "vgi-rpc/0123456789abcdef0123456789abcdef.arrow?X-Amz-Signature=00ff";
 			assertThat(List.of("https://s3.us-west-2.amazonaws.com/batches/",
 					"https://BATCHES.s3.us-west-2.amazonaws.com/", "https://batches.s3.us-west-2.amazonaws.com:443/"))
