@@ -211,7 +211,7 @@ public final class AnnotatedBatch implements AutoCloseable {
 	}
 
 	private void closeDictionaries() {
-		if (this.dictionaries instanceof DictionarySnapshot.Share share) {
+		if (this.dictionaries instanceof StreamDictionaries.Share share) {
 			share.close();
 		}
 		else {

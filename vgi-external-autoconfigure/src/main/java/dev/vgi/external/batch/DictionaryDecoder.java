@@ -252,7 +252,7 @@ final class DictionaryDecoder implements AutoCloseable {
 		else if (from instanceof ListViewVector || from instanceof LargeListViewVector) {
 			int width = (from instanceof ListViewVector) ? Integer.BYTES : Long.BYTES;
 			load(to, from, positions, List.of(width, width), List.of());
-			share(from.getChildrenFromFields().get(0), to.getChildrenFromFields().get(0));
+			ReaderDictionary.share(from.getChildrenFromFields().get(0), to.getChildrenFromFields().get(0));
 		}
 		else if (from instanceof ListVector || from instanceof LargeListVector || from instanceof FixedSizeListVector) {
 			takeLists(from, positions, to);
@@ -312,13 +312,6 @@ final class DictionaryDecoder implements AutoCloseable {
 		buffers.add(buffer);
 		buffer.setZero(0, buffer.capacity());
 		return buffer;
-	}
-
-	private static void share(FieldVector from, FieldVector to) {
-		to.loadFieldBuffers(new ArrowFieldNode(from.getValueCount(), 0), from.getFieldBuffers());
-		for (int i = 0; i < from.getChildrenFromFields().size(); i++) {
-			share(from.getChildrenFromFields().get(i), to.getChildrenFromFields().get(i));
-		}
 	}
 
 	private void takeLists(FieldVector from, int[] positions, FieldVector to) {

@@ -4,9 +4,12 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 import org.apache.arrow.memory.ArrowBuf;
+import org.apache.arrow.memory.BufferAllocator;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
 
@@ -26,7 +29,7 @@ public final class GatheredStream implements AutoCloseable {
 
 	private boolean closed;
 
-	GatheredStream(List<ByteBuffer> views, List<ArrowBuf> retained, long length) {
+	private GatheredStream(List<ByteBuffer> views, List<ArrowBuf> retained, long length) {
 		this.views = views;
 		this.retained = retained;
 		this.length = length;
@@ -76,6 +79,165 @@ public final class GatheredStream implements AutoCloseable {
 			this.closed = true;
 			this.retained.forEach((buffer) -> buffer.getReferenceManager().release());
 		}
+	}
+
+	/**
+	 * Collects the pieces of a stream: large buffers as views that keep their memory
+	 * alive, small ones and headers as copies in as few blocks as possible. Not
+	 * thread-safe. Its creator closes it, which has no effect after {@link #finish()}.
+	 */
+	static final class Gatherer implements AutoCloseable {
+
+		/** Below this size a copy is cheaper than one more segment. */
+		private static final int SMALL = 4096;
+
+		/** Size at which the collected copies get a block of their own. */
+		private static final int BLOCK = 1 << 22;
+
+		/** The length of a view is an int. */
+		private static final long WINDOW = 1L << 30;
+
+		private final @Nullable BufferAllocator allocator;
+
+		private final List<Piece> pieces = new ArrayList<>();
+
+		private final List<ByteBuffer> views = new ArrayList<>();
+
+		private List<ArrowBuf> retained = new ArrayList<>();
+
+		private byte[] copies = new byte[1024];
+
+		private int copied;
+
+		private int copiedFrom;
+
+		private long length;
+
+		/**
+		 * Create a gatherer.
+		 * @param allocator the owner of the copies' memory, or {@code null} to use the
+		 * heap
+		 */
+		Gatherer(@Nullable BufferAllocator allocator) {
+			this.allocator = allocator;
+		}
+
+		void intLittleEndian(int value) {
+			reserve(Integer.BYTES);
+			for (int shift = 0; shift < Integer.SIZE; shift += Byte.SIZE) {
+				this.copies[this.copied++] = (byte) (value >>> shift);
+			}
+			this.length += Integer.BYTES;
+		}
+
+		void bytes(ByteBuffer bytes) {
+			int count = bytes.remaining();
+			reserve(count);
+			bytes.get(this.copies, this.copied, count);
+			this.copied += count;
+			this.length += count;
+		}
+
+		void zeros(long count) {
+			if (count > 0) {
+				int size = Math.toIntExact(count);
+				reserve(size);
+				Arrays.fill(this.copies, this.copied, this.copied + size, (byte) 0);
+				this.copied += size;
+				this.length += size;
+			}
+		}
+
+		void buffer(ArrowBuf buffer, long count) {
+			if (count < SMALL) {
+				int size = (int) count;
+				if (size > 0) {
+					reserve(size);
+					buffer.getBytes(0, this.copies, this.copied, size);
+					this.copied += size;
+					this.length += size;
+				}
+				return;
+			}
+			endCopies();
+			buffer.getReferenceManager().retain();
+			this.retained.add(buffer);
+			this.pieces.add(new Piece(buffer, 0, count));
+			this.length += count;
+		}
+
+		private void reserve(int count) {
+			if (this.copied > BLOCK) {
+				makeBlock();
+			}
+			int needed = Math.addExact(this.copied, count);
+			if (needed > this.copies.length) {
+				this.copies = Arrays.copyOf(this.copies, Math.max(needed, 2 * this.copies.length));
+			}
+		}
+
+		private void endCopies() {
+			if (this.copied > this.copiedFrom) {
+				this.pieces.add(new Piece(null, this.copiedFrom, this.copied - this.copiedFrom));
+				this.copiedFrom = this.copied;
+			}
+		}
+
+		// puts all copies into one block and turns the pieces so far into views
+		private void makeBlock() {
+			endCopies();
+			ByteBuffer block = (this.copied > 0) ? allocate(this.copied) : ByteBuffer.allocate(0);
+			block.put(0, this.copies, 0, this.copied);
+			for (Piece piece : this.pieces) {
+				for (long done = 0; done < piece.length(); done += WINDOW) {
+					int size = (int) Math.min(WINDOW, piece.length() - done);
+					this.views.add(((piece.buffer() != null) ? piece.buffer().nioBuffer(piece.offset() + done, size)
+							: block.slice((int) (piece.offset() + done), size))
+						.asReadOnlyBuffer());
+				}
+			}
+			this.pieces.clear();
+			this.copied = 0;
+			this.copiedFrom = 0;
+		}
+
+		private ByteBuffer allocate(int size) {
+			if (this.allocator == null) {
+				return ByteBuffer.allocateDirect(size);
+			}
+			ArrowBuf block = this.allocator.buffer(size);
+			this.retained.add(block);
+			return block.nioBuffer(0, size);
+		}
+
+		/**
+		 * Hand over everything gathered.
+		 * @return the pieces gathered so far; the caller closes them
+		 */
+		GatheredStream finish() {
+			makeBlock();
+			GatheredStream stream = new GatheredStream(List.copyOf(this.views), this.retained, this.length);
+			this.retained = new ArrayList<>();
+			return stream;
+		}
+
+		@Override
+		public void close() {
+			this.retained.forEach((buffer) -> buffer.getReferenceManager().release());
+			this.retained = new ArrayList<>();
+		}
+
+		/**
+		 * A run of bytes.
+		 *
+		 * @param buffer the source, or {@code null} if they are copies
+		 * @param offset start in the source
+		 * @param length number of bytes
+		 */
+		private record Piece(@Nullable ArrowBuf buffer, long offset, long length) {
+
+		}
+
 	}
 
 }

@@ -3,13 +3,8 @@ package dev.vgi.external.batch;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
@@ -17,22 +12,16 @@ import java.util.function.Supplier;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.memory.RequestMemory;
 import org.apache.arrow.flatbuf.DictionaryBatch;
-import org.apache.arrow.flatbuf.Endianness;
-import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MessageHeader;
-import org.apache.arrow.flatbuf.MetadataVersion;
 import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
-import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.types.pojo.ArrowType;
-import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
-import org.apache.arrow.vector.util.DictionaryUtility;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -44,22 +33,10 @@ import org.springframework.util.Assert;
  */
 public final class IpcStreamReader implements AutoCloseable {
 
-	/** Heap size of a batch without vectors and metadata; measured, like those below. */
-	private static final long BATCH_HEAP = 512;
-
-	/** Heap size of a vector without its values. */
-	private static final long VECTOR_HEAP = 384;
-
-	/** Heap size of a vector that contains others. */
-	private static final long LIST_HEAP = 640;
-
-	/** Heap size of a vector that finds others by name. */
-	private static final long STRUCT_HEAP = 1280;
-
-	/** Heap size of a vector with several such maps. */
-	private static final long UNION_HEAP = 2560;
-
-	/** Heap per byte of a head, for strings and map entries, which cost more if short. */
+	/**
+	 * Heap per byte of a head, for strings and map entries, which cost more if short;
+	 * measured.
+	 */
 	private static final long METADATA_HEAP = 4;
 
 	/** Heap per byte of a schema's message: a field is shorter in a message. */
@@ -83,8 +60,8 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private @Nullable VgiExternalException broken;
 
-	/** Heap size of the vectors of a batch with the current schema. */
-	private long vectorHeap;
+	/** Heap size of a batch with the current schema, without metadata. */
+	private long batchHeap;
 
 	/** The charge for the largest head of a message so far. */
 	private long headCharged;
@@ -224,9 +201,9 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private boolean readStream() {
 		while (this.inStream) {
-			Envelope skipped = nextMessage();
+			MessageHead skipped = nextMessage();
 			if (skipped != null) {
-				this.source.skip(skipped.message().bodyLength());
+				this.source.skip(skipped.bodyLength());
 			}
 		}
 		this.dictionaries.close();
@@ -235,9 +212,12 @@ public final class IpcStreamReader implements AutoCloseable {
 		if (length == MessageSource.NOTHING) {
 			return false;
 		}
-		Envelope envelope = readSchemaMessage(length);
-		this.source.skip(envelope.message().bodyLength());
-		this.schema = readSchema(envelope);
+		MessageHead head = schemaHead(length);
+		this.source.skip(head.bodyLength());
+		Schema schema = this.dictionaries.begin(head.schema(), this.allocator);
+		checkVectors(schema.getFields());
+		this.batchHeap = BatchLoader.heap(schema.getFields());
+		this.schema = schema;
 		this.inStream = true;
 		return true;
 	}
@@ -253,95 +233,22 @@ public final class IpcStreamReader implements AutoCloseable {
 	 */
 	public static Schema readSchema(byte[] message, BufferAllocator allocator) {
 		try (IpcStreamReader reader = of(new ByteArrayInputStream(message), message.length, allocator)) {
-			Schema schema = reader
-				.guardedNullable(() -> sentSchema(reader.readSchemaMessage(reader.source.nextLength())));
+			Schema schema = reader.guardedNullable(() -> reader.schemaHead(reader.source.nextLength()).schema());
 			Assert.state(schema != null, "There is no schema");
 			return schema;
 		}
 	}
 
-	private Envelope readSchemaMessage(int length) {
+	private MessageHead schemaHead(int length) {
 		if (length > 0) {
 			chargeHead(SCHEMA_HEAP * length);
 		}
-		Envelope envelope = (length != MessageSource.END_MARKER && length != MessageSource.NOTHING) ? envelope(length)
+		MessageHead head = (length != MessageSource.END_MARKER && length != MessageSource.NOTHING) ? head(length)
 				: null;
-		if (envelope == null || envelope.message().headerType() != MessageHeader.Schema) {
+		if (head == null || head.type() != MessageHeader.Schema) {
 			throw new CorruptStreamException("The Arrow IPC stream does not start with a schema");
 		}
-		return envelope;
-	}
-
-	private Schema readSchema(Envelope envelope) {
-		Schema sent = sentSchema(envelope);
-		checkShared(sent.getFields(), new HashMap<>());
-		Map<Long, Dictionary> found = new HashMap<>();
-		List<Field> fields = new ArrayList<>();
-		for (Field field : sent.getFields()) {
-			fields.add(DictionaryUtility.toMemoryFormat(field, this.allocator, found));
-		}
-		found.forEach((id, dictionary) -> this.dictionaries.add(id, dictionary, this.allocator));
-		checkVectors(fields);
-		this.vectorHeap = vectorHeap(fields);
-		return new Schema(fields, sent.getCustomMetadata());
-	}
-
-	// otherwise a schema could stand for many more fields than it contains
-	private static void checkShared(List<Field> fields, Map<Long, Field> dictionaries) {
-		for (Field field : fields) {
-			checkShared(field.getChildren(), dictionaries);
-			if (field.getDictionary() != null) {
-				Field first = dictionaries.putIfAbsent(field.getDictionary().getId(), field);
-				if (first != null && !sameValues(first, field)) {
-					throw new CorruptStreamException(
-							"Column '" + field.getName() + "' shares a dictionary that has values of another type");
-				}
-			}
-		}
-	}
-
-	private static boolean sameValues(Field left, Field right) {
-		if (!left.getType().equals(right.getType()) || left.getChildren().size() != right.getChildren().size()) {
-			return false;
-		}
-		for (int i = 0; i < left.getChildren().size(); i++) {
-			Field first = left.getChildren().get(i);
-			Field second = right.getChildren().get(i);
-			if (!Objects.equals(id(first), id(second)) || !sameValues(first, second)) {
-				return false;
-			}
-		}
-		return true;
-	}
-
-	private static @Nullable Long id(Field field) {
-		DictionaryEncoding encoding = field.getDictionary();
-		return (encoding != null) ? encoding.getId() : null;
-	}
-
-	private static long vectorHeap(List<Field> fields) {
-		long heap = 0;
-		for (Field field : fields) {
-			heap += switch (field.getType().getTypeID()) {
-				case Union -> UNION_HEAP;
-				case Struct -> STRUCT_HEAP;
-				default -> field.getChildren().isEmpty() ? VECTOR_HEAP : LIST_HEAP;
-			};
-			heap += vectorHeap(field.getChildren());
-		}
-		return heap;
-	}
-
-	private static Schema sentSchema(Envelope envelope) {
-		org.apache.arrow.flatbuf.Schema table = new org.apache.arrow.flatbuf.Schema();
-		if (envelope.message().header(table) == null) {
-			throw new CorruptStreamException("The schema message is empty");
-		}
-		if (table.endianness() != Endianness.Little) {
-			throw new UnsupportedStreamException("big-endian values");
-		}
-		envelope.guard().check(table);
-		return Schema.convertSchema(table);
+		return head;
 	}
 
 	// a schema whose vectors cannot be created is corrupt even if no batches follow
@@ -356,20 +263,20 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private @Nullable AnnotatedBatch readBatch(Schema schema) {
 		while (this.inStream) {
-			Envelope envelope = nextMessage();
-			if (envelope == null) {
+			MessageHead head = nextMessage();
+			if (head == null) {
 				return null;
 			}
-			byte type = envelope.message().headerType();
+			byte type = head.type();
 			if (type != MessageHeader.RecordBatch && type != MessageHeader.DictionaryBatch) {
 				throw new CorruptStreamException("The stream has a message of type " + type + " among its batches");
 			}
-			ArrowBuf body = this.source.body(envelope.message().bodyLength());
+			ArrowBuf body = this.source.body(head.bodyLength());
 			try {
 				if (type == MessageHeader.RecordBatch) {
-					return readRecordBatch(schema, envelope, body);
+					return readRecordBatch(schema, head, body);
 				}
-				readDictionaryBatch(envelope, body);
+				readDictionaryBatch(head, body);
 			}
 			finally {
 				body.getReferenceManager().release();
@@ -378,87 +285,65 @@ public final class IpcStreamReader implements AutoCloseable {
 		return null;
 	}
 
-	private AnnotatedBatch readRecordBatch(Schema schema, Envelope envelope, ArrowBuf body) {
-		RecordBatch table = new RecordBatch();
-		if (envelope.message().header(table) == null) {
-			throw new CorruptStreamException("The record batch message is empty");
-		}
-		BatchMetadata metadata = envelope.guard().metadata(envelope.message());
+	private AnnotatedBatch readRecordBatch(Schema schema, MessageHead head, ArrowBuf body) {
+		RecordBatch table = head.recordBatch();
+		BatchMetadata metadata = head.metadata();
 		if (table.length() == 0 && BatchKind.of(0, metadata) == BatchKind.LOG) {
 			this.options.limits().checkLogBatches(++this.logBatches);
 		}
-		long heap = BATCH_HEAP + this.vectorHeap + METADATA_HEAP * envelope.length();
+		long heap = this.batchHeap + METADATA_HEAP * head.size();
 		RequestMemory.charge(this.allocator, heap);
-		List<FieldVector> vectors = new ArrayList<>();
+		BatchLoader loader = new BatchLoader(table, head, body, this.allocator, this.meter);
 		try {
-			List<BatchLoader.Encoded> encoded = new ArrayList<>();
-			BatchLoader loader = load(table, envelope, body, schema.getFields(), vectors, encoded);
-			this.dictionaries.check(encoded);
-			VectorSchemaRoot root = new VectorSchemaRoot(schema, vectors, loader.rows());
+			VectorSchemaRoot root = new VectorSchemaRoot(schema, loader.load(schema.getFields()), loader.rows());
+			this.dictionaries.check(loader.encoded());
 			long charged = heap + loader.charged();
 			return new AnnotatedBatch(root, this.dictionaries.share(), metadata,
 					() -> RequestMemory.discharge(this.allocator, charged));
 		}
 		catch (RuntimeException ex) {
-			vectors.forEach(FieldVector::close);
+			loader.discard();
 			throw ex;
 		}
 	}
 
-	private void readDictionaryBatch(Envelope envelope, ArrowBuf body) {
-		DictionaryBatch table = new DictionaryBatch();
-		RecordBatch data = new RecordBatch();
-		if (envelope.message().header(table) == null || table.data(data) == null) {
+	private void readDictionaryBatch(MessageHead head, ArrowBuf body) {
+		DictionaryBatch table = head.dictionaryBatch();
+		RecordBatch data = table.data();
+		if (data == null) {
 			throw new CorruptStreamException("The dictionary batch message is empty");
 		}
-		List<FieldVector> vectors = new ArrayList<>();
+		BatchLoader loader = new BatchLoader(data, head, body, this.allocator, this.meter);
 		try {
-			List<BatchLoader.Encoded> encoded = new ArrayList<>();
-			load(data, envelope, body, List.of(this.dictionaries.get(table.id()).field()), vectors, encoded);
+			Field field = this.dictionaries.get(table.id()).field();
+			FieldVector values = loader.load(List.of(field)).get(0);
 			if (table.isDelta()) {
-				this.dictionaries.append(table.id(), vectors.get(0), encoded);
-				vectors.get(0).close();
+				this.dictionaries.append(table.id(), values, loader.encoded());
+				values.close();
 			}
 			else {
-				this.dictionaries.replace(table.id(), vectors.get(0), encoded);
+				this.dictionaries.replace(table.id(), values, loader.encoded());
 			}
 		}
 		catch (RuntimeException ex) {
-			vectors.forEach(FieldVector::close);
+			loader.discard();
 			throw ex;
 		}
 	}
 
-	private BatchLoader load(RecordBatch table, Envelope envelope, ArrowBuf body, List<Field> fields,
-			List<FieldVector> vectors, List<BatchLoader.Encoded> encoded) {
-		BatchLoader loader = new BatchLoader(table, body, this.allocator, envelope.guard(), encoded, this.meter,
-				envelope.message().version());
-		for (Field field : fields) {
-			vectors.add(field.createVector(this.allocator));
-		}
-		loader.load(fields, vectors);
-		return loader;
-	}
-
 	// reads the next message of the current stream, or records its end
-	private @Nullable Envelope nextMessage() {
+	private @Nullable MessageHead nextMessage() {
 		int length = this.source.nextLength();
 		if (length == MessageSource.END_MARKER || length == MessageSource.NOTHING) {
 			this.inStream = false;
 			return null;
 		}
-		return envelope(length);
+		return head(length);
 	}
 
-	private Envelope envelope(int length) {
+	private MessageHead head(int length) {
 		chargeHead(length);
-		ByteBuffer metadata = this.source.metadata(length);
-		Message message = Message.getRootAsMessage(metadata);
-		short version = message.version();
-		if (version != MetadataVersion.V5 && version != MetadataVersion.V4) {
-			throw new UnsupportedStreamException("metadata version V" + (version + 1));
-		}
-		return new Envelope(message, length, new FlatBufferGuard(length, this.options.limits()));
+		return new MessageHead(this.source.metadata(length), this.options.limits());
 	}
 
 	// Only one head is in memory at a time.
@@ -508,17 +393,6 @@ public final class IpcStreamReader implements AutoCloseable {
 		this.source.close();
 		RequestMemory.discharge(this.allocator, this.headCharged);
 		this.headCharged = 0;
-	}
-
-	/**
-	 * A message without its body.
-	 *
-	 * @param message its metadata
-	 * @param length length of the metadata in bytes
-	 * @param guard limits what the metadata may cost
-	 */
-	private record Envelope(Message message, int length, FlatBufferGuard guard) {
-
 	}
 
 }

@@ -52,7 +52,8 @@ abstract class MessageSource implements AutoCloseable {
 		}
 		int length = littleEndian(prefix);
 		if (got < prefix.length || !startsMessage(length)) {
-			throw new CorruptStreamException("The bytes are no Arrow IPC stream: no message starts at " + start(got));
+			throw new CorruptStreamException(
+					"The bytes are no Arrow IPC stream: no message starts at " + (this.position - got));
 		}
 		if (length != CONTINUATION) {
 			return length;
@@ -64,8 +65,8 @@ abstract class MessageSource implements AutoCloseable {
 		}
 		length = littleEndian(prefix);
 		if (length < 0) {
-			throw new CorruptStreamException(
-					"The message at " + start(2L * Integer.BYTES) + " declares " + length + " bytes of metadata");
+			throw new CorruptStreamException("The message at " + (this.position - 2 * Integer.BYTES) + " declares "
+					+ length + " bytes of metadata");
 		}
 		this.limits.checkMessageSize(length);
 		return length;
@@ -95,6 +96,7 @@ abstract class MessageSource implements AutoCloseable {
 	 * @return the bytes
 	 */
 	final ByteBuffer metadata(int length) {
+		checkAvailable(length);
 		byte[] bytes = readMetadata(length);
 		arrived(length);
 		return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
@@ -138,10 +140,7 @@ abstract class MessageSource implements AutoCloseable {
 			throw new CorruptStreamException(
 					"The message before " + this.position + " declares a body of " + length + " bytes");
 		}
-	}
-
-	private long start(long back) {
-		return this.position - back;
+		checkAvailable(length);
 	}
 
 	private static int littleEndian(byte[] bytes) {
@@ -155,17 +154,23 @@ abstract class MessageSource implements AutoCloseable {
 	// fills the array with the bytes that are left
 	abstract int read(byte[] target);
 
+	// fails if there cannot be as many further bytes
+	abstract void checkAvailable(long length);
+
 	abstract byte[] readMetadata(int length);
 
 	abstract ArrowBuf readBody(long length);
 
-	abstract void skipBody(long length);
+	// bytes in memory are skipped by the position alone
+	void skipBody(long length) {
+	}
 
-	// skips the rest
-	abstract void skipRest();
+	void skipRest() {
+	}
 
 	@Override
-	public abstract void close();
+	public void close() {
+	}
 
 	/**
 	 * Bytes in memory.
@@ -196,8 +201,14 @@ abstract class MessageSource implements AutoCloseable {
 		}
 
 		@Override
+		void checkAvailable(long length) {
+			if (length > this.length - position()) {
+				throw truncated();
+			}
+		}
+
+		@Override
 		byte[] readMetadata(int length) {
-			checkAvailable(length);
 			byte[] metadata = new byte[length];
 			this.bytes.getBytes(position(), metadata);
 			return metadata;
@@ -205,26 +216,9 @@ abstract class MessageSource implements AutoCloseable {
 
 		@Override
 		ArrowBuf readBody(long length) {
-			checkAvailable(length);
 			ArrowBuf body = this.bytes.slice(position(), length);
 			body.getReferenceManager().retain();
 			return body;
-		}
-
-		@Override
-		void skipRest() {
-			// Everything is in memory, and was decoded before.
-		}
-
-		@Override
-		void skipBody(long length) {
-			checkAvailable(length);
-		}
-
-		private void checkAvailable(long length) {
-			if (length > this.length - position()) {
-				throw truncated();
-			}
 		}
 
 		@Override
@@ -281,9 +275,16 @@ abstract class MessageSource implements AutoCloseable {
 			// the end may come exactly at the cap
 			int got = read(target, 0, (int) Math.max(room, 1));
 			if (got > room || got == room && got > 0) {
-				throw tooLong();
+				throw new StreamTooLongException(this.maxBytes);
 			}
 			return got;
+		}
+
+		@Override
+		void checkAvailable(long length) {
+			if (length > this.maxBytes - position()) {
+				throw new StreamTooLongException(this.maxBytes);
+			}
 		}
 
 		private int read(byte[] target, int offset, int length) {
@@ -300,7 +301,6 @@ abstract class MessageSource implements AutoCloseable {
 
 		@Override
 		byte[] readMetadata(int length) {
-			checkRoom(length);
 			byte[] metadata = new byte[Math.min(length, STEP)];
 			int done = 0;
 			while (true) {
@@ -318,7 +318,6 @@ abstract class MessageSource implements AutoCloseable {
 
 		@Override
 		ArrowBuf readBody(long length) {
-			checkRoom(length);
 			long capacity = Math.min(length, BODY_STEP);
 			ArrowBuf body = this.allocator.buffer(capacity);
 			try {
@@ -348,10 +347,7 @@ abstract class MessageSource implements AutoCloseable {
 			byte[] bytes = transfer(to - from);
 			long done = from;
 			while (done < to) {
-				int got = read(bytes, 0, (int) Math.min(bytes.length, to - done));
-				if (got == 0) {
-					throw truncated();
-				}
+				int got = readSome(bytes, to - done);
 				body.setBytes(done, bytes, 0, got);
 				done += got;
 			}
@@ -359,16 +355,19 @@ abstract class MessageSource implements AutoCloseable {
 
 		@Override
 		void skipBody(long length) {
-			checkRoom(length);
 			byte[] bytes = transfer(length);
 			long left = length;
 			while (left > 0) {
-				int got = read(bytes, 0, (int) Math.min(bytes.length, left));
-				if (got == 0) {
-					throw truncated();
-				}
-				left -= got;
+				left -= readSome(bytes, left);
 			}
+		}
+
+		private int readSome(byte[] target, long most) {
+			int got = read(target, 0, (int) Math.min(target.length, most));
+			if (got == 0) {
+				throw truncated();
+			}
+			return got;
 		}
 
 		@Override
@@ -380,7 +379,7 @@ abstract class MessageSource implements AutoCloseable {
 			while ((got = read(bytes, 0, bytes.length)) > 0) {
 				room -= got;
 				if (room < 0) {
-					throw tooLong();
+					throw new StreamTooLongException(this.maxBytes);
 				}
 			}
 		}
@@ -391,20 +390,6 @@ abstract class MessageSource implements AutoCloseable {
 				this.transfer = new byte[size];
 			}
 			return this.transfer;
-		}
-
-		private void checkRoom(long length) {
-			if (length > this.maxBytes - position()) {
-				throw tooLong();
-			}
-		}
-
-		private StreamTooLongException tooLong() {
-			return new StreamTooLongException(this.maxBytes);
-		}
-
-		@Override
-		public void close() {
 		}
 
 	}

@@ -1,15 +1,20 @@
 package dev.vgi.external.batch;
 
+import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.BaseFixedWidthVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
+import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.util.VectorBatchAppender;
@@ -183,7 +188,12 @@ final class ReaderDictionary implements AutoCloseable {
 		}
 	}
 
-	private static void share(FieldVector from, FieldVector to) {
+	/**
+	 * Share the memory of a vector at every depth.
+	 * @param from the vector; borrowed
+	 * @param to an empty vector of the same field
+	 */
+	static void share(FieldVector from, FieldVector to) {
 		to.loadFieldBuffers(new ArrowFieldNode(from.getValueCount(), 0), from.getFieldBuffers());
 		List<FieldVector> children = from.getChildrenFromFields();
 		List<FieldVector> targets = to.getChildrenFromFields();
@@ -235,6 +245,70 @@ final class ReaderDictionary implements AutoCloseable {
 		 */
 		synchronized Dictionary dictionary() {
 			return new Dictionary(share(this.field, this.vector, this.vector.getAllocator()), this.encoding);
+		}
+
+	}
+
+	/**
+	 * A vector of indices into a dictionary.
+	 *
+	 * @param field its field
+	 * @param vector the indices
+	 */
+	record Indices(Field field, FieldVector vector) {
+
+		private static final String OUTSIDE = "has an index outside its dictionary";
+
+		long id() {
+			return Objects.requireNonNull(this.field.getDictionary()).getId();
+		}
+
+		/**
+		 * Check the indices.
+		 * @param dictionarySize number of values in the dictionary
+		 * @param meter receives the work
+		 */
+		void check(int dictionarySize, WorkMeter meter) {
+			BatchBuffers.check(highest(meter) < dictionarySize, this.field, OUTSIDE);
+		}
+
+		/**
+		 * Find the highest index.
+		 * @param meter receives the work
+		 * @return the index, or -1 if no value is present
+		 */
+		int highest(WorkMeter meter) {
+			long highest = -1;
+			BaseFixedWidthVector indices = (BaseFixedWidthVector) this.vector;
+			int width = indices.getTypeWidth();
+			int count = indices.getValueCount();
+			boolean signed = ((ArrowType.Int) this.field.getType()).getIsSigned();
+			ArrowBuf values = indices.getDataBuffer();
+			ArrowBuf validity = indices.getValidityBuffer();
+			long bytes = (long) count * width;
+			for (long position = 0; position < bytes; position += BatchBuffers.WINDOW) {
+				int size = (int) Math.min(BatchBuffers.WINDOW, bytes - position);
+				meter.done(size);
+				ByteBuffer window = BatchBuffers.window(values, position, size);
+				for (int i = 0; i < size; i += width) {
+					long index = index(window, i, width, signed);
+					if (index < 0 || index > highest) {
+						boolean present = !BatchBuffers.isNull(validity, (int) ((position + i) / width));
+						BatchBuffers.check(!present || (index >= 0 && index < Integer.MAX_VALUE), this.field, OUTSIDE);
+						highest = present ? index : highest;
+					}
+				}
+			}
+			return (int) highest;
+		}
+
+		private static long index(ByteBuffer window, int at, int width, boolean signed) {
+			return switch (width) {
+				case Byte.BYTES -> signed ? window.get(at) : window.get(at) & 0xFF;
+				case Short.BYTES -> signed ? window.getShort(at) : window.getShort(at) & 0xFFFF;
+				case Integer.BYTES -> signed ? window.getInt(at) : window.getInt(at) & 0xFFFFFFFFL;
+				default -> window.getLong(at);
+			};
 		}
 
 	}

@@ -1,15 +1,24 @@
 package dev.vgi.external.batch;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 
+import dev.vgi.external.batch.ReaderDictionary.Indices;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryProvider;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.arrow.vector.util.DictionaryUtility;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,14 +38,60 @@ final class StreamDictionaries implements AutoCloseable {
 	/** Dictionaries that are too short for the indices that others have into them. */
 	private final Set<Long> tooShort = new HashSet<>();
 
-	private @Nullable DictionarySnapshot snapshot;
+	private @Nullable Snapshot snapshot;
 
 	StreamDictionaries(WorkMeter meter) {
 		this.meter = meter;
 	}
 
-	void add(long id, Dictionary dictionary, BufferAllocator allocator) {
-		this.dictionaries.put(id, new ReaderDictionary(dictionary, allocator));
+	/**
+	 * Begin with the empty dictionaries of a schema.
+	 * @param sent the schema in message format
+	 * @param allocator the owner of the values
+	 * @return the schema in memory format
+	 */
+	Schema begin(Schema sent, BufferAllocator allocator) {
+		checkShared(sent.getFields(), new HashMap<>());
+		Map<Long, Dictionary> found = new HashMap<>();
+		List<Field> fields = new ArrayList<>();
+		for (Field field : sent.getFields()) {
+			fields.add(DictionaryUtility.toMemoryFormat(field, allocator, found));
+		}
+		found.forEach((id, dictionary) -> this.dictionaries.put(id, new ReaderDictionary(dictionary, allocator)));
+		return new Schema(fields, sent.getCustomMetadata());
+	}
+
+	// otherwise a schema could stand for many more fields than it contains
+	private static void checkShared(List<Field> fields, Map<Long, Field> dictionaries) {
+		for (Field field : fields) {
+			checkShared(field.getChildren(), dictionaries);
+			if (field.getDictionary() != null) {
+				Field first = dictionaries.putIfAbsent(field.getDictionary().getId(), field);
+				if (first != null && !sameValues(first, field)) {
+					throw new CorruptStreamException(
+							"Column '" + field.getName() + "' shares a dictionary that has values of another type");
+				}
+			}
+		}
+	}
+
+	private static boolean sameValues(Field left, Field right) {
+		if (!left.getType().equals(right.getType()) || left.getChildren().size() != right.getChildren().size()) {
+			return false;
+		}
+		for (int i = 0; i < left.getChildren().size(); i++) {
+			Field first = left.getChildren().get(i);
+			Field second = right.getChildren().get(i);
+			if (!Objects.equals(id(first), id(second)) || !sameValues(first, second)) {
+				return false;
+			}
+		}
+		return true;
+	}
+
+	private static @Nullable Long id(Field field) {
+		DictionaryEncoding encoding = field.getDictionary();
+		return (encoding != null) ? encoding.getId() : null;
 	}
 
 	/**
@@ -59,7 +114,7 @@ final class StreamDictionaries implements AutoCloseable {
 	 * @param replacement the values; taken over
 	 * @param encoded the dictionary-encoded vectors in the values
 	 */
-	void replace(long id, FieldVector replacement, List<BatchLoader.Encoded> encoded) {
+	void replace(long id, FieldVector replacement, List<Indices> encoded) {
 		Map<Long, Integer> uses = uses(encoded);
 		ReaderDictionary dictionary = get(id);
 		dictionary.replace(replacement);
@@ -77,7 +132,7 @@ final class StreamDictionaries implements AutoCloseable {
 	 * @param delta the values; borrowed
 	 * @param encoded the dictionary-encoded vectors in the values
 	 */
-	void append(long id, FieldVector delta, List<BatchLoader.Encoded> encoded) {
+	void append(long id, FieldVector delta, List<Indices> encoded) {
 		Map<Long, Integer> uses = uses(encoded);
 		ReaderDictionary dictionary = get(id);
 		dictionary.append(delta, this.meter);
@@ -110,9 +165,9 @@ final class StreamDictionaries implements AutoCloseable {
 		}
 	}
 
-	private Map<Long, Integer> uses(List<BatchLoader.Encoded> encoded) {
+	private Map<Long, Integer> uses(List<Indices> encoded) {
 		Map<Long, Integer> uses = new HashMap<>();
-		for (BatchLoader.Encoded indices : encoded) {
+		for (Indices indices : encoded) {
 			int highest = indices.highest(this.meter);
 			if (highest >= 0) {
 				uses.merge(indices.id(), highest, Math::max);
@@ -127,8 +182,8 @@ final class StreamDictionaries implements AutoCloseable {
 	 * @throws CorruptStreamException if an index is outside its dictionary, also an index
 	 * of one dictionary into another
 	 */
-	void check(List<BatchLoader.Encoded> encoded) {
-		for (BatchLoader.Encoded indices : encoded) {
+	void check(List<Indices> encoded) {
+		for (Indices indices : encoded) {
 			ReaderDictionary dictionary = this.dictionaries.get(indices.id());
 			indices.check((dictionary != null) ? dictionary.size() : 0, this.meter);
 		}
@@ -142,12 +197,12 @@ final class StreamDictionaries implements AutoCloseable {
 	 * Share the current dictionaries.
 	 * @return the dictionaries for one batch, which closes them
 	 */
-	DictionarySnapshot.Share share() {
+	Share share() {
 		if (this.snapshot == null) {
 			Map<Long, ReaderDictionary.Version> versions = new LinkedHashMap<>();
 			this.meter.spend((long) SHARE * this.dictionaries.size());
 			this.dictionaries.forEach((id, dictionary) -> versions.put(id, dictionary.version(this.meter)));
-			this.snapshot = new DictionarySnapshot(versions);
+			this.snapshot = new Snapshot(versions);
 		}
 		return this.snapshot.share();
 	}
@@ -168,6 +223,83 @@ final class StreamDictionaries implements AutoCloseable {
 		this.dictionaries.values().forEach(ReaderDictionary::close);
 		this.dictionaries.clear();
 		this.tooShort.clear();
+	}
+
+	/**
+	 * The dictionaries of a stream between two changes, shared by all batches read there.
+	 * Freed when the last of these batches is closed. Thread-safe.
+	 */
+	private static final class Snapshot {
+
+		private final Map<Long, ReaderDictionary.Version> versions;
+
+		private final AtomicInteger holders = new AtomicInteger(1);
+
+		/**
+		 * Create a snapshot with one holder.
+		 * @param versions the dictionaries, already held on its behalf
+		 */
+		Snapshot(Map<Long, ReaderDictionary.Version> versions) {
+			this.versions = versions;
+		}
+
+		Share share() {
+			this.holders.incrementAndGet();
+			return new Share(this);
+		}
+
+		void release() {
+			if (this.holders.decrementAndGet() == 0) {
+				this.versions.values().forEach(ReaderDictionary.Version::release);
+			}
+		}
+
+	}
+
+	/**
+	 * The dictionaries of one batch: it gets its own vectors, created on first use, which
+	 * share the memory. Not thread-safe.
+	 */
+	static final class Share implements DictionaryProvider, AutoCloseable {
+
+		private final Snapshot snapshot;
+
+		private final Map<Long, Dictionary> found = new LinkedHashMap<>();
+
+		private boolean closed;
+
+		private Share(Snapshot snapshot) {
+			this.snapshot = snapshot;
+		}
+
+		@Override
+		public @Nullable Dictionary lookup(long id) {
+			Dictionary dictionary = this.found.get(id);
+			ReaderDictionary.Version version = this.snapshot.versions.get(id);
+			if (dictionary == null && version != null && !this.closed) {
+				dictionary = version.dictionary();
+				this.found.put(id, dictionary);
+			}
+			return dictionary;
+		}
+
+		@Override
+		public Set<Long> getDictionaryIds() {
+			return this.snapshot.versions.keySet();
+		}
+
+		/**
+		 * Free the vectors. Idempotent.
+		 */
+		@Override
+		public void close() {
+			if (!this.closed) {
+				this.closed = true;
+				this.found.values().forEach((dictionary) -> dictionary.getVector().close());
+				this.snapshot.release();
+			}
+		}
+
 	}
 
 }

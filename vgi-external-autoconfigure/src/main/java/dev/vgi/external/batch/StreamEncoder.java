@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 
 import com.google.flatbuffers.FlatBufferBuilder;
+import dev.vgi.external.batch.GatheredStream.Gatherer;
 import org.apache.arrow.flatbuf.DictionaryBatch;
 import org.apache.arrow.flatbuf.KeyValue;
 import org.apache.arrow.flatbuf.Message;

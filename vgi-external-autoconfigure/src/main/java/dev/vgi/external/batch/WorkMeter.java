@@ -1,5 +1,7 @@
 package dev.vgi.external.batch;
 
+import java.util.function.LongConsumer;
+
 /**
  * Keeps the work of reading in proportion to the bytes that were read, and reports it to
  * the watch. Not thread-safe.
@@ -12,13 +14,19 @@ final class WorkMeter {
 	/** Work that each byte pays for. */
 	private static final long CREDIT_PER_BYTE = 8;
 
-	private final ReadWatch watch;
+	/** Rows that are examined between two reports. */
+	private static final int ROWS = 1 << 14;
+
+	/** Bytes of work between two reports to the watch. */
+	static final int STRIDE = 1 << 20;
+
+	private final LongConsumer watch;
 
 	private long credit = FREE;
 
 	private long untold;
 
-	WorkMeter(ReadWatch watch) {
+	WorkMeter(LongConsumer watch) {
 		this.watch = watch;
 	}
 
@@ -37,10 +45,21 @@ final class WorkMeter {
 	 */
 	void done(long bytes) {
 		this.untold += bytes;
-		if (this.untold >= ReadWatch.STRIDE) {
+		if (this.untold >= STRIDE) {
 			long told = this.untold;
 			this.untold = 0;
-			this.watch.read(told);
+			this.watch.accept(told);
+		}
+	}
+
+	/**
+	 * A row is about to be examined. Reports the work from time to time.
+	 * @param row index of the row
+	 * @param width bytes of each row
+	 */
+	void row(int row, int width) {
+		if ((row & (ROWS - 1)) == ROWS - 1) {
+			done((long) ROWS * width);
 		}
 	}
 

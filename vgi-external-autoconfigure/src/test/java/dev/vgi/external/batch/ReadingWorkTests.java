@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 
+import dev.vgi.external.batch.GatheredStream.Gatherer;
 import org.apache.arrow.memory.AllocationListener;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.FieldVector;
@@ -184,7 +185,7 @@ class ReadingWorkTests {
 		byte[] bytes = write(nested(3 << 20, 1), (encoder, gatherer, batch) -> encoder.batch(gatherer, batch));
 		AtomicLong calls = new AtomicLong();
 		ReadOptions options = new ReadOptions(ReadLimits.defaults(), (read) -> {
-			assertThat(read).isGreaterThanOrEqualTo(ReadWatch.STRIDE);
+			assertThat(read).isGreaterThanOrEqualTo(WorkMeter.STRIDE);
 			if (calls.incrementAndGet() == 2) {
 				throw new LimitExceededException("Enough", "test");
 			}

@@ -10,12 +10,16 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 import org.apache.arrow.flatbuf.Decimal;
+import org.apache.arrow.flatbuf.DictionaryBatch;
 import org.apache.arrow.flatbuf.DictionaryEncoding;
+import org.apache.arrow.flatbuf.Endianness;
 import org.apache.arrow.flatbuf.Field;
 import org.apache.arrow.flatbuf.FixedSizeBinary;
 import org.apache.arrow.flatbuf.Int;
 import org.apache.arrow.flatbuf.KeyValue;
 import org.apache.arrow.flatbuf.Message;
+import org.apache.arrow.flatbuf.MetadataVersion;
+import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.flatbuf.Schema;
 import org.apache.arrow.flatbuf.Timestamp;
 import org.apache.arrow.flatbuf.Type;
@@ -23,12 +27,12 @@ import org.apache.arrow.flatbuf.Union;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Walks the flat buffers of a message before anything is created from them. The Java
- * runtime of flat buffers checks bounds, but neither cycles nor tables that are shared a
- * million times. Every visit therefore takes from an allowance, which a well-formed
- * message of this size cannot use up.
+ * The head of a message: all of it but the body. Its flat buffers are walked before
+ * anything is created from them: their Java runtime checks bounds, but neither cycles nor
+ * tables that are shared a million times. Every visit therefore takes from an allowance,
+ * which a well-formed message of this size cannot use up.
  */
-final class FlatBufferGuard {
+final class MessageHead {
 
 	private static final int MAX_DEPTH = 64;
 
@@ -36,10 +40,12 @@ final class FlatBufferGuard {
 
 	private static final int SLACK = 1024;
 
-	private final int size;
-
 	/** Longest part of a name that a message shows, in bytes. */
 	private static final int LONGEST_SHOWN_NAME = 100;
+
+	private final Message message;
+
+	private final int size;
 
 	private final ReadLimits limits;
 
@@ -53,23 +59,76 @@ final class FlatBufferGuard {
 	private int fields;
 
 	/**
-	 * Create a guard for one message.
-	 * @param size the length of its metadata in bytes
+	 * Read the head of a message.
+	 * @param bytes its flat buffers
 	 * @param limits what may be created from it
 	 */
-	FlatBufferGuard(int size, ReadLimits limits) {
-		this.size = size;
+	MessageHead(ByteBuffer bytes, ReadLimits limits) {
+		this.size = bytes.remaining();
 		this.limits = limits;
-		this.allowance = 4L * size + SLACK;
+		this.allowance = 4L * this.size + SLACK;
+		this.message = Message.getRootAsMessage(bytes);
+		short version = this.message.version();
+		if (version != MetadataVersion.V5 && version != MetadataVersion.V4) {
+			throw new UnsupportedStreamException("metadata version V" + (version + 1));
+		}
 	}
 
-	void check(Schema schema) {
-		for (int i = 0; i < count(schema.fieldsLength()); i++) {
-			check(schema.fields(i), 0);
+	/**
+	 * Return the size of the head, which limits what can be created from it.
+	 * @return bytes
+	 */
+	int size() {
+		return this.size;
+	}
+
+	byte type() {
+		return this.message.headerType();
+	}
+
+	long bodyLength() {
+		return this.message.bodyLength();
+	}
+
+	boolean isBeforeV5() {
+		return this.message.version() < MetadataVersion.V5;
+	}
+
+	/**
+	 * Read a schema.
+	 * @return the schema in message format
+	 */
+	org.apache.arrow.vector.types.pojo.Schema schema() {
+		Schema table = new Schema();
+		if (this.message.header(table) == null) {
+			throw new CorruptStreamException("The schema message is empty");
 		}
-		for (int i = 0; i < count(schema.customMetadataLength()); i++) {
-			check(schema.customMetadata(i));
+		if (table.endianness() != Endianness.Little) {
+			throw new UnsupportedStreamException("big-endian values");
 		}
+		for (int i = 0; i < count(table.fieldsLength()); i++) {
+			check(table.fields(i), 0);
+		}
+		for (int i = 0; i < count(table.customMetadataLength()); i++) {
+			check(table.customMetadata(i));
+		}
+		return org.apache.arrow.vector.types.pojo.Schema.convertSchema(table);
+	}
+
+	RecordBatch recordBatch() {
+		RecordBatch table = new RecordBatch();
+		if (this.message.header(table) == null) {
+			throw new CorruptStreamException("The record batch message is empty");
+		}
+		return table;
+	}
+
+	DictionaryBatch dictionaryBatch() {
+		DictionaryBatch table = new DictionaryBatch();
+		if (this.message.header(table) == null) {
+			throw new CorruptStreamException("The dictionary batch message is empty");
+		}
+		return table;
 	}
 
 	private void check(@Nullable Field field, int depth) {
@@ -175,19 +234,18 @@ final class FlatBufferGuard {
 	}
 
 	/**
-	 * Read the metadata of a message. Of equal keys, the last one is used.
-	 * @param message the message
-	 * @return its metadata
+	 * Read the metadata. Of equal keys, the last one is used.
+	 * @return the metadata
 	 * @throws UnsupportedStreamException if an entry is not UTF-8, naming its key
 	 */
-	BatchMetadata metadata(Message message) {
-		int count = count(message.customMetadataLength());
+	BatchMetadata metadata() {
+		int count = count(this.message.customMetadataLength());
 		if (count == 0) {
 			return BatchMetadata.empty();
 		}
 		Map<String, String> entries = new LinkedHashMap<>();
 		for (int i = 0; i < count; i++) {
-			Map.Entry<String, String> entry = check(message.customMetadata(i));
+			Map.Entry<String, String> entry = check(this.message.customMetadata(i));
 			entries.put(entry.getKey(), entry.getValue());
 		}
 		return BatchMetadata.of(entries);
