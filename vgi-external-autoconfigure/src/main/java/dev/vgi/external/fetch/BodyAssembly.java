@@ -3,7 +3,6 @@ package dev.vgi.external.fetch;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Locale;
-import java.util.concurrent.ThreadFactory;
 
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
@@ -32,25 +31,17 @@ final class BodyAssembly implements AutoCloseable {
 	 */
 	private static final long DIGEST_BESIDE = 4L << 20;
 
-	/** Initial capacity for a body of unknown size. */
-	private static final long FIRST_CAPACITY = 1L << 20;
-
 	private final FetchConfig config;
 
 	private final FetchProgress progress;
-
-	private final long encodedSize;
 
 	private final SlabPool slabs;
 
 	private final Lease lease;
 
+	private final BodyShape shape;
+
 	private final ContentCodec.@Nullable Decoder decoder;
-
-	/** Memory that the decoder and its input buffer hold in addition to the body. */
-	private final long beside;
-
-	private final String coding;
 
 	private final @Nullable BodyDigest digest;
 
@@ -72,48 +63,27 @@ final class BodyAssembly implements AutoCloseable {
 
 	/**
 	 * Create an assembly.
-	 * @param config the caps
-	 * @param slabs where the memory comes from
-	 * @param lease is charged for the memory beyond {@code reserved}; not closed here
-	 * @param codec the coding of the bytes, or {@code null} for none
-	 * @param size decoded size as far as known, or -1
-	 * @param window bytes of decoded content that the decoder holds
-	 * @param reserved bytes the lease already holds for this assembly
+	 * @param context the caps, and where memory and the thread of the digest come from
+	 * @param lease already holds the memory of the shape, and is charged for more; not
+	 * closed here
+	 * @param shape what is known about the body
 	 * @param sha256 the expected digest, or {@code null}
-	 * @param progress receives the progress
-	 * @param workers creates the thread of the digest, which ends with this assembly
 	 */
-	BodyAssembly(FetchConfig config, SlabPool slabs, Lease lease, @Nullable ContentCodec codec, long size, long window,
-			long reserved, @Nullable String sha256, FetchProgress progress, ThreadFactory workers) {
-		this.config = config;
-		this.progress = progress;
-		this.encodedSize = (codec != null) ? -1 : size;
-		this.slabs = slabs;
+	BodyAssembly(FetchContext context, Lease lease, BodyShape shape, @Nullable String sha256) {
+		this.config = context.config();
+		this.progress = context.progress();
+		this.slabs = context.slabs();
 		this.lease = lease;
-		this.coding = (codec != null) ? codec.coding() : "";
+		this.shape = shape;
 		this.sha256 = (sha256 != null) ? sha256.strip().toLowerCase(Locale.ROOT) : null;
-		this.digest = (sha256 != null) ? new BodyDigest(size) : null;
-		this.charged = reserved;
-		this.body = slabs.acquire(memoryFor(codec, size) - ((codec != null) ? STEP : 0));
-		this.decoder = (codec != null) ? codec.decoder(window) : null;
-		this.beside = (codec != null) ? STEP + window : 0;
-		if (this.digest != null && codec != null && size >= DIGEST_BESIDE) {
-			this.digest.startBeside(workers);
+		this.digest = (sha256 != null) ? new BodyDigest(shape.size()) : null;
+		this.charged = shape.memory();
+		this.body = this.slabs.acquire(shape.capacity());
+		ContentCodec codec = shape.codec();
+		this.decoder = (codec != null) ? codec.decoder(shape.window()) : null;
+		if (this.digest != null && codec != null && shape.size() >= DIGEST_BESIDE) {
+			this.digest.startBeside(context.workers());
 		}
-	}
-
-	/**
-	 * Return how much memory a body needs at the start.
-	 * @param codec the coding of the bytes, or {@code null} for none
-	 * @param size decoded size as far as known, or -1
-	 * @return bytes to reserve
-	 */
-	static long memoryFor(@Nullable ContentCodec codec, long size) {
-		if (codec == null) {
-			return (size > 0) ? size : FIRST_CAPACITY;
-		}
-		// A decoder notices its end only if its target has room left.
-		return ((size >= 0) ? size + 1 : FIRST_CAPACITY) + STEP;
 	}
 
 	/**
@@ -192,20 +162,8 @@ final class BodyAssembly implements AutoCloseable {
 
 	private void count(long count) {
 		this.encoded += count;
-		if (this.encoded > this.config.maxFetchSize()) {
-			throw tooLargeEncoded(this.config);
-		}
-		this.progress.progress(this.encoded, this.encodedSize);
-	}
-
-	static PayloadTooLargeException tooLargeEncoded(FetchConfig config) {
-		return new PayloadTooLargeException("max_fetch_bytes", config.maxFetchSize(),
-				"vgi.external.fetch.max-fetch-size");
-	}
-
-	static PayloadTooLargeException tooLargeDecoded(FetchConfig config) {
-		return new PayloadTooLargeException("max_decompressed_bytes", config.maxDecompressedSize(),
-				"vgi.external.fetch.max-decompressed-size");
+		this.config.checkSize(this.encoded);
+		this.progress.progress(this.encoded, isPlain() ? this.shape.size() : -1);
 	}
 
 	private void decode(ByteBuffer source) {
@@ -213,7 +171,7 @@ final class BodyAssembly implements AutoCloseable {
 		Assert.state(codec != null, "not coded");
 		while (source.hasRemaining()) {
 			if (!step(codec, source)) {
-				throw new CorruptStreamException("Failed to decompress " + this.coding + " data: no progress");
+				throw new CorruptStreamException("Failed to decompress " + coding() + " data: no progress");
 			}
 		}
 	}
@@ -230,12 +188,10 @@ final class BodyAssembly implements AutoCloseable {
 			this.decoded = codec.decode(source, target);
 		}
 		catch (IOException ex) {
-			throw new CorruptStreamException("Failed to decompress " + this.coding + " data: " + ex.getMessage());
+			throw new CorruptStreamException("Failed to decompress " + coding() + " data: " + ex.getMessage());
 		}
 		this.length += target.position();
-		if (this.length > this.config.maxDecompressedSize()) {
-			throw tooLargeDecoded(this.config);
-		}
+		this.config.checkDecodedSize(this.length);
 		digest();
 		return target.position() > 0 || source.position() > before;
 	}
@@ -252,7 +208,7 @@ final class BodyAssembly implements AutoCloseable {
 		}
 		this.body.close();
 		this.body = larger;
-		long unused = Math.max(0, this.charged - capacity - this.beside);
+		long unused = Math.max(0, this.charged - capacity - this.shape.beside());
 		this.lease.shrink(unused);
 		this.charged -= unused;
 	}
@@ -284,19 +240,21 @@ final class BodyAssembly implements AutoCloseable {
 				continue;
 			}
 			if (!this.decoded) {
-				throw new CorruptStreamException("Failed to decompress " + this.coding + " data: it ends early");
+				throw new CorruptStreamException("Failed to decompress " + coding() + " data: it ends early");
 			}
 		}
 		if (this.length == 0) {
 			throw new CorruptStreamException("The fetched object is empty");
 		}
-		if (this.digest != null) {
-			if (!this.digest.finish().equals(this.sha256)) {
-				throw new ChecksumMismatchException(
-						"SHA-256 checksum mismatch: the fetched object is not the one its pointer names", null);
-			}
+		if (this.digest != null && !this.digest.finish().equals(this.sha256)) {
+			throw new ChecksumMismatchException(
+					"SHA-256 checksum mismatch: the fetched object is not the one its pointer names", null);
 		}
 		return this.body.handOver(allocator, this.length, this.lease);
+	}
+
+	@Nullable String coding() {
+		return this.shape.coding();
 	}
 
 	/**

@@ -71,6 +71,20 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 				this.maxSpeculativeHedges);
 	}
 
+	void checkSize(long encoded) {
+		if (encoded > this.maxFetchSize) {
+			throw new PayloadTooLargeException("max_fetch_bytes", this.maxFetchSize,
+					"vgi.external.fetch.max-fetch-size");
+		}
+	}
+
+	void checkDecodedSize(long decoded) {
+		if (decoded > this.maxDecompressedSize) {
+			throw new PayloadTooLargeException("max_decompressed_bytes", this.maxDecompressedSize,
+					"vgi.external.fetch.max-decompressed-size");
+		}
+	}
+
 	/**
 	 * How to find out the size of an object.
 	 */

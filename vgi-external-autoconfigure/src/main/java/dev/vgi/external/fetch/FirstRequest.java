@@ -2,6 +2,7 @@ package dev.vgi.external.fetch;
 
 import java.time.Duration;
 import java.util.concurrent.ThreadFactory;
+import java.util.function.Function;
 
 import dev.vgi.external.transport.Cancellation;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -18,7 +19,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class FirstRequest<T extends AutoCloseable> {
 
-	private final Request<T> request;
+	/**
+	 * Sends one copy, which the cancellation ends as long as its response is open. Called
+	 * by two threads at the same time.
+	 */
+	private final Function<Cancellation, T> request;
 
 	private final TransferTimer timer;
 
@@ -37,7 +42,7 @@ final class FirstRequest<T extends AutoCloseable> {
 
 	private @Nullable T secondAnswer;
 
-	FirstRequest(Request<T> request, TransferTimer timer, ThreadFactory workers) {
+	FirstRequest(Function<Cancellation, T> request, TransferTimer timer, ThreadFactory workers) {
 		this.request = request;
 		this.timer = timer;
 		this.workers = workers;
@@ -51,12 +56,12 @@ final class FirstRequest<T extends AutoCloseable> {
 	 */
 	T send(long lateAfter) {
 		if (lateAfter == Long.MAX_VALUE) {
-			return this.request.send(this.firstCancellation);
+			return this.request.apply(this.firstCancellation);
 		}
 		TransferTimer.Alarm alarm = this.timer.schedule(Duration.ofNanos(lateAfter), this::startSecond);
 		T answer;
 		try {
-			answer = this.request.send(this.firstCancellation);
+			answer = this.request.apply(this.firstCancellation);
 		}
 		catch (StorageUnavailableException ex) {
 			// This copy failed or was cancelled by the second one, which may have
@@ -104,7 +109,7 @@ final class FirstRequest<T extends AutoCloseable> {
 	private void sendSecond() {
 		T answer;
 		try {
-			answer = this.request.send(this.secondCancellation);
+			answer = this.request.apply(this.secondCancellation);
 		}
 		catch (RuntimeException ex) {
 			return; // The first copy continues.
@@ -175,23 +180,6 @@ final class FirstRequest<T extends AutoCloseable> {
 		catch (Exception ex) {
 			// The response is no longer needed.
 		}
-	}
-
-	/**
-	 * Sends the request.
-	 *
-	 * @param <T> the response
-	 */
-	@FunctionalInterface
-	interface Request<T> {
-
-		/**
-		 * Send one copy. Two threads call this at the same time.
-		 * @param cancellation cancels the request, as long as the response is open
-		 * @return the response
-		 */
-		T send(Cancellation cancellation);
-
 	}
 
 }

@@ -1,16 +1,15 @@
 package dev.vgi.external.fetch;
 
-import java.net.URI;
 import java.nio.ByteBuffer;
 import java.util.List;
-import java.util.function.Function;
 
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.ByteRange;
+import dev.vgi.external.transport.StorageBusyException;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
-import dev.vgi.external.url.RedactedUrl;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +20,9 @@ final class OpenedObject implements AutoCloseable {
 
 	/** Enough of a coded body to read the decoded size that its frame declares. */
 	static final int HEAD_LENGTH = 32;
+
+	/** Worth a retry, since only ranges inside the object are requested. */
+	private static final int NOT_SATISFIABLE = 416;
 
 	/** The first response, whose body starts at the first byte of the object. */
 	final StorageResponse response;
@@ -34,8 +36,7 @@ final class OpenedObject implements AutoCloseable {
 	/** Bytes of the object, or -1. */
 	final long total;
 
-	final @Nullable String coding;
-
+	/** Coding of the bytes, or {@code null} for none. */
 	final @Nullable ContentCodec codec;
 
 	/** When the request was sent. */
@@ -44,9 +45,8 @@ final class OpenedObject implements AutoCloseable {
 	/** The first bytes of a coded body, which declare its size. */
 	final ByteBuffer head;
 
-	private final String shown;
-
-	private final Function<StorageResponse, ? extends RuntimeException> failures;
+	/** The requests of the fetch that opened the object. */
+	final ObjectRequests requests;
 
 	private final ObjectVersion version;
 
@@ -55,25 +55,21 @@ final class OpenedObject implements AutoCloseable {
 
 	/**
 	 * Take over a response.
-	 * @param url where the object is
-	 * @param failures creates the error for a status that is not a success
+	 * @param requests the requests of the fetch, which go on to further ranges
 	 * @param response the response; closed with this object
-	 * @param ranged whether it answers a ranged request
-	 * @param length bytes of the response, or -1
+	 * @param range the range that it has, or {@code null} if it has the whole object
 	 * @param total bytes of the object, or -1
 	 * @param coding content coding of the object, or {@code null}
 	 * @param sentAt when the request was sent
 	 */
-	OpenedObject(URI url, Function<StorageResponse, ? extends RuntimeException> failures, StorageResponse response,
-			boolean ranged, long length, long total, @Nullable String coding, long sentAt) {
-		this.shown = RedactedUrl.of(url);
-		this.failures = failures;
+	OpenedObject(ObjectRequests requests, StorageResponse response, @Nullable ContentRange range, long total,
+			@Nullable String coding, long sentAt) {
+		this.requests = requests;
 		this.response = response;
-		this.ranged = ranged;
-		this.length = length;
+		this.ranged = range != null;
+		this.length = (range != null) ? range.length() : total;
 		this.total = total;
 		this.codec = ContentCodec.ofAnswer(coding);
-		this.coding = (this.codec != null) ? this.codec.coding() : null;
 		this.version = ObjectVersion.of(response);
 		this.sentAt = sentAt;
 		this.head = ByteBuffer.allocate((this.codec != null) ? HEAD_LENGTH : 0);
@@ -97,29 +93,49 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	/**
-	 * Return the entity tag that a later range must have.
-	 * @return the tag, or {@code null} if there is none that is valid in {@code If-Match}
+	 * Request a range on the condition that the object has not changed. Some stores
+	 * reject an {@code If-Match} that is true; the request is then sent without the
+	 * condition, as all later ones are, and the tag of the response decides. Workers call
+	 * this, too.
+	 * @param range the range
+	 * @return a response of any status; the caller closes it
 	 */
-	@Nullable String strongTag() {
+	StorageResponse request(ByteRange range) {
+		String condition = this.unconditional ? null : strongTag();
+		StorageResponse answer = this.requests.get(range, condition, null);
+		if (condition == null || (answer.status() != 412 && answer.status() != 501)) {
+			return answer;
+		}
+		answer.close();
+		this.unconditional = true;
+		return this.requests.get(range, null, null);
+	}
+
+	/**
+	 * Request a range and check that the response has exactly that. Workers call this,
+	 * too.
+	 * @param range the range, inside the object
+	 * @return the response; the caller closes it
+	 */
+	StorageResponse requestExactly(ByteRange range) {
+		StorageResponse answer = request(range);
+		try {
+			if (checkRange(answer, range, this.total).length() != range.length()) {
+				throw new CorruptStreamException("Range chunk size mismatch: " + this.requests.shown
+						+ " answered less than the " + range.length() + " bytes asked for");
+			}
+			return answer;
+		}
+		catch (RuntimeException ex) {
+			answer.close();
+			throw ex;
+		}
+	}
+
+	// A tag that is valid in If-Match, or null.
+	private @Nullable String strongTag() {
 		String tag = this.version.entityTag();
 		return (tag != null && tag.startsWith("\"")) ? tag : null;
-	}
-
-	/**
-	 * Return the value of {@code If-Match} for a later range.
-	 * @return the tag that the range must have, or {@code null} if there is none or
-	 * storage refuses conditions
-	 */
-	@Nullable String condition() {
-		return this.unconditional ? null : strongTag();
-	}
-
-	/**
-	 * Record that storage refused the condition, rightly or not. Later requests are sent
-	 * without it.
-	 */
-	void refusesConditions() {
-		this.unconditional = true;
 	}
 
 	/**
@@ -129,6 +145,18 @@ final class OpenedObject implements AutoCloseable {
 	 */
 	boolean canResume() {
 		return this.ranged || strongTag() != null;
+	}
+
+	/**
+	 * Return whether a range may be requested again while all other bytes are kept.
+	 * @param failure why the request failed
+	 * @return {@code true} unless the range is refused or the object has changed
+	 */
+	static boolean isWorthARetry(RuntimeException failure) {
+		return RetryPolicy.mayPass(failure) && !(failure instanceof ChangedException)
+				&& failure instanceof StorageUnavailableException unavailable
+				&& (failure instanceof StorageBusyException || unavailable.status() == 0
+						|| unavailable.status() == NOT_SATISFIABLE || unavailable.status() / 100 == 5);
 	}
 
 	/**
@@ -165,64 +193,37 @@ final class OpenedObject implements AutoCloseable {
 		}
 		if (success && later.status() != 206) {
 			throw new CorruptStreamException(
-					"Expected HTTP 206 for a range of " + this.shown + ", got " + later.status());
+					"Expected HTTP 206 for a range of " + this.requests.shown + ", got " + later.status());
 		}
 		ContentRange range = ContentRange.parse(later.header("Content-Range"));
 		boolean otherSize = range != null && range.total() >= 0 && size >= 0 && range.total() != size;
 		if (!success && !(later.status() == 416 && otherSize)) {
-			throw this.failures.apply(later);
+			throw this.requests.failed(later);
 		}
 		if (range == null || otherSize || range.first() != asked.first() || range.last() > asked.last()
 				|| (later.contentLength() >= 0 && later.contentLength() != range.length())) {
-			throw new CorruptStreamException("Range chunk size mismatch: asked " + this.shown + " for bytes "
+			throw new CorruptStreamException("Range chunk size mismatch: asked " + this.requests.shown + " for bytes "
 					+ asked.first() + "-" + asked.last() + ", got " + later.header("Content-Range"));
 		}
 		return range;
 	}
 
-	/**
-	 * Return the error for a response of another version of the object.
-	 * @param later the response
-	 * @return the error
-	 */
 	StorageUnavailableException changed(StorageResponse later) {
-		return changed(this.shown, later);
+		return changed(this.requests.shown, later);
 	}
 
 	static StorageUnavailableException changed(String shown, StorageResponse later) {
 		return new ChangedException("The object at " + shown + " changed while it was fetched", later.status());
 	}
 
-	/**
-	 * Return the error for a response that broke off.
-	 * @param count how many bytes arrived
-	 * @param length how many bytes were expected
-	 * @return the error
-	 */
 	StorageUnavailableException brokenOff(long count, long length) {
-		return new StorageUnavailableException(
-				"Range chunk size mismatch: " + this.shown + " broke off after " + count + " of " + length + " bytes",
-				0, null);
+		return new StorageUnavailableException("Range chunk size mismatch: " + this.requests.shown + " broke off after "
+				+ count + " of " + length + " bytes", 0, null);
 	}
 
-	/**
-	 * Return the error for a response with fewer bytes than requested.
-	 * @param length how many were requested
-	 * @return the error
-	 */
-	CorruptStreamException tooShort(long length) {
-		return new CorruptStreamException(
-				"Range chunk size mismatch: " + this.shown + " answered less than the " + length + " bytes asked for");
-	}
-
-	/**
-	 * Return the error for a response with more bytes than allowed.
-	 * @param length how many were requested or announced
-	 * @return the error
-	 */
 	CorruptStreamException tooLong(long length) {
-		return new CorruptStreamException(
-				"Range chunk size mismatch: " + this.shown + " answered more than the " + length + " bytes expected");
+		return new CorruptStreamException("Range chunk size mismatch: " + this.requests.shown
+				+ " answered more than the " + length + " bytes expected");
 	}
 
 	private boolean isSame(StorageResponse later) {

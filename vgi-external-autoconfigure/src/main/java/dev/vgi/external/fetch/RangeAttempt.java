@@ -1,7 +1,7 @@
 package dev.vgi.external.fetch;
 
 import java.nio.ByteBuffer;
-import java.util.function.Consumer;
+import java.util.Queue;
 
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.transport.ByteRange;
@@ -11,18 +11,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One request for one range, on its own thread. Writes to memory that no other thread
- * writes to, counts the bytes, and reports its end exactly once.
+ * writes to, counts the bytes, and reports its end.
  */
 final class RangeAttempt implements Runnable {
 
-	private final RangedDownload.Requests requests;
+	private final OpenedObject object;
 
-	private final Consumer<RangeAttempt> progress;
-
-	private final Consumer<RangeAttempt> ended;
+	/** Receives this request when it has made progress and when it has ended. */
+	private final Queue<? super RangeAttempt> events;
 
 	/** Index of the range in the plan. */
-	final int chunk;
+	final int index;
 
 	/** Whether this is a second request for a late range. */
 	final boolean hedge;
@@ -34,28 +33,31 @@ final class RangeAttempt implements Runnable {
 	final Slab target;
 
 	/** Position in the target of the first requested byte. */
-	final long offset;
+	private final long offset;
 
 	/** When the request was sent. */
 	final long sentAt;
 
+	/** The response if there is one already, or {@code null}. */
 	private final @Nullable StorageResponse response;
 
 	private volatile @Nullable Thread thread;
 
 	private volatile boolean firstByte;
 
+	private volatile boolean reportsProgress;
+
 	private volatile long written;
 
 	private volatile @Nullable RuntimeException failure;
 
-	RangeAttempt(RangedDownload.Requests requests, Consumer<RangeAttempt> progress, Consumer<RangeAttempt> ended,
-			int chunk, boolean hedge, ByteRange range, Slab target, long offset, long sentAt,
-			@Nullable StorageResponse response) {
-		this.requests = requests;
-		this.progress = progress;
-		this.ended = ended;
-		this.chunk = chunk;
+	private volatile boolean ended;
+
+	RangeAttempt(OpenedObject object, Queue<? super RangeAttempt> events, int index, boolean hedge, ByteRange range,
+			Slab target, long offset, long sentAt, @Nullable StorageResponse response) {
+		this.object = object;
+		this.events = events;
+		this.index = index;
 		this.hedge = hedge;
 		this.range = range;
 		this.target = target;
@@ -72,7 +74,7 @@ final class RangeAttempt implements Runnable {
 
 	@Override
 	public void run() {
-		try (StorageResponse open = (this.response != null) ? this.response : this.requests.get(this.range)) {
+		try (StorageResponse open = (this.response != null) ? this.response : this.object.requestExactly(this.range)) {
 			this.firstByte = true;
 			receive(open);
 		}
@@ -83,7 +85,8 @@ final class RangeAttempt implements Runnable {
 			this.failure = new IllegalStateException("A range could not be fetched: " + ex.getClass().getSimpleName());
 		}
 		finally {
-			this.ended.accept(this);
+			this.ended = true;
+			this.events.add(this);
 		}
 	}
 
@@ -97,19 +100,27 @@ final class RangeAttempt implements Runnable {
 			while (window.hasRemaining()) {
 				int read = open.read(window);
 				if (read < 0) {
-					throw this.requests.shorter(this.range, count);
+					throw this.object.brokenOff(count, length);
 				}
 				count += read;
 				this.written = count;
 			}
-			if (count - reported >= BodyAssembly.STEP) {
+			if (this.reportsProgress && count - reported >= BodyAssembly.STEP) {
 				reported = count;
-				this.progress.accept(this);
+				this.events.add(this);
 			}
 		}
 		if (open.read(ByteBuffer.allocate(1)) > 0) {
-			throw this.requests.longer(this.range);
+			throw this.object.tooLong(length);
 		}
+	}
+
+	/**
+	 * Report progress from now on: only the bytes of the first missing range can be
+	 * processed.
+	 */
+	void reportProgress() {
+		this.reportsProgress = true;
 	}
 
 	/**
@@ -123,13 +134,17 @@ final class RangeAttempt implements Runnable {
 	}
 
 	/**
-	 * Wait for the thread, which has already reported its end.
+	 * Wait for the thread, which has reported its end or was cancelled.
 	 */
 	void join() {
 		Thread worker = this.thread;
 		if (worker != null) {
 			Uninterruptibles.join(worker);
 		}
+	}
+
+	boolean hasEnded() {
+		return this.ended;
 	}
 
 	boolean hasFirstByte() {

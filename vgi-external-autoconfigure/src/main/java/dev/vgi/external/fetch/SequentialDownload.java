@@ -1,7 +1,6 @@
 package dev.vgi.external.fetch;
 
 import java.nio.ByteBuffer;
-import java.util.function.Function;
 
 import dev.vgi.external.transfer.Retries;
 import dev.vgi.external.transport.ByteRange;
@@ -23,8 +22,6 @@ final class SequentialDownload {
 
 	private final BodyAssembly assembly;
 
-	private final Function<ByteRange, StorageResponse> requests;
-
 	private final Retries retries;
 
 	/** Bytes of the object, or -1 as long as it is unknown. */
@@ -35,20 +32,15 @@ final class SequentialDownload {
 
 	/**
 	 * Create a download.
-	 * @param config the caps
+	 * @param context the caps, and when missing bytes are requested again
 	 * @param object the object; not closed here
 	 * @param assembly receives the bytes
-	 * @param requests asks for a range under the object's entity tag, and returns a
-	 * response of any status
-	 * @param retries decides whether missing bytes are requested
 	 */
-	SequentialDownload(FetchConfig config, OpenedObject object, BodyAssembly assembly,
-			Function<ByteRange, StorageResponse> requests, Retries retries) {
-		this.config = config;
+	SequentialDownload(FetchContext context, OpenedObject object, BodyAssembly assembly) {
+		this.config = context.config();
 		this.object = object;
 		this.assembly = assembly;
-		this.requests = requests;
-		this.retries = retries;
+		this.retries = context.retryPolicy().begin(object.requests.deadline);
 		this.total = object.total;
 	}
 
@@ -99,7 +91,7 @@ final class SequentialDownload {
 	}
 
 	private @Nullable StorageResponse resume(ByteRange asked) {
-		StorageResponse response = this.requests.apply(asked);
+		StorageResponse response = this.object.request(asked);
 		boolean startsOver = false;
 		try {
 			if (this.total < 0 && response.status() == 416) {
@@ -118,7 +110,7 @@ final class SequentialDownload {
 			else {
 				ContentRange range = this.object.checkRange(response, asked, this.total);
 				sizeIs(range.total(), response);
-				checkSize(range.last() + 1);
+				this.config.checkSize(range.last() + 1);
 				receive(response, range.last() + 1);
 				this.ended = this.total < 0 && this.assembly.isWhole();
 			}
@@ -146,14 +138,8 @@ final class SequentialDownload {
 		if ((this.total >= 0) ? size != this.total : size < this.assembly.encoded()) {
 			throw this.object.changed(response);
 		}
-		checkSize(size);
+		this.config.checkSize(size);
 		this.total = size;
-	}
-
-	private void checkSize(long size) {
-		if (size > this.config.maxFetchSize()) {
-			throw BodyAssembly.tooLargeEncoded(this.config);
-		}
 	}
 
 	// Skips bytes that are already here.
@@ -190,7 +176,7 @@ final class SequentialDownload {
 		if (this.assembly.encoded() == this.total) {
 			return; // It broke off after its last byte.
 		}
-		if (!this.object.canResume() || !RangedDownload.isWorthARetry(failure)) {
+		if (!this.object.canResume() || !OpenedObject.isWorthARetry(failure)) {
 			throw failure;
 		}
 		this.retries.pauseAfter(failure);

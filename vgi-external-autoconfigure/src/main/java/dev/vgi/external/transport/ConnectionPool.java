@@ -37,12 +37,6 @@ final class ConnectionPool {
 
 	private boolean evictionScheduled;
 
-	/**
-	 * Create a pool.
-	 * @param connector opens the connections
-	 * @param timer schedules the closing of unused connections
-	 * @param maxConnections most connections at the same time
-	 */
 	ConnectionPool(Connector connector, TransferTimer timer, int maxConnections) {
 		this.connector = connector;
 		this.timer = timer;
@@ -50,17 +44,12 @@ final class ConnectionPool {
 				PoolReusePolicy.LIFO, null);
 	}
 
-	/**
-	 * Return how many connections are in use.
-	 * @return connections whose leases have not ended
-	 */
+	// How many connections are in use.
 	int leased() {
 		return this.connections.isShutdown() ? 0 : this.connections.getTotalStats().getLeased();
 	}
 
-	/**
-	 * Close all connections. Later leases fail. Idempotent.
-	 */
+	// Closes all connections. Later leases fail.
 	void close() {
 		this.connections.close(CloseMode.IMMEDIATE);
 	}

@@ -128,18 +128,13 @@ final class ReceivedResponse {
 		return this.bytesRead;
 	}
 
-	/**
-	 * Return whether everything was received.
-	 * @return {@code true} if there is no body or its end was read
-	 */
+	// Whether there is no body or its end was read.
 	boolean isComplete() {
 		return this.complete;
 	}
 
-	/**
-	 * Return for how long the connection may be used again once the response is complete.
-	 * @return the time, or {@code null} to close the connection
-	 */
+	// For how long the connection may be used again once the response is complete, or
+	// null to close it.
 	@Nullable TimeValue keepAlive() {
 		if (!this.reusable) {
 			return null;
@@ -248,9 +243,6 @@ final class ReceivedResponse {
 		this.nextCheck = this.timer.schedule(rest, this::checkSilence);
 	}
 
-	/**
-	 * Do not break the connection any more.
-	 */
 	synchronized void stopWatching() {
 		this.watched = false;
 		if (this.nextCheck != null) {

@@ -58,14 +58,6 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 	/** Whether a request was answered before all of it was sent. */
 	private boolean answeredEarly;
 
-	/**
-	 * Create a connection.
-	 * @param socket the connected socket
-	 * @param sslSocket the TLS layer above it, or {@code null} for none
-	 * @param forwarded whether a proxy forwards the requests
-	 * @param proxyAuthorization the credentials that this proxy requires, or {@code null}
-	 * @throws IOException if the socket is closed
-	 */
 	StorageConnection(Socket socket, @Nullable SSLSocket sslSocket, boolean forwarded,
 			@Nullable String proxyAuthorization) throws IOException {
 		this(socket, sslSocket, forwarded, proxyAuthorization, new HeadParser());
@@ -88,11 +80,8 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 		}
 	}
 
-	/**
-	 * Return how many bytes were received so far, which distinguishes an unanswered
-	 * request from a broken response.
-	 * @return bytes; 0 only before the first response
-	 */
+	// Bytes received so far, 0 before the first response: distinguishes an unanswered
+	// request from a broken response.
 	long received() {
 		return getEndpointDetails().getReceivedBytesCount();
 	}
@@ -118,12 +107,8 @@ final class StorageConnection extends DefaultBHttpClientConnection {
 		}
 	}
 
-	/**
-	 * Return whether another request may follow the last response. Bytes that are still
-	 * in the socket are noticed by {@link #isSilent} later.
-	 * @return {@code true} if the last request was sent to its end and nothing follows
-	 * its response
-	 */
+	// Whether another request may follow the last response. Bytes that are still in the
+	// socket are noticed by isSilent later.
 	boolean isReusable() {
 		try {
 			return !this.answeredEarly && !hasReadAhead();

@@ -29,11 +29,7 @@ import org.jspecify.annotations.Nullable;
 record StorageRequest(String method, URI url, boolean publicOnly, Map<String, String> headers,
 		@Nullable RequestBody body) {
 
-	/**
-	 * Return whether this discards something, which is still allowed when transfers have
-	 * been ended.
-	 * @return {@code true} for {@code DELETE}
-	 */
+	// Whether this discards something, which is allowed when transfers have been ended.
 	boolean cleansUp() {
 		return "DELETE".equals(this.method);
 	}
@@ -93,12 +89,7 @@ record StorageRequest(String method, URI url, boolean publicOnly, Map<String, St
 		}
 	}
 
-	/**
-	 * Create the request for a tunnel through a proxy.
-	 * @param target where the tunnel leads
-	 * @param proxyAuthorization the credentials that the proxy requires, or {@code null}
-	 * @return the request
-	 */
+	// Asks a proxy for a tunnel to the target.
 	static ClassicHttpRequest tunnel(HttpHost target, @Nullable String proxyAuthorization) {
 		String authority = target.toHostString();
 		ClassicHttpRequest request = new TargetedRequest("CONNECT", authority);

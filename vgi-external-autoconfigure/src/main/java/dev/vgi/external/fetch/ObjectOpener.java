@@ -1,0 +1,167 @@
+package dev.vgi.external.fetch;
+
+import java.util.function.Function;
+
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.transport.ByteRange;
+import dev.vgi.external.transport.Cancellation;
+import dev.vgi.external.transport.StorageResponse;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Opens an object: sends requests until one is answered with its first bytes. Returned
+ * objects are closed by the caller, responses that are passed in are taken over.
+ */
+final class ObjectOpener {
+
+	private final FetchContext context;
+
+	private final FetchConfig config;
+
+	private final ObjectRequests requests;
+
+	ObjectOpener(FetchContext context, ObjectRequests requests) {
+		this.context = context;
+		this.config = context.config();
+		this.requests = requests;
+	}
+
+	OpenedObject open() {
+		Announcement announced = Announcement.NONE;
+		if (this.config.probe() == FetchConfig.Probe.HEAD && !this.requests.isSigned()) {
+			try (StorageResponse head = this.requests.head()) {
+				if (head.status() / 100 == 2) {
+					this.config.checkSize(head.contentLength());
+					announced = Announcement.of(head);
+					if (!prefersRanges(head)) {
+						return openWhole(announced);
+					}
+				}
+				else if (!isRefusal(head.status())) {
+					throw this.requests.failed(head);
+				}
+			}
+		}
+		OpenedObject opened = openRanged(announced);
+		return (opened != null) ? opened : openWhole(announced);
+	}
+
+	private boolean prefersRanges(StorageResponse head) {
+		String ranges = head.header("Accept-Ranges");
+		return head.contentLength() >= this.config.parallelThreshold() && ranges != null && ranges.contains("bytes");
+	}
+
+	// Whether storage refuses the method or the range with this status, and not the
+	// object.
+	private static boolean isRefusal(int status) {
+		return status == 403 || status == 405 || status == 501;
+	}
+
+	// The first ranged GET is probe and first chunk in one.
+	private @Nullable OpenedObject openRanged(Announcement announced) {
+		ByteRange range = new ByteRange(0, Math.min(this.config.chunkSize(), this.config.maxFetchSize()) - 1);
+		Function<Cancellation, FirstAnswer> request = (cancellation) -> {
+			long sentAt = this.requests.nanoTime();
+			StorageResponse response = this.requests.get(range, null, cancellation);
+			return new FirstAnswer(openRanged(response, range, announced, sentAt));
+		};
+		FirstRequest<FirstAnswer> first = new FirstRequest<>(request, this.context.transport().timer(),
+				this.context.workers());
+		HedgePolicy hedging = this.requests.hedging;
+		try {
+			return first.send((this.config.maxParallelRequests() > 1) ? hedging.lateAfter(false) : Long.MAX_VALUE)
+				.opened();
+		}
+		finally {
+			if (first.isHedged()) {
+				hedging.hedged();
+			}
+		}
+	}
+
+	// Returns null if a GET without a range is required.
+	private @Nullable OpenedObject openRanged(StorageResponse response, ByteRange range, Announcement announced,
+			long sentAt) {
+		boolean open = false;
+		try {
+			OpenedObject opened = null;
+			int status = response.status();
+			ContentRange answered = ContentRange.parse(response.header("Content-Range"));
+			if (status == 200) {
+				opened = whole(response, announced);
+			}
+			else if (status == 206) {
+				if (answered == null || answered.first() != 0 || answered.last() > range.last()
+						|| (response.contentLength() >= 0 && response.contentLength() != answered.length())) {
+					throw new CorruptStreamException("Range chunk size mismatch: " + this.requests.shown
+							+ " answered another range than asked for");
+				}
+				opened = opened(response, announced, answered, answered.total(), sentAt);
+			}
+			else if (status == 416 && answered != null && answered.total() == 0) {
+				throw new CorruptStreamException("The fetched object is empty");
+			}
+			else if (!isRefusal(status) && status != 416) {
+				throw this.requests.failed(response);
+			}
+			open = opened != null;
+			return opened;
+		}
+		finally {
+			if (!open) {
+				response.close();
+			}
+		}
+	}
+
+	private OpenedObject openWhole(Announcement announced) {
+		return whole(this.requests.get(null, null, null), announced);
+	}
+
+	// Opens the object again by a response with all of it.
+	OpenedObject reopen(StorageResponse response, @Nullable String coding) {
+		return whole(response, Announcement.ofCoding(coding));
+	}
+
+	private OpenedObject whole(StorageResponse response, Announcement announced) {
+		try {
+			if (response.status() / 100 != 2 || response.status() == 206) {
+				throw this.requests.failed(response);
+			}
+			return opened(response, announced, null, response.contentLength(), 0);
+		}
+		catch (RuntimeException ex) {
+			response.close();
+			throw ex;
+		}
+	}
+
+	private OpenedObject opened(StorageResponse response, Announcement announced, @Nullable ContentRange answered,
+			long total, long sentAt) {
+		if (!announced.version().mayBe(ObjectVersion.of(response))) {
+			throw OpenedObject.changed(this.requests.shown, response);
+		}
+		this.config.checkSize(total);
+		long agreed = announced.agree(total, (answered != null) ? answered.length() : 0, this.requests.shown);
+		String coding = response.contentEncoding();
+		return new OpenedObject(this.requests, response, answered, agreed,
+				(coding != null) ? coding : announced.coding(), sentAt);
+	}
+
+	/**
+	 * The result of the first ranged GET.
+	 *
+	 * @param opened the object, or {@code null} if the range was refused
+	 */
+	private record FirstAnswer(@Nullable OpenedObject opened) implements AutoCloseable {
+
+		@Override
+		public void close() {
+			if (this.opened != null) {
+				this.opened.close();
+			}
+		}
+
+	}
+
+}

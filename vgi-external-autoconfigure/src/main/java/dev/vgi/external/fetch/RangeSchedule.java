@@ -1,0 +1,180 @@
+package dev.vgi.external.fetch;
+
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.function.BooleanSupplier;
+
+import dev.vgi.external.transfer.Retries;
+import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.transport.StorageUnavailableException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Decides which range of an object is requested when: each one in its turn, a late one a
+ * second time, a failed one again after a pause. The first range has already been
+ * requested, to open the object. Computes with times only: no clock, no threads, no
+ * memory. Belongs to one thread.
+ */
+final class RangeSchedule {
+
+	private final int maxRequests;
+
+	private final HedgePolicy hedging;
+
+	private final RetryPolicy retryPolicy;
+
+	private final Deadline deadline;
+
+	private final Turn[] turns;
+
+	/** Requests that have not ended. */
+	private int running;
+
+	/** The first range that was never requested. */
+	private int next = 1;
+
+	RangeSchedule(int ranges, int maxRequests, HedgePolicy hedging, RetryPolicy retryPolicy, Deadline deadline) {
+		this.maxRequests = maxRequests;
+		this.hedging = hedging;
+		this.retryPolicy = retryPolicy;
+		this.deadline = deadline;
+		this.turns = new Turn[ranges];
+		Arrays.setAll(this.turns, (i) -> new Turn());
+	}
+
+	/**
+	 * Return a range that is late: it comes before all others, since it may hold up
+	 * everything. Each range is returned once.
+	 * @param now the time
+	 * @return index of a range to request a second time, or -1
+	 */
+	int nextLate(long now) {
+		for (int i = 0; i < this.next && this.running < this.maxRequests; i++) {
+			if (lateIn(this.turns[i], now) <= 0) {
+				this.turns[i].hedged = true;
+				return i;
+			}
+		}
+		return -1;
+	}
+
+	/**
+	 * Return a range whose turn it is. Ranges whose pause is over come first.
+	 * @param now the time
+	 * @param room whether there is memory for another range
+	 * @return index of a range to request, or -1
+	 */
+	int nextDue(long now, boolean room) {
+		if (this.running >= this.maxRequests) {
+			return -1;
+		}
+		for (int i = 0; i < this.next; i++) {
+			if (this.turns[i].pauses && this.turns[i].pauseUntil - now <= 0) {
+				return i;
+			}
+		}
+		return (room && this.next < this.turns.length) ? this.next : -1;
+	}
+
+	/**
+	 * Return when a range will be late or its pause over.
+	 * @param now the time
+	 * @return nanoseconds until then, or {@link Long#MAX_VALUE} if only the end of a
+	 * request changes anything
+	 */
+	long nextIn(long now) {
+		long soonest = Long.MAX_VALUE;
+		for (int i = 0; i < this.next; i++) {
+			Turn turn = this.turns[i];
+			long left = turn.pauses ? turn.pauseUntil - now : lateIn(turn, now);
+			if (left > 0) {
+				soonest = Math.min(soonest, left);
+			}
+		}
+		return soonest;
+	}
+
+	private long lateIn(Turn turn, long now) {
+		BooleanSupplier firstByte = turn.firstByte;
+		if (firstByte == null || turn.hedged) {
+			return Long.MAX_VALUE;
+		}
+		long lateAfter = this.hedging.lateAfter(firstByte.getAsBoolean());
+		return (lateAfter == Long.MAX_VALUE) ? lateAfter : lateAfter - (now - turn.sentAt);
+	}
+
+	/**
+	 * Record that a range has been requested.
+	 * @param range index of the range
+	 * @param sentAt when
+	 * @param firstByte whether the first byte has arrived, as long as the request runs
+	 */
+	void sent(int range, long sentAt, BooleanSupplier firstByte) {
+		Turn turn = this.turns[range];
+		turn.sentAt = sentAt;
+		turn.firstByte = firstByte;
+		turn.pauses = false;
+		this.next = Math.max(this.next, range + 1);
+		this.running++;
+	}
+
+	// A late range has been requested a second time.
+	void hedged() {
+		this.hedging.hedged();
+		this.running++;
+	}
+
+	void ended(int range) {
+		this.turns[range].firstByte = null;
+		this.running--;
+	}
+
+	void hedgeEnded() {
+		this.running--;
+	}
+
+	// A request has received a whole range.
+	void completed(long nanos) {
+		this.hedging.completed(nanos);
+	}
+
+	/**
+	 * Let a range pause that has failed.
+	 * @param range index of the range, for which no request is running
+	 * @param failure why
+	 * @param now the time
+	 * @throws RuntimeException the failure, or one that says how often it was tried, if
+	 * the range must not be requested again
+	 */
+	void failed(int range, RuntimeException failure, long now) {
+		if (!(failure instanceof StorageUnavailableException unavailable) || !OpenedObject.isWorthARetry(failure)) {
+			throw failure;
+		}
+		Turn turn = this.turns[range];
+		if (turn.retries == null) {
+			turn.retries = this.retryPolicy.begin(this.deadline);
+		}
+		Duration pause = turn.retries.next(unavailable);
+		turn.pauseUntil = now + pause.toNanos();
+		turn.pauses = true;
+	}
+
+	private static final class Turn {
+
+		private long sentAt;
+
+		/** Not {@code null} as long as the first request runs. */
+		private @Nullable BooleanSupplier firstByte;
+
+		private boolean hedged;
+
+		private boolean pauses;
+
+		private long pauseUntil;
+
+		private @Nullable Retries retries;
+
+	}
+
+}
