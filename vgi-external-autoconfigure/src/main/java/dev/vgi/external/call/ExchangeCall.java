@@ -50,7 +50,7 @@ public final class ExchangeCall extends StreamCall {
 		// that the batch came from.
 		AnnotatedBatch request = new AnnotatedBatch(input.root(), input.dictionaries(),
 				input.metadata().withoutProtocolKeys());
-		AnnotatedBatch answer = turn(request, context());
+		AnnotatedBatch answer = transport().turn(request, context());
 		if (answer == null) {
 			throw new CorruptStreamException("The service ended an exchange instead of answering");
 		}

@@ -100,7 +100,7 @@ public final class ProducerCall extends StreamCall {
 	}
 
 	private @Nullable AnnotatedBatch advance(CallContext context) {
-		AnnotatedBatch batch = (this.refused != null) ? this.refused : turn(null, context);
+		AnnotatedBatch batch = (this.refused != null) ? this.refused : transport().turn(null, context);
 		this.refused = null;
 		return (batch != null) ? accept(resolveOrKeep(batch, context)) : null;
 	}

@@ -65,6 +65,10 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 		return this.context;
 	}
 
+	final StreamTransport transport() {
+		return this.transport;
+	}
+
 	final AnswerPointers pointers() {
 		return this.pointers;
 	}
@@ -75,17 +79,6 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	 */
 	final boolean isLive() {
 		return !this.failed && this.transport.isLive();
-	}
-
-	/**
-	 * Take one turn.
-	 * @param input the input, or {@code null} for the turn of a producer; borrowed
-	 * @param context receives log messages
-	 * @return the answer, possibly a pointer, which the caller closes; or {@code null} at
-	 * the end of the stream
-	 */
-	final @Nullable AnnotatedBatch turn(@Nullable AnnotatedBatch input, CallContext context) {
-		return this.transport.turn(input, context);
 	}
 
 	/**

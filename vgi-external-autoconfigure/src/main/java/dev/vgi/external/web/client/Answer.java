@@ -10,6 +10,7 @@ import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.call.AnswerBatches;
+import dev.vgi.external.web.client.ServiceResponse.AnswerReader;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,14 +65,25 @@ final class Answer {
 	}
 
 	/**
-	 * Read the stream that carries a header, up to its end.
-	 * @return the batch with the header; the caller closes it
+	 * Read the opening of a stream.
+	 * @param header whether an Arrow stream with a header comes first
+	 * @param first reads the first turn
+	 * @return the first turn, which owns the header
 	 * @throws ErrorBatchException if the call failed: its error then takes the place of
 	 * the header
 	 */
-	AnnotatedBatch header() {
+	TurnReply opening(boolean header, AnswerReader<TurnReply> first) {
 		// The turn that follows may contain an error.
-		return require(single());
+		AnnotatedBatch read = header ? require(single()) : null;
+		try {
+			return first.read(this).withHeader(read);
+		}
+		catch (RuntimeException | Error ex) {
+			if (read != null) {
+				read.close();
+			}
+			throw ex;
+		}
 	}
 
 	private @Nullable AnnotatedBatch single() {

@@ -19,7 +19,7 @@ final class HttpExchangeStream extends HttpStream {
 	/** Where to continue if the answer itself has no cursor. */
 	private @Nullable String next;
 
-	HttpExchangeStream(InputSender inputs, ServiceRequest turns, Opening opening, BufferAllocator allocator) {
+	HttpExchangeStream(InputSender inputs, ServiceRequest turns, TurnReply opening, BufferAllocator allocator) {
 		super(inputs, turns, opening, allocator);
 	}
 

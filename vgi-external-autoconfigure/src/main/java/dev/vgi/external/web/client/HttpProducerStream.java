@@ -18,9 +18,9 @@ final class HttpProducerStream extends HttpStream {
 	/** The latest response, whose batches come first. */
 	private TurnReply reply;
 
-	HttpProducerStream(InputSender inputs, ServiceRequest turns, Opening opening, BufferAllocator allocator) {
+	HttpProducerStream(InputSender inputs, ServiceRequest turns, TurnReply opening, BufferAllocator allocator) {
 		super(inputs, turns, opening, allocator);
-		this.reply = opening.turn();
+		this.reply = opening;
 	}
 
 	@Override

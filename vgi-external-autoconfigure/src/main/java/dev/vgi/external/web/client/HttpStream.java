@@ -38,16 +38,16 @@ abstract class HttpStream implements StreamTransport {
 	 * Create a stream.
 	 * @param inputs sends the requests
 	 * @param turns the request of each turn, without its body
-	 * @param opening the answer that opened it; taken over
+	 * @param opening the first turn with the header; taken over
 	 * @param allocator the owner of the requests' memory
 	 */
-	HttpStream(InputSender inputs, ServiceRequest turns, Opening opening, BufferAllocator allocator) {
+	HttpStream(InputSender inputs, ServiceRequest turns, TurnReply opening, BufferAllocator allocator) {
 		this.inputs = inputs;
 		this.turns = turns;
 		this.allocator = allocator;
-		this.callToken = opening.turn().callToken();
-		this.cursor = opening.turn().cursor();
-		this.header = opening.header();
+		this.callToken = opening.callToken();
+		this.cursor = opening.cursor();
+		this.header = opening.takeHeader();
 	}
 
 	@Override

@@ -73,14 +73,16 @@ final class HttpTransport implements CallTransport {
 	@Override
 	public StreamTransport openProducer(AnnotatedBatch request, boolean header, CallContext context) {
 		CallAddress address = CallAddress.of(request.metadata(), Step.INIT);
-		Reply<Opening> opened = send(address, request, context, Opening.reader(header, Answer::producerTurn));
+		Reply<TurnReply> opened = send(address, request, context,
+				(answer) -> answer.opening(header, Answer::producerTurn));
 		return new HttpProducerStream(this.inputs, turns(address, opened), opened.value(), this.allocator);
 	}
 
 	@Override
 	public StreamTransport openExchange(AnnotatedBatch request, boolean header, CallContext context) {
 		CallAddress address = CallAddress.of(request.metadata(), Step.INIT);
-		Reply<Opening> opened = send(address, request, context, Opening.reader(header, Answer::exchangeOpening));
+		Reply<TurnReply> opened = send(address, request, context,
+				(answer) -> answer.opening(header, Answer::exchangeOpening));
 		return new HttpExchangeStream(this.inputs, turns(address, opened), opened.value(), this.allocator);
 	}
 
@@ -89,7 +91,7 @@ final class HttpTransport implements CallTransport {
 		return this.inputs.send(request, context, (body) -> this.router.send(address, body, context, reader));
 	}
 
-	private static ServiceRequest turns(CallAddress opening, Reply<Opening> opened) {
+	private static ServiceRequest turns(CallAddress opening, Reply<TurnReply> opened) {
 		return opening.at(Step.EXCHANGE).request(opened.dialect());
 	}
 

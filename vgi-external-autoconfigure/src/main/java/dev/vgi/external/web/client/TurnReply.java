@@ -23,6 +23,28 @@ final class TurnReply implements AutoCloseable {
 
 	private @Nullable ErrorBatchException failure;
 
+	private @Nullable AnnotatedBatch header;
+
+	/**
+	 * Add the header that came before this turn.
+	 * @param batch the header, taken over, or {@code null} if there is none
+	 * @return this reply
+	 */
+	TurnReply withHeader(@Nullable AnnotatedBatch batch) {
+		this.header = batch;
+		return this;
+	}
+
+	/**
+	 * Take the header.
+	 * @return the header, which the caller closes, or {@code null} if there is none
+	 */
+	@Nullable AnnotatedBatch takeHeader() {
+		AnnotatedBatch taken = this.header;
+		this.header = null;
+		return taken;
+	}
+
 	void add(AnnotatedBatch batch) {
 		this.batches.add(batch);
 	}
