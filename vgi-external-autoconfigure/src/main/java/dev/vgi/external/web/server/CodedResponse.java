@@ -9,8 +9,6 @@ import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.WriteListener;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.servlet.http.HttpServletResponseWrapper;
-import org.apache.commons.logging.Log;
-import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.http.HttpHeaders;
@@ -22,8 +20,6 @@ import org.springframework.http.HttpHeaders;
  * container's.
  */
 final class CodedResponse extends HttpServletResponseWrapper {
-
-	private static final Log logger = LogFactory.getLog(CodedResponse.class);
 
 	private final @Nullable AnswerCoding coding;
 
@@ -59,15 +55,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 	}
 
 	private boolean isReplaced(int status) {
-		if (this.decoded == null) {
-			return false;
-		}
-		if (status >= SC_BAD_REQUEST) {
-			// A body that caused an early error may also be too large. Its sender has to
-			// know the latter.
-			this.decoded.readAway();
-		}
-		return this.decoded.isTooLarge();
+		return this.decoded != null && this.decoded.isTooLarge(status);
 	}
 
 	// A partial response is not a stream of its own. An object that is served in ranges
@@ -360,7 +348,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 				return null;
 			}
 			coded.release();
-			return coded.coding;
+			return coded.coding();
 		}
 
 		@Override
@@ -376,82 +364,6 @@ final class CodedResponse extends HttpServletResponseWrapper {
 			}
 			this.target = this.plain;
 			this.plain.setWriteListener(listener);
-		}
-
-	}
-
-	/**
-	 * A body that is encoded while it is written.
-	 */
-	private static final class CodedBody extends OutputStream {
-
-		private final ServletOutputStream target;
-
-		private final AnswerCoding coding;
-
-		private final long length;
-
-		private @Nullable OutputStream encoder;
-
-		/** The caller has disconnected. */
-		private boolean gone;
-
-		/** The output is discarded. */
-		private boolean released;
-
-		CodedBody(ServletOutputStream target, AnswerCoding coding, long length) {
-			this.target = target;
-			this.coding = coding;
-			this.length = length;
-		}
-
-		// Created late, since some encoders write a first byte when they are created.
-		OutputStream encoder() throws IOException {
-			if (this.encoder == null) {
-				this.encoder = this.coding.codec().encode(this, this.length);
-			}
-			return this.encoder;
-		}
-
-		@Override
-		public void write(int value) throws IOException {
-			write(new byte[] { (byte) value }, 0, 1);
-		}
-
-		@Override
-		public void write(byte[] bytes, int offset, int length) throws IOException {
-			if (this.released) {
-				return;
-			}
-			boolean written = false;
-			try {
-				this.target.write(bytes, offset, length);
-				written = true;
-			}
-			finally {
-				this.gone = !written;
-			}
-		}
-
-		void finish() throws IOException {
-			if (this.gone) {
-				release();
-				return;
-			}
-			encoder().close();
-		}
-
-		void release() {
-			this.released = true;
-			try {
-				if (this.encoder != null) {
-					this.encoder.close();
-				}
-			}
-			catch (IOException ex) {
-				// The encoder reports that the body is incomplete.
-				logger.debug("An answer was not coded to its end", ex);
-			}
 		}
 
 	}

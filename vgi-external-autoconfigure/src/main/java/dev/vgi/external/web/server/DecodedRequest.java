@@ -18,6 +18,7 @@ import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletInputStream;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletRequestWrapper;
+import jakarta.servlet.http.HttpServletResponse;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.http.HttpHeaders;
@@ -43,7 +44,16 @@ final class DecodedRequest extends HttpServletRequestWrapper {
 		this.maxBytes = maxBytes;
 	}
 
-	boolean isTooLarge() {
+	/**
+	 * Return whether the body is too large.
+	 * @param status the status of the answer. A body that caused an early error may also
+	 * be too large, which its sender has to know, so the rest is then read
+	 * @return whether it is, as far as it was read
+	 */
+	boolean isTooLarge(int status) {
+		if (status >= HttpServletResponse.SC_BAD_REQUEST) {
+			readAway();
+		}
 		return this.body != null && this.body.tooLarge;
 	}
 
@@ -62,10 +72,7 @@ final class DecodedRequest extends HttpServletRequestWrapper {
 		}
 	}
 
-	/**
-	 * Drain the rest of the body, to find out whether it is too large.
-	 */
-	void readAway() {
+	private void readAway() {
 		try {
 			drain(getInputStream());
 		}
