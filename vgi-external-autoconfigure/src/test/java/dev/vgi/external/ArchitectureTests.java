@@ -40,27 +40,39 @@ class ArchitectureTests {
 
 	@Test
 	void serverAndClientOfRpcStandOnTheSameFloors() {
-		for (String top : new String[] { "server", "client" }) {
+		for (String[] rooms : new String[][] { { "words", "mapping", "method", "server", "server.http" },
+				{ "words", "mapping", "method", "client" } }) {
 			LayeredArchitecture house = Architectures.layeredArchitecture()
 				.consideringOnlyDependenciesInLayers()
 				.layer("words")
 				.definedBy(BASE + ".rpc");
-			for (String room : new String[] { "mapping", "method", top }) {
+			for (String room : Arrays.copyOfRange(rooms, 1, rooms.length)) {
 				house = house.layer(room).definedBy(BASE + ".rpc." + room);
 			}
-			stacked(house, "words", "mapping", "method", top).check(CLASSES);
+			stacked(house, rooms).check(CLASSES);
 		}
 		noClasses().that()
-			.resideInAPackage(BASE + ".rpc.server")
+			.resideInAPackage(BASE + ".rpc.server..")
 			.should()
 			.dependOnClassesThat()
-			.resideInAPackage(BASE + ".rpc.client")
+			.resideInAPackage(BASE + ".rpc.client..")
 			.check(CLASSES);
 		noClasses().that()
-			.resideInAPackage(BASE + ".rpc.client")
+			.resideInAPackage(BASE + ".rpc.client..")
 			.should()
 			.dependOnClassesThat()
+			.resideInAPackage(BASE + ".rpc.server..")
+			.check(CLASSES);
+	}
+
+	@Test
+	void aServedCallDoesNotKnowHowItIsCarried() {
+		noClasses().that()
 			.resideInAPackage(BASE + ".rpc.server")
+			.should()
+			.dependOnClassesThat()
+			.resideInAnyPackage("jakarta.servlet..", "org.springframework.web.servlet..", "org.springframework.http..",
+					BASE + ".web..")
 			.check(CLASSES);
 	}
 

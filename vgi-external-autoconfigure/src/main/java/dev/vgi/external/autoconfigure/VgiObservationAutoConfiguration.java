@@ -4,7 +4,7 @@ import dev.vgi.external.observation.RpcObservations;
 import dev.vgi.external.observation.RpcServerObservationConvention;
 import dev.vgi.external.observation.RpcServerRequestObservationConvention;
 import dev.vgi.external.rpc.server.RpcCallListener;
-import dev.vgi.external.rpc.server.RpcWebMvc;
+import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import io.micrometer.observation.ObservationRegistry;
 
 import org.springframework.beans.factory.ObjectProvider;

@@ -1,6 +1,5 @@
 package dev.vgi.external.autoconfigure;
 
-import java.lang.reflect.Method;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
@@ -10,24 +9,21 @@ import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.rpc.server.CycleExternalizer;
 import dev.vgi.external.rpc.server.RpcCallListener;
-import dev.vgi.external.rpc.server.RpcSettings;
-import dev.vgi.external.rpc.server.RpcWebMvc;
-import dev.vgi.external.rpc.server.StreamTokens;
-import dev.vgi.external.rpc.server.TokenKey;
+import dev.vgi.external.rpc.server.http.RpcSettings;
+import dev.vgi.external.rpc.server.http.RpcWebMvc;
+import dev.vgi.external.rpc.server.http.StreamTokens;
+import dev.vgi.external.rpc.server.http.TokenKey;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
+import dev.vgi.external.web.server.AddedRoutes;
 import dev.vgi.external.web.server.ArrowModule;
-import dev.vgi.external.web.server.ArrowReturnValueHandler;
-import dev.vgi.external.web.server.BatchScope;
+import dev.vgi.external.web.server.ArrowWebMvc;
 import dev.vgi.external.web.server.CapabilitiesFilter;
 import dev.vgi.external.web.server.ContentCodingFilter;
-import dev.vgi.external.web.server.ExternalErrorResolver;
-import dev.vgi.external.web.server.HealthController;
 import dev.vgi.external.web.server.LocalStorageController;
 import dev.vgi.external.web.server.ServedArrowHttpMessageConverter;
 import dev.vgi.external.web.server.ServedPaths;
@@ -53,20 +49,11 @@ import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Fallback;
 import org.springframework.core.Ordered;
-import org.springframework.core.annotation.Order;
 import org.springframework.core.env.Environment;
-import org.springframework.http.converter.HttpMessageConverters;
 import org.springframework.util.ClassUtils;
-import org.springframework.util.ReflectionUtils;
 import org.springframework.util.StringUtils;
 import org.springframework.util.unit.DataSize;
-import org.springframework.web.bind.annotation.RequestMethod;
 import org.springframework.web.servlet.DispatcherServlet;
-import org.springframework.web.servlet.HandlerExceptionResolver;
-import org.springframework.web.servlet.config.annotation.InterceptorRegistry;
-import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
-import org.springframework.web.servlet.mvc.method.RequestMappingInfo;
-import org.springframework.web.servlet.mvc.method.annotation.ExceptionHandlerExceptionResolver;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
 
@@ -103,60 +90,49 @@ public final class VgiWebMvcAutoConfiguration {
 	@ConditionalOnMissingBean
 	RpcWebMvc vgiRpcWebMvc(VgiRpcProperties properties, VgiExternalProperties external,
 			BufferAllocator vgiBufferAllocator, @Qualifier("vgiLocationResolver") LocationResolver resolver,
-			Externalizer externalizer, TransferBudget budget, ObjectProvider<RpcCallListener> listener) {
+			Externalizer externalizer, TransferBudget budget, ObjectProvider<RpcCallListener> listener,
+			Environment environment) {
 		RpcSettings settings = new RpcSettings(properties.prefix(), this.serverId,
 				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS,
 				maxRequestBytes(properties, budget), bytes(properties.maxResponseSize()),
 				bytes(properties.maxExternalizedResponseSize()), external.limits().toReadLimits());
-		List<TokenKey> keys = properties.tokenKeys().isEmpty() ? List.of(TokenKey.random()) : properties.toKeys();
-		return new RpcWebMvc(settings, vgiBufferAllocator, resolver::resolve, CycleExternalizer.of(externalizer),
-				new StreamTokens(keys, properties.tokenTtl(), InstantSource.system()),
-				listener.getIfAvailable(RpcCallListener::none));
+		return new RpcWebMvc(settings, vgiBufferAllocator, resolver, externalizer,
+				() -> streamTokens(properties, environment), listener.getIfAvailable(RpcCallListener::none));
 	}
 
-	// Before the converters of Boot and the application, which would accept Arrow values,
-	// too.
+	private static StreamTokens streamTokens(VgiRpcProperties properties, Environment environment) {
+		List<TokenKey> keys = properties.toKeys();
+		if (keys.isEmpty()) {
+			requireOneProcess(environment);
+			keys = List.of(TokenKey.random());
+		}
+		return new StreamTokens(keys, properties.tokenTtl(), InstantSource.system());
+	}
+
+	private static void requireOneProcess(Environment environment) {
+		if (CloudPlatform.getActive(environment) == CloudPlatform.KUBERNETES) {
+			throw new StartRefusedException(
+					"The application serves streams on Kubernetes, and each turn of a stream may reach another pod, but"
+							+ " there is no key by which pods could open each other's tokens.",
+					"""
+							Set vgi.rpc.token-keys to 32 random bytes, the same in every pod, for example from a Secret:
+							    openssl rand -base64 32""");
+		}
+		logger.warn("Streams are sealed with a key of this process alone: they end with it, and no other process can"
+				+ " go on with them. Set vgi.rpc.token-keys");
+	}
+
 	@Bean
 	@Fallback
-	@Order(Ordered.HIGHEST_PRECEDENCE)
-	WebMvcConfigurer vgiWebMvcConfigurer(TransferBudget budget, BufferAllocator vgiBufferAllocator,
+	ArrowWebMvc vgiWebMvcConfigurer(TransferBudget budget, BufferAllocator vgiBufferAllocator,
 			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
 			VgiRpcProperties rpc, VgiExternalProperties properties, ObjectProvider<LocalStorage> localStorage) {
-		BatchScope.Interceptor scopes = new BatchScope.Interceptor(budget, vgiBufferAllocator);
 		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator,
 				maxRequestBytes(rpc, budget), true, properties.limits().toReadLimits());
 		LocalStorage store = (properties.local().baseUrl() == null) ? localStorage.getIfAvailable() : null;
-		ServedArrowHttpMessageConverter converter = new ServedArrowHttpMessageConverter(arrow, resolver, externalizer,
+		return new ArrowWebMvc(new ServedArrowHttpMessageConverter(arrow, resolver, externalizer,
 				properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT,
-				(store != null) ? store::isOwn : (url) -> false);
-		return new WebMvcConfigurer() {
-
-			@Override
-			public void addInterceptors(InterceptorRegistry registry) {
-				registry.addInterceptor(scopes).order(Ordered.HIGHEST_PRECEDENCE);
-			}
-
-			@Override
-			public void configureMessageConverters(HttpMessageConverters.ServerBuilder builder) {
-				builder.addCustomConverter(converter);
-			}
-
-			@Override
-			public void extendHandlerExceptionResolvers(List<HandlerExceptionResolver> resolvers) {
-				// The application's own @ExceptionHandler methods come first.
-				boolean ownFirst = !resolvers.isEmpty()
-						&& resolvers.get(0) instanceof ExceptionHandlerExceptionResolver;
-				resolvers.add(ownFirst ? 1 : 0, new ExternalErrorResolver());
-				resolvers.forEach((resolver) -> {
-					if (resolver instanceof ExceptionHandlerExceptionResolver methods
-							&& methods.getReturnValueHandlers() != null) {
-						methods.setReturnValueHandlers(
-								ArrowReturnValueHandler.before(methods.getReturnValueHandlers().getHandlers(), true));
-					}
-				});
-			}
-
-		};
+				(store != null) ? store::isOwn : (url) -> false), budget, vgiBufferAllocator);
 	}
 
 	@Bean
@@ -231,86 +207,45 @@ public final class VgiWebMvcAutoConfiguration {
 		return new LocalStorageController(storage);
 	}
 
-	// Registers what requires that all mappings of the application are known: our
-	// handlers go before Spring's, our routes after the application's.
-	@Bean(defaultCandidate = false)
-	SmartInitializingSingleton vgiRoutes(
-			@Qualifier("requestMappingHandlerMapping") RequestMappingHandlerMapping mapping,
-			@Qualifier("requestMappingHandlerAdapter") RequestMappingHandlerAdapter adapter, RpcWebMvc rpc,
-			VgiRpcProperties rpcProperties, VgiExternalProperties properties, BufferAllocator vgiBufferAllocator,
-			ObjectProvider<UploadUrlProvider> uploadUrls, ObjectProvider<LocalStorageController> localStorage,
-			ObjectProvider<TransferListener> listeners, Environment environment, ListableBeanFactory beans) {
-		return () -> {
-			adapter.setReturnValueHandlers(ArrowReturnValueHandler.before(adapter.getReturnValueHandlers(), false));
-			rpc.install(mapping, adapter);
-			if (rpc.servesStreams() && rpcProperties.tokenKeys().isEmpty()) {
-				requireOneProcess(environment);
-			}
-			if (rpc.servesMethods()) {
-				register(mapping, rpcProperties.prefix() + "/health", RequestMethod.GET,
-						new HealthController(this.serverId, rpc.protocols().iterator().next()), "health");
-			}
-			UploadUrlProvider provider = uploadUrls.getIfAvailable();
-			if (provider != null && vendsUploadUrls(properties, provider)) {
-				if (!isSecured(beans)) {
-					logger.warn("Nothing secures the route of upload URLs: whoever reaches this service may store"
-							+ " objects. Secure it, or set vgi.external.upload-url.enabled=false");
-				}
-				register(mapping, rpcProperties.prefix() + "/" + UploadUrlController.METHOD + "/init",
-						RequestMethod.POST, new UploadUrlController(provider, vgiBufferAllocator, rpc,
-								TransferListener.all(listeners.orderedStream().toList())),
-						"init");
-			}
-			localStorage.ifAvailable((controller) -> {
-				String path = LocalStorage.PATH + "/{key}";
-				register(mapping, path, RequestMethod.GET, controller, "download");
-				register(mapping, path, RequestMethod.PUT, controller, "upload");
-			});
-		};
+	// Bean methods decide, and not conditions, which are evaluated at build time.
+	@Bean
+	@ConditionalOnMissingBean
+	@Nullable UploadUrlController vgiUploadUrlController(VgiExternalProperties properties,
+			ObjectProvider<UploadUrlProvider> uploadUrls, BufferAllocator vgiBufferAllocator, RpcWebMvc rpc,
+			ObjectProvider<TransferListener> listeners, ListableBeanFactory beans) {
+		UploadUrlProvider provider = uploadUrls.getIfAvailable();
+		if (provider == null || !vendsUploadUrls(properties, provider)) {
+			return null;
+		}
+		if (!isSecured(beans)) {
+			logger.warn("Nothing secures the route of upload URLs: whoever reaches this service may store"
+					+ " objects. Secure it, or set vgi.external.upload-url.enabled=false");
+		}
+		return new UploadUrlController(provider, vgiBufferAllocator, rpc,
+				TransferListener.all(listeners.orderedStream().toList()));
 	}
 
 	private static boolean isSecured(ListableBeanFactory beans) {
 		ClassLoader classLoader = VgiWebMvcAutoConfiguration.class.getClassLoader();
-		return ClassUtils.isPresent(SECURITY, classLoader)
-				&& beans.getBeanNamesForType(ClassUtils.resolveClassName(SECURITY, classLoader)).length > 0;
+		return ClassUtils.isPresent(SECURITY, classLoader) && beans
+			.getBeanNamesForType(ClassUtils.resolveClassName(SECURITY, classLoader), true, false).length > 0;
 	}
 
-	private static void requireOneProcess(Environment environment) {
-		if (CloudPlatform.getActive(environment) == CloudPlatform.KUBERNETES) {
-			throw new StartRefusedException(
-					"The application serves streams on Kubernetes, and each turn of a stream may reach another pod, but"
-							+ " there is no key by which pods could open each other's tokens.",
-					"""
-							Set vgi.rpc.token-keys to 32 random bytes, the same in every pod, for example from a Secret:
-							    openssl rand -base64 32""");
-		}
-		logger.warn("Streams are sealed with a key of this process alone: they end with it, and no other process can"
-				+ " go on with them. Set vgi.rpc.token-keys");
-	}
-
-	private static void register(RequestMappingHandlerMapping mapping, String path, RequestMethod method,
-			Object controller, String handler) {
-		RequestMappingInfo info = RequestMappingInfo.paths(path)
-			.methods(method)
-			.options(mapping.getBuilderConfiguration())
-			.build();
-		for (RequestMappingInfo existing : mapping.getHandlerMethods().keySet()) {
-			if (existing.getPatternValues().contains(path) && (existing.getMethodsCondition().getMethods().isEmpty()
-					|| existing.getMethodsCondition().getMethods().contains(method))) {
-				// The application's own mapping takes precedence.
-				return;
-			}
-		}
-		mapping.registerMapping(info, controller, handlerMethod(controller, handler));
-	}
-
-	private static Method handlerMethod(Object controller, String name) {
-		for (Method method : ReflectionUtils.getDeclaredMethods(controller.getClass())) {
-			if (method.getName().equals(name)) {
-				return method;
-			}
-		}
-		throw new IllegalStateException("No handler " + name + " in " + controller.getClass().getName());
+	// Once all mappings of the application are known: our handlers go before Spring's,
+	// our routes after the application's.
+	@Bean(defaultCandidate = false)
+	SmartInitializingSingleton vgiRoutes(
+			@Qualifier("requestMappingHandlerMapping") RequestMappingHandlerMapping mapping,
+			@Qualifier("requestMappingHandlerAdapter") RequestMappingHandlerAdapter adapter, ArrowWebMvc arrow,
+			RpcWebMvc rpc, VgiRpcProperties properties, ObjectProvider<UploadUrlController> uploadUrls,
+			ObjectProvider<LocalStorageController> localStorage) {
+		return () -> {
+			arrow.install(adapter);
+			rpc.install(mapping, adapter);
+			AddedRoutes routes = new AddedRoutes(mapping);
+			uploadUrls.ifAvailable((controller) -> routes.add(properties.prefix(), controller));
+			localStorage.ifAvailable((controller) -> routes.add("", controller));
+		};
 	}
 
 }

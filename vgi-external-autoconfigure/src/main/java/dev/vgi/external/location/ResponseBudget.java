@@ -1,5 +1,7 @@
 package dev.vgi.external.location;
 
+import java.util.concurrent.atomic.AtomicLong;
+
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,7 +17,7 @@ public final class ResponseBudget {
 
 	private final @Nullable Long maxExternalizedBytes;
 
-	private long externalized;
+	private final AtomicLong externalized;
 
 	/**
 	 * Create the budget of one response.
@@ -25,8 +27,14 @@ public final class ResponseBudget {
 	 * {@code null} for no limit
 	 */
 	public ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes) {
+		this(maxResponseBytes, maxExternalizedBytes, new AtomicLong());
+	}
+
+	private ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes,
+			AtomicLong externalized) {
 		this.maxResponseBytes = maxResponseBytes;
 		this.maxExternalizedBytes = maxExternalizedBytes;
+		this.externalized = externalized;
 	}
 
 	/**
@@ -50,12 +58,11 @@ public final class ResponseBudget {
 	 * @return bytes of the streams before compression
 	 */
 	public long externalizedBytes() {
-		return this.externalized;
+		return this.externalized.get();
 	}
 
 	/**
-	 * Return a budget with a further limit on the body. Its count of stored bytes starts
-	 * at zero.
+	 * Return a budget with a further limit on the body. Both count what either stores.
 	 * @param limit bytes, or {@code null} for no further limit
 	 * @return the tighter budget
 	 */
@@ -63,7 +70,7 @@ public final class ResponseBudget {
 		if (limit == null || (this.maxResponseBytes != null && this.maxResponseBytes <= limit)) {
 			return this;
 		}
-		return new ResponseBudget(limit, this.maxExternalizedBytes);
+		return new ResponseBudget(limit, this.maxExternalizedBytes, this.externalized);
 	}
 
 	/**
@@ -81,11 +88,12 @@ public final class ResponseBudget {
 	 * @throws ResponseTooLargeException if there is not enough left
 	 */
 	void store(long bytes) {
-		if (this.maxExternalizedBytes != null && bytes > this.maxExternalizedBytes - this.externalized) {
+		long stored = this.externalized.get();
+		if (this.maxExternalizedBytes != null && bytes > this.maxExternalizedBytes - stored) {
 			throw new ResponseTooLargeException("Externalised payload exceeds max_externalized_response_bytes ("
-					+ (this.externalized + bytes) + " > " + this.maxExternalizedBytes + ")");
+					+ (stored + bytes) + " > " + this.maxExternalizedBytes + ")");
 		}
-		this.externalized += bytes;
+		this.externalized.set(stored + bytes);
 	}
 
 	/**

@@ -10,7 +10,7 @@ import java.util.List;
 
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.rpc.server.RpcWebMvc;
+import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalStorage;

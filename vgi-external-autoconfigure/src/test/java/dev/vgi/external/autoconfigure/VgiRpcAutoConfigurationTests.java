@@ -7,7 +7,7 @@ import java.util.List;
 import dev.vgi.external.conformance.ConformanceController;
 import dev.vgi.external.observation.RpcObservations;
 import dev.vgi.external.observation.RpcServerRequestObservationConvention;
-import dev.vgi.external.rpc.server.RpcWebMvc;
+import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.web.Capabilities;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;

@@ -49,7 +49,7 @@ import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.rpc.server.StreamTokensBenchmark;
+import dev.vgi.external.rpc.server.http.StreamTokensBenchmark;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.s3.S3Clients;
 import dev.vgi.external.storage.s3.S3Storage;

@@ -1,12 +1,13 @@
 package dev.vgi.external.rpc;
 
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.conformance.ConformanceService;
 import dev.vgi.external.rpc.client.RpcClients;
-import dev.vgi.external.rpc.server.RpcWebMvc;
+import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.web.client.PlainClient;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
@@ -45,6 +46,13 @@ class RpcPrefixTests {
 			assertThat(service.echoString("prefixed")).isEqualTo("prefixed");
 		}
 		assertThat(rpc.protocols()).containsExactlyInAnyOrder("ConformanceService", "Other");
+	}
+
+	@Test
+	void theServiceSaysThatItIsThere() {
+		HttpResponse<byte[]> health = new Loopback(this.port, "/vgi", this.allocator).get("/health");
+		assertThat(health.statusCode()).isEqualTo(200);
+		assertThat(new String(health.body(), StandardCharsets.UTF_8)).contains("\"protocol\":\"ConformanceService\"");
 	}
 
 	@Test

@@ -6,26 +6,32 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.UnaryOperator;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.conformance.ConformanceController;
-import dev.vgi.external.location.ExternalRef;
-import dev.vgi.external.location.ResponseBudget;
-import dev.vgi.external.rpc.server.CycleExternalizer;
-import dev.vgi.external.rpc.server.PointerResolver;
+import dev.vgi.external.fetch.ExternalFetcher;
+import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.memory.SlabPool;
+import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.server.RpcCallListener;
-import dev.vgi.external.rpc.server.RpcSettings;
-import dev.vgi.external.rpc.server.RpcWebMvc;
-import dev.vgi.external.rpc.server.StreamTokens;
-import dev.vgi.external.rpc.server.TokenKey;
+import dev.vgi.external.rpc.server.http.RpcSettings;
+import dev.vgi.external.rpc.server.http.RpcWebMvc;
+import dev.vgi.external.rpc.server.http.StreamTokens;
+import dev.vgi.external.rpc.server.http.TokenKey;
+import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.url.UrlValidator;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.constraints.Max;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.beans.factory.annotation.Qualifier;
@@ -79,10 +85,29 @@ public class RpcTestApplication {
 	}
 
 	@Bean
-	RpcWebMvc rpcWebMvc(@Value("${vgi.rpc.prefix:}") String prefix, BufferAllocator allocator, Seams seams) {
-		return new RpcWebMvc(new RpcSettings(prefix, SERVER_ID), allocator,
-				(batch, owner, logs) -> seams.resolver.get().resolve(batch, owner, logs), seams,
-				new StreamTokens(List.of(TokenKey.random()), Duration.ofHours(1), seams.clock::get),
+	StorageTransport transport() {
+		return new StorageTransport(TransportSettings.defaults(), null);
+	}
+
+	@Bean
+	SlabPool slabs() {
+		return new SlabPool(0, Duration.ofSeconds(1));
+	}
+
+	@Bean
+	RpcWebMvc rpcWebMvc(@Value("${vgi.rpc.prefix:}") String prefix,
+			@Value("${test.externalize-threshold:}") @Nullable Long threshold, BufferAllocator allocator,
+			StorageTransport transport, SlabPool slabs, Seams seams) {
+		ExternalLocationConfig config = new ExternalLocationConfig((threshold != null) ? seams.storage : null,
+				(threshold != null) ? threshold : 0, 0, Duration.ZERO, FetchConfig.defaults(), null,
+				UrlValidator.acceptAll());
+		TransferBudget budget = new TransferBudget(64 << 20, 4);
+		LocationResolver resolver = new LocationResolver(config, new ExternalFetcher(config.fetchConfig(), transport,
+				config.urlValidator(), seams.storage, budget, slabs), TransferListener.none());
+		Externalizer externalizer = new Externalizer(config, allocator, slabs, budget, Runnable::run,
+				TransferListener.none(), false);
+		return new RpcWebMvc(new RpcSettings(prefix, SERVER_ID), allocator, resolver, externalizer,
+				() -> new StreamTokens(List.of(TokenKey.random()), Duration.ofHours(1), seams.clock::get),
 				(call) -> seams.listener.get().begin(call));
 	}
 
@@ -130,39 +155,17 @@ public class RpcTestApplication {
 	/**
 	 * What a test may put in the way of requests and results.
 	 */
-	public static final class Seams implements CycleExternalizer {
+	public static final class Seams {
 
 		final AtomicReference<Instant> clock = new AtomicReference<>(Instant.EPOCH);
 
-		final AtomicReference<PointerResolver> resolver = new AtomicReference<>();
-
-		final AtomicReference<UnaryOperator<OutputCycle>> externalizer = new AtomicReference<>();
+		final MemoryStorage storage = new MemoryStorage();
 
 		final AtomicReference<RpcCallListener> listener = new AtomicReference<>(RpcCallListener.none());
 
-		Seams() {
-			reset();
-		}
-
 		void reset() {
-			this.resolver.set((batch, allocator, logs) -> batch);
-			this.externalizer.set(UnaryOperator.identity());
+			this.storage.reset();
 			this.listener.set(RpcCallListener.none());
-		}
-
-		@Override
-		public OutputCycle wholeCycle(OutputCycle cycle, ResponseBudget budget) {
-			return this.externalizer.get().apply(cycle);
-		}
-
-		@Override
-		public OutputCycle dataOnly(OutputCycle cycle, ResponseBudget budget) {
-			return this.externalizer.get().apply(cycle);
-		}
-
-		@Override
-		public ExternalRef publish(AnnotatedBatch batch) {
-			throw new IllegalStateException("There is no storage");
 		}
 
 	}

@@ -7,17 +7,14 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.BatchMetadata;
-import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
-import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.rpc.Loopback.Answer;
-import dev.vgi.external.rpc.server.RpcWebMvc;
+import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;
@@ -254,96 +251,40 @@ class RpcWebMvcTests extends AbstractRpcTests {
 
 	@Test
 	void aPointerIsResolvedBeforeItIsChecked() {
-		List<BatchMetadata> pointers = new ArrayList<>();
-		this.seams.resolver.set((pointer, allocator, logs) -> {
-			pointers.add(pointer.metadata());
-			pointer.close();
-			// A payload may lack what its pointer says.
-			return batch(floats(), 1, false, BatchMetadata.empty(), allocator);
-		});
-		byte[] body = request(floats(), 0, false,
-				metadata("add_floats").with(MetadataKeys.LOCATION, "https://storage.example/key?secret"));
-		try (Answer answer = this.loopback.read(post("add_floats", body).body())) {
+		// A payload may lack what its pointer says.
+		String url = this.seams.storage.put("key", request(floats(), 1, false, BatchMetadata.empty()));
+		try (Answer answer = this.loopback.read(post("add_floats", pointer("add_floats", url)).body())) {
 			assertThat(answer.error()).isNull();
 			assertThat(answer.data().root().getVector(0).getObject(0)).isEqualTo(3.0);
 		}
-		assertThat(pointers).hasSize(1);
+		assertThat(this.seams.storage.opened).hasSize(1);
 	}
 
 	@Test
 	void aPointerForAnotherMethodIsNotResolved() {
-		this.seams.resolver.set((pointer, allocator, logs) -> {
-			pointer.close();
-			throw new IllegalStateException("resolved");
-		});
-		assertRefused("add_floats", request(floats(), 0, false,
-				metadata("echo_int").with(MetadataKeys.LOCATION, "https://storage.example/key")));
+		assertRefused("add_floats", pointer("echo_int", "https://storage.example/key"));
+		assertThat(this.seams.storage.opened).isEmpty();
 	}
 
 	@Test
 	void aPointerThatCannotBeResolvedIsAFlaggedError() {
-		for (RuntimeException failure : List.of(new CorruptStreamException("corrupt"),
-				new IllegalStateException("no https://storage.example/key?X-Amz-Signature=secret"))) {
-			this.seams.resolver.set((pointer, allocator, logs) -> {
-				pointer.close();
-				throw failure;
-			});
-			HttpResponse<byte[]> response = post("add_floats", request(floats(), 0, false,
-					metadata("add_floats").with(MetadataKeys.LOCATION, "https://storage.example/key")));
+		String url = this.seams.storage.put("key?X-Amz-Signature=secret", new byte[] { 1, 2, 3 });
+		for (RuntimeException failure : Arrays.asList(null, new IllegalStateException("no " + url))) {
+			this.seams.storage.failure.set(failure);
+			HttpResponse<byte[]> response = post("add_floats", pointer("add_floats", url));
 			assertThat(response.statusCode()).isEqualTo(200);
 			assertThat(response.headers().firstValue("X-VGI-RPC-Error")).hasValue("true");
 			assertThat(new String(response.body(), StandardCharsets.ISO_8859_1)).doesNotContain("secret");
 		}
+		assertThat(this.seams.storage.opened).hasSize(2);
 	}
 
 	@Test
 	void anInterceptorOfTheApplicationRefusesBeforeAPointerIsResolved() {
-		AtomicBoolean resolved = new AtomicBoolean();
-		this.seams.resolver.set((pointer, allocator, logs) -> {
-			resolved.set(true);
-			return pointer;
-		});
-		byte[] body = request(floats(), 0, false,
-				metadata("add_floats").with(MetadataKeys.LOCATION, "https://storage.example/key"));
+		byte[] body = pointer("add_floats", "https://storage.example/key");
 		assertThat(this.loopback.post("/add_floats", Loopback.ARROW, body, "X-Refuse", "yes").statusCode())
 			.isEqualTo(403);
-		assertThat(resolved).isFalse();
-	}
-
-	@Test
-	void aPointerWithoutAnybodyToResolveItIsRefused() {
-		assertRefused("add_floats", request(floats(), 0, false,
-				metadata("add_floats").with(MetadataKeys.LOCATION, "https://storage.example/key")));
-	}
-
-	@Test
-	void aResultMayBecomeAPointer() {
-		this.seams.externalizer.set((cycle) -> {
-			try (cycle) {
-				return new OutputCycle(cycle.logs(),
-						AnnotatedBatch.empty(cycle.data().schema(),
-								BatchMetadata.of(MetadataKeys.LOCATION, "https://storage.example/key"),
-								cycle.data().root().getVector(0).getAllocator()));
-			}
-		});
-		HttpResponse<byte[]> response = post("add_floats", request(floats(), 1, false, metadata("add_floats")));
-		assertThat(new String(response.body(), StandardCharsets.ISO_8859_1)).contains("https://storage.example/key");
-	}
-
-	@Test
-	void aResultThatCannotBeStoredIsAFlaggedError() {
-		this.seams.externalizer.set((cycle) -> {
-			if (cycle.data().rowCount() == 0) {
-				return cycle;
-			}
-			cycle.close();
-			throw new IllegalStateException("storage is down");
-		});
-		HttpResponse<byte[]> response = post("add_floats", request(floats(), 1, false, metadata("add_floats")));
-		assertThat(response.headers().firstValue("X-VGI-RPC-Error")).hasValue("true");
-		try (Answer answer = this.loopback.read(response.body())) {
-			assertThat(answer.error().errorMessage()).isEqualTo("storage is down");
-		}
+		assertThat(this.seams.storage.opened).isEmpty();
 	}
 
 	@Test
@@ -397,6 +338,10 @@ class RpcWebMvcTests extends AbstractRpcTests {
 		try (AnnotatedBatch batch = batch(fields, rows, withNull, metadata, this.allocator)) {
 			return Loopback.bytes(batch);
 		}
+	}
+
+	private byte[] pointer(String method, String url) {
+		return request(floats(), 0, false, metadata(method).with(MetadataKeys.LOCATION, url));
 	}
 
 	private static AnnotatedBatch batch(List<Field> fields, int rows, boolean withNull, BatchMetadata metadata,

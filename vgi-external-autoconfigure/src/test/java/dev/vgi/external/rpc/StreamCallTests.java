@@ -1,11 +1,9 @@
 package dev.vgi.external.rpc;
 
-import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.security.Principal;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -20,16 +18,12 @@ import jakarta.servlet.Filter;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletRequestWrapper;
 import jakarta.validation.constraints.Size;
-import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;
-import org.apache.arrow.vector.Float8Vector;
 import org.apache.arrow.vector.SmallIntVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
-import org.apache.arrow.vector.types.FloatingPointPrecision;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
@@ -55,13 +49,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 @NullUnmarked
 @Import(StreamCallTests.Application.class)
-class StreamCallTests extends AbstractRpcTests {
-
-	private static final ArrowType INT64 = new ArrowType.Int(64, true);
-
-	private static final ArrowType FLOAT64 = new ArrowType.FloatingPoint(FloatingPointPrecision.DOUBLE);
-
-	private final List<OutputCycle> stored = new ArrayList<>();
+class StreamCallTests extends AbstractCallTests {
 
 	@BeforeEach
 	void forget() {
@@ -310,59 +298,18 @@ class StreamCallTests extends AbstractRpcTests {
 	}
 
 	@Test
-	void aTurnIsStoredAsOneAndItsTokenIsNot() {
-		storeEverything();
-		StreamReply reply = init("produce_with_logs", number("count", 1));
-		assertThat(reply.kinds()).containsExactly(BatchKind.POINTER, BatchKind.TOKEN);
-		assertThat(reply.only(BatchKind.POINTER).metadata().asMap()).containsOnlyKeys(MetadataKeys.LOCATION);
-		assertThat(this.stored).hasSize(1);
-		assertThat(this.stored.get(0).logs()).extracting(LogMessage::message).containsExactly("producing batch 0");
-		assertThat(this.stored.get(0).data().metadata().isEmpty()).isTrue();
-	}
-
-	@Test
-	void theCursorOfAnExchangeIsInsideOfWhatIsStored() {
-		StreamReply start = init("exchange_scale", List.of(real("factor", 2)));
-		storeEverything();
-		StreamReply reply = exchange("exchange_scale", start.tokens(), List.of(real("value", 1)), 1);
-		assertThat(reply.data()).hasSize(1);
-		assertThat(reply.data().get(0).metadata().asMap()).containsOnlyKeys(MetadataKeys.LOCATION);
-		assertThat(this.stored.get(0).data().metadata().asMap()).containsOnlyKeys(MetadataKeys.STREAM_STATE);
-	}
-
-	@Test
-	void whatIsStoredHasExactlyTheDeclaredFields() {
-		storeEverything();
-		init("words", List.of(text("first", "required")), Map.of(), "X-Word", "x");
-		assertThat(this.stored.get(1).data().schema()).isEqualTo(WordController.WORD);
-	}
-
-	@Test
-	void aMethodMayKeepItsResultsInline() {
-		storeEverything();
-		StreamReply reply = init("inline_words", List.of(text("first", "one")), Map.of(), "X-Word", "x");
-		assertThat(reply.kinds()).containsExactly(BatchKind.LOG, BatchKind.DATA, BatchKind.TOKEN);
-		assertThat(this.stored).isEmpty();
-	}
-
-	@Test
 	void inputMayComeAsAPointer() {
 		BatchMetadata tokens = init("exchange_scale", List.of(real("factor", 2))).tokens();
-		this.seams.resolver.set((pointer, allocator, logs) -> {
-			pointer.close();
-			return batch(List.of(real("value", 3)), 1, tokens, allocator);
-		});
-		BatchMetadata pointer = BatchMetadata.of(MetadataKeys.LOCATION, "https://storage.example/key");
+		BatchMetadata pointer;
+		try (AnnotatedBatch stored = batch(List.of(real("value", 3)), 1, tokens)) {
+			pointer = BatchMetadata.of(MetadataKeys.LOCATION, this.seams.storage.put("key", Loopback.bytes(stored)));
+		}
 		StreamReply reply = exchange("exchange_scale", tokens.with(pointer), List.of(real("value", 0)), 0);
 		assertThat(reply.data().get(0).columns()).hasToString("{value=[6.0]}");
 	}
 
 	@Test
 	void nothingIsFetchedForWhoHoldsNoStream() {
-		this.seams.resolver.set((pointer, allocator, logs) -> {
-			pointer.close();
-			throw new IllegalStateException("fetched");
-		});
 		BatchMetadata tokens = init("exchange_scale", List.of(real("factor", 2))).tokens();
 		BatchMetadata pointer = BatchMetadata.of(MetadataKeys.LOCATION, "https://storage.example/key");
 		for (BatchMetadata sent : List.of(pointer, tokens.with(pointer).without(MetadataKeys.STREAM_STATE),
@@ -371,6 +318,7 @@ class StreamCallTests extends AbstractRpcTests {
 				tokens.with(pointer).with(MetadataKeys.CALL_STATE, "AAAA"))) {
 			assertInvalidToken(exchange("exchange_scale", sent, List.of(real("value", 0)), 0));
 		}
+		assertThat(this.seams.storage.opened).isEmpty();
 	}
 
 	@Test
@@ -455,97 +403,6 @@ class StreamCallTests extends AbstractRpcTests {
 		assertThat(second.tokens().isEmpty()).isTrue();
 		StreamReply unlimited = turn("growing", init("growing", List.of()).tokens());
 		assertThat(unlimited.kinds()).containsExactly(BatchKind.DATA, BatchKind.TOKEN);
-	}
-
-	private void storeEverything() {
-		this.seams.externalizer.set((cycle) -> {
-			if (cycle.data().rowCount() == 0) {
-				return cycle;
-			}
-			this.stored.add(cycle);
-			try (cycle) {
-				return OutputCycle.of(cycle.data()
-					.zeroRows(BatchMetadata.of(MetadataKeys.LOCATION, "https://storage.example/key"),
-							cycle.data().root().getVector(0).getAllocator()));
-			}
-		});
-	}
-
-	private StreamReply init(String method, List<FieldVector> row) {
-		return init(method, row, Map.of());
-	}
-
-	private StreamReply init(String method, List<FieldVector> row, Map<String, String> extra, String... headers) {
-		BatchMetadata metadata = metadata(method).with(BatchMetadata.of(extra));
-		return post("/" + method + "/init", metadata, row, row.isEmpty() ? 0 : 1, headers);
-	}
-
-	private StreamReply turn(String method, BatchMetadata tokens, String... headers) {
-		return post("/" + method + "/exchange", tokens, List.of(), 0, headers);
-	}
-
-	private StreamReply exchange(String method, BatchMetadata tokens, List<FieldVector> row, int rows) {
-		return post("/" + method + "/exchange", tokens, row, rows);
-	}
-
-	private StreamReply post(String path, BatchMetadata metadata, List<FieldVector> row, int rows, String... headers) {
-		try (AnnotatedBatch batch = batch(row, rows, metadata)) {
-			HttpResponse<byte[]> response = this.loopback.post(path, Loopback.ARROW, Loopback.bytes(batch), headers);
-			return StreamReply.of(response, this.allocator);
-		}
-	}
-
-	private static AnnotatedBatch batch(List<FieldVector> columns, int rows, BatchMetadata metadata) {
-		VectorSchemaRoot root = new VectorSchemaRoot(columns);
-		root.setRowCount(rows);
-		return AnnotatedBatch.of(root).withMetadata(metadata);
-	}
-
-	// The vectors given are of the test's allocator; what is resolved is the server's.
-	private static AnnotatedBatch batch(List<FieldVector> columns, int rows, BatchMetadata metadata,
-			BufferAllocator allocator) {
-		try (VectorSchemaRoot template = new VectorSchemaRoot(columns)) {
-			VectorSchemaRoot root = VectorSchemaRoot.create(template.getSchema(), allocator);
-			for (int i = 0; i < columns.size(); i++) {
-				root.getVector(i).allocateNew();
-				root.getVector(i).copyFromSafe(0, 0, columns.get(i));
-			}
-			root.setRowCount(rows);
-			return AnnotatedBatch.of(root).withMetadata(metadata);
-		}
-	}
-
-	private static BatchMetadata metadata(String method) {
-		Map<String, String> entries = new LinkedHashMap<>();
-		entries.put(MetadataKeys.METHOD, method);
-		entries.put(MetadataKeys.REQUEST_VERSION, "1");
-		entries.put(MetadataKeys.PROTOCOL_VERSION, "2.0.0");
-		return BatchMetadata.of(entries);
-	}
-
-	private List<FieldVector> number(String name, long value) {
-		BigIntVector vector = (BigIntVector) required(name, INT64);
-		vector.setSafe(0, value);
-		vector.setValueCount(1);
-		return List.of(vector);
-	}
-
-	private FieldVector real(String name, double value) {
-		Float8Vector vector = (Float8Vector) required(name, FLOAT64);
-		vector.setSafe(0, value);
-		vector.setValueCount(1);
-		return vector;
-	}
-
-	private FieldVector text(String name, String value) {
-		VarCharVector vector = (VarCharVector) required(name, ArrowType.Utf8.INSTANCE);
-		vector.setSafe(0, value.getBytes(StandardCharsets.UTF_8));
-		vector.setValueCount(1);
-		return vector;
-	}
-
-	private FieldVector required(String name, ArrowType type) {
-		return new Field(name, FieldType.notNullable(type), null).createVector(this.allocator);
 	}
 
 	@Import(WordController.class)

@@ -2,7 +2,7 @@ package dev.vgi.external.autoconfigure.security;
 
 import java.util.function.BiPredicate;
 
-import dev.vgi.external.rpc.server.RpcWebMvc;
+import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.web.server.ServedPaths;
 import jakarta.servlet.http.HttpServletRequest;
 

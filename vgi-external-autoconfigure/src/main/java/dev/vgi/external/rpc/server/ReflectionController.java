@@ -1,17 +1,23 @@
 package dev.vgi.external.rpc.server;
 
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 import dev.vgi.external.rpc.RpcBadRequestException;
 import dev.vgi.external.rpc.method.HostedProtocol;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
+import dev.vgi.external.rpc.method.RpcMethods;
 
 /**
- * Describes the hosted protocols.
+ * Describes the hosted protocols, itself included.
  */
-final class ReflectionController implements ReflectionService {
+public final class ReflectionController implements ReflectionService {
+
+	/** Name of the protocol. */
+	public static final String PROTOCOL = ReflectionService.NAME;
 
 	private final String serverId;
 
@@ -20,11 +26,14 @@ final class ReflectionController implements ReflectionService {
 	/**
 	 * Create a controller.
 	 * @param serverId identifier of the process
-	 * @param protocols the hosted protocols, by name; more may be added later
+	 * @param hosted the hosted protocols by name, without this one
 	 */
-	ReflectionController(String serverId, Map<String, HostedProtocol> protocols) {
+	public ReflectionController(String serverId, Map<String, HostedProtocol> hosted) {
 		this.serverId = serverId;
-		this.protocols = protocols;
+		this.protocols = new LinkedHashMap<>(hosted);
+		RpcMethods methods = new RpcMethods();
+		List<RpcMethodDescriptor> own = Stream.of(ReflectionService.class.getMethods()).map(methods::find).toList();
+		this.protocols.put(PROTOCOL, HostedProtocol.of(PROTOCOL, own));
 	}
 
 	@Override

@@ -27,7 +27,7 @@ import org.springframework.web.method.annotation.HandlerMethodValidationExceptio
  * Converts exceptions to the metadata of error batches. URLs lose their queries, and
  * nothing specific to Java appears unless stack traces are enabled.
  */
-final class RpcErrors {
+public final class RpcErrors {
 
 	private static final int MAX_FRAMES = 5;
 
@@ -44,7 +44,12 @@ final class RpcErrors {
 
 	private final boolean includeStackTrace;
 
-	RpcErrors(String serverId, boolean includeStackTrace) {
+	/**
+	 * Create a conversion.
+	 * @param serverId identifier of this process
+	 * @param includeStackTrace whether errors carry stack traces
+	 */
+	public RpcErrors(String serverId, boolean includeStackTrace) {
 		this.serverId = serverId;
 		this.includeStackTrace = includeStackTrace;
 	}
@@ -55,7 +60,7 @@ final class RpcErrors {
 	 * @param requestId the request that it ends, empty if unknown
 	 * @return the metadata of its error batch
 	 */
-	BatchMetadata metadata(Throwable failure, String requestId) {
+	public BatchMetadata metadata(Throwable failure, String requestId) {
 		String type = errorType(failure);
 		String message = message(failure);
 		String kind = errorKind(failure);

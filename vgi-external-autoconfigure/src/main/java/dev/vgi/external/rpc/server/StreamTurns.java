@@ -2,16 +2,20 @@ package dev.vgi.external.rpc.server;
 
 import java.lang.annotation.Annotation;
 import java.lang.reflect.Method;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 
+import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.rpc.RpcCancel;
 import dev.vgi.external.rpc.RpcTurn;
 import dev.vgi.external.rpc.Turn;
 import dev.vgi.external.rpc.mapping.RecordRow;
 import dev.vgi.external.rpc.mapping.ValueMappings;
+import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.aop.support.AopUtils;
@@ -23,9 +27,10 @@ import org.springframework.util.ReflectionUtils;
 import org.springframework.web.method.HandlerMethod;
 
 /**
- * The methods of one controller that run the turns of its streams. Immutable.
+ * Runs the turns of the streams of one controller. Keeps nothing between turns: the
+ * transport does, or its caller. Immutable.
  */
-final class StreamTurns {
+public final class StreamTurns {
 
 	private final String controller;
 
@@ -46,7 +51,7 @@ final class StreamTurns {
 	 * @return its turns
 	 * @throws IllegalStateException if there is none, or one cannot be called
 	 */
-	static StreamTurns of(HandlerMethod handler, BeanFactory beans) {
+	public static StreamTurns of(HandlerMethod handler, BeanFactory beans) {
 		Map<String, TurnMethod> turns = find(handler, beans, RpcTurn.class);
 		String controller = handler.getBeanType().getName();
 		Assert.state(!turns.isEmpty(), () -> controller + " declares streams but has no @RpcTurn method");
@@ -92,34 +97,76 @@ final class StreamTurns {
 	}
 
 	/**
-	 * Return the turn for a state that a handler returned.
-	 * @param state the state
-	 * @return its turn
-	 * @throws IllegalStateException if there is none
+	 * Run a turn.
+	 * @param call the call; owns the batch of the turn
+	 * @param state the stream's state
+	 * @param input the input, owned by the call; {@code null} for a producer
+	 * @param invoker calls the method
+	 * @return the turn, which a stream of this kind may return
+	 * @throws Exception the exception that the method threw
 	 */
+	public Turn run(ServedCall call, Record state, @Nullable AnnotatedBatch input, Invoker invoker) throws Exception {
+		RpcMethodDescriptor descriptor = call.call().descriptor();
+		List<Object> provided = new ArrayList<>(List.of(state, call));
+		if (input != null) {
+			provided.addAll(List.of(input, input.root()));
+		}
+		Object returned = invoker.invoke(turn(state).handler(), provided.toArray());
+		Assert.state(returned instanceof Turn, () -> descriptor + ": a turn returned no Turn");
+		Turn turn = (Turn) returned;
+		if (turn.batch() != null) {
+			call.call().own(turn.batch());
+		}
+		Assert.state(turn.ref() == null || (input == null && descriptor.isExternalizing()),
+				() -> descriptor + ": a reference is for a producer that may externalise");
+		Assert.state(input == null || (turn.batch() != null && turn.nextState() != null),
+				() -> descriptor + ": a turn of an exchange must emit a batch and a next state");
+		return turn;
+	}
+
+	/**
+	 * Tell the controller that a stream is cancelled, if it wants to know.
+	 * @param call the call
+	 * @param state the stream's state
+	 * @param invoker calls the method
+	 * @throws Exception the exception that the method threw
+	 */
+	public void cancel(ServedCall call, Record state, Invoker invoker) throws Exception {
+		TurnMethod cancel = cancel(state);
+		if (cancel != null) {
+			invoker.invoke(cancel.handler(), state, call);
+		}
+	}
+
+	/**
+	 * Return how a state that a method returned is encoded.
+	 * @param state the state
+	 * @return its mapping
+	 * @throws IllegalStateException if no turn accepts it
+	 */
+	public RecordRow stateRow(Record state) {
+		return turn(state).state();
+	}
+
+	/**
+	 * Return how a state is encoded.
+	 * @param type name of its class, from anywhere
+	 * @return its mapping, or {@code null} if no turn accepts it
+	 */
+	public @Nullable RecordRow stateRow(String type) {
+		TurnMethod turn = this.turns.get(type);
+		return (turn != null) ? turn.state() : null;
+	}
+
+	@Nullable TurnMethod cancel(Record state) {
+		return this.cancels.get(state.getClass().getName());
+	}
+
 	TurnMethod turn(Record state) {
 		TurnMethod turn = this.turns.get(state.getClass().getName());
 		Assert.state(turn != null, () -> this.controller + " has no @RpcTurn method for the state "
 				+ state.getClass().getName() + ", only for " + new TreeSet<>(this.turns.keySet()));
 		return turn;
-	}
-
-	/**
-	 * Return the turn for a state from a token.
-	 * @param type name of its class
-	 * @return its turn, or {@code null} if there is none
-	 */
-	@Nullable TurnMethod turn(String type) {
-		return this.turns.get(type);
-	}
-
-	/**
-	 * Return the method to call when a stream is cancelled.
-	 * @param state the stream's state
-	 * @return the method, or {@code null} if there is none
-	 */
-	@Nullable TurnMethod cancel(Record state) {
-		return this.cancels.get(state.getClass().getName());
 	}
 
 	/**
@@ -129,6 +176,23 @@ final class StreamTurns {
 	 * @param state how its state is encoded
 	 */
 	record TurnMethod(HandlerMethod handler, RecordRow state) {
+
+	}
+
+	/**
+	 * Calls a method of a controller.
+	 */
+	@FunctionalInterface
+	public interface Invoker {
+
+		/**
+		 * Call a method.
+		 * @param handler the method
+		 * @param provided arguments by type; the others are resolved
+		 * @return the method's result
+		 * @throws Exception the exception that the method threw
+		 */
+		@Nullable Object invoke(HandlerMethod handler, Object... provided) throws Exception;
 
 	}
 

@@ -1,5 +1,6 @@
 /**
- * Typed methods over Spring MVC: dispatch, turns and tokens, reflection.
+ * What a served call of a typed method is, whatever carries it: its request, its context,
+ * its turns, its logs, results and errors as batches, and what is observed of it.
  */
 @NullMarked
 package dev.vgi.external.rpc.server;

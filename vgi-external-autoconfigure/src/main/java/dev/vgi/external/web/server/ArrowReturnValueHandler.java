@@ -30,7 +30,7 @@ import org.springframework.web.servlet.HandlerMapping;
  * as the only media type, so that no other converter that claims to write vectors gets
  * them.
  */
-public final class ArrowReturnValueHandler implements HandlerMethodReturnValueHandler {
+final class ArrowReturnValueHandler implements HandlerMethodReturnValueHandler {
 
 	private final HandlerMethodReturnValueHandler delegate;
 
@@ -48,7 +48,7 @@ public final class ArrowReturnValueHandler implements HandlerMethodReturnValueHa
 	 * @param ofErrors whether they belong to methods that handle exceptions
 	 * @return all handlers, a new list
 	 */
-	public static List<HandlerMethodReturnValueHandler> before(@Nullable List<HandlerMethodReturnValueHandler> handlers,
+	static List<HandlerMethodReturnValueHandler> before(@Nullable List<HandlerMethodReturnValueHandler> handlers,
 			boolean ofErrors) {
 		List<HandlerMethodReturnValueHandler> known = (handlers != null) ? handlers : List.of();
 		return Stream

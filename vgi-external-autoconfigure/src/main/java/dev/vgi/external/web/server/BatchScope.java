@@ -29,7 +29,7 @@ import org.springframework.web.servlet.AsyncHandlerInterceptor;
  * account that they are charged to. Closed when the request is complete, not earlier:
  * request destruction callbacks run before an asynchronous handler does.
  */
-public final class BatchScope {
+final class BatchScope {
 
 	private static final String ATTRIBUTE = BatchScope.class.getName();
 
@@ -62,7 +62,7 @@ public final class BatchScope {
 	 * @param value an Arrow value, closed with the request, or now if the request is
 	 * over; other values and {@code null} are ignored
 	 */
-	public static void own(HttpServletRequest request, @Nullable Object value) {
+	static void own(HttpServletRequest request, @Nullable Object value) {
 		BatchScope scope = of(request);
 		if (scope != null && value != null) {
 			scope.own(value);
@@ -162,7 +162,7 @@ public final class BatchScope {
 	 * Opens and closes the scopes, and binds them to the threads that serve a request.
 	 * Register it for every path, before anything that reads bodies.
 	 */
-	public static final class Interceptor implements AsyncHandlerInterceptor {
+	static final class Interceptor implements AsyncHandlerInterceptor {
 
 		private final TransferBudget budget;
 
@@ -173,7 +173,7 @@ public final class BatchScope {
 		 * @param budget the budget that requests are charged to
 		 * @param allocator parent of the requests' own allocators
 		 */
-		public Interceptor(TransferBudget budget, BufferAllocator allocator) {
+		Interceptor(TransferBudget budget, BufferAllocator allocator) {
 			this.budget = budget;
 			this.allocator = allocator;
 		}

@@ -27,7 +27,7 @@ import org.springframework.web.servlet.ModelAndView;
  * budget exhausted 503, storage too slow 504. Unlike Boot's error page it includes the
  * messages, which are written for callers and contain no signed URL.
  */
-public final class ExternalErrorResolver implements HandlerExceptionResolver {
+final class ExternalErrorResolver implements HandlerExceptionResolver {
 
 	/** About as long as a transfer takes. */
 	private static final String RETRY_AFTER_SECONDS = "1";

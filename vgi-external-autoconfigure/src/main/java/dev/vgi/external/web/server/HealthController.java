@@ -3,6 +3,7 @@ package dev.vgi.external.web.server;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
+import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.ResponseBody;
 
 /**
@@ -29,6 +30,7 @@ public final class HealthController {
 	 * Answer GET and HEAD.
 	 * @return the JSON object
 	 */
+	@GetMapping("/health")
 	@ResponseBody
 	public Map<String, String> health() {
 		return this.health;

@@ -18,7 +18,9 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpRange;
+import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PutMapping;
 
 /**
  * Serves the local store's objects under their signed URLs, as a bucket would: ranges,
@@ -47,6 +49,7 @@ public final class LocalStorageController {
 	 * @param response the response
 	 * @throws IOException if the connection to the caller or reading the folder fails
 	 */
+	@GetMapping(LocalStorage.PATH + "/{key}")
 	public void download(@PathVariable String key, HttpServletRequest request, HttpServletResponse response)
 			throws IOException {
 		SignedQuery query = SignedQuery.of(request);
@@ -157,6 +160,7 @@ public final class LocalStorageController {
 	 * @param response the response
 	 * @throws IOException if the connection to the caller fails
 	 */
+	@PutMapping(LocalStorage.PATH + "/{key}")
 	public void upload(@PathVariable String key, HttpServletRequest request, HttpServletResponse response)
 			throws IOException {
 		SignedQuery query = SignedQuery.of(request);

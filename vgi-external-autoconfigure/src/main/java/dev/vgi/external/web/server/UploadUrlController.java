@@ -35,6 +35,8 @@ import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.web.bind.annotation.PostMapping;
+
 /**
  * Vends upload URLs: {@code POST {prefix}/__upload_url__/init}.
  */
@@ -84,6 +86,7 @@ public final class UploadUrlController {
 	 * @param response the response
 	 * @throws IOException if the caller has disconnected
 	 */
+	@PostMapping("/" + METHOD + "/init")
 	public void init(HttpServletRequest request, HttpServletResponse response) throws IOException {
 		String contentType = request.getContentType();
 		if (!ArrowMediaType.isNamedBy(contentType)) {

@@ -25,11 +25,11 @@ class StreamTurnsTests {
 	void turnsAreFoundByTheTypeOfTheirState() {
 		StreamTurns turns = turns(new TwoTurns());
 		assertThat(turns.turn(new First(1)).handler().getMethod().getName()).isEqualTo("first");
-		assertThat(turns.turn(Second.class.getName())).isNotNull();
-		assertThat(turns.turn("java.lang.Runtime")).isNull();
+		assertThat(turns.stateRow(Second.class.getName())).isNotNull();
+		assertThat(turns.stateRow("java.lang.Runtime")).isNull();
 		assertThat(turns.cancel(new Second("x"))).isNotNull();
 		assertThat(turns.cancel(new First(1))).isNull();
-		assertThatIllegalStateException().isThrownBy(() -> turns.turn(new Other()))
+		assertThatIllegalStateException().isThrownBy(() -> turns.stateRow(new Other()))
 			.withMessageContaining("no @RpcTurn method for the state")
 			.withMessageContaining(First.class.getName());
 	}

@@ -1,4 +1,4 @@
-package dev.vgi.external.rpc.server;
+package dev.vgi.external.rpc.server.http;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -12,12 +12,14 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamReader;
+import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
-import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.rpc.method.HostedProtocol;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
+import dev.vgi.external.web.OutputStreamChannel;
 import dev.vgi.external.web.server.ErrorWriter;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -32,11 +34,13 @@ import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.web.bind.annotation.PostMapping;
+
 /**
  * Describes all methods to peers of the flat dialect: {@code POST {prefix}/__describe__}
  * returns one row per method.
  */
-public final class DescribeController {
+final class DescribeController {
 
 	/** Name of the method, as it stands in paths and metadata. */
 	static final String METHOD = "__describe__";
@@ -78,7 +82,8 @@ public final class DescribeController {
 	 * @param response the response
 	 * @throws IOException if the caller has disconnected
 	 */
-	public void describe(HttpServletRequest request, HttpServletResponse response) throws IOException {
+	@PostMapping("/" + METHOD)
+	void describe(HttpServletRequest request, HttpServletResponse response) throws IOException {
 		String contentType = request.getContentType();
 		if (!ArrowMediaType.isNamedBy(contentType)) {
 			response.sendError(HttpServletResponse.SC_UNSUPPORTED_MEDIA_TYPE);
@@ -100,10 +105,11 @@ public final class DescribeController {
 			this.errors.writeError(request, response, HttpServletResponse.SC_OK, ex);
 			return;
 		}
-		response.setContentType(ArrowMediaType.NAME);
-		try (ResponseBody body = new ResponseBody(CycleExternalizer.inline(), ResponseBudget.unlimited())) {
-			body.result(OutputCycle.of(AnnotatedBatch.of(rows()).withMetadata(metadata())));
-			body.writeTo(response);
+		try (AnnotatedBatch rows = AnnotatedBatch.of(rows()).withMetadata(metadata());
+				GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(rows))) {
+			response.setContentType(ArrowMediaType.NAME);
+			response.setContentLengthLong(body.length());
+			OutputStreamChannel.write(body, response.getOutputStream());
 		}
 	}
 

@@ -1,4 +1,4 @@
-package dev.vgi.external.rpc.server;
+package dev.vgi.external.rpc.server.http;
 
 import java.time.Duration;
 import java.time.Instant;
@@ -9,8 +9,8 @@ import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
 
 import dev.vgi.external.rpc.RpcBadRequestException;
-import dev.vgi.external.rpc.server.StreamTokens.Binding;
-import dev.vgi.external.rpc.server.StreamTokens.Use;
+import dev.vgi.external.rpc.server.http.StreamTokens.Binding;
+import dev.vgi.external.rpc.server.http.StreamTokens.Use;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -1,6 +1,7 @@
 package dev.vgi.external.rpc.server;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.util.List;
 import java.util.Map;
 
@@ -12,17 +13,17 @@ import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.batch.UnsupportedStreamException;
+import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.SchemaMismatchException;
 import dev.vgi.external.rpc.RpcBadRequestException;
 import dev.vgi.external.rpc.mapping.RowMapping;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import dev.vgi.external.rpc.method.StreamShape;
-import dev.vgi.external.rpc.server.StreamCalls.TurnRequest;
-import dev.vgi.external.web.server.RequestTooLargeException;
-import jakarta.servlet.http.HttpServletRequest;
+import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.commons.logging.Log;
@@ -30,52 +31,77 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a request and refuses what its method cannot accept before the method is called.
- * Any failure after that is the method's own.
+ * Reads the request of a call and refuses what its method cannot accept before the method
+ * is called. Any failure after that is the method's own. Thread-safe.
  */
-final class RpcRequestReader {
+public final class RequestReader {
 
-	private static final Log logger = LogFactory.getLog(RpcRequestReader.class);
+	private static final Log logger = LogFactory.getLog(RequestReader.class);
 
 	private static final String REQUEST_VERSION = "1";
 
-	private final PointerResolver resolver;
-
-	private final long maxBytes;
+	private final LocationResolver resolver;
 
 	private final ReadOptions options;
 
-	RpcRequestReader(PointerResolver resolver, RpcSettings settings) {
+	/**
+	 * Create a reader.
+	 * @param resolver resolves requests that are pointers
+	 * @param limits limits on the heap objects created from a request
+	 */
+	public RequestReader(LocationResolver resolver, ReadLimits limits) {
 		this.resolver = resolver;
-		this.maxBytes = (settings.maxRequestBytes() != null) ? settings.maxRequestBytes() : Long.MAX_VALUE;
-		this.options = ReadOptions.of(settings.readLimits());
+		this.options = ReadOptions.of(limits);
 	}
 
 	/**
-	 * Read the request of a call.
-	 * @param request the HTTP request; only the first batch of its body is used
-	 * @param call receives metadata, arguments and embedded batches
-	 * @throws RpcBadRequestException if the request does not fit the method
-	 * @throws IOException if reading the body fails
+	 * Read a body to its end.
+	 * @param body the body; only its first batch is used
+	 * @param maxBytes most bytes of the body
+	 * @param allocator the owner of the batch's memory
+	 * @return the first batch; the caller closes it
+	 * @throws RpcBadRequestException if there is none
+	 * @throws StreamTooLongException if the body is too long
+	 * @throws IOException if reading fails
 	 */
-	void read(HttpServletRequest request, RpcCall call) throws IOException {
-		AnnotatedBatch sent = readBatch(request, call);
-		BatchMetadata metadata = sent.metadata();
-		if (BatchKind.of(sent.rowCount(), metadata) == BatchKind.POINTER) {
-			AnnotatedBatch pointer = sent;
-			refuseUnlessClosed(sent, () -> checkPointer(call.descriptor(), pointer));
-			sent = this.resolver.resolve(sent, call.inbound(), LogSink.discarding());
+	public AnnotatedBatch read(InputStream body, long maxBytes, BufferAllocator allocator) throws IOException {
+		try (IpcStreamReader reader = IpcStreamReader.of(body, maxBytes, allocator, this.options)) {
+			AnnotatedBatch batch = reader.nextStream() ? reader.next() : null;
+			if (batch == null) {
+				throw new RpcBadRequestException("ValueError", null, "The request holds no batch");
+			}
+			refuseUnlessClosed(batch, reader::readToEnd);
+			return batch;
 		}
-		try (AnnotatedBatch batch = sent) {
+		catch (StreamTooLongException ex) {
+			throw ex;
+		}
+		catch (CorruptStreamException ex) {
+			throw corrupt(ex);
+		}
+	}
+
+	/**
+	 * Read the arguments of a method.
+	 * @param call the call; owns the embedded batches
+	 * @param sent the batch of its request; taken over
+	 * @return the arguments
+	 * @throws RpcBadRequestException if the request does not fit the method
+	 */
+	public RpcRequest arguments(RpcCall call, AnnotatedBatch sent) {
+		RpcMethodDescriptor descriptor = call.descriptor();
+		BatchMetadata metadata = sent.metadata();
+		AnnotatedBatch received = isPointer(sent) ? resolve(call, sent, () -> checkPointer(descriptor, sent)) : sent;
+		try (AnnotatedBatch batch = received) {
 			BatchMetadata merged = batch.metadata()
 				.with(metadata.without(MetadataKeys.LOCATION, MetadataKeys.LOCATION_SHA256));
-			checkMetadata(call.descriptor(), merged);
-			RowMapping parameters = call.descriptor().parameters();
+			checkMetadata(descriptor, merged);
+			RowMapping parameters = descriptor.parameters();
 			parameters.check(batch);
-			call.received(merged, parameters.read(batch, call.inbound(), call::own));
+			return new RpcRequest(merged, parameters.read(batch, call.inbound(), call::own));
 		}
 		catch (SchemaMismatchException ex) {
-			throw mismatch(call.descriptor(), ex);
+			throw mismatch(descriptor, ex);
 		}
 		catch (CorruptStreamException ex) {
 			throw corrupt(ex);
@@ -86,67 +112,54 @@ final class RpcRequestReader {
 	}
 
 	/**
-	 * Read the request of a stream's turn.
-	 * @param request the HTTP request; only the first batch of its body is used
-	 * @param call receives metadata, stream, state and input
-	 * @param calls opens the tokens
-	 * @param turns the methods that run the turns
-	 * @throws RpcBadRequestException if it is not a request of an open stream
-	 * @throws IOException if reading the body fails
+	 * Return whether a batch stands for a stored one.
+	 * @param batch the batch; borrowed
+	 * @return {@code true} for a pointer
 	 */
-	void readTurn(HttpServletRequest request, RpcCall call, StreamCalls calls, StreamTurns turns) throws IOException {
-		AnnotatedBatch sent = readBatch(request, call);
-		BatchMetadata metadata = sent.metadata();
-		if (BatchKind.of(sent.rowCount(), metadata) == BatchKind.POINTER && !metadata.contains(MetadataKeys.CANCEL)) {
-			// Checked before the fetch: the caller must hold a stream, and the columns
-			// must fit.
-			AnnotatedBatch pointer = sent;
-			refuseUnlessClosed(sent, () -> checkPointer(calls.open(call, turns, metadata), pointer, call));
-			sent = this.resolver.resolve(sent, call.inbound(), LogSink.discarding());
-		}
-		AnnotatedBatch batch = sent;
-		call.own(batch);
-		// The cursor inside the stored batch takes precedence over that of the pointer.
-		BatchMetadata merged = metadata.with(batch.metadata());
-		checkProtocol(call.descriptor(), merged);
-		TurnRequest turn = calls.open(call, turns, merged);
-		call.received(
-				merged.without(MetadataKeys.STREAM_STATE, MetadataKeys.CALL_STATE, MetadataKeys.LOCATION,
-						MetadataKeys.LOCATION_SHA256),
-				turn.withInput(turn.cancelled() ? null : input(turn.stream(), batch, call)));
-		call.acceptResponseBytes(turn.stream().maxResponseBytes());
+	public static boolean isPointer(AnnotatedBatch batch) {
+		return BatchKind.of(batch.rowCount(), batch.metadata()) == BatchKind.POINTER;
 	}
 
-	private static @Nullable AnnotatedBatch input(OpenStream stream, AnnotatedBatch batch, RpcCall call) {
-		if (stream.input() == null) {
-			return null;
+	/**
+	 * Fetch the batch that a pointer stands for. What can be checked before is checked
+	 * before: nothing is fetched for a request that is refused anyway.
+	 * @param call the call, which is charged for it
+	 * @param pointer the pointer; taken over
+	 * @param check throws an exception to refuse the pointer
+	 * @return the stored batch; the caller closes it
+	 */
+	public AnnotatedBatch resolve(RpcCall call, AnnotatedBatch pointer, Runnable check) {
+		refuseUnlessClosed(pointer, check);
+		return this.resolver.resolve(pointer, call.inbound(), LogSink.discarding());
+	}
+
+	/**
+	 * Require that a pointer has the columns that a stream's input can be converted from.
+	 * @param call the call
+	 * @param declared schema of the input, in message format
+	 * @param pointer the pointer; borrowed
+	 */
+	public void checkInput(RpcCall call, Schema declared, AnnotatedBatch pointer) {
+		try (AnnotatedBatch shape = StreamShape.empty(declared, call.allocator())) {
+			new ExchangeInput(shape, call.inbound()).checkColumns(pointer);
 		}
-		try (AnnotatedBatch shape = StreamShape.empty(stream.input(), call.allocator())) {
+	}
+
+	/**
+	 * Convert the input of a stream's turn to the declared columns.
+	 * @param call the call; owns the converted batch
+	 * @param declared schema of the input, in message format
+	 * @param batch the batch; taken over
+	 * @return the input
+	 */
+	public AnnotatedBatch input(RpcCall call, Schema declared, AnnotatedBatch batch) {
+		try (AnnotatedBatch shape = StreamShape.empty(declared, call.allocator())) {
 			AnnotatedBatch input = new ExchangeInput(shape, call.inbound()).convert(batch);
 			call.own(input);
 			return input;
 		}
 		catch (RuntimeException ex) {
 			throw refusal(ex);
-		}
-	}
-
-	private AnnotatedBatch readBatch(HttpServletRequest request, RpcCall call) throws IOException {
-		try (IpcStreamReader reader = IpcStreamReader.of(request.getInputStream(), this.maxBytes, call.inbound(),
-				this.options)) {
-			AnnotatedBatch batch = reader.nextStream() ? reader.next() : null;
-			if (batch == null) {
-				throw new RpcBadRequestException("ValueError", null, "The request holds no batch");
-			}
-			refuseUnlessClosed(batch, reader::readToEnd);
-			call.arrived(batch.metadata());
-			return batch;
-		}
-		catch (StreamTooLongException ex) {
-			throw new RequestTooLargeException(ex.limit());
-		}
-		catch (CorruptStreamException ex) {
-			throw corrupt(ex);
 		}
 	}
 
@@ -160,15 +173,6 @@ final class RpcRequestReader {
 		}
 		catch (SchemaMismatchException ex) {
 			throw mismatch(descriptor, ex);
-		}
-	}
-
-	private static void checkPointer(TurnRequest turn, AnnotatedBatch pointer, RpcCall call) {
-		Schema input = turn.stream().input();
-		if (input != null) {
-			try (AnnotatedBatch shape = StreamShape.empty(input, call.allocator())) {
-				new ExchangeInput(shape, call.inbound()).checkColumns(pointer);
-			}
 		}
 	}
 
@@ -221,7 +225,13 @@ final class RpcRequestReader {
 		checkProtocolVersion(descriptor, metadata.get(MetadataKeys.PROTOCOL_VERSION));
 	}
 
-	private static void checkProtocol(RpcMethodDescriptor descriptor, BatchMetadata metadata) {
+	/**
+	 * Require that a request is for the protocol of the called method, if it names one.
+	 * @param descriptor the called method
+	 * @param metadata the metadata of the request
+	 * @throws RpcBadRequestException if it names another one
+	 */
+	public static void checkProtocol(RpcMethodDescriptor descriptor, BatchMetadata metadata) {
 		String protocol = metadata.get(MetadataKeys.PROTOCOL);
 		if (protocol != null && !protocol.equals(descriptor.protocol())) {
 			throw new RpcBadRequestException("TypeError", null,

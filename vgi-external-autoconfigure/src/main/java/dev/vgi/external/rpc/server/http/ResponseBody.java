@@ -1,4 +1,4 @@
-package dev.vgi.external.rpc.server;
+package dev.vgi.external.rpc.server.http;
 
 import java.io.IOException;
 import java.util.ArrayList;
@@ -11,8 +11,13 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.location.ResponseBudget;
+import dev.vgi.external.rpc.mapping.RowMapping;
+import dev.vgi.external.rpc.method.StreamShape;
+import dev.vgi.external.rpc.server.TurnOutput;
 import dev.vgi.external.web.OutputStreamChannel;
 import jakarta.servlet.http.HttpServletResponse;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,23 +26,27 @@ import org.jspecify.annotations.Nullable;
  */
 final class ResponseBody implements AutoCloseable {
 
-	private final CycleExternalizer externalizer;
+	private final RowMapping result;
+
+	private final BufferAllocator allocator;
 
 	private final ResponseBudget budget;
+
+	private @Nullable Schema output;
 
 	private @Nullable GatheredStream header;
 
 	private @Nullable GatheredStream data;
 
-	private long length;
-
 	/**
 	 * Start a body.
-	 * @param externalizer sends large batches through storage
+	 * @param result the columns that an error has before a stream opens
+	 * @param allocator the owner of the memory of an error
 	 * @param budget the budget of the response
 	 */
-	ResponseBody(CycleExternalizer externalizer, ResponseBudget budget) {
-		this.externalizer = externalizer;
+	ResponseBody(RowMapping result, BufferAllocator allocator, ResponseBudget budget) {
+		this.result = result;
+		this.allocator = allocator;
 		this.budget = budget;
 	}
 
@@ -46,8 +55,8 @@ final class ResponseBody implements AutoCloseable {
 	 * @param cycle the header after its logs; taken over
 	 */
 	void header(OutputCycle cycle) {
-		try (OutputCycle outgoing = this.externalizer.dataOnly(cycle, this.budget)) {
-			this.header = IpcStreamWriter.gather(outgoing);
+		try (cycle) {
+			this.header = IpcStreamWriter.gather(cycle);
 		}
 	}
 
@@ -56,48 +65,43 @@ final class ResponseBody implements AutoCloseable {
 	 * @param cycle the result after its logs; taken over
 	 */
 	void result(OutputCycle cycle) {
-		try (OutputCycle outgoing = this.externalizer.dataOnly(cycle, this.budget)) {
-			this.data = IpcStreamWriter.gather(outgoing);
+		try (cycle) {
+			this.data = IpcStreamWriter.gather(cycle);
 		}
+	}
+
+	/**
+	 * Record that batches of a stream follow, so that an error takes the same form.
+	 * @param output schema of the batches, in message format
+	 */
+	void opens(Schema output) {
+		this.output = output;
 	}
 
 	/**
 	 * Add one turn of a stream.
 	 * @param shape a batch of the stream's columns; borrowed
-	 * @param cycle logs and data; taken over
+	 * @param turn what it sends; borrowed
 	 * @param token metadata of a batch that follows, or {@code null}
 	 */
-	void turn(AnnotatedBatch shape, OutputCycle cycle, @Nullable BatchMetadata token) {
-		try (OutputCycle outgoing = this.externalizer.wholeCycle(cycle, this.budget)) {
-			stream(shape, outgoing.logs(), outgoing.data(), token);
-		}
-	}
-
-	/**
-	 * Add a turn without data.
-	 * @param shape a batch of the stream's columns; borrowed
-	 * @param logs messages that come first
-	 * @param token metadata of a batch that follows, or {@code null}
-	 */
-	void turn(AnnotatedBatch shape, List<LogMessage> logs, @Nullable BatchMetadata token) {
-		stream(shape, logs, null, token);
-	}
-
-	private void stream(AnnotatedBatch shape, List<LogMessage> logs, @Nullable AnnotatedBatch batch,
-			@Nullable BatchMetadata token) {
-		this.data = IpcStreamWriter.gather(shape, logs.stream().map(LogMessage::toMetadata).toList(), batch,
-				(token != null) ? List.of(token) : List.of());
+	void turn(AnnotatedBatch shape, TurnOutput turn, @Nullable BatchMetadata token) {
+		this.data = IpcStreamWriter.gather(shape, turn.logs().stream().map(LogMessage::toMetadata).toList(),
+				turn.batch(), (token != null) ? List.of(token) : List.of());
 	}
 
 	/**
 	 * Replace the data by an error. A header is kept: its stream was complete.
-	 * @param cycle the error batch after its logs; taken over
+	 * @param metadata describes the error
+	 * @param logs the messages that come first
 	 */
-	void error(OutputCycle cycle) {
-		try (cycle) {
-			if (this.data != null) {
-				this.data.close();
-			}
+	void error(BatchMetadata metadata, List<LogMessage> logs) {
+		if (this.data != null) {
+			this.data.close();
+		}
+		AnnotatedBatch error = (this.output != null)
+				? StreamShape.empty(this.output, this.allocator).withMetadata(metadata)
+				: this.result.empty(metadata, this.allocator);
+		try (OutputCycle cycle = new OutputCycle(logs, error)) {
 			this.data = IpcStreamWriter.gather(cycle);
 		}
 	}
@@ -107,7 +111,7 @@ final class ResponseBody implements AutoCloseable {
 	 * @throws dev.vgi.external.location.ResponseTooLargeException if it is
 	 */
 	void checkLength() {
-		this.budget.requireInline(streams().stream().mapToLong(GatheredStream::length).sum());
+		this.budget.requireInline(length());
 	}
 
 	/**
@@ -116,11 +120,10 @@ final class ResponseBody implements AutoCloseable {
 	 * @throws IOException if the caller has disconnected
 	 */
 	void writeTo(HttpServletResponse response) throws IOException {
-		this.length = streams().stream().mapToLong(GatheredStream::length).sum();
 		if (response.getStatus() < HttpServletResponse.SC_BAD_REQUEST) {
 			// Not for a refusal: a response counts as committed once its full length is
 			// written, but a filter may still have to replace it.
-			response.setContentLengthLong(this.length);
+			response.setContentLengthLong(length());
 		}
 		OutputStreamChannel channel = new OutputStreamChannel(response.getOutputStream());
 		for (GatheredStream stream : streams()) {
@@ -141,11 +144,11 @@ final class ResponseBody implements AutoCloseable {
 	}
 
 	/**
-	 * Return how much was written.
+	 * Return how long the body is.
 	 * @return bytes before any content coding
 	 */
 	long length() {
-		return this.length;
+		return streams().stream().mapToLong(GatheredStream::length).sum();
 	}
 
 	/**

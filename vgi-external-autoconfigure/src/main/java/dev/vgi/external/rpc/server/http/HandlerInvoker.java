@@ -1,4 +1,4 @@
-package dev.vgi.external.rpc.server;
+package dev.vgi.external.rpc.server.http;
 
 import java.util.List;
 

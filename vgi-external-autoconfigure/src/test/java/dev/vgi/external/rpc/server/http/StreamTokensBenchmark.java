@@ -1,4 +1,4 @@
-package dev.vgi.external.rpc.server;
+package dev.vgi.external.rpc.server.http;
 
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
@@ -12,8 +12,8 @@ import javax.crypto.Cipher;
 import javax.crypto.spec.GCMParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
 
-import dev.vgi.external.rpc.server.StreamTokens.Binding;
-import dev.vgi.external.rpc.server.StreamTokens.Use;
+import dev.vgi.external.rpc.server.http.StreamTokens.Binding;
+import dev.vgi.external.rpc.server.http.StreamTokens.Use;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
