@@ -64,37 +64,17 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		@DefaultValue Gcs gcs, @DefaultValue Local local, @DefaultValue Lifecycle lifecycle,
 		@DefaultValue Health health) {
 
+	private static final String SHORTEST_EXPIRY = "1s";
+
+	/** Signatures of S3 and GCS are not valid for longer. */
+	private static final String LONGEST_EXPIRY = "7d";
+
 	public VgiExternalProperties {
-		requireNotNegative("vgi.external.externalize-threshold", externalizeThreshold.toBytes());
-		Assert.isTrue(maxRetries >= 0 && maxRetries <= 2, "vgi.external.max-retries must be 0, 1 or 2");
-		requireNotNegative("vgi.external.retry-delay", retryDelay);
+		Ranges.check("vgi.external.externalize-threshold", externalizeThreshold, "0B");
+		Ranges.check("vgi.external.max-retries", maxRetries, "0", "2");
+		Ranges.check("vgi.external.retry-delay", retryDelay, "0s", Ranges.LONGEST);
 		url.check("vgi.external.url");
 		client.url().check("vgi.external.client.url");
-	}
-
-	static void requirePositive(String key, long value) {
-		Assert.isTrue(value > 0, () -> key + " must be positive");
-	}
-
-	static void requirePositive(String key, @Nullable DataSize value) {
-		Assert.isTrue(value == null || value.toBytes() > 0, () -> key + " must be positive");
-	}
-
-	static void requirePositive(String key, Duration value) {
-		Assert.isTrue(value.compareTo(Duration.ZERO) > 0, () -> key + " must be positive");
-	}
-
-	private static void requireNotNegative(String key, long value) {
-		Assert.isTrue(value >= 0, () -> key + " must not be negative");
-	}
-
-	private static void requireNotNegative(String key, @Nullable Duration value) {
-		Assert.isTrue(value == null || !value.isNegative(), () -> key + " must not be negative");
-	}
-
-	private static void requireSignable(String key, Duration expiry) {
-		Assert.isTrue(expiry.compareTo(Duration.ofSeconds(1)) >= 0 && expiry.compareTo(Duration.ofDays(7)) <= 0,
-				() -> key + " must be from 1s to 7d");
 	}
 
 	// HTTP clients and proxies normalise such paths, which breaks the signature.
@@ -159,8 +139,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("0") int workers) {
 
 		public Compression {
-			Assert.isTrue(level >= 1 && level <= 22, "vgi.external.compression.level must be from 1 to 22");
-			Assert.isTrue(workers >= 0 && workers <= 64, "vgi.external.compression.workers must be from 0 to 64");
+			Ranges.check("vgi.external.compression.level", level, "1", "22");
+			Ranges.check("vgi.external.compression.workers", workers, "0", "64");
 		}
 
 		/**
@@ -203,18 +183,16 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("4") int maxSpeculativeHedges) {
 
 		public Fetch {
-			requirePositive("vgi.external.fetch.parallel-threshold", parallelThreshold);
-			requirePositive("vgi.external.fetch.chunk-size", chunkSize);
-			Assert.isTrue(chunkSize.toBytes() <= Integer.MAX_VALUE,
-					"vgi.external.fetch.chunk-size must be less than 2GB");
-			requirePositive("vgi.external.fetch.max-parallel-requests", maxParallelRequests);
-			requirePositive("vgi.external.fetch.timeout", timeout);
-			requirePositive("vgi.external.fetch.max-fetch-size", maxFetchSize);
-			requirePositive("vgi.external.fetch.max-decompressed-size", maxDecompressedSize);
-			requireNotNegative("vgi.external.fetch.max-redirects", maxRedirects);
+			Ranges.check("vgi.external.fetch.parallel-threshold", parallelThreshold, "1B");
+			Ranges.check("vgi.external.fetch.chunk-size", chunkSize, "1B", "2047MB");
+			Ranges.check("vgi.external.fetch.max-parallel-requests", maxParallelRequests, "1", "1024");
+			Ranges.check("vgi.external.fetch.timeout", timeout, "1ms", Ranges.LONGEST);
+			Ranges.check("vgi.external.fetch.max-fetch-size", maxFetchSize, "1B");
+			Ranges.check("vgi.external.fetch.max-decompressed-size", maxDecompressedSize, "1B");
+			Ranges.check("vgi.external.fetch.max-redirects", maxRedirects, "0");
 			Assert.isTrue(speculativeRetryMultiplier == 0 || speculativeRetryMultiplier >= 1,
 					"vgi.external.fetch.speculative-retry-multiplier must be 0 or at least 1");
-			requireNotNegative("vgi.external.fetch.max-speculative-hedges", maxSpeculativeHedges);
+			Ranges.check("vgi.external.fetch.max-speculative-hedges", maxSpeculativeHedges, "0");
 		}
 
 		FetchConfig toConfig() {
@@ -241,11 +219,11 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("2") int maxRetries, @DefaultValue("5m") Duration timeout) {
 
 		public Upload {
-			Assert.isTrue(partSize.toBytes() >= 5L << 20 && partSize.toBytes() <= 5L << 30,
-					"vgi.external.upload.part-size must be from 5MB to 5GB, the parts that stores accept");
-			requirePositive("vgi.external.upload.max-parallel-parts", maxParallelParts);
-			requireNotNegative("vgi.external.upload.max-retries", maxRetries);
-			requirePositive("vgi.external.upload.timeout", timeout);
+			// The parts that stores accept.
+			Ranges.check("vgi.external.upload.part-size", partSize, "5MB", "5GB");
+			Ranges.check("vgi.external.upload.max-parallel-parts", maxParallelParts, "1");
+			Ranges.check("vgi.external.upload.max-retries", maxRetries, "0");
+			Ranges.check("vgi.external.upload.timeout", timeout, "1ms", Ranges.LONGEST);
 		}
 
 	}
@@ -263,9 +241,9 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("30s") Duration readTimeout, @DefaultValue("64") int maxConnections) {
 
 		public Http {
-			requirePositive("vgi.external.http.connect-timeout", connectTimeout);
-			requirePositive("vgi.external.http.read-timeout", readTimeout);
-			requirePositive("vgi.external.http.max-connections", maxConnections);
+			Ranges.check("vgi.external.http.connect-timeout", connectTimeout, "1ms", Ranges.LONGEST);
+			Ranges.check("vgi.external.http.read-timeout", readTimeout, "1ms", Ranges.LONGEST);
+			Ranges.check("vgi.external.http.max-connections", maxConnections, "1");
 		}
 
 		/**
@@ -285,7 +263,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			public Proxy {
 				Assert.isTrue(!StringUtils.hasText(host) || isHost(host),
 						"vgi.external.http.proxy.host must be a host name or an address, without scheme, port or path");
-				Assert.isTrue(port > 0 && port < 1 << 16, "vgi.external.http.proxy.port must be from 1 to 65535");
+				Ranges.check("vgi.external.http.proxy.port", port, "1", "65535");
 			}
 
 			private static boolean isHost(String text) {
@@ -333,10 +311,10 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@Nullable DataSize maxPerRequest) {
 
 		public Memory {
-			requirePositive("vgi.external.memory.budget", budget);
-			requireNotNegative("vgi.external.memory.max-wait", maxWait);
-			requireNotNegative("vgi.external.memory.max-waiters", maxWaiters);
-			requirePositive("vgi.external.memory.max-per-request", maxPerRequest);
+			Ranges.check("vgi.external.memory.budget", budget, "64KB");
+			Ranges.check("vgi.external.memory.max-wait", maxWait, "0s", Ranges.LONGEST);
+			Ranges.check("vgi.external.memory.max-waiters", maxWaiters, "0");
+			Ranges.check("vgi.external.memory.max-per-request", maxPerRequest, "64KB");
 		}
 
 	}
@@ -353,10 +331,9 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("20000") int fields) {
 
 		public Limits {
-			requireNotNegative("vgi.external.limits.log-batches", logBatches);
-			Assert.isTrue(metadataSize.toBytes() > 0 && metadataSize.toBytes() <= 256L << 20,
-					"vgi.external.limits.metadata-size must be positive and at most 256MB");
-			requirePositive("vgi.external.limits.fields", fields);
+			Ranges.check("vgi.external.limits.log-batches", logBatches, "0");
+			Ranges.check("vgi.external.limits.metadata-size", metadataSize, "1B", "256MB");
+			Ranges.check("vgi.external.limits.fields", fields, "1");
 		}
 
 		ReadLimits toReadLimits() {
@@ -416,7 +393,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("8MB") DataSize uploadThreshold) {
 
 		public Client {
-			requireNotNegative("vgi.external.client.upload-threshold", uploadThreshold.toBytes());
+			Ranges.check("vgi.external.client.upload-threshold", uploadThreshold, "0B");
 		}
 
 	}
@@ -434,8 +411,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("15m") Duration expiry) {
 
 		public UploadUrl {
-			requirePositive("vgi.external.upload-url.max-upload-size", maxUploadSize);
-			requireSignable("vgi.external.upload-url.expiry", expiry);
+			Ranges.check("vgi.external.upload-url.max-upload-size", maxUploadSize, "1B");
+			Ranges.check("vgi.external.upload-url.expiry", expiry, SHORTEST_EXPIRY, LONGEST_EXPIRY);
 		}
 
 	}
@@ -464,7 +441,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			Assert.isTrue(bucket == null || bucket.startsWith("arn:") || bucket.indexOf('/') < 0,
 					"vgi.external.s3.bucket must be a name or an ARN and not a path or URL");
 			requirePrefix("vgi.external.s3.prefix", prefix);
-			requireSignable("vgi.external.s3.presign-expiry", presignExpiry);
+			Ranges.check("vgi.external.s3.presign-expiry", presignExpiry, SHORTEST_EXPIRY, LONGEST_EXPIRY);
 			Assert.isTrue(region == null || REGION.matcher(region).matches(),
 					"vgi.external.s3.region must be a name of letters, digits and hyphens");
 			Assert.isTrue(tags.size() <= 10, "vgi.external.s3.tags must not be more than 10");
@@ -512,7 +489,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			Assert.isTrue(bucket == null || bucket.indexOf('/') < 0,
 					"vgi.external.gcs.bucket must be a name and not a path or URL");
 			requirePrefix("vgi.external.gcs.prefix", prefix);
-			requireSignable("vgi.external.gcs.presign-expiry", presignExpiry);
+			Ranges.check("vgi.external.gcs.presign-expiry", presignExpiry, SHORTEST_EXPIRY, LONGEST_EXPIRY);
 		}
 
 	}
@@ -535,11 +512,11 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 
 		public Local {
 			path(directory);
-			Assert.isTrue(urlExpiry.compareTo(Duration.ofSeconds(1)) >= 0,
-					"vgi.external.local.url-expiry must be at least 1s");
+			Ranges.check("vgi.external.local.url-expiry", urlExpiry, SHORTEST_EXPIRY, Ranges.LONGEST);
+			Ranges.check("vgi.external.local.retention", retention, SHORTEST_EXPIRY, Ranges.LONGEST);
 			Assert.isTrue(retention == null || retention.compareTo(urlExpiry) >= 0,
 					"vgi.external.local.retention must not be shorter than vgi.external.local.url-expiry");
-			requirePositive("vgi.external.local.max-total-size", maxTotalSize);
+			Ranges.check("vgi.external.local.max-total-size", maxTotalSize, "1B");
 			Assert.isTrue(baseUrl == null || isOrigin(baseUrl),
 					"vgi.external.local.base-url must be an absolute URL without credentials, query or fragment,"
 							+ " and its host must not have an underscore");
@@ -579,7 +556,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	public record Lifecycle(@DefaultValue("verify") Mode mode, @DefaultValue("1d") Duration expireAfter) {
 
 		public Lifecycle {
-			requirePositive("vgi.external.lifecycle.expire-after", expireAfter);
+			Ranges.check("vgi.external.lifecycle.expire-after", expireAfter, "1ms", Ranges.LONGEST);
 		}
 
 		/**
@@ -608,8 +585,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			@DefaultValue("false") boolean writeProbe) {
 
 		public Health {
-			requireNotNegative("vgi.external.health.cache", cache);
-			requirePositive("vgi.external.health.timeout", timeout);
+			Ranges.check("vgi.external.health.cache", cache, "0s", Ranges.LONGEST);
+			Ranges.check("vgi.external.health.timeout", timeout, "1ms", Ranges.LONGEST);
 		}
 
 	}

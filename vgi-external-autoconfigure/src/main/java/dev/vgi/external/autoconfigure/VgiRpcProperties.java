@@ -41,10 +41,10 @@ public record VgiRpcProperties(@DefaultValue("") String prefix, @DefaultValue("6
 		Assert.isTrue(PREFIX.matcher(prefix).matches(),
 				"vgi.rpc.prefix must be empty or a path such as /vgi: it starts with a slash, does not end with one,"
 						+ " and has neither patterns nor escapes");
-		VgiExternalProperties.requirePositive("vgi.rpc.token-ttl", tokenTtl);
-		VgiExternalProperties.requirePositive("vgi.rpc.max-request-size", maxRequestSize);
-		VgiExternalProperties.requirePositive("vgi.rpc.max-response-size", maxResponseSize);
-		VgiExternalProperties.requirePositive("vgi.rpc.max-externalized-response-size", maxExternalizedResponseSize);
+		Ranges.check("vgi.rpc.token-ttl", tokenTtl, "1ms", Ranges.LONGEST);
+		Ranges.check("vgi.rpc.max-request-size", maxRequestSize, "1B");
+		Ranges.check("vgi.rpc.max-response-size", maxResponseSize, "1B");
+		Ranges.check("vgi.rpc.max-externalized-response-size", maxExternalizedResponseSize, "1B");
 		tokenKeys = List.copyOf(tokenKeys);
 		toKeys(tokenKeys);
 	}

@@ -196,7 +196,7 @@ public final class AllowedUrlValidator implements UrlValidator {
 			String name = normalize(suffix ? host.substring(1) : host);
 			Assert.isTrue(
 					name.length() > (suffix ? 1 : 0) && name.indexOf('*') < 0 && name.indexOf('/') < 0
-							&& name.indexOf('@') < 0,
+							&& name.indexOf('@') < 0 && port != 0 && port < 1 << 16,
 					() -> key + ".allowed-hosts: '" + text + "' is not a host, *.suffix or host:port");
 			return new HostPattern(name, suffix, port);
 		}

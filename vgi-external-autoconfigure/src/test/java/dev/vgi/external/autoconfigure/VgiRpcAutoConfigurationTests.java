@@ -120,12 +120,12 @@ class VgiRpcAutoConfigurationTests {
 			this.runner.withPropertyValues(key + "=0B")
 				.run((context) -> assertThat(context).getFailure()
 					.rootCause()
-					.hasMessageContaining(key + " must be positive"));
+					.hasMessageContaining(key + " must be at least 1B"));
 		}
 		this.runner.withPropertyValues("vgi.rpc.token-ttl=0s")
 			.run((context) -> assertThat(context).getFailure()
 				.rootCause()
-				.hasMessageContaining("vgi.rpc.token-ttl must be positive"));
+				.hasMessageContaining("vgi.rpc.token-ttl must be from 1ms"));
 	}
 
 	@Test
