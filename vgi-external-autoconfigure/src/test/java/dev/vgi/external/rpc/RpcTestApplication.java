@@ -23,6 +23,7 @@ import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.rpc.server.http.StreamTokens;
 import dev.vgi.external.rpc.server.http.TokenKey;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.url.UrlValidator;
@@ -104,7 +105,7 @@ public class RpcTestApplication {
 		TransferBudget budget = new TransferBudget(64 << 20, 4);
 		LocationResolver resolver = new LocationResolver(config, new ExternalFetcher(config.fetchConfig(), transport,
 				config.urlValidator(), seams.storage, budget, slabs), TransferListener.none());
-		Externalizer externalizer = new Externalizer(config, allocator, slabs, budget, Runnable::run,
+		Externalizer externalizer = new Externalizer(config, allocator, slabs, budget, TransferThreads.platform(),
 				TransferListener.none(), false);
 		return new RpcWebMvc(new RpcSettings(prefix, SERVER_ID), allocator, resolver, externalizer,
 				() -> new StreamTokens(List.of(TokenKey.random()), Duration.ofHours(1), seams.clock::get),

@@ -16,7 +16,6 @@ import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.Capabilities;
 import org.apache.arrow.memory.BufferAllocator;
-import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
 import org.springframework.web.client.RestClient;

@@ -10,6 +10,7 @@ import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
@@ -117,7 +118,7 @@ class ArrowWebMvcTests {
 			LocationResolver resolver = new LocationResolver(config,
 					new ExternalFetcher(config.fetchConfig(), transport, config.urlValidator(), null, budget, slabs),
 					TransferListener.none());
-			Externalizer externalizer = new Externalizer(config, allocator, slabs, budget, Runnable::run,
+			Externalizer externalizer = new Externalizer(config, allocator, slabs, budget, TransferThreads.platform(),
 					TransferListener.none(), false);
 			return new ArrowWebMvc(new ServedArrowHttpMessageConverter(
 					new ArrowStreamHttpMessageConverter(allocator, 1 << 20, true, ReadLimits.defaults()), resolver,
