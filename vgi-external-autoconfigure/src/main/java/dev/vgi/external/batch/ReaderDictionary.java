@@ -1,9 +1,7 @@
 package dev.vgi.external.batch;
 
 import java.nio.ByteBuffer;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -43,9 +41,6 @@ final class ReaderDictionary implements AutoCloseable {
 	/** Whether the memory is not shared, so that values can be appended. */
 	private boolean appendable;
 
-	/** Its highest index into each other dictionary. */
-	private final Map<Long, Integer> uses = new HashMap<>();
-
 	/** The highest indices of others into it, and how many others have each. */
 	private final TreeMap<Integer, Integer> usedUpTo = new TreeMap<>();
 
@@ -64,14 +59,6 @@ final class ReaderDictionary implements AutoCloseable {
 
 	int size() {
 		return this.vector.getValueCount();
-	}
-
-	/**
-	 * Return its references to other dictionaries.
-	 * @return the highest index into each other dictionary, modifiable
-	 */
-	Map<Long, Integer> uses() {
-		return this.uses;
 	}
 
 	void used(int highest) {

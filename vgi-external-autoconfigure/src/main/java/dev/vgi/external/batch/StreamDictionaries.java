@@ -35,6 +35,9 @@ final class StreamDictionaries implements AutoCloseable {
 
 	private final Map<Long, ReaderDictionary> dictionaries = new LinkedHashMap<>();
 
+	/** The highest index of each dictionary into each other. */
+	private final Map<Long, Map<Long, Integer>> uses = new HashMap<>();
+
 	/** Dictionaries that are too short for the indices that others have into them. */
 	private final Set<Long> tooShort = new HashSet<>();
 
@@ -115,15 +118,16 @@ final class StreamDictionaries implements AutoCloseable {
 	 * @param encoded the dictionary-encoded vectors in the values
 	 */
 	void replace(long id, FieldVector replacement, List<Indices> encoded) {
-		Map<Long, Integer> uses = uses(encoded);
-		ReaderDictionary dictionary = get(id);
-		dictionary.replace(replacement);
-		dictionary.uses().forEach((used, highest) -> {
-			get(used).notUsed(highest);
-			checkLength(used);
-		});
-		dictionary.uses().clear();
-		changed(id, uses);
+		Map<Long, Integer> added = uses(encoded);
+		get(id).replace(replacement);
+		Map<Long, Integer> dropped = this.uses.remove(id);
+		if (dropped != null) {
+			dropped.forEach((used, highest) -> {
+				get(used).notUsed(highest);
+				checkLength(used);
+			});
+		}
+		changed(id, added);
 	}
 
 	/**
@@ -133,18 +137,17 @@ final class StreamDictionaries implements AutoCloseable {
 	 * @param encoded the dictionary-encoded vectors in the values
 	 */
 	void append(long id, FieldVector delta, List<Indices> encoded) {
-		Map<Long, Integer> uses = uses(encoded);
-		ReaderDictionary dictionary = get(id);
-		dictionary.append(delta, this.meter);
-		changed(id, uses);
+		Map<Long, Integer> added = uses(encoded);
+		get(id).append(delta, this.meter);
+		changed(id, added);
 	}
 
-	private void changed(long id, Map<Long, Integer> uses) {
-		ReaderDictionary dictionary = get(id);
-		uses.forEach((used, highest) -> {
-			Integer before = dictionary.uses().get(used);
+	private void changed(long id, Map<Long, Integer> added) {
+		Map<Long, Integer> present = this.uses.computeIfAbsent(id, (key) -> new HashMap<>());
+		added.forEach((used, highest) -> {
+			Integer before = present.get(used);
 			if (before == null || before < highest) {
-				dictionary.uses().put(used, highest);
+				present.put(used, highest);
 				get(used).used(highest);
 				if (before != null) {
 					get(used).notUsed(before);
@@ -222,6 +225,7 @@ final class StreamDictionaries implements AutoCloseable {
 		closeSnapshot();
 		this.dictionaries.values().forEach(ReaderDictionary::close);
 		this.dictionaries.clear();
+		this.uses.clear();
 		this.tooShort.clear();
 	}
 

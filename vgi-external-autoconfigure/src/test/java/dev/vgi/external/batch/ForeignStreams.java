@@ -183,7 +183,7 @@ public final class ForeignStreams {
 		int fields = Schema.createFieldsVector(builder, new int[] { column.applyAsInt(builder) });
 		int entries = metadata.applyAsInt(builder);
 		int schema = Schema.createSchema(builder, Endianness.Little, fields, entries, 0);
-		return HostileStreamTests.message(builder, schema, MetadataVersion.V5, MessageHeader.Schema, 0, 0);
+		return Messages.message(builder, schema, MetadataVersion.V5, MessageHeader.Schema, 0, 0);
 	}
 
 	private static byte[] batch(short version, int rows, long[][] nodes, long[] buffers, int compression,
@@ -206,7 +206,7 @@ public final class ForeignStreams {
 				? BodyCompression.createBodyCompression(builder, CompressionType.LZ4_FRAME, (byte) 0) : 0;
 		int entries = metadata ? entries(builder) : 0;
 		int batch = RecordBatch.createRecordBatch(builder, rows, nodesOffset, buffersOffset, codec, 0);
-		return HostileStreamTests.message(builder, batch, version, MessageHeader.RecordBatch, length, entries);
+		return Messages.message(builder, batch, version, MessageHeader.RecordBatch, length, entries);
 	}
 
 	private static int field(FlatBufferBuilder builder, String name, byte type, int table) {

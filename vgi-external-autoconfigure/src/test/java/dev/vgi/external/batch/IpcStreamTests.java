@@ -3,27 +3,20 @@ package dev.vgi.external.batch;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
-import dev.vgi.external.batch.GatheredStream.Gatherer;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
-import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;
-import org.apache.arrow.vector.VarCharVector;
-import org.apache.arrow.vector.dictionary.Dictionary;
-import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
 import org.apache.arrow.vector.ipc.ArrowStreamReader;
 import org.apache.arrow.vector.ipc.ArrowStreamWriter;
 import org.apache.arrow.vector.types.pojo.Field;
@@ -286,101 +279,6 @@ class IpcStreamTests {
 	}
 
 	@Test
-	void whatFollowsTheStreamsIsReadIfAskedFor() {
-		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 3)) {
-			byte[] stream = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
-			int length = stream.length + 100_000;
-			ByteArrayInputStream in = new ByteArrayInputStream(Arrays.copyOf(stream, length));
-			try (IpcStreamReader reader = IpcStreamReader.of(in, length, this.allocator)) {
-				reader.nextStream();
-				SampleBatches.next(reader).close();
-				reader.readToEnd();
-				assertThat(in.available()).isZero();
-			}
-			in.reset();
-			try (IpcStreamReader reader = IpcStreamReader.of(in, length - 1, this.allocator)) {
-				reader.nextStream();
-				assertThatExceptionOfType(StreamTooLongException.class).isThrownBy(reader::readToEnd);
-			}
-		}
-	}
-
-	@Test
-	void missingEndMarkerIsAnEnd() {
-		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 3)) {
-			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
-			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes, 0, bytes.length - 8),
-					bytes.length, this.allocator)) {
-				assertThat(reader.nextStream()).isTrue();
-				SampleBatches.next(reader).close();
-				assertThat(reader.next()).isNull();
-				assertThat(reader.nextStream()).isFalse();
-			}
-		}
-	}
-
-	@Test
-	void changedDictionariesAreSentAgain() throws IOException {
-		ByteArrayOutputStream out = new ByteArrayOutputStream();
-		try (AnnotatedBatch first = SampleBatches.dictionaries(this.allocator, 3);
-				AnnotatedBatch same = SampleBatches.dictionaries(this.allocator, 4);
-				AnnotatedBatch other = SampleBatches.dictionaries(this.allocator, 5)) {
-			MapDictionaryProvider changed = (MapDictionaryProvider) other.dictionaries();
-			Dictionary old = changed.lookup(7);
-			old.getVector().close();
-			changed.put(new Dictionary(SampleBatches.texts(this.allocator, "colors", "cyan", "magenta", "yellow"),
-					old.getEncoding()));
-			int lengthOfSame;
-			try (IpcStreamWriter writer = new IpcStreamWriter(Channels.newChannel(out), first.schema(),
-					new MapDictionaryProvider())) {
-				writer.write(first);
-				int before = out.size();
-				writer.write(same);
-				lengthOfSame = out.size() - before;
-				writer.write(other);
-				writer.writeEmpty(BatchMetadata.of("x", "y"));
-				writer.end();
-			}
-			assertThat(lengthOfSame).as("no dictionary is repeated").isLessThan(700);
-			byte[] bytes = out.toByteArray();
-			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
-					this.allocator)) {
-				reader.nextStream();
-				try (AnnotatedBatch a = SampleBatches.next(reader);
-						AnnotatedBatch b = SampleBatches.next(reader);
-						AnnotatedBatch c = SampleBatches.next(reader);
-						AnnotatedBatch d = SampleBatches.next(reader)) {
-					assertThat(SampleBatches.values(a)).isEqualTo(SampleBatches.values(first));
-					assertThat(SampleBatches.values(b)).isEqualTo(SampleBatches.values(same));
-					assertThat(SampleBatches.values(c)).isEqualTo(SampleBatches.values(other));
-					assertThat(d.rowCount()).isZero();
-				}
-			}
-		}
-	}
-
-	@Test
-	void emptyBatchHasEmptyDictionaries() {
-		try (AnnotatedBatch batch = SampleBatches.nestedDictionaries(this.allocator);
-				AnnotatedBatch empty = batch.zeroRows(BatchMetadata.of("a", "b"), this.allocator)) {
-			assertThat(empty.schema()).isEqualTo(batch.schema());
-			assertThat(empty.rowCount()).isZero();
-			assertThat(empty.dictionaries().getDictionaryIds()).containsExactlyInAnyOrder(2L, 40L);
-			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(empty)));
-			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
-					this.allocator)) {
-				reader.nextStream();
-				try (AnnotatedBatch read = SampleBatches.next(reader)) {
-					assertThat(read.metadata().get("a")).isEqualTo("b");
-				}
-			}
-			Schema schema = batch.schema();
-			assertThatIllegalArgumentException()
-				.isThrownBy(() -> AnnotatedBatch.empty(schema, BatchMetadata.empty(), this.allocator));
-		}
-	}
-
-	@Test
 	void wrongColumnsAreRefusedAndNothingLeaks() {
 		try (AnnotatedBatch numbers = SampleBatches.numbers(this.allocator, 3);
 				AnnotatedBatch flat = SampleBatches.flat(this.allocator, 2)) {
@@ -412,18 +310,6 @@ class IpcStreamTests {
 	}
 
 	@Test
-	void batchMovesToOtherMetadata() {
-		AnnotatedBatch batch = SampleBatches.dictionaries(this.allocator, 3);
-		AnnotatedBatch moved = batch.withMetadata(SOME);
-		batch.close();
-		assertThat(SampleBatches.values(moved)).hasSize(7);
-		assertThatIllegalStateException().isThrownBy(() -> batch.withMetadata(SOME));
-		moved.close();
-		moved.close();
-		assertThat(this.allocator.getAllocatedMemory()).isZero();
-	}
-
-	@Test
 	void metadataKeepsItsOrder() {
 		Map<String, String> entries = new LinkedHashMap<>();
 		for (int i = 0; i < 50; i++) {
@@ -442,67 +328,6 @@ class IpcStreamTests {
 	}
 
 	@Test
-	void readingStopsAtTheCap() {
-		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 1000)) {
-			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
-			for (int cap = 0; cap < bytes.length; cap += 7) {
-				try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), cap,
-						this.allocator)) {
-					assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> {
-						reader.nextStream();
-						AnnotatedBatch read = reader.next();
-						if (read != null) {
-							read.close();
-						}
-						reader.next();
-					});
-				}
-			}
-		}
-	}
-
-	@Test
-	void failingStreamIsNoCorruptStream() {
-		InputStream failing = new InputStream() {
-			@Override
-			public int read() throws IOException {
-				throw new IOException("reset");
-			}
-		};
-		try (IpcStreamReader reader = IpcStreamReader.of(failing, 100, this.allocator)) {
-			assertThatExceptionOfType(UncheckedIOException.class).isThrownBy(reader::nextStream);
-		}
-		InputStream corrupt = new InputStream() {
-			@Override
-			public int read() throws IOException {
-				throw new IOException("coding", new CorruptStreamException("coding"));
-			}
-		};
-		try (IpcStreamReader reader = IpcStreamReader.of(corrupt, 100, this.allocator)) {
-			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(reader::nextStream);
-		}
-	}
-
-	@Test
-	void batchesShareTheBodyTheyWereReadFrom() {
-		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 100_000)) {
-			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(OutputCycle.of(batch)));
-			ArrowBuf body = SampleBatches.offHeap(this.allocator, bytes);
-			long before = this.allocator.getAllocatedMemory();
-			AnnotatedBatch read;
-			try (IpcStreamReader reader = IpcStreamReader.of(body, bytes.length, this.allocator)) {
-				reader.nextStream();
-				read = SampleBatches.next(reader);
-			}
-			body.close();
-			try (read) {
-				assertThat(this.allocator.getAllocatedMemory() - before).isZero();
-				assertThat(((BigIntVector) read.root().getVector(0)).get(99_999)).isEqualTo(299_997);
-			}
-		}
-	}
-
-	@Test
 	void schemaSurvives() {
 		try (AnnotatedBatch batch = SampleBatches.dictionaries(this.allocator, 2)) {
 			List<Field> fields = batch.schema().getFields();
@@ -514,54 +339,6 @@ class IpcStreamTests {
 				assertThat(reader.schema().getCustomMetadata()).containsEntry("schema", "metadata");
 				assertThat(reader.schema().getFields().get(0)).isEqualTo(fields.get(0));
 			}
-		}
-	}
-
-	@Test
-	void deltaDictionariesGrow() throws IOException {
-		byte[] bytes = deltaStream();
-		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
-				this.allocator)) {
-			reader.nextStream();
-			AnnotatedBatch first = SampleBatches.next(reader);
-			AnnotatedBatch second = SampleBatches.next(reader);
-			AnnotatedBatch third = SampleBatches.next(reader);
-			assertThat(reader.next()).isNull();
-			try (first; second; third) {
-				assertThat(dictionary(first)).containsExactly("red", "green", "blue");
-				assertThat(dictionary(second)).containsExactly("red", "green", "blue", "black");
-				assertThat(dictionary(third)).containsExactly("red", "green", "blue", "black", "white", "grey");
-			}
-		}
-	}
-
-	private List<String> dictionary(AnnotatedBatch batch) {
-		VarCharVector vector = (VarCharVector) batch.dictionaries().lookup(7).getVector();
-		List<String> texts = new ArrayList<>();
-		for (int i = 0; i < vector.getValueCount(); i++) {
-			texts.add(vector.getObject(i).toString());
-		}
-		return texts;
-	}
-
-	private byte[] deltaStream() throws IOException {
-		try (AnnotatedBatch batch = SampleBatches.dictionaries(this.allocator, 3);
-				Gatherer gatherer = new Gatherer(null);
-				StreamEncoder encoder = new StreamEncoder(batch.schema(), batch.dictionaries())) {
-			encoder.batch(gatherer, batch);
-			delta(encoder, gatherer, "black");
-			encoder.batch(gatherer, batch);
-			delta(encoder, gatherer, "white");
-			delta(encoder, gatherer, "grey");
-			encoder.batch(gatherer, batch);
-			encoder.end(gatherer);
-			return SampleBatches.bytes(gatherer.finish());
-		}
-	}
-
-	private void delta(StreamEncoder encoder, Gatherer gatherer, String text) {
-		try (VarCharVector vector = SampleBatches.texts(this.allocator, "delta", text)) {
-			encoder.dictionaryBatch(gatherer, 7, BatchLayout.of(vector.getValueCount(), List.of(vector)), true);
 		}
 	}
 

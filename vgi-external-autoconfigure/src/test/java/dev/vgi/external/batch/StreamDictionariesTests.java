@@ -1,0 +1,120 @@
+package dev.vgi.external.batch;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.channels.Channels;
+import java.util.ArrayList;
+import java.util.List;
+
+import dev.vgi.external.batch.GatheredStream.Gatherer;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for {@link StreamDictionaries}, with streams whose dictionaries change.
+ */
+class StreamDictionariesTests {
+
+	private final RootAllocator allocator = new RootAllocator();
+
+	@AfterEach
+	void closeAllocator() {
+		this.allocator.close();
+	}
+
+	@Test
+	void changedDictionariesAreSentAgain() throws IOException {
+		ByteArrayOutputStream out = new ByteArrayOutputStream();
+		try (AnnotatedBatch first = SampleBatches.dictionaries(this.allocator, 3);
+				AnnotatedBatch same = SampleBatches.dictionaries(this.allocator, 4);
+				AnnotatedBatch other = SampleBatches.dictionaries(this.allocator, 5)) {
+			MapDictionaryProvider changed = (MapDictionaryProvider) other.dictionaries();
+			Dictionary old = changed.lookup(7);
+			old.getVector().close();
+			changed.put(new Dictionary(SampleBatches.texts(this.allocator, "colors", "cyan", "magenta", "yellow"),
+					old.getEncoding()));
+			int lengthOfSame;
+			try (IpcStreamWriter writer = new IpcStreamWriter(Channels.newChannel(out), first.schema(),
+					new MapDictionaryProvider())) {
+				writer.write(first);
+				int before = out.size();
+				writer.write(same);
+				lengthOfSame = out.size() - before;
+				writer.write(other);
+				writer.writeEmpty(BatchMetadata.of("x", "y"));
+				writer.end();
+			}
+			assertThat(lengthOfSame).as("no dictionary is repeated").isLessThan(700);
+			byte[] bytes = out.toByteArray();
+			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+					this.allocator)) {
+				reader.nextStream();
+				try (AnnotatedBatch a = SampleBatches.next(reader);
+						AnnotatedBatch b = SampleBatches.next(reader);
+						AnnotatedBatch c = SampleBatches.next(reader);
+						AnnotatedBatch d = SampleBatches.next(reader)) {
+					assertThat(SampleBatches.values(a)).isEqualTo(SampleBatches.values(first));
+					assertThat(SampleBatches.values(b)).isEqualTo(SampleBatches.values(same));
+					assertThat(SampleBatches.values(c)).isEqualTo(SampleBatches.values(other));
+					assertThat(d.rowCount()).isZero();
+				}
+			}
+		}
+	}
+
+	@Test
+	void deltaDictionariesGrow() throws IOException {
+		byte[] bytes = deltaStream();
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+				this.allocator)) {
+			reader.nextStream();
+			AnnotatedBatch first = SampleBatches.next(reader);
+			AnnotatedBatch second = SampleBatches.next(reader);
+			AnnotatedBatch third = SampleBatches.next(reader);
+			assertThat(reader.next()).isNull();
+			try (first; second; third) {
+				assertThat(dictionary(first)).containsExactly("red", "green", "blue");
+				assertThat(dictionary(second)).containsExactly("red", "green", "blue", "black");
+				assertThat(dictionary(third)).containsExactly("red", "green", "blue", "black", "white", "grey");
+			}
+		}
+	}
+
+	private List<String> dictionary(AnnotatedBatch batch) {
+		VarCharVector vector = (VarCharVector) batch.dictionaries().lookup(7).getVector();
+		List<String> texts = new ArrayList<>();
+		for (int i = 0; i < vector.getValueCount(); i++) {
+			texts.add(vector.getObject(i).toString());
+		}
+		return texts;
+	}
+
+	private byte[] deltaStream() throws IOException {
+		try (AnnotatedBatch batch = SampleBatches.dictionaries(this.allocator, 3);
+				Gatherer gatherer = new Gatherer(null);
+				StreamEncoder encoder = new StreamEncoder(batch.schema(), batch.dictionaries())) {
+			encoder.batch(gatherer, batch);
+			delta(encoder, gatherer, "black");
+			encoder.batch(gatherer, batch);
+			delta(encoder, gatherer, "white");
+			delta(encoder, gatherer, "grey");
+			encoder.batch(gatherer, batch);
+			encoder.end(gatherer);
+			return SampleBatches.bytes(gatherer.finish());
+		}
+	}
+
+	private void delta(StreamEncoder encoder, Gatherer gatherer, String text) {
+		try (VarCharVector vector = SampleBatches.texts(this.allocator, "delta", text)) {
+			encoder.dictionaryBatch(gatherer, 7, BatchLayout.of(vector.getValueCount(), List.of(vector)), true);
+		}
+	}
+
+}
