@@ -19,7 +19,6 @@ import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.fetch.ExternalFetcher;
-import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
@@ -71,14 +70,15 @@ public final class PlainJava {
 				SlabPool slabs = new SlabPool(64L << 20, Duration.ofMinutes(1));
 				StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null)) {
 			// Who sends: stores what is larger than 64 KB and sends a pointer instead.
-			ExternalLocationConfig sending = new ExternalLocationConfig(storage, 64 << 10, 2, Duration.ofMillis(500),
-					FetchConfig.defaults(), Compression.defaults(), UrlValidator.httpsOnly());
+			ExternalLocationConfig sending = ExternalLocationConfig.defaults()
+				.withStorage(storage)
+				.withExternalizeThreshold(64 << 10)
+				.withCompression(Compression.defaults());
 			Externalizer externalizer = new Externalizer(sending, allocator, slabs, budget, TransferThreads.platform(),
-					TransferListener.none(), false);
+					TransferListener.none());
 
 			// Who receives: fetches from the sender's host and from nowhere else.
-			UrlValidator policy = new AllowedUrlValidator(List.of("http"), List.of("127.0.0.1"), false, false,
-					(url) -> false, "my.service");
+			UrlValidator policy = AllowedUrlValidator.builder().schemes("http").hosts("127.0.0.1").build();
 			ExternalLocationConfig receiving = ExternalLocationConfig.defaults().withUrlValidator(policy);
 			LocationResolver resolver = new LocationResolver(receiving,
 					new ExternalFetcher(receiving.fetchConfig(), transport, policy, null, budget, slabs),

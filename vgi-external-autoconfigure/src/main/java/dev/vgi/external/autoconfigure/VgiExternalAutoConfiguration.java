@@ -6,7 +6,6 @@ import java.util.List;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.codec.ZstdContentCodec;
 import dev.vgi.external.fetch.ExternalFetcher;
-import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
@@ -132,9 +131,19 @@ public final class VgiExternalAutoConfiguration {
 			StorageSelection.requireNone(environment);
 		}
 		UrlValidator validator = properties.enabled() ? policy(properties, storage, urlValidator) : INLINE_ONLY;
-		return new ExternalLocationConfig(storage, properties.externalizeThreshold().toBytes(), properties.maxRetries(),
-				properties.retryDelay(), properties.fetch().toConfig(), compression(properties.compression()),
-				validator, properties.limits().toReadLimits());
+		return config(properties, validator).withStorage(storage)
+			.withCompression(compression(properties.compression()));
+	}
+
+	static ExternalLocationConfig config(VgiExternalProperties properties, UrlValidator validator) {
+		return ExternalLocationConfig.defaults()
+			.withExternalizeThreshold(properties.externalizeThreshold().toBytes())
+			.withMaxRetries(properties.maxRetries())
+			.withRetryDelay(properties.retryDelay())
+			.withFetchConfig(properties.fetch().toConfig())
+			.withUrlValidator(validator)
+			.withReadLimits(properties.limits().toReadLimits())
+			.withInlineOnFailure(properties.onStorageFailure() == VgiExternalProperties.OnStorageFailure.INLINE);
 	}
 
 	private static UrlValidator policy(VgiExternalProperties properties, @Nullable ExternalStorage storage,
@@ -180,10 +189,8 @@ public final class VgiExternalAutoConfiguration {
 	@ConditionalOnMissingBean
 	@DependsOn(TRANSFER_SHUTDOWN)
 	Externalizer vgiExternalizer(ExternalLocationConfig config, BufferAllocator vgiBufferAllocator, SlabPool slabs,
-			TransferBudget budget, TransferThreads threads, ObjectProvider<TransferListener> listeners,
-			VgiExternalProperties properties) {
-		return new Externalizer(config, vgiBufferAllocator, slabs, budget, threads, composite(listeners),
-				properties.onStorageFailure() == VgiExternalProperties.OnStorageFailure.INLINE);
+			TransferBudget budget, TransferThreads threads, ObjectProvider<TransferListener> listeners) {
+		return new Externalizer(config, vgiBufferAllocator, slabs, budget, threads, composite(listeners));
 	}
 
 	@Bean
@@ -210,11 +217,9 @@ public final class VgiExternalAutoConfiguration {
 	LocationResolver vgiClientLocationResolver(VgiExternalProperties properties, StorageTransport transport,
 			TransferBudget budget, SlabPool slabs, @Qualifier(CLIENT_URL_VALIDATOR) UrlValidator validator,
 			TransferThreads threads, ObjectProvider<TransferListener> listeners) {
-		FetchConfig fetchConfig = properties.fetch().toConfig();
-		ExternalLocationConfig config = new ExternalLocationConfig(null, properties.externalizeThreshold().toBytes(),
-				properties.maxRetries(), properties.retryDelay(), fetchConfig, null, validator,
-				properties.limits().toReadLimits());
-		ExternalFetcher fetcher = new ExternalFetcher(fetchConfig, transport, validator, null, budget, slabs, threads);
+		ExternalLocationConfig config = config(properties, validator);
+		ExternalFetcher fetcher = new ExternalFetcher(config.fetchConfig(), transport, validator, null, budget, slabs,
+				threads);
 		return new LocationResolver(config, fetcher, composite(listeners));
 	}
 

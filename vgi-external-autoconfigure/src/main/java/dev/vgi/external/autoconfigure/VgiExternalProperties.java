@@ -370,8 +370,14 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		 * @return the policy
 		 */
 		AllowedUrlValidator toPolicy(boolean publicHosts, Predicate<URI> own, String key) {
-			return new AllowedUrlValidator(this.allowedSchemes, this.allowedHosts, publicHosts,
-					this.allowPrivateAddresses, own, key);
+			return AllowedUrlValidator.builder()
+				.schemes(this.allowedSchemes.toArray(String[]::new))
+				.hosts(this.allowedHosts.toArray(String[]::new))
+				.publicHosts(publicHosts)
+				.allowPrivateAddresses(this.allowPrivateAddresses)
+				.own(own)
+				.key(key)
+				.build();
 		}
 
 	}

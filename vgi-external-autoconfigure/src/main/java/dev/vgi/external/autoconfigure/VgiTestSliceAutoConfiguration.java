@@ -23,10 +23,9 @@ public final class VgiTestSliceAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean({ ExternalLocationConfig.class, ExternalStorage.class })
 	ExternalLocationConfig vgiTestSliceLocationConfig(VgiExternalProperties properties) {
-		return new ExternalLocationConfig(null, properties.externalizeThreshold().toBytes(), properties.maxRetries(),
-				properties.retryDelay(), properties.fetch().toConfig(), null, (url) -> {
-					throw new UrlRejectedException(url, "a test slice has no storage");
-				}, properties.limits().toReadLimits());
+		return VgiExternalAutoConfiguration.config(properties, (url) -> {
+			throw new UrlRejectedException(url, "a test slice has no storage");
+		});
 	}
 
 }

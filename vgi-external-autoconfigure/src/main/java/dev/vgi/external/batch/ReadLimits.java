@@ -41,6 +41,34 @@ public record ReadLimits(int logBatches, long metadataSize, int fields) {
 	}
 
 	/**
+	 * Return a copy with another {@code logBatches}.
+	 * @param logBatches most log batches of a body or an object
+	 * @return the copy
+	 */
+	public ReadLimits withLogBatches(int logBatches) {
+		return new ReadLimits(logBatches, this.metadataSize, this.fields);
+	}
+
+	/**
+	 * Return a copy with another {@code metadataSize}.
+	 * @param metadataSize most bytes of the metadata of a batch, keys and values, and of
+	 * a schema with all its fields; each entry counts for at least 16 bytes
+	 * @return the copy
+	 */
+	public ReadLimits withMetadataSize(long metadataSize) {
+		return new ReadLimits(this.logBatches, metadataSize, this.fields);
+	}
+
+	/**
+	 * Return a copy with another {@code fields}.
+	 * @param fields most fields of a schema, nested ones included
+	 * @return the copy
+	 */
+	public ReadLimits withFields(int fields) {
+		return new ReadLimits(this.logBatches, this.metadataSize, fields);
+	}
+
+	/**
 	 * Return the maximum length of a message's head, which is completely on the heap
 	 * while the message is read.
 	 * @return more than a schema or a batch within these limits needs

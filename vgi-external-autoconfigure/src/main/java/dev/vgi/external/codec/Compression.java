@@ -25,4 +25,22 @@ public record Compression(int level, int workers) {
 		return DEFAULTS;
 	}
 
+	/**
+	 * Return a copy with another {@code level}.
+	 * @param level 1 to 22
+	 * @return the copy
+	 */
+	public Compression withLevel(int level) {
+		return new Compression(level, this.workers);
+	}
+
+	/**
+	 * Return a copy with another {@code workers}.
+	 * @param workers additional threads of the compressor, 0 to compress in the caller's
+	 * @return the copy
+	 */
+	public Compression withWorkers(int workers) {
+		return new Compression(this.level, workers);
+	}
+
 }

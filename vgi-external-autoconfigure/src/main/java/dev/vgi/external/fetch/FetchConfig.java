@@ -49,20 +49,52 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	}
 
 	/**
-	 * Return a copy with other size caps.
-	 * @param maxFetchSize most encoded bytes, inclusive
-	 * @param maxDecompressedSize most decoded bytes, inclusive
+	 * Return a copy with another {@code probe}.
+	 * @param probe how to find out the size of an object
 	 * @return the copy
 	 */
-	public FetchConfig withMaxSizes(long maxFetchSize, long maxDecompressedSize) {
-		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
-				this.timeout, maxFetchSize, maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
+	public FetchConfig withProbe(Probe probe) {
+		return new FetchConfig(probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests, this.timeout,
+				this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
 				this.maxSpeculativeHedges);
 	}
 
 	/**
-	 * Return a copy with another deadline.
-	 * @param timeout overall deadline of a fetch
+	 * Return a copy with another {@code parallelThreshold}.
+	 * @param parallelThreshold bytes from which on ranges are fetched in parallel
+	 * @return the copy
+	 */
+	public FetchConfig withParallelThreshold(long parallelThreshold) {
+		return new FetchConfig(this.probe, parallelThreshold, this.chunkSize, this.maxParallelRequests, this.timeout,
+				this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
+				this.maxSpeculativeHedges);
+	}
+
+	/**
+	 * Return a copy with another {@code chunkSize}.
+	 * @param chunkSize bytes of the largest range
+	 * @return the copy
+	 */
+	public FetchConfig withChunkSize(long chunkSize) {
+		return new FetchConfig(this.probe, this.parallelThreshold, chunkSize, this.maxParallelRequests, this.timeout,
+				this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
+				this.maxSpeculativeHedges);
+	}
+
+	/**
+	 * Return a copy with another {@code maxParallelRequests}.
+	 * @param maxParallelRequests requests of one fetch at once, hedges included
+	 * @return the copy
+	 */
+	public FetchConfig withMaxParallelRequests(int maxParallelRequests) {
+		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, maxParallelRequests, this.timeout,
+				this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
+				this.maxSpeculativeHedges);
+	}
+
+	/**
+	 * Return a copy with another {@code timeout}.
+	 * @param timeout overall deadline of a fetch, body and waiting included
 	 * @return the copy
 	 */
 	public FetchConfig withTimeout(Duration timeout) {
@@ -83,6 +115,62 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 			throw new PayloadTooLargeException("max_decompressed_bytes", this.maxDecompressedSize,
 					"vgi.external.fetch.max-decompressed-size");
 		}
+	}
+
+	/**
+	 * Return a copy with another {@code maxFetchSize}.
+	 * @param maxFetchSize most encoded bytes, inclusive
+	 * @return the copy
+	 */
+	public FetchConfig withMaxFetchSize(long maxFetchSize) {
+		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
+				this.timeout, maxFetchSize, this.maxDecompressedSize, this.maxRedirects,
+				this.speculativeRetryMultiplier, this.maxSpeculativeHedges);
+	}
+
+	/**
+	 * Return a copy with another {@code maxDecompressedSize}.
+	 * @param maxDecompressedSize most decoded bytes, inclusive
+	 * @return the copy
+	 */
+	public FetchConfig withMaxDecompressedSize(long maxDecompressedSize) {
+		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
+				this.timeout, this.maxFetchSize, maxDecompressedSize, this.maxRedirects,
+				this.speculativeRetryMultiplier, this.maxSpeculativeHedges);
+	}
+
+	/**
+	 * Return a copy with another {@code maxRedirects}.
+	 * @param maxRedirects redirects followed, each validated
+	 * @return the copy
+	 */
+	public FetchConfig withMaxRedirects(int maxRedirects) {
+		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
+				this.timeout, this.maxFetchSize, this.maxDecompressedSize, maxRedirects,
+				this.speculativeRetryMultiplier, this.maxSpeculativeHedges);
+	}
+
+	/**
+	 * Return a copy with another {@code speculativeRetryMultiplier}.
+	 * @param speculativeRetryMultiplier a chunk is hedged after this multiple of the
+	 * median chunk time
+	 * @return the copy
+	 */
+	public FetchConfig withSpeculativeRetryMultiplier(double speculativeRetryMultiplier) {
+		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
+				this.timeout, this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects,
+				speculativeRetryMultiplier, this.maxSpeculativeHedges);
+	}
+
+	/**
+	 * Return a copy with another {@code maxSpeculativeHedges}.
+	 * @param maxSpeculativeHedges hedges of one fetch
+	 * @return the copy
+	 */
+	public FetchConfig withMaxSpeculativeHedges(int maxSpeculativeHedges) {
+		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
+				this.timeout, this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects,
+				this.speculativeRetryMultiplier, maxSpeculativeHedges);
 	}
 
 	/**

@@ -53,8 +53,6 @@ public final class Externalizer {
 
 	private final TransferListener listener;
 
-	private final boolean inlineOnFailure;
-
 	private final LongSupplier nanoTime;
 
 	private final AtomicLong lastWarning;
@@ -67,23 +65,20 @@ public final class Externalizer {
 	 * @param budget memory of all transfers of the process
 	 * @param threads creates the threads of digests, one for each upload
 	 * @param listener is told about every upload
-	 * @param inlineOnFailure whether a batch that cannot be stored travels inline instead
-	 * of failing the call
 	 */
 	public Externalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs, TransferBudget budget,
-			TransferThreads threads, TransferListener listener, boolean inlineOnFailure) {
-		this(config, allocator, slabs, budget, threads, listener, inlineOnFailure, System::nanoTime);
+			TransferThreads threads, TransferListener listener) {
+		this(config, allocator, slabs, budget, threads, listener, System::nanoTime);
 	}
 
 	Externalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs, TransferBudget budget,
-			TransferThreads threads, TransferListener listener, boolean inlineOnFailure, LongSupplier nanoTime) {
+			TransferThreads threads, TransferListener listener, LongSupplier nanoTime) {
 		this.config = config;
 		this.allocator = allocator;
 		this.slabs = slabs;
 		this.budget = budget;
 		this.threads = threads;
 		this.listener = listener;
-		this.inlineOnFailure = inlineOnFailure;
 		this.nanoTime = nanoTime;
 		this.lastWarning = new AtomicLong(nanoTime.getAsLong() - WARN_INTERVAL);
 	}
@@ -152,7 +147,7 @@ public final class Externalizer {
 
 	// An interrupted caller wants no result, neither stored nor inline.
 	private boolean mayFallBack(VgiExternalException failure) {
-		return this.inlineOnFailure && failure.kind() != VgiExternalException.Kind.CANCELLED;
+		return this.config.inlineOnFailure() && failure.kind() != VgiExternalException.Kind.CANCELLED;
 	}
 
 	private void fallBack(VgiExternalException failure) {

@@ -40,20 +40,6 @@ public record SignedUrlSettings(URI container, String expiresParameter, String s
 	}
 
 	/**
-	 * Create settings with the protocol's pause between attempts.
-	 * @param container absolute URL below which the objects are stored
-	 * @param expiresParameter query parameter with the expiry of a URL
-	 * @param signatureParameter query parameter with the signature
-	 * @param expiry how long a URL works
-	 * @param timeout longest time for one upload, including all attempts
-	 * @param maxRetries further attempts after a failure of the server
-	 */
-	public SignedUrlSettings(URI container, String expiresParameter, String signatureParameter, Duration expiry,
-			Duration timeout, int maxRetries) {
-		this(container, expiresParameter, signatureParameter, expiry, timeout, maxRetries, RetryPolicy.DEFAULT_DELAY);
-	}
-
-	/**
 	 * Return the defaults for a server.
 	 * @param container absolute URL below which the objects are stored
 	 * @param expiresParameter query parameter with the expiry of a URL
@@ -62,7 +48,47 @@ public record SignedUrlSettings(URI container, String expiresParameter, String s
 	 */
 	public static SignedUrlSettings of(URI container, String expiresParameter, String signatureParameter) {
 		return new SignedUrlSettings(container, expiresParameter, signatureParameter, Duration.ofHours(1),
-				Duration.ofMinutes(10), 2);
+				Duration.ofMinutes(10), RetryPolicy.DEFAULT_MAX_RETRIES, RetryPolicy.DEFAULT_DELAY);
+	}
+
+	/**
+	 * Return a copy with another {@code expiry}.
+	 * @param expiry how long a URL works, at least a second
+	 * @return the copy
+	 */
+	public SignedUrlSettings withExpiry(Duration expiry) {
+		return new SignedUrlSettings(this.container, this.expiresParameter, this.signatureParameter, expiry,
+				this.timeout, this.maxRetries, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code timeout}.
+	 * @param timeout longest time for one upload, including all attempts
+	 * @return the copy
+	 */
+	public SignedUrlSettings withTimeout(Duration timeout) {
+		return new SignedUrlSettings(this.container, this.expiresParameter, this.signatureParameter, this.expiry,
+				timeout, this.maxRetries, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code maxRetries}.
+	 * @param maxRetries further attempts after a failure of the server
+	 * @return the copy
+	 */
+	public SignedUrlSettings withMaxRetries(int maxRetries) {
+		return new SignedUrlSettings(this.container, this.expiresParameter, this.signatureParameter, this.expiry,
+				this.timeout, maxRetries, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code retryDelay}.
+	 * @param retryDelay pause before each further attempt
+	 * @return the copy
+	 */
+	public SignedUrlSettings withRetryDelay(Duration retryDelay) {
+		return new SignedUrlSettings(this.container, this.expiresParameter, this.signatureParameter, this.expiry,
+				this.timeout, this.maxRetries, retryDelay);
 	}
 
 }

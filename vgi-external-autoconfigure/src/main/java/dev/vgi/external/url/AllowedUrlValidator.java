@@ -40,31 +40,23 @@ public final class AllowedUrlValidator implements UrlValidator {
 
 	private final String key;
 
+	private AllowedUrlValidator(Builder builder) {
+		this.schemes = builder.schemes.stream()
+			.map((scheme) -> scheme.toLowerCase(Locale.ROOT))
+			.collect(Collectors.toSet());
+		this.hosts = builder.hosts.stream().map((host) -> HostPattern.parse(host, builder.key)).toList();
+		this.publicHosts = builder.publicHosts;
+		this.allowPrivateAddresses = builder.allowPrivateAddresses;
+		this.own = builder.own;
+		this.key = builder.key;
+	}
+
 	/**
-	 * Create a policy.
-	 * @param schemes schemes that may be requested, also of listed hosts; own URLs may
-	 * have any scheme
-	 * @param hosts hosts that may be requested, public or private: {@code host},
-	 * {@code *.suffix} (not the suffix itself), either with {@code :port} for only that
-	 * port
-	 * @param publicHosts whether hosts that are not listed may be requested if their
-	 * addresses are public
-	 * @param allowPrivateAddresses whether the addresses of hosts that are not listed may
-	 * be private
-	 * @param own whether a URL is one of the application's own storage
-	 * @param key the prefix of the settings that refusals name, such as
-	 * {@code vgi.external.url}
+	 * Begin a policy that refuses every URL.
+	 * @return the builder
 	 */
-	public AllowedUrlValidator(Collection<String> schemes, Collection<String> hosts, boolean publicHosts,
-			boolean allowPrivateAddresses, Predicate<URI> own, String key) {
-		Assert.notNull(own, "'own' must not be null");
-		Assert.hasText(key, "'key' must not be empty");
-		this.schemes = schemes.stream().map((scheme) -> scheme.toLowerCase(Locale.ROOT)).collect(Collectors.toSet());
-		this.hosts = hosts.stream().map((host) -> HostPattern.parse(host, key)).toList();
-		this.publicHosts = publicHosts;
-		this.allowPrivateAddresses = allowPrivateAddresses;
-		this.own = own;
-		this.key = key;
+	public static Builder builder() {
+		return new Builder();
 	}
 
 	@Override
@@ -216,6 +208,102 @@ public final class AllowedUrlValidator implements UrlValidator {
 			boolean named = this.suffix ? host.endsWith(this.name) && host.length() > this.name.length()
 					: host.equals(this.name);
 			return named && (this.port < 0 || actual < 0 || actual == this.port);
+		}
+
+	}
+
+	/**
+	 * Builds policies.
+	 */
+	public static final class Builder {
+
+		private Collection<String> schemes = List.of("https");
+
+		private Collection<String> hosts = List.of();
+
+		private boolean publicHosts;
+
+		private boolean allowPrivateAddresses;
+
+		private Predicate<URI> own = (url) -> false;
+
+		private String key = "vgi.external.url";
+
+		private Builder() {
+		}
+
+		/**
+		 * Set the schemes that may be requested, also of listed hosts. Own URLs may have
+		 * any scheme.
+		 * @param schemes {@code https} by default
+		 * @return this builder
+		 */
+		public Builder schemes(String... schemes) {
+			this.schemes = List.of(schemes);
+			return this;
+		}
+
+		/**
+		 * Set the hosts that may be requested, public or private.
+		 * @param hosts each {@code host} or {@code *.suffix}, which does not match the
+		 * suffix itself, either with {@code :port} for only that port
+		 * @return this builder
+		 */
+		public Builder hosts(String... hosts) {
+			this.hosts = List.of(hosts);
+			return this;
+		}
+
+		/**
+		 * Set whether hosts that are not listed may be requested if their addresses are
+		 * public.
+		 * @param publicHosts {@code false} by default
+		 * @return this builder
+		 */
+		public Builder publicHosts(boolean publicHosts) {
+			this.publicHosts = publicHosts;
+			return this;
+		}
+
+		/**
+		 * Set whether the addresses of hosts that are not listed may be private.
+		 * @param allowPrivateAddresses {@code false} by default
+		 * @return this builder
+		 */
+		public Builder allowPrivateAddresses(boolean allowPrivateAddresses) {
+			this.allowPrivateAddresses = allowPrivateAddresses;
+			return this;
+		}
+
+		/**
+		 * Set which URLs are those of the application's own storage.
+		 * @param own accepts them; none by default
+		 * @return this builder
+		 */
+		public Builder own(Predicate<URI> own) {
+			Assert.notNull(own, "'own' must not be null");
+			this.own = own;
+			return this;
+		}
+
+		/**
+		 * Set the prefix of the settings that refusals name.
+		 * @param key {@code vgi.external.url} by default
+		 * @return this builder
+		 */
+		public Builder key(String key) {
+			Assert.hasText(key, "'key' must not be empty");
+			this.key = key;
+			return this;
+		}
+
+		/**
+		 * Build the policy.
+		 * @return the policy
+		 * @throws IllegalArgumentException if one of the hosts is not one; names the key
+		 */
+		public AllowedUrlValidator build() {
+			return new AllowedUrlValidator(this);
 		}
 
 	}

@@ -480,7 +480,7 @@ public final class Measurements implements AutoCloseable {
 					ratios(count, () -> resident.peak(() -> fetches.fetch(zstd)) - allowed)));
 			try (S3Parts s3 = new S3Parts()) {
 				Externalizer externalizer = new Externalizer(config(s3.storage, new Compression(3, 0)), this.allocator,
-						fresh, this.budget, this.transferThreads, TransferListener.none(), false);
+						fresh, this.budget, this.transferThreads, TransferListener.none());
 				add(Figure.atMost("peak-memory-upload", "MB beyond the parts", 16,
 						ratios(count, () -> resident.peak(() -> upload(externalizer, this.synthetic))
 								- PART_SIZE * PARALLEL_PARTS / MB)));
@@ -536,17 +536,22 @@ public final class Measurements implements AutoCloseable {
 	}
 
 	private static FetchConfig config() {
-		return FetchConfig.defaults().withMaxSizes(1L << 30, 1L << 30);
+		return FetchConfig.defaults().withMaxFetchSize(1L << 30).withMaxDecompressedSize(1L << 30);
 	}
 
 	private static ExternalLocationConfig config(@Nullable ExternalStorage storage, @Nullable Compression compression) {
-		return new ExternalLocationConfig(storage, 1, 0, Duration.ZERO, config(), compression,
-				UrlValidator.acceptAll());
+		return ExternalLocationConfig.defaults()
+			.withStorage(storage)
+			.withExternalizeThreshold(1)
+			.withMaxRetries(0)
+			.withFetchConfig(config())
+			.withCompression(compression)
+			.withUrlValidator(UrlValidator.acceptAll());
 	}
 
 	private Externalizer externalizer(ExternalStorage storage, @Nullable Compression compression) {
 		return new Externalizer(config(storage, compression), this.allocator, this.slabs, this.budget,
-				this.transferThreads, TransferListener.none(), false);
+				this.transferThreads, TransferListener.none());
 	}
 
 	private static void upload(Externalizer externalizer, StoredBatch stored) {
@@ -757,8 +762,7 @@ public final class Measurements implements AutoCloseable {
 			this.presigner = S3Clients.presigner(credentials, "eu-central-1", endpoint, true);
 			this.storage = new S3Storage(this.client, this.presigner, Measurements.this.transport,
 					TransferThreads.platform(),
-					new S3StorageSettings("batches", "vgi-rpc/", Duration.ofHours(1), Duration.ofMinutes(15), null,
-							null, Map.of(), PART_SIZE, PARALLEL_PARTS, 2, Duration.ofSeconds(60)),
+					S3StorageSettings.of("batches").withPartSize(PART_SIZE).withMaxParallelParts(PARALLEL_PARTS),
 					Clock.systemUTC());
 		}
 

@@ -284,10 +284,10 @@ class ExternalFetcherTests {
 	@Test
 	void encodedCapHoldsWithoutATotal() {
 		byte[] content = bytes(3 * CHUNK);
-		this.config = this.config.withMaxSizes(3 * CHUNK, 3 * CHUNK);
+		this.config = this.config.withMaxFetchSize(3 * CHUNK).withMaxDecompressedSize(3 * CHUNK);
 		FaultServer server = serve((request, reply) -> ofUnknownTotal(content, content.length, request, reply));
 		fetcher().fetch(server.url("/o"), null, this.allocator).close();
-		this.config = this.config.withMaxSizes(3 * CHUNK - 1, 3 * CHUNK);
+		this.config = this.config.withMaxFetchSize(3 * CHUNK - 1).withMaxDecompressedSize(3 * CHUNK);
 		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(server.url("/o")))
 			.withMessageContaining("max_fetch_bytes");
 		assertThat(server.requests()).hasSize(3 + 2);
@@ -409,7 +409,7 @@ class ExternalFetcherTests {
 
 	@Test
 	void whenHeadSaysTooLargeSendsNoGet() {
-		this.config = withProbe(FetchConfig.Probe.HEAD).withMaxSizes(99, 1000);
+		this.config = withProbe(FetchConfig.Probe.HEAD).withMaxFetchSize(99).withMaxDecompressedSize(1000);
 		FaultServer server = serve(FaultServer.object(bytes(100)));
 		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(server.url("/o")));
 		assertThat(server.requests()).hasSize(1);
@@ -585,9 +585,9 @@ class ExternalFetcherTests {
 	void encodedCapIsInclusive() {
 		byte[] content = bytes(1000);
 		FaultServer server = serve(FaultServer.object(content));
-		this.config = this.config.withMaxSizes(1000, 10_000);
+		this.config = this.config.withMaxFetchSize(1000).withMaxDecompressedSize(10_000);
 		fetch(server.url("/o"), content);
-		this.config = this.config.withMaxSizes(999, 10_000);
+		this.config = this.config.withMaxFetchSize(999).withMaxDecompressedSize(10_000);
 		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(server.url("/o")))
 			.withMessageContaining("max_fetch_bytes")
 			.withMessageContaining("vgi.external.fetch.max-fetch-size")
@@ -596,7 +596,7 @@ class ExternalFetcherTests {
 
 	@Test
 	void encodedCapHoldsWithoutAnyLength() {
-		this.config = this.config.withMaxSizes(2_500_000, 10_000_000);
+		this.config = this.config.withMaxFetchSize(2_500_000).withMaxDecompressedSize(10_000_000);
 		CountDownLatch gone = new CountDownLatch(1);
 		FaultServer server = serve((request, reply) -> {
 			reply.head(200, "Transfer-Encoding: chunked");
@@ -628,7 +628,7 @@ class ExternalFetcherTests {
 	@ParameterizedTest
 	@ValueSource(booleans = { true, false })
 	void bombIsStopped(boolean withSize) {
-		this.config = this.config.withMaxSizes(8192, 8_000_000);
+		this.config = this.config.withMaxFetchSize(8192).withMaxDecompressedSize(8_000_000);
 		byte[] content = new byte[8_000_000];
 		byte[] encoded = encode("zstd", content, withSize);
 		byte[] bomb = encode("zstd", new byte[8_000_001], withSize);
@@ -1211,7 +1211,7 @@ class ExternalFetcherTests {
 
 	@Test
 	void moreThanTheWholeBudgetIsRefused() {
-		this.config = this.config.withMaxSizes(8 << 20, 1L << 30);
+		this.config = this.config.withMaxFetchSize(8 << 20).withMaxDecompressedSize(1L << 30);
 		byte[] encoded = encode("zstd", new byte[65 << 20], true);
 		FaultServer server = serve(FaultServer.object(encoded, "Content-Encoding: zstd"));
 		assertThatExceptionOfType(BudgetExhaustedException.class).isThrownBy(() -> fail(server.url("/o")))
@@ -1238,7 +1238,7 @@ class ExternalFetcherTests {
 		FetchStatistics statistics = fetch(URI.create("http://own/coded"), content);
 		assertThat(statistics.contentCoding()).isEqualTo("zstd");
 		assertThat(statistics.encodedBytes()).isEqualTo(Files.size(coded));
-		this.config = this.config.withMaxSizes(2_999_999, 2_999_999);
+		this.config = this.config.withMaxFetchSize(2_999_999).withMaxDecompressedSize(2_999_999);
 		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(URI.create("http://own/plain")))
 			.withMessageContaining("max_fetch_bytes");
 		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(URI.create("http://own/coded")))

@@ -112,8 +112,9 @@ class LargeObjectTests {
 			sha256.update(CONTENT);
 		}
 		sha256.update(CONTENT, 0, 5);
-		ExternalFetcher fetcher = new ExternalFetcher(FetchConfig.defaults().withMaxSizes(4L << 30, 4L << 30),
-				this.transport, UrlValidator.acceptAll(), null, this.budget, this.slabs);
+		ExternalFetcher fetcher = new ExternalFetcher(
+				FetchConfig.defaults().withMaxFetchSize(4L << 30).withMaxDecompressedSize(4L << 30), this.transport,
+				UrlValidator.acceptAll(), null, this.budget, this.slabs);
 		try (FetchedBody body = fetcher.fetch(server.url("/o"), HexFormat.of().formatHex(sha256.digest()),
 				this.allocator)) {
 			assertThat(body.length()).isEqualTo(SIZE);

@@ -8,7 +8,6 @@ import java.util.concurrent.atomic.AtomicLong;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
-import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.observation.TransferMetrics;
@@ -17,7 +16,6 @@ import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.upload.Payload;
-import dev.vgi.external.url.UrlValidator;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -127,10 +125,12 @@ class InlineFallbackTests {
 	}
 
 	private Externalizer externalizer(boolean inline) {
-		ExternalLocationConfig config = new ExternalLocationConfig(new DeadStorage(), 1, 0, Duration.ZERO,
-				FetchConfig.defaults(), null, UrlValidator.httpsOnly());
+		ExternalLocationConfig config = ExternalLocationConfig.defaults()
+			.withStorage(new DeadStorage())
+			.withExternalizeThreshold(1)
+			.withInlineOnFailure(inline);
 		return new Externalizer(config, this.allocator, this.slabs, this.budget, TransferThreads.platform(),
-				new TransferMetrics(this.meters, this.budget, this.allocator), inline, this.clock::get);
+				new TransferMetrics(this.meters, this.budget, this.allocator), this.clock::get);
 	}
 
 	private final class DeadStorage implements ExternalStorage {

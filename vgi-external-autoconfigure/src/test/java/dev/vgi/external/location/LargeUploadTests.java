@@ -74,11 +74,11 @@ class LargeUploadTests {
 		}); AnnotatedBatch batch = batch()) {
 			Storage storage = new Storage(this.transport, server.url("/o"), partSize);
 			Externalizer externalizer = new Externalizer(
-					new ExternalLocationConfig(storage, 1, 0, Duration.ZERO,
-							FetchConfig.defaults().withTimeout(Duration.ofMinutes(5)), new Compression(1, 0),
-							UrlValidator.acceptAll()),
-					this.allocator, this.slabs, this.budget, TransferThreads.platform(), TransferListener.none(),
-					false);
+					ExternalLocationConfig.defaults()
+						.withStorage(storage)
+						.withFetchConfig(FetchConfig.defaults().withTimeout(Duration.ofMinutes(5)))
+						.withCompression(new Compression(1, 0)),
+					this.allocator, this.slabs, this.budget, TransferThreads.platform(), TransferListener.none());
 			externalizer.store(batch.schema(), Collections.nCopies(BATCHES, batch), compress);
 			assertThat(received.get()).isEqualTo(storage.sent.get());
 			if (!compress) {

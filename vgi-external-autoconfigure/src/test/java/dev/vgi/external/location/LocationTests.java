@@ -22,7 +22,6 @@ import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.fetch.ChecksumMismatchException;
 import dev.vgi.external.fetch.ExternalFetcher;
-import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
@@ -325,10 +324,13 @@ class LocationTests {
 
 	private Externalizer externalizer(long threshold, @Nullable Compression compression,
 			@Nullable ExternalStorage storage, boolean inlineOnFailure) {
-		ExternalLocationConfig config = new ExternalLocationConfig(storage, threshold, 2, Duration.ofMillis(500),
-				FetchConfig.defaults(), compression, UrlValidator.httpsOnly());
+		ExternalLocationConfig config = ExternalLocationConfig.defaults()
+			.withStorage(storage)
+			.withExternalizeThreshold(threshold)
+			.withCompression(compression)
+			.withInlineOnFailure(inlineOnFailure);
 		return new Externalizer(config, this.allocator, this.slabs, this.budget, TransferThreads.platform(),
-				TransferListener.none(), inlineOnFailure);
+				TransferListener.none());
 	}
 
 	private LocationResolver resolver() {

@@ -7,14 +7,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
-import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.upload.Payload;
-import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
@@ -118,10 +116,12 @@ class ResponseBudgetTests {
 	}
 
 	private Externalizer externalizer(long threshold, boolean inlineOnFailure, @Nullable ExternalStorage storage) {
-		ExternalLocationConfig config = new ExternalLocationConfig(storage, threshold, 0, Duration.ZERO,
-				FetchConfig.defaults(), null, UrlValidator.acceptAll());
+		ExternalLocationConfig config = ExternalLocationConfig.defaults()
+			.withStorage(storage)
+			.withExternalizeThreshold(threshold)
+			.withInlineOnFailure(inlineOnFailure);
 		return new Externalizer(config, this.allocator, this.slabs, new TransferBudget(1 << 20, 4),
-				TransferThreads.platform(), TransferListener.none(), inlineOnFailure);
+				TransferThreads.platform(), TransferListener.none());
 	}
 
 	private OutputCycle numbers(int rows) {

@@ -101,10 +101,13 @@ class WatchedParsingTests {
 	 * @param afterFetch runs once the object is there and its schema read
 	 */
 	private void resolve(Runnable afterFetch) throws VgiExternalException {
-		ExternalLocationConfig config = new ExternalLocationConfig(this.storage, 0, 0, Duration.ZERO,
-				FetchConfig.defaults(), null, UrlValidator.acceptAll());
+		ExternalLocationConfig config = ExternalLocationConfig.defaults()
+			.withStorage(this.storage)
+			.withExternalizeThreshold(0)
+			.withMaxRetries(0)
+			.withUrlValidator(UrlValidator.acceptAll());
 		Externalizer externalizer = new Externalizer(config, this.allocator, this.slabs, this.budget,
-				TransferThreads.platform(), TransferListener.none(), false);
+				TransferThreads.platform(), TransferListener.none());
 		LocationResolver resolver = new LocationResolver(config, new ExternalFetcher(config.fetchConfig(),
 				this.transport, UrlValidator.acceptAll(), this.storage, this.budget, this.slabs),
 				TransferListener.none());

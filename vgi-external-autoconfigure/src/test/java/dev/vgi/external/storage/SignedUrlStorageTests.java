@@ -64,7 +64,7 @@ class SignedUrlStorageTests {
 	private SignedUrlStorage storage(String expires) {
 		URI container = URI.create("http://127.0.0.1:" + this.server.getAddress().getPort() + "/container/");
 		return new Unsigned(
-				new SignedUrlSettings(container, expires, "sig", Duration.ofHours(1), Duration.ofMinutes(1), 1),
+				SignedUrlSettings.of(container, expires, "sig").withTimeout(Duration.ofMinutes(1)).withMaxRetries(1),
 				this.transport, new SteppedClock());
 	}
 
@@ -170,16 +170,12 @@ class SignedUrlStorageTests {
 		assertThatIllegalArgumentException()
 			.isThrownBy(() -> SignedUrlSettings.of(URI.create(container + "?a=b"), "e", "s"))
 			.withMessageContaining("'container'");
-		assertThatIllegalArgumentException()
-			.isThrownBy(
-					() -> new SignedUrlSettings(container, "e", "s", Duration.ofMillis(1), Duration.ofMinutes(1), 0))
+		SignedUrlSettings settings = SignedUrlSettings.of(container, "e", "s");
+		assertThatIllegalArgumentException().isThrownBy(() -> settings.withExpiry(Duration.ofMillis(1)))
 			.withMessageContaining("'expiry'");
-		assertThatIllegalArgumentException()
-			.isThrownBy(() -> new SignedUrlSettings(container, "e", "s", Duration.ofHours(1), Duration.ZERO, 0))
+		assertThatIllegalArgumentException().isThrownBy(() -> settings.withTimeout(Duration.ZERO))
 			.withMessageContaining("'timeout'");
-		assertThatIllegalArgumentException()
-			.isThrownBy(
-					() -> new SignedUrlSettings(container, "e", "s", Duration.ofHours(1), Duration.ofMinutes(1), -1))
+		assertThatIllegalArgumentException().isThrownBy(() -> settings.withMaxRetries(-1))
 			.withMessageContaining("'maxRetries'");
 	}
 

@@ -1,7 +1,6 @@
 package dev.vgi.external.url;
 
 import java.net.URI;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 import org.openjdk.jmh.annotations.Benchmark;
@@ -24,9 +23,10 @@ public class AllowedUrlValidatorBenchmark {
 
 	private final URI url = URI.create(this.text);
 
-	private final UrlValidator validator = new AllowedUrlValidator(List.of("https"),
-			List.of("storage.example.com", "*.internal.example.com:8443"), true, false, (url) -> false,
-			"vgi.external.client.url");
+	private final UrlValidator validator = AllowedUrlValidator.builder()
+		.hosts("storage.example.com", "*.internal.example.com:8443")
+		.publicHosts(true)
+		.build();
 
 	@Benchmark
 	public URI judge() {

@@ -1,7 +1,6 @@
 package dev.vgi.external.url;
 
 import java.net.URI;
-import java.util.List;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,12 +15,14 @@ class AllowedUrlValidatorTests {
 
 	private static final String KEY = "vgi.external.url";
 
-	private final AllowedUrlValidator open = new AllowedUrlValidator(List.of("https"), List.of(), true, false,
-			(url) -> false, KEY);
+	private final AllowedUrlValidator open = AllowedUrlValidator.builder().publicHosts(true).build();
 
-	private final AllowedUrlValidator listed = new AllowedUrlValidator(List.of("HTTPS", "http"),
-			List.of("data.example", "*.cdn.example", "ports.example:8443", "[::1]:9000", "10.0.0.1"), false, false,
-			(url) -> url.toString().startsWith("http://minio:9000/bucket/vgi-rpc/"), KEY);
+	private final AllowedUrlValidator listed = AllowedUrlValidator.builder()
+		.schemes("HTTPS", "http")
+		.hosts("data.example", "*.cdn.example", "ports.example:8443", "[::1]:9000", "10.0.0.1")
+		.own((url) -> url.toString().startsWith("http://minio:9000/bucket/vgi-rpc/"))
+		.key(KEY)
+		.build();
 
 	private static void refused(UrlValidator validator, String url, String reason) {
 		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> validator.validate(URI.create(url)))
@@ -111,7 +112,11 @@ class AllowedUrlValidatorTests {
 
 	@Test
 	void privateAddressesCanBeAllowed() {
-		AllowedUrlValidator lax = new AllowedUrlValidator(List.of("http"), List.of(), true, true, (url) -> false, KEY);
+		AllowedUrlValidator lax = AllowedUrlValidator.builder()
+			.schemes("http")
+			.publicHosts(true)
+			.allowPrivateAddresses(true)
+			.build();
 		accepted(lax, "http://localhost:1/");
 		assertThat(mayBePrivate(lax, "http://localhost:1/")).isTrue();
 	}
@@ -119,8 +124,17 @@ class AllowedUrlValidatorTests {
 	@ParameterizedTest
 	@ValueSource(strings = { "", "*", "*.", "https://a.example", "a*b.example", "u@h" })
 	void hostsThatAreNoneAreRefusedAtOnce(String host) {
-		assertThatIllegalArgumentException().isThrownBy(
-				() -> new AllowedUrlValidator(List.of("https"), List.of(host), false, false, (url) -> false, KEY));
+		AllowedUrlValidator.Builder builder = AllowedUrlValidator.builder().hosts(host).key("my.service");
+		assertThatIllegalArgumentException().isThrownBy(builder::build)
+			.withMessageContaining("my.service.allowed-hosts");
+	}
+
+	@Test
+	void everythingIsRefusedByDefault() {
+		AllowedUrlValidator closed = AllowedUrlValidator.builder().build();
+		refused(closed, "https://data.example/a", "host data.example is not among vgi.external.url.allowed-hosts");
+		refused(closed, "http://data.example/a", "scheme http is not among vgi.external.url.allowed-schemes (https)");
+		assertThat(mayBePrivate(closed, "https://data.example/a")).isFalse();
 	}
 
 }

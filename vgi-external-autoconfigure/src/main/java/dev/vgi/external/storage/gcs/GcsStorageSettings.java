@@ -59,21 +59,6 @@ public record GcsStorageSettings(String bucket, String prefix, Duration presignE
 		Assert.isTrue(!retryDelay.isNegative(), "'retryDelay' must not be negative");
 	}
 
-	/**
-	 * Create settings with the protocol's pause between attempts.
-	 * @param bucket the bucket's name
-	 * @param prefix put in front of every object's name
-	 * @param presignExpiry how long a download URL works
-	 * @param uploadUrlExpiry how long both URLs of a vended pair work
-	 * @param partSize size from which an upload is split
-	 * @param maxRetries further attempts of each chunk
-	 * @param timeout longest time for a whole upload
-	 */
-	public GcsStorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
-			long partSize, int maxRetries, Duration timeout) {
-		this(bucket, prefix, presignExpiry, uploadUrlExpiry, partSize, maxRetries, timeout, RetryPolicy.DEFAULT_DELAY);
-	}
-
 	private static boolean isSignable(Duration expiry) {
 		return expiry.compareTo(SHORTEST) >= 0 && expiry.compareTo(LONGEST) <= 0;
 	}
@@ -84,8 +69,82 @@ public record GcsStorageSettings(String bucket, String prefix, Duration presignE
 	 * @return settings with every other component at its default
 	 */
 	public static GcsStorageSettings of(String bucket) {
-		return new GcsStorageSettings(bucket, "vgi-rpc/", Duration.ofHours(1), Duration.ofMinutes(15), 8L << 20, 2,
-				Duration.ofSeconds(60));
+		return new GcsStorageSettings(bucket, "vgi-rpc/", Duration.ofHours(1), Duration.ofMinutes(15), 8L << 20,
+				RetryPolicy.DEFAULT_MAX_RETRIES, Duration.ofSeconds(60), RetryPolicy.DEFAULT_DELAY);
+	}
+
+	/**
+	 * Return a copy with another {@code prefix}.
+	 * @param prefix put in front of every object's name unchanged, usually with a final
+	 * slash; may be empty
+	 * @return the copy
+	 */
+	public GcsStorageSettings withPrefix(String prefix) {
+		return new GcsStorageSettings(this.bucket, prefix, this.presignExpiry, this.uploadUrlExpiry, this.partSize,
+				this.maxRetries, this.timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code presignExpiry}.
+	 * @param presignExpiry how long a download URL works, from a second to 7 days
+	 * @return the copy
+	 */
+	public GcsStorageSettings withPresignExpiry(Duration presignExpiry) {
+		return new GcsStorageSettings(this.bucket, this.prefix, presignExpiry, this.uploadUrlExpiry, this.partSize,
+				this.maxRetries, this.timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code uploadUrlExpiry}.
+	 * @param uploadUrlExpiry how long both URLs of a vended pair work, from a second to 7
+	 * days
+	 * @return the copy
+	 */
+	public GcsStorageSettings withUploadUrlExpiry(Duration uploadUrlExpiry) {
+		return new GcsStorageSettings(this.bucket, this.prefix, this.presignExpiry, uploadUrlExpiry, this.partSize,
+				this.maxRetries, this.timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code partSize}.
+	 * @param partSize size from which an upload is split into the chunks of a resumable
+	 * session, and size of a chunk, rounded down to a multiple of 256 KiB; 256 KiB to 1
+	 * GiB
+	 * @return the copy
+	 */
+	public GcsStorageSettings withPartSize(long partSize) {
+		return new GcsStorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry, partSize,
+				this.maxRetries, this.timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code maxRetries}.
+	 * @param maxRetries further attempts of each chunk
+	 * @return the copy
+	 */
+	public GcsStorageSettings withMaxRetries(int maxRetries) {
+		return new GcsStorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry, this.partSize,
+				maxRetries, this.timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code timeout}.
+	 * @param timeout longest time for a whole upload, retries included
+	 * @return the copy
+	 */
+	public GcsStorageSettings withTimeout(Duration timeout) {
+		return new GcsStorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry, this.partSize,
+				this.maxRetries, timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code retryDelay}.
+	 * @param retryDelay pause before each further attempt
+	 * @return the copy
+	 */
+	public GcsStorageSettings withRetryDelay(Duration retryDelay) {
+		return new GcsStorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry, this.partSize,
+				this.maxRetries, this.timeout, retryDelay);
 	}
 
 	/**

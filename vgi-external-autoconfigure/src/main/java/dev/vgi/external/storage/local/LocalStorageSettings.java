@@ -48,4 +48,67 @@ public record LocalStorageSettings(Path directory, boolean ofOneUser, Duration u
 				10L << 30, 256L << 20);
 	}
 
+	/**
+	 * Return a copy with another {@code ofOneUser}.
+	 * @param ofOneUser whether the folder has to be owned by this user, must not be a
+	 * link and must not be writable by others, as below a folder for temporary files,
+	 * where anyone could have prepared it
+	 * @return the copy
+	 */
+	public LocalStorageSettings withOfOneUser(boolean ofOneUser) {
+		return new LocalStorageSettings(this.directory, ofOneUser, this.urlExpiry, this.uploadUrlExpiry, this.retention,
+				this.maxTotalSize, this.maxUploadSize);
+	}
+
+	/**
+	 * Return a copy with another {@code urlExpiry}.
+	 * @param urlExpiry how long a download URL works, at least a second
+	 * @return the copy
+	 */
+	public LocalStorageSettings withUrlExpiry(Duration urlExpiry) {
+		return new LocalStorageSettings(this.directory, this.ofOneUser, urlExpiry, this.uploadUrlExpiry, this.retention,
+				this.maxTotalSize, this.maxUploadSize);
+	}
+
+	/**
+	 * Return a copy with another {@code uploadUrlExpiry}.
+	 * @param uploadUrlExpiry how long both URLs of a vended pair work, at least a second
+	 * @return the copy
+	 */
+	public LocalStorageSettings withUploadUrlExpiry(Duration uploadUrlExpiry) {
+		return new LocalStorageSettings(this.directory, this.ofOneUser, this.urlExpiry, uploadUrlExpiry, this.retention,
+				this.maxTotalSize, this.maxUploadSize);
+	}
+
+	/**
+	 * Return a copy with another {@code retention}.
+	 * @param retention age from which an object is removed; at least as long as its URLs
+	 * work
+	 * @return the copy
+	 */
+	public LocalStorageSettings withRetention(Duration retention) {
+		return new LocalStorageSettings(this.directory, this.ofOneUser, this.urlExpiry, this.uploadUrlExpiry, retention,
+				this.maxTotalSize, this.maxUploadSize);
+	}
+
+	/**
+	 * Return a copy with another {@code maxTotalSize}.
+	 * @param maxTotalSize most bytes of all objects together, positive
+	 * @return the copy
+	 */
+	public LocalStorageSettings withMaxTotalSize(long maxTotalSize) {
+		return new LocalStorageSettings(this.directory, this.ofOneUser, this.urlExpiry, this.uploadUrlExpiry,
+				this.retention, maxTotalSize, this.maxUploadSize);
+	}
+
+	/**
+	 * Return a copy with another {@code maxUploadSize}.
+	 * @param maxUploadSize most bytes of one object sent to a vended upload URL, positive
+	 * @return the copy
+	 */
+	public LocalStorageSettings withMaxUploadSize(long maxUploadSize) {
+		return new LocalStorageSettings(this.directory, this.ofOneUser, this.urlExpiry, this.uploadUrlExpiry,
+				this.retention, this.maxTotalSize, maxUploadSize);
+	}
+
 }

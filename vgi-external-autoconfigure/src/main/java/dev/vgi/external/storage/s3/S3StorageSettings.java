@@ -71,27 +71,6 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 		Assert.isTrue(!retryDelay.isNegative(), "'retryDelay' must not be negative");
 	}
 
-	/**
-	 * Create settings with the protocol's pause between attempts.
-	 * @param bucket the bucket's name, or an access point's ARN
-	 * @param prefix put in front of every object's name
-	 * @param presignExpiry how long a download URL works
-	 * @param uploadUrlExpiry how long both URLs of a vended pair work
-	 * @param encryption for the server's own uploads, or {@code null}
-	 * @param storageClass for the server's own uploads, or {@code null}
-	 * @param tags of the server's own uploads
-	 * @param partSize size from which an upload is split
-	 * @param maxParallelParts most parts of one upload at once
-	 * @param maxRetries further attempts of each part
-	 * @param timeout longest time for a whole upload
-	 */
-	public S3StorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
-			@Nullable S3Encryption encryption, @Nullable String storageClass, Map<String, String> tags, long partSize,
-			int maxParallelParts, int maxRetries, Duration timeout) {
-		this(bucket, prefix, presignExpiry, uploadUrlExpiry, encryption, storageClass, tags, partSize, maxParallelParts,
-				maxRetries, timeout, RetryPolicy.DEFAULT_DELAY);
-	}
-
 	private static boolean isSignable(Duration expiry) {
 		return expiry.compareTo(SHORTEST) >= 0 && expiry.compareTo(LONGEST) <= 0;
 	}
@@ -103,7 +82,134 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 	 */
 	public static S3StorageSettings of(String bucket) {
 		return new S3StorageSettings(bucket, "vgi-rpc/", Duration.ofHours(1), Duration.ofMinutes(15), null, null,
-				Map.of(), 8L << 20, 4, 2, Duration.ofSeconds(60));
+				Map.of(), 8L << 20, 4, RetryPolicy.DEFAULT_MAX_RETRIES, Duration.ofSeconds(60),
+				RetryPolicy.DEFAULT_DELAY);
+	}
+
+	/**
+	 * Return a copy with another {@code prefix}.
+	 * @param prefix put in front of every object's name unchanged, usually with a final
+	 * slash; may be empty
+	 * @return the copy
+	 */
+	public S3StorageSettings withPrefix(String prefix) {
+		return new S3StorageSettings(this.bucket, prefix, this.presignExpiry, this.uploadUrlExpiry, this.encryption,
+				this.storageClass, this.tags, this.partSize, this.maxParallelParts, this.maxRetries, this.timeout,
+				this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code presignExpiry}.
+	 * @param presignExpiry how long a download URL works, from a second to 7 days
+	 * @return the copy
+	 */
+	public S3StorageSettings withPresignExpiry(Duration presignExpiry) {
+		return new S3StorageSettings(this.bucket, this.prefix, presignExpiry, this.uploadUrlExpiry, this.encryption,
+				this.storageClass, this.tags, this.partSize, this.maxParallelParts, this.maxRetries, this.timeout,
+				this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code uploadUrlExpiry}.
+	 * @param uploadUrlExpiry how long both URLs of a vended pair work, from a second to 7
+	 * days
+	 * @return the copy
+	 */
+	public S3StorageSettings withUploadUrlExpiry(Duration uploadUrlExpiry) {
+		return new S3StorageSettings(this.bucket, this.prefix, this.presignExpiry, uploadUrlExpiry, this.encryption,
+				this.storageClass, this.tags, this.partSize, this.maxParallelParts, this.maxRetries, this.timeout,
+				this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code encryption}.
+	 * @param encryption for the server's own uploads, or {@code null} for the bucket's
+	 * default
+	 * @return the copy
+	 */
+	public S3StorageSettings withEncryption(@Nullable S3Encryption encryption) {
+		return new S3StorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry, encryption,
+				this.storageClass, this.tags, this.partSize, this.maxParallelParts, this.maxRetries, this.timeout,
+				this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code storageClass}.
+	 * @param storageClass for the server's own uploads, or {@code null} for the bucket's
+	 * default
+	 * @return the copy
+	 */
+	public S3StorageSettings withStorageClass(@Nullable String storageClass) {
+		return new S3StorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry,
+				this.encryption, storageClass, this.tags, this.partSize, this.maxParallelParts, this.maxRetries,
+				this.timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code tags}.
+	 * @param tags of the server's own uploads, at most 10
+	 * @return the copy
+	 */
+	public S3StorageSettings withTags(Map<String, String> tags) {
+		return new S3StorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry,
+				this.encryption, this.storageClass, tags, this.partSize, this.maxParallelParts, this.maxRetries,
+				this.timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code partSize}.
+	 * @param partSize size from which an upload is split, and size of its parts; 5 MiB to
+	 * 5 GiB
+	 * @return the copy
+	 */
+	public S3StorageSettings withPartSize(long partSize) {
+		return new S3StorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry,
+				this.encryption, this.storageClass, this.tags, partSize, this.maxParallelParts, this.maxRetries,
+				this.timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code maxParallelParts}.
+	 * @param maxParallelParts most parts of one upload at once, positive
+	 * @return the copy
+	 */
+	public S3StorageSettings withMaxParallelParts(int maxParallelParts) {
+		return new S3StorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry,
+				this.encryption, this.storageClass, this.tags, this.partSize, maxParallelParts, this.maxRetries,
+				this.timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code maxRetries}.
+	 * @param maxRetries further attempts of each part
+	 * @return the copy
+	 */
+	public S3StorageSettings withMaxRetries(int maxRetries) {
+		return new S3StorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry,
+				this.encryption, this.storageClass, this.tags, this.partSize, this.maxParallelParts, maxRetries,
+				this.timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code timeout}.
+	 * @param timeout longest time for a whole upload, retries included
+	 * @return the copy
+	 */
+	public S3StorageSettings withTimeout(Duration timeout) {
+		return new S3StorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry,
+				this.encryption, this.storageClass, this.tags, this.partSize, this.maxParallelParts, this.maxRetries,
+				timeout, this.retryDelay);
+	}
+
+	/**
+	 * Return a copy with another {@code retryDelay}.
+	 * @param retryDelay pause before each further attempt
+	 * @return the copy
+	 */
+	public S3StorageSettings withRetryDelay(Duration retryDelay) {
+		return new S3StorageSettings(this.bucket, this.prefix, this.presignExpiry, this.uploadUrlExpiry,
+				this.encryption, this.storageClass, this.tags, this.partSize, this.maxParallelParts, this.maxRetries,
+				this.timeout, retryDelay);
 	}
 
 	/**

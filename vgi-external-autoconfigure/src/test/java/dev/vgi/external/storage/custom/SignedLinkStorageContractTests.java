@@ -118,8 +118,10 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	@Override
 	protected ExternalStorage withCredentials(Runnable asking, Duration timeout) {
 		SignedLinkStorage signer = this.storage;
-		SignedUrlSettings settings = new SignedUrlSettings(URI.create(this.server.url() + LocalStorage.PATH), "expires",
-				"Signature", Duration.ofHours(1), timeout, 1);
+		SignedUrlSettings settings = SignedUrlSettings
+			.of(URI.create(this.server.url() + LocalStorage.PATH), "expires", "Signature")
+			.withTimeout(timeout)
+			.withMaxRetries(1);
 		return new SignedUrlStorage("links", settings, this.transport, TransferThreads.platform(), this.clock) {
 
 			@Override

@@ -125,9 +125,11 @@ class GcsEmulatorContract extends ExternalStorageContractTests {
 	}
 
 	private GcsStorage create(String bucket, String prefix) {
-		GcsStorageSettings defaults = GcsStorageSettings.of(bucket);
-		GcsStorageSettings settings = new GcsStorageSettings(bucket, prefix, defaults.presignExpiry(),
-				defaults.uploadUrlExpiry(), CHUNK, 1, Duration.ofSeconds(30));
+		GcsStorageSettings settings = GcsStorageSettings.of(bucket)
+			.withPrefix(prefix)
+			.withPartSize(CHUNK)
+			.withMaxRetries(1)
+			.withTimeout(Duration.ofSeconds(30));
 		return new GcsStorage(closed(Accounts.storage(Accounts.credentials(identities, Accounts.KEYS), host)),
 				this.transport, TransferThreads.platform(), settings, Clock.systemUTC(),
 				new RecordedPauses().policy(1));

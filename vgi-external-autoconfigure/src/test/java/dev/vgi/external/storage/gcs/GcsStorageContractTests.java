@@ -90,9 +90,11 @@ class GcsStorageContractTests extends ExternalStorageContractTests {
 	}
 
 	private GcsStorage create(Credentials credentials, URI host, String bucket, String prefix, Duration timeout) {
-		GcsStorageSettings defaults = GcsStorageSettings.of(bucket);
-		GcsStorageSettings settings = new GcsStorageSettings(bucket, prefix, defaults.presignExpiry(),
-				defaults.uploadUrlExpiry(), CHUNK, 1, timeout);
+		GcsStorageSettings settings = GcsStorageSettings.of(bucket)
+			.withPrefix(prefix)
+			.withPartSize(CHUNK)
+			.withMaxRetries(1)
+			.withTimeout(timeout);
 		return new GcsStorage(closed(Accounts.storage(credentials, host)), this.transport, TransferThreads.platform(),
 				settings, Clock.systemUTC(), new RecordedPauses().policy(1));
 	}

@@ -56,8 +56,9 @@ class GcsStorageTests {
 
 	private static final int CHUNK = 1 << 20;
 
-	private static final GcsStorageSettings SETTINGS = new GcsStorageSettings("batches", "vgi-rpc/",
-			Duration.ofHours(1), Duration.ofMinutes(15), CHUNK + 1, 2, Duration.ofSeconds(30));
+	private static final GcsStorageSettings SETTINGS = GcsStorageSettings.of("batches")
+		.withPartSize(CHUNK + 1)
+		.withTimeout(Duration.ofSeconds(30));
 
 	private final List<AutoCloseable> resources = new ArrayList<>();
 
@@ -525,8 +526,9 @@ class GcsStorageTests {
 
 	@Test
 	void expiryIsTrimmedToTheLifetimeOfIamsKeys() {
-		GcsStorageSettings week = new GcsStorageSettings("batches", "", Duration.ofDays(7), Duration.ofDays(1), CHUNK,
-				2, Duration.ofSeconds(30));
+		GcsStorageSettings week = SETTINGS.withPrefix("")
+			.withPresignExpiry(Duration.ofDays(7))
+			.withUploadUrlExpiry(Duration.ofDays(1));
 		GcsStorage storage = create(week, machine());
 		assertThat(storage.effectiveExpiry()).isEqualTo(Duration.ofHours(12));
 		assertThat(parameters(storage.generateUploadUrl(SCHEMA).uploadUrl())).containsEntry("X-Goog-Expires", "43200");
@@ -632,8 +634,7 @@ class GcsStorageTests {
 	}
 
 	private static GcsStorageSettings with(String prefix, long partSize, Duration expiry) {
-		return new GcsStorageSettings("batches", prefix, expiry, Duration.ofMinutes(15), partSize, 2,
-				Duration.ofSeconds(60));
+		return GcsStorageSettings.of("batches").withPrefix(prefix).withPresignExpiry(expiry).withPartSize(partSize);
 	}
 
 }

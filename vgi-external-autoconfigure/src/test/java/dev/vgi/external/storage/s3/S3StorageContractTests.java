@@ -127,9 +127,11 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 			Duration timeout) {
 		S3Client client = closed(S3Clients.client(credentials, REGION, endpoint, true));
 		S3Presigner presigner = closed(S3Clients.presigner(credentials, REGION, endpoint, true));
-		S3StorageSettings defaults = S3StorageSettings.of(bucket);
-		S3StorageSettings settings = new S3StorageSettings(bucket, prefix, defaults.presignExpiry(),
-				defaults.uploadUrlExpiry(), null, null, Map.of(), 5L << 20, 4, 1, timeout);
+		S3StorageSettings settings = S3StorageSettings.of(bucket)
+			.withPrefix(prefix)
+			.withPartSize(5L << 20)
+			.withMaxRetries(1)
+			.withTimeout(timeout);
 		return new S3Storage(client, presigner, this.transport, TransferThreads.platform(), settings, Clock.systemUTC(),
 				(OTHER_SERVER != null) ? new RetryPolicy(1, settings.retryDelay(), this.transport)
 						: new RecordedPauses().policy(1));

@@ -67,8 +67,10 @@ class S3StorageTests {
 	private static final AwsCredentialsProvider CREDENTIALS = StaticCredentialsProvider
 		.create(AwsBasicCredentials.create("access", "planted-secret"));
 
-	private static final S3StorageSettings SETTINGS = new S3StorageSettings("batches", "vgi-rpc/", Duration.ofHours(1),
-			Duration.ofMinutes(15), null, null, Map.of(), PART, 3, 2, Duration.ofSeconds(30));
+	private static final S3StorageSettings SETTINGS = S3StorageSettings.of("batches")
+		.withPartSize(PART)
+		.withMaxParallelParts(3)
+		.withTimeout(Duration.ofSeconds(30));
 
 	private final List<AutoCloseable> resources = new ArrayList<>();
 
@@ -185,9 +187,10 @@ class S3StorageTests {
 
 	@Test
 	void encryptionClassAndTagsAreSent() {
-		S3StorageSettings settings = new S3StorageSettings("batches", "", Duration.ofHours(1), Duration.ofMinutes(15),
-				new S3Encryption("aws:kms", "key-1", true), "ONEZONE_IA", Map.of("team", "a b"), PART, 3, 2,
-				Duration.ofSeconds(30));
+		S3StorageSettings settings = SETTINGS.withPrefix("")
+			.withEncryption(S3Encryption.of("aws:kms").withKmsKeyId("key-1").withBucketKey(true))
+			.withStorageClass("ONEZONE_IA")
+			.withTags(Map.of("team", "a b"));
 		create(settings).upload(BytesPayload.random(10, 1), SCHEMA, null);
 		create(settings).upload(BytesPayload.random(PART + 1, 1), SCHEMA, null);
 		List<Request> requests = new ArrayList<>(this.server.requests("PUT").subList(0, 1));
@@ -551,8 +554,9 @@ class S3StorageTests {
 		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> storage.generateUploadUrl(SCHEMA))
 			.withMessageContaining("credentials of S3 end in 9 s");
 		assertThat(this.server.requests()).isEmpty();
-		S3StorageSettings brief = new S3StorageSettings("batches", "", Duration.ofSeconds(2), Duration.ofSeconds(2),
-				null, null, Map.of(), PART, 3, 2, Duration.ofSeconds(30));
+		S3StorageSettings brief = SETTINGS.withPrefix("")
+			.withPresignExpiry(Duration.ofSeconds(2))
+			.withUploadUrlExpiry(Duration.ofSeconds(2));
 		URI asConfigured = create(brief, endingAt(now.plusSeconds(9)), Clock.fixed(now, ZoneOffset.UTC))
 			.generateUploadUrl(SCHEMA)
 			.downloadUrl();
@@ -730,8 +734,8 @@ class S3StorageTests {
 		assertThat(with("..a", PART, Duration.ofDays(7)).prefix()).isEqualTo("..a");
 		assertThatIllegalArgumentException().isThrownBy(() -> with("", PART - 1, Duration.ofHours(1)));
 		assertThatIllegalArgumentException().isThrownBy(() -> with("", PART, Duration.ofDays(8)));
-		assertThatIllegalArgumentException().isThrownBy(() -> new S3Encryption("AES256", "key", false));
-		assertThatIllegalArgumentException().isThrownBy(() -> new S3Encryption("rot13", null, false));
+		assertThatIllegalArgumentException().isThrownBy(() -> S3Encryption.of("AES256").withKmsKeyId("key"));
+		assertThatIllegalArgumentException().isThrownBy(() -> S3Encryption.of("rot13"));
 	}
 
 	@ParameterizedTest
@@ -751,8 +755,7 @@ class S3StorageTests {
 	}
 
 	private static S3StorageSettings with(String prefix, long partSize, Duration expiry) {
-		return new S3StorageSettings("batches", prefix, expiry, Duration.ofMinutes(15), null, null, Map.of(), partSize,
-				4, 2, Duration.ofSeconds(60));
+		return S3StorageSettings.of("batches").withPrefix(prefix).withPresignExpiry(expiry).withPartSize(partSize);
 	}
 
 	/**

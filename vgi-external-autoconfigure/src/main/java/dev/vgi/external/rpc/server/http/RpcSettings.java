@@ -41,4 +41,57 @@ public record RpcSettings(String prefix, String serverId, boolean includeStackTr
 		this(prefix, serverId, false, null, null, null, ReadLimits.defaults());
 	}
 
+	/**
+	 * Return a copy with another {@code includeStackTrace}.
+	 * @param includeStackTrace whether errors carry stack traces
+	 * @return the copy
+	 */
+	public RpcSettings withIncludeStackTrace(boolean includeStackTrace) {
+		return new RpcSettings(this.prefix, this.serverId, includeStackTrace, this.maxRequestBytes,
+				this.maxResponseBytes, this.maxExternalizedResponseBytes, this.readLimits);
+	}
+
+	/**
+	 * Return a copy with another {@code maxRequestBytes}.
+	 * @param maxRequestBytes most bytes of a request, decoded, or {@code null} for no
+	 * limit
+	 * @return the copy
+	 */
+	public RpcSettings withMaxRequestBytes(@Nullable Long maxRequestBytes) {
+		return new RpcSettings(this.prefix, this.serverId, this.includeStackTrace, maxRequestBytes,
+				this.maxResponseBytes, this.maxExternalizedResponseBytes, this.readLimits);
+	}
+
+	/**
+	 * Return a copy with another {@code maxResponseBytes}.
+	 * @param maxResponseBytes most bytes of a response before any content coding, or
+	 * {@code null} for no limit
+	 * @return the copy
+	 */
+	public RpcSettings withMaxResponseBytes(@Nullable Long maxResponseBytes) {
+		return new RpcSettings(this.prefix, this.serverId, this.includeStackTrace, this.maxRequestBytes,
+				maxResponseBytes, this.maxExternalizedResponseBytes, this.readLimits);
+	}
+
+	/**
+	 * Return a copy with another {@code maxExternalizedResponseBytes}.
+	 * @param maxExternalizedResponseBytes most bytes that one response may put into
+	 * storage, or {@code null} for no limit
+	 * @return the copy
+	 */
+	public RpcSettings withMaxExternalizedResponseBytes(@Nullable Long maxExternalizedResponseBytes) {
+		return new RpcSettings(this.prefix, this.serverId, this.includeStackTrace, this.maxRequestBytes,
+				this.maxResponseBytes, maxExternalizedResponseBytes, this.readLimits);
+	}
+
+	/**
+	 * Return a copy with another {@code readLimits}.
+	 * @param readLimits limits on the heap objects created from a request
+	 * @return the copy
+	 */
+	public RpcSettings withReadLimits(ReadLimits readLimits) {
+		return new RpcSettings(this.prefix, this.serverId, this.includeStackTrace, this.maxRequestBytes,
+				this.maxResponseBytes, this.maxExternalizedResponseBytes, readLimits);
+	}
+
 }
