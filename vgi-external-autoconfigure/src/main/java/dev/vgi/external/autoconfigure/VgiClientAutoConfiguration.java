@@ -4,10 +4,7 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.observation.RpcClientObservationConvention;
 import dev.vgi.external.transfer.RetryPolicy;
-import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.StorageTransport;
-import dev.vgi.external.url.UrlValidator;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.ExternalLocationHttpMessageConverter;
 import dev.vgi.external.web.client.PayloadUploader;
@@ -67,20 +64,18 @@ public final class VgiClientAutoConfiguration {
 
 	@Bean
 	@ConditionalOnMissingBean
-	PayloadUploader vgiPayloadUploader(StorageTransport transport, VgiExternalProperties properties,
-			ObjectProvider<TransferListener> listeners) {
-		return new PayloadUploader(transport, properties.upload().timeout(),
-				TransferListener.all(listeners.orderedStream().toList()),
-				new RetryPolicy(properties.upload().maxRetries(), properties.retryDelay(), transport));
+	PayloadUploader vgiPayloadUploader(TransferResources resources, VgiExternalProperties properties) {
+		VgiExternalProperties.Upload upload = properties.upload();
+		return new PayloadUploader(resources, upload.timeout(),
+				new RetryPolicy(upload.maxRetries(), properties.retryDelay(), resources.transport()));
 	}
 
 	@Bean
 	@ConditionalOnMissingBean
 	VgiClientFactory vgiClientFactory(BufferAllocator vgiBufferAllocator,
 			@Qualifier(VgiExternalAutoConfiguration.CLIENT_RESOLVER) LocationResolver resolver,
-			@Qualifier(VgiExternalAutoConfiguration.CLIENT_URL_VALIDATOR) UrlValidator validator,
-			PayloadUploader uploader, VgiExternalProperties properties, TransferThreads threads) {
-		return new VgiClientFactory(vgiBufferAllocator, resolver, uploader, validator, properties, threads);
+			PayloadUploader uploader, VgiExternalProperties properties) {
+		return new VgiClientFactory(vgiBufferAllocator, resolver, uploader, properties);
 	}
 
 	@Bean

@@ -1,9 +1,6 @@
 package dev.vgi.external.autoconfigure;
 
-import dev.vgi.external.autoconfigure.VgiExternalProperties.OnStorageFailure;
 import dev.vgi.external.location.LocationResolver;
-import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.client.PayloadUploader;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
@@ -21,20 +18,14 @@ final class VgiClientFactory {
 
 	private final PayloadUploader uploader;
 
-	private final UrlValidator validator;
-
 	private final VgiExternalProperties properties;
 
-	private final TransferThreads threads;
-
 	VgiClientFactory(BufferAllocator allocator, LocationResolver resolver, PayloadUploader uploader,
-			UrlValidator validator, VgiExternalProperties properties, TransferThreads threads) {
+			VgiExternalProperties properties) {
 		this.allocator = allocator;
 		this.resolver = resolver;
 		this.uploader = uploader;
-		this.validator = validator;
 		this.properties = properties;
-		this.threads = threads;
 	}
 
 	/**
@@ -45,15 +36,12 @@ final class VgiClientFactory {
 	 */
 	VgiClient.Builder builder(RestClient.Builder restClient) {
 		VgiExternalProperties.Client client = this.properties.client();
-		return new VgiClient.Builder(restClient, this.allocator, this.resolver, this.uploader, this.validator)
+		return new VgiClient.Builder(restClient, this.allocator, this.resolver).uploader(this.uploader)
 			.maxResponseSize(this.properties.fetch().toConfig().maxDecompressedSize())
-			.readLimits(this.properties.limits().toReadLimits())
 			.dialect(client.dialect())
 			.responseCompression(client.responseCompression())
 			.uploadThreshold(client.uploadThreshold().toBytes())
-			.inlineOnUploadFailure(this.properties.onStorageFailure() == OnStorageFailure.INLINE)
-			.prefetch(client.prefetch())
-			.threads(this.threads);
+			.prefetch(client.prefetch());
 	}
 
 }

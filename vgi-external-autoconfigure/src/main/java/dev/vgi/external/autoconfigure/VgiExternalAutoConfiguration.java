@@ -5,7 +5,6 @@ import java.util.List;
 
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.codec.ZstdContentCodec;
-import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
@@ -13,6 +12,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlRejectedException;
@@ -34,7 +34,6 @@ import org.springframework.boot.autoconfigure.condition.NoneNestedConditions;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
-import org.springframework.context.annotation.DependsOn;
 import org.springframework.context.annotation.Fallback;
 import org.springframework.context.annotation.Lazy;
 import org.springframework.core.env.Environment;
@@ -56,8 +55,6 @@ public final class VgiExternalAutoConfiguration {
 
 	/** Name of the client side's URL policy. */
 	static final String CLIENT_URL_VALIDATOR = "vgiClientUrlValidator";
-
-	private static final String TRANSFER_SHUTDOWN = "vgiTransferShutdown";
 
 	private static final UrlValidator INLINE_ONLY = (url) -> {
 		throw new UrlRejectedException(url, "'vgi.external.enabled' is false");
@@ -178,30 +175,29 @@ public final class VgiExternalAutoConfiguration {
 				environment);
 	}
 
-	@Bean(name = TRANSFER_SHUTDOWN)
-	TransferShutdown vgiTransferShutdown(StorageTransport transport, TransferBudget budget, SlabPool slabs,
-			ExternalLocationConfig config) {
-		// The beans it depends on are closed after it.
-		return new TransferShutdown(transport, budget.transfers());
+	// Closed after everything that transfers, and before everything that a transfer needs
+	// for its clean-up, such as the storage of the configuration and its client. The bean
+	// is destroyed and not stopped, since a stopped bean may be started again.
+	@Bean
+	@ConditionalOnMissingBean
+	TransferResources vgiTransferResources(StorageTransport transport, TransferBudget budget, SlabPool slabs,
+			TransferThreads threads, ObjectProvider<TransferListener> listeners, ExternalLocationConfig config) {
+		List<TransferListener> all = listeners.orderedStream().toList();
+		return new TransferResources(transport, budget, slabs, threads,
+				(all.size() == 1) ? all.get(0) : TransferListener.all(all));
 	}
 
 	@Bean
 	@ConditionalOnMissingBean
-	@DependsOn(TRANSFER_SHUTDOWN)
-	Externalizer vgiExternalizer(ExternalLocationConfig config, BufferAllocator vgiBufferAllocator, SlabPool slabs,
-			TransferBudget budget, TransferThreads threads, ObjectProvider<TransferListener> listeners) {
-		return new Externalizer(config, vgiBufferAllocator, slabs, budget, threads, composite(listeners));
+	Externalizer vgiExternalizer(ExternalLocationConfig config, TransferResources resources,
+			BufferAllocator vgiBufferAllocator) {
+		return new Externalizer(config, resources, vgiBufferAllocator);
 	}
 
 	@Bean
 	@ConditionalOnMissingBean(name = "vgiLocationResolver")
-	@DependsOn(TRANSFER_SHUTDOWN)
-	LocationResolver vgiLocationResolver(ExternalLocationConfig config, StorageTransport transport,
-			TransferBudget budget, SlabPool slabs, TransferThreads threads,
-			ObjectProvider<TransferListener> listeners) {
-		ExternalFetcher fetcher = new ExternalFetcher(config.fetchConfig(), transport, config.urlValidator(),
-				config.storage(), budget, slabs, threads);
-		return new LocationResolver(config, fetcher, composite(listeners));
+	LocationResolver vgiLocationResolver(ExternalLocationConfig config, TransferResources resources) {
+		return new LocationResolver(config, resources);
 	}
 
 	@Bean(name = CLIENT_URL_VALIDATOR, defaultCandidate = false)
@@ -214,24 +210,15 @@ public final class VgiExternalAutoConfiguration {
 
 	@Bean(name = CLIENT_RESOLVER, defaultCandidate = false)
 	@ConditionalOnMissingBean(name = CLIENT_RESOLVER)
-	LocationResolver vgiClientLocationResolver(VgiExternalProperties properties, StorageTransport transport,
-			TransferBudget budget, SlabPool slabs, @Qualifier(CLIENT_URL_VALIDATOR) UrlValidator validator,
-			TransferThreads threads, ObjectProvider<TransferListener> listeners) {
-		ExternalLocationConfig config = config(properties, validator);
-		ExternalFetcher fetcher = new ExternalFetcher(config.fetchConfig(), transport, validator, null, budget, slabs,
-				threads);
-		return new LocationResolver(config, fetcher, composite(listeners));
+	LocationResolver vgiClientLocationResolver(VgiExternalProperties properties, TransferResources resources,
+			@Qualifier(CLIENT_URL_VALIDATOR) UrlValidator validator) {
+		return new LocationResolver(config(properties, validator), resources);
 	}
 
 	private static boolean hasProxy(VgiExternalProperties properties) {
 		// A proxy resolves names itself, so addresses cannot be checked. Only listed
 		// hosts are allowed then.
 		return StringUtils.hasText(properties.http().proxy().host());
-	}
-
-	private static TransferListener composite(ObjectProvider<TransferListener> listeners) {
-		List<TransferListener> all = listeners.orderedStream().toList();
-		return (all.size() == 1) ? all.get(0) : TransferListener.all(all);
 	}
 
 	/**

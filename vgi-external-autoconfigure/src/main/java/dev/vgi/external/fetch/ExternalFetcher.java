@@ -1,18 +1,13 @@
 package dev.vgi.external.fetch;
 
 import java.net.URI;
-import java.time.Duration;
 import java.time.InstantSource;
 
 import dev.vgi.external.memory.RunningTransfers;
-import dev.vgi.external.memory.SlabPool;
-import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.transfer.FetchProgress;
 import dev.vgi.external.transfer.RetryPolicy;
-import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transport.Deadline;
-import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
@@ -27,58 +22,21 @@ public final class ExternalFetcher {
 	private final FetchContext context;
 
 	/**
-	 * Create a fetcher that keeps no memory between fetches.
+	 * Create a fetcher with the protocol's retry policy.
 	 * @param config caps, deadline and parallelism
-	 * @param transport sends the requests; not closed by this fetcher
 	 * @param validator asked before every hop
 	 * @param storage the service's own storage, whose objects may be read without HTTP;
 	 * or {@code null}
-	 * @param budget memory of all transfers of the process
+	 * @param resources what it shares with all transfers of the process; not closed by
+	 * this fetcher
 	 */
-	public ExternalFetcher(FetchConfig config, StorageTransport transport, UrlValidator validator,
-			@Nullable ExternalStorage storage, TransferBudget budget) {
-		this(config, transport, validator, storage, budget, new SlabPool(0, Duration.ofSeconds(1)));
-	}
-
-	/**
-	 * Create a fetcher.
-	 * @param config caps, deadline and parallelism
-	 * @param transport sends the requests and measures the time; not closed by this
-	 * fetcher
-	 * @param validator asked before every hop
-	 * @param storage the service's own storage, whose objects may be read without HTTP;
-	 * or {@code null}
-	 * @param budget memory of all transfers of the process
-	 * @param slabs pool of reusable memory; not closed by this fetcher
-	 */
-	public ExternalFetcher(FetchConfig config, StorageTransport transport, UrlValidator validator,
-			@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs) {
-		this(config, transport, validator, storage, budget, slabs, TransferThreads.platform());
-	}
-
-	/**
-	 * Create a fetcher with other threads.
-	 * @param config caps, deadline and parallelism
-	 * @param transport sends the requests and measures the time; not closed by this
-	 * fetcher
-	 * @param validator asked before every hop
-	 * @param storage the service's own storage, whose objects may be read without HTTP;
-	 * or {@code null}
-	 * @param budget memory of all transfers of the process
-	 * @param slabs pool of reusable memory; not closed by this fetcher
-	 * @param threads creates the threads that work beside a fetch and end before it
-	 */
-	public ExternalFetcher(FetchConfig config, StorageTransport transport, UrlValidator validator,
-			@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, TransferThreads threads) {
+	public ExternalFetcher(FetchConfig config, UrlValidator validator, @Nullable ExternalStorage storage,
+			TransferResources resources) {
 		Assert.notNull(config, "'config' must not be null");
-		Assert.notNull(transport, "'transport' must not be null");
 		Assert.notNull(validator, "'validator' must not be null");
-		Assert.notNull(budget, "'budget' must not be null");
-		Assert.notNull(slabs, "'slabs' must not be null");
-		Assert.notNull(threads, "'threads' must not be null");
-		this.context = new FetchContext(config, transport, validator, storage, budget, slabs, threads.named("range"),
-				new FirstByteTimes(), InstantSource.system(), (received, size) -> {
-				}, RetryPolicy.defaults(transport));
+		Assert.notNull(resources, "'resources' must not be null");
+		this.context = new FetchContext(config, validator, storage, resources,
+				RetryPolicy.defaults(resources.transport()), new FirstByteTimes(), InstantSource.system());
 	}
 
 	private ExternalFetcher(FetchContext context) {
@@ -155,25 +113,6 @@ public final class ExternalFetcher {
 	 */
 	public ExternalFetcher withRetryPolicy(RetryPolicy retryPolicy) {
 		return new ExternalFetcher(this.context.withRetryPolicy(retryPolicy));
-	}
-
-	/**
-	 * Create a policy that uses the clock of this fetcher.
-	 * @param maxRetries further attempts
-	 * @param delay pause between attempts
-	 * @return the policy
-	 */
-	public RetryPolicy newRetryPolicy(int maxRetries, Duration delay) {
-		return new RetryPolicy(maxRetries, delay, this.context.transport());
-	}
-
-	/**
-	 * Return a fetcher that reports its progress.
-	 * @param progress receives the progress of all its fetches
-	 * @return a fetcher that shares everything else
-	 */
-	public ExternalFetcher withProgress(FetchProgress progress) {
-		return new ExternalFetcher(this.context.withProgress(progress));
 	}
 
 }

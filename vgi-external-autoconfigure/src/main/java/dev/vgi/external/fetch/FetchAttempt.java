@@ -50,14 +50,23 @@ final class FetchAttempt {
 	}
 
 	FetchedBody run() {
-		ExternalStorage storage = this.context.storage();
-		StoredObject own = (storage != null && storage.isOwn(this.url)) ? storage.open(this.url) : null;
+		StoredObject own = openOwn();
 		try {
 			return (own != null) ? read(own) : download();
 		}
 		catch (OutOfMemoryException ex) {
 			throw new BudgetExhaustedException("No room in the Arrow allocator for the fetched object", null);
 		}
+	}
+
+	// The only hop that the transport does not check.
+	private @Nullable StoredObject openOwn() {
+		ExternalStorage storage = this.context.storage();
+		if (storage == null || !storage.isOwn(this.url)) {
+			return null;
+		}
+		this.context.validator().requireAccepted(this.url);
+		return storage.open(this.url);
 	}
 
 	private FetchedBody read(StoredObject stored) {

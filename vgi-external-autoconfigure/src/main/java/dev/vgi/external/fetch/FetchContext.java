@@ -8,6 +8,7 @@ import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.FetchProgress;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
@@ -16,34 +17,44 @@ import org.jspecify.annotations.Nullable;
  * What all fetches of one fetcher share.
  *
  * @param config caps, deadline and parallelism
- * @param transport sends the requests and measures the time
  * @param validator asked before every hop
  * @param storage the service's own storage, or {@code null}
- * @param budget memory of all transfers of the process
- * @param slabs pool of reusable memory
- * @param workers creates the threads that work beside a fetch
+ * @param resources what it shares with all transfers of the process
+ * @param retryPolicy decides when to retry the missing parts of an object
  * @param firstByteTimes recent response times of the origins
  * @param wallClock the wall-clock time, to tell whether a link has expired
- * @param progress receives the progress of fetches
- * @param retryPolicy decides when to retry the missing parts of an object
  */
-record FetchContext(FetchConfig config, StorageTransport transport, UrlValidator validator,
-		@Nullable ExternalStorage storage, TransferBudget budget, SlabPool slabs, ThreadFactory workers,
-		FirstByteTimes firstByteTimes, InstantSource wallClock, FetchProgress progress, RetryPolicy retryPolicy) {
+record FetchContext(FetchConfig config, UrlValidator validator, @Nullable ExternalStorage storage,
+		TransferResources resources, RetryPolicy retryPolicy, FirstByteTimes firstByteTimes, InstantSource wallClock) {
 
 	FetchContext withValidator(UrlValidator validator) {
-		return new FetchContext(this.config, this.transport, validator, this.storage, this.budget, this.slabs,
-				this.workers, this.firstByteTimes, this.wallClock, this.progress, this.retryPolicy);
-	}
-
-	FetchContext withProgress(FetchProgress progress) {
-		return new FetchContext(this.config, this.transport, this.validator, this.storage, this.budget, this.slabs,
-				this.workers, this.firstByteTimes, this.wallClock, progress, this.retryPolicy);
+		return new FetchContext(this.config, validator, this.storage, this.resources, this.retryPolicy,
+				this.firstByteTimes, this.wallClock);
 	}
 
 	FetchContext withRetryPolicy(RetryPolicy retryPolicy) {
-		return new FetchContext(this.config, this.transport, this.validator, this.storage, this.budget, this.slabs,
-				this.workers, this.firstByteTimes, this.wallClock, this.progress, retryPolicy);
+		return new FetchContext(this.config, this.validator, this.storage, this.resources, retryPolicy,
+				this.firstByteTimes, this.wallClock);
+	}
+
+	StorageTransport transport() {
+		return this.resources.transport();
+	}
+
+	TransferBudget budget() {
+		return this.resources.budget();
+	}
+
+	SlabPool slabs() {
+		return this.resources.slabs();
+	}
+
+	ThreadFactory workers() {
+		return this.resources.threads().named("range");
+	}
+
+	FetchProgress progress() {
+		return this.resources.listener()::fetching;
 	}
 
 }

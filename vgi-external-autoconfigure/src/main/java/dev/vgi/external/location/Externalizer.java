@@ -14,11 +14,8 @@ import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.RunningTransfers;
-import dev.vgi.external.memory.SlabPool;
-import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.UploadStatistics;
 import dev.vgi.external.upload.Digest;
 import dev.vgi.external.upload.EncodedPayload;
@@ -43,15 +40,9 @@ public final class Externalizer {
 
 	private final ExternalLocationConfig config;
 
+	private final TransferResources resources;
+
 	private final BufferAllocator allocator;
-
-	private final SlabPool slabs;
-
-	private final TransferBudget budget;
-
-	private final TransferThreads threads;
-
-	private final TransferListener listener;
 
 	private final LongSupplier nanoTime;
 
@@ -60,25 +51,19 @@ public final class Externalizer {
 	/**
 	 * Create an externalizer.
 	 * @param config without a storage, everything stays inline
+	 * @param resources what it shares with all transfers of the process; not closed by
+	 * this externalizer
 	 * @param allocator the owner of the memory of pointers
-	 * @param slabs memory for compressed bytes
-	 * @param budget memory of all transfers of the process
-	 * @param threads creates the threads of digests, one for each upload
-	 * @param listener is told about every upload
 	 */
-	public Externalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs, TransferBudget budget,
-			TransferThreads threads, TransferListener listener) {
-		this(config, allocator, slabs, budget, threads, listener, System::nanoTime);
+	public Externalizer(ExternalLocationConfig config, TransferResources resources, BufferAllocator allocator) {
+		this(config, resources, allocator, System::nanoTime);
 	}
 
-	Externalizer(ExternalLocationConfig config, BufferAllocator allocator, SlabPool slabs, TransferBudget budget,
-			TransferThreads threads, TransferListener listener, LongSupplier nanoTime) {
+	Externalizer(ExternalLocationConfig config, TransferResources resources, BufferAllocator allocator,
+			LongSupplier nanoTime) {
 		this.config = config;
+		this.resources = resources;
 		this.allocator = allocator;
-		this.slabs = slabs;
-		this.budget = budget;
-		this.threads = threads;
-		this.listener = listener;
 		this.nanoTime = nanoTime;
 		this.lastWarning = new AtomicLong(nanoTime.getAsLong() - WARN_INTERVAL);
 	}
@@ -151,7 +136,7 @@ public final class Externalizer {
 	}
 
 	private void fallBack(VgiExternalException failure) {
-		this.listener.fellBackInline(failure.kind());
+		this.resources.listener().fellBackInline(failure.kind());
 		long now = this.nanoTime.getAsLong();
 		long last = this.lastWarning.get();
 		if (now - last >= WARN_INTERVAL && this.lastWarning.compareAndSet(last, now)) {
@@ -247,17 +232,18 @@ public final class Externalizer {
 			throw new IllegalStateException("There is no storage to externalise to");
 		}
 		long start = System.nanoTime();
-		try (RunningTransfers.Transfer transfer = this.budget.transfers().begin();
-				Digest digest = Digest.start(stream, this.threads)) {
+		try (RunningTransfers.Transfer transfer = this.resources.budget().transfers().begin();
+				Digest digest = Digest.start(stream, this.resources.threads())) {
 			Stored stored = store(storage, stream, schema, compression);
 			Pointer pointer = new Pointer(stored.url(), digest.await());
-			this.listener.uploaded(new UploadStatistics(storage.name(), stream.length(), stored.length(),
-					stored.contentCoding(), Duration.ofNanos(System.nanoTime() - start)));
+			this.resources.listener()
+				.uploaded(new UploadStatistics(storage.name(), stream.length(), stored.length(), stored.contentCoding(),
+						Duration.ofNanos(System.nanoTime() - start)));
 			return pointer;
 		}
 		catch (VgiExternalException ex) {
 			Duration elapsed = Duration.ofNanos(System.nanoTime() - start);
-			this.listener.uploadFailed(storage.name(), ex.kind(), elapsed);
+			this.resources.listener().uploadFailed(storage.name(), ex.kind(), elapsed);
 			String what = "Upload of " + stream.length() + " bytes to " + storage.name();
 			if (ex.kind() == VgiExternalException.Kind.CANCELLED) {
 				logger.debug(what + " was cancelled after " + elapsed.toMillis() + " ms: " + ex.getMessage());
@@ -271,8 +257,8 @@ public final class Externalizer {
 
 	private Stored store(ExternalStorage storage, GatheredStream stream, Schema schema,
 			@Nullable Compression compression) {
-		try (EncodedPayload payload = EncodedPayload.of(stream, compression, this.slabs, this.budget,
-				this.config.fetchConfig().timeout())) {
+		try (EncodedPayload payload = EncodedPayload.of(stream, compression, this.resources.slabs(),
+				this.resources.budget(), this.config.fetchConfig().timeout())) {
 			URI url = storage.upload(payload, schema, payload.contentCoding());
 			return new Stored(url, payload.takenLength(), payload.contentCoding());
 		}

@@ -21,7 +21,7 @@ import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchedBody;
 import dev.vgi.external.transfer.Retries;
 import dev.vgi.external.transfer.RetryPolicy;
-import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;
@@ -43,28 +43,34 @@ public final class LocationResolver {
 
 	private final ExternalLocationConfig config;
 
-	private final ExternalFetcher fetcher;
-
-	private final TransferListener listener;
+	private final TransferResources resources;
 
 	private final RetryPolicy retryPolicy;
 
+	private final ExternalFetcher fetcher;
+
 	/**
 	 * Create a resolver.
-	 * @param config the URL policy and the number of attempts
-	 * @param fetcher performs single fetch attempts
-	 * @param listener is told about every fetch
+	 * @param config how pointers are resolved
+	 * @param resources what it shares with all transfers of the process; not closed by
+	 * this resolver
 	 */
-	public LocationResolver(ExternalLocationConfig config, ExternalFetcher fetcher, TransferListener listener) {
-		this(config, fetcher, listener, fetcher.newRetryPolicy(config.maxRetries(), config.retryDelay()));
+	public LocationResolver(ExternalLocationConfig config, TransferResources resources) {
+		this(config, resources, new RetryPolicy(config.maxRetries(), config.retryDelay(), resources.transport()));
 	}
 
-	LocationResolver(ExternalLocationConfig config, ExternalFetcher fetcher, TransferListener listener,
-			RetryPolicy retryPolicy) {
+	LocationResolver(ExternalLocationConfig config, TransferResources resources, RetryPolicy retryPolicy) {
+		this(config, resources, retryPolicy,
+				new ExternalFetcher(config.fetchConfig(), config.urlValidator(), config.storage(), resources)
+					.withRetryPolicy(retryPolicy));
+	}
+
+	private LocationResolver(ExternalLocationConfig config, TransferResources resources, RetryPolicy retryPolicy,
+			ExternalFetcher fetcher) {
 		this.config = config;
-		this.fetcher = fetcher.withProgress(listener::fetching).withRetryPolicy(retryPolicy);
-		this.listener = listener;
+		this.resources = resources;
 		this.retryPolicy = retryPolicy;
+		this.fetcher = fetcher;
 	}
 
 	/**
@@ -74,8 +80,24 @@ public final class LocationResolver {
 	 */
 	public LocationResolver alsoAccepting(UrlValidator additional) {
 		UrlValidator wider = this.config.urlValidator().or(additional);
-		return new LocationResolver(this.config.withUrlValidator(wider), this.fetcher.withValidator(wider),
-				this.listener, this.retryPolicy);
+		return new LocationResolver(this.config.withUrlValidator(wider), this.resources, this.retryPolicy,
+				this.fetcher.withValidator(wider));
+	}
+
+	/**
+	 * Return how this resolver resolves.
+	 * @return its configuration
+	 */
+	public ExternalLocationConfig config() {
+		return this.config;
+	}
+
+	/**
+	 * Return what this resolver shares with all transfers of the process.
+	 * @return the resources, closed by their creator
+	 */
+	public TransferResources resources() {
+		return this.resources;
 	}
 
 	/**
@@ -119,21 +141,20 @@ public final class LocationResolver {
 					tell(pointer, last, attempt, elapsedSince(start));
 					throw last;
 				}
-				this.listener.fetchRetried(ex.kind());
+				this.resources.listener().fetchRetried(ex.kind());
 			}
 		}
 	}
 
 	private AnnotatedBatch attempt(Pointer pointer, Schema schema, BufferAllocator allocator, LogSink logs, long start,
 			Deadline deadline) {
-		this.config.urlValidator().validate(pointer.location());
 		try (FetchedBody body = this.fetcher.fetch(pointer.location(), pointer.sha256(), allocator, deadline)) {
 			List<LogMessage> messages = new ArrayList<>();
 			AnnotatedBatch data = parse(body, schema, allocator, logs.isDiscarding() ? null : messages, deadline);
 			// Logs are delivered only now, so that a retried attempt does not deliver
 			// them twice.
 			messages.forEach(logs::log);
-			this.listener.fetched(body.statistics());
+			this.resources.listener().fetched(body.statistics());
 			return data.withMetadata(data.metadata()
 				.with(MetadataKeys.LOCATION_FETCH_MS,
 						String.format(Locale.ROOT, "%.1f", elapsedSince(start).toNanos() / 1_000_000.0))
@@ -211,7 +232,7 @@ public final class LocationResolver {
 
 	private void tell(Pointer pointer, VgiExternalException failure, int attempt, Duration elapsed) {
 		String url = RedactedUrl.of(pointer.location());
-		this.listener.fetchFailed(failure.kind(), elapsed);
+		this.resources.listener().fetchFailed(failure.kind(), elapsed);
 		if (failure.kind() == Kind.CANCELLED) {
 			logger.debug("Fetch of " + url + " was cancelled in attempt " + attempt + " after " + elapsed.toMillis()
 					+ " ms: " + RedactedUrl.scrub(failure.getMessage()));

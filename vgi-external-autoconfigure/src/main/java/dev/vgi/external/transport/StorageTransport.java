@@ -176,16 +176,7 @@ public final class StorageTransport implements AutoCloseable {
 
 	private Exchange exchange(String method, URI url, @Nullable RequestBody body, Map<String, String> headers,
 			UrlValidator validator, Deadline deadline) {
-		try {
-			validator.validate(url);
-		}
-		catch (UrlRejectedException ex) {
-			throw ex;
-		}
-		catch (RuntimeException ex) {
-			// A custom policy may throw anything, with the URL in its message.
-			throw new UrlRejectedException(url, RedactedUrl.scrub(ex.getMessage()));
-		}
+		validator.requireAccepted(url);
 		if (url.getHost() == null || !isHttp(url)) {
 			throw new UrlRejectedException(url, "only absolute http and https URLs can be requested");
 		}

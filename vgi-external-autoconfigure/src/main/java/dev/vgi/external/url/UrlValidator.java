@@ -20,6 +20,24 @@ public interface UrlValidator {
 	void validate(URI url);
 
 	/**
+	 * Check a URL, and report anything else that a custom policy throws as a refusal,
+	 * since its message may contain the URL.
+	 * @param url the absolute URL about to be requested
+	 * @throws UrlRejectedException if it may not be requested
+	 */
+	default void requireAccepted(URI url) {
+		try {
+			validate(url);
+		}
+		catch (UrlRejectedException ex) {
+			throw ex;
+		}
+		catch (RuntimeException ex) {
+			throw new UrlRejectedException(url, RedactedUrl.scrub(ex.getMessage()));
+		}
+	}
+
+	/**
 	 * Return whether the host of a URL may resolve to a private, loopback or link-local
 	 * address. Decided per URL and not per host: one path of a private host may be
 	 * allowed and the others not.

@@ -42,7 +42,6 @@ import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.PointerBatchBenchmark;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.fetch.BodyDigestBenchmark;
-import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
@@ -56,6 +55,7 @@ import dev.vgi.external.storage.s3.S3Storage;
 import dev.vgi.external.storage.s3.S3StorageSettings;
 import dev.vgi.external.transfer.FetchStatistics;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageResponse;
@@ -479,8 +479,8 @@ public final class Measurements implements AutoCloseable {
 			add(Figure.atMost("peak-off-heap-zstd", "MB beyond decoded and slots", 16,
 					ratios(count, () -> resident.peak(() -> fetches.fetch(zstd)) - allowed)));
 			try (S3Parts s3 = new S3Parts()) {
-				Externalizer externalizer = new Externalizer(config(s3.storage, new Compression(3, 0)), this.allocator,
-						fresh, this.budget, this.transferThreads, TransferListener.none());
+				Externalizer externalizer = new Externalizer(config(s3.storage, new Compression(3, 0)),
+						resources(fresh), this.allocator);
 				add(Figure.atMost("peak-memory-upload", "MB beyond the parts", 16,
 						ratios(count, () -> resident.peak(() -> upload(externalizer, this.synthetic))
 								- PART_SIZE * PARALLEL_PARTS / MB)));
@@ -550,8 +550,11 @@ public final class Measurements implements AutoCloseable {
 	}
 
 	private Externalizer externalizer(ExternalStorage storage, @Nullable Compression compression) {
-		return new Externalizer(config(storage, compression), this.allocator, this.slabs, this.budget,
-				this.transferThreads, TransferListener.none());
+		return new Externalizer(config(storage, compression), resources(this.slabs), this.allocator);
+	}
+
+	private TransferResources resources(SlabPool slabs) {
+		return new TransferResources(this.transport, this.budget, slabs, this.transferThreads, TransferListener.none());
 	}
 
 	private static void upload(Externalizer externalizer, StoredBatch stored) {
@@ -660,16 +663,16 @@ public final class Measurements implements AutoCloseable {
 		}
 
 		Fetches(FetchConfig config, SlabPool slabs, TransferBudget budget) {
-			ExternalFetcher fetcher = new ExternalFetcher(config, Measurements.this.transport, UrlValidator.acceptAll(),
-					null, budget, slabs, Measurements.this.transferThreads);
-			this.resolver = new LocationResolver(config(null, null), fetcher, new TransferListener() {
+			TransferListener listener = new TransferListener() {
 
 				@Override
 				public void fetched(FetchStatistics statistics) {
 					Fetches.this.last.set(statistics);
 				}
 
-			});
+			};
+			this.resolver = new LocationResolver(config(null, null).withFetchConfig(config), new TransferResources(
+					Measurements.this.transport, budget, slabs, Measurements.this.transferThreads, listener));
 		}
 
 		void fetch(URI url) {

@@ -38,6 +38,9 @@ import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.transfer.AttemptsExhaustedException;
 import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.ManualTimer;
@@ -119,7 +122,12 @@ class ExternalFetcherTests {
 	}
 
 	private ExternalFetcher fetcher() {
-		return new ExternalFetcher(this.config, this.transport, this.validator, this.storage, this.budget, this.slabs);
+		return fetcher(this.budget);
+	}
+
+	private ExternalFetcher fetcher(TransferBudget budget) {
+		return new ExternalFetcher(this.config, this.validator, this.storage, new TransferResources(this.transport,
+				budget, this.slabs, TransferThreads.platform(), TransferListener.none()));
 	}
 
 	private FetchStatistics fetch(URI url, byte[] expected) {
@@ -1106,8 +1114,7 @@ class ExternalFetcherTests {
 		FaultServer server = serve(FaultServer.object(stored, "Content-Encoding: " + coding));
 		// Room for one and a half of them, all of which also start one of their own.
 		TransferBudget small = new TransferBudget(3_500_000, 64);
-		ExternalFetcher fetcher = new ExternalFetcher(this.config, this.transport, this.validator, null, small,
-				this.slabs);
+		ExternalFetcher fetcher = fetcher(small);
 		List<CompletableFuture<Void>> calls = new ArrayList<>();
 		ExecutorService callers = Executors.newFixedThreadPool(16);
 		for (int i = 0; i < 32; i++) {
@@ -1233,7 +1240,6 @@ class ExternalFetcherTests {
 		Path plain = Files.write(folder.resolve("plain"), content);
 		Path coded = Files.write(folder.resolve("coded"), encode("zstd", content, true));
 		this.storage = new OwnStorage(plain, coded, 0);
-		this.validator = UrlValidator.httpsOnly();
 		assertThat(fetch(URI.create("http://own/plain"), content).requests()).isZero();
 		FetchStatistics statistics = fetch(URI.create("http://own/coded"), content);
 		assertThat(statistics.contentCoding()).isEqualTo("zstd");
@@ -1243,6 +1249,8 @@ class ExternalFetcherTests {
 			.withMessageContaining("max_fetch_bytes");
 		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(URI.create("http://own/coded")))
 			.withMessageContaining("max_decompressed_bytes");
+		this.validator = UrlValidator.httpsOnly();
+		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> fail(URI.create("http://own/plain")));
 	}
 
 	@ParameterizedTest
@@ -1252,7 +1260,6 @@ class ExternalFetcherTests {
 		Path plain = Files.write(folder.resolve("plain"), content);
 		Path coded = Files.write(folder.resolve("coded"), encode("zstd", content, true));
 		this.storage = new OwnStorage(plain, coded, lie);
-		this.validator = UrlValidator.httpsOnly();
 		for (String name : List.of("plain", "coded")) {
 			assertThatExceptionOfType(VgiExternalException.class)
 				.isThrownBy(() -> fail(URI.create("http://own/" + name)))

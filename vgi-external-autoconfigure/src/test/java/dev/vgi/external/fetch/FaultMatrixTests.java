@@ -21,6 +21,9 @@ import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Fault;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.HostResolver;
@@ -125,13 +128,23 @@ class FaultMatrixTests {
 					.answer(new Fault.Answer(server(), reply, test.stored(), this.timer, received, test.headers()));
 			}
 		});
-		ExternalFetcher fetcher = fetcher(test.mode);
+		AtomicBoolean watched = new AtomicBoolean();
+		ExternalFetcher fetcher = fetcher(test.mode, new TransferListener() {
+
+			@Override
+			public void fetching(long count, long size) {
+				if (watched.get()) {
+					received.countDown();
+				}
+			}
+
+		});
 		if (test.mode.hedges()) {
 			// So that the usual first-byte time of the origin is known.
 			fetch(fetcher, faulty.url("/warm"), test);
 		}
-		ExternalFetcher watched = fetcher.withProgress((count, size) -> received.countDown());
-		FutureTask<FetchStatistics> call = new FutureTask<>(() -> fetch(watched, faulty.url("/o?secret"), test));
+		watched.set(true);
+		FutureTask<FetchStatistics> call = new FutureTask<>(() -> fetch(fetcher, faulty.url("/o?secret"), test));
 		new Thread(call, "caller").start();
 		hit.await();
 		if (test.outcome() == Outcome.TIMED_OUT) {
@@ -177,7 +190,7 @@ class FaultMatrixTests {
 		byte[] stored = "zstd".equals(coding) ? ExternalFetcherTests.encode("zstd", bomb, false) : bomb;
 		FaultServer started = new FaultServer(FaultServer.object(stored, "Content-Encoding: " + coding));
 		this.server = started;
-		ExternalFetcher fetcher = fetcher(mode);
+		ExternalFetcher fetcher = fetcher(mode, TransferListener.none());
 		assertThatExceptionOfType(PayloadTooLargeException.class)
 			.isThrownBy(() -> fetcher.fetch(started.url("/o?secret"), null, this.allocator))
 			.withMessageContaining("zstd".equals(coding) ? "max_decompressed_bytes" : "max_fetch_bytes");
@@ -205,12 +218,13 @@ class FaultMatrixTests {
 		return started;
 	}
 
-	private ExternalFetcher fetcher(Mode mode) {
+	private ExternalFetcher fetcher(Mode mode, TransferListener listener) {
 		// One chunk is enough for a single request.
 		FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, mode.isSingle() ? 8 << 20 : 4 * CHUNK,
 				mode.isSingle() ? 4 << 20 : CHUNK, 4, Duration.ofSeconds(60), 8 << 20, 32 << 20, 5,
 				mode.hedges() ? 2 : 0, 0);
-		return new ExternalFetcher(config, this.transport, new TestPolicy(), null, this.budget, this.slabs);
+		return new ExternalFetcher(config, new TestPolicy(), null,
+				new TransferResources(this.transport, this.budget, this.slabs, TransferThreads.platform(), listener));
 	}
 
 	private FetchStatistics fetch(ExternalFetcher fetcher, URI url, Case test) {

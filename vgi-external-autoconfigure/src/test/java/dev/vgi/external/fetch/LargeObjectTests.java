@@ -17,6 +17,9 @@ import com.github.luben.zstd.ZstdOutputStream;
 import com.sun.management.OperatingSystemMXBean;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.RequestBody;
@@ -113,8 +116,9 @@ class LargeObjectTests {
 		}
 		sha256.update(CONTENT, 0, 5);
 		ExternalFetcher fetcher = new ExternalFetcher(
-				FetchConfig.defaults().withMaxFetchSize(4L << 30).withMaxDecompressedSize(4L << 30), this.transport,
-				UrlValidator.acceptAll(), null, this.budget, this.slabs);
+				FetchConfig.defaults().withMaxFetchSize(4L << 30).withMaxDecompressedSize(4L << 30),
+				UrlValidator.acceptAll(), null, new TransferResources(this.transport, this.budget, this.slabs,
+						TransferThreads.platform(), TransferListener.none()));
 		try (FetchedBody body = fetcher.fetch(server.url("/o"), HexFormat.of().formatHex(sha256.digest()),
 				this.allocator)) {
 			assertThat(body.length()).isEqualTo(SIZE);

@@ -17,6 +17,9 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.transfer.AttemptsExhaustedException;
 import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.FaultServer.Handler;
 import dev.vgi.external.transport.LinkExpiredException;
@@ -118,8 +121,8 @@ class RangedDownloadTests {
 	private FetchStatistics fetch(URI url, String coding) {
 		FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, 4 * CHUNK, CHUNK, 4, Duration.ofSeconds(60),
 				8 << 20, 32 << 20, 5, this.multiplier, this.maxHedges);
-		ExternalFetcher fetcher = new ExternalFetcher(config, this.transport, UrlValidator.acceptAll(), null,
-				this.budget, this.slabs);
+		ExternalFetcher fetcher = new ExternalFetcher(config, UrlValidator.acceptAll(), null, new TransferResources(
+				this.transport, this.budget, this.slabs, TransferThreads.platform(), TransferListener.none()));
 		byte[] expected = content(coding);
 		try (FetchedBody body = fetcher.fetch(url, ExternalFetcherTests.sha256(expected), this.allocator)) {
 			byte[] bytes = new byte[(int) body.length()];

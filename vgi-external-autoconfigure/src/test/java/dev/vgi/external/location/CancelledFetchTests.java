@@ -14,12 +14,13 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
-import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.observation.TransferMetrics;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -199,11 +200,12 @@ class CancelledFetchTests {
 	private VgiExternalException resolve(URI url, Consumer<Duration> pause) {
 		FetchConfig fetch = new FetchConfig(FetchConfig.Probe.RANGE, 4 * CHUNK, CHUNK, 4, Duration.ofSeconds(60),
 				1 << 20, 1 << 20, 5, 0, 0);
-		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(UrlValidator.acceptAll());
-		ExternalFetcher fetcher = new ExternalFetcher(fetch, this.transport, UrlValidator.acceptAll(), null,
-				this.budget, this.slabs);
-		LocationResolver resolver = new LocationResolver(config, fetcher,
-				new TransferMetrics(this.meters, this.budget, this.allocator),
+		ExternalLocationConfig config = ExternalLocationConfig.defaults()
+			.withFetchConfig(fetch)
+			.withUrlValidator(UrlValidator.acceptAll());
+		TransferResources resources = new TransferResources(this.transport, this.budget, this.slabs,
+				TransferThreads.platform(), new TransferMetrics(this.meters, this.budget, this.allocator));
+		LocationResolver resolver = new LocationResolver(config, resources,
 				new RecordedPauses(pause).policy(config.maxRetries()));
 		BatchMetadata location = BatchMetadata.of(MetadataKeys.LOCATION, url.toString());
 		try (VectorSchemaRoot root = VectorSchemaRoot.create(new Schema(List.of()), this.allocator);

@@ -8,11 +8,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
-import dev.vgi.external.memory.SlabPool;
-import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.observation.TransferMetrics;
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.upload.Payload;
@@ -41,9 +39,7 @@ class InlineFallbackTests {
 
 	private final BufferAllocator allocator = new RootAllocator();
 
-	private final TransferBudget budget = new TransferBudget(1 << 20, 4);
-
-	private final SlabPool slabs = new SlabPool(1 << 20, Duration.ofMinutes(1));
+	private final TransferResources resources = TransferResources.create();
 
 	private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
 
@@ -53,8 +49,8 @@ class InlineFallbackTests {
 
 	@AfterEach
 	void nothingIsLeft() {
-		this.slabs.close();
-		assertThat(this.budget.inUse()).isZero();
+		assertThat(this.resources.budget().inUse()).isZero();
+		this.resources.close();
 		this.allocator.close();
 	}
 
@@ -129,8 +125,9 @@ class InlineFallbackTests {
 			.withStorage(new DeadStorage())
 			.withExternalizeThreshold(1)
 			.withInlineOnFailure(inline);
-		return new Externalizer(config, this.allocator, this.slabs, this.budget, TransferThreads.platform(),
-				new TransferMetrics(this.meters, this.budget, this.allocator), this.clock::get);
+		TransferResources resources = this.resources
+			.withListener(new TransferMetrics(this.meters, this.resources.budget(), this.allocator));
+		return new Externalizer(config, resources, this.allocator, this.clock::get);
 	}
 
 	private final class DeadStorage implements ExternalStorage {

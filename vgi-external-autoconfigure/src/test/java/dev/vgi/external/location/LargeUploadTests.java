@@ -13,6 +13,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FaultServer;
@@ -78,7 +79,9 @@ class LargeUploadTests {
 						.withStorage(storage)
 						.withFetchConfig(FetchConfig.defaults().withTimeout(Duration.ofMinutes(5)))
 						.withCompression(new Compression(1, 0)),
-					this.allocator, this.slabs, this.budget, TransferThreads.platform(), TransferListener.none());
+					new TransferResources(this.transport, this.budget, this.slabs, TransferThreads.platform(),
+							TransferListener.none()),
+					this.allocator);
 			externalizer.store(batch.schema(), Collections.nCopies(BATCHES, batch), compress);
 			assertThat(received.get()).isEqualTo(storage.sent.get());
 			if (!compress) {

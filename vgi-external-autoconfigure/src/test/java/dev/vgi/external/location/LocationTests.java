@@ -21,7 +21,6 @@ import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.fetch.ChecksumMismatchException;
-import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
@@ -32,6 +31,7 @@ import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -222,6 +222,20 @@ class LocationTests {
 	}
 
 	@Test
+	void whateverAPolicyThrowsIsARefusalWithoutTheQuery() {
+		LocationResolver resolver = resolver((url) -> {
+			throw new IllegalStateException("No entry for " + url);
+		});
+		AnnotatedBatch pointer = pointer(numbers("n"));
+		String query = URI.create(String.valueOf(pointer.metadata().get(MetadataKeys.LOCATION))).getRawQuery();
+		assertThatExceptionOfType(UrlRejectedException.class)
+			.isThrownBy(() -> resolver.resolve(pointer, this.allocator, LogSink.discarding()))
+			.withNoCause()
+			.withMessageContaining("No entry for")
+			.withMessageNotContaining(query);
+	}
+
+	@Test
 	void upperCaseDigestIsTheSame() {
 		AnnotatedBatch pointer = pointer(numbers("n"));
 		String digest = String.valueOf(pointer.metadata().get(MetadataKeys.LOCATION_SHA256));
@@ -329,7 +343,11 @@ class LocationTests {
 			.withExternalizeThreshold(threshold)
 			.withCompression(compression)
 			.withInlineOnFailure(inlineOnFailure);
-		return new Externalizer(config, this.allocator, this.slabs, this.budget, TransferThreads.platform(),
+		return new Externalizer(config, resources(), this.allocator);
+	}
+
+	private TransferResources resources() {
+		return new TransferResources(this.transport, this.budget, this.slabs, TransferThreads.platform(),
 				TransferListener.none());
 	}
 
@@ -339,10 +357,14 @@ class LocationTests {
 				throw new UrlRejectedException(url, "it is not ours");
 			}
 		};
-		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(own);
-		ExternalFetcher fetcher = new ExternalFetcher(config.fetchConfig(), this.transport, own, this.storage,
-				this.budget);
-		return new LocationResolver(config, fetcher, TransferListener.none(), this.pauses.policy(config.maxRetries()));
+		return resolver(own);
+	}
+
+	private LocationResolver resolver(UrlValidator policy) {
+		ExternalLocationConfig config = ExternalLocationConfig.defaults()
+			.withStorage(this.storage)
+			.withUrlValidator(policy);
+		return new LocationResolver(config, resources(), this.pauses.policy(config.maxRetries()));
 	}
 
 	private static final class RefusingStorage implements ExternalStorage {

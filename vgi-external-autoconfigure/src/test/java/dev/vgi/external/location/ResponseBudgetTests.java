@@ -1,17 +1,13 @@
 package dev.vgi.external.location;
 
 import java.net.URI;
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
-import dev.vgi.external.memory.SlabPool;
-import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.upload.Payload;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -37,13 +33,13 @@ class ResponseBudgetTests {
 
 	private final BufferAllocator allocator = new RootAllocator();
 
-	private final SlabPool slabs = new SlabPool(1 << 20, Duration.ofMinutes(1));
+	private final TransferResources resources = TransferResources.create();
 
 	private final AtomicInteger uploads = new AtomicInteger();
 
 	@AfterEach
 	void nothingIsLeft() {
-		this.slabs.close();
+		this.resources.close();
 		this.allocator.close();
 	}
 
@@ -120,8 +116,7 @@ class ResponseBudgetTests {
 			.withStorage(storage)
 			.withExternalizeThreshold(threshold)
 			.withInlineOnFailure(inlineOnFailure);
-		return new Externalizer(config, this.allocator, this.slabs, new TransferBudget(1 << 20, 4),
-				TransferThreads.platform(), TransferListener.none());
+		return new Externalizer(config, this.resources, this.allocator);
 	}
 
 	private OutputCycle numbers(int rows) {

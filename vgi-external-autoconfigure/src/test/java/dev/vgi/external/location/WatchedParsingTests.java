@@ -10,13 +10,13 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.OutputCycle;
-import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.ManualTimer;
 import dev.vgi.external.transport.StorageTransport;
@@ -106,11 +106,10 @@ class WatchedParsingTests {
 			.withExternalizeThreshold(0)
 			.withMaxRetries(0)
 			.withUrlValidator(UrlValidator.acceptAll());
-		Externalizer externalizer = new Externalizer(config, this.allocator, this.slabs, this.budget,
+		TransferResources resources = new TransferResources(this.transport, this.budget, this.slabs,
 				TransferThreads.platform(), TransferListener.none());
-		LocationResolver resolver = new LocationResolver(config, new ExternalFetcher(config.fetchConfig(),
-				this.transport, UrlValidator.acceptAll(), this.storage, this.budget, this.slabs),
-				TransferListener.none());
+		Externalizer externalizer = new Externalizer(config, resources, this.allocator);
+		LocationResolver resolver = new LocationResolver(config, resources);
 		try (OutputCycle cycle = externalizer.externalize(OutputCycle.of(emptyTexts()))) {
 			AnnotatedBatch pointer = cycle.data();
 			VectorSchemaRoot root = new VectorSchemaRoot(new ObservedSchema(pointer.schema(), afterFetch),

@@ -15,8 +15,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.upload.Payload;
 import dev.vgi.external.storage.StoredObject;
+import dev.vgi.external.upload.Payload;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 

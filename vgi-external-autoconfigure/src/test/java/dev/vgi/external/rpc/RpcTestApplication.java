@@ -10,22 +10,15 @@ import java.util.concurrent.atomic.AtomicReference;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.conformance.ConformanceController;
-import dev.vgi.external.fetch.ExternalFetcher;
-import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
-import dev.vgi.external.memory.SlabPool;
-import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.server.RpcCallListener;
 import dev.vgi.external.rpc.server.http.RpcSettings;
 import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.rpc.server.http.StreamTokens;
 import dev.vgi.external.rpc.server.http.TokenKey;
-import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.StorageTransport;
-import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.url.UrlValidator;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -86,27 +79,21 @@ public class RpcTestApplication {
 	}
 
 	@Bean
-	StorageTransport transport() {
-		return new StorageTransport(TransportSettings.defaults(), null);
-	}
-
-	@Bean
-	SlabPool slabs() {
-		return new SlabPool(0, Duration.ofSeconds(1));
+	TransferResources transferResources() {
+		return TransferResources.create();
 	}
 
 	@Bean
 	RpcWebMvc rpcWebMvc(@Value("${vgi.rpc.prefix:}") String prefix,
 			@Value("${test.externalize-threshold:}") @Nullable Long threshold, BufferAllocator allocator,
-			StorageTransport transport, SlabPool slabs, Seams seams) {
-		ExternalLocationConfig config = new ExternalLocationConfig((threshold != null) ? seams.storage : null,
-				(threshold != null) ? threshold : 0, 0, Duration.ZERO, FetchConfig.defaults(), null,
-				UrlValidator.acceptAll());
-		TransferBudget budget = new TransferBudget(64 << 20, 4);
-		LocationResolver resolver = new LocationResolver(config, new ExternalFetcher(config.fetchConfig(), transport,
-				config.urlValidator(), seams.storage, budget, slabs), TransferListener.none());
-		Externalizer externalizer = new Externalizer(config, allocator, slabs, budget, TransferThreads.platform(),
-				TransferListener.none(), false);
+			TransferResources resources, Seams seams) {
+		ExternalLocationConfig resolving = ExternalLocationConfig.defaults()
+			.withStorage(seams.storage)
+			.withMaxRetries(0)
+			.withUrlValidator(UrlValidator.acceptAll());
+		LocationResolver resolver = new LocationResolver(resolving, resources);
+		Externalizer externalizer = new Externalizer((threshold != null)
+				? resolving.withExternalizeThreshold(threshold) : resolving.withStorage(null), resources, allocator);
 		return new RpcWebMvc(new RpcSettings(prefix, SERVER_ID), allocator, resolver, externalizer,
 				() -> new StreamTokens(List.of(TokenKey.random()), Duration.ofHours(1), seams.clock::get),
 				(call) -> seams.listener.get().begin(call));

@@ -9,11 +9,13 @@ import java.util.Map;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.UploadStatistics;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.RequestBody;
@@ -54,27 +56,27 @@ public final class PayloadUploader {
 	private final RetryPolicy attempts;
 
 	/**
-	 * Create an uploader with the protocol's retry policy.
-	 * @param transport sends the requests
-	 * @param timeout overall deadline of an upload
-	 * @param listener is told about every upload
+	 * Create an uploader with the deadline and the retries of fetches.
+	 * @param config the deadline and the number of attempts
+	 * @param resources what it shares with all transfers of the process; not closed by
+	 * this uploader
 	 */
-	public PayloadUploader(StorageTransport transport, Duration timeout, TransferListener listener) {
-		this(transport, timeout, listener, RetryPolicy.defaults(transport));
+	public PayloadUploader(ExternalLocationConfig config, TransferResources resources) {
+		this(resources, config.fetchConfig().timeout(),
+				new RetryPolicy(config.maxRetries(), config.retryDelay(), resources.transport()));
 	}
 
 	/**
 	 * Create an uploader.
-	 * @param transport sends the requests
+	 * @param resources what it shares with all transfers of the process; not closed by
+	 * this uploader
 	 * @param timeout overall deadline of an upload, including all attempts
-	 * @param listener is told about every upload
 	 * @param attempts decides when an upload is retried
 	 */
-	public PayloadUploader(StorageTransport transport, Duration timeout, TransferListener listener,
-			RetryPolicy attempts) {
-		this.transport = transport;
+	public PayloadUploader(TransferResources resources, Duration timeout, RetryPolicy attempts) {
+		this.transport = resources.transport();
 		this.timeout = timeout;
-		this.listener = listener;
+		this.listener = resources.listener();
 		this.attempts = attempts;
 	}
 
@@ -88,7 +90,7 @@ public final class PayloadUploader {
 	 * cannot be reached, fails or does not confirm the stream, or the deadline passes
 	 */
 	void upload(GatheredStream stream, UploadUrl target, UrlValidator validator) {
-		validator.validate(target.downloadUrl());
+		validator.requireAccepted(target.downloadUrl());
 		long start = System.nanoTime();
 		try {
 			Deadline deadline = this.attempts.newDeadline(this.timeout);

@@ -10,6 +10,7 @@ import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.call.CallContext;
 import dev.vgi.external.call.ServiceClient;
 import dev.vgi.external.call.ServiceUnavailableException;
+import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.transfer.TransferThreads;
@@ -91,15 +92,15 @@ public final class VgiClient extends ServiceClient {
 
 		final LocationResolver resolver;
 
-		final PayloadUploader uploader;
-
 		final UrlValidator validator;
+
+		PayloadUploader uploader;
 
 		String prefix = "";
 
 		long maxResponseSize = Long.MAX_VALUE;
 
-		ReadLimits readLimits = ReadLimits.defaults();
+		ReadLimits readLimits;
 
 		boolean responseCompression = true;
 
@@ -116,24 +117,36 @@ public final class VgiClient extends ServiceClient {
 
 		private boolean prefetch = true;
 
-		private TransferThreads threads = TransferThreads.platform();
+		private TransferThreads threads;
 
 		/**
 		 * Create a builder.
 		 * @param restClient the application's HTTP client for calls; never used for
 		 * storage
 		 * @param allocator the owner of the memory of requests and answers
-		 * @param resolver resolves the pointers of answers
-		 * @param uploader uploads large inputs
-		 * @param validator the policy for URLs that services vend
+		 * @param resolver resolves the pointers of answers; its policy also decides which
+		 * vended URLs are used
 		 */
-		public Builder(RestClient.Builder restClient, BufferAllocator allocator, LocationResolver resolver,
-				PayloadUploader uploader, UrlValidator validator) {
+		public Builder(RestClient.Builder restClient, BufferAllocator allocator, LocationResolver resolver) {
+			ExternalLocationConfig config = resolver.config();
 			this.restClient = restClient;
 			this.allocator = allocator;
 			this.resolver = resolver;
+			this.validator = config.urlValidator();
+			this.uploader = new PayloadUploader(config, resolver.resources());
+			this.readLimits = config.readLimits();
+			this.inlineOnUploadFailure = config.inlineOnFailure();
+			this.threads = resolver.resources().threads();
+		}
+
+		/**
+		 * Set what uploads large inputs.
+		 * @param uploader by default, one with the resolver's deadline and retries
+		 * @return this builder
+		 */
+		public Builder uploader(PayloadUploader uploader) {
 			this.uploader = uploader;
-			this.validator = validator;
+			return this;
 		}
 
 		/**
@@ -171,7 +184,7 @@ public final class VgiClient extends ServiceClient {
 
 		/**
 		 * Set limits on the heap objects created from an answer.
-		 * @param limits the limits; {@link ReadLimits#defaults()} by default
+		 * @param limits the limits; those of the resolver by default
 		 * @return this builder
 		 */
 		public Builder readLimits(ReadLimits limits) {
@@ -205,7 +218,7 @@ public final class VgiClient extends ServiceClient {
 		 * Set whether such an input travels inline after all if no upload URL is vended
 		 * for it or the upload fails. An input that exceeds the service's cap fails in
 		 * any case.
-		 * @param inline {@code false} by default: the call fails
+		 * @param inline as the resolver is configured by default
 		 * @return this builder
 		 */
 		public Builder inlineOnUploadFailure(boolean inline) {
@@ -224,10 +237,11 @@ public final class VgiClient extends ServiceClient {
 		}
 
 		/**
-		 * Set whether producers fetch the next batch while the caller works on one.
-		 * Switch it off for streams with long turns: if the HTTP client cannot be
-		 * interrupted, closing waits for the current turn. Also switch it off if the HTTP
-		 * client's interceptors depend on the calling thread.
+		 * Set whether producers fetch the next batch while the caller works on one, with
+		 * one thread per open stream, which ends with the stream or after it was idle for
+		 * a second. Switch it off for streams with long turns: if the HTTP client cannot
+		 * be interrupted, closing waits for the current turn. Also switch it off if the
+		 * HTTP client's interceptors depend on the calling thread.
 		 * @param prefetch {@code true} by default
 		 * @return this builder
 		 */
@@ -236,13 +250,7 @@ public final class VgiClient extends ServiceClient {
 			return this;
 		}
 
-		/**
-		 * Set the threads that prefetch. There is at most one thread per open stream,
-		 * which ends with the stream or after it was idle for a second.
-		 * @param threads {@link TransferThreads#platform()} by default
-		 * @return this builder
-		 */
-		public Builder threads(TransferThreads threads) {
+		Builder threads(TransferThreads threads) {
 			this.threads = threads;
 			return this;
 		}

@@ -13,10 +13,14 @@ import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.memory.SlabPool;
+import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transfer.UploadStatistics;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.ManualTimer;
@@ -67,7 +71,7 @@ class PayloadUploaderTests {
 
 	private final List<Long> progress = new ArrayList<>();
 
-	private final PayloadUploader uploader = new PayloadUploader(this.transport, TIMEOUT, new TransferListener() {
+	private final TransferListener listener = new TransferListener() {
 
 		@Override
 		public void uploaded(UploadStatistics statistics) {
@@ -85,7 +89,12 @@ class PayloadUploaderTests {
 			PayloadUploaderTests.this.progress.add(sent);
 		}
 
-	}, this.pauses.policy(2));
+	};
+
+	private final PayloadUploader uploader = new PayloadUploader(
+			new TransferResources(this.transport, new TransferBudget(1 << 20, 1),
+					new SlabPool(0, Duration.ofSeconds(1)), TransferThreads.platform(), this.listener),
+			TIMEOUT, this.pauses.policy(2));
 
 	@AfterEach
 	void nothingIsLeft() {

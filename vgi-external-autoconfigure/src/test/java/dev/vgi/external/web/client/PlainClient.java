@@ -1,16 +1,11 @@
 package dev.vgi.external.web.client;
 
 import java.net.http.HttpClient;
-import java.util.List;
 
-import dev.vgi.external.fetch.ExternalFetcher;
-import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.transport.StorageTransport;
-import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 
@@ -28,9 +23,7 @@ public final class PlainClient implements AutoCloseable {
 
 	private final BufferAllocator allocator;
 
-	private final TransferBudget budget = new TransferBudget(256 << 20, 4);
-
-	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
+	private final TransferResources resources = TransferResources.create();
 
 	/**
 	 * Create clients.
@@ -41,7 +34,7 @@ public final class PlainClient implements AutoCloseable {
 	}
 
 	TransferBudget budget() {
-		return this.budget;
+		return this.resources.budget();
 	}
 
 	/**
@@ -70,13 +63,9 @@ public final class PlainClient implements AutoCloseable {
 	 * @return the builder
 	 */
 	public VgiClient.Builder builder(String url, RestClient.Builder restClient) {
-		UrlValidator validator = UrlValidator.acceptAll();
-		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(validator);
-		TransferListener listener = TransferListener.all(List.of());
-		LocationResolver resolver = new LocationResolver(config,
-				new ExternalFetcher(FetchConfig.defaults(), this.transport, validator, null, this.budget), listener);
-		PayloadUploader uploader = new PayloadUploader(this.transport, FetchConfig.defaults().timeout(), listener);
-		return new VgiClient.Builder(restClient, this.allocator, resolver, uploader, validator).baseUrl(url);
+		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(UrlValidator.acceptAll());
+		return new VgiClient.Builder(restClient, this.allocator, new LocationResolver(config, this.resources))
+			.baseUrl(url);
 	}
 
 	/**
@@ -84,8 +73,8 @@ public final class PlainClient implements AutoCloseable {
 	 */
 	@Override
 	public void close() {
-		this.transport.close();
-		Assert.state(this.budget.inUse() == 0, "a transfer still holds budget");
+		this.resources.close();
+		Assert.state(budget().inUse() == 0, "a transfer still holds budget");
 	}
 
 }

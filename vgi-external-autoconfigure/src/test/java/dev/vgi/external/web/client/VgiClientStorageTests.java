@@ -27,14 +27,17 @@ import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.call.ServiceUnavailableException;
-import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.Loopback;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.FaultServer.Reply;
 import dev.vgi.external.transport.FaultServer.Request;
@@ -404,15 +407,14 @@ class VgiClientStorageTests {
 	}
 
 	private VgiClient.Builder builder(UrlValidator policy) {
-		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(UrlValidator.acceptAll());
-		LocationResolver resolver = new LocationResolver(config,
-				new ExternalFetcher(config.fetchConfig(), this.transport, UrlValidator.acceptAll(), null, this.budget),
-				TransferListener.none());
+		ExternalLocationConfig config = ExternalLocationConfig.defaults().withUrlValidator(policy);
+		TransferResources resources = new TransferResources(this.transport, this.budget,
+				new SlabPool(0, Duration.ofSeconds(1)), TransferThreads.platform(), TransferListener.none());
 		RestClient.Builder restClient = RestClient.builder()
 			.defaultHeader("Authorization", "Bearer " + SECRET)
 			.defaultHeader("X-Tenant", "one");
-		return new VgiClient.Builder(restClient, this.allocator, resolver,
-				new PayloadUploader(this.transport, Duration.ofSeconds(20), TransferListener.none()), policy)
+		return new VgiClient.Builder(restClient, this.allocator, new LocationResolver(config, resources))
+			.uploader(new PayloadUploader(resources, Duration.ofSeconds(20), RetryPolicy.defaults(this.transport)))
 			.baseUrl(this.server.url("").toString())
 			.prefix("/vgi")
 			.nanoTime(this.clock::get);

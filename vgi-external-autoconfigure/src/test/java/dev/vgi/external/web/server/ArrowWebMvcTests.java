@@ -1,18 +1,11 @@
 package dev.vgi.external.web.server;
 
-import java.time.Duration;
 
 import dev.vgi.external.batch.ReadLimits;
-import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
-import dev.vgi.external.memory.SlabPool;
-import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.StorageTransport;
-import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -102,27 +95,18 @@ class ArrowWebMvcTests {
 		}
 
 		@Bean
-		SlabPool slabs() {
-			return new SlabPool(0, Duration.ofSeconds(1));
+		TransferResources transferResources() {
+			return TransferResources.create();
 		}
 
 		@Bean
-		StorageTransport transport() {
-			return new StorageTransport(TransportSettings.defaults(), null);
-		}
-
-		@Bean
-		ArrowWebMvc arrow(BufferAllocator allocator, SlabPool slabs, StorageTransport transport) {
+		ArrowWebMvc arrow(BufferAllocator allocator, TransferResources resources) {
 			ExternalLocationConfig config = ExternalLocationConfig.defaults();
-			TransferBudget budget = new TransferBudget(64 << 20, 4);
-			LocationResolver resolver = new LocationResolver(config,
-					new ExternalFetcher(config.fetchConfig(), transport, config.urlValidator(), null, budget, slabs),
-					TransferListener.none());
-			Externalizer externalizer = new Externalizer(config, allocator, slabs, budget, TransferThreads.platform(),
-					TransferListener.none(), false);
+			LocationResolver resolver = new LocationResolver(config, resources);
+			Externalizer externalizer = new Externalizer(config, resources, allocator);
 			return new ArrowWebMvc(new ServedArrowHttpMessageConverter(
 					new ArrowStreamHttpMessageConverter(allocator, 1 << 20, true, ReadLimits.defaults()), resolver,
-					externalizer, true, (url) -> false), budget, allocator);
+					externalizer, true, (url) -> false), resources.budget(), allocator);
 		}
 
 		@Bean
