@@ -22,7 +22,7 @@ public final class ExchangeCall extends StreamCall {
 	 * processed the turn although its answer did not arrive.
 	 * @param input any number of rows; borrowed. Its metadata is sent too, except for the
 	 * protocol's own keys
-	 * @return the answer, resolved, without tokens; the caller closes it
+	 * @return the answer, resolved; the caller closes it
 	 * @throws dev.vgi.external.batch.ErrorBatchException if the service reports an error
 	 * @throws dev.vgi.external.VgiExternalException if there is no answer, or a transfer
 	 * fails

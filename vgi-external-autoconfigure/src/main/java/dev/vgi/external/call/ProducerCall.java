@@ -37,8 +37,8 @@ public final class ProducerCall extends StreamCall {
 
 	/**
 	 * Return the next batch. Asks the service if necessary.
-	 * @return the batch, resolved, without tokens, which the caller closes; or
-	 * {@code null} at the end of the stream
+	 * @return the batch, resolved, which the caller closes; or {@code null} at the end of
+	 * the stream
 	 * @throws ErrorBatchException if the service reports an error; the batches before it
 	 * were returned, and the stream is over
 	 * @throws dev.vgi.external.VgiExternalException if there is no answer, or a fetch

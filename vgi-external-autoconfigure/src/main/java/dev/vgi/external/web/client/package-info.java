@@ -1,5 +1,6 @@
 /**
- * The client side of the protocol over HTTP: capabilities, large inputs, pointers.
+ * The client side of the protocol over HTTP: addresses, capabilities, large inputs and
+ * the tokens of streams.
  */
 @NullMarked
 package dev.vgi.external.web.client;
