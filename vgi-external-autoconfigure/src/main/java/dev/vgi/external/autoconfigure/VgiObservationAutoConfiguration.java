@@ -3,7 +3,7 @@ package dev.vgi.external.autoconfigure;
 import dev.vgi.external.observation.RpcObservations;
 import dev.vgi.external.observation.RpcServerObservationConvention;
 import dev.vgi.external.observation.RpcServerRequestObservationConvention;
-import dev.vgi.external.rpc.server.RpcCallListener;
+import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import io.micrometer.observation.ObservationRegistry;
 

@@ -9,7 +9,7 @@ import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.rpc.server.RpcCallListener;
+import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.server.http.RpcSettings;
 import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.rpc.server.http.StreamTokens;

@@ -1,10 +1,12 @@
 package dev.vgi.external.batch;
 
+import dev.vgi.external.Internal;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The media type of Arrow IPC streams.
  */
+@Internal
 public final class ArrowMediaType {
 
 	/** Its name, without parameters. */

@@ -1,9 +1,12 @@
 package dev.vgi.external.batch;
 
+import dev.vgi.external.Internal;
+
 /**
  * The kind of an incoming batch. The first match in the protocol's list applies: a batch
  * with rows or without metadata is data, whatever keys it carries.
  */
+@Internal
 public enum BatchKind {
 
 	/** Values for the handler or the caller; may have zero rows. */

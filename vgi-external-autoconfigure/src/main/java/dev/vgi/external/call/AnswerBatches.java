@@ -3,6 +3,7 @@ package dev.vgi.external.call;
 import java.util.ArrayList;
 import java.util.List;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.BatchMetadata;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * kept until the transport has verified what it read. Pointers are data here. Used by one
  * thread.
  */
+@Internal
 public final class AnswerBatches {
 
 	private final IpcStreamReader streams;

@@ -9,12 +9,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.CorruptStreamException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One HTTP content coding. Thread-safe; decoders are not.
  */
+@Internal
 public interface ContentCodec {
 
 	/**

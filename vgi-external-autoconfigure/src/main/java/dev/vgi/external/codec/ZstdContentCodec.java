@@ -12,6 +12,7 @@ import com.github.luben.zstd.ZstdCompressCtx;
 import com.github.luben.zstd.ZstdDecompressCtx;
 import com.github.luben.zstd.ZstdException;
 import com.github.luben.zstd.util.Native;
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.CorruptStreamException;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +23,7 @@ import org.springframework.util.Assert;
  * content size, several frames in a row, skippable frames. Refuses a frame whose window
  * is larger than 128 MB, which is more than any regular level uses.
  */
+@Internal
 public final class ZstdContentCodec implements ContentCodec {
 
 	/** The coding's name. */

@@ -5,11 +5,7 @@ import dev.vgi.external.VgiExternalException;
 /**
  * A cap on bytes was exceeded.
  */
-public class PayloadTooLargeException extends VgiExternalException {
-
-	private final String cap;
-
-	private final long limit;
+class PayloadTooLargeException extends VgiExternalException {
 
 	/**
 	 * Create an error.
@@ -17,27 +13,9 @@ public class PayloadTooLargeException extends VgiExternalException {
 	 * @param limit the cap in bytes
 	 * @param key the setting that raises it
 	 */
-	public PayloadTooLargeException(String cap, long limit, String key) {
+	PayloadTooLargeException(String cap, long limit, String key) {
 		super(Kind.TOO_LARGE, "Payload exceeds " + cap + " (" + limit + " bytes); raise " + key + " to allow more",
 				null);
-		this.cap = cap;
-		this.limit = limit;
-	}
-
-	/**
-	 * Return the protocol's name of the cap.
-	 * @return such as {@code max_fetch_bytes}
-	 */
-	public String cap() {
-		return this.cap;
-	}
-
-	/**
-	 * Return the cap.
-	 * @return bytes
-	 */
-	public long limit() {
-		return this.limit;
 	}
 
 }

@@ -3,6 +3,7 @@ package dev.vgi.external.location;
 import java.net.URI;
 import java.net.URISyntaxException;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.url.AbsoluteUrl;
@@ -19,6 +20,7 @@ import org.springframework.util.Assert;
  * @param sha256 digest of the raw stream before any coding, 64 hexadecimal digits; or
  * {@code null} if the sender gave none
  */
+@Internal
 public record Pointer(URI location, @Nullable String sha256) {
 
 	public Pointer {

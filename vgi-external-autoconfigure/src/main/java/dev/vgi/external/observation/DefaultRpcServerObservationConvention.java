@@ -3,7 +3,7 @@ package dev.vgi.external.observation;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.observation.RpcServerObservation.HighCardinality;
 import dev.vgi.external.observation.RpcServerObservation.LowCardinality;
-import dev.vgi.external.rpc.server.RpcServerCall;
+import dev.vgi.external.rpc.RpcServerCall;
 import io.micrometer.common.KeyValues;
 import io.micrometer.observation.Observation;
 import org.jspecify.annotations.Nullable;

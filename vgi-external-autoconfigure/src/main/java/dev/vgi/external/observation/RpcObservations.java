@@ -1,8 +1,8 @@
 package dev.vgi.external.observation;
 
 import dev.vgi.external.batch.BatchMetadata;
-import dev.vgi.external.rpc.server.RpcCallListener;
-import dev.vgi.external.rpc.server.RpcServerCall;
+import dev.vgi.external.rpc.RpcCallListener;
+import dev.vgi.external.rpc.RpcServerCall;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationRegistry;
 import io.micrometer.observation.transport.Kind;

@@ -1,6 +1,6 @@
 package dev.vgi.external.observation;
 
-import dev.vgi.external.rpc.server.RpcServerCall;
+import dev.vgi.external.rpc.RpcServerCall;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationConvention;
 

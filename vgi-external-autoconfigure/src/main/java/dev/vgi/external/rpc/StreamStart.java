@@ -1,5 +1,6 @@
 package dev.vgi.external.rpc;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.AnnotatedBatch;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
@@ -11,6 +12,7 @@ import org.springframework.util.Assert;
  *
  * @param <H> record type of the header
  */
+@Internal
 public final class StreamStart<H> implements ProducerStream<H>, ExchangeStream<H> {
 
 	private final @Nullable Schema input;

@@ -4,12 +4,14 @@ import java.security.SecureRandom;
 import java.util.HexFormat;
 import java.util.regex.Pattern;
 
+import dev.vgi.external.Internal;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Names of stored objects: 32 hexadecimal digits from 128 random bits, which cannot be
  * guessed, and a suffix for the content coding. A backend puts its prefix in front.
  */
+@Internal
 public final class ObjectKey {
 
 	/** A regular expression that matches every name. */

@@ -5,11 +5,13 @@ import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.transport.RequestBody;
 
 /**
  * A short text as the body of a request. Immutable.
  */
+@Internal
 public final class TextBody implements RequestBody {
 
 	/** The body of a request without one. */

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
+import dev.vgi.external.Internal;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * style. Derived from one URL that was signed for the bucket, so it works with any
  * configuration of the presigner. Immutable.
  */
+@Internal
 public final class VendedUrlMatcher {
 
 	private final List<Origin> origins;

@@ -6,9 +6,12 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.function.BooleanSupplier;
 
+import dev.vgi.external.Internal;
+
 /**
  * SHA-256 of off-heap memory. Not thread-safe.
  */
+@Internal
 public final class Sha256 {
 
 	/** The JDK's digest copies a direct buffer in small pieces; arrays are faster. */

@@ -6,12 +6,14 @@ import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 
+import dev.vgi.external.Internal;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Compares a storage's clock with that of this machine. Storage refuses signatures if the
  * clocks differ, with errors that may look like wrong credentials.
  */
+@Internal
 public final class ClockSkew {
 
 	/** A larger difference is reported. */

@@ -19,6 +19,7 @@ import java.util.concurrent.RejectedExecutionException;
 
 import javax.net.ssl.SSLException;
 
+import dev.vgi.external.Internal;
 import org.apache.hc.core5.http.ConnectionClosedException;
 import org.apache.hc.core5.http.HttpException;
 import org.apache.hc.core5.http.MalformedChunkCodingException;
@@ -30,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * Explains in plain words why something failed. Messages of the JDK and of libraries may
  * contain URLs and secrets, and a class name alone rarely tells users what to do.
  */
+@Internal
 public final class FailureReason {
 
 	/** Messages of operating systems for which there is no exception type. */

@@ -1,8 +1,11 @@
 package dev.vgi.external.transport;
 
+import dev.vgi.external.Internal;
+
 /**
  * Waits that ignore interrupts, for threads that are about to end.
  */
+@Internal
 public final class Uninterruptibles {
 
 	private Uninterruptibles() {

@@ -5,6 +5,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.transfer.Sha256;
 import dev.vgi.external.transfer.TransferThreads;
@@ -14,6 +15,7 @@ import dev.vgi.external.transport.Uninterruptibles;
  * SHA-256 of a gathered stream, computed on its own thread in parallel with the upload.
  * Reads memory that it does not own, so closing it waits until the thread has ended.
  */
+@Internal
 public final class Digest implements AutoCloseable {
 
 	private final FutureTask<String> task;

@@ -2,6 +2,7 @@ package dev.vgi.external.upload;
 
 import java.time.Duration;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.memory.SlabPool;
@@ -12,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * A gathered stream in the form in which it is stored: either the batches' own memory, or
  * one zstd frame that is compressed while its parts are taken.
  */
+@Internal
 public interface EncodedPayload extends Payload, AutoCloseable {
 
 	/**

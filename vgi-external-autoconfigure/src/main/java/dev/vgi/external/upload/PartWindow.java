@@ -12,6 +12,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
@@ -29,6 +30,7 @@ import org.springframework.util.Assert;
  * <p>
  * Immutable and thread-safe.
  */
+@Internal
 public final class PartWindow {
 
 	/** How many bytes are written between two checks for cancellation. */

@@ -2,6 +2,7 @@ package dev.vgi.external.url;
 
 import java.net.URI;
 
+import dev.vgi.external.Internal;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  * clients and URL policies that rely on it, so such a URL is refused everywhere in the
  * same way.
  */
+@Internal
 public final class AbsoluteUrl {
 
 	/** The rule for a URL, as the predicate of an error's sentence. */

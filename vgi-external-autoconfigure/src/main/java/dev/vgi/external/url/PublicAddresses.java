@@ -4,12 +4,15 @@ import java.net.Inet4Address;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 
+import dev.vgi.external.Internal;
+
 /**
  * Distinguishes addresses of the public internet from all others: loopback, private,
  * link-local (where clouds serve their metadata), carrier-grade NAT, unique-local,
  * multicast, documentation and reserved ones, also when they are embedded in an IPv6
  * address.
  */
+@Internal
 public final class PublicAddresses {
 
 	private PublicAddresses() {

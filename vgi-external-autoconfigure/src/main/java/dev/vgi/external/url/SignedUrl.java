@@ -9,11 +9,13 @@ import java.time.format.DateTimeFormatter;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
+import dev.vgi.external.Internal;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What the query of a URL says about its signature. The values are never shown.
  */
+@Internal
 public final class SignedUrl {
 
 	private static final DateTimeFormatter BASIC = DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'");

@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.OutputCycle;
@@ -26,6 +27,7 @@ import org.springframework.util.ReflectionUtils;
 /**
  * The Java types that represent Arrow streams.
  */
+@Internal
 public final class ArrowValues {
 
 	private static final List<Class<?>> SINGLE = List.of(AnnotatedBatch.class, OutputCycle.class,

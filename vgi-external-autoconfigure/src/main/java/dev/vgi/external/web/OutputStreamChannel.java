@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.util.Arrays;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.GatheredStream;
 
 /**
@@ -14,6 +15,7 @@ import dev.vgi.external.batch.GatheredStream;
  * take the tiny remainders of oversized pieces for an attack. The caller flushes at the
  * end.
  */
+@Internal
 public final class OutputStreamChannel implements WritableByteChannel {
 
 	/** The initial window size of HTTP/2 (RFC 9113, section 6.9.2). */

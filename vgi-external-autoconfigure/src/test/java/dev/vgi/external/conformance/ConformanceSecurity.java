@@ -1,7 +1,7 @@
 package dev.vgi.external.conformance;
 
+import dev.vgi.external.autoconfigure.security.RpcAuthenticationEntryPoint;
 import dev.vgi.external.autoconfigure.security.VgiRequest;
-import dev.vgi.external.web.server.RpcAuthenticationEntryPoint;
 
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.context.annotation.Bean;

@@ -7,13 +7,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
+import dev.vgi.external.autoconfigure.security.RpcAuthenticationEntryPoint;
 import dev.vgi.external.autoconfigure.security.VgiRequest;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
-import dev.vgi.external.web.server.RpcAuthenticationEntryPoint;
 import jakarta.servlet.http.HttpServletRequest;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;

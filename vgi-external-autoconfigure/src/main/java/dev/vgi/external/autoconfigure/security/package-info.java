@@ -1,5 +1,5 @@
 /**
- * Request matchers for applications with Spring Security.
+ * Request matchers and an entry point for applications with Spring Security.
  */
 @NullMarked
 package dev.vgi.external.autoconfigure.security;

@@ -6,6 +6,8 @@ import java.util.List;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.memory.RequestMemory;
+import dev.vgi.external.rpc.RpcCallListener;
+import dev.vgi.external.rpc.RpcServerCall;
 import dev.vgi.external.rpc.method.Endpoint;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import org.apache.arrow.memory.BufferAllocator;

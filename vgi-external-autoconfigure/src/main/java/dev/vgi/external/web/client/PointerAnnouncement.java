@@ -3,6 +3,7 @@ package dev.vgi.external.web.client;
 import java.net.URI;
 import java.util.List;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
@@ -21,6 +22,7 @@ import org.springframework.web.client.RestTemplate;
  * HTTP client would send the service's credentials there, or not follow at all. Remembers
  * the called service, since its local store is trusted.
  */
+@Internal
 public final class PointerAnnouncement {
 
 	/**

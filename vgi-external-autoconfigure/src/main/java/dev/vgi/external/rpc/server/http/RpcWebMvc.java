@@ -8,13 +8,13 @@ import java.util.function.Supplier;
 
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.RpcContext;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import dev.vgi.external.rpc.method.RpcMethods;
 import dev.vgi.external.rpc.server.ReflectionController;
 import dev.vgi.external.rpc.server.RequestReader;
-import dev.vgi.external.rpc.server.RpcCallListener;
 import dev.vgi.external.rpc.server.RpcErrors;
 import dev.vgi.external.rpc.server.ServedCall;
 import dev.vgi.external.rpc.server.StreamTurns;

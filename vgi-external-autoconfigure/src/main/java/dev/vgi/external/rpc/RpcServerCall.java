@@ -1,4 +1,4 @@
-package dev.vgi.external.rpc.server;
+package dev.vgi.external.rpc;
 
 import dev.vgi.external.batch.BatchMetadata;
 import org.jspecify.annotations.Nullable;

@@ -1,4 +1,4 @@
-package dev.vgi.external.web.server;
+package dev.vgi.external.autoconfigure.security;
 
 import java.io.IOException;
 import java.util.LinkedHashMap;

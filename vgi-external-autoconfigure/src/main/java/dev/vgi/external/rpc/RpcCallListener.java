@@ -1,4 +1,4 @@
-package dev.vgi.external.rpc.server;
+package dev.vgi.external.rpc;
 
 /**
  * Observes calls. Implementations are quick, thread-safe and do not throw.
