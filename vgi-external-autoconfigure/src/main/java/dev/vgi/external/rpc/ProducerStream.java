@@ -7,10 +7,10 @@ import org.apache.arrow.vector.types.pojo.Schema;
 
 /**
  * The result of a producer method: batches that the service produces one after the other,
- * one per HTTP turn. The same declaration serves both sides. A client iterates, and
- * closes each batch and the stream; closing cancels a stream that was not read to its
- * end. A service returns an instance that only describes the start of the stream; its
- * turns produce the batches.
+ * one per turn. The same declaration serves both sides. A client iterates, and closes
+ * each batch and the stream; closing cancels a stream that was not read to its end. A
+ * service returns an instance that only describes the start of the stream; its turns
+ * produce the batches.
  * <p>
  * A client's stream is used by one thread at a time.
  *
