@@ -1,11 +1,16 @@
 package dev.vgi.external.storage;
 
+import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
+import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.Internal;
 import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
 
 /**
  * Names of stored objects: 32 hexadecimal digits from 128 random bits, which cannot be
@@ -22,6 +27,8 @@ public final class ObjectKey {
 
 	private static final Pattern NAME = Pattern.compile(PATTERN);
 
+	private static final List<String> UNSAFE_SEGMENTS = List.of(".", "..", "");
+
 	private static final SecureRandom RANDOM = new SecureRandom();
 
 	private ObjectKey() {
@@ -36,6 +43,20 @@ public final class ObjectKey {
 		byte[] id = new byte[16];
 		RANDOM.nextBytes(id);
 		return HexFormat.of().formatHex(id) + ("zstd".equals(contentCoding) ? ".arrow.zst" : ".arrow");
+	}
+
+	/**
+	 * Check a prefix that a bucket puts in front of names.
+	 * @param prefix the prefix, may be empty
+	 * @throws IllegalArgumentException if URLs of objects with this prefix would not work
+	 */
+	public static void checkPrefix(String prefix) {
+		Assert.notNull(prefix, "'prefix' must not be null");
+		// HTTP clients and proxies normalise such paths, which invalidates the signature.
+		Assert.isTrue(
+				prefix.isEmpty() || Arrays.stream((prefix + "x").split("/", -1)).noneMatch(UNSAFE_SEGMENTS::contains),
+				"'prefix' must not start with a slash or have an empty segment, '.' or '..'");
+		Assert.isTrue(prefix.getBytes(StandardCharsets.UTF_8).length <= 900, "'prefix' must not exceed 900 bytes");
 	}
 
 	/**

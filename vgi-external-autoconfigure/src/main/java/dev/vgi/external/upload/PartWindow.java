@@ -1,8 +1,5 @@
 package dev.vgi.external.upload;
 
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -10,13 +7,11 @@ import java.util.TreeMap;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.BooleanSupplier;
 
 import dev.vgi.external.Internal;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
-import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.TransferCancelledException;
 import org.jspecify.annotations.Nullable;
 
@@ -32,9 +27,6 @@ import org.springframework.util.Assert;
  */
 @Internal
 public final class PartWindow {
-
-	/** How many bytes are written between two checks for cancellation. */
-	private static final int STEP = 256 * 1024;
 
 	private final int held;
 
@@ -105,64 +97,7 @@ public final class PartWindow {
 		 * @return the answer
 		 * @throws dev.vgi.external.VgiExternalException if the attempt fails
 		 */
-		R send(Piece part, int failures);
-
-	}
-
-	/**
-	 * A part and its place in the object. Writing it fails once the transfer is
-	 * cancelled.
-	 */
-	public static final class Piece implements RequestBody {
-
-		private final Payload.Part part;
-
-		private final int number;
-
-		private final long offset;
-
-		private final BooleanSupplier cancelled;
-
-		private Piece(Payload.Part part, int number, long offset, BooleanSupplier cancelled) {
-			this.part = part;
-			this.number = number;
-			this.offset = offset;
-			this.cancelled = cancelled;
-		}
-
-		/**
-		 * Return the number of the part.
-		 * @return 1 for the first one
-		 */
-		public int number() {
-			return this.number;
-		}
-
-		/**
-		 * Return where the part starts.
-		 * @return number of bytes before it
-		 */
-		public long offset() {
-			return this.offset;
-		}
-
-		/**
-		 * Return whether no other part follows.
-		 * @return {@code true} for the last part
-		 */
-		public boolean isLast() {
-			return this.part.isLast();
-		}
-
-		@Override
-		public long length() {
-			return this.part.length();
-		}
-
-		@Override
-		public void writeTo(WritableByteChannel channel) throws IOException {
-			this.part.writeTo(new CancellableChannel(channel, this.cancelled));
-		}
+		R send(NumberedPart part, int failures);
 
 	}
 
@@ -262,30 +197,30 @@ public final class PartWindow {
 		}
 
 		private boolean sendNext() throws InterruptedException {
-			Piece piece;
+			NumberedPart part;
 			this.taking.lockInterruptibly();
 			try {
-				piece = take();
+				part = take();
 			}
 			finally {
 				this.taking.unlock();
 			}
-			if (piece == null) {
+			if (part == null) {
 				return false;
 			}
-			try (Payload.Part part = piece.part) {
-				return send(piece);
+			try (Payload.Part taken = part.part()) {
+				return send(part);
 			}
 		}
 
-		private boolean send(Piece piece) throws InterruptedException {
-			if (!awaitTurn(piece)) {
+		private boolean send(NumberedPart part) throws InterruptedException {
+			if (!awaitTurn(part)) {
 				return false;
 			}
 			try {
 				R answer = PartWindow.this.attempts.run(this.deadline, () -> this.cancelled,
-						(failures) -> this.sender.send(piece, failures));
-				answered(piece, answer);
+						(failures) -> this.sender.send(part, failures));
+				answered(part, answer);
 				return true;
 			}
 			catch (RuntimeException | Error ex) {
@@ -295,7 +230,7 @@ public final class PartWindow {
 			}
 		}
 
-		private @Nullable Piece take() {
+		private @Nullable NumberedPart take() {
 			if (this.ended || this.cancelled) {
 				return null;
 			}
@@ -305,13 +240,13 @@ public final class PartWindow {
 			this.ended = part.isLast();
 			long offset = this.length;
 			this.length += part.length();
-			return new Piece(part, ++this.count, offset, () -> this.cancelled);
+			return new NumberedPart(part, ++this.count, offset, () -> this.cancelled);
 		}
 
-		private boolean awaitTurn(Piece piece) throws InterruptedException {
+		private boolean awaitTurn(NumberedPart part) throws InterruptedException {
 			this.lock.lockInterruptibly();
 			try {
-				while (!this.cancelled && piece.number > this.answers.size() + PartWindow.this.sent) {
+				while (!this.cancelled && part.number() > this.answers.size() + PartWindow.this.sent) {
 					this.changed.await();
 				}
 				return !this.cancelled;
@@ -321,10 +256,10 @@ public final class PartWindow {
 			}
 		}
 
-		private void answered(Piece piece, R answer) {
+		private void answered(NumberedPart part, R answer) {
 			this.lock.lock();
 			try {
-				this.answers.put(piece.number, answer);
+				this.answers.put(part.number(), answer);
 				this.changed.signalAll();
 			}
 			finally {
@@ -367,42 +302,6 @@ public final class PartWindow {
 			if (interrupted) {
 				Thread.currentThread().interrupt();
 			}
-		}
-
-	}
-
-	/**
-	 * A channel that writes in small steps, until it is cancelled.
-	 *
-	 * @param target where the bytes go
-	 * @param cancelled whether to stop
-	 */
-	private record CancellableChannel(WritableByteChannel target,
-			BooleanSupplier cancelled) implements WritableByteChannel {
-
-		@Override
-		public int write(ByteBuffer source) throws IOException {
-			if (this.cancelled.getAsBoolean()) {
-				throw new IOException("The upload was cancelled");
-			}
-			int limit = source.limit();
-			source.limit(Math.min(limit, source.position() + STEP));
-			try {
-				return this.target.write(source);
-			}
-			finally {
-				source.limit(limit);
-			}
-		}
-
-		@Override
-		public boolean isOpen() {
-			return this.target.isOpen();
-		}
-
-		@Override
-		public void close() throws IOException {
-			this.target.close();
 		}
 
 	}

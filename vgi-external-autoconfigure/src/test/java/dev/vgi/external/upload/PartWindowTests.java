@@ -275,7 +275,7 @@ class PartWindowTests {
 		return window.send(first, payload, PART, Deadline.in(Duration.ofSeconds(30)), sender);
 	}
 
-	private String send(PartWindow.Piece part, int failures) {
+	private String send(NumberedPart part, int failures) {
 		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 		try {
 			part.writeTo(Channels.newChannel(bytes));

@@ -15,6 +15,7 @@ import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
+import dev.vgi.external.storage.ErrorDocument;
 import dev.vgi.external.storage.TextBody;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.transfer.TransferThreads;
@@ -195,7 +196,7 @@ final class GcsBucket {
 	void look(URI url, Deadline deadline) {
 		String operation = "look at the bucket";
 		try (StorageResponse response = this.transport.get(url, null, null, UrlValidator.acceptAll(), 0, deadline)) {
-			String code = GcsFailures.code(response);
+			String code = ErrorDocument.code(response);
 			if (response.status() / 100 != 2 && (response.status() != 404 || code.equals("NoSuchBucket"))) {
 				throw GcsFailures.of(operation, response, code, this.clock.instant());
 			}

@@ -1,8 +1,6 @@
 package dev.vgi.external.storage.gcs;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.function.Function;
 import java.util.regex.Matcher;
@@ -11,6 +9,7 @@ import java.util.regex.Pattern;
 import com.google.api.client.http.HttpResponseException;
 import com.google.cloud.storage.StorageException;
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.ErrorDocument;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.FailureReason;
@@ -29,12 +28,6 @@ final class GcsFailures {
 
 	private static final int REQUEST_TIMEOUT = 408;
 
-	private static final int LONGEST_ERROR_BODY = 8192;
-
-	/** GCS answers signed URLs in XML, everything else in JSON. */
-	private static final Pattern CODE = Pattern
-		.compile("<Code>([A-Za-z0-9.]{1,64})</Code>|\"reason\"\\s*:\\s*\"([A-Za-z0-9.]{1,64})\"");
-
 	private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9+/=._-]{1,256}");
 
 	private static final Pattern STATUS = Pattern
@@ -50,7 +43,7 @@ final class GcsFailures {
 	 * @return the error
 	 */
 	static VgiExternalException of(String operation, StorageResponse response) {
-		return of(operation, response.status(), code(response), response::header, null);
+		return of(operation, response.status(), ErrorDocument.code(response), response::header, null);
 	}
 
 	/**
@@ -61,7 +54,7 @@ final class GcsFailures {
 	 * @return the error
 	 */
 	static VgiExternalException of(String operation, StorageResponse response, Instant now) {
-		return of(operation, response, code(response), now);
+		return of(operation, response, ErrorDocument.code(response), now);
 	}
 
 	/**
@@ -74,32 +67,6 @@ final class GcsFailures {
 	 */
 	static VgiExternalException of(String operation, StorageResponse response, String code, Instant now) {
 		return of(operation, response.status(), code, response::header, ClockSkew.note(response.header("Date"), now));
-	}
-
-	/**
-	 * Read the error code of a response.
-	 * @param response the response, whose body was not read yet
-	 * @return the code, or an empty text
-	 */
-	static String code(StorageResponse response) {
-		Matcher code = CODE.matcher(errorBody(response));
-		if (!code.find()) {
-			return "";
-		}
-		return (code.group(1) != null) ? code.group(1) : code.group(2);
-	}
-
-	private static String errorBody(StorageResponse response) {
-		ByteBuffer body = ByteBuffer.allocate(LONGEST_ERROR_BODY);
-		try {
-			while (body.hasRemaining() && response.read(body) >= 0) {
-				// The error document is short, or is not an error document.
-			}
-		}
-		catch (VgiExternalException ex) {
-			// The status has to be enough.
-		}
-		return new String(body.array(), 0, body.position(), StandardCharsets.UTF_8);
 	}
 
 	static VgiExternalException of(String operation, StorageException ex) {

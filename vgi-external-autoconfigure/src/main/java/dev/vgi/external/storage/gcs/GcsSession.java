@@ -16,7 +16,7 @@ import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
-import dev.vgi.external.upload.PartWindow;
+import dev.vgi.external.upload.NumberedPart;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 
@@ -57,7 +57,7 @@ final class GcsSession {
 	 * @param part the part; all but the last one have a multiple of 256 KiB
 	 * @param failures how many attempts have failed
 	 */
-	void send(PartWindow.Piece part, int failures) {
+	void send(NumberedPart part, int failures) {
 		new Chunk(part).send(failures);
 	}
 
@@ -85,7 +85,7 @@ final class GcsSession {
 	 */
 	private final class Chunk {
 
-		private final PartWindow.Piece part;
+		private final NumberedPart part;
 
 		private final long end;
 
@@ -96,7 +96,7 @@ final class GcsSession {
 
 		private boolean complete;
 
-		Chunk(PartWindow.Piece part) {
+		Chunk(NumberedPart part) {
 			this.part = part;
 			this.end = part.offset() + part.length();
 			this.total = part.isLast() ? Long.toString(this.end) : "*";

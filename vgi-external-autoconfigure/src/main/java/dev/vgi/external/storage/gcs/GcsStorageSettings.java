@@ -1,10 +1,8 @@
 package dev.vgi.external.storage.gcs;
 
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Arrays;
-import java.util.List;
 
+import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.upload.Payload;
 
@@ -38,17 +36,10 @@ public record GcsStorageSettings(String bucket, String prefix, Duration presignE
 	/** Longest lifetime of a V4 signature. */
 	static final Duration LONGEST = Duration.ofDays(7);
 
-	private static final List<String> UNSAFE_SEGMENTS = List.of(".", "..", "");
-
 	public GcsStorageSettings {
 		Assert.hasText(bucket, "'bucket' must not be empty");
 		Assert.isTrue(bucket.indexOf('/') < 0, "'bucket' must be a name and not a path or URL");
-		Assert.notNull(prefix, "'prefix' must not be null");
-		// HTTP clients and proxies normalise such paths, which invalidates the signature.
-		Assert.isTrue(
-				prefix.isEmpty() || Arrays.stream((prefix + "x").split("/", -1)).noneMatch(UNSAFE_SEGMENTS::contains),
-				"'prefix' must not start with a slash or have an empty segment, '.' or '..'");
-		Assert.isTrue(prefix.getBytes(StandardCharsets.UTF_8).length <= 900, "'prefix' must not exceed 900 bytes");
+		ObjectKey.checkPrefix(prefix);
 		Assert.isTrue(prefix.indexOf('\r') < 0 && prefix.indexOf('\n') < 0, "'prefix' must not have line breaks");
 		Assert.isTrue(isSignable(presignExpiry), "'presignExpiry' must be from a second to 7 days");
 		Assert.isTrue(isSignable(uploadUrlExpiry), "'uploadUrlExpiry' must be from a second to 7 days");

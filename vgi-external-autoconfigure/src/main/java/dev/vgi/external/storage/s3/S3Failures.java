@@ -1,16 +1,14 @@
 package dev.vgi.external.storage.s3;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Set;
 import java.util.function.Function;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import javax.xml.stream.XMLStreamException;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.ErrorDocument;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.FailureReason;
@@ -36,13 +34,9 @@ final class S3Failures {
 
 	private static final int REQUEST_TIMEOUT = 408;
 
-	private static final int LONGEST_ERROR_BODY = 8192;
-
 	/** Error codes of transient failures, whatever the status. */
 	private static final Set<String> TEMPORARY = Set.of("InternalError", "OperationAborted", "RequestTimeout",
 			"ServiceUnavailable", "SlowDown");
-
-	private static final Pattern CODE = Pattern.compile("<Code>([A-Za-z0-9.]{1,64})</Code>");
 
 	private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9+/=._-]{1,128}");
 
@@ -138,22 +132,8 @@ final class S3Failures {
 	 * @return the error
 	 */
 	static VgiExternalException of(String operation, StorageResponse response, Instant now) {
-		Matcher code = CODE.matcher(errorBody(response));
-		return of(operation, response.status(), code.find() ? code.group(1) : null, response.header("x-amz-request-id"),
+		return of(operation, response.status(), ErrorDocument.code(response), response.header("x-amz-request-id"),
 				response::header, ClockSkew.note(response.header("Date"), now));
-	}
-
-	private static String errorBody(StorageResponse response) {
-		ByteBuffer body = ByteBuffer.allocate(LONGEST_ERROR_BODY);
-		try {
-			while (body.hasRemaining() && response.read(body) >= 0) {
-				// The error document is short, or is not an error document.
-			}
-		}
-		catch (VgiExternalException ex) {
-			// The status has to be enough.
-		}
-		return new String(body.array(), 0, body.position(), StandardCharsets.UTF_8);
 	}
 
 	private static VgiExternalException of(String operation, int status, @Nullable String errorCode,

@@ -1,11 +1,9 @@
 package dev.vgi.external.storage.s3;
 
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Arrays;
-import java.util.List;
 import java.util.Map;
 
+import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.upload.Payload;
 import org.jspecify.annotations.Nullable;
@@ -50,16 +48,9 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 
 	private static final Duration LONGEST = Duration.ofDays(7);
 
-	private static final List<String> UNSAFE_SEGMENTS = List.of(".", "..", "");
-
 	public S3StorageSettings {
 		Assert.hasText(bucket, "'bucket' must not be empty");
-		Assert.notNull(prefix, "'prefix' must not be null");
-		// HTTP clients and proxies normalise such paths, which invalidates the signature.
-		Assert.isTrue(
-				prefix.isEmpty() || Arrays.stream((prefix + "x").split("/", -1)).noneMatch(UNSAFE_SEGMENTS::contains),
-				"'prefix' must not start with a slash or have an empty segment, '.' or '..'");
-		Assert.isTrue(prefix.getBytes(StandardCharsets.UTF_8).length <= 900, "'prefix' must not exceed 900 bytes");
+		ObjectKey.checkPrefix(prefix);
 		Assert.isTrue(isSignable(presignExpiry), "'presignExpiry' must be from a second to 7 days");
 		Assert.isTrue(isSignable(uploadUrlExpiry), "'uploadUrlExpiry' must be from a second to 7 days");
 		tags = Map.copyOf(tags);
