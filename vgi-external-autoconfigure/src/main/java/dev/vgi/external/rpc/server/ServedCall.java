@@ -113,6 +113,17 @@ public final class ServedCall implements RpcContext {
 	}
 
 	/**
+	 * Require what a method that starts a stream returned.
+	 * @param returned the method's result
+	 * @return the start
+	 */
+	public StreamStart<?> start(@Nullable Object returned) {
+		Assert.state(returned instanceof StreamStart<?>, () -> descriptor()
+				+ " must return ProducerStream.of(…) or ExchangeStream.of(…), but returned " + returned);
+		return (StreamStart<?>) returned;
+	}
+
+	/**
 	 * Turn the header of a stream into what is sent.
 	 * @param start what the method returned
 	 * @return the logs and the header or its pointer, which the caller closes; or

@@ -20,7 +20,7 @@ import dev.vgi.external.rpc.server.RequestReader;
 import dev.vgi.external.rpc.server.RpcCall;
 import dev.vgi.external.rpc.server.RpcRequest;
 import dev.vgi.external.rpc.server.ServedCall;
-import dev.vgi.external.rpc.server.http.StreamCalls.TurnRequest;
+import dev.vgi.external.rpc.server.http.StreamHandler.TurnRequest;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.server.ClosingAsyncListener;
 import dev.vgi.external.web.server.RequestTooLargeException;

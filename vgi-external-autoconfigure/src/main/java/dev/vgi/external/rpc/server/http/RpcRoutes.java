@@ -184,7 +184,7 @@ final class RpcRoutes {
 	 */
 	@Nullable RpcMethodDescriptor method(@Nullable Object handler) {
 		return (handler instanceof HandlerMethod method && method.getBean() instanceof StreamHandler stream)
-				? stream.descriptor() : this.methods.find(handler);
+				? stream.method() : this.methods.find(handler);
 	}
 
 	/**

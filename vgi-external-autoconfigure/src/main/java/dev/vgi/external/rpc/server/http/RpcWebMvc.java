@@ -146,9 +146,9 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	private void addRoutes(RequestMappingHandlerMapping mapping, HandlerInvoker invoker) {
 		ApplicationContext beans = mapping.getApplicationContext();
 		Assert.state(beans != null, "The handler mapping is not initialised");
-		Supplier<StreamCalls> calls = SingletonSupplier.of(() -> new StreamCalls(this.reader, this.tokens.get()));
-		this.routes.addMethods(mapping,
-				(handler, method) -> new StreamHandler(method, StreamTurns.of(handler, beans), calls.get(), invoker));
+		Supplier<StreamTokens> sealing = SingletonSupplier.of(this.tokens);
+		this.routes.addMethods(mapping, (handler, method) -> new StreamHandler(method, StreamTurns.of(handler, beans),
+				this.reader, sealing.get(), invoker));
 		if (servesMethods()) {
 			String serverId = this.settings.serverId();
 			this.routes.addDescriptions(mapping,
@@ -243,7 +243,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 			Assert.state(response != null, "There is no servlet response");
 			ServedRequest served = ServedRequest.of(servletRequest(webRequest));
 			if (served.call().call().descriptor().kind().isStream()) {
-				this.routes.stream(returnType.getMethod()).open(served, returnValue, webRequest);
+				this.routes.stream(returnType.getMethod()).start(served, returnValue, webRequest);
 			}
 			else {
 				served.body().result(served.call().result(returnValue));

@@ -6,7 +6,7 @@ import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.rpc.RpcContext;
 import dev.vgi.external.rpc.server.RpcCall;
 import dev.vgi.external.rpc.server.ServedCall;
-import dev.vgi.external.rpc.server.http.StreamCalls.TurnRequest;
+import dev.vgi.external.rpc.server.http.StreamHandler.TurnRequest;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.jspecify.annotations.Nullable;
