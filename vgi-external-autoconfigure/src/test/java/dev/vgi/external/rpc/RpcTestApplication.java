@@ -91,8 +91,9 @@ public class RpcTestApplication {
 			.withMaxRetries(0)
 			.withUrlValidator(UrlValidator.acceptAll());
 		LocationResolver resolver = new LocationResolver(resolving, resources);
-		Externalizer externalizer = new Externalizer((threshold != null)
-				? resolving.withExternalizeThreshold(threshold) : resolving.withStorage(null), resources, allocator);
+		Externalizer externalizer = new Externalizer(
+				(threshold != null) ? resolving.withExternalizeThreshold(threshold) : resolving.withStorage(null),
+				resources, allocator);
 		return new RpcWebMvc(new RpcSettings(prefix, SERVER_ID), allocator, resolver, externalizer,
 				() -> new StreamTokens(List.of(TokenKey.random()), Duration.ofHours(1), seams.clock::get),
 				(call) -> seams.listener.get().begin(call));

@@ -3,7 +3,6 @@ package dev.vgi.external.rpc.server;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.lang.reflect.Method;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -13,16 +12,14 @@ import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.ReadLimits;
-import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.ResponseBudget;
-import dev.vgi.external.memory.SlabPool;
-import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.Loopback;
 import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.RpcBadRequestException;
+import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.RpcContext;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcTurn;
@@ -31,10 +28,7 @@ import dev.vgi.external.rpc.Turn;
 import dev.vgi.external.rpc.method.Endpoint;
 import dev.vgi.external.rpc.method.RpcMethods;
 import dev.vgi.external.rpc.method.StreamShape;
-import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.StorageTransport;
-import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.transfer.TransferResources;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
@@ -66,9 +60,7 @@ class ServedCallTests {
 
 	private final BufferAllocator allocator = new RootAllocator();
 
-	private final SlabPool slabs = new SlabPool(0, Duration.ofSeconds(1));
-
-	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
+	private final TransferResources resources = TransferResources.create();
 
 	private final RequestReader reader;
 
@@ -76,19 +68,13 @@ class ServedCallTests {
 
 	ServedCallTests() {
 		ExternalLocationConfig config = ExternalLocationConfig.defaults();
-		TransferBudget budget = new TransferBudget(1 << 20, 4);
-		this.reader = new RequestReader(
-				new LocationResolver(config, new ExternalFetcher(config.fetchConfig(), this.transport,
-						config.urlValidator(), null, budget, this.slabs), TransferListener.none()),
-				ReadLimits.defaults());
-		this.externalizer = new Externalizer(config, this.allocator, this.slabs, budget, TransferThreads.platform(),
-				TransferListener.none(), false);
+		this.reader = new RequestReader(new LocationResolver(config, this.resources), ReadLimits.defaults());
+		this.externalizer = new Externalizer(config, this.resources, this.allocator);
 	}
 
 	@AfterEach
 	void nothingIsKept() {
-		this.transport.close();
-		this.slabs.close();
+		this.resources.close();
 		this.allocator.close();
 	}
 

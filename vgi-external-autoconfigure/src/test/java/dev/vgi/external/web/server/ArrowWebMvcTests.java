@@ -1,6 +1,5 @@
 package dev.vgi.external.web.server;
 
-
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
