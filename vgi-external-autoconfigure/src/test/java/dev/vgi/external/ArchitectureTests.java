@@ -1,6 +1,11 @@
 package dev.vgi.external;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
@@ -12,6 +17,7 @@ import org.junit.jupiter.api.Test;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
 
 /**
  * Holds the order of the rooms: a package uses only lower floors.
@@ -36,6 +42,18 @@ class ArchitectureTests {
 			house = house.optionalLayer(room).definedBy(BASE + "." + room + "..");
 		}
 		stacked(house, ROOMS).check(CLASSES);
+	}
+
+	@Test
+	void pictureShowsTheRoomsInThisOrder() throws Exception {
+		String chain = Files.readAllLines(Path.of("../docs/rooms.dot"))
+			.stream()
+			.filter((line) -> line.strip().startsWith("autoconfigure ->"))
+			.findFirst()
+			.orElseThrow();
+		List<String> rooms = new ArrayList<>(List.of(chain.strip().split(" -> ")));
+		Collections.reverse(rooms);
+		assertThat(rooms).containsExactly(ROOMS);
 	}
 
 	@Test
