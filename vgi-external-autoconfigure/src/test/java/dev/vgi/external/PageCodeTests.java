@@ -22,7 +22,8 @@ class PageCodeTests {
 
 	@ParameterizedTest
 	@CsvSource({ "streams.md, sample-app/src/main/java/dev/vgi/external/sample/FlightServiceController.java, 5",
-			"security.md, vgi-external-autoconfigure/src/test/java/dev/vgi/external, 2" })
+			"security.md, vgi-external-autoconfigure/src/test/java/dev/vgi/external, 2",
+			"plain-java.md, vgi-external-autoconfigure/src/test/java/dev/vgi/external, 2" })
 	void codeOfAPageIsCodeOfAProgram(String page, String sources, int blocks) throws Exception {
 		StringBuilder program = new StringBuilder();
 		try (var files = Files.walk(ROOT.resolve(sources))) {

@@ -10,7 +10,6 @@ import java.util.List;
 import com.sun.net.httpserver.HttpServer;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
-import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
@@ -62,8 +61,7 @@ public final class PlainJava {
 			ExternalLocationConfig receiving = ExternalLocationConfig.defaults().withUrlValidator(policy);
 			LocationResolver resolver = new LocationResolver(receiving, resources);
 			try (AnnotatedBatch received = resolver.resolve(pointer, allocator, LogSink.discarding())) {
-				System.out.println("received " + received.rowCount() + " rows from "
-						+ received.metadata().get(MetadataKeys.LOCATION_SOURCE));
+				System.out.println("received " + received.rowCount() + " rows");
 			}
 		}
 		server.stop(0);

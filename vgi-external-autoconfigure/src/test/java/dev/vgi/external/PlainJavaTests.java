@@ -41,7 +41,7 @@ class PlainJavaTests {
 		try {
 			String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
 			assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
-			assertThat(output).contains("sent 0 rows", "received 200000 rows from http://127.0.0.1:");
+			assertThat(output).contains("sent 0 rows", "received 200000 rows");
 			assertThat(process.exitValue()).isZero();
 		}
 		finally {

@@ -3,6 +3,7 @@ package dev.vgi.external.fetch;
 import java.net.URI;
 import java.time.InstantSource;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.memory.RunningTransfers;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.RetryPolicy;
@@ -17,6 +18,7 @@ import org.springframework.util.Assert;
 /**
  * Fetches a URL into verified bytes. Thread-safe.
  */
+@Internal
 public final class ExternalFetcher {
 
 	private final FetchContext context;

@@ -1,5 +1,6 @@
 package dev.vgi.external.fetch;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.transfer.FetchStatistics;
 import org.apache.arrow.memory.ArrowBuf;
 
@@ -11,6 +12,7 @@ import org.apache.arrow.memory.ArrowBuf;
  * @param length how many of its bytes are the Arrow stream
  * @param statistics what the fetch cost
  */
+@Internal
 public record FetchedBody(ArrowBuf buffer, long length, FetchStatistics statistics) implements AutoCloseable {
 
 	@Override

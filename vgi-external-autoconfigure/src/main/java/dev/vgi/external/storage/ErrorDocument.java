@@ -5,12 +5,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.transport.StorageResponse;
 
 /**
  * The document in the response of a bucket that refuses a request.
  */
+@Internal
 public final class ErrorDocument {
 
 	private static final int LONGEST = 8192;

@@ -1,10 +1,13 @@
 package dev.vgi.external.transfer;
 
+import dev.vgi.external.Internal;
+
 /**
  * Receives the progress of a fetch. Called often, on the fetching thread, so
  * implementations are quick and do not throw.
  */
 @FunctionalInterface
+@Internal
 public interface FetchProgress {
 
 	/**

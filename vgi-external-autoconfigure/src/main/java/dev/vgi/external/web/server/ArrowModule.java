@@ -2,6 +2,7 @@ package dev.vgi.external.web.server;
 
 import java.util.List;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
 import org.apache.arrow.memory.ArrowBuf;
@@ -24,6 +25,7 @@ import org.springframework.web.server.ResponseStatusException;
  * serialize the internals of allocators. Refuses with 406, and the current request takes
  * ownership of the value.
  */
+@Internal
 public final class ArrowModule extends SimpleModule {
 
 	/**

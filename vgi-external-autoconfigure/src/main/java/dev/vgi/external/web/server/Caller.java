@@ -2,11 +2,13 @@ package dev.vgi.external.web.server;
 
 import java.security.Principal;
 
+import dev.vgi.external.Internal;
 import jakarta.servlet.http.HttpServletRequest;
 
 /**
  * The identity of a caller for fair sharing: memory and storage are divided by this name.
  */
+@Internal
 public final class Caller {
 
 	private Caller() {

@@ -1,5 +1,6 @@
 package dev.vgi.external.web.server;
 
+import dev.vgi.external.Internal;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
 
@@ -7,6 +8,7 @@ import jakarta.servlet.AsyncListener;
  * Closes what an asynchronous request owns when it is complete, even if it is never
  * dispatched again.
  */
+@Internal
 public final class ClosingAsyncListener implements AsyncListener {
 
 	private final Runnable close;

@@ -3,6 +3,8 @@ package dev.vgi.external.web.server;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
+import dev.vgi.external.Internal;
+
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.ResponseBody;
 
@@ -10,6 +12,7 @@ import org.springframework.web.bind.annotation.ResponseBody;
  * Answers the protocol's health route, from which peers read the capability headers. Does
  * not report on the storage; Actuator does.
  */
+@Internal
 public final class HealthController {
 
 	private final Map<String, String> health = new LinkedHashMap<>();

@@ -4,6 +4,7 @@ import java.net.URI;
 import java.util.Collections;
 import java.util.Locale;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.transport.StorageUnavailableException;
 import jakarta.servlet.ServletRequest;
 import jakarta.servlet.ServletRequestWrapper;
@@ -24,6 +25,7 @@ import org.springframework.web.util.UriComponentsBuilder;
  * not depend on the {@code Host} header, which the sender controls, unless a proxy that
  * is trusted has sent the request.
  */
+@Internal
 public final class RequestUrl {
 
 	private RequestUrl() {

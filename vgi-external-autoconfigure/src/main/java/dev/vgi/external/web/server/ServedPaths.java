@@ -2,6 +2,7 @@ package dev.vgi.external.web.server;
 
 import java.util.function.Supplier;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.storage.local.LocalStorage;
 import jakarta.servlet.http.HttpServletRequest;
@@ -19,6 +20,7 @@ import org.springframework.web.util.pattern.PathPatternParser;
  * case-insensitively if the application allows that. Any other comparison of paths can be
  * circumvented by another spelling.
  */
+@Internal
 public final class ServedPaths {
 
 	private static final String STORE_ROOT = LocalStorage.PATH.substring(1, LocalStorage.PATH.indexOf('/', 1));

@@ -1,9 +1,21 @@
 package dev.vgi.external.web.server;
 
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.List;
+
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.rpc.RpcCallListener;
+import dev.vgi.external.rpc.RpcMethod;
+import dev.vgi.external.rpc.RpcParam;
+import dev.vgi.external.rpc.RpcService;
+import dev.vgi.external.rpc.server.http.RpcSettings;
+import dev.vgi.external.rpc.server.http.RpcWebMvc;
+import dev.vgi.external.rpc.server.http.StreamTokens;
+import dev.vgi.external.rpc.server.http.TokenKey;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import org.apache.arrow.memory.BufferAllocator;
@@ -80,6 +92,13 @@ class ArrowWebMvcTests {
 	}
 
 	@Test
+	void typedMethodsAreServed() {
+		assertThat(this.mvc.get().uri("/rpc/health")).hasStatusOk().bodyText().contains("Echo");
+		assertThat(this.mvc.post().uri("/rpc/echo").contentType(ARROW).content(new byte[] { 1 })).hasStatus(400)
+			.hasContentType(ARROW);
+	}
+
+	@Test
 	void aRouteOfTheApplicationRemainsItsOwn() {
 		assertThat(this.mvc.get().uri("/health")).hasStatusOk().hasBodyTextEqualTo("mine");
 	}
@@ -99,24 +118,46 @@ class ArrowWebMvcTests {
 		}
 
 		@Bean
-		ArrowWebMvc arrow(BufferAllocator allocator, TransferResources resources) {
+		ArrowWebMvc arrowWebMvc(TransferResources resources, BufferAllocator allocator) {
 			ExternalLocationConfig config = ExternalLocationConfig.defaults();
-			LocationResolver resolver = new LocationResolver(config, resources);
-			Externalizer externalizer = new Externalizer(config, resources, allocator);
-			return new ArrowWebMvc(new ServedArrowHttpMessageConverter(
-					new ArrowStreamHttpMessageConverter(allocator, 1 << 20, true, ReadLimits.defaults()), resolver,
-					externalizer, true, (url) -> false), resources.budget(), allocator);
+			ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(allocator, 64 << 20, true,
+					ReadLimits.defaults());
+			return new ArrowWebMvc(
+					new ServedArrowHttpMessageConverter(arrow, new LocationResolver(config, resources),
+							new Externalizer(config, resources, allocator), true, (url) -> false),
+					resources.budget(), allocator);
 		}
 
 		@Bean
-		SmartInitializingSingleton installation(ArrowWebMvc arrow, RequestMappingHandlerMapping mapping,
+		RpcWebMvc rpcWebMvc(TransferResources resources, BufferAllocator allocator) {
+			ExternalLocationConfig config = ExternalLocationConfig.defaults();
+			return new RpcWebMvc(new RpcSettings("/rpc", "server-1"), allocator,
+					new LocationResolver(config, resources), new Externalizer(config, resources, allocator),
+					() -> new StreamTokens(List.of(TokenKey.random()), Duration.ofHours(1), InstantSource.system()),
+					RpcCallListener.none());
+		}
+
+		@Bean
+		SmartInitializingSingleton installation(ArrowWebMvc arrow, RpcWebMvc rpc, RequestMappingHandlerMapping mapping,
 				RequestMappingHandlerAdapter adapter) {
 			return () -> {
 				arrow.install(adapter);
+				rpc.install(mapping, adapter);
+			};
+		}
+
+		@Bean
+		SmartInitializingSingleton routes(RequestMappingHandlerMapping mapping) {
+			return () -> {
 				AddedRoutes routes = new AddedRoutes(mapping);
 				routes.add("", new HealthController("0123456789ab", "Rows"));
 				routes.add("/vgi", new HealthController("0123456789ab", "Rows"));
 			};
+		}
+
+		@Bean
+		EchoController echo() {
+			return new EchoController();
 		}
 
 		@Bean
@@ -151,6 +192,24 @@ class ArrowWebMvcTests {
 		@GetMapping("/health")
 		String health() {
 			return "mine";
+		}
+
+	}
+
+	@RpcService(name = "Echo")
+	public interface Echo {
+
+		@RpcMethod("echo")
+		String echo(@RpcParam("text") String text);
+
+	}
+
+	@RestController
+	static class EchoController implements Echo {
+
+		@Override
+		public String echo(String text) {
+			return text;
 		}
 
 	}
