@@ -5,7 +5,11 @@ import dev.vgi.external.VgiExternalException;
 /**
  * A cap on bytes was exceeded.
  */
-class PayloadTooLargeException extends VgiExternalException {
+public class PayloadTooLargeException extends VgiExternalException {
+
+	private final String cap;
+
+	private final long limit;
 
 	/**
 	 * Create an error.
@@ -13,9 +17,27 @@ class PayloadTooLargeException extends VgiExternalException {
 	 * @param limit the cap in bytes
 	 * @param key the setting that raises it
 	 */
-	PayloadTooLargeException(String cap, long limit, String key) {
+	public PayloadTooLargeException(String cap, long limit, String key) {
 		super(Kind.TOO_LARGE, "Payload exceeds " + cap + " (" + limit + " bytes); raise " + key + " to allow more",
 				null);
+		this.cap = cap;
+		this.limit = limit;
+	}
+
+	/**
+	 * Return the protocol's name of the cap.
+	 * @return such as {@code max_fetch_bytes}
+	 */
+	public String cap() {
+		return this.cap;
+	}
+
+	/**
+	 * Return the cap.
+	 * @return bytes
+	 */
+	public long limit() {
+		return this.limit;
 	}
 
 }

@@ -46,11 +46,12 @@ final class RangeSchedule {
 	/**
 	 * Return a range that is late: it comes before all others, since it may hold up
 	 * everything. Each range is returned once.
+	 * @param first the first range that is missing
 	 * @param now the time
 	 * @return index of a range to request a second time, or -1
 	 */
-	int nextLate(long now) {
-		for (int i = 0; i < this.next && this.running < this.maxRequests; i++) {
+	int nextLate(int first, long now) {
+		for (int i = first; i < this.next && this.running < this.maxRequests; i++) {
 			if (lateIn(this.turns[i], now) <= 0) {
 				this.turns[i].hedged = true;
 				return i;
@@ -61,15 +62,16 @@ final class RangeSchedule {
 
 	/**
 	 * Return a range whose turn it is. Ranges whose pause is over come first.
+	 * @param first the first range that is missing
 	 * @param now the time
 	 * @param room whether there is memory for another range
 	 * @return index of a range to request, or -1
 	 */
-	int nextDue(long now, boolean room) {
+	int nextDue(int first, long now, boolean room) {
 		if (this.running >= this.maxRequests) {
 			return -1;
 		}
-		for (int i = 0; i < this.next; i++) {
+		for (int i = first; i < this.next; i++) {
 			if (this.turns[i].pauses && this.turns[i].pauseUntil - now <= 0) {
 				return i;
 			}
@@ -79,13 +81,14 @@ final class RangeSchedule {
 
 	/**
 	 * Return when a range will be late or its pause over.
+	 * @param first the first range that is missing
 	 * @param now the time
 	 * @return nanoseconds until then, or {@link Long#MAX_VALUE} if only the end of a
 	 * request changes anything
 	 */
-	long nextIn(long now) {
+	long nextIn(int first, long now) {
 		long soonest = Long.MAX_VALUE;
-		for (int i = 0; i < this.next; i++) {
+		for (int i = first; i < this.next; i++) {
 			Turn turn = this.turns[i];
 			long left = turn.pauses ? turn.pauseUntil - now : lateIn(turn, now);
 			if (left > 0) {
@@ -134,11 +137,6 @@ final class RangeSchedule {
 		this.running--;
 	}
 
-	// A request has received a whole range.
-	void completed(long nanos) {
-		this.hedging.completed(nanos);
-	}
-
 	/**
 	 * Let a range pause that has failed.
 	 * @param range index of the range, for which no request is running
@@ -164,7 +162,7 @@ final class RangeSchedule {
 
 		private long sentAt;
 
-		/** Not {@code null} as long as the first request runs. */
+		/** Not {@code null} as long as a request runs that is not a second one. */
 		private @Nullable BooleanSupplier firstByte;
 
 		private boolean hedged;

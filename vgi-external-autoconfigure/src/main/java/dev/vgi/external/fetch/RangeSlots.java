@@ -11,6 +11,8 @@ import dev.vgi.external.memory.TransferBudget.Lease;
 import dev.vgi.external.transport.ByteRange;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.util.Assert;
+
 /**
  * The memory that the ranges of an object are written to, and the way of their bytes, in
  * order, into a {@link BodyAssembly}. A plain range is written straight to its place, a
@@ -146,6 +148,7 @@ final class RangeSlots implements AutoCloseable {
 
 	// The range will not change any more.
 	void complete(int range) {
+		Assert.state(this.kept[range] == this.plan.get(range).length(), "the range is not whole");
 		this.complete.set(range);
 	}
 

@@ -22,8 +22,9 @@ import org.jspecify.annotations.Nullable;
  * Fetches the ranges of one object in parallel and passes them to a {@link BodyAssembly}
  * in order. The caller's thread coordinates: it sends what the {@link RangeSchedule}
  * says, settles which of two requests for a range wins, and drains the
- * {@link RangeSlots}. Workers only report to its queue. When {@link #run} returns,
- * normally or not, every worker has ended.
+ * {@link RangeSlots}. Workers only report to its queue. It waits for a worker only if a
+ * second request has won: the late one has to end before its place is filled. When
+ * {@link #run} returns, normally or not, every worker has ended.
  */
 final class RangedDownload {
 
@@ -76,8 +77,8 @@ final class RangedDownload {
 		try {
 			sendFirst();
 			while (!this.slots.isDrained()) {
-				sendWhatIsDue();
-				Object event = drain() ? this.events.poll() : await();
+				long now = sendWhatIsDue();
+				Object event = drain() ? this.events.poll() : await(now);
 				while (event != null) {
 					if (event instanceof RangeAttempt attempt && attempt.hasEnded()) {
 						ended(attempt);
@@ -100,8 +101,12 @@ final class RangedDownload {
 
 	// The response that opened the object answers the first range.
 	private void sendFirst() {
+		long length = this.plan.get(0).length();
+		if (this.object.head.remaining() > length) {
+			throw this.object.tooLong(length);
+		}
 		this.slots.begin(this.object.head);
-		if (this.slots.kept(0) < this.plan.get(0).length()) {
+		if (this.slots.kept(0) < length) {
 			send(0, this.object.sentAt, this.object.response);
 			return;
 		}
@@ -109,22 +114,22 @@ final class RangedDownload {
 		this.slots.complete(0);
 	}
 
-	private void sendWhatIsDue() {
+	private long sendWhatIsDue() {
 		long now = this.timer.nanoTime();
-		for (int late = this.schedule.nextLate(now); late >= 0; late = this.schedule.nextLate(now)) {
+		int first = this.slots.first();
+		for (int late = this.schedule.nextLate(first, now); late >= 0; late = this.schedule.nextLate(first, now)) {
 			Slab spare = this.slots.spare(late);
 			if (spare != null) {
 				this.schedule.hedged();
 				start(new RangeAttempt(this.object, this.events, late, true, this.plan.get(late), spare, 0, now, null));
 			}
 		}
-		for (int due = nextDue(now); due >= 0; due = nextDue(now)) {
+		int due = this.schedule.nextDue(first, now, this.slots.hasRoom());
+		while (due >= 0) {
 			send(due, now, null);
+			due = this.schedule.nextDue(first, now, this.slots.hasRoom());
 		}
-	}
-
-	private int nextDue(long now) {
-		return this.schedule.nextDue(now, this.slots.hasRoom());
+		return now;
 	}
 
 	private void send(int range, long sentAt, @Nullable StorageResponse response) {
@@ -150,8 +155,8 @@ final class RangedDownload {
 		return this.slots.drain(first);
 	}
 
-	private @Nullable Object await() throws InterruptedException {
-		setAlarm();
+	private @Nullable Object await(long now) throws InterruptedException {
+		setAlarm(now);
 		Object event = this.events.poll(LONGEST_WAIT_MILLIS, TimeUnit.MILLISECONDS);
 		if (event == null && this.running.isEmpty()) {
 			this.retryPolicy.requireOpen();
@@ -161,12 +166,11 @@ final class RangedDownload {
 
 	// An alarm that rings too early is harmless; setting one at every step would be
 	// costly.
-	private void setAlarm() {
-		long now = this.timer.nanoTime();
+	private void setAlarm(long now) {
 		if (this.alarm != null && now - this.alarmAt >= 0) {
 			this.alarm = null;
 		}
-		long left = this.schedule.nextIn(now);
+		long left = this.schedule.nextIn(this.slots.first(), now);
 		if (left < Long.MAX_VALUE && (this.alarm == null || now + left - this.alarmAt < 0)) {
 			if (this.alarm != null) {
 				this.alarm.cancel();
@@ -188,9 +192,7 @@ final class RangedDownload {
 		int range = attempt.index;
 		RangeAttempt hedge = running(range, true);
 		RuntimeException failure = attempt.failure();
-		// It may have broken off after its last byte.
-		if (failure == null
-				|| (this.slots.kept(range) == this.plan.get(range).length() && OpenedObject.isWorthARetry(failure))) {
+		if (failure == null || isWhole(range, failure)) {
 			this.slots.complete(range);
 			if (hedge != null) {
 				hedge.cancel();
@@ -218,6 +220,9 @@ final class RangedDownload {
 				this.slots.fill(range, hedge.target);
 				this.slots.complete(range);
 			}
+			else if (late == null && isWhole(range, failure)) {
+				this.slots.complete(range);
+			}
 			else if (late == null) {
 				this.schedule.failed(range, failure, this.timer.nanoTime());
 			}
@@ -225,6 +230,11 @@ final class RangedDownload {
 		finally {
 			this.slots.release(range, hedge.target);
 		}
+	}
+
+	// A request may have broken off after its last byte.
+	private boolean isWhole(int range, RuntimeException failure) {
+		return this.slots.kept(range) == this.plan.get(range).length() && OpenedObject.isWorthARetry(failure);
 	}
 
 	private @Nullable RangeAttempt running(int range, boolean hedge) {
@@ -247,8 +257,9 @@ final class RangedDownload {
 			this.schedule.ended(attempt.index);
 			this.slots.keep(attempt);
 		}
-		if (attempt.failure() == null && attempt.range.equals(this.plan.get(attempt.index))) {
-			this.schedule.completed(this.timer.nanoTime() - attempt.sentAt);
+		if (attempt.failure() == null && attempt.range.equals(this.plan.get(attempt.index))
+				&& !this.slots.isComplete(attempt.index)) {
+			this.object.requests.hedging.completed(this.timer.nanoTime() - attempt.sentAt);
 		}
 	}
 

@@ -6,14 +6,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * A stored batch is itself a pointer.
  */
-class PointerLoopException extends VgiExternalException {
+public class PointerLoopException extends VgiExternalException {
 
 	/**
 	 * Create an error.
 	 * @param message what happened, without secrets
 	 * @param cause what led to it, without secrets, or {@code null}
 	 */
-	PointerLoopException(String message, @Nullable Throwable cause) {
+	public PointerLoopException(String message, @Nullable Throwable cause) {
 		super(Kind.REDIRECT_LOOP, message, cause);
 	}
 

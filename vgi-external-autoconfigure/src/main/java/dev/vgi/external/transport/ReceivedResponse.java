@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A response as it comes off its connection: first the head, then the body up to the end
- * that the head announces. Belongs to one thread, except {@link #watchSilence} and
- * {@link #stopWatching}.
+ * that the head announces. Belongs to one thread, except {@link #stopWatching} and the
+ * check for silence, which the timer runs.
  */
 final class ReceivedResponse {
 

@@ -44,36 +44,36 @@ class RangeScheduleTests {
 	@Test
 	void rangesHaveTheirTurnInOrderAsFarAsThereAreRequestsAndRoom() {
 		send(0, 0);
-		assertThat(this.schedule.nextDue(0, false)).isEqualTo(-1);
-		assertThat(this.schedule.nextDue(0, true)).isEqualTo(1);
+		assertThat(this.schedule.nextDue(0, 0, false)).isEqualTo(-1);
+		assertThat(this.schedule.nextDue(0, 0, true)).isEqualTo(1);
 		send(1, 0);
 		send(2, 0);
-		assertThat(this.schedule.nextDue(0, true)).isEqualTo(-1);
+		assertThat(this.schedule.nextDue(0, 0, true)).isEqualTo(-1);
 		this.schedule.ended(1);
-		assertThat(this.schedule.nextDue(0, true)).isEqualTo(3);
+		assertThat(this.schedule.nextDue(0, 0, true)).isEqualTo(3);
 	}
 
 	@Test
 	void eachRangeIsLateOnce() {
 		send(0, 0);
 		send(1, SECOND);
-		assertThat(this.schedule.nextLate(2 * SECOND - 1)).isEqualTo(-1);
-		assertThat(this.schedule.nextIn(SECOND)).isEqualTo(SECOND);
-		assertThat(this.schedule.nextLate(2 * SECOND)).isZero();
+		assertThat(this.schedule.nextLate(0, 2 * SECOND - 1)).isEqualTo(-1);
+		assertThat(this.schedule.nextIn(0, SECOND)).isEqualTo(SECOND);
+		assertThat(this.schedule.nextLate(0, 2 * SECOND)).isZero();
 		this.schedule.hedged();
-		assertThat(this.schedule.nextIn(2 * SECOND)).isEqualTo(SECOND);
-		assertThat(this.schedule.nextLate(3 * SECOND)).isEqualTo(-1);
+		assertThat(this.schedule.nextIn(0, 2 * SECOND)).isEqualTo(SECOND);
+		assertThat(this.schedule.nextLate(0, 3 * SECOND)).isEqualTo(-1);
 		this.schedule.hedgeEnded();
-		assertThat(this.schedule.nextLate(3 * SECOND)).isEqualTo(1);
-		assertThat(this.schedule.nextLate(9 * SECOND)).isEqualTo(-1);
-		assertThat(this.schedule.nextIn(9 * SECOND)).isEqualTo(Long.MAX_VALUE);
+		assertThat(this.schedule.nextLate(0, 3 * SECOND)).isEqualTo(1);
+		assertThat(this.schedule.nextLate(0, 9 * SECOND)).isEqualTo(-1);
+		assertThat(this.schedule.nextIn(0, 9 * SECOND)).isEqualTo(Long.MAX_VALUE);
 	}
 
 	@Test
 	void rangeWhoseRequestHasEndedIsNotLate() {
 		send(0, 0);
 		this.schedule.ended(0);
-		assertThat(this.schedule.nextLate(9 * SECOND)).isEqualTo(-1);
+		assertThat(this.schedule.nextLate(0, 9 * SECOND)).isEqualTo(-1);
 	}
 
 	@Test
@@ -81,8 +81,8 @@ class RangeScheduleTests {
 		send(0, 0);
 		send(1, 0);
 		this.schedule.ended(0);
-		this.schedule.completed(4 * SECOND);
-		assertThat(this.schedule.nextIn(SECOND)).isEqualTo(7 * SECOND);
+		this.hedging.completed(4 * SECOND);
+		assertThat(this.schedule.nextIn(0, SECOND)).isEqualTo(7 * SECOND);
 	}
 
 	@Test
@@ -91,8 +91,8 @@ class RangeScheduleTests {
 		send(1, 0);
 		this.schedule.ended(0);
 		this.schedule.failed(0, new StorageUnavailableException("gone", 500, null), SECOND);
-		assertThat(this.schedule.nextDue(SECOND, true)).isEqualTo(2);
-		assertThat(this.schedule.nextDue(6 * SECOND, true)).isZero();
+		assertThat(this.schedule.nextDue(0, SECOND, true)).isEqualTo(2);
+		assertThat(this.schedule.nextDue(0, 6 * SECOND, true)).isZero();
 		send(0, 6 * SECOND);
 		this.schedule.ended(0);
 		assertThatExceptionOfType(StorageUnavailableException.class)
