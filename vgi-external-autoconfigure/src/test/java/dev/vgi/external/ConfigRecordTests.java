@@ -28,6 +28,7 @@ import dev.vgi.external.upload.Payload;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -94,6 +95,15 @@ class ConfigRecordTests {
 				S3Encryption.of("AES256"), InetSocketAddress.class,
 				InetSocketAddress.createUnresolved("proxy.example", 1));
 		return (type == SSLContext.class) ? SSLContext.getDefault() : others.getOrDefault(type, new NoStorage());
+	}
+
+	@Test
+	void objectsAreKeptAsLongAsTheirUrlsWork() {
+		LocalStorageSettings settings = LocalStorageSettings.of(Path.of("objects"));
+		assertThat(settings.withUrlExpiry(Duration.ofHours(2)).retention()).isEqualTo(Duration.ofMinutes(130));
+		assertThat(settings.withUploadUrlExpiry(Duration.ofHours(3)).retention()).isEqualTo(Duration.ofMinutes(190));
+		assertThat(settings.withRetention(Duration.ofDays(1)).withUrlExpiry(Duration.ofHours(2)).retention())
+			.isEqualTo(Duration.ofDays(1));
 	}
 
 	/**

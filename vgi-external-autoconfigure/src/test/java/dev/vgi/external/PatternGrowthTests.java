@@ -18,7 +18,6 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import dev.vgi.external.storage.SignedUrlStorage;
 import dev.vgi.external.storage.VendedUrlMatcher;
 import dev.vgi.external.storage.custom.SignedLinkStorage;
-import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.Test;
@@ -80,8 +79,8 @@ class PatternGrowthTests {
 	private static Map<String, Pattern> patterns() throws Exception {
 		try (StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null)) {
 			Map<Class<?>, Object> instances = Map.of(SignedUrlStorage.class,
-					new SignedLinkStorage(transport, TransferThreads.platform(), URI.create("https://a.example/c"),
-							new byte[32], Clock.systemUTC()),
+					new SignedLinkStorage(transport, URI.create("https://a.example/c"), new byte[32],
+							Clock.systemUTC()),
 					VendedUrlMatcher.class, VendedUrlMatcher.like(URI.create(OBJECT + "X-Amz-Signature=0"), "c", "",
 							"0123456789abcdef0123456789abcdef.arrow", "X-Amz-Signature"));
 			Map<String, Pattern> patterns = new TreeMap<>();

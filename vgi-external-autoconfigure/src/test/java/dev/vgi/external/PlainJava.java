@@ -44,6 +44,7 @@ public final class PlainJava {
 		URI baseUrl = URI.create("http://127.0.0.1:" + server.getAddress().getPort());
 		LocalStorage storage = new LocalStorage(LocalStorageSettings.of(folder), () -> baseUrl, Clock.systemUTC());
 		server.createContext(LocalStorage.PATH, new LocalStorageHandler(storage));
+		server.setExecutor((exchange) -> new Thread(exchange).start());
 		server.start();
 
 		try (BufferAllocator allocator = new RootAllocator();

@@ -13,6 +13,7 @@ import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FailureReason;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.beans.factory.DisposableBean;
 import org.springframework.boot.health.contributor.Health;
 import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.boot.health.contributor.Status;
@@ -22,7 +23,7 @@ import org.springframework.boot.health.contributor.Status;
  * hanging storage does not block the health endpoint, and not every probe causes a check.
  * Only one check runs at a time.
  */
-final class StorageHealthIndicator implements HealthIndicator {
+final class StorageHealthIndicator implements HealthIndicator, DisposableBean {
 
 	private final StorageCheck check;
 
@@ -38,7 +39,7 @@ final class StorageHealthIndicator implements HealthIndicator {
 
 	private long latestTime;
 
-	private @Nullable FutureTask<StorageReport> running;
+	private volatile @Nullable FutureTask<StorageReport> running;
 
 	StorageHealthIndicator(StorageCheck check, TransferThreads threads, Duration cache, Duration timeout,
 			LongSupplier nanoTime) {
@@ -84,6 +85,17 @@ final class StorageHealthIndicator implements HealthIndicator {
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();
 			return Health.unknown().withDetail("storage", this.check.storageName()).build();
+		}
+	}
+
+	/**
+	 * Interrupt a check that hangs, so that it does not outlive the application.
+	 */
+	@Override
+	public void destroy() {
+		FutureTask<StorageReport> task = this.running;
+		if (task != null) {
+			task.cancel(true);
 		}
 	}
 

@@ -64,7 +64,8 @@ public final class VgiClientAutoConfiguration {
 
 	@Bean
 	@ConditionalOnMissingBean
-	PayloadUploader vgiPayloadUploader(TransferResources resources, VgiExternalProperties properties) {
+	PayloadUploader vgiPayloadUploader(@Qualifier(VgiExternalAutoConfiguration.RESOURCES) TransferResources resources,
+			VgiExternalProperties properties) {
 		VgiExternalProperties.Upload upload = properties.upload();
 		return new PayloadUploader(resources, upload.timeout(),
 				new RetryPolicy(upload.maxRetries(), properties.retryDelay(), resources.transport()));

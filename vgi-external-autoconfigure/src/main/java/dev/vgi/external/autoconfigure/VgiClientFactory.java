@@ -38,6 +38,8 @@ final class VgiClientFactory {
 		VgiExternalProperties.Client client = this.properties.client();
 		return new VgiClient.Builder(restClient, this.allocator, this.resolver).uploader(this.uploader)
 			.maxResponseSize(this.properties.fetch().toConfig().maxDecompressedSize())
+			.readLimits(this.properties.limits().toReadLimits())
+			.inlineOnUploadFailure(this.properties.onStorageFailure() == VgiExternalProperties.OnStorageFailure.INLINE)
 			.dialect(client.dialect())
 			.responseCompression(client.responseCompression())
 			.uploadThreshold(client.uploadThreshold().toBytes())

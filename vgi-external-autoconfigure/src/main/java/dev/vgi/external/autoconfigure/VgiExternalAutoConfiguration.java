@@ -25,6 +25,7 @@ import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.beans.factory.DisposableBean;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
@@ -34,6 +35,7 @@ import org.springframework.boot.autoconfigure.condition.NoneNestedConditions;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
+import org.springframework.context.annotation.DependsOn;
 import org.springframework.context.annotation.Fallback;
 import org.springframework.context.annotation.Lazy;
 import org.springframework.core.env.Environment;
@@ -49,6 +51,12 @@ import org.springframework.util.StringUtils;
 		VgiS3StorageAutoConfiguration.class, VgiGcsStorageAutoConfiguration.class })
 @EnableConfigurationProperties(VgiExternalProperties.class)
 public final class VgiExternalAutoConfiguration {
+
+	/** Name of what all transfers of this library share. */
+	static final String RESOURCES = "vgiTransferResources";
+
+	/** Name of the bean that ends all transfers. */
+	private static final String END = "vgiTransferEnd";
 
 	/** Name of the client side's resolver. */
 	static final String CLIENT_RESOLVER = "vgiClientLocationResolver";
@@ -175,28 +183,40 @@ public final class VgiExternalAutoConfiguration {
 				environment);
 	}
 
-	// Closed after everything that transfers, and before everything that a transfer needs
-	// for its clean-up, such as the storage of the configuration and its client. The bean
-	// is destroyed and not stopped, since a stopped bean may be started again.
-	@Bean
-	@ConditionalOnMissingBean
+	// Does not need the storage, which may itself call a service. An application replaces
+	// the parts, which others use too, and not the whole.
+	@Bean(name = RESOURCES, destroyMethod = "", defaultCandidate = false)
 	TransferResources vgiTransferResources(StorageTransport transport, TransferBudget budget, SlabPool slabs,
-			TransferThreads threads, ObjectProvider<TransferListener> listeners, ExternalLocationConfig config) {
+			TransferThreads threads, ObjectProvider<TransferListener> listeners) {
 		List<TransferListener> all = listeners.orderedStream().toList();
 		return new TransferResources(transport, budget, slabs, threads,
 				(all.size() == 1) ? all.get(0) : TransferListener.all(all));
 	}
 
+	// Ends transfers after everything that begins them, and before everything that they
+	// need for their clean-up: the storage and its client, the allocator. The bean is
+	// destroyed and not stopped, since a stopped bean may be started again.
+	@Bean(name = END, defaultCandidate = false)
+	DisposableBean vgiTransferEnd(@Qualifier(RESOURCES) TransferResources resources, ExternalLocationConfig config,
+			BufferAllocator vgiBufferAllocator) {
+		return resources::close;
+	}
+
 	@Bean
 	@ConditionalOnMissingBean
-	Externalizer vgiExternalizer(ExternalLocationConfig config, TransferResources resources,
-			BufferAllocator vgiBufferAllocator) {
-		return new Externalizer(config, resources, vgiBufferAllocator);
+	@DependsOn(END)
+	Externalizer vgiExternalizer(ExternalLocationConfig config, @Qualifier(RESOURCES) TransferResources resources,
+			BufferAllocator vgiBufferAllocator, VgiExternalProperties properties) {
+		boolean inline = config.inlineOnFailure()
+				|| properties.onStorageFailure() == VgiExternalProperties.OnStorageFailure.INLINE;
+		return new Externalizer(config.withInlineOnFailure(inline), resources, vgiBufferAllocator);
 	}
 
 	@Bean
 	@ConditionalOnMissingBean(name = "vgiLocationResolver")
-	LocationResolver vgiLocationResolver(ExternalLocationConfig config, TransferResources resources) {
+	@DependsOn(END)
+	LocationResolver vgiLocationResolver(ExternalLocationConfig config,
+			@Qualifier(RESOURCES) TransferResources resources) {
 		return new LocationResolver(config, resources);
 	}
 
@@ -210,7 +230,8 @@ public final class VgiExternalAutoConfiguration {
 
 	@Bean(name = CLIENT_RESOLVER, defaultCandidate = false)
 	@ConditionalOnMissingBean(name = CLIENT_RESOLVER)
-	LocationResolver vgiClientLocationResolver(VgiExternalProperties properties, TransferResources resources,
+	LocationResolver vgiClientLocationResolver(VgiExternalProperties properties,
+			@Qualifier(RESOURCES) TransferResources resources,
 			@Qualifier(CLIENT_URL_VALIDATOR) UrlValidator validator) {
 		return new LocationResolver(config(properties, validator), resources);
 	}

@@ -3,11 +3,9 @@ package dev.vgi.external.autoconfigure;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemNotFoundException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
@@ -15,6 +13,7 @@ import java.util.regex.Pattern;
 
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.url.AllowedUrlValidator;
 import dev.vgi.external.web.client.Dialect;
 import org.jspecify.annotations.Nullable;
@@ -75,16 +74,6 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		Ranges.check("vgi.external.retry-delay", retryDelay, "0s", Ranges.LONGEST);
 		url.check("vgi.external.url");
 		client.url().check("vgi.external.client.url");
-	}
-
-	// HTTP clients and proxies normalise such paths, which breaks the signature.
-	private static void requirePrefix(String key, String prefix) {
-		Assert.isTrue(
-				prefix.isEmpty() || Arrays.stream((prefix + "x").split("/", -1))
-					.noneMatch((segment) -> segment.isEmpty() || segment.equals(".") || segment.equals("..")),
-				() -> key + " must not start with a slash or have an empty segment, '.' or '..'");
-		Assert.isTrue(prefix.getBytes(StandardCharsets.UTF_8).length <= 900 && prefix.chars().allMatch((c) -> c >= ' '),
-				() -> key + " must not exceed 900 bytes or have control characters");
 	}
 
 	// A host with an underscore is none to java.net.URI.
@@ -446,7 +435,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		public S3 {
 			Assert.isTrue(bucket == null || bucket.startsWith("arn:") || bucket.indexOf('/') < 0,
 					"vgi.external.s3.bucket must be a name or an ARN and not a path or URL");
-			requirePrefix("vgi.external.s3.prefix", prefix);
+			ObjectKey.checkPrefix("vgi.external.s3.prefix", prefix);
 			Ranges.check("vgi.external.s3.presign-expiry", presignExpiry, SHORTEST_EXPIRY, LONGEST_EXPIRY);
 			Assert.isTrue(region == null || REGION.matcher(region).matches(),
 					"vgi.external.s3.region must be a name of letters, digits and hyphens");
@@ -494,7 +483,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		public Gcs {
 			Assert.isTrue(bucket == null || bucket.indexOf('/') < 0,
 					"vgi.external.gcs.bucket must be a name and not a path or URL");
-			requirePrefix("vgi.external.gcs.prefix", prefix);
+			ObjectKey.checkPrefix("vgi.external.gcs.prefix", prefix);
 			Ranges.check("vgi.external.gcs.presign-expiry", presignExpiry, SHORTEST_EXPIRY, LONGEST_EXPIRY);
 		}
 

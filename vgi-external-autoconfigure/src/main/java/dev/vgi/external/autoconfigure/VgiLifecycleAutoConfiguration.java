@@ -27,8 +27,7 @@ public final class VgiLifecycleAutoConfiguration {
 		if (!properties.enabled() || properties.lifecycle().mode() == VgiExternalProperties.Lifecycle.Mode.NONE) {
 			return null;
 		}
-		return new LifecycleMonitor(verifier, properties.lifecycle().expireAfter(),
-				(check) -> threads.named("lifecycle").newThread(check).start(), System::nanoTime);
+		return new LifecycleMonitor(verifier, properties.lifecycle().expireAfter(), threads, System::nanoTime);
 	}
 
 }

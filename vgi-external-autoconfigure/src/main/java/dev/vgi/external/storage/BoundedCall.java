@@ -4,6 +4,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
@@ -28,13 +29,15 @@ public final class BoundedCall {
 
 	private static final Semaphore FREE = new Semaphore(MOST);
 
+	/** Never virtual ones: a foreign call may keep the thread that carries it, too. */
+	private static final ThreadFactory THREADS = TransferThreads.platform().named("call");
+
 	private BoundedCall() {
 	}
 
 	/**
 	 * Run a call and wait for it.
 	 * @param <T> type of the result
-	 * @param threads creates the thread that runs it
 	 * @param called what is called, as the subject of an error's sentence
 	 * @param deadline covers the call
 	 * @param call runs on another thread
@@ -43,14 +46,14 @@ public final class BoundedCall {
 	 * @throws TransferCancelledException if the calling thread is interrupted
 	 * @throws ExecutionException if the call fails, with what it threw as the cause
 	 */
-	public static <T extends @Nullable Object> T run(TransferThreads threads, String called, Deadline deadline,
-			Callable<T> call) throws ExecutionException {
+	public static <T extends @Nullable Object> T run(String called, Deadline deadline, Callable<T> call)
+			throws ExecutionException {
 		FutureTask<T> task = new FutureTask<>(call);
 		try {
 			if (!FREE.tryAcquire(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
 				throw late(called, deadline);
 			}
-			start(threads, task);
+			start(task);
 			return task.get(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS);
 		}
 		catch (TimeoutException ex) {
@@ -70,17 +73,16 @@ public final class BoundedCall {
 		}
 	}
 
-	private static void start(TransferThreads threads, Runnable task) {
-		Thread thread = threads.named("call").newThread(() -> {
-			try {
-				task.run();
-			}
-			finally {
-				FREE.release();
-			}
-		});
+	private static void start(Runnable task) {
 		try {
-			thread.start();
+			THREADS.newThread(() -> {
+				try {
+					task.run();
+				}
+				finally {
+					FREE.release();
+				}
+			}).start();
 		}
 		catch (Throwable ex) {
 			FREE.release();

@@ -47,16 +47,18 @@ public final class ObjectKey {
 
 	/**
 	 * Check a prefix that a bucket puts in front of names.
+	 * @param name what the prefix is called in messages
 	 * @param prefix the prefix, may be empty
 	 * @throws IllegalArgumentException if URLs of objects with this prefix would not work
 	 */
-	public static void checkPrefix(String prefix) {
-		Assert.notNull(prefix, "'prefix' must not be null");
+	public static void checkPrefix(String name, String prefix) {
+		Assert.notNull(prefix, () -> name + " must not be null");
 		// HTTP clients and proxies normalise such paths, which invalidates the signature.
 		Assert.isTrue(
 				prefix.isEmpty() || Arrays.stream((prefix + "x").split("/", -1)).noneMatch(UNSAFE_SEGMENTS::contains),
-				"'prefix' must not start with a slash or have an empty segment, '.' or '..'");
-		Assert.isTrue(prefix.getBytes(StandardCharsets.UTF_8).length <= 900, "'prefix' must not exceed 900 bytes");
+				() -> name + " must not start with a slash or have an empty segment, '.' or '..'");
+		Assert.isTrue(prefix.getBytes(StandardCharsets.UTF_8).length <= 900 && prefix.chars().allMatch((c) -> c >= ' '),
+				() -> name + " must not exceed 900 bytes or have control characters");
 	}
 
 	/**

@@ -75,14 +75,14 @@ public abstract class ObjectUpload {
 
 	/**
 	 * Store an object with one request. Makes as many attempts as it takes. If it fails,
-	 * nothing remains stored.
+	 * at most an object whose last answer was lost remains.
 	 * @param whole contains all bytes; borrowed
 	 */
 	protected abstract void storeAtOnce(Part whole);
 
 	/**
-	 * Store an object in parts. Makes as many attempts as it takes. If it fails, nothing
-	 * remains stored.
+	 * Store an object in parts. Makes as many attempts as it takes. If it fails, it has
+	 * removed the parts.
 	 * @param first the first part, which is not the last; borrowed
 	 * @param payload contains the other parts
 	 * @param partSize size of the parts

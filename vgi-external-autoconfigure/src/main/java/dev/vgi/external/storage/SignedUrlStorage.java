@@ -14,7 +14,6 @@ import java.util.regex.Pattern;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.transfer.RetryPolicy;
-import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FailureReason;
@@ -51,8 +50,6 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	private final StorageTransport transport;
 
-	private final TransferThreads threads;
-
 	private final Clock clock;
 
 	private final RetryPolicy attempts;
@@ -62,22 +59,19 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	 * @param name for metrics and health, from a closed set
 	 * @param settings where objects are stored and how long URLs work
 	 * @param transport sends the requests; closed by its owner
-	 * @param threads creates the threads that sign
 	 * @param clock decides on expiry
 	 */
-	protected SignedUrlStorage(String name, SignedUrlSettings settings, StorageTransport transport,
-			TransferThreads threads, Clock clock) {
-		this(name, settings, transport, threads, clock,
+	protected SignedUrlStorage(String name, SignedUrlSettings settings, StorageTransport transport, Clock clock) {
+		this(name, settings, transport, clock,
 				new RetryPolicy(settings.maxRetries(), settings.retryDelay(), transport));
 	}
 
-	SignedUrlStorage(String name, SignedUrlSettings settings, StorageTransport transport, TransferThreads threads,
-			Clock clock, RetryPolicy attempts) {
+	SignedUrlStorage(String name, SignedUrlSettings settings, StorageTransport transport, Clock clock,
+			RetryPolicy attempts) {
 		Assert.hasText(name, "'name' must not be empty");
 		this.name = name;
 		this.settings = settings;
 		this.transport = transport;
-		this.threads = threads;
 		this.clock = clock;
 		this.attempts = attempts;
 		String container = settings.container().toString();
@@ -116,7 +110,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	private URI signed(URI object, String method, Instant expires, Deadline deadline) {
 		try {
-			return BoundedCall.run(this.threads, "What signs for the storage '" + this.name + "'", deadline,
+			return BoundedCall.run("What signs for the storage '" + this.name + "'", deadline,
 					() -> sign(object, method, expires));
 		}
 		catch (ExecutionException ex) {

@@ -14,7 +14,8 @@ import org.springframework.util.Assert;
  * <li>a second copy of the first request of a fetch, and the digest of a fetched or
  * stored object: one,</li>
  * <li>parts of an upload: as many as are in memory at the same time,</li>
- * <li>calls of providers of credentials: 64, because a call may ignore its end,</li>
+ * <li>calls of providers of credentials: 64, because a call may ignore its end, and
+ * always platform threads,</li>
  * <li>prefetching: one for each open stream,</li>
  * <li>checks of the storage and its rules: one.</li>
  * </ul>

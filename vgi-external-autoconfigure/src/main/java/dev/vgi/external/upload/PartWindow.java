@@ -8,7 +8,6 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
-import dev.vgi.external.Internal;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
@@ -25,7 +24,6 @@ import org.springframework.util.Assert;
  * <p>
  * Immutable and thread-safe.
  */
-@Internal
 public final class PartWindow {
 
 	private final int held;

@@ -5,7 +5,6 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -13,7 +12,6 @@ import com.sun.net.httpserver.HttpServer;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
 import dev.vgi.external.storage.health.LifecycleMonitor;
 import dev.vgi.external.storage.s3.S3Storage;
-import dev.vgi.external.transfer.TransferThreads;
 import io.micrometer.core.instrument.MeterRegistry;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.awaitility.Awaitility;
@@ -23,17 +21,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
-import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
-import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 import software.amazon.awssdk.core.SdkSystemSetting;
 import software.amazon.awssdk.services.s3.S3Client;
 
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.WebApplicationType;
-import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
-import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.ConfigurableApplicationContext;
@@ -129,24 +122,6 @@ class S3StartTests {
 				.timeGauge()
 				.value(TimeUnit.MINUTES)).isEqualTo(90);
 		}
-	}
-
-	@Test
-	void asksForCredentialsOnThreadsOfTheApplication() {
-		List<Thread> created = new CopyOnWriteArrayList<>();
-		new ApplicationContextRunner()
-			.withConfiguration(
-					AutoConfigurations.of(VgiTransportAutoConfiguration.class, VgiS3StorageAutoConfiguration.class))
-			.withBean(TransferThreads.class, () -> new TransferThreads((task) -> {
-				Thread thread = new Thread(task);
-				created.add(thread);
-				return thread;
-			}))
-			.withBean(AwsCredentialsProvider.class,
-					() -> StaticCredentialsProvider.create(AwsBasicCredentials.create("key", "secret")))
-			.withPropertyValues("vgi.external.s3.bucket=bucket", "vgi.external.s3.region=eu-central-1")
-			.run((context) -> assertThat(context).hasSingleBean(S3Storage.class));
-		assertThat(created).extracting(Thread::getName).containsExactly("vgi-external-call");
 	}
 
 	@Test

@@ -5,16 +5,21 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 
 import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.storage.custom.SignedLinkStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.s3.S3Storage;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
@@ -54,6 +59,7 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.client.RestClient;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -96,6 +102,22 @@ class VgiExternalAutoConfigurationTests {
 			assertThat(config.fetchConfig().maxDecompressedSize()).isEqualTo(4L << 30);
 			assertThat(context.getBean(Capabilities.class).uploadUrlSupport()).isTrue();
 			assertThat(context.getBean(VgiClient.Builder.class)).isNotSameAs(context.getBean(VgiClient.Builder.class));
+		});
+	}
+
+	@Test
+	void aStorageMayCallAServiceItself() {
+		this.runner.withUserConfiguration(CallingStorage.class)
+			.run((context) -> assertThat(context.getBean(ExternalLocationConfig.class).storage())
+				.isSameAs(context.getBean(SignedLinkStorage.class)));
+	}
+
+	@Test
+	void resourcesOfTheApplicationAreItsOwn() {
+		this.runner.withBean(TransferResources.class, TransferResources::create).run((context) -> {
+			assertThat(context).hasNotFailed();
+			assertThat(context.getBean(LocationResolver.class).resources().transport())
+				.isSameAs(context.getBean(StorageTransport.class));
 		});
 	}
 
@@ -323,6 +345,18 @@ class VgiExternalAutoConfigurationTests {
 			vector.allocateNew(10_000);
 			vector.setValueCount(10_000);
 			return new VectorSchemaRoot(List.of(vector));
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	static class CallingStorage {
+
+		@Bean
+		SignedLinkStorage storage(StorageTransport transport, RestClient.Builder broker) {
+			assertThat(broker.build()).isNotNull();
+			return new SignedLinkStorage(transport, URI.create("https://files.example/batches"), new byte[32],
+					Clock.systemUTC());
 		}
 
 	}

@@ -26,6 +26,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.zip.GZIPOutputStream;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.CorruptStreamException;
@@ -1021,6 +1022,22 @@ class ExternalFetcherTests {
 		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> fail(server.url("/whole")))
 			.withMessageContaining("Expected HTTP 206");
 		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> fail(server.url("/shrunk")))
+			.withMessageContaining("Range chunk size mismatch");
+	}
+
+	@Test
+	void firstOfManyRangesThatIsLongerThanItSaysIsRefused() throws Exception {
+		ByteArrayOutputStream coded = new ByteArrayOutputStream();
+		try (OutputStream gzip = new GZIPOutputStream(coded)) {
+			gzip.write(bytes(CHUNK));
+		}
+		FaultServer server = serve((request, reply) -> {
+			reply.head(206, "Content-Encoding: gzip", "Content-Range: bytes 0-9/2000000", "ETag: \"1\"",
+					"Connection: close");
+			reply.raw(coded.toByteArray(), 0, 40);
+			reply.hangUp();
+		});
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> fail(server.url("/o")))
 			.withMessageContaining("Range chunk size mismatch");
 	}
 

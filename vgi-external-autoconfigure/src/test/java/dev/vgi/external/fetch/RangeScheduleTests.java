@@ -28,7 +28,9 @@ class RangeScheduleTests {
 
 	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null, this.timer);
 
-	private final RangeSchedule schedule = new RangeSchedule(4, 3, new HedgePolicy(2, 0, SECOND),
+	private final HedgePolicy hedging = new HedgePolicy(2, 0, SECOND);
+
+	private final RangeSchedule schedule = new RangeSchedule(4, 3, this.hedging,
 			new RetryPolicy(1, Duration.ofSeconds(5), this.transport),
 			Deadline.in(Duration.ofSeconds(60), this.timer::nanoTime));
 

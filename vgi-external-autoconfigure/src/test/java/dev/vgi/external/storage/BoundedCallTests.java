@@ -6,7 +6,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
-import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.TransferTimeoutException;
 import org.awaitility.Awaitility;
@@ -24,8 +23,8 @@ class BoundedCallTests {
 		AtomicBoolean stubborn = new AtomicBoolean(true);
 		try {
 			for (int call = 0; call < 70; call++) {
-				assertThatExceptionOfType(TransferTimeoutException.class).isThrownBy(() -> BoundedCall
-					.run(TransferThreads.platform(), "The provider", Deadline.in(Duration.ofMillis(2)), () -> {
+				assertThatExceptionOfType(TransferTimeoutException.class)
+					.isThrownBy(() -> BoundedCall.run("The provider", Deadline.in(Duration.ofMillis(2)), () -> {
 						begun.incrementAndGet();
 						while (stubborn.get()) {
 							try {
@@ -36,7 +35,8 @@ class BoundedCallTests {
 							}
 						}
 						return null;
-					})).withMessageContaining("The provider did not answer in time");
+					}))
+					.withMessageContaining("The provider did not answer in time");
 			}
 			assertThat(begun.get()).isLessThanOrEqualTo(64);
 		}
@@ -45,16 +45,15 @@ class BoundedCallTests {
 			released.countDown();
 		}
 		Awaitility.await()
-			.until(() -> BoundedCall.run(TransferThreads.platform(), "The provider",
-					Deadline.in(Duration.ofSeconds(10)), () -> true));
+			.until(() -> BoundedCall.run("The provider", Deadline.in(Duration.ofSeconds(10)), () -> true));
 	}
 
 	@Test
 	void whatFailsIsTheCause() {
-		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> BoundedCall.run(TransferThreads.platform(),
-				"The provider", Deadline.in(Duration.ofSeconds(10)), () -> {
-					throw new IllegalStateException("failed");
-				}))
+		assertThatExceptionOfType(ExecutionException.class)
+			.isThrownBy(() -> BoundedCall.run("The provider", Deadline.in(Duration.ofSeconds(10)), () -> {
+				throw new IllegalStateException("failed");
+			}))
 			.withCauseInstanceOf(IllegalStateException.class);
 	}
 

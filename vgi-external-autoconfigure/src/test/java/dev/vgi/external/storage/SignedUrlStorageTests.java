@@ -17,7 +17,6 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import dev.vgi.external.storage.local.SteppedClock;
 import dev.vgi.external.transfer.RecordedPauses;
-import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
@@ -185,8 +184,7 @@ class SignedUrlStorageTests {
 	private final class Unsigned extends SignedUrlStorage {
 
 		Unsigned(SignedUrlSettings settings, StorageTransport transport, Clock clock) {
-			super("links", settings, transport, TransferThreads.platform(), clock,
-					new RecordedPauses().policy(settings.maxRetries()));
+			super("links", settings, transport, clock, new RecordedPauses().policy(settings.maxRetries()));
 		}
 
 		@Override

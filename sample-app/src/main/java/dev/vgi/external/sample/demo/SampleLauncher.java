@@ -4,6 +4,8 @@ import java.util.Arrays;
 
 import dev.vgi.external.sample.SampleApplication;
 
+import org.springframework.boot.SpringApplication;
+
 /**
  * Entry point of the executable jar: runs the {@code demo} command or the service.
  */
@@ -17,7 +19,8 @@ public final class SampleLauncher {
 			DemoCommand demo = new DemoCommand(System.out, System.console() != null);
 			System.exit(demo.run(Arrays.asList(args).subList(1, args.length)));
 		}
-		SampleApplication.main(args);
+		// Here, so that Boot takes this class for the main one, as the jar does.
+		SpringApplication.run(SampleApplication.class, args);
 	}
 
 }

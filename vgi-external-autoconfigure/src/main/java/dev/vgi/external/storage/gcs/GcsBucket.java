@@ -18,7 +18,6 @@ import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ErrorDocument;
 import dev.vgi.external.storage.TextBody;
 import dev.vgi.external.storage.UploadRefusedException;
-import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
@@ -40,8 +39,6 @@ final class GcsBucket {
 
 	private final StorageTransport transport;
 
-	private final TransferThreads threads;
-
 	private final GcsStorageSettings settings;
 
 	private final Clock clock;
@@ -51,11 +48,10 @@ final class GcsBucket {
 	/** Supply access tokens, which they cache until the tokens expire. */
 	private final @Nullable Credentials scopedCredentials;
 
-	GcsBucket(StorageOptions options, GcsSigner signer, StorageTransport transport, TransferThreads threads,
-			GcsStorageSettings settings, Clock clock) {
+	GcsBucket(StorageOptions options, GcsSigner signer, StorageTransport transport, GcsStorageSettings settings,
+			Clock clock) {
 		this.signer = signer;
 		this.transport = transport;
-		this.threads = threads;
 		this.settings = settings;
 		this.clock = clock;
 		this.host = host(options);
@@ -211,9 +207,7 @@ final class GcsBucket {
 		Credentials credentials = this.scopedCredentials;
 		if (credentials != null) {
 			try {
-				BoundedCall
-					.run(this.threads, "What gives access tokens for GCS", deadline,
-							() -> credentials.getRequestMetadata(url))
+				BoundedCall.run("What gives access tokens for GCS", deadline, () -> credentials.getRequestMetadata(url))
 					.forEach((name, values) -> headers.put(name, String.join(",", values)));
 			}
 			catch (ExecutionException ex) {

@@ -22,7 +22,6 @@ import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.VendedUrlMatcher;
-import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
@@ -42,8 +41,6 @@ final class GcsSigner {
 
 	private final Storage storage;
 
-	private final TransferThreads threads;
-
 	private final GcsStorageSettings settings;
 
 	private final String host;
@@ -56,10 +53,9 @@ final class GcsSigner {
 
 	private final AtomicBoolean warnedOfLifetime = new AtomicBoolean();
 
-	GcsSigner(Storage storage, TransferThreads threads, GcsStorageSettings settings) {
+	GcsSigner(Storage storage, GcsStorageSettings settings) {
 		StorageOptions options = storage.getOptions();
 		this.storage = storage;
-		this.threads = threads;
 		this.settings = settings;
 		this.host = GcsBucket.host(options);
 		this.hasKey = options.getCredentials() instanceof ServiceAccountCredentials;
@@ -99,7 +95,7 @@ final class GcsSigner {
 			return sign(method, key, expiry, headers, (ServiceAccountSigner) null);
 		}
 		try {
-			return BoundedCall.run(this.threads, "IAM, which signs the URLs of GCS,", deadline,
+			return BoundedCall.run("IAM, which signs the URLs of GCS,", deadline,
 					() -> sign(method, key, expiry, headers, (ServiceAccountSigner) null));
 		}
 		catch (ExecutionException ex) {

@@ -70,8 +70,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	 * Create a storage. Sends no request to the bucket yet.
 	 * @param storage signs with its credentials, for its host
 	 * @param transport sends the requests
-	 * @param threads creates the threads that take parts ahead and ask for signatures and
-	 * tokens
+	 * @param threads creates the threads that send parts
 	 * @param settings the bucket and its limits
 	 * @param clock tells whether vended URLs have expired
 	 */
@@ -92,8 +91,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		this.settings = settings;
 		this.clock = clock;
 		this.attempts = attempts;
-		this.signer = new GcsSigner(storage, threads, settings);
-		this.bucket = new GcsBucket(storage.getOptions(), this.signer, transport, threads, settings, clock);
+		this.signer = new GcsSigner(storage, settings);
+		this.bucket = new GcsBucket(storage.getOptions(), this.signer, transport, settings, clock);
 		this.window = PartWindow.inOrder(attempts, threads);
 	}
 

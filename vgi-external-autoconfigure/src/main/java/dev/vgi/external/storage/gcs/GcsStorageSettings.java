@@ -39,7 +39,7 @@ public record GcsStorageSettings(String bucket, String prefix, Duration presignE
 	public GcsStorageSettings {
 		Assert.hasText(bucket, "'bucket' must not be empty");
 		Assert.isTrue(bucket.indexOf('/') < 0, "'bucket' must be a name and not a path or URL");
-		ObjectKey.checkPrefix(prefix);
+		ObjectKey.checkPrefix("'prefix'", prefix);
 		Assert.isTrue(prefix.indexOf('\r') < 0 && prefix.indexOf('\n') < 0, "'prefix' must not have line breaks");
 		Assert.isTrue(isSignable(presignExpiry), "'presignExpiry' must be from a second to 7 days");
 		Assert.isTrue(isSignable(uploadUrlExpiry), "'uploadUrlExpiry' must be from a second to 7 days");

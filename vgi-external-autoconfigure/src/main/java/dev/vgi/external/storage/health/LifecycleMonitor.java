@@ -1,13 +1,12 @@
 package dev.vgi.external.storage.health;
 
 import java.time.Duration;
-import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.function.LongSupplier;
 
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.LifecycleVerifier.Finding;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FailureReason;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
@@ -32,7 +31,7 @@ public final class LifecycleMonitor implements SmartInitializingSingleton {
 
 	private final Duration expireAfter;
 
-	private final Executor executor;
+	private final TransferThreads threads;
 
 	private final LongSupplier nanoTime;
 
@@ -46,25 +45,20 @@ public final class LifecycleMonitor implements SmartInitializingSingleton {
 	 * Create a monitor.
 	 * @param verifier reads the rules
 	 * @param expireAfter age at which objects should be removed
-	 * @param executor runs the check at the start
+	 * @param threads creates the thread of the check at the start
 	 * @param nanoTime tells when a finding is old
 	 */
-	public LifecycleMonitor(LifecycleVerifier verifier, Duration expireAfter, Executor executor,
+	public LifecycleMonitor(LifecycleVerifier verifier, Duration expireAfter, TransferThreads threads,
 			LongSupplier nanoTime) {
 		this.verifier = verifier;
 		this.expireAfter = expireAfter;
-		this.executor = executor;
+		this.threads = threads;
 		this.nanoTime = nanoTime;
 	}
 
 	@Override
 	public void afterSingletonsInstantiated() {
-		try {
-			this.executor.execute(this::current);
-		}
-		catch (RejectedExecutionException ex) {
-			logger.debug("The lifecycle rules were not looked at: all transfer threads are busy");
-		}
+		this.threads.named("lifecycle").newThread(this::current).start();
 	}
 
 	/**

@@ -11,6 +11,7 @@ import com.sun.net.httpserver.HttpHandler;
 import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.local.LocalAccessException.Reason;
+import dev.vgi.external.transport.StorageUnavailableException;
 
 import org.springframework.util.Assert;
 
@@ -51,6 +52,9 @@ public final class LocalStorageHandler implements HttpHandler {
 			}
 			catch (LocalAccessException ex) {
 				exchange.sendResponseHeaders(ex.reason().status(), -1);
+			}
+			catch (StorageUnavailableException ex) {
+				exchange.sendResponseHeaders(502, -1);
 			}
 		}
 	}

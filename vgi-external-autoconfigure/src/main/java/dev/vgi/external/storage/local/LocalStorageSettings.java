@@ -27,6 +27,9 @@ public record LocalStorageSettings(Path directory, boolean ofOneUser, Duration u
 
 	private static final Duration SHORTEST = Duration.ofSeconds(1);
 
+	/** For transfers that begin just before their URL expires. */
+	private static final Duration MARGIN = Duration.ofMinutes(10);
+
 	public LocalStorageSettings {
 		Assert.notNull(directory, "'directory' must not be null");
 		Assert.isTrue(urlExpiry.compareTo(SHORTEST) >= 0, "'urlExpiry' must be at least a second");
@@ -44,7 +47,7 @@ public record LocalStorageSettings(Path directory, boolean ofOneUser, Duration u
 	 */
 	public static LocalStorageSettings of(Path directory) {
 		Duration urlExpiry = Duration.ofHours(1);
-		return new LocalStorageSettings(directory, false, urlExpiry, Duration.ofMinutes(15), urlExpiry.plusMinutes(10),
+		return new LocalStorageSettings(directory, false, urlExpiry, Duration.ofMinutes(15), urlExpiry.plus(MARGIN),
 				10L << 30, 256L << 20);
 	}
 
@@ -61,23 +64,29 @@ public record LocalStorageSettings(Path directory, boolean ofOneUser, Duration u
 	}
 
 	/**
-	 * Return a copy with another {@code urlExpiry}.
+	 * Return a copy with another {@code urlExpiry}. If the {@code retention} would be too
+	 * short for it, it becomes ten minutes longer than the URLs work.
 	 * @param urlExpiry how long a download URL works, at least a second
 	 * @return the copy
 	 */
 	public LocalStorageSettings withUrlExpiry(Duration urlExpiry) {
-		return new LocalStorageSettings(this.directory, this.ofOneUser, urlExpiry, this.uploadUrlExpiry, this.retention,
-				this.maxTotalSize, this.maxUploadSize);
+		return new LocalStorageSettings(this.directory, this.ofOneUser, urlExpiry, this.uploadUrlExpiry,
+				retentionFor(urlExpiry), this.maxTotalSize, this.maxUploadSize);
 	}
 
 	/**
-	 * Return a copy with another {@code uploadUrlExpiry}.
+	 * Return a copy with another {@code uploadUrlExpiry}. If the {@code retention} would
+	 * be too short for it, it becomes ten minutes longer than the URLs work.
 	 * @param uploadUrlExpiry how long both URLs of a vended pair work, at least a second
 	 * @return the copy
 	 */
 	public LocalStorageSettings withUploadUrlExpiry(Duration uploadUrlExpiry) {
-		return new LocalStorageSettings(this.directory, this.ofOneUser, this.urlExpiry, uploadUrlExpiry, this.retention,
-				this.maxTotalSize, this.maxUploadSize);
+		return new LocalStorageSettings(this.directory, this.ofOneUser, this.urlExpiry, uploadUrlExpiry,
+				retentionFor(uploadUrlExpiry), this.maxTotalSize, this.maxUploadSize);
+	}
+
+	private Duration retentionFor(Duration expiry) {
+		return (this.retention.compareTo(expiry) < 0) ? expiry.plus(MARGIN) : this.retention;
 	}
 
 	/**

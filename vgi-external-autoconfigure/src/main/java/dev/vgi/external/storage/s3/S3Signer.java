@@ -16,7 +16,6 @@ import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.VendedUrlMatcher;
-import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -54,8 +53,6 @@ final class S3Signer {
 
 	private final S3Presigner presigner;
 
-	private final TransferThreads threads;
-
 	private final S3StorageSettings settings;
 
 	private final Clock clock;
@@ -70,15 +67,12 @@ final class S3Signer {
 	 * Create a signer.
 	 * @param client has the credentials
 	 * @param presigner signs for the endpoint that callers use
-	 * @param threads creates the threads on which the provider of the credentials is
-	 * called
 	 * @param settings the bucket and how long its URLs work
 	 * @param clock compared with the credentials' lifetime
 	 */
-	S3Signer(S3Client client, S3Presigner presigner, TransferThreads threads, S3StorageSettings settings, Clock clock) {
+	S3Signer(S3Client client, S3Presigner presigner, S3StorageSettings settings, Clock clock) {
 		this.client = client;
 		this.presigner = presigner;
-		this.threads = threads;
 		this.settings = settings;
 		this.clock = clock;
 	}
@@ -92,8 +86,8 @@ final class S3Signer {
 	 */
 	AwsCredentialsIdentity credentials(String operation, Deadline deadline) {
 		try {
-			AwsCredentialsIdentity credentials = BoundedCall.run(this.threads, "The provider of S3's credentials",
-					deadline, () -> Objects.requireNonNull(
+			AwsCredentialsIdentity credentials = BoundedCall.run("The provider of S3's credentials", deadline,
+					() -> Objects.requireNonNull(
 							this.client.serviceClientConfiguration().credentialsProvider().resolveIdentity().get()));
 			this.credentialsEnd = credentials.expirationTime().orElse(null);
 			return credentials;

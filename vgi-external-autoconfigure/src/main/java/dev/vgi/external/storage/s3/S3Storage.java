@@ -68,8 +68,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	 * @param presigner signs, with the client's credentials, for the endpoint that
 	 * callers use
 	 * @param transport sends the requests
-	 * @param threads creates the threads that send parts and call the provider of the
-	 * credentials
+	 * @param threads creates the threads that send parts
 	 * @param settings the bucket and its limits
 	 * @param clock compared with the credentials' lifetime
 	 */
@@ -90,7 +89,7 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		this.client = client;
 		this.settings = settings;
 		this.attempts = attempts;
-		this.signer = new S3Signer(client, presigner, threads, settings, clock);
+		this.signer = new S3Signer(client, presigner, settings, clock);
 		this.bucket = new S3Bucket(client, this.signer, transport, settings, clock, attempts);
 		this.window = PartWindow.parallel(settings.maxParallelParts(), attempts, threads);
 	}

@@ -50,7 +50,7 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 
 	public S3StorageSettings {
 		Assert.hasText(bucket, "'bucket' must not be empty");
-		ObjectKey.checkPrefix(prefix);
+		ObjectKey.checkPrefix("'prefix'", prefix);
 		Assert.isTrue(isSignable(presignExpiry), "'presignExpiry' must be from a second to 7 days");
 		Assert.isTrue(isSignable(uploadUrlExpiry), "'uploadUrlExpiry' must be from a second to 7 days");
 		tags = Map.copyOf(tags);

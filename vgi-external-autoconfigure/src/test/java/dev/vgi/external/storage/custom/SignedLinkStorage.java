@@ -12,7 +12,6 @@ import javax.crypto.spec.SecretKeySpec;
 
 import dev.vgi.external.storage.SignedUrlSettings;
 import dev.vgi.external.storage.SignedUrlStorage;
-import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 
 /**
@@ -22,9 +21,8 @@ public final class SignedLinkStorage extends SignedUrlStorage {
 
 	private final SecretKeySpec secret;
 
-	public SignedLinkStorage(StorageTransport transport, TransferThreads threads, URI container, byte[] secret,
-			Clock clock) {
-		super("links", SignedUrlSettings.of(container, "expires", "Signature"), transport, threads, clock);
+	public SignedLinkStorage(StorageTransport transport, URI container, byte[] secret, Clock clock) {
+		super("links", SignedUrlSettings.of(container, "expires", "Signature"), transport, clock);
 		this.secret = new SecretKeySpec(secret, "HmacSHA256");
 	}
 

@@ -25,7 +25,6 @@ import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageServer;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.storage.local.SteppedClock;
-import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.AfterEach;
@@ -79,8 +78,7 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 	}
 
 	private SignedLinkStorage create(String url, byte[] secret) {
-		return new SignedLinkStorage(this.transport, TransferThreads.platform(), URI.create(url + LocalStorage.PATH),
-				secret, this.clock);
+		return new SignedLinkStorage(this.transport, URI.create(url + LocalStorage.PATH), secret, this.clock);
 	}
 
 	@Override
@@ -122,7 +120,7 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 			.of(URI.create(this.server.url() + LocalStorage.PATH), "expires", "Signature")
 			.withTimeout(timeout)
 			.withMaxRetries(1);
-		return new SignedUrlStorage("links", settings, this.transport, TransferThreads.platform(), this.clock) {
+		return new SignedUrlStorage("links", settings, this.transport, this.clock) {
 
 			@Override
 			protected URI sign(URI url, String method, Instant expires) {

@@ -3,12 +3,12 @@ package dev.vgi.external.storage.health;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.storage.LifecycleVerifier.Finding;
 import dev.vgi.external.storage.LifecycleVerifier.Verdict;
+import dev.vgi.external.transfer.TransferThreads;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -36,7 +36,11 @@ class LifecycleMonitorTests {
 		assertThat(expireAfter).isEqualTo(Duration.ofDays(2));
 		this.looks.incrementAndGet();
 		return this.finding;
-	}, Duration.ofDays(2), this.started::add, this.clock::get);
+	}, Duration.ofDays(2), new TransferThreads((task) -> {
+		this.started.add(task);
+		return new Thread(() -> {
+		});
+	}), this.clock::get);
 
 	@Test
 	void startDoesNotWaitForTheLook(CapturedOutput output) {
@@ -76,17 +80,9 @@ class LifecycleMonitorTests {
 	void backendThatThrowsIsUnknown() {
 		LifecycleMonitor throwing = new LifecycleMonitor((expireAfter) -> {
 			throw new IllegalStateException("https://x/?signature=planted");
-		}, Duration.ofDays(1), Runnable::run, this.clock::get);
+		}, Duration.ofDays(1), TransferThreads.platform(), this.clock::get);
 		assertThatNoException().isThrownBy(throwing::afterSingletonsInstantiated);
 		assertThat(throwing.current().detail()).contains("IllegalStateException").doesNotContain("planted");
-	}
-
-	@Test
-	void whenNoThreadIsFreeTheStartGoesOn() {
-		LifecycleMonitor busy = new LifecycleMonitor((expireAfter) -> this.finding, Duration.ofDays(1), (task) -> {
-			throw new RejectedExecutionException();
-		}, this.clock::get);
-		assertThatNoException().isThrownBy(busy::afterSingletonsInstantiated);
 	}
 
 }

@@ -22,6 +22,7 @@ import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
@@ -181,7 +182,7 @@ class StorageCheckTests {
 	void missingRuleIsADetailAlsoWhenDown() {
 		LifecycleMonitor lifecycle = new LifecycleMonitor(
 				(expireAfter) -> new LifecycleVerifier.Finding(LifecycleVerifier.Verdict.MISSING, "add a rule"),
-				Duration.ofDays(1), Runnable::run, System::nanoTime);
+				Duration.ofDays(1), TransferThreads.platform(), System::nanoTime);
 		SigningStorage storage = new SigningStorage();
 		assertThat(check(storage, false, lifecycle).up()).isTrue();
 		storage.reachable = false;

@@ -131,7 +131,7 @@ class ArrowWebMvcTests {
 		@Bean
 		RpcWebMvc rpcWebMvc(TransferResources resources, BufferAllocator allocator) {
 			ExternalLocationConfig config = ExternalLocationConfig.defaults();
-			return new RpcWebMvc(new RpcSettings("/rpc", "server-1"), allocator,
+			return new RpcWebMvc(new RpcSettings("/rpc", "0123456789ab"), allocator,
 					new LocationResolver(config, resources), new Externalizer(config, resources, allocator),
 					() -> new StreamTokens(List.of(TokenKey.random()), Duration.ofHours(1), InstantSource.system()),
 					RpcCallListener.none());
