@@ -2,6 +2,7 @@ package dev.vgi.external.call;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.CorruptStreamException;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
 
@@ -13,8 +14,8 @@ public final class ExchangeCall extends StreamCall {
 
 	private boolean over;
 
-	ExchangeCall(StreamTransport transport, AnswerPointers pointers, CallContext context) {
-		super(transport, pointers, context);
+	ExchangeCall(StreamTransport transport, @Nullable String method, AnswerPointers pointers, CallContext context) {
+		super(transport, method, pointers, context);
 	}
 
 	/**

@@ -28,9 +28,9 @@ public final class ProducerCall extends StreamCall {
 	/** A pointer that the budget had no room for when it was resolved ahead. */
 	private @Nullable AnnotatedBatch refused;
 
-	ProducerCall(StreamTransport transport, AnswerPointers pointers, CallContext context,
+	ProducerCall(StreamTransport transport, @Nullable String method, AnswerPointers pointers, CallContext context,
 			@Nullable ThreadFactory aheadThreads) {
-		super(transport, pointers, context);
+		super(transport, method, pointers, context);
 		this.ahead = (aheadThreads != null) ? new Prefetcher<>(aheadThreads, () -> context.doElsewhere(this::advance),
 				(step) -> step.batch() == null) : null;
 	}

@@ -3,6 +3,7 @@ package dev.vgi.external.call;
 import java.util.concurrent.ThreadFactory;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.MetadataKeys;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,8 +57,8 @@ public abstract class ServiceClient {
 	 * @throws dev.vgi.external.VgiExternalException as for a call
 	 */
 	public final ProducerCall openProducer(AnnotatedBatch request, boolean header, CallContext context) {
-		return new ProducerCall(this.transport.openProducer(request, header, context), this.pointers, context,
-				this.prefetchThreads);
+		return new ProducerCall(this.transport.openProducer(request, header, context),
+				request.metadata().get(MetadataKeys.METHOD), this.pointers, context, this.prefetchThreads);
 	}
 
 	/**
@@ -72,7 +73,8 @@ public abstract class ServiceClient {
 	 * @throws dev.vgi.external.VgiExternalException as for a call
 	 */
 	public final ExchangeCall openExchange(AnnotatedBatch request, boolean header, CallContext context) {
-		return new ExchangeCall(this.transport.openExchange(request, header, context), this.pointers, context);
+		return new ExchangeCall(this.transport.openExchange(request, header, context),
+				request.metadata().get(MetadataKeys.METHOD), this.pointers, context);
 	}
 
 	/**

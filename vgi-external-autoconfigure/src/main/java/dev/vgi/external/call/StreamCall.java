@@ -4,6 +4,7 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogSink;
+import org.apache.arrow.util.AutoCloseables;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +18,8 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	private static final Log logger = LogFactory.getLog(StreamCall.class);
 
 	private final StreamTransport transport;
+
+	private final @Nullable String method;
 
 	private final AnswerPointers pointers;
 
@@ -32,11 +35,13 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 	/**
 	 * Create a call.
 	 * @param transport carries the turns; taken over, also on failure
+	 * @param method the method's name, if the request has one
 	 * @param pointers resolves what the service answers
 	 * @param context the call
 	 */
-	StreamCall(StreamTransport transport, AnswerPointers pointers, CallContext context) {
+	StreamCall(StreamTransport transport, @Nullable String method, AnswerPointers pointers, CallContext context) {
 		this.transport = transport;
+		this.method = method;
 		this.pointers = pointers;
 		this.context = context;
 		try {
@@ -45,7 +50,7 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 		}
 		catch (RuntimeException | Error ex) {
 			failed(ex);
-			end();
+			AutoCloseables.close(ex, this::end);
 			throw ex;
 		}
 	}
@@ -139,7 +144,7 @@ public abstract sealed class StreamCall implements AutoCloseable permits Produce
 			}
 		}
 		catch (VgiExternalException ex) {
-			logger.debug("A stream could not be cancelled: " + ex.getMessage());
+			logger.debug("A stream of " + this.method + " could not be cancelled: " + ex.getMessage());
 		}
 		finally {
 			if (interrupted) {

@@ -115,6 +115,18 @@ class ServiceClientTests {
 		assertThat(this.transport.events).containsExactly("open request", "turn null", "close");
 	}
 
+	@Test
+	void whatHidBehindAFailedOpeningIsSuppressed() {
+		this.transport.answer("corrupt");
+		this.transport.cancelFailure = new IllegalStateException("no connection");
+		try (AnnotatedBatch request = batch("request")) {
+			assertThatExceptionOfType(CorruptStreamException.class)
+				.isThrownBy(() -> this.client.openProducer(request, true, this.context))
+				.satisfies((ex) -> assertThat(ex.getSuppressed()).containsExactly(this.transport.cancelFailure));
+		}
+		assertThat(this.transport.events).containsExactly("open request", "cancel", "close");
+	}
+
 	private AnnotatedBatch batch(String name) {
 		return AnnotatedBatch.empty(new Schema(List.of()), BatchMetadata.of("name", name), this.allocator);
 	}
@@ -134,6 +146,8 @@ class ServiceClientTests {
 
 		private boolean header;
 
+		private @Nullable RuntimeException cancelFailure;
+
 		void answer(@Nullable String... names) {
 			Arrays.stream(names).map(String::valueOf).forEach(this.answers::add);
 		}
@@ -142,6 +156,9 @@ class ServiceClientTests {
 			String name = this.answers.remove();
 			if (name.equals("error")) {
 				throw ErrorBatchException.from(BatchMetadata.of(MetadataKeys.LOG_MESSAGE, "no"));
+			}
+			if (name.equals("corrupt")) {
+				throw new CorruptStreamException("no batch");
 			}
 			return name.equals("null") ? null : batch(name);
 		}
@@ -191,6 +208,9 @@ class ServiceClientTests {
 		@Override
 		public void cancel(CallContext context) {
 			this.events.add("cancel");
+			if (this.cancelFailure != null) {
+				throw this.cancelFailure;
+			}
 		}
 
 		@Override

@@ -52,7 +52,7 @@ abstract class ClientStream implements AutoCloseable {
 					: new Exchange((ExchangeCall) call, read, watched);
 		}
 		catch (RuntimeException | Error ex) {
-			call.close();
+			AutoCloseables.close(ex, call);
 			throw ex;
 		}
 	}

@@ -11,6 +11,7 @@ import dev.vgi.external.call.CallTransport;
 import dev.vgi.external.call.ServiceClient;
 import dev.vgi.external.call.StreamTransport;
 import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.SchemaMismatchException;
 import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.RpcMethod;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
  * Tests for {@link RpcClients} over a transport in memory: typed clients need no HTTP.
@@ -72,6 +74,14 @@ class RpcClientsWithoutHttpTests {
 		assertThat(this.transport.ended).isEqualTo("cancelled, closed");
 	}
 
+	@Test
+	void headerThatDoesNotFitIsReportedEvenIfTheStreamCannotBeCancelled() {
+		this.transport.cancelFailure = new IllegalStateException("no connection");
+		assertThatExceptionOfType(SchemaMismatchException.class).isThrownBy(() -> this.numbers.titled(3))
+			.satisfies((ex) -> assertThat(ex.getSuppressed()).containsExactly(this.transport.cancelFailure));
+		assertThat(this.transport.ended).isEqualTo("cancelled, closed");
+	}
+
 	private static AnnotatedBatch batch(BufferAllocator allocator, long value) {
 		BigIntVector vector = new BigIntVector("result", allocator);
 		vector.setSafe(0, value);
@@ -95,6 +105,13 @@ class RpcClientsWithoutHttpTests {
 		@RpcMethod("increments")
 		ExchangeStream<Void> increments();
 
+		@RpcMethod("titled")
+		ProducerStream<Title> titled(long last);
+
+	}
+
+	record Title(String title) {
+
 	}
 
 	/**
@@ -108,6 +125,8 @@ class RpcClientsWithoutHttpTests {
 
 		private String ended = "";
 
+		private @Nullable RuntimeException cancelFailure;
+
 		Memory(BufferAllocator allocator) {
 			this.allocator = allocator;
 		}
@@ -120,12 +139,12 @@ class RpcClientsWithoutHttpTests {
 
 		@Override
 		public StreamTransport openProducer(AnnotatedBatch request, boolean header, CallContext context) {
-			return new Turns(value(request));
+			return new Turns(value(request), header);
 		}
 
 		@Override
 		public StreamTransport openExchange(AnnotatedBatch request, boolean header, CallContext context) {
-			return new Turns(Long.MAX_VALUE);
+			return new Turns(Long.MAX_VALUE, header);
 		}
 
 		@Override
@@ -145,15 +164,18 @@ class RpcClientsWithoutHttpTests {
 
 			private final long last;
 
+			private final boolean header;
+
 			private long turn;
 
-			Turns(long last) {
+			Turns(long last, boolean header) {
 				this.last = last;
+				this.header = header;
 			}
 
 			@Override
 			public @Nullable AnnotatedBatch takeHeader() {
-				return null;
+				return this.header ? batch(Memory.this.allocator, this.last) : null;
 			}
 
 			@Override
@@ -175,6 +197,9 @@ class RpcClientsWithoutHttpTests {
 			@Override
 			public void cancel(CallContext context) {
 				Memory.this.ended += isLive() ? "cancelled, " : "";
+				if (Memory.this.cancelFailure != null) {
+					throw Memory.this.cancelFailure;
+				}
 			}
 
 			@Override
