@@ -176,8 +176,9 @@ public final class ServedCall implements RpcContext {
 	@Override
 	public ExternalRef publish(@Nullable Object value) {
 		Assert.state(!descriptor().isVoid(), () -> descriptor() + " has no result to publish");
-		Assert.state(descriptor().isExternalizing(), "A method that keeps its results inline cannot publish one");
 		try (AnnotatedBatch result = row(value)) {
+			// Only now do the batches in the value belong to the call.
+			Assert.state(descriptor().isExternalizing(), "A method that keeps its results inline cannot publish one");
 			return this.externalizer.publish(result);
 		}
 	}

@@ -48,6 +48,7 @@ import org.springframework.web.method.HandlerMethod;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
  * Tests for calls that nothing carries: neither HTTP nor tokens.
@@ -98,6 +99,17 @@ class ServedCallTests {
 			served.log(RpcContext.Level.WARN, "no name");
 			assertThatExceptionOfType(IllegalArgumentException.class).isThrownBy(() -> served.result(null));
 			assertThat(served.takeLogs()).hasSize(1);
+		}
+	}
+
+	@Test
+	void whatCannotBePublishedBelongsToTheCallAllTheSame() throws IOException {
+		for (String method : List.of("table", "inlineTable")) {
+			try (RpcCall call = call(method, Endpoint.CALL)) {
+				ServedCall served = read(call);
+				assertThatIllegalStateException().isThrownBy(() -> served.publish(table(this.allocator)));
+			}
+			assertThat(this.allocator.getAllocatedMemory()).as(method).isZero();
 		}
 	}
 
@@ -159,6 +171,12 @@ class ServedCallTests {
 		return new ServedCall(call, this.reader.arguments(call, sent), this.externalizer, ResponseBudget.unlimited());
 	}
 
+	private static VectorSchemaRoot table(BufferAllocator allocator) {
+		VectorSchemaRoot table = new VectorSchemaRoot(List.of(number("n", 1, allocator)));
+		table.setRowCount(1);
+		return table;
+	}
+
 	private static FieldVector number(String name, long value, BufferAllocator allocator) {
 		BigIntVector vector = (BigIntVector) new Field(name, FieldType.notNullable(new ArrowType.Int(64, true)), null)
 			.createVector(allocator);
@@ -184,6 +202,16 @@ class ServedCallTests {
 		@RpcMethod("name")
 		String name() {
 			return "";
+		}
+
+		@RpcMethod("table")
+		VectorSchemaRoot table(RpcContext context) {
+			return ServedCallTests.table(context.allocator());
+		}
+
+		@RpcMethod(value = "inline_table", externalize = false)
+		VectorSchemaRoot inlineTable(RpcContext context) {
+			return ServedCallTests.table(context.allocator());
 		}
 
 		@RpcMethod("count")
