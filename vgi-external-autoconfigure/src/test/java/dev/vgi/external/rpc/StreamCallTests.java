@@ -405,6 +405,21 @@ class StreamCallTests extends AbstractCallTests {
 		assertThat(unlimited.kinds()).containsExactly(BatchKind.DATA, BatchKind.TOKEN);
 	}
 
+	@Test
+	void whatWasReadIsFreedIfTheCallCannotBegin() {
+		this.seams.listener.set((call) -> {
+			throw new IllegalStateException("nobody listens");
+		});
+		StreamReply reply = init("words", List.of(text("first", "one")));
+		assertThat(reply.error().errorMessage()).isEqualTo("nobody listens");
+	}
+
+	@Test
+	void theCallerIsKnownBeforeTheRequestIsRead() {
+		StreamReply reply = init("words", List.of(text("first", "one")), Map.of(), "X-User", "nobody");
+		assertThat(reply.error().errorMessage()).isEqualTo("no such user");
+	}
+
 	@Import(WordController.class)
 	static class Application {
 
@@ -418,8 +433,14 @@ class StreamCallTests extends AbstractCallTests {
 				String user = ((HttpServletRequest) request).getHeader("X-User");
 				chain.doFilter((user != null) ? new HttpServletRequestWrapper((HttpServletRequest) request) {
 
+					private boolean asked;
+
 					@Override
 					public Principal getUserPrincipal() {
+						if (!this.asked && user.equals("nobody")) {
+							this.asked = true;
+							throw new IllegalStateException("no such user");
+						}
 						return () -> user;
 					}
 

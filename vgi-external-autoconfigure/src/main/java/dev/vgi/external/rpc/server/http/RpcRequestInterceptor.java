@@ -103,14 +103,20 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 		ResponseBudget budget = new ResponseBudget(this.settings.maxResponseBytes(),
 				this.settings.maxExternalizedResponseBytes());
 		RpcCall call = null;
+		AnnotatedBatch sent = null;
 		try {
 			requireRoute(request, method);
 			Long accepted = acceptedResponseBytes(request);
-			AnnotatedBatch sent = readBatch(request);
+			StreamTokens.Binding binding = binding(request, method);
+			sent = readBatch(request);
 			call = begin(request, response, method, budget, sent.metadata());
-			serve(request, handler, call, sent, budget, accepted).bindTo(request);
+			serve(handler, call, binding, sent, budget, accepted).bindTo(request);
 		}
 		catch (Exception | Error ex) {
+			if (sent != null) {
+				// Perhaps nobody has taken it over. Idempotent.
+				sent.close();
+			}
 			RpcCall refused = (call != null) ? call : begin(request, response, method, budget, BatchMetadata.empty());
 			refused.failed(ex, !(ex instanceof Exception failure) || RpcErrorResolver.isRefused(failure));
 			refused.close();
@@ -139,6 +145,12 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 		return limit;
 	}
 
+	private static StreamTokens.Binding binding(HttpServletRequest request, RpcMethodDescriptor method) {
+		Principal principal = request.getUserPrincipal();
+		return new StreamTokens.Binding(method.protocol(), method.name(),
+				(principal != null) ? principal.getName() : null);
+	}
+
 	private AnnotatedBatch readBatch(HttpServletRequest request) throws IOException {
 		Long maxBytes = this.settings.maxRequestBytes();
 		try {
@@ -160,12 +172,9 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 		return call;
 	}
 
-	private ServedRequest serve(HttpServletRequest request, HandlerMethod handler, RpcCall call, AnnotatedBatch sent,
+	private ServedRequest serve(HandlerMethod handler, RpcCall call, StreamTokens.Binding binding, AnnotatedBatch sent,
 			ResponseBudget budget, @Nullable Long accepted) {
 		RpcMethodDescriptor method = call.descriptor();
-		Principal principal = request.getUserPrincipal();
-		StreamTokens.Binding binding = new StreamTokens.Binding(method.protocol(), method.name(),
-				(principal != null) ? principal.getName() : null);
 		ResponseBudget limited = budget.tightenedTo(accepted);
 		if (!(handler.getBean() instanceof StreamHandler stream)) {
 			RpcRequest arguments = this.reader.arguments(call, sent);
