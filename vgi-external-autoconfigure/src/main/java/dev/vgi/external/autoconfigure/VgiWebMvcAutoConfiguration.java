@@ -124,6 +124,7 @@ public final class VgiWebMvcAutoConfiguration {
 
 	@Bean
 	@Fallback
+	@ConditionalOnMissingBean
 	ArrowWebMvc vgiWebMvcConfigurer(TransferBudget budget, BufferAllocator vgiBufferAllocator,
 			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
 			VgiRpcProperties rpc, VgiExternalProperties properties, ObjectProvider<LocalStorage> localStorage) {

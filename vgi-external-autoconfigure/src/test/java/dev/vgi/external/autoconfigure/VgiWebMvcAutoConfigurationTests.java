@@ -6,7 +6,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 
+import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.conformance.ConformanceController;
+import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.server.ArrowWebMvc;
+import dev.vgi.external.web.server.ServedArrowHttpMessageConverter;
 import jakarta.servlet.Filter;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BigIntVector;
@@ -17,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.http.converter.autoconfigure.HttpMessageConvertersAutoConfiguration;
 import org.springframework.boot.jackson.autoconfigure.JacksonAutoConfiguration;
@@ -71,6 +79,14 @@ class VgiWebMvcAutoConfigurationTests {
 	@Test
 	void withSpringMvcConfiguredByTheApplicationArrowIsReadAndWritten() {
 		this.runner.withUserConfiguration(OwnWebMvc.class).run(VgiWebMvcAutoConfigurationTests::assertServesArrow);
+	}
+
+	@Test
+	void theApplicationsOwnArrowSupportIsTheOnlyOne() {
+		this.runner.withUserConfiguration(OwnArrow.class).run((context) -> {
+			assertThat(context).hasSingleBean(ArrowWebMvc.class);
+			assertServesArrow(context);
+		});
 	}
 
 	@Test
@@ -143,6 +159,21 @@ class VgiWebMvcAutoConfigurationTests {
 	@Configuration(proxyBeanMethods = false)
 	@EnableWebMvc
 	static class OwnWebMvc {
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	static class OwnArrow {
+
+		@Bean
+		ArrowWebMvc ownArrow(TransferBudget budget, BufferAllocator vgiBufferAllocator,
+				@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer) {
+			ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator, 1 << 20,
+					true, ReadLimits.defaults());
+			return new ArrowWebMvc(
+					new ServedArrowHttpMessageConverter(arrow, resolver, externalizer, false, (url) -> false), budget,
+					vgiBufferAllocator);
+		}
 
 	}
 
