@@ -104,6 +104,10 @@ final class TurnReply implements AutoCloseable {
 	public void close() {
 		this.batches.forEach(AnnotatedBatch::close);
 		this.batches.clear();
+		AnnotatedBatch untaken = takeHeader();
+		if (untaken != null) {
+			untaken.close();
+		}
 	}
 
 }

@@ -287,6 +287,13 @@ class HttpProducerStreamTests extends AbstractClientTests {
 	}
 
 	@Test
+	void whenAReplyIsNotTakenItsHeaderIsFreed() {
+		AnnotatedBatch header = ArrowBodies.values(this.allocator, BatchMetadata.empty(), 1);
+		new TurnReply().withHeader(header).close();
+		assertThat(this.allocator.getAllocatedMemory()).isZero();
+	}
+
+	@Test
 	void whenServiceCannotBeToldItIsNoError() {
 		this.service.on(INIT, Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1), ArrowBodies.tokens("a", "call"))),
 				Reply.arrow(ArrowBodies.stream(ArrowBodies.data(1), ArrowBodies.tokens("a", "call"))));
