@@ -18,7 +18,8 @@ public interface StreamTransport extends AutoCloseable {
 
 	/**
 	 * Return whether the stream may have a further turn.
-	 * @return {@code false} once the service has ended it and everything was taken
+	 * @return {@code false} once the service has ended it and all batches were taken; an
+	 * error that ended it may still be untold
 	 */
 	boolean isLive();
 

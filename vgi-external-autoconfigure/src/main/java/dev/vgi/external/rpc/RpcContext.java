@@ -74,9 +74,10 @@ public interface RpcContext {
 	}
 
 	/**
-	 * Return the call that the current thread serves.
+	 * Return the call that the current thread serves. There is none yet while its request
+	 * is still read, for example in a URL policy or a listener.
 	 * @return the call
-	 * @throws IllegalStateException outside a call, for example in a thread that the
+	 * @throws IllegalStateException if there is none, for example in a thread that the
 	 * handler started
 	 */
 	static RpcContext current() {

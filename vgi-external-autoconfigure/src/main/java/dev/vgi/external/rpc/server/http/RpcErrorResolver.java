@@ -146,7 +146,7 @@ final class RpcErrorResolver implements HandlerExceptionResolver, ErrorWriter {
 	}
 
 	/**
-	 * Return the identifier of a request that has not been read.
+	 * Return the identifier of a request without a call yet.
 	 * @param request the request
 	 * @param response its response
 	 * @return the identifier, empty if there is none
