@@ -30,6 +30,7 @@ final class HttpExchangeStream extends HttpStream {
 
 	@Override
 	public AnnotatedBatch turn(@Nullable AnnotatedBatch input, CallContext context) {
+		Assert.state(input != null, "a turn of an exchange has an input");
 		TurnReply reply = send(input, context, Answer::exchangeTurn);
 		AnnotatedBatch answer = reply.poll();
 		Assert.state(answer != null, "a turn of an exchange has one batch");

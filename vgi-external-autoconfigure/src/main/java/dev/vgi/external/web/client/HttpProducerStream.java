@@ -1,6 +1,7 @@
 package dev.vgi.external.web.client;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.call.CallContext;
 import org.apache.arrow.memory.BufferAllocator;
@@ -42,7 +43,7 @@ final class HttpProducerStream extends HttpStream {
 			if (cursor() == null) {
 				return null;
 			}
-			this.reply = send(input, context, Answer::producerTurn);
+			this.reply = send(BatchMetadata.empty(), context, Answer::producerTurn);
 			continueAt(this.reply.cursor());
 		}
 		throw new UnexpectedResponseException("The service answered " + MAX_EMPTY + " times in a row without a batch",

@@ -67,19 +67,27 @@ abstract class HttpStream implements StreamTransport {
 
 	/**
 	 * Send a turn.
-	 * @param input the input, or {@code null} for none; borrowed
+	 * @param input the input; borrowed
 	 * @param context the call
 	 * @param reader reads the answer
 	 * @return the answer
 	 */
-	final TurnReply send(@Nullable AnnotatedBatch input, CallContext context, AnswerReader<TurnReply> reader) {
-		if (input != null) {
-			// A view of the same vectors, which stay the caller's.
-			return this.inputs.send(this.turns,
-					new AnnotatedBatch(input.root(), input.dictionaries(), input.metadata().with(tokens())), context,
-					reader);
-		}
-		try (AnnotatedBatch empty = AnnotatedBatch.empty(NO_COLUMNS, tokens(), this.allocator)) {
+	final TurnReply send(AnnotatedBatch input, CallContext context, AnswerReader<TurnReply> reader) {
+		// A view of the same vectors, which stay the caller's.
+		return this.inputs.send(this.turns,
+				new AnnotatedBatch(input.root(), input.dictionaries(), input.metadata().with(tokens())), context,
+				reader);
+	}
+
+	/**
+	 * Send a turn without an input.
+	 * @param metadata what is sent besides the tokens
+	 * @param context the call
+	 * @param reader reads the answer
+	 * @return the answer
+	 */
+	final TurnReply send(BatchMetadata metadata, CallContext context, AnswerReader<TurnReply> reader) {
+		try (AnnotatedBatch empty = AnnotatedBatch.empty(NO_COLUMNS, tokens().with(metadata), this.allocator)) {
 			return this.inputs.send(this.turns, empty, context, reader);
 		}
 	}
@@ -100,9 +108,8 @@ abstract class HttpStream implements StreamTransport {
 		if (this.cursor == null) {
 			return;
 		}
-		try (AnnotatedBatch request = AnnotatedBatch.empty(NO_COLUMNS, tokens().with(MetadataKeys.CANCEL, "1"),
-				this.allocator)) {
-			this.inputs.send(this.turns, request, context, Answer::skipped);
+		try {
+			send(BatchMetadata.of(MetadataKeys.CANCEL, "1"), context, Answer::skipped);
 		}
 		finally {
 			this.cursor = null;
