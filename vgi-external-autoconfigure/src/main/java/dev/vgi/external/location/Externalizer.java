@@ -145,18 +145,8 @@ public final class Externalizer {
 	}
 
 	/**
-	 * Externalise only the data batch: the logs of a unary call stay inline.
-	 * @param cycle the cycle; taken over, also on failure
-	 * @return the same cycle, or one with the same logs whose data batch is a pointer;
-	 * the caller closes it
-	 * @throws VgiExternalException if the upload fails; contains no signed URL
-	 */
-	public OutputCycle externalizeData(OutputCycle cycle) {
-		return externalizeData(cycle, ResponseBudget.unlimited());
-	}
-
-	/**
-	 * Externalise only the data batch, if it is large or does not fit into the response.
+	 * Externalise only the data batch, if it is large or does not fit into the response:
+	 * the logs of a unary call stay inline.
 	 * @param cycle the cycle; taken over, also on failure
 	 * @param budget the budget of the response that the cycle belongs to
 	 * @return the same cycle, or one with the same logs whose data batch is a pointer;

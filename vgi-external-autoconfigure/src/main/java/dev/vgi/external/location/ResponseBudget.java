@@ -17,6 +17,7 @@ public final class ResponseBudget {
 
 	private final @Nullable Long maxExternalizedBytes;
 
+	/** Shared with the budgets that are tightened from this one. */
 	private final AtomicLong externalized;
 
 	/**
@@ -43,14 +44,6 @@ public final class ResponseBudget {
 	 */
 	public static ResponseBudget unlimited() {
 		return new ResponseBudget(null, null);
-	}
-
-	/**
-	 * Return the limit of the body.
-	 * @return bytes, or {@code null} for no limit
-	 */
-	public @Nullable Long maxResponseBytes() {
-		return this.maxResponseBytes;
 	}
 
 	/**
@@ -93,7 +86,7 @@ public final class ResponseBudget {
 			throw new ResponseTooLargeException("Externalised payload exceeds max_externalized_response_bytes ("
 					+ (stored + bytes) + " > " + this.maxExternalizedBytes + ")");
 		}
-		this.externalized.set(stored + bytes);
+		this.externalized.addAndGet(bytes);
 	}
 
 	/**

@@ -161,7 +161,7 @@ class LocationTests {
 	void unaryLogsStayInline() {
 		LogMessage log = new LogMessage("INFO", "inline", Map.of());
 		try (OutputCycle cycle = externalizer(0, null, this.storage, false)
-			.externalizeData(new OutputCycle(List.of(log), numbers("n")))) {
+			.externalizeData(new OutputCycle(List.of(log), numbers("n")), ResponseBudget.unlimited())) {
 			assertThat(cycle.logs()).containsExactly(log);
 			assertThat(cycle.data().rowCount()).isZero();
 		}

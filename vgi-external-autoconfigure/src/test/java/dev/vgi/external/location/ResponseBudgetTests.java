@@ -103,8 +103,12 @@ class ResponseBudgetTests {
 		ResponseBudget own = new ResponseBudget(100 * KIB, 7L);
 		assertThat(own.tightenedTo(null)).isSameAs(own);
 		assertThat(own.tightenedTo(200 * KIB)).isSameAs(own);
-		assertThat(own.tightenedTo(80 * KIB).maxResponseBytes()).isEqualTo(80 * KIB);
-		assertThat(ResponseBudget.unlimited().tightenedTo(80 * KIB).maxResponseBytes()).isEqualTo(80 * KIB);
+		for (ResponseBudget tight : List.of(own.tightenedTo(80 * KIB),
+				ResponseBudget.unlimited().tightenedTo(80 * KIB))) {
+			assertThatNoException().isThrownBy(() -> tight.requireInline(80 * KIB));
+			assertThatExceptionOfType(ResponseTooLargeException.class)
+				.isThrownBy(() -> tight.requireInline(80 * KIB + 1));
+		}
 	}
 
 	private Externalizer externalizer(long threshold, boolean inlineOnFailure) {

@@ -26,7 +26,6 @@ import org.springframework.core.log.LogMessage;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpStatusCode;
 import org.springframework.web.ErrorResponse;
-import org.springframework.web.servlet.HandlerExceptionResolver;
 import org.springframework.web.servlet.ModelAndView;
 import org.springframework.web.servlet.NoHandlerFoundException;
 import org.springframework.web.servlet.resource.NoResourceFoundException;
@@ -35,7 +34,7 @@ import org.springframework.web.servlet.resource.NoResourceFoundException;
  * Answers the failures of RPC methods, and requests for unknown ones, with a status and
  * an error batch. Leaves the failures of other handlers to others.
  */
-final class RpcErrorResolver implements HandlerExceptionResolver, ErrorWriter {
+final class RpcErrorResolver implements ErrorWriter {
 
 	private static final Log logger = LogFactory.getLog(RpcErrorResolver.class);
 
@@ -57,9 +56,16 @@ final class RpcErrorResolver implements HandlerExceptionResolver, ErrorWriter {
 		this.allocator = allocator;
 	}
 
-	@Override
-	public @Nullable ModelAndView resolveException(HttpServletRequest request, HttpServletResponse response,
-			@Nullable Object handler, Exception failure) {
+	/**
+	 * Answer a failure.
+	 * @param request the request
+	 * @param response its response
+	 * @param handler the handler that Spring MVC chose, or {@code null}
+	 * @param failure what it threw, or why there is none
+	 * @return an empty view if it was answered, or {@code null} if it is left to others
+	 */
+	@Nullable ModelAndView resolve(HttpServletRequest request, HttpServletResponse response, @Nullable Object handler,
+			Exception failure) {
 		if (response.isCommitted()) {
 			return null;
 		}

@@ -160,14 +160,6 @@ final class RpcRoutes {
 	}
 
 	/**
-	 * Return whether any method is a stream.
-	 * @return {@code true} if tokens are needed
-	 */
-	boolean hasStreams() {
-		return !this.streams.isEmpty();
-	}
-
-	/**
 	 * Return whether a path is one of these routes, whatever the HTTP method.
 	 * @param path the path within the application, as Spring MVC matches it
 	 * @return {@code true} if an RPC method would handle it

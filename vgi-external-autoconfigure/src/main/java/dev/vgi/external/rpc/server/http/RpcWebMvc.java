@@ -116,7 +116,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	@Override
 	public @Nullable ModelAndView resolveException(HttpServletRequest request, HttpServletResponse response,
 			@Nullable Object handler, Exception failure) {
-		return this.errors.resolveException(request, response, handler, failure);
+		return this.errors.resolve(request, response, handler, failure);
 	}
 
 	@Override
@@ -175,14 +175,6 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	 */
 	public boolean servesMethods() {
 		return !protocols().isEmpty();
-	}
-
-	/**
-	 * Return whether any method is a stream.
-	 * @return {@code true} if tokens are needed; {@code false} before {@link #install}
-	 */
-	public boolean servesStreams() {
-		return this.routes.hasStreams();
 	}
 
 	/**
