@@ -181,6 +181,14 @@ public final class AnnotatedBatch implements AutoCloseable {
 	}
 
 	/**
+	 * Return whether this batch stands for a stored one.
+	 * @return {@code true} for a pointer
+	 */
+	public boolean isPointer() {
+		return BatchKind.of(rowCount(), this.metadata) == BatchKind.POINTER;
+	}
+
+	/**
 	 * Return how much memory the values use, which is compared with the threshold.
 	 * @return bytes that hold values in all vector buffers, including those of the
 	 * dictionaries

@@ -1,7 +1,6 @@
 package dev.vgi.external.call;
 
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.BatchKind;
 
 /**
  * Resolves the pointers in the answers of one service. Thread-safe.
@@ -14,10 +13,6 @@ final class AnswerPointers {
 		this.transport = transport;
 	}
 
-	static boolean isPointer(AnnotatedBatch batch) {
-		return BatchKind.of(batch.rowCount(), batch.metadata()) == BatchKind.POINTER;
-	}
-
 	/**
 	 * Resolve a batch if it is a pointer.
 	 * @param batch the batch; taken over
@@ -26,7 +21,7 @@ final class AnswerPointers {
 	 * it
 	 */
 	AnnotatedBatch resolve(AnnotatedBatch batch, CallContext context) {
-		if (!isPointer(batch)) {
+		if (!batch.isPointer()) {
 			return batch;
 		}
 		AnnotatedBatch resolved = this.transport.resolver().resolve(batch, this.transport.allocator(), context.logs());

@@ -106,7 +106,7 @@ public final class ProducerCall extends StreamCall {
 	}
 
 	private AnnotatedBatch resolveOrKeep(AnnotatedBatch batch, CallContext context) {
-		if (!AnswerPointers.isPointer(batch)) {
+		if (!batch.isPointer()) {
 			return batch;
 		}
 		AnnotatedBatch kept = pointers().copy(batch);

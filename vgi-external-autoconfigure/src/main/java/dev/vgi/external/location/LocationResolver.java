@@ -113,7 +113,7 @@ public final class LocationResolver {
 	 * @throws ErrorBatchException if the stored stream holds an error
 	 */
 	public AnnotatedBatch resolve(AnnotatedBatch batch, BufferAllocator allocator, LogSink logs) {
-		if (BatchKind.of(batch.rowCount(), batch.metadata()) != BatchKind.POINTER) {
+		if (!batch.isPointer()) {
 			return batch;
 		}
 		try (batch) {

@@ -9,7 +9,6 @@ import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
@@ -110,7 +109,7 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 
 	private OutputCycle resolve(OutputCycle cycle) {
 		AnnotatedBatch batch = cycle.data();
-		if (BatchKind.of(batch.rowCount(), batch.metadata()) != BatchKind.POINTER) {
+		if (!batch.isPointer()) {
 			return cycle;
 		}
 		List<LogMessage> logs = new ArrayList<>(cycle.logs());

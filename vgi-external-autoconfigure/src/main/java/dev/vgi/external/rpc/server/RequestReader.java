@@ -7,7 +7,6 @@ import java.util.Map;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.IpcStreamReader;
@@ -91,7 +90,7 @@ public final class RequestReader {
 	public RpcRequest arguments(RpcCall call, AnnotatedBatch sent) {
 		RpcMethodDescriptor descriptor = call.descriptor();
 		BatchMetadata metadata = sent.metadata();
-		AnnotatedBatch received = isPointer(sent) ? resolve(call, sent, () -> checkPointer(descriptor, sent)) : sent;
+		AnnotatedBatch received = sent.isPointer() ? resolve(call, sent, () -> checkPointer(descriptor, sent)) : sent;
 		try (AnnotatedBatch batch = received) {
 			BatchMetadata merged = batch.metadata()
 				.with(metadata.without(MetadataKeys.LOCATION, MetadataKeys.LOCATION_SHA256));
@@ -109,15 +108,6 @@ public final class RequestReader {
 		catch (RuntimeException ex) {
 			throw refusal(ex);
 		}
-	}
-
-	/**
-	 * Return whether a batch stands for a stored one.
-	 * @param batch the batch; borrowed
-	 * @return {@code true} for a pointer
-	 */
-	public static boolean isPointer(AnnotatedBatch batch) {
-		return BatchKind.of(batch.rowCount(), batch.metadata()) == BatchKind.POINTER;
 	}
 
 	/**

@@ -11,7 +11,6 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.location.Externalizer;
@@ -186,7 +185,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 
 	private boolean mayHavePointers(List<AnnotatedBatch> batches) {
 		return batches.isEmpty()
-				|| batches.stream().anyMatch((batch) -> isPointer(batch) || this.externalizer.exceedsThreshold(batch));
+				|| batches.stream().anyMatch((batch) -> batch.isPointer() || this.externalizer.exceedsThreshold(batch));
 	}
 
 	private static boolean isPrivate(ServletServerHttpResponse response) {
@@ -222,19 +221,15 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	}
 
 	private @Nullable URI locationOf(List<AnnotatedBatch> batches, HttpServletRequest request, boolean head) {
-		if (batches.size() == 1 && isPointer(batches.get(0))) {
+		if (batches.size() == 1 && batches.get(0).isPointer()) {
 			// A published batch is already stored.
 			return Pointer.from(batches.get(0).metadata()).location();
 		}
 		if (!this.redirect || head || batches.stream().noneMatch(this.externalizer::exceedsThreshold)
-				|| batches.stream().anyMatch(ServedArrowHttpMessageConverter::isPointer)) {
+				|| batches.stream().anyMatch(AnnotatedBatch::isPointer)) {
 			return null;
 		}
 		return this.externalizer.store(batches.get(0).schema(), batches, AnswerCoding.isAccepted(request, "zstd"));
-	}
-
-	private static boolean isPointer(AnnotatedBatch batch) {
-		return BatchKind.of(batch.rowCount(), batch.metadata()) == BatchKind.POINTER;
 	}
 
 	private void redirect(ServletServerHttpResponse response, URI location) throws IOException {

@@ -90,7 +90,7 @@ final class StreamHandler {
 	TurnRequest read(RpcCall call, Binding binding, AnnotatedBatch sent) {
 		BatchMetadata metadata = sent.metadata();
 		AnnotatedBatch batch = sent;
-		if (RequestReader.isPointer(sent) && !metadata.contains(MetadataKeys.CANCEL)) {
+		if (sent.isPointer() && !metadata.contains(MetadataKeys.CANCEL)) {
 			// Checked before the fetch: the caller must hold a stream, and the columns
 			// must fit.
 			batch = this.reader.resolve(call, sent, () -> {
