@@ -1,6 +1,7 @@
 package dev.vgi.external.autoconfigure;
 
 import java.time.Duration;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -81,6 +82,9 @@ final class StorageHealthIndicator implements HealthIndicator, DisposableBean {
 			// A foreign exception, whose message may contain anything.
 			Throwable cause = (ex.getCause() != null) ? ex.getCause() : ex;
 			return down("error", "The check failed: " + FailureReason.of(cause));
+		}
+		catch (CancellationException ex) {
+			return Health.unknown().withDetail("storage", this.check.storageName()).build();
 		}
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();

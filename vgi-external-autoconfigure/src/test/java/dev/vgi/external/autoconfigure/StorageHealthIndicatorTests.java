@@ -4,6 +4,7 @@ import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -87,6 +88,24 @@ class StorageHealthIndicatorTests {
 		assertThat(indicator.health().getDetails()).containsEntry("kind", "timed-out");
 		assertThat(this.checks).hasValue(1);
 		hanging.countDown();
+	}
+
+	@Test
+	void checkThatHangsEndsWithTheApplication() throws Exception {
+		CountDownLatch interrupted = new CountDownLatch(1);
+		StorageHealthIndicator indicator = indicator(() -> {
+			try {
+				new CountDownLatch(1).await();
+			}
+			catch (InterruptedException ex) {
+				interrupted.countDown();
+			}
+		}, Duration.ofMillis(20));
+		assertThat(indicator.health().getDetails()).containsEntry("kind", "timed-out");
+		indicator.destroy();
+		assertThat(interrupted.await(1, TimeUnit.MINUTES)).isTrue();
+		this.clock.addAndGet(Duration.ofSeconds(30).toNanos());
+		assertThat(indicator.health().getStatus()).isEqualTo(Status.UNKNOWN);
 	}
 
 	private StorageHealthIndicator indicator(Runnable check, Duration timeout) {

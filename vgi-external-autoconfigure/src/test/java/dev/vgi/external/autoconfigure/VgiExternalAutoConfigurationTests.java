@@ -9,7 +9,10 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.server.http.RpcWebMvc;
@@ -20,6 +23,7 @@ import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.s3.S3Storage;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
@@ -110,6 +114,22 @@ class VgiExternalAutoConfigurationTests {
 		this.runner.withUserConfiguration(CallingStorage.class)
 			.run((context) -> assertThat(context.getBean(ExternalLocationConfig.class).storage())
 				.isSameAs(context.getBean(SignedLinkStorage.class)));
+	}
+
+	@Test
+	void failureOfStorageIsHandledAsConfiguredWithAConfigurationOfTheApplication() {
+		this.runner.withUserConfiguration(FailingStorage.class)
+			.withPropertyValues("vgi.external.on-storage-failure=inline")
+			.run((context) -> {
+				BufferAllocator allocator = context.getBean(BufferAllocator.class);
+				BigIntVector vector = new BigIntVector("n", allocator);
+				vector.allocateNew(10);
+				vector.setValueCount(10);
+				AnnotatedBatch batch = AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)));
+				try (OutputCycle sent = context.getBean(Externalizer.class).externalize(OutputCycle.of(batch))) {
+					assertThat(sent.data().rowCount()).isEqualTo(10);
+				}
+			});
 	}
 
 	@Test
@@ -361,7 +381,24 @@ class VgiExternalAutoConfigurationTests {
 
 	}
 
-	static final class CustomStorage implements ExternalStorage {
+	@Configuration(proxyBeanMethods = false)
+	static class FailingStorage {
+
+		@Bean
+		ExternalLocationConfig config() {
+			return ExternalLocationConfig.defaults().withExternalizeThreshold(1).withStorage(new CustomStorage() {
+
+				@Override
+				public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+					throw new StorageUnavailableException("down", 0, null);
+				}
+
+			});
+		}
+
+	}
+
+	static class CustomStorage implements ExternalStorage {
 
 		@Override
 		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {

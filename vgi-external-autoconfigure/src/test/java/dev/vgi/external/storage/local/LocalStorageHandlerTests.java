@@ -7,6 +7,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
@@ -18,6 +19,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+
+import org.springframework.util.FileSystemUtils;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -73,6 +76,14 @@ class LocalStorageHandlerTests {
 		assertThat(send("PUT", pair.downloadUrl(), "content").statusCode()).isEqualTo(403);
 		assertThat(send("DELETE", pair.downloadUrl(), "").statusCode()).isEqualTo(405);
 		assertThat(this.storage.storedBytes()).isZero();
+	}
+
+	@Test
+	void folderThatIsGoneIsAnAnswerAndNotABrokenConnection() throws Exception {
+		UploadUrl pair = this.storage.generateUploadUrl(new Schema(List.of()));
+		FileSystemUtils.deleteRecursively(this.folder);
+		Files.createFile(this.folder);
+		assertThat(send("PUT", pair.uploadUrl(), "content").statusCode()).isEqualTo(502);
 	}
 
 	private HttpResponse<String> send(String method, URI url, String body) throws Exception {
