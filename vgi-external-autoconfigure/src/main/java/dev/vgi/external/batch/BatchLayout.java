@@ -105,8 +105,11 @@ final class BatchLayout {
 		List<Body> bodies = new ArrayList<>(buffers.size());
 		for (int i = 0; i < buffers.size(); i++) {
 			ArrowBuf buffer = buffers.get(i);
-			// all unallocated buffers are one shared instance, whose indices mean nothing
-			bodies.add((buffer.capacity() > 0) ? new Body(buffer, buffer.readableBytes())
+			// all unallocated buffers are one shared instance, whose indices mean
+			// nothing;
+			// the only offset of an empty vector may come from a slice of another one
+			boolean written = buffer.capacity() > 0 && (i != 1 || vector.getValueCount() > 0);
+			bodies.add(written ? new Body(buffer, buffer.readableBytes())
 					: new Body(null, (i == 1) ? firstOffset(vector.getField()) : 0));
 		}
 		return bodies;

@@ -19,6 +19,7 @@ import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.ipc.ArrowStreamReader;
 import org.apache.arrow.vector.ipc.ArrowStreamWriter;
+import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.TransferPair;
@@ -113,6 +114,25 @@ class IpcStreamTests {
 				try (AnnotatedBatch read = SampleBatches.next(reader)) {
 					assertThat(SampleBatches.bytes(IpcStreamWriter.gather(reader.schema(), List.of(read))))
 						.isEqualTo(bytes);
+				}
+			}
+		}
+	}
+
+	@Test
+	void noTextsWhoseOffsetIsNotZeroAreWrittenAsNone() {
+		FieldVector texts = Field.nullable("texts", SampleBatches.UTF8).createVector(this.allocator);
+		try (ArrowBuf offset = this.allocator.buffer(Integer.BYTES)) {
+			offset.setInt(0, 3);
+			texts.loadFieldBuffers(new ArrowFieldNode(0, 0), List.of(offset, offset, offset));
+		}
+		try (AnnotatedBatch batch = SampleBatches.batch(0, List.of(texts), BatchMetadata.empty())) {
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(batch.schema(), List.of(batch)));
+			try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+					this.allocator)) {
+				assertThat(reader.nextStream()).isTrue();
+				try (AnnotatedBatch read = SampleBatches.next(reader)) {
+					assertThat(read.rowCount()).isZero();
 				}
 			}
 		}
