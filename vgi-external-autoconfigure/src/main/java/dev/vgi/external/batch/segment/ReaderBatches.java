@@ -1,0 +1,284 @@
+package dev.vgi.external.batch.segment;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.arrow.vector.util.DictionaryUtility;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * What an {@link ArrowReader} yields, batch by batch, each moved out of the reader so
+ * that it outlives the next pull. A batch keeps the memory that the reader gave it, so it
+ * belongs to the reader's allocator: whoever gets batches closes them before this object,
+ * after which the application may close that allocator. Not thread-safe.
+ */
+public final class ReaderBatches implements AutoCloseable {
+
+	private final ArrowReader reader;
+
+	private final BufferAllocator allocator;
+
+	private final Schema schema;
+
+	private final Set<Long> dictionaryIds = new HashSet<>();
+
+	private final Dictionaries dictionaries;
+
+	/**
+	 * Whether the reader may set values in vectors that it does not allocate for each
+	 * batch. Arrow's own readers load buffers.
+	 */
+	private final boolean setsValues;
+
+	private final Deque<Pulled> held = new ArrayDeque<>();
+
+	private long heldBytes;
+
+	private long pulled;
+
+	private boolean ended;
+
+	private boolean failed;
+
+	private boolean closed;
+
+	/**
+	 * Take over a reader.
+	 * @param reader the reader; taken over, also on failure
+	 * @param allocator the owner of copies of the dictionaries
+	 * @throws UncheckedIOException if the schema cannot be read
+	 */
+	public ReaderBatches(ArrowReader reader, BufferAllocator allocator) {
+		this.reader = reader;
+		this.allocator = allocator;
+		this.dictionaries = new Dictionaries(allocator);
+		this.setsValues = !reader.getClass().getName().startsWith("org.apache.arrow.");
+		try {
+			this.schema = reader.getVectorSchemaRoot().getSchema();
+			for (Field field : this.schema.getFields()) {
+				DictionaryUtility.toMessageFormat(field, reader, this.dictionaryIds);
+			}
+		}
+		catch (IOException ex) {
+			throw closed(new UncheckedIOException(ex));
+		}
+		catch (RuntimeException ex) {
+			throw closed(ex);
+		}
+	}
+
+	private RuntimeException closed(RuntimeException failure) {
+		try {
+			close();
+		}
+		catch (RuntimeException ex) {
+			failure.addSuppressed(ex);
+		}
+		return failure;
+	}
+
+	/**
+	 * Return the schema of all batches.
+	 * @return the schema in memory format: a dictionary column has its index type
+	 */
+	public Schema schema() {
+		return this.schema;
+	}
+
+	/**
+	 * Pull batches until they are large, or the reader ends. They are handed out later.
+	 * @param bytes how large
+	 * @return whether that many bytes are held
+	 * @throws UncheckedIOException if the reader fails
+	 * @throws IllegalStateException if the reader changes its schema, or after a failure
+	 */
+	public boolean reaches(long bytes) {
+		while (this.heldBytes < bytes) {
+			Pulled next = pull();
+			if (next == null) {
+				return false;
+			}
+			this.held.add(next);
+			this.heldBytes += next.size();
+		}
+		return true;
+	}
+
+	/**
+	 * Return the next batch.
+	 * @return the batch, or {@code null} at the end. The caller closes it, before this
+	 * object
+	 * @throws UncheckedIOException if the reader fails
+	 * @throws IllegalStateException if the reader changes its schema, or after a failure
+	 */
+	public @Nullable AnnotatedBatch next() {
+		Pulled next = this.held.poll();
+		if (next != null) {
+			this.heldBytes -= next.size();
+		}
+		else {
+			next = pull();
+		}
+		return (next != null) ? next.batch() : null;
+	}
+
+	private @Nullable Pulled pull() {
+		Assert.state(!this.failed && !this.closed, "The reader has failed or is closed");
+		if (this.ended) {
+			return null;
+		}
+		this.failed = true;
+		Pulled next = null;
+		try {
+			if (this.reader.loadNextBatch()) {
+				this.pulled++;
+				next = take(this.reader.getVectorSchemaRoot());
+			}
+			else {
+				this.ended = true;
+			}
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+		this.failed = false;
+		return next;
+	}
+
+	private Pulled take(VectorSchemaRoot root) {
+		check(root);
+		long size = this.dictionaries.update(this.dictionaryIds, this.reader);
+		List<FieldVector> moved = new ArrayList<>();
+		try {
+			for (int i = 0; i < this.schema.getFields().size(); i++) {
+				FieldVector vector = root.getVector(i);
+				moved.add(VectorMemory.share(this.schema.getFields().get(i), vector, vector.getAllocator()));
+			}
+			size += VectorMemory.size(moved);
+			for (FieldVector vector : root.getFieldVectors()) {
+				if (this.setsValues) {
+					VectorMemory.renew(vector);
+				}
+				else {
+					vector.clear();
+				}
+			}
+			return new Pulled(new AnnotatedBatch(new VectorSchemaRoot(this.schema, moved, root.getRowCount()),
+					this.dictionaries.share(), BatchMetadata.empty()), size);
+		}
+		catch (RuntimeException ex) {
+			moved.forEach(FieldVector::close);
+			throw ex;
+		}
+	}
+
+	private void check(VectorSchemaRoot root) {
+		List<Field> expected = this.schema.getFields();
+		List<Field> actual = root.getSchema().getFields();
+		for (int i = 0; i < Math.max(expected.size(), actual.size()); i++) {
+			Field field = (i < expected.size()) ? expected.get(i) : actual.get(i);
+			if (i >= expected.size() || i >= actual.size() || !isSame(expected.get(i), actual.get(i), true)
+					|| !isSame(expected.get(i), root.getVector(i).getField(), false)) {
+				throw new IllegalStateException("Batch " + this.pulled
+						+ " of the reader has another schema: its column '" + field.getName() + "' differs");
+			}
+			int values = root.getVector(i).getValueCount();
+			if (values != root.getRowCount()) {
+				throw new IllegalStateException("Batch " + this.pulled + " of the reader has " + root.getRowCount()
+						+ " rows, but " + values + " values in column '" + field.getName() + "'");
+			}
+		}
+	}
+
+	// a vector does not always know its whole field
+	private static boolean isSame(Field expected, Field actual, boolean whole) {
+		if (expected == actual) {
+			return true;
+		}
+		ArrowType left = BufferKinds.storage(expected.getType());
+		ArrowType right = BufferKinds.storage(actual.getType());
+		boolean types = (left instanceof ArrowType.Union leftUnion && right instanceof ArrowType.Union rightUnion)
+				? leftUnion.getMode() == rightUnion.getMode() : left.equals(right);
+		if (!types || expected.getChildren().size() != actual.getChildren().size()
+				|| (whole && (!expected.getName().equals(actual.getName()) || id(expected) != id(actual)))) {
+			return false;
+		}
+		for (int i = 0; i < expected.getChildren().size(); i++) {
+			if (!isSame(expected.getChildren().get(i), actual.getChildren().get(i), whole)) {
+				return false;
+			}
+		}
+		return true;
+	}
+
+	private static long id(Field field) {
+		DictionaryEncoding encoding = field.getDictionary();
+		return (encoding != null) ? encoding.getId() : -1;
+	}
+
+	/**
+	 * Create a batch without rows, for a stream without batches.
+	 * @return a batch with the schema and with empty dictionaries; the caller closes it
+	 */
+	public AnnotatedBatch zeroRows() {
+		return AnnotatedBatch.empty(this.schema, this.reader, BatchMetadata.empty(), this.allocator);
+	}
+
+	/**
+	 * Return how many batches have been pulled.
+	 * @return the number of batches
+	 */
+	public long pulled() {
+		return this.pulled;
+	}
+
+	/**
+	 * Close the reader, and free what was pulled and not handed out. Idempotent.
+	 * @throws UncheckedIOException if the reader cannot be closed
+	 */
+	@Override
+	public void close() {
+		if (this.closed) {
+			return;
+		}
+		this.closed = true;
+		this.held.forEach((pulled) -> pulled.batch().close());
+		this.held.clear();
+		this.dictionaries.close();
+		try {
+			this.reader.close();
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	/**
+	 * A batch that was pulled.
+	 *
+	 * @param batch the batch
+	 * @param size bytes that it added to those before
+	 */
+	private record Pulled(AnnotatedBatch batch, long size) {
+
+	}
+
+}
