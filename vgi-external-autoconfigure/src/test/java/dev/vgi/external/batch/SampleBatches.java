@@ -61,7 +61,7 @@ import org.apache.arrow.vector.types.pojo.FieldType;
 /**
  * Batches of every layout the format has.
  */
-final class SampleBatches {
+public final class SampleBatches {
 
 	static final ArrowType INT32 = new ArrowType.Int(32, true);
 
@@ -72,7 +72,7 @@ final class SampleBatches {
 	private SampleBatches() {
 	}
 
-	static AnnotatedBatch numbers(BufferAllocator allocator, int rows) {
+	public static AnnotatedBatch numbers(BufferAllocator allocator, int rows) {
 		BigIntVector vector = new BigIntVector("value", allocator);
 		vector.allocateNew(rows);
 		for (int i = 0; i < rows; i++) {
@@ -81,7 +81,7 @@ final class SampleBatches {
 		return batch(rows, List.of(vector), BatchMetadata.of("k", "v"));
 	}
 
-	static AnnotatedBatch flat(BufferAllocator allocator, int rows) {
+	public static AnnotatedBatch flat(BufferAllocator allocator, int rows) {
 		IntVector ints = new IntVector("ints", allocator);
 		Float8Vector doubles = new Float8Vector(
 				Field.notNullable("doubles", new ArrowType.FloatingPoint(FloatingPointPrecision.DOUBLE)), allocator);
@@ -119,7 +119,7 @@ final class SampleBatches {
 		return batch(rows, vectors, BatchMetadata.empty());
 	}
 
-	static AnnotatedBatch nested(BufferAllocator allocator, int rows) {
+	public static AnnotatedBatch nested(BufferAllocator allocator, int rows) {
 		ListVector lists = ListVector.empty("lists", allocator);
 		lists.addOrGetVector(FieldType.nullable(INT32));
 		StructVector structs = StructVector.empty("structs", allocator);
@@ -219,7 +219,7 @@ final class SampleBatches {
 	 * @param allocator the owner
 	 * @return the batch; the caller closes it
 	 */
-	static AnnotatedBatch times(BufferAllocator allocator) {
+	public static AnnotatedBatch times(BufferAllocator allocator) {
 		List<FieldVector> vectors = new ArrayList<>();
 		List<ArrowType> types = new ArrayList<>();
 		for (TimeUnit unit : TimeUnit.values()) {
@@ -249,7 +249,7 @@ final class SampleBatches {
 		return batch(4, vectors, BatchMetadata.empty());
 	}
 
-	static AnnotatedBatch runs(BufferAllocator allocator) {
+	public static AnnotatedBatch runs(BufferAllocator allocator) {
 		Field field = new Field("runs", FieldType.notNullable(new ArrowType.RunEndEncoded()),
 				List.of(Field.notNullable("run_ends", INT32), Field.nullable("values", UTF8)));
 		RunEndEncodedVector vector = new RunEndEncodedVector(field, allocator, null);
@@ -273,7 +273,7 @@ final class SampleBatches {
 	 * @param rows how many rows
 	 * @return the batch; the caller closes it
 	 */
-	static AnnotatedBatch dictionaries(BufferAllocator allocator, int rows) {
+	public static AnnotatedBatch dictionaries(BufferAllocator allocator, int rows) {
 		DictionaryEncoding colors = new DictionaryEncoding(7, false, new ArrowType.Int(16, true));
 		DictionaryEncoding cities = new DictionaryEncoding(3, true, new ArrowType.Int(8, false));
 		DictionaryEncoding sizes = new DictionaryEncoding(11, false, null);
@@ -319,7 +319,7 @@ final class SampleBatches {
 	 * @param allocator the owner
 	 * @return the batch; the caller closes it
 	 */
-	static AnnotatedBatch nestedDictionaries(BufferAllocator allocator) {
+	public static AnnotatedBatch nestedDictionaries(BufferAllocator allocator) {
 		DictionaryEncoding inner = new DictionaryEncoding(40, false, new ArrowType.Int(32, true));
 		DictionaryEncoding outer = new DictionaryEncoding(2, false, new ArrowType.Int(8, true));
 		Field listField = new Field("outer", FieldType.nullable(new ArrowType.List()),
@@ -346,7 +346,7 @@ final class SampleBatches {
 		return new AnnotatedBatch(batch.root(), provider, BatchMetadata.empty());
 	}
 
-	static VarCharVector texts(BufferAllocator allocator, String name, String... texts) {
+	public static VarCharVector texts(BufferAllocator allocator, String name, String... texts) {
 		VarCharVector vector = new VarCharVector(name, allocator);
 		vector.allocateNew();
 		for (int i = 0; i < texts.length; i++) {
@@ -356,7 +356,7 @@ final class SampleBatches {
 		return vector;
 	}
 
-	static AnnotatedBatch batch(int rows, List<FieldVector> vectors, BatchMetadata metadata) {
+	public static AnnotatedBatch batch(int rows, List<FieldVector> vectors, BatchMetadata metadata) {
 		VectorSchemaRoot root = new VectorSchemaRoot(vectors);
 		root.setRowCount(rows);
 		return new AnnotatedBatch(root, new MapDictionaryProvider(), metadata);
@@ -371,7 +371,7 @@ final class SampleBatches {
 	 * @param batch the batch
 	 * @return the values, column by column
 	 */
-	static List<Object> values(AnnotatedBatch batch) {
+	public static List<Object> values(AnnotatedBatch batch) {
 		List<Object> columns = new ArrayList<>();
 		batch.root().getFieldVectors().forEach((vector) -> columns.add(values(vector)));
 		batch.dictionaries()
@@ -395,7 +395,7 @@ final class SampleBatches {
 		return Objects.requireNonNull(reader.next());
 	}
 
-	static byte[] bytes(GatheredStream stream) {
+	public static byte[] bytes(GatheredStream stream) {
 		ByteArrayOutputStream out = new ByteArrayOutputStream();
 		try (stream) {
 			stream.writeTo(Channels.newChannel(out));
