@@ -288,13 +288,29 @@ public final class SlabPool implements AutoCloseable {
 		public ArrowBuf handOver(BufferAllocator allocator, long length, Lease lease) {
 			check(0, length);
 			long paid = RequestMemory.prepay(allocator, lease, this.capacity);
+			return wrap(allocator, Math.max(length, paid)).slice(0, length);
+		}
+
+		/**
+		 * Hand this slab over to Arrow before anything is written. From then on the
+		 * buffer's reference count owns it; if this method throws, the caller still does.
+		 * @param allocator charged for all bytes
+		 * @return the buffer, of which only bytes that were overwritten may be passed on;
+		 * the caller closes it, which returns the slab
+		 */
+		public ArrowBuf handOver(BufferAllocator allocator) {
+			check(0, this.capacity);
+			return wrap(allocator, this.capacity);
+		}
+
+		private ArrowBuf wrap(BufferAllocator allocator, long charged) {
 			// Set first: if wrapping fails, Arrow may or may not call release0.
 			this.handedOver = true;
-			HandedOver allocation = new HandedOver(this, Math.max(length, paid));
+			HandedOver allocation = new HandedOver(this, charged);
 			try {
 				ArrowBuf buffer = allocator.wrapForeignAllocation(allocation);
 				allocation.accepted = true;
-				return buffer.slice(0, length);
+				return buffer;
 			}
 			catch (RuntimeException ex) {
 				this.handedOver = false;

@@ -116,11 +116,24 @@ class SlabPoolTests {
 	}
 
 	@Test
+	void arrowBufferOwnsTheWholeSlabBeforeItIsWritten() {
+		Slab slab = this.pool.acquire(100_000);
+		ArrowBuf buffer = slab.handOver(this.allocator);
+		slab.close();
+		assertThat(buffer.capacity()).isEqualTo(slab.capacity());
+		assertThat(this.allocator.getAllocatedMemory()).isEqualTo(slab.capacity());
+		assertThat(this.pool.leasedSlabs()).isOne();
+		buffer.close();
+		assertThat(this.pool.leasedSlabs()).isZero();
+	}
+
+	@Test
 	void whenTheAllocatorRefusesTheCallerStillOwnsTheSlab() {
 		try (BufferAllocator small = this.allocator.newChildAllocator("small", 0, 1000);
 				Slab slab = this.pool.acquire(2000)) {
 			assertThatExceptionOfType(OutOfMemoryException.class)
 				.isThrownBy(() -> slab.handOver(small, 2000, this.lease));
+			assertThatExceptionOfType(OutOfMemoryException.class).isThrownBy(() -> slab.handOver(small));
 			assertThat(this.pool.leasedSlabs()).isEqualTo(1);
 			slab.window(0, 1).put((byte) 1);
 		}
