@@ -15,7 +15,7 @@ final class Bytes {
 	/** Bytes that are seen through one view. */
 	private static final int WINDOW = 1 << 20;
 
-	private static final int CHUNK = 1 << 12;
+	private static final int CHUNK = 1 << 10;
 
 	private Bytes() {
 	}

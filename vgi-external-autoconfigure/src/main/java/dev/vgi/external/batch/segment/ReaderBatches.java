@@ -26,9 +26,10 @@ import org.springframework.util.Assert;
 
 /**
  * What an {@link ArrowReader} yields, batch by batch, each moved out of the reader so
- * that it outlives the next pull. A batch keeps the memory that the reader gave it, so it
- * belongs to the reader's allocator: whoever gets batches closes them before this object,
- * after which the application may close that allocator. Not thread-safe.
+ * that it outlives the next pull and the reader. A batch of one of Arrow's own readers
+ * keeps its memory, which belongs to the reader's allocator: whoever gets batches closes
+ * them before this object, after which the application may close that allocator. A batch
+ * of any other reader is copied, since it may keep its vectors. Not thread-safe.
  */
 public final class ReaderBatches implements AutoCloseable {
 
@@ -43,10 +44,10 @@ public final class ReaderBatches implements AutoCloseable {
 	private final Dictionaries dictionaries;
 
 	/**
-	 * Whether the reader may set values in vectors that it does not allocate for each
-	 * batch. Arrow's own readers load buffers.
+	 * Whether the reader fills its vectors anew for each batch, so that they may be
+	 * emptied. Arrow's own readers do; others may keep a column, or set values in place.
 	 */
-	private final boolean setsValues;
+	private final boolean movable;
 
 	private final Deque<Pulled> held = new ArrayDeque<>();
 
@@ -63,14 +64,14 @@ public final class ReaderBatches implements AutoCloseable {
 	/**
 	 * Take over a reader.
 	 * @param reader the reader; taken over, also on failure
-	 * @param allocator the owner of copies of the dictionaries
+	 * @param allocator the owner of copies, at least those of the dictionaries
 	 * @throws UncheckedIOException if the schema cannot be read
 	 */
 	public ReaderBatches(ArrowReader reader, BufferAllocator allocator) {
 		this.reader = reader;
 		this.allocator = allocator;
 		this.dictionaries = new Dictionaries(allocator);
-		this.setsValues = !reader.getClass().getName().startsWith("org.apache.arrow.");
+		this.movable = reader.getClass().getName().startsWith("org.apache.arrow.");
 		try {
 			this.schema = reader.getVectorSchemaRoot().getSchema();
 			for (Field field : this.schema.getFields()) {
@@ -116,7 +117,7 @@ public final class ReaderBatches implements AutoCloseable {
 			if (next == null) {
 				return false;
 			}
-			this.held.add(next);
+			this.held.add(new Pulled(keep(next), next.size(), true));
 			this.heldBytes += next.size();
 		}
 		return true;
@@ -130,14 +131,45 @@ public final class ReaderBatches implements AutoCloseable {
 	 * @throws IllegalStateException if the reader changes its schema, or after a failure
 	 */
 	public @Nullable AnnotatedBatch next() {
+		Pulled next = borrow();
+		return (next != null) ? keep(next) : null;
+	}
+
+	/**
+	 * Return the next batch for as long as the reader is left alone.
+	 * @return the batch, or {@code null} at the end; the caller closes or keeps it
+	 */
+	@Nullable Pulled borrow() {
 		Pulled next = this.held.poll();
-		if (next != null) {
-			this.heldBytes -= next.size();
+		if (next == null) {
+			return pull();
 		}
-		else {
-			next = pull();
+		this.heldBytes -= next.size();
+		return next;
+	}
+
+	/**
+	 * Keep a batch beyond the next pull.
+	 * @param pulled the batch; taken over, also on failure
+	 * @return a batch with the same values; the caller closes it
+	 */
+	AnnotatedBatch keep(Pulled pulled) {
+		if (pulled.lasting()) {
+			return pulled.batch();
 		}
-		return (next != null) ? next.batch() : null;
+		List<FieldVector> copies = new ArrayList<>();
+		try (AnnotatedBatch batch = pulled.batch()) {
+			for (int i = 0; i < this.schema.getFields().size(); i++) {
+				copies
+					.add(VectorMemory.copy(this.schema.getFields().get(i), batch.root().getVector(i), this.allocator));
+			}
+			return new AnnotatedBatch(new VectorSchemaRoot(this.schema, copies, batch.rowCount()),
+					Dictionaries.share(batch.dictionaries(), this.allocator), BatchMetadata.empty());
+		}
+		catch (RuntimeException ex) {
+			copies.forEach(FieldVector::close);
+			throw ex;
+		}
 	}
 
 	private @Nullable Pulled pull() {
@@ -166,26 +198,21 @@ public final class ReaderBatches implements AutoCloseable {
 	private Pulled take(VectorSchemaRoot root) {
 		check(root);
 		long size = this.dictionaries.update(this.dictionaryIds, this.reader);
-		List<FieldVector> moved = new ArrayList<>();
+		List<FieldVector> shared = new ArrayList<>();
 		try {
 			for (int i = 0; i < this.schema.getFields().size(); i++) {
 				FieldVector vector = root.getVector(i);
-				moved.add(VectorMemory.share(this.schema.getFields().get(i), vector, vector.getAllocator()));
+				shared.add(VectorMemory.share(this.schema.getFields().get(i), vector, vector.getAllocator()));
 			}
-			size += VectorMemory.size(moved);
-			for (FieldVector vector : root.getFieldVectors()) {
-				if (this.setsValues) {
-					VectorMemory.renew(vector);
-				}
-				else {
-					vector.clear();
-				}
+			size += VectorMemory.size(shared);
+			if (this.movable) {
+				root.getFieldVectors().forEach(FieldVector::clear);
 			}
-			return new Pulled(new AnnotatedBatch(new VectorSchemaRoot(this.schema, moved, root.getRowCount()),
-					this.dictionaries.share(), BatchMetadata.empty()), size);
+			return new Pulled(new AnnotatedBatch(new VectorSchemaRoot(this.schema, shared, root.getRowCount()),
+					this.dictionaries.share(), BatchMetadata.empty()), size, this.movable);
 		}
 		catch (RuntimeException ex) {
-			moved.forEach(FieldVector::close);
+			shared.forEach(FieldVector::close);
 			throw ex;
 		}
 	}
@@ -260,11 +287,10 @@ public final class ReaderBatches implements AutoCloseable {
 			return;
 		}
 		this.closed = true;
-		this.held.forEach((pulled) -> pulled.batch().close());
-		this.held.clear();
-		this.dictionaries.close();
-		try {
-			this.reader.close();
+		try (ArrowReader reader = this.reader) {
+			this.held.forEach((pulled) -> pulled.batch().close());
+			this.held.clear();
+			this.dictionaries.close();
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
@@ -276,8 +302,9 @@ public final class ReaderBatches implements AutoCloseable {
 	 *
 	 * @param batch the batch
 	 * @param size bytes that it added to those before
+	 * @param lasting whether it outlives the next pull
 	 */
-	private record Pulled(AnnotatedBatch batch, long size) {
+	record Pulled(AnnotatedBatch batch, long size, boolean lasting) {
 
 	}
 

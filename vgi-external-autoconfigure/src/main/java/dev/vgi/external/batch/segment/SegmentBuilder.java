@@ -5,6 +5,7 @@ import java.util.List;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.memory.SlabPool;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
@@ -25,6 +26,8 @@ final class SegmentBuilder implements AutoCloseable {
 
 	private final BufferAllocator allocator;
 
+	private final @Nullable SlabPool slabs;
+
 	private final List<Column> columns;
 
 	private final List<Column.Growing> buffers = new ArrayList<>();
@@ -33,10 +36,13 @@ final class SegmentBuilder implements AutoCloseable {
 
 	private int rows;
 
-	private SegmentBuilder(Schema schema, List<Column> columns, BufferAllocator allocator) {
+	private long plannedRows;
+
+	private SegmentBuilder(Schema schema, List<Column> columns, BufferAllocator allocator, @Nullable SlabPool slabs) {
 		this.schema = schema;
 		this.columns = columns;
 		this.allocator = allocator;
+		this.slabs = slabs;
 		columns.forEach((column) -> column.collect(this.buffers));
 	}
 
@@ -46,11 +52,12 @@ final class SegmentBuilder implements AutoCloseable {
 	 * @param second the second; borrowed
 	 * @param growth how many times as large as both the segment is expected to become
 	 * @param allocator the owner of the segment's memory
+	 * @param slabs where it comes from, or {@code null} for fresh memory
 	 * @return the builder, or {@code null} if the second cannot be appended to the first;
 	 * the caller closes it
 	 */
 	static @Nullable SegmentBuilder start(AnnotatedBatch first, AnnotatedBatch second, double growth,
-			BufferAllocator allocator) {
+			BufferAllocator allocator, @Nullable SlabPool slabs) {
 		List<Column> columns = new ArrayList<>();
 		for (Field field : first.schema().getFields()) {
 			Column column = Column.of(field);
@@ -59,7 +66,7 @@ final class SegmentBuilder implements AutoCloseable {
 			}
 			columns.add(column);
 		}
-		SegmentBuilder builder = new SegmentBuilder(first.schema(), columns, allocator);
+		SegmentBuilder builder = new SegmentBuilder(first.schema(), columns, allocator, slabs);
 		if (!builder.plan(first) || !builder.plan(second)) {
 			return null;
 		}
@@ -82,7 +89,8 @@ final class SegmentBuilder implements AutoCloseable {
 				return false;
 			}
 		}
-		return (long) this.rows + batch.rowCount() <= Integer.MAX_VALUE;
+		this.plannedRows += batch.rowCount();
+		return this.plannedRows <= Integer.MAX_VALUE;
 	}
 
 	private void allocate(double growth) {
@@ -91,7 +99,7 @@ final class SegmentBuilder implements AutoCloseable {
 			total += buffer.wanted(growth);
 		}
 		if (total > 0) {
-			try (ArrowBuf memory = this.allocator.buffer(total)) {
+			try (ArrowBuf memory = memory(total)) {
 				long position = 0;
 				for (Column.Growing buffer : this.buffers) {
 					long size = buffer.wanted(growth);
@@ -100,6 +108,15 @@ final class SegmentBuilder implements AutoCloseable {
 					position += size;
 				}
 			}
+		}
+	}
+
+	private ArrowBuf memory(long bytes) {
+		if (this.slabs == null) {
+			return this.allocator.buffer(bytes);
+		}
+		try (SlabPool.Slab slab = this.slabs.acquire(bytes)) {
+			return slab.handOver(this.allocator);
 		}
 	}
 
@@ -115,7 +132,7 @@ final class SegmentBuilder implements AutoCloseable {
 		}
 		for (Column.Growing buffer : this.buffers) {
 			if (buffer.isTooSmall()) {
-				buffer.moveTo(this.allocator.buffer(buffer.wanted(growth)));
+				buffer.moveTo(memory(buffer.wanted(growth)));
 			}
 		}
 		add(batch);

@@ -1,6 +1,7 @@
 package dev.vgi.external.batch.segment;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.memory.SlabPool;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +14,8 @@ import org.springframework.util.Assert;
  * would make the present one larger than one and a half of it, if its dictionaries do not
  * begin with those of the present one, or if its values cannot be appended: views, unions
  * and runs are never, others not beyond what one vector can hold. A segment of one batch
- * is that batch, without a copy; batches without rows are dropped. Not thread-safe.
+ * is that batch, without a further copy; batches without rows are dropped. Not
+ * thread-safe.
  */
 public final class Segments implements AutoCloseable {
 
@@ -22,6 +24,8 @@ public final class Segments implements AutoCloseable {
 	private final long segmentSize;
 
 	private final BufferAllocator allocator;
+
+	private final @Nullable SlabPool slabs;
 
 	/** The segment so far, if it is a single batch. */
 	private @Nullable AnnotatedBatch single;
@@ -43,9 +47,22 @@ public final class Segments implements AutoCloseable {
 	 * @param allocator the owner of the memory of segments that are more than one batch
 	 */
 	public Segments(ReaderBatches batches, long segmentSize, BufferAllocator allocator) {
+		this(batches, segmentSize, allocator, null);
+	}
+
+	/**
+	 * Pack batches into memory that is used again.
+	 * @param batches the reader's batches; taken over
+	 * @param segmentSize bytes from which on a segment is complete
+	 * @param allocator charged for segments that are more than one batch
+	 * @param slabs where their memory comes from, or {@code null} for fresh memory, whose
+	 * page faults take several times as long as copying the values
+	 */
+	public Segments(ReaderBatches batches, long segmentSize, BufferAllocator allocator, @Nullable SlabPool slabs) {
 		this.batches = batches;
 		this.segmentSize = segmentSize;
 		this.allocator = allocator;
+		this.slabs = slabs;
 	}
 
 	/**
@@ -64,7 +81,7 @@ public final class Segments implements AutoCloseable {
 	 * @throws IllegalStateException if the reader changes its schema, or after a failure
 	 */
 	public @Nullable AnnotatedBatch pull() {
-		Assert.state(!this.failed, "The reader has failed");
+		Assert.state(!this.failed, "An earlier pull has failed");
 		this.failed = true;
 		AnnotatedBatch segment = isComplete() ? complete() : pullOne();
 		this.failed = false;
@@ -72,30 +89,25 @@ public final class Segments implements AutoCloseable {
 	}
 
 	private @Nullable AnnotatedBatch pullOne() {
-		AnnotatedBatch next = this.batches.next();
+		ReaderBatches.Pulled next = this.batches.borrow();
 		if (next == null) {
 			this.ended = true;
 			return complete();
 		}
+		AnnotatedBatch batch = next.batch();
 		try {
-			AnnotatedBatch segment = null;
-			if (next.rowCount() > 0) {
-				if (append(next)) {
-					next.close();
-				}
-				else {
-					segment = complete();
-					this.single = next;
-					this.size = next.bufferSize();
-				}
+			if (batch.rowCount() == 0 || append(batch)) {
+				batch.close();
+				return isComplete() ? complete() : null;
 			}
-			else {
-				next.close();
-			}
+			batch = this.batches.keep(next);
+			AnnotatedBatch segment = complete();
+			this.single = batch;
+			this.size = batch.bufferSize();
 			return (segment == null && isComplete()) ? complete() : segment;
 		}
 		catch (RuntimeException ex) {
-			next.close();
+			batch.close();
 			throw ex;
 		}
 	}
@@ -123,7 +135,7 @@ public final class Segments implements AutoCloseable {
 		}
 		else if (this.single != null) {
 			if (Dictionaries.extend(this.single.dictionaries(), next.dictionaries())) {
-				this.builder = SegmentBuilder.start(this.single, next, growth, this.allocator);
+				this.builder = SegmentBuilder.start(this.single, next, growth, this.allocator, this.slabs);
 			}
 			if (this.builder == null) {
 				return false;

@@ -5,10 +5,7 @@ import java.util.List;
 
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.vector.BaseVariableWidthViewVector;
-import org.apache.arrow.vector.ExtensionTypeVector;
 import org.apache.arrow.vector.FieldVector;
-import org.apache.arrow.vector.ValueVector;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
 import org.apache.arrow.vector.types.pojo.Field;
 
@@ -67,40 +64,6 @@ final class VectorMemory {
 		for (int i = 0; i < children.size(); i++) {
 			share(children.get(i), to.getChildrenFromFields().get(i));
 		}
-	}
-
-	/**
-	 * Give a vector other memory of the same size, for the next values.
-	 * @param vector the vector; loses its values
-	 */
-	static void renew(FieldVector vector) {
-		exchange(vector);
-		vector.reset();
-	}
-
-	private static void exchange(FieldVector vector) {
-		List<ArrowBuf> fresh = new ArrayList<>();
-		try {
-			List<ArrowBuf> buffers = vector.getFieldBuffers();
-			// the data of views comes with the values
-			int count = (storage(vector) instanceof BaseVariableWidthViewVector) ? 2 : buffers.size();
-			for (ArrowBuf buffer : buffers.subList(0, count)) {
-				fresh.add(vector.getAllocator().buffer(buffer.capacity()));
-			}
-			vector.loadFieldBuffers(new ArrowFieldNode(0, 0), fresh);
-		}
-		finally {
-			fresh.forEach((buffer) -> buffer.getReferenceManager().release());
-		}
-		vector.getChildrenFromFields().forEach(VectorMemory::exchange);
-	}
-
-	private static ValueVector storage(FieldVector vector) {
-		ValueVector storage = vector;
-		while (storage instanceof ExtensionTypeVector<?> extension) {
-			storage = extension.getUnderlyingVector();
-		}
-		return storage;
 	}
 
 	/**

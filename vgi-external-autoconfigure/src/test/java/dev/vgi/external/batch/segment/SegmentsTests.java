@@ -5,6 +5,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.Channels;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -22,6 +23,7 @@ import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.SampleBatches;
+import dev.vgi.external.memory.SlabPool;
 import org.apache.arrow.memory.AllocationListener;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
@@ -33,11 +35,13 @@ import org.apache.arrow.vector.UuidVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.compare.Range;
 import org.apache.arrow.vector.compare.RangeEqualsVisitor;
+import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
 import org.apache.arrow.vector.ipc.ArrowStreamReader;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,8 +66,11 @@ class SegmentsTests {
 	/** Of the segments. */
 	private final RootAllocator ours = new RootAllocator();
 
+	private final SlabPool slabs = new SlabPool(10_000_000, Duration.ofMinutes(10));
+
 	@AfterEach
 	void closeAllocators() {
+		this.slabs.close();
 		this.ours.close();
 		this.theirs.close();
 		this.sources.close();
@@ -83,8 +90,9 @@ class SegmentsTests {
 			}
 			try {
 				List<AnnotatedBatch> segments = new ArrayList<>();
+				// memory that is used again is not empty
 				try (Segments packing = new Segments(new ReaderBatches(reader(schema, batches), this.ours), segmentSize,
-						this.ours)) {
+						this.ours, (seed % 4 > 0) ? this.slabs : null)) {
 					assertThat(packing.schema()).isEqualTo(schema);
 					pull(packing, segments);
 					assertSame(batches, segments);
@@ -97,6 +105,7 @@ class SegmentsTests {
 					read.forEach(AnnotatedBatch::close);
 					segments.forEach(AnnotatedBatch::close);
 				}
+				assertThat(this.slabs.leasedBytes()).isZero();
 				assertThat(this.ours.getAllocatedMemory()).isZero();
 				assertThat(this.theirs.getAllocatedMemory()).isZero();
 			}
@@ -310,6 +319,11 @@ class SegmentsTests {
 				Segments packing = packing(batch.schema(), List.of(batch, batch), 1_000_000)) {
 			assertRows(packing, 1_500_000_000, 1_500_000_000);
 		}
+		try (AnnotatedBatch batch = new AnnotatedBatch(
+				new VectorSchemaRoot(new Schema(List.of()), List.of(), 1_500_000_000), new MapDictionaryProvider(),
+				BatchMetadata.empty()); Segments packing = packing(batch.schema(), List.of(batch, batch), 1_000_000)) {
+			assertRows(packing, 1_500_000_000, 1_500_000_000);
+		}
 		Field field = RandomBatches.list("lists", new ArrowType.List(), Field.nullable("item", new ArrowType.Null()));
 		FieldVector lists = field.createVector(this.sources);
 		try (ArrowBuf validity = this.sources.buffer(1); ArrowBuf offsets = this.sources.buffer(8)) {
@@ -347,6 +361,16 @@ class SegmentsTests {
 
 	@Test
 	void refusedAllocationLeavesNothing() throws IOException {
+		refuseAllocations(null);
+	}
+
+	@Test
+	void refusedSlabIsGivenBack() throws IOException {
+		refuseAllocations(this.slabs);
+		assertThat(this.slabs.leasedBytes()).isZero();
+	}
+
+	private void refuseAllocations(@Nullable SlabPool slabs) throws IOException {
 		for (int allowed = 0;; allowed++) {
 			int[] left = { allowed };
 			AllocationListener listener = new AllocationListener() {
@@ -362,7 +386,7 @@ class SegmentsTests {
 			boolean refused = false;
 			try (RootAllocator limited = new RootAllocator(listener, Long.MAX_VALUE)) {
 				List<AnnotatedBatch> segments = new ArrayList<>();
-				try (Segments packing = new Segments(new ReaderBatches(growing(), limited), 20_000, limited)) {
+				try (Segments packing = new Segments(new ReaderBatches(growing(), limited), 20_000, limited, slabs)) {
 					pull(packing, segments);
 				}
 				catch (OutOfMemoryException ex) {
