@@ -40,6 +40,7 @@ import dev.vgi.external.batch.IpcStreamWriterBenchmark;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.PointerBatchBenchmark;
+import dev.vgi.external.batch.segment.SegmentsBenchmark;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.fetch.BodyDigestBenchmark;
 import dev.vgi.external.fetch.FetchConfig;
@@ -443,6 +444,9 @@ public final class Measurements implements AutoCloseable {
 		MicroBenchmarks.Pair pointer = small.run(PointerBatchBenchmark.class, "pointer", "stockBatch");
 		add(Figure.reported("pointer-to-stock-batch", "times the time", pointer.timesTheTime()));
 		note(pointer, "pointer, written and read", "stock batch, written and read");
+		MicroBenchmarks.Pair append = small.run(SegmentsBenchmark.class, "append", "copy");
+		add(Figure.atMost("reader-append", "times the time", 2, append.timesTheTime()));
+		note(append, "batches of 2 MB, appended", "the same bytes, copied");
 		MicroBenchmarks.Pair digest = small.run(BodyDigestBenchmark.class, "offHeap", "array");
 		add(Figure.reported("off-heap-digest-to-array-digest", "times the time", digest.timesTheTime()));
 		note(digest, "sha-256 of 8 MB off-heap", "sha-256 of an array of 8 MB");
