@@ -16,7 +16,8 @@ public interface ExternalStorage {
 
 	/**
 	 * Store a complete Arrow IPC stream as a new object.
-	 * @param payload the bytes to store; borrowed until this returns
+	 * @param payload the bytes to store; borrowed until this returns; of unknown length
+	 * only if {@link #takesUnknownLength()}
 	 * @param schema the stream's schema, as a hint
 	 * @param contentCoding the coding of the bytes, stored with the object and returned
 	 * as {@code Content-Encoding}; or {@code null} for none
@@ -26,6 +27,18 @@ public interface ExternalStorage {
 	 * takes too long; nothing remains stored
 	 */
 	URI upload(Payload payload, Schema schema, @Nullable String contentCoding);
+
+	/**
+	 * Return whether {@link #upload} accepts a payload whose {@link Payload#maxLength()}
+	 * is {@link Payload#UNKNOWN_LENGTH}: a stream that is produced while it is uploaded.
+	 * Such an upload may take as long as the stream. A storage that accepts it limits
+	 * each of its requests instead of the whole, and bounds its memory by taking parts.
+	 * @return {@code false} by default: what has no known length does not reach this
+	 * storage
+	 */
+	default boolean takesUnknownLength() {
+		return false;
+	}
 
 	/**
 	 * Return whether this storage could have vended a download URL: it points below its

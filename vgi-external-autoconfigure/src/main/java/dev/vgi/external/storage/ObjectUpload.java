@@ -7,6 +7,7 @@ import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.upload.Payload.Part;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
 
@@ -19,16 +20,23 @@ public abstract class ObjectUpload {
 
 	private final RetryPolicy attempts;
 
-	private final Deadline deadline;
+	private final Duration timeout;
+
+	private final Deadline whole;
+
+	/** Whether it is unknown how much is uploaded, and hence how long that takes. */
+	private boolean stepwise;
 
 	/**
 	 * Create an upload. Its time starts now.
 	 * @param attempts repeats what fails for a while
-	 * @param timeout longest time for the whole upload
+	 * @param timeout longest time for the whole upload; for each of its steps if the
+	 * payload's length is unknown
 	 */
 	protected ObjectUpload(RetryPolicy attempts, Duration timeout) {
 		this.attempts = attempts;
-		this.deadline = attempts.newDeadline(timeout);
+		this.timeout = timeout;
+		this.whole = attempts.newDeadline(timeout);
 	}
 
 	/**
@@ -40,11 +48,23 @@ public abstract class ObjectUpload {
 	}
 
 	/**
-	 * Return the deadline of this upload.
-	 * @return the deadline
+	 * Return the deadline of a step that begins now, such as sending a part.
+	 * @return the deadline of this upload; one of the step's own if the length is
+	 * unknown, since the wait for the next part must not count
 	 */
-	protected final Deadline deadline() {
-		return this.deadline;
+	protected final Deadline stepDeadline() {
+		return this.stepwise ? this.attempts.newDeadline(this.timeout) : this.whole;
+	}
+
+	/**
+	 * Run a step of this upload until it succeeds or must not be repeated.
+	 * @param <T> type of the result
+	 * @param step makes one attempt
+	 * @return what the first successful attempt returned
+	 */
+	protected final <T extends @Nullable Object> T step(Step<T> step) {
+		Deadline deadline = stepDeadline();
+		return this.attempts.run(deadline, (failures) -> step.attempt(failures, deadline));
 	}
 
 	/**
@@ -55,6 +75,7 @@ public abstract class ObjectUpload {
 	 * @throws dev.vgi.external.VgiExternalException if the upload fails
 	 */
 	public final URI run(Payload payload, int partSize) {
+		this.stepwise = payload.maxLength() == Payload.UNKNOWN_LENGTH;
 		try (Part first = payload.next(partSize)) {
 			Assert.isTrue(first != null, "'payload' must have bytes that were not taken yet");
 			if (first.isLast()) {
@@ -65,7 +86,7 @@ public abstract class ObjectUpload {
 			}
 		}
 		try {
-			return this.attempts.run(this.deadline, (failures) -> signDownloadUrl());
+			return step((failures, deadline) -> signDownloadUrl(deadline));
 		}
 		catch (RuntimeException | Error ex) {
 			cleanUp(ex, this::delete);
@@ -91,9 +112,10 @@ public abstract class ObjectUpload {
 
 	/**
 	 * Make one attempt to sign the URL of the stored object.
+	 * @param deadline covers all attempts
 	 * @return its download URL
 	 */
-	protected abstract URI signDownloadUrl();
+	protected abstract URI signDownloadUrl(Deadline deadline);
 
 	/**
 	 * Delete the stored object. A failure is reported, but does not hide the one that led
@@ -119,6 +141,24 @@ public abstract class ObjectUpload {
 				Thread.currentThread().interrupt();
 			}
 		}
+	}
+
+	/**
+	 * A step of an upload.
+	 *
+	 * @param <T> type of the result
+	 */
+	@FunctionalInterface
+	protected interface Step<T extends @Nullable Object> {
+
+		/**
+		 * Make one attempt.
+		 * @param failures how many attempts have failed
+		 * @param deadline covers all attempts
+		 * @return the result
+		 */
+		T attempt(int failures, Deadline deadline);
+
 	}
 
 }

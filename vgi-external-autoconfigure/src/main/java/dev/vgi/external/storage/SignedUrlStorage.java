@@ -105,6 +105,10 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	@Override
 	public final URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+		if (payload.maxLength() == Payload.UNKNOWN_LENGTH) {
+			throw new UploadRefusedException("The storage '" + this.name
+					+ "' stores an object with one request and has to know its length beforehand", null);
+		}
 		return new Upload(contentCoding).run(payload, Payload.LARGEST_PART);
 	}
 
@@ -216,12 +220,12 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 		@Override
 		protected void storeAtOnce(Payload.Part whole) {
-			attempts().<@Nullable Void>run(deadline(), (failures) -> put(whole));
+			this.<@Nullable Void>step((failures, deadline) -> put(whole, deadline));
 		}
 
-		private @Nullable Void put(Payload.Part whole) {
-			try (StorageResponse response = SignedUrlStorage.this.transport.put(signed("PUT", deadline()), whole,
-					this.headers, UrlValidator.acceptAll(), deadline())) {
+		private @Nullable Void put(Payload.Part whole, Deadline deadline) {
+			try (StorageResponse response = SignedUrlStorage.this.transport.put(signed("PUT", deadline), whole,
+					this.headers, UrlValidator.acceptAll(), deadline)) {
 				int status = response.status();
 				if (status >= 500 || status == 408 || status == 429) {
 					throw unavailable(response);
@@ -233,8 +237,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 					return null;
 				}
 			}
-			Confirmation.ask(SignedUrlStorage.this.transport, signed("GET", deadline()), whole.length(),
-					UrlValidator.acceptAll(), deadline());
+			Confirmation.ask(SignedUrlStorage.this.transport, signed("GET", deadline), whole.length(),
+					UrlValidator.acceptAll(), deadline);
 			return null;
 		}
 
@@ -250,8 +254,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		}
 
 		@Override
-		protected URI signDownloadUrl() {
-			return signed("GET", deadline());
+		protected URI signDownloadUrl(Deadline deadline) {
+			return signed("GET", deadline);
 		}
 
 		@Override

@@ -10,8 +10,8 @@ import dev.vgi.external.memory.TransferBudget;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A gathered stream in the form in which it is stored: either the batches' own memory, or
- * one zstd frame that is compressed while its parts are taken.
+ * A stream in the form in which it is stored: the batches' own memory, one zstd frame
+ * that is compressed while its parts are taken, or what is written meanwhile.
  */
 @Internal
 public interface EncodedPayload extends Payload, AutoCloseable {

@@ -7,6 +7,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferThreads;
@@ -71,13 +72,14 @@ public final class PartWindow {
 	 * @param first the first part, which was already taken
 	 * @param payload contains the other parts
 	 * @param partSize size of the parts
-	 * @param deadline covers all attempts of all parts
+	 * @param deadlines called when it is a part's turn to be sent; what it supplies
+	 * covers all attempts of that part
 	 * @param sender sends a part
 	 * @return the answers in the order of the parts
 	 */
 	public <R extends @Nullable Object> List<R> send(Payload.Part first, Payload payload, int partSize,
-			Deadline deadline, Sender<R> sender) {
-		return new Transfer<>(first, payload, partSize, deadline, sender).run();
+			Supplier<Deadline> deadlines, Sender<R> sender) {
+		return new Transfer<>(first, payload, partSize, deadlines, sender).run();
 	}
 
 	/**
@@ -92,10 +94,11 @@ public final class PartWindow {
 		 * Send a part.
 		 * @param part the part
 		 * @param failures how many attempts at it have failed
+		 * @param deadline covers all of its attempts
 		 * @return the answer
 		 * @throws dev.vgi.external.VgiExternalException if the attempt fails
 		 */
-		R send(NumberedPart part, int failures);
+		R send(NumberedPart part, int failures, Deadline deadline);
 
 	}
 
@@ -108,7 +111,7 @@ public final class PartWindow {
 
 		private final int partSize;
 
-		private final Deadline deadline;
+		private final Supplier<Deadline> deadlines;
 
 		private final Sender<R> sender;
 
@@ -137,11 +140,11 @@ public final class PartWindow {
 		/** Contains all helpers before the first one starts. */
 		private final List<Thread> helpers = new ArrayList<>();
 
-		Transfer(Payload.Part first, Payload payload, int partSize, Deadline deadline, Sender<R> sender) {
+		Transfer(Payload.Part first, Payload payload, int partSize, Supplier<Deadline> deadlines, Sender<R> sender) {
 			this.next = first;
 			this.payload = payload;
 			this.partSize = partSize;
-			this.deadline = deadline;
+			this.deadlines = deadlines;
 			this.sender = sender;
 		}
 
@@ -216,8 +219,9 @@ public final class PartWindow {
 				return false;
 			}
 			try {
-				R answer = PartWindow.this.attempts.run(this.deadline, () -> this.cancelled,
-						(failures) -> this.sender.send(part, failures));
+				Deadline deadline = this.deadlines.get();
+				R answer = PartWindow.this.attempts.run(deadline, () -> this.cancelled,
+						(failures) -> this.sender.send(part, failures, deadline));
 				answered(part, answer);
 				return true;
 			}
@@ -274,8 +278,10 @@ public final class PartWindow {
 					this.cancelled = true;
 					this.changed.signalAll();
 					// The transport ends an exchange whose thread is interrupted. The
-					// calling thread must not be interrupted: it stops at its next write.
+					// calling thread must not be interrupted: it stops at its next write,
+					// or when it takes the next part.
 					this.helpers.forEach(Thread::interrupt);
+					this.payload.abandon();
 				}
 			}
 			finally {

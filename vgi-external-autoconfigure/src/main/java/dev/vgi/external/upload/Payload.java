@@ -16,10 +16,15 @@ public interface Payload {
 	/** Largest part. */
 	int LARGEST_PART = 1 << 30;
 
+	/** Maximum number of bytes of a payload that is produced while it is stored. */
+	long UNKNOWN_LENGTH = Long.MAX_VALUE;
+
 	/**
 	 * Return the maximum number of bytes, for example to reserve room or to choose a part
 	 * size.
-	 * @return bytes, never fewer than the total of all parts
+	 * @return bytes, never fewer than the total of all parts; {@link #UNKNOWN_LENGTH} if
+	 * nothing is known, and {@link #next} may wait for bytes as long as it takes to
+	 * produce them
 	 */
 	long maxLength();
 
@@ -33,6 +38,13 @@ public interface Payload {
 	 * @throws dev.vgi.external.VgiExternalException if the bytes cannot be produced
 	 */
 	@Nullable Part next(int size);
+
+	/**
+	 * Take no further part: a call of {@link #next} that waits for bytes fails at once,
+	 * and whoever produces them is told. Idempotent. May be called by any thread.
+	 */
+	default void abandon() {
+	}
 
 	/**
 	 * Write all bytes that were not taken yet, for a storage that does not need parts.

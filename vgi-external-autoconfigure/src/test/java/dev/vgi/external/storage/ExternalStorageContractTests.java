@@ -1,5 +1,6 @@
 package dev.vgi.external.storage;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -26,23 +27,32 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.ToIntBiFunction;
 
+import com.github.luben.zstd.ZstdInputStream;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.VgiExternalException.Kind;
+import dev.vgi.external.codec.Compression;
+import dev.vgi.external.memory.SlabPool;
+import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.upload.StreamedPayload;
+import dev.vgi.external.upload.StreamedUpload;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.opentest4j.TestAbortedException;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
  * What every storage backend has to do. A subclass says how its backend is started; URLs
@@ -56,6 +66,10 @@ public abstract class ExternalStorageContractTests {
 	protected static final Schema NO_FIELDS = new Schema(List.of());
 
 	private static final String ARROW = "application/vnd.apache.arrow.stream";
+
+	private final SlabPool slabs = new SlabPool(0, Duration.ofHours(1));
+
+	private final TransferBudget budget = new TransferBudget(256 << 20, 0);
 
 	private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
@@ -93,6 +107,14 @@ public abstract class ExternalStorageContractTests {
 	 * @return the size in bytes
 	 */
 	protected abstract int multipartSize();
+
+	/**
+	 * Return the size of these pieces.
+	 * @return half of the other one unless overridden
+	 */
+	protected int partSize() {
+		return multipartSize() / 2;
+	}
 
 	/**
 	 * Let a URL expire.
@@ -188,6 +210,90 @@ public abstract class ExternalStorageContractTests {
 		assertThat(response.headers().firstValue("content-encoding")).hasValue("zstd");
 		assertThat(response.body()).isEqualTo(payload.bytes());
 		assertThat(payload.openParts()).isZero();
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "0, 1", "1, 0", "1, 1", "3, 0", "3, 1" })
+	void streamOfUnknownLengthIsDownloadedByUrl(int parts, int more) throws Exception {
+		BytesPayload expected = BytesPayload.random(parts * partSize() + more, 31);
+		try (StreamedPayload stream = stream(null)) {
+			HttpResponse<byte[]> response = get(
+					StreamedUpload.run(stream, this::upload, StreamedUpload.of(expected.bytes())));
+			assertThat(response.statusCode()).isEqualTo(200);
+			assertThat(response.headers().firstValueAsLong("content-length")).hasValue(expected.bytes().length);
+			assertThat(response.headers().firstValue("content-encoding")).isEmpty();
+			assertThat(response.body()).isEqualTo(expected.bytes());
+		}
+		try (StreamedPayload stream = stream(new Compression(1, 0))) {
+			HttpResponse<byte[]> response = get(
+					StreamedUpload.run(stream, this::upload, StreamedUpload.of(expected.bytes())));
+			assertThat(response.headers().firstValue("content-encoding")).hasValue("zstd");
+			assertThat(new ZstdInputStream(new ByteArrayInputStream(response.body())).readAllBytes())
+				.isEqualTo(expected.bytes());
+		}
+		assertThat(contents()).hasSize(2);
+		assertThat(this.slabs.leasedSlabs()).isZero();
+		assertThat(this.budget.inUse()).isZero();
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 0, 1, 2, 3 })
+	void streamWhoseProducerFailsLeavesNothing(int parts) {
+		for (int more : new int[] { 0, 1 }) {
+			byte[] written = new byte[parts * partSize() + more];
+			try (StreamedPayload stream = stream(null)) {
+				assertThatIllegalStateException()
+					.isThrownBy(() -> StreamedUpload.run(stream, this::upload, (channel) -> {
+						channel.write(ByteBuffer.wrap(written));
+						throw new IllegalStateException("planted failure of the reader");
+					}))
+					.withMessage("planted failure of the reader");
+			}
+		}
+		assertThat(contents()).isEmpty();
+		assertThat(this.slabs.leasedSlabs()).isZero();
+		assertThat(this.budget.inUse()).isZero();
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void streamThatIsInterruptedLeavesNothing(boolean producing) {
+		for (int parts : new int[] { 0, 1, 3 }) {
+			byte[] written = new byte[parts * partSize() + 1];
+			AtomicReference<Thread> interrupted = new AtomicReference<>(Thread.currentThread());
+			try (StreamedPayload stream = stream(null)) {
+				assertThatExceptionOfType(VgiExternalException.class)
+					.isThrownBy(() -> StreamedUpload.run(stream, (payload) -> {
+						if (!producing) {
+							interrupted.set(Thread.currentThread());
+						}
+						return upload(payload);
+					}, (channel) -> {
+						channel.write(ByteBuffer.wrap(written));
+						interrupted.get().interrupt();
+						while (true) {
+							channel.write(ByteBuffer.allocate(1000));
+						}
+					}))
+					.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(Kind.CANCELLED))
+					.satisfies(ExternalStorageContractTests::namesNoSecret);
+			}
+			assertThat(Thread.interrupted()).isEqualTo(producing);
+		}
+		assertThat(contents()).isEmpty();
+		assertThat(this.slabs.leasedSlabs()).isZero();
+		assertThat(this.budget.inUse()).isZero();
+	}
+
+	private StreamedPayload stream(@Nullable Compression compression) {
+		if (!storage().takesUnknownLength()) {
+			throw new TestAbortedException("The length has to be known");
+		}
+		return new StreamedPayload(compression, this.slabs, this.budget, Duration.ofSeconds(30));
+	}
+
+	private URI upload(StreamedPayload stream) {
+		return storage().upload(stream, NO_FIELDS, stream.contentCoding());
 	}
 
 	@ParameterizedTest

@@ -15,11 +15,14 @@ import java.util.Map;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import dev.vgi.external.memory.SlabPool;
+import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.local.SteppedClock;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.upload.StreamedPayload;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -106,6 +109,19 @@ class SignedUrlStorageTests {
 			.withMessageContaining("answered 502")
 			.withMessageNotContaining("sig=");
 		assertThat(this.requests).hasSize(4);
+	}
+
+	@Test
+	void streamOfUnknownLengthIsRefusedBeforeAByteIsTaken() {
+		assertThat(this.storage.takesUnknownLength()).isFalse();
+		SlabPool slabs = new SlabPool(0, Duration.ofHours(1));
+		try (StreamedPayload stream = new StreamedPayload(null, slabs, new TransferBudget(1, 0), Duration.ZERO)) {
+			assertThatExceptionOfType(UploadRefusedException.class)
+				.isThrownBy(() -> this.storage.upload(stream, SCHEMA, null))
+				.withMessageContaining("'links'")
+				.withMessageContaining("has to know its length");
+		}
+		assertThat(this.requests).isEmpty();
 	}
 
 	@ParameterizedTest

@@ -74,9 +74,9 @@ class PartWindowTests {
 	void noMorePartsAreOpenThanAreSent() {
 		CodedPayload payload = new CodedPayload(PART * 12, PART * 20, Integer.MAX_VALUE);
 		CyclicBarrier three = new CyclicBarrier(3);
-		send(payload, window(3), (part, failures) -> {
+		send(payload, window(3), (part, failures, deadline) -> {
 			await(three);
-			return send(part, failures);
+			return send(part, failures, deadline);
 		});
 		assertThat(payload.mostOpen).isEqualTo(3);
 		assertThat(payload.open).isZero();
@@ -106,11 +106,11 @@ class PartWindowTests {
 	void whenAPartFailsWhileOthersWaitForMemoryNobodyIsLeftWaiting() {
 		CodedPayload payload = new CodedPayload(PART * 12, PART * 20, 1);
 		assertThatExceptionOfType(StorageUnavailableException.class)
-			.isThrownBy(() -> send(payload, window(4), (part, failures) -> {
+			.isThrownBy(() -> send(payload, window(4), (part, failures, deadline) -> {
 				if (part.number() == 3) {
 					throw new StorageUnavailableException("part 3", 500, null);
 				}
-				return send(part, failures);
+				return send(part, failures, deadline);
 			}))
 			.withMessage("part 3");
 		assertThat(payload.open).isZero();
@@ -123,7 +123,7 @@ class PartWindowTests {
 		CountDownLatch others = new CountDownLatch(2);
 		List<Throwable> stopped = new ArrayList<>();
 		assertThatExceptionOfType(StorageUnavailableException.class)
-			.isThrownBy(() -> send(payload, window(3), (part, failures) -> {
+			.isThrownBy(() -> send(payload, window(3), (part, failures, deadline) -> {
 				if (part.number() == 1) {
 					await(others);
 					throw new StorageUnavailableException("part 1", 500, null);
@@ -152,11 +152,11 @@ class PartWindowTests {
 		AtomicInteger sending = new AtomicInteger();
 		List<Integer> order = new ArrayList<>();
 		send(payload, PartWindow.inOrder(new RecordedPauses().policy(0), TransferThreads.platform()),
-				(part, failures) -> {
+				(part, failures, deadline) -> {
 					assertThat(sending.incrementAndGet()).isOne();
 					order.add(part.number());
 					payload.awaitTaken(part.number() + 1);
-					String tag = send(part, failures);
+					String tag = send(part, failures, deadline);
 					sending.decrementAndGet();
 					return tag;
 				});
@@ -177,10 +177,10 @@ class PartWindowTests {
 		Set<Thread> senders = ConcurrentHashMap.newKeySet();
 		CodedPayload payload = new CodedPayload(PART * 12, PART * 20, Integer.MAX_VALUE);
 		CyclicBarrier three = new CyclicBarrier(3);
-		send(payload, PartWindow.parallel(3, new RecordedPauses().policy(0), threads), (part, failures) -> {
+		send(payload, PartWindow.parallel(3, new RecordedPauses().policy(0), threads), (part, failures, deadline) -> {
 			senders.add(Thread.currentThread());
 			await(three);
-			return send(part, failures);
+			return send(part, failures, deadline);
 		});
 		assertThat(created).hasSize(2).allMatch(Thread::isDaemon).noneMatch(Thread::isAlive);
 		assertThat(senders).hasSize(3).containsAll(created).contains(Thread.currentThread());
@@ -194,13 +194,13 @@ class PartWindowTests {
 		List<Thread> helpers = new CopyOnWriteArrayList<>();
 		CountDownLatch helping = new CountDownLatch(1);
 		send(payload, PartWindow.parallel(4, new RecordedPauses().policy(0), TransferThreads.virtual()),
-				(part, failures) -> {
+				(part, failures, deadline) -> {
 					if (Thread.currentThread() != caller) {
 						helpers.add(Thread.currentThread());
 						helping.countDown();
 					}
 					await(helping);
-					return send(part, failures);
+					return send(part, failures, deadline);
 				});
 		assertThat(helpers).isNotEmpty()
 			.allMatch((thread) -> thread.getClass().getSimpleName().equals("VirtualThread"));
@@ -211,12 +211,13 @@ class PartWindowTests {
 	void eachPartHasItsOwnAttempts() {
 		CodedPayload payload = new CodedPayload(PART * 5, PART * 20, Integer.MAX_VALUE);
 		RecordedPauses pauses = new RecordedPauses();
-		send(payload, PartWindow.parallel(2, pauses.policy(2), TransferThreads.platform()), (part, failures) -> {
-			if (failures < 2) {
-				throw new StorageUnavailableException("attempt " + failures, 500, null);
-			}
-			return send(part, failures);
-		});
+		send(payload, PartWindow.parallel(2, pauses.policy(2), TransferThreads.platform()),
+				(part, failures, deadline) -> {
+					if (failures < 2) {
+						throw new StorageUnavailableException("attempt " + failures, 500, null);
+					}
+					return send(part, failures, deadline);
+				});
 		assertThat(pauses.pauses()).hasSize(10);
 		assertThat(joined()).isEqualTo(payload.bytes());
 	}
@@ -228,9 +229,9 @@ class PartWindowTests {
 			CodedPayload payload = new CodedPayload(PART * 12, PART * 20, Integer.MAX_VALUE);
 			Thread caller = Thread.currentThread();
 			assertThatExceptionOfType(TransferCancelledException.class)
-				.isThrownBy(() -> send(payload, window, (part, failures) -> {
+				.isThrownBy(() -> send(payload, window, (part, failures, deadline) -> {
 					if (part.number() < 3) {
-						return send(part, failures);
+						return send(part, failures, deadline);
 					}
 					caller.interrupt();
 					// As an exchange of the transport ends.
@@ -277,10 +278,10 @@ class PartWindowTests {
 	private static List<String> send(Payload payload, PartWindow window, PartWindow.Sender<String> sender) {
 		Payload.Part first = payload.next(PART);
 		assertThat(first).isNotNull();
-		return window.send(first, payload, PART, Deadline.in(Duration.ofSeconds(30)), sender);
+		return window.send(first, payload, PART, () -> Deadline.in(Duration.ofSeconds(30)), sender);
 	}
 
-	private String send(NumberedPart part, int failures) {
+	private String send(NumberedPart part, int failures, Deadline deadline) {
 		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 		try {
 			part.writeTo(Channels.newChannel(bytes));

@@ -130,7 +130,7 @@ final class GcsBucket {
 	 * Open a session that stores an object in parts.
 	 * @param key the object's name
 	 * @param coding its coding, or {@code null}
-	 * @param deadline covers the whole upload
+	 * @param deadline covers the request
 	 * @return the session
 	 */
 	GcsSession openSession(String key, @Nullable String coding, Deadline deadline) {
@@ -148,7 +148,7 @@ final class GcsBucket {
 			if (response.status() / 100 != 2) {
 				throw GcsFailures.of(operation, response, this.clock.instant());
 			}
-			return new GcsSession(this.transport, session(response.header("Location")), deadline);
+			return new GcsSession(this.transport, session(response.header("Location")));
 		}
 		catch (StorageUnavailableException ex) {
 			throw GcsFailures.explained(operation, ex);

@@ -37,18 +37,14 @@ final class GcsSession {
 
 	private final URI session;
 
-	private final Deadline deadline;
-
 	/**
 	 * Create a session.
 	 * @param transport sends the chunks
 	 * @param session the session's URI
-	 * @param deadline covers the whole upload
 	 */
-	GcsSession(StorageTransport transport, URI session, Deadline deadline) {
+	GcsSession(StorageTransport transport, URI session) {
 		this.transport = transport;
 		this.session = session;
-		this.deadline = deadline;
 	}
 
 	/**
@@ -56,9 +52,10 @@ final class GcsSession {
 	 * failed.
 	 * @param part the part; all but the last one have a multiple of 256 KiB
 	 * @param failures how many attempts have failed
+	 * @param deadline covers all attempts
 	 */
-	void send(NumberedPart part, int failures) {
-		new Chunk(part).send(failures);
+	void send(NumberedPart part, int failures, Deadline deadline) {
+		new Chunk(part, deadline).send(failures);
 	}
 
 	/**
@@ -87,6 +84,8 @@ final class GcsSession {
 
 		private final NumberedPart part;
 
+		private final Deadline deadline;
+
 		private final long end;
 
 		private final String total;
@@ -96,8 +95,9 @@ final class GcsSession {
 
 		private boolean complete;
 
-		Chunk(NumberedPart part) {
+		Chunk(NumberedPart part, Deadline deadline) {
 			this.part = part;
+			this.deadline = deadline;
 			this.end = part.offset() + part.length();
 			this.total = part.isLast() ? Long.toString(this.end) : "*";
 			this.stored = part.offset();
@@ -129,7 +129,7 @@ final class GcsSession {
 			String operation = "store a chunk";
 			Map<String, String> headers = Map.of("Content-Range", "bytes " + range + "/" + this.total);
 			try (StorageResponse response = GcsSession.this.transport.put(GcsSession.this.session, body, headers,
-					UrlValidator.acceptAll(), GcsSession.this.deadline)) {
+					UrlValidator.acceptAll(), this.deadline)) {
 				int status = response.status();
 				if (status == RESUME_INCOMPLETE) {
 					String stored = response.header("Range");

@@ -104,6 +104,11 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 			.run(payload, this.settings.chunkSize());
 	}
 
+	@Override
+	public boolean takesUnknownLength() {
+		return true;
+	}
+
 	/**
 	 * Vend URLs for a new object. Only method and host are signed: a peer may send the
 	 * Arrow content type, another one or none. The bucket's defaults apply, such as its

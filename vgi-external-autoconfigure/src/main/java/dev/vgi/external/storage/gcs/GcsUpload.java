@@ -35,23 +35,23 @@ final class GcsUpload extends ObjectUpload {
 
 	@Override
 	protected void storeAtOnce(Part whole) {
-		URI url = attempts().run(deadline(), (failures) -> this.bucket.uploadUrl(this.key, deadline()));
-		attempts().<@Nullable Void>run(deadline(), (failures) -> {
-			this.bucket.put(url, this.key, this.coding, whole, failures, deadline());
+		URI url = step((failures, deadline) -> this.bucket.uploadUrl(this.key, deadline));
+		this.<@Nullable Void>step((failures, deadline) -> {
+			this.bucket.put(url, this.key, this.coding, whole, failures, deadline);
 			return null;
 		});
 	}
 
 	@Override
 	protected void storeInParts(Part first, Payload payload, int partSize) {
-		GcsSession session = attempts().run(deadline(),
-				(failures) -> this.bucket.openSession(this.key, this.coding, deadline()));
+		GcsSession session = step((failures, deadline) -> this.bucket.openSession(this.key, this.coding, deadline));
 		try {
 			// The session itself counts its chunks, so that nothing is left to confirm.
-			this.window.<@Nullable Void>send(first, payload, partSize, deadline(), (part, failures) -> {
-				session.send(part, failures);
-				return null;
-			});
+			this.window.<@Nullable Void>send(first, payload, partSize, this::stepDeadline,
+					(part, failures, deadline) -> {
+						session.send(part, failures, deadline);
+						return null;
+					});
 		}
 		catch (RuntimeException | Error ex) {
 			cleanUp(ex, () -> session.cancel(GcsStorage.SHORT_TIMEOUT));
@@ -60,8 +60,8 @@ final class GcsUpload extends ObjectUpload {
 	}
 
 	@Override
-	protected URI signDownloadUrl() {
-		return this.bucket.downloadUrl(this.key, deadline());
+	protected URI signDownloadUrl(Deadline deadline) {
+		return this.bucket.downloadUrl(this.key, deadline);
 	}
 
 	@Override

@@ -7,6 +7,7 @@ import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.HexFormat;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
 import dev.vgi.external.batch.CorruptStreamException;
@@ -141,11 +142,16 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			throw new UploadRefusedException("The local store keeps objects coded with zstd, gzip or not at all", null);
 		}
 		String id = newId(null);
-		URI url = this.urls.sign(this.urls.base(), LocalUrls.GET,
-				id + (coding.equals("zstd") ? ".arrow.zst" : ".arrow"), this.urls.expires(this.settings.urlExpiry()));
+		URI base = this.urls.base();
+		AtomicLong expires = new AtomicLong();
 		try {
 			restore();
-			this.folder.store(id, coding, payload.maxLength(), payload::writeTo);
+			this.folder.store(id, coding, payload.maxLength(), (file) -> {
+				payload.writeTo(file);
+				// However long the payload took to be produced, but before its age
+				// begins.
+				expires.set(this.urls.expires(this.settings.urlExpiry()));
+			});
 		}
 		catch (ObjectFolder.FullException ex) {
 			throw new UploadRefusedException(String.valueOf(ex.getMessage()), null);
@@ -156,7 +162,13 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			}
 			throw new StorageUnavailableException(failure("write an object", ex), 0, ex);
 		}
-		return url;
+		return this.urls.sign(base, LocalUrls.GET, id + (coding.equals("zstd") ? ".arrow.zst" : ".arrow"),
+				expires.get());
+	}
+
+	@Override
+	public boolean takesUnknownLength() {
+		return true;
 	}
 
 	@Override

@@ -22,6 +22,7 @@ import java.util.concurrent.locks.ReentrantLock;
 
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.transport.ExplainedException;
+import dev.vgi.external.upload.Payload;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
@@ -104,12 +105,13 @@ final class ObjectFolder {
 	}
 
 	/**
-	 * Store an object. A result reserves the room it may need before it is written. The
-	 * length that an upload announces is not trusted: there has to be room for it, but
-	 * room is reserved only for bytes that have arrived.
+	 * Store an object. A result reserves the room it may need before it is written, if
+	 * that is known. The length that an upload announces is not trusted: there has to be
+	 * room for it, but room is reserved only for bytes that have arrived.
 	 * @param id its 32 hex digits
 	 * @param coding a supported coding, or the empty string
-	 * @param maxLength how many bytes the writer will write at most
+	 * @param maxLength how many bytes the writer will write at most, or
+	 * {@link Payload#UNKNOWN_LENGTH} for a result
 	 * @param writer writes them; not called if it is already known that nothing will be
 	 * stored
 	 * @return whether it was stored; {@code false} if an object with this id exists
@@ -128,10 +130,11 @@ final class ObjectFolder {
 			if (uploader != null) {
 				requireRoom(uploader, maxLength);
 			}
-			arrival.grow((uploader != null) ? 0 : maxLength);
+			boolean grows = uploader != null || maxLength == Payload.UNKNOWN_LENGTH;
+			arrival.grow(grows ? 0 : maxLength);
 			long length;
 			try (FileChannel channel = this.directory.open(temporary)) {
-				writer.writeTo((uploader != null) ? arrival.counting(channel) : channel);
+				writer.writeTo(grows ? arrival.counting(channel) : channel);
 				length = channel.size();
 			}
 			if (length > maxLength) {

@@ -101,6 +101,11 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 				this.settings.partSize(payload.maxLength()));
 	}
 
+	@Override
+	public boolean takesUnknownLength() {
+		return true;
+	}
+
 	/**
 	 * Vend URLs for a new object. Only method and host are signed: a peer may send the
 	 * Arrow content type, another one or none. The bucket's defaults apply, such as its

@@ -42,7 +42,7 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 	private static final long LARGEST_PART = 5L << 30;
 
 	/** Most parts of an upload that S3 accepts. */
-	private static final long MOST_PARTS = 10_000;
+	static final int MOST_PARTS = 10_000;
 
 	private static final Duration SHORTEST = Duration.ofSeconds(1);
 
@@ -207,9 +207,12 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 	 * Return how large the parts of a payload are.
 	 * @param maxLength most bytes of the payload
 	 * @return the configured size, or a larger one that is necessary to stay within the
-	 * number of parts that S3 accepts
+	 * number of parts that S3 accepts, if the length is known
 	 */
 	int partSize(long maxLength) {
+		if (maxLength == Payload.UNKNOWN_LENGTH) {
+			return (int) Math.min(Payload.LARGEST_PART, this.partSize);
+		}
 		return (int) Math.min(Payload.LARGEST_PART, Math.max(this.partSize, (maxLength - 1) / MOST_PARTS + 1));
 	}
 

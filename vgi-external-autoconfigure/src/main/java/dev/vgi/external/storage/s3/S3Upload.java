@@ -8,8 +8,10 @@ import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.storage.ObjectUpload;
+import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.upload.NumberedPart;
 import dev.vgi.external.upload.PartWindow;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.upload.Payload.Part;
@@ -53,26 +55,28 @@ final class S3Upload extends ObjectUpload {
 	@Override
 	protected void storeAtOnce(Part whole) {
 		PutObjectRequest request = putRequest();
-		attempts().<@Nullable Void>run(deadline(), (failures) -> {
-			this.bucket.put(request, whole, deadline());
+		this.<@Nullable Void>step((failures, deadline) -> {
+			this.bucket.put(request, whole, deadline);
 			return null;
 		});
 	}
 
 	@Override
 	protected void storeInParts(Part first, Payload payload, int partSize) {
-		String uploadId = attempts().run(deadline(), (failures) -> create());
+		String uploadId = step((failures, deadline) -> create(deadline));
 		try {
 			AtomicLong length = new AtomicLong();
-			List<CompletedPart> parts = this.window.send(first, payload, partSize, deadline(), (part, failures) -> {
-				String tag = this.bucket.putPart(partRequest(uploadId, part.number()), part, deadline());
-				length.addAndGet(part.length());
-				return CompletedPart.builder().partNumber(part.number()).eTag(tag).build();
-			});
-			String tag = attempts().<@Nullable String>run(deadline(),
-					(failures) -> complete(uploadId, parts, failures));
-			attempts().<@Nullable Void>run(deadline(), (failures) -> {
-				this.bucket.confirm(tag, this.key, length.get(), deadline());
+			List<CompletedPart> parts = this.window.send(first, payload, partSize, this::stepDeadline,
+					(part, failures, deadline) -> {
+						requireNoMoreParts(part, partSize);
+						String tag = this.bucket.putPart(partRequest(uploadId, part.number()), part, deadline);
+						length.addAndGet(part.length());
+						return CompletedPart.builder().partNumber(part.number()).eTag(tag).build();
+					});
+			String tag = this
+				.<@Nullable String>step((failures, deadline) -> complete(uploadId, parts, failures, deadline));
+			this.<@Nullable Void>step((failures, deadline) -> {
+				this.bucket.confirm(tag, this.key, length.get(), deadline);
 				return null;
 			});
 		}
@@ -82,15 +86,24 @@ final class S3Upload extends ObjectUpload {
 		}
 	}
 
-	private String create() {
-		return this.bucket.call("create a multipart upload", deadline(),
+	private static void requireNoMoreParts(NumberedPart part, int partSize) {
+		// Not known before, unless the length is.
+		if (part.number() == S3StorageSettings.MOST_PARTS && !part.isLast()) {
+			throw new UploadRefusedException("An object in S3 has at most " + S3StorageSettings.MOST_PARTS
+					+ " parts, and " + partSize + " bytes each do not suffice: raise 'vgi.external.upload.part-size'",
+					null);
+		}
+	}
+
+	private String create(Deadline deadline) {
+		return this.bucket.call("create a multipart upload", deadline,
 				(client, limits) -> client
 					.createMultipartUpload(multipartRequest().toBuilder().overrideConfiguration(limits).build())
 					.uploadId());
 	}
 
-	private @Nullable String complete(String uploadId, List<CompletedPart> parts, int failures) {
-		return this.bucket.<@Nullable String>call("complete a multipart upload", deadline(), (client, limits) -> {
+	private @Nullable String complete(String uploadId, List<CompletedPart> parts, int failures, Deadline deadline) {
+		return this.bucket.<@Nullable String>call("complete a multipart upload", deadline, (client, limits) -> {
 			try {
 				return client
 					.completeMultipartUpload((complete) -> complete.bucket(this.settings.bucket())
@@ -137,8 +150,8 @@ final class S3Upload extends ObjectUpload {
 	}
 
 	@Override
-	protected URI signDownloadUrl() {
-		return this.bucket.downloadUrl(this.key, deadline());
+	protected URI signDownloadUrl(Deadline deadline) {
+		return this.bucket.downloadUrl(this.key, deadline);
 	}
 
 	@Override
