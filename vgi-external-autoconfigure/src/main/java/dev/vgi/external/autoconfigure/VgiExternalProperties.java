@@ -198,11 +198,12 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * How objects are uploaded.
 	 *
 	 * @param partSize Size of the parts of a multipart upload; smaller objects are one
-	 * request.
+	 * request. A result of unknown length has at most 10,000 of them in S3.
 	 * @param maxParallelParts Parts of one upload at once.
 	 * @param maxRetries Further attempts of an upload, or of one of its parts. A storage
 	 * that asks to retry later is retried within 'upload.timeout'.
-	 * @param timeout Overall deadline of an upload.
+	 * @param timeout Overall deadline of an upload; deadline of each part if the length
+	 * of a result is unknown.
 	 */
 	public record Upload(@DefaultValue("8MB") DataSize partSize, @DefaultValue("4") int maxParallelParts,
 			@DefaultValue("2") int maxRetries, @DefaultValue("5m") Duration timeout) {

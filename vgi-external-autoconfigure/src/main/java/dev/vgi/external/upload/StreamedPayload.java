@@ -28,7 +28,8 @@ import org.springframework.util.Assert;
  * <p>
  * If either side ends early, the other one does: after {@link #fail} no part can be
  * taken, and the one that was being filled is not sent; after {@link #abandon()} every
- * write fails. Whoever calls the storage must call {@link #abandon()} if it fails.
+ * write fails. Whoever calls the storage must call {@link #abandon()} if it fails. Only
+ * the wait for the budget, before the first part, ends by an interrupt alone.
  * <p>
  * Memory is charged to the request of the thread that takes the first part.
  */

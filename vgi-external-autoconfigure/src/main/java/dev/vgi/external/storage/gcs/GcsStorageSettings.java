@@ -21,8 +21,9 @@ import org.springframework.util.Assert;
  * session, and size of a chunk, rounded down to a multiple of 256 KiB; 256 KiB to 1 GiB;
  * 8 MiB
  * @param maxRetries further attempts of each chunk; 2
- * @param timeout longest time for a whole upload, retries included; 60 s. If the storage
- * asks to retry later, attempts continue within it
+ * @param timeout longest time for a whole upload, or for each part of one of unknown
+ * length, retries included; 60 s. If the storage asks to retry later, attempts continue
+ * within it
  * @param retryDelay pause before each further attempt; 0.5 s
  */
 public record GcsStorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
@@ -120,7 +121,8 @@ public record GcsStorageSettings(String bucket, String prefix, Duration presignE
 
 	/**
 	 * Return a copy with another {@code timeout}.
-	 * @param timeout longest time for a whole upload, retries included
+	 * @param timeout longest time for a whole upload, or for each part of one of unknown
+	 * length, retries included
 	 * @return the copy
 	 */
 	public GcsStorageSettings withTimeout(Duration timeout) {

@@ -28,8 +28,9 @@ import org.springframework.util.Assert;
  * GiB; 8 MiB
  * @param maxParallelParts most parts of one upload at once, positive; 4
  * @param maxRetries further attempts of each part; 2
- * @param timeout longest time for a whole upload, retries included; 60 s. If the storage
- * asks to retry later, attempts continue within it
+ * @param timeout longest time for a whole upload, or for each part of one of unknown
+ * length, retries included; 60 s. If the storage asks to retry later, attempts continue
+ * within it
  * @param retryDelay pause before each further attempt; 0.5 s
  */
 public record S3StorageSettings(String bucket, String prefix, Duration presignExpiry, Duration uploadUrlExpiry,
@@ -183,7 +184,8 @@ public record S3StorageSettings(String bucket, String prefix, Duration presignEx
 
 	/**
 	 * Return a copy with another {@code timeout}.
-	 * @param timeout longest time for a whole upload, retries included
+	 * @param timeout longest time for a whole upload, or for each part of one of unknown
+	 * length, retries included
 	 * @return the copy
 	 */
 	public S3StorageSettings withTimeout(Duration timeout) {
