@@ -250,26 +250,36 @@ class StreamedPayloadTests {
 
 	@Test
 	void failedPartIsNoticedWhileTheProducerIsSilent() {
-		for (PartWindow window : List.of(window(3), inOrder())) {
-			CountDownLatch failed = new CountDownLatch(1);
-			try (StreamedPayload payload = payload(null)) {
-				assertThatExceptionOfType(StorageUnavailableException.class)
-					.isThrownBy(() -> StreamedUpload.run(payload, (stream) -> {
-						try {
-							return send(stream, window, (part, failures, deadline) -> {
-								throw new StorageUnavailableException("planted failure of part 1", 500, null);
-							});
-						}
-						finally {
-							failed.countDown();
-						}
-					}, (stream) -> {
-						stream.write(ByteBuffer.wrap(bytes(PART + 1)));
-						// Writes nothing until the upload has ended.
-						await(failed);
-					}))
-					.withMessage("planted failure of part 1");
-			}
+		AtomicReference<Thread> caller = new AtomicReference<>();
+		CyclicBarrier both = new CyclicBarrier(2);
+		CountDownLatch sent = new CountDownLatch(1);
+		CountDownLatch ended = new CountDownLatch(1);
+		try (StreamedPayload payload = payload(null)) {
+			assertThatExceptionOfType(StorageUnavailableException.class)
+				.isThrownBy(() -> StreamedUpload.run(payload, (stream) -> {
+					caller.set(Thread.currentThread());
+					try {
+						return send(stream, window(2), (part, failures, deadline) -> {
+							await(both);
+							if (Thread.currentThread() == caller.get()) {
+								sent.countDown();
+								return "";
+							}
+							await(sent);
+							// Nobody interrupts the caller, which waits for the next
+							// part.
+							await(caller.get(), Thread.State.WAITING);
+							throw new StorageUnavailableException("planted failure", 500, null);
+						});
+					}
+					finally {
+						ended.countDown();
+					}
+				}, (stream) -> {
+					stream.write(ByteBuffer.wrap(bytes(PART * 2 + 1)));
+					await(ended);
+				}))
+				.withMessage("planted failure");
 		}
 	}
 
@@ -341,14 +351,17 @@ class StreamedPayloadTests {
 	void failureOfTheProducerIsNoticedWhileAPartWaitsForMemory() throws Exception {
 		TransferBudget small = new TransferBudget(PART, 0);
 		CountDownLatch taken = new CountDownLatch(1);
+		AtomicReference<Thread> storage = new AtomicReference<>();
 		try (StreamedPayload payload = new StreamedPayload(null, this.slabs, small, Duration.ofDays(1))) {
 			Thread failing = started(() -> {
 				await(taken);
+				await(storage.get(), Thread.State.TIMED_WAITING);
 				payload.fail(new IllegalStateException("planted"));
 			});
 			assertThatIllegalStateException().isThrownBy(() -> StreamedUpload.run(payload, (stream) -> {
 				try (Part first = stream.next(PART)) {
 					assertThat(first).isNotNull();
+					storage.set(Thread.currentThread());
 					taken.countDown();
 					stream.next(PART);
 					return 0;
@@ -453,6 +466,12 @@ class StreamedPayloadTests {
 		}
 		catch (InterruptedException ex) {
 			throw new IllegalStateException(ex);
+		}
+	}
+
+	private static void await(Thread thread, Thread.State state) {
+		while (thread.getState() != state) {
+			Thread.onSpinWait();
 		}
 	}
 
