@@ -7,6 +7,8 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -269,6 +271,12 @@ class BadInputTests {
 						"max-decompressed-size"),
 				BadPointer.object("zstd bomb without a size",
 						FaultServer.object(bombWithoutSize(), "Content-Encoding: zstd"), 400, "max-decompressed-size"),
+				BadPointer.object("zstd bomb in a buffer", FaultServer.object(stored(bufferBomb(2 << 20))), 400,
+						"raise vgi.external.fetch.max-decompressed-size"),
+				BadPointer.object("broken compressed buffer",
+						FaultServer.object(stored(
+								ForeignStreams.compressed(1, 0, 1, ForeignStreams.compressedBuffer(8, new byte[9])))),
+						400, "cannot be decoded as ZSTD"),
 				BadPointer.object("no zstd", FaultServer.object(good, "Content-Encoding: zstd"), 400, "zstd"),
 				BadPointer.object("too large", FaultServer.object(large), 400, "max-fetch-size"),
 				BadPointer.object("too large without a length", (request, reply) -> {
@@ -341,6 +349,48 @@ class BadInputTests {
 		}
 	}
 
+	private static byte[] bufferBomb(int size) {
+		return numbersCompressed(new byte[size]);
+	}
+
+	private static byte[] numbersCompressed(byte[] values) {
+		return ForeignStreams.compressed(1, 0, values.length / Long.BYTES,
+				ForeignStreams.compressedBuffer(values.length, Zstd.compress(values)));
+	}
+
+	// the same stream with the schema of our objects
+	private static byte[] stored(byte[] stream) {
+		byte[] empty = object();
+		int schema = 2 * Integer.BYTES + ByteBuffer.wrap(stream).order(ByteOrder.LITTLE_ENDIAN).getInt(Integer.BYTES);
+		ByteArrayOutputStream stored = new ByteArrayOutputStream();
+		stored.write(empty, 0, empty.length - 2 * Integer.BYTES);
+		stored.write(stream, schema, stream.length - schema);
+		return stored.toByteArray();
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "/add_one", "/rows" })
+	void compressedBuffersCountTowardTheCapOfARequest(String path) {
+		byte[] bomb = bufferBomb(MAX_REQUEST_SIZE);
+		assertThat(bomb).hasSizeLessThan(1000);
+		HttpResponse<byte[]> response = this.loopback.post(path, Loopback.ARROW, bomb);
+		assertThat(response.statusCode()).isEqualTo(413);
+		assertThat(new String(response.body(), StandardCharsets.UTF_8)).contains("65536");
+	}
+
+	@Test
+	void compressedObjectIsRead() throws Exception {
+		storage.set(FaultServer.object(stored(bufferBomb(1 << 19))));
+		assertThat(mvcWithPointer(download(), null).body()).isEqualTo("65536");
+	}
+
+	@Test
+	void compressedRequestIsRead() {
+		byte[] body = numbersCompressed(new byte[MAX_REQUEST_SIZE / 2]);
+		HttpResponse<byte[]> response = this.loopback.post("/rows", Loopback.ARROW, body);
+		assertThat(new String(response.body(), StandardCharsets.UTF_8)).isEqualTo("4096");
+	}
+
 	@Test
 	void requestThatIsNoArrowIsRefused() throws Exception {
 		byte[] noArrow = "this is no Arrow".getBytes(StandardCharsets.UTF_8);
@@ -391,7 +441,7 @@ class BadInputTests {
 		return List.of(Arguments.of(ForeignStreams.of("decimal64"), "decimal64 in column 'x'"),
 				Arguments.of(ForeignStreams.of("metadata"), "metadata 'key' that is not UTF-8 in column 'x'"),
 				Arguments.of(ForeignStreams.batchMetadata(), "metadata 'key' that is not UTF-8"),
-				Arguments.of(ForeignStreams.compressed(), "compressed Arrow buffers"));
+				Arguments.of(ForeignStreams.compressed(7, 0, 1, new byte[8]), "the compression 7 of Arrow buffers"));
 	}
 
 	@ParameterizedTest

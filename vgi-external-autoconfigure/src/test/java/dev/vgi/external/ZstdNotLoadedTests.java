@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
+import dev.vgi.external.batch.ForeignStreams;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcService;
 import dev.vgi.external.rpc.client.RpcClients;
@@ -49,7 +50,7 @@ class ZstdNotLoadedTests {
 	void everythingElseWorks() throws Exception {
 		String output = start();
 		assertThat(output).contains("announced: gzip\n", "zstd: 200 none\n", "zstd, gzip: 200 gzip\n",
-				"sent in zstd: 415\n", "called: 7\n");
+				"sent in zstd: 415\n", "buffers in zstd: Not supported: ZSTD buffers in this process\n", "called: 7\n");
 		assertThat(output.lines().filter((line) -> line.contains(" WARN ") && line.contains("zstd"))).singleElement()
 			.asString()
 			.contains("-DZstdTempFolder=", "noexec");
@@ -123,6 +124,14 @@ class ZstdNotLoadedTests {
 								.POST(BodyPublishers.ofByteArray(new byte[100]))
 								.build(), BodyHandlers.discarding())
 							.statusCode());
+				byte[] buffers = ForeignStreams.compressed(1, 0, 1, ForeignStreams.compressedBuffer(8, new byte[9]));
+				System.out.println("buffers in zstd: " + http
+					.send(HttpRequest.newBuilder(url.resolve("/length"))
+						.header("Content-Type", ARROW)
+						.POST(BodyPublishers.ofByteArray(buffers))
+						.build(), BodyHandlers.ofString())
+					.body()
+					.replaceAll("(?s).*(Not supported: ZSTD buffers in this process).*", "$1"));
 				VgiClient client = context.getBean(VgiClient.Builder.class)
 					.baseUrl(url.resolve("/").toString().replaceAll("/$", ""))
 					.build();

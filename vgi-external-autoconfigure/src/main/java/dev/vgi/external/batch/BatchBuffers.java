@@ -1,10 +1,14 @@
 package dev.vgi.external.batch;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 
+import dev.vgi.external.batch.compression.BufferCodec;
+import org.apache.arrow.flatbuf.BodyCompression;
+import org.apache.arrow.flatbuf.BodyCompressionMethod;
 import org.apache.arrow.flatbuf.Buffer;
 import org.apache.arrow.flatbuf.FieldNode;
 import org.apache.arrow.flatbuf.RecordBatch;
@@ -12,13 +16,14 @@ import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BaseVariableWidthViewVector;
 import org.apache.arrow.vector.types.pojo.Field;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The nodes and buffers of one record batch, taken in the order of the IPC format. The
- * buffers are slices of the body. Each method takes those that one kind of vector needs
- * for as many values as its node declares, after a check that no later access can leave
- * them: lengths, offsets, views. The list that receives them owns a reference to each.
- * Used once.
+ * buffers are slices of the body, unless they are compressed. Each method takes those
+ * that one kind of vector needs for as many values as its node declares, after a check
+ * that no later access can leave them: lengths, offsets, views. The list that receives
+ * them owns a reference to each. Used once.
  */
 final class BatchBuffers {
 
@@ -26,6 +31,12 @@ final class BatchBuffers {
 	static final int WINDOW = 1 << 16;
 
 	private static final int ALIGNMENT = 8;
+
+	/** Bytes before a compressed buffer that declare its decoded size. */
+	private static final int DECODED_SIZE = Long.BYTES;
+
+	/** Declared instead of a size by a buffer that compression made no smaller. */
+	private static final int STORED = -1;
 
 	/** Validity bits that may be created beyond those that the body pays for. */
 	private static final long FREE_VALIDITY = 1L << 24;
@@ -46,6 +57,8 @@ final class BatchBuffers {
 
 	private final int bufferCount;
 
+	private final @Nullable BufferCodec codec;
+
 	private int nextNode;
 
 	private int nextBuffer;
@@ -65,10 +78,6 @@ final class BatchBuffers {
 	 * @param meter pays for what is created
 	 */
 	BatchBuffers(RecordBatch batch, MessageHead head, ArrowBuf body, BufferAllocator allocator, WorkMeter meter) {
-		if (batch.compression() != null) {
-			throw new UnsupportedStreamException("compressed Arrow buffers (LZ4, ZSTD): write the stream without "
-					+ "compression, in pyarrow with IpcWriteOptions(compression=None)");
-		}
 		this.batch = batch;
 		this.body = body;
 		this.allocator = allocator;
@@ -76,7 +85,50 @@ final class BatchBuffers {
 		this.nodeCount = head.count(batch.nodesLength());
 		this.bufferCount = head.count(batch.buffersLength());
 		this.bufferAllowance = body.capacity();
-		this.validityAllowance = body.capacity() + FREE_VALIDITY;
+		this.codec = codec(batch.compression());
+		long decoded = (this.codec != null) ? decodedSize(this.codec) : body.capacity();
+		meter.expanding(Math.max(0, decoded - body.capacity()));
+		this.validityAllowance = decoded + FREE_VALIDITY;
+	}
+
+	private static @Nullable BufferCodec codec(@Nullable BodyCompression compression) {
+		if (compression == null) {
+			return null;
+		}
+		if (compression.method() != BodyCompressionMethod.BUFFER) {
+			throw new UnsupportedStreamException("the compression method " + compression.method()
+					+ " of a record batch: only its buffers can be compressed");
+		}
+		BufferCodec codec = BufferCodec.of(compression.codec());
+		if (codec == null) {
+			throw new UnsupportedStreamException("the compression " + compression.codec() + " of Arrow buffers");
+		}
+		if (codec.unavailable() != null) {
+			throw new UnsupportedStreamException(codec + " buffers in this process: " + codec.unavailable());
+		}
+		return codec;
+	}
+
+	// what all buffers declare, before memory is taken for the first of them
+	private long decodedSize(BufferCodec codec) {
+		long total = 0;
+		for (int i = 0; i < this.bufferCount; i++) {
+			locate(i);
+			long length = this.buffer.length();
+			if (length != 0) {
+				long encoded = length - DECODED_SIZE;
+				if (encoded < 0) {
+					throw new CorruptStreamException("A compressed buffer is too short to declare its size");
+				}
+				long size = this.body.getLong(this.buffer.offset());
+				if (size < STORED || size > codec.maxSize(encoded)) {
+					throw new CorruptStreamException("A compressed buffer of " + encoded
+							+ " bytes declares that it has " + size + " bytes as " + codec);
+				}
+				total = Math.addExact(total, (size != STORED) ? size : encoded);
+			}
+		}
+		return total;
 	}
 
 	/**
@@ -240,31 +292,54 @@ final class BatchBuffers {
 		if (this.nextBuffer >= this.bufferCount) {
 			throw new CorruptStreamException("The record batch has fewer buffers than its schema");
 		}
-		this.batch.buffers(this.buffer, this.nextBuffer++);
-		long offset = this.buffer.offset();
+		locate(this.nextBuffer++);
 		long length = this.buffer.length();
-		if (offset < 0 || length < 0 || length > this.body.capacity() - offset) {
-			throw new CorruptStreamException("A buffer lies outside the body of its record batch");
-		}
 		// writers put buffers one after the other, so their total length is limited
 		this.bufferAllowance -= length;
 		if (this.bufferAllowance < 0) {
 			throw new CorruptStreamException("The buffers of a record batch overlap");
 		}
-		ArrowBuf next;
-		if (length == 0) {
-			next = this.allocator.getEmpty();
-		}
-		else if ((this.body.memoryAddress() + offset) % ALIGNMENT == 0) {
-			next = retained(this.body.slice(offset, length));
-		}
-		else {
-			next = this.allocator.buffer(length);
-			next.setBytes(0, this.body, offset, length);
-			next = next.slice(0, length);
-		}
+		ArrowBuf next = (this.codec != null && length > 0) ? decoded(this.codec, this.buffer.offset(), length)
+				: part(this.buffer.offset(), length);
 		taken.add(next);
 		return next;
+	}
+
+	private void locate(int index) {
+		this.batch.buffers(this.buffer, index);
+		long offset = this.buffer.offset();
+		long length = this.buffer.length();
+		if (offset < 0 || length < 0 || length > this.body.capacity() - offset) {
+			throw new CorruptStreamException("A buffer lies outside the body of its record batch");
+		}
+	}
+
+	private ArrowBuf decoded(BufferCodec codec, long offset, long length) {
+		long size = this.body.getLong(offset);
+		long encoded = length - DECODED_SIZE;
+		if (size == STORED || size == encoded && size == 0) {
+			return part(offset + DECODED_SIZE, encoded);
+		}
+		try {
+			ArrowBuf decoded = codec.decode(this.body, offset + DECODED_SIZE, encoded, size, this.allocator);
+			this.meter.done(size);
+			return decoded;
+		}
+		catch (IOException ex) {
+			throw new CorruptStreamException("A buffer cannot be decoded as " + codec + ": " + ex.getMessage(), ex);
+		}
+	}
+
+	private ArrowBuf part(long offset, long length) {
+		if (length == 0) {
+			return this.allocator.getEmpty();
+		}
+		if ((this.body.memoryAddress() + offset) % ALIGNMENT == 0) {
+			return retained(this.body.slice(offset, length));
+		}
+		ArrowBuf copy = this.allocator.buffer(length);
+		copy.setBytes(0, this.body, offset, length);
+		return copy.slice(0, length);
 	}
 
 	private static ArrowBuf retained(ArrowBuf buffer) {

@@ -76,7 +76,7 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	/**
 	 * Read from memory without copying: the batches are slices of the body and keep it
-	 * alive. Only buffers that are not aligned to eight bytes are copied.
+	 * alive, except buffers that are not aligned to eight bytes or are compressed.
 	 * @param body the bytes, retained until this reader and all batches are closed
 	 * @param length how many of its bytes belong to the streams
 	 * @param allocator the owner of other memory that has to be allocated; with the same
@@ -98,7 +98,7 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @return the reader
 	 */
 	public static IpcStreamReader of(ArrowBuf body, long length, BufferAllocator allocator, ReadOptions options) {
-		WorkMeter meter = new WorkMeter(options.watch());
+		WorkMeter meter = new WorkMeter(options.watch(), options.maxSize());
 		return new IpcStreamReader(new MessageSource.Memory(body, length, options.limits(), meter), allocator, options,
 				meter);
 	}
@@ -110,8 +110,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * fails, the reader's methods throw {@link UncheckedIOException}, or the
 	 * {@link CorruptStreamException} that is the direct cause of the failure.
 	 * @param in the bytes; left open
-	 * @param maxBytes how many bytes may be read in total; one more leads to a
-	 * {@link StreamTooLongException}
+	 * @param maxBytes how many bytes may be read in total, those of compressed buffers
+	 * decoded; one more leads to a {@link StreamTooLongException}
 	 * @param allocator the owner of the batches' memory
 	 * @return the reader
 	 */
@@ -128,9 +128,10 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @return the reader
 	 */
 	public static IpcStreamReader of(InputStream in, long maxBytes, BufferAllocator allocator, ReadOptions options) {
-		WorkMeter meter = new WorkMeter(options.watch());
-		return new IpcStreamReader(new MessageSource.Stream(in, maxBytes, allocator, options.limits(), meter),
-				allocator, options, meter);
+		long maxSize = Math.min(maxBytes, options.maxSize());
+		WorkMeter meter = new WorkMeter(options.watch(), maxSize);
+		return new IpcStreamReader(new MessageSource.Stream(in, maxSize, allocator, options.limits(), meter), allocator,
+				options, meter);
 	}
 
 	/**

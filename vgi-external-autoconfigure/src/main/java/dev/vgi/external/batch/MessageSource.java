@@ -26,7 +26,7 @@ abstract class MessageSource implements AutoCloseable {
 
 	private final ReadLimits limits;
 
-	private final WorkMeter meter;
+	final WorkMeter meter;
 
 	private long position;
 
@@ -282,7 +282,7 @@ abstract class MessageSource implements AutoCloseable {
 
 		@Override
 		void checkAvailable(long length) {
-			if (length > this.maxBytes - position()) {
+			if (length > this.maxBytes - position() - this.meter.expanded()) {
 				throw new StreamTooLongException(this.maxBytes);
 			}
 		}

@@ -2,7 +2,7 @@ package dev.vgi.external.batch;
 
 /**
  * A valid Arrow stream that cannot be read here: a type without a vector in Java, text
- * that is not UTF-8, compressed buffers.
+ * that is not UTF-8, an unknown compression.
  */
 public final class UnsupportedStreamException extends CorruptStreamException {
 

@@ -4,7 +4,8 @@ import java.util.function.LongConsumer;
 
 /**
  * Keeps the work of reading in proportion to the bytes that were read, and reports it to
- * the watch. Not thread-safe.
+ * the watch. What compressed buffers decode to counts as if it had been read, before it
+ * is decoded. Not thread-safe.
  */
 final class WorkMeter {
 
@@ -22,12 +23,24 @@ final class WorkMeter {
 
 	private final LongConsumer watch;
 
+	private final long maxSize;
+
 	private long credit = FREE;
 
 	private long untold;
 
-	WorkMeter(LongConsumer watch) {
+	private long read;
+
+	private long expanded;
+
+	/**
+	 * Create a meter.
+	 * @param watch receives the work
+	 * @param maxSize most bytes that the streams may have with their buffers decoded
+	 */
+	WorkMeter(LongConsumer watch, long maxSize) {
 		this.watch = watch;
+		this.maxSize = maxSize;
 	}
 
 	/**
@@ -36,7 +49,29 @@ final class WorkMeter {
 	 */
 	void arrived(long bytes) {
 		this.credit += CREDIT_PER_BYTE * bytes;
+		this.read += bytes;
 		done(bytes);
+	}
+
+	/**
+	 * Compressed buffers are about to be decoded.
+	 * @param bytes by how much that makes the stream longer
+	 * @throws StreamTooLongException if the stream may not be as long
+	 */
+	void expanding(long bytes) {
+		if (bytes > this.maxSize - this.read - this.expanded) {
+			throw new StreamTooLongException(this.maxSize);
+		}
+		this.expanded += bytes;
+		this.credit += CREDIT_PER_BYTE * bytes;
+	}
+
+	/**
+	 * Return how much longer the streams would be without compressed buffers.
+	 * @return bytes so far
+	 */
+	long expanded() {
+		return this.expanded;
 	}
 
 	/**

@@ -11,9 +11,9 @@ import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdCompressCtx;
 import com.github.luben.zstd.ZstdDecompressCtx;
 import com.github.luben.zstd.ZstdException;
-import com.github.luben.zstd.util.Native;
 import dev.vgi.external.Internal;
 import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.batch.compression.BufferCodec;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -46,12 +46,13 @@ public final class ZstdContentCodec implements ContentCodec {
 	 * @return the reason, or {@code null} if it works
 	 */
 	public static @Nullable String unavailable() {
-		return NativeLibrary.PROBLEM;
+		return BufferCodec.ZSTD.unavailable();
 	}
 
 	private static void requireAvailable() {
-		if (NativeLibrary.PROBLEM != null) {
-			throw new CorruptStreamException("The coding zstd does not work in this process: " + NativeLibrary.PROBLEM);
+		String problem = unavailable();
+		if (problem != null) {
+			throw new CorruptStreamException("The coding zstd does not work in this process: " + problem);
 		}
 	}
 
@@ -130,8 +131,9 @@ public final class ZstdContentCodec implements ContentCodec {
 	 * @throws IOException if it is not such a frame, or is larger
 	 */
 	public static byte[] decode(byte[] encoded, int maxSize) throws IOException {
-		if (NativeLibrary.PROBLEM != null) {
-			throw Corrupt.encoding(CODING, NativeLibrary.PROBLEM, null);
+		String problem = unavailable();
+		if (problem != null) {
+			throw Corrupt.encoding(CODING, problem, null);
 		}
 		long size = (encoded.length > 0) ? Zstd.getFrameContentSize(encoded) : -1;
 		if (size < 0 || size > maxSize) {
@@ -181,26 +183,6 @@ public final class ZstdContentCodec implements ContentCodec {
 
 		@Override
 		void close();
-
-	}
-
-	/**
-	 * Loads the native library on first use, and remembers whether that failed.
-	 */
-	private static final class NativeLibrary {
-
-		static final @Nullable String PROBLEM = load();
-
-		private static @Nullable String load() {
-			try {
-				Native.load();
-				return null;
-			}
-			catch (LinkageError | RuntimeException ex) {
-				// Some messages include the reports of several attempts.
-				return String.valueOf(ex.getMessage()).lines().findFirst().orElse("its native library is missing");
-			}
-		}
 
 	}
 

@@ -13,7 +13,8 @@ import org.springframework.util.Assert;
  * @param maxParallelRequests requests of one fetch at once, hedges included; 8
  * @param timeout overall deadline of a fetch, body and waiting included; 60 s
  * @param maxFetchSize most encoded bytes, inclusive; 256 MiB
- * @param maxDecompressedSize most decoded bytes, inclusive; 16 times {@code maxFetchSize}
+ * @param maxDecompressedSize most decoded bytes, inclusive, of the content coding and of
+ * compressed Arrow buffers; 16 times {@code maxFetchSize}
  * @param maxRedirects redirects followed, each validated; 5
  * @param speculativeRetryMultiplier a chunk is hedged after this multiple of the median
  * chunk time; 2.0, 0 turns hedging off
@@ -112,9 +113,17 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 
 	void checkDecodedSize(long decoded) {
 		if (decoded > this.maxDecompressedSize) {
-			throw new PayloadTooLargeException("max_decompressed_bytes", this.maxDecompressedSize,
-					"vgi.external.fetch.max-decompressed-size");
+			throw decodedTooLarge();
 		}
+	}
+
+	/**
+	 * Create the error for an object of more than {@code maxDecompressedSize} bytes.
+	 * @return the error, to be thrown
+	 */
+	public PayloadTooLargeException decodedTooLarge() {
+		return new PayloadTooLargeException("max_decompressed_bytes", this.maxDecompressedSize,
+				"vgi.external.fetch.max-decompressed-size");
 	}
 
 	/**

@@ -17,6 +17,7 @@ import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.ReadOptions;
+import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchedBody;
 import dev.vgi.external.transfer.Retries;
@@ -167,7 +168,9 @@ public final class LocationResolver {
 		AnnotatedBatch data = null;
 		boolean complete = false;
 		try (IpcStreamReader reader = IpcStreamReader.of(body.buffer(), body.length(), allocator,
-				new ReadOptions(this.config.readLimits(), (bytes) -> checkCancelled(deadline)))) {
+				ReadOptions.of(this.config.readLimits())
+					.withWatch((bytes) -> checkCancelled(deadline))
+					.withMaxSize(this.config.fetchConfig().maxDecompressedSize()))) {
 			if (!reader.nextStream()) {
 				throw new CorruptStreamException("The stored object is empty");
 			}
@@ -186,6 +189,10 @@ public final class LocationResolver {
 			}
 			complete = true;
 			return data;
+		}
+		catch (StreamTooLongException ex) {
+			// Unlike the body of a request, see ExternalErrorResolver.
+			throw this.config.fetchConfig().decodedTooLarge();
 		}
 		finally {
 			if (!complete && data != null) {

@@ -62,9 +62,11 @@ class ForeignStreamTests {
 	}
 
 	@Test
-	void compressedBuffersAreNotSupportedAndTheErrorSaysHowToWriteWithout() {
-		assertNotSupported(ForeignStreams.compressed(), "compressed Arrow buffers (LZ4, ZSTD): write the stream "
-				+ "without compression, in pyarrow with IpcWriteOptions(compression=None)");
+	void compressionsThatTheFormatDoesNotKnowAreNotSupported() {
+		assertNotSupported(ForeignStreams.compressed(7, 0, 2, new byte[16]), "the compression 7 of Arrow buffers");
+		assertNotSupported(ForeignStreams.compressed(-1, 0, 2, new byte[16]), "the compression -1 of Arrow buffers");
+		assertNotSupported(ForeignStreams.compressed(0, 1, 2, new byte[16]),
+				"the compression method 1 of a record batch: only its buffers can be compressed");
 	}
 
 	@Test

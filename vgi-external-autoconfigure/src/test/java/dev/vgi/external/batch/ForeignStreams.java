@@ -9,7 +9,6 @@ import java.util.function.ToIntFunction;
 import com.google.flatbuffers.FlatBufferBuilder;
 import org.apache.arrow.flatbuf.BodyCompression;
 import org.apache.arrow.flatbuf.Buffer;
-import org.apache.arrow.flatbuf.CompressionType;
 import org.apache.arrow.flatbuf.Decimal;
 import org.apache.arrow.flatbuf.DictionaryEncoding;
 import org.apache.arrow.flatbuf.Endianness;
@@ -38,6 +37,8 @@ public final class ForeignStreams {
 	private static final byte[] END = { -1, -1, -1, -1, 0, 0, 0, 0 };
 
 	private static final byte[] NO_TEXT = { 'a', (byte) 0xFF, 'b' };
+
+	private static final byte[] NOT_COMPRESSED = {};
 
 	private ForeignStreams() {
 	}
@@ -78,17 +79,36 @@ public final class ForeignStreams {
 	 * @return the stream
 	 */
 	public static byte[] batchMetadata() {
-		return stream(numbers(), batch(MetadataVersion.V5, 2, new long[][] { { 2, 0 } }, new long[] { 0, 16 }, 0, true),
+		return stream(numbers(),
+				batch(MetadataVersion.V5, 2, new long[][] { { 2, 0 } }, new long[] { 0, 16 }, NOT_COMPRESSED, true),
 				body(16));
 	}
 
 	/**
-	 * Write a stream that says that its one batch is compressed.
+	 * Write a stream of one batch with a compressed column of 64-bit numbers.
+	 * @param codec how its buffers are compressed
+	 * @param method what is compressed; 0 for each buffer
+	 * @param rows number of rows
+	 * @param values the buffer of its values, as it is sent
 	 * @return the stream
 	 */
-	public static byte[] compressed() {
-		return stream(numbers(),
-				batch(MetadataVersion.V5, 2, new long[][] { { 2, 0 } }, new long[] { 0, 16 }, 1, false), body(16));
+	public static byte[] compressed(int codec, int method, int rows, byte[] values) {
+		return stream(numbers(), batch(MetadataVersion.V5, rows, new long[][] { { rows, 0 } },
+				new long[] { 0, values.length }, new byte[] { (byte) codec, (byte) method }, false), values);
+	}
+
+	/**
+	 * Return a compressed buffer as it is sent.
+	 * @param size the size that it declares
+	 * @param encoded its bytes
+	 * @return the buffer
+	 */
+	public static byte[] compressedBuffer(long size, byte... encoded) {
+		return ByteBuffer.allocate(Long.BYTES + encoded.length)
+			.order(ByteOrder.LITTLE_ENDIAN)
+			.putLong(size)
+			.put(encoded)
+			.array();
 	}
 
 	/**
@@ -102,7 +122,7 @@ public final class ForeignStreams {
 			int children = Field.createChildrenVector(builder, members);
 			return Field.createField(builder, builder.createString("x"), true, Type.Struct_, struct(builder), 0,
 					children, 0);
-		}, (builder) -> 0), batch(MetadataVersion.V5, 0, new long[3][2], new long[5], 0, false));
+		}, (builder) -> 0), batch(MetadataVersion.V5, 0, new long[3][2], new long[5], NOT_COMPRESSED, false));
 	}
 
 	/**
@@ -125,7 +145,7 @@ public final class ForeignStreams {
 			int union = Union.createUnion(builder, UnionMode.Sparse, ids);
 			return Field.createField(builder, builder.createString("x"), true, Type.Union, union, 0, children, 0);
 		}, (builder) -> 0), batch(MetadataVersion.V4, 2, new long[][] { { 2, nulls }, { 2, 0 } },
-				new long[] { 8, 8, 0, 16 }, 0, false), body);
+				new long[] { 8, 8, 0, 16 }, NOT_COMPRESSED, false), body);
 	}
 
 	/**
@@ -186,7 +206,7 @@ public final class ForeignStreams {
 		return Messages.message(builder, schema, MetadataVersion.V5, MessageHeader.Schema, 0, 0);
 	}
 
-	private static byte[] batch(short version, int rows, long[][] nodes, long[] buffers, int compression,
+	private static byte[] batch(short version, int rows, long[][] nodes, long[] buffers, byte[] compression,
 			boolean metadata) {
 		FlatBufferBuilder builder = new FlatBufferBuilder();
 		RecordBatch.startNodesVector(builder, nodes.length);
@@ -202,8 +222,8 @@ public final class ForeignStreams {
 			Buffer.createBuffer(builder, end, buffers[i]);
 		}
 		int buffersOffset = builder.endVector();
-		int codec = (compression > 0)
-				? BodyCompression.createBodyCompression(builder, CompressionType.LZ4_FRAME, (byte) 0) : 0;
+		int codec = (compression.length > 0)
+				? BodyCompression.createBodyCompression(builder, compression[0], compression[1]) : 0;
 		int entries = metadata ? entries(builder) : 0;
 		int batch = RecordBatch.createRecordBatch(builder, rows, nodesOffset, buffersOffset, codec, 0);
 		return Messages.message(builder, batch, version, MessageHeader.RecordBatch, length, entries);

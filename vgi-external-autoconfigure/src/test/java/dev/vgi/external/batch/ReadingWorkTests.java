@@ -184,7 +184,7 @@ class ReadingWorkTests {
 	void watchMayEndReading() throws IOException {
 		byte[] bytes = write(nested(3 << 20, 1), (encoder, gatherer, batch) -> encoder.batch(gatherer, batch));
 		AtomicLong calls = new AtomicLong();
-		ReadOptions options = new ReadOptions(ReadLimits.defaults(), (read) -> {
+		ReadOptions options = ReadOptions.defaults().withWatch((read) -> {
 			assertThat(read).isGreaterThanOrEqualTo(WorkMeter.STRIDE);
 			if (calls.incrementAndGet() == 2) {
 				throw new LimitExceededException("Enough", "test");
@@ -196,7 +196,7 @@ class ReadingWorkTests {
 
 	private long work(byte[] bytes) {
 		AtomicLong work = new AtomicLong();
-		read(bytes, new ReadOptions(ReadLimits.defaults(), work::addAndGet));
+		read(bytes, ReadOptions.defaults().withWatch(work::addAndGet));
 		return work.get();
 	}
 

@@ -7,6 +7,7 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.ReadOptions;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
@@ -21,6 +22,11 @@ import org.apache.arrow.vector.types.pojo.Field;
  * or a result, or an embedded batch.
  */
 abstract class StreamMapping extends ValueMapping {
+
+	/**
+	 * Most that a stream with compressed buffers decodes to: the usual cap of a request.
+	 */
+	private static final long MAX_DECODED_SIZE = 64L << 20;
 
 	StreamMapping() {
 		super(ArrowType.Binary.INSTANCE, VarBinaryVector.class);
@@ -132,8 +138,8 @@ abstract class StreamMapping extends ValueMapping {
 	private static AnnotatedBatch load(VarBinaryVector vector, int index, BufferAllocator allocator) {
 		long start = vector.getStartOffset(index);
 		long length = vector.getEndOffset(index) - start;
-		try (IpcStreamReader reader = IpcStreamReader.of(vector.getDataBuffer().slice(start, length), length,
-				allocator)) {
+		try (IpcStreamReader reader = IpcStreamReader.of(vector.getDataBuffer().slice(start, length), length, allocator,
+				ReadOptions.defaults().withMaxSize(Math.max(length, MAX_DECODED_SIZE)))) {
 			AnnotatedBatch batch = reader.nextStream() ? reader.next() : null;
 			if (batch == null) {
 				throw mismatch("holds no batch");
