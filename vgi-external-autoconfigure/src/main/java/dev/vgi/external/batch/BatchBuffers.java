@@ -3,6 +3,7 @@ package dev.vgi.external.batch;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -31,6 +32,9 @@ final class BatchBuffers {
 	static final int WINDOW = 1 << 16;
 
 	private static final int ALIGNMENT = 8;
+
+	private static final ByteBuffer EXPERIMENTAL_COMPRESSION = StandardCharsets.UTF_8
+		.encode("ARROW:experimental_compression");
 
 	/** Bytes before a compressed buffer that declare its decoded size. */
 	private static final int DECODED_SIZE = Long.BYTES;
@@ -85,6 +89,10 @@ final class BatchBuffers {
 		this.nodeCount = head.count(batch.nodesLength());
 		this.bufferCount = head.count(batch.buffersLength());
 		this.bufferAllowance = body.capacity();
+		if (head.isBeforeV5() && head.hasMetadata(EXPERIMENTAL_COMPRESSION)) {
+			// Not seen otherwise: nothing else would say that the buffers are compressed.
+			throw new UnsupportedStreamException("the experimental compression of Arrow 0.17");
+		}
 		this.codec = codec(batch.compression());
 		long decoded = (this.codec != null) ? decodedSize(this.codec) : body.capacity();
 		meter.expanding(Math.max(0, decoded - body.capacity()));

@@ -252,6 +252,20 @@ final class MessageHead {
 	}
 
 	/**
+	 * Return whether the metadata has a key, without reading the values.
+	 * @param key the key in UTF-8
+	 * @return whether an entry has it
+	 */
+	boolean hasMetadata(ByteBuffer key) {
+		for (int i = 0; i < count(this.message.customMetadataLength()); i++) {
+			if (key.equals(this.message.customMetadata(i).keyAsByteBuffer())) {
+				return true;
+			}
+		}
+		return false;
+	}
+
+	/**
 	 * Check the length of a vector. Each element has at least four bytes.
 	 * @param length the declared length
 	 * @return the same length

@@ -67,6 +67,7 @@ class ForeignStreamTests {
 		assertNotSupported(ForeignStreams.compressed(-1, 0, 2, new byte[16]), "the compression -1 of Arrow buffers");
 		assertNotSupported(ForeignStreams.compressed(0, 1, 2, new byte[16]),
 				"the compression method 1 of a record batch: only its buffers can be compressed");
+		assertNotSupported(ForeignStreams.compressedAsIn017(), "the experimental compression of Arrow 0.17");
 	}
 
 	@Test

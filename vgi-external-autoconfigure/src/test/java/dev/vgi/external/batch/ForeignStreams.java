@@ -79,9 +79,8 @@ public final class ForeignStreams {
 	 * @return the stream
 	 */
 	public static byte[] batchMetadata() {
-		return stream(numbers(),
-				batch(MetadataVersion.V5, 2, new long[][] { { 2, 0 } }, new long[] { 0, 16 }, NOT_COMPRESSED, true),
-				body(16));
+		return stream(numbers(), batch(MetadataVersion.V5, 2, new long[][] { { 2, 0 } }, new long[] { 0, 16 },
+				NOT_COMPRESSED, "key", NO_TEXT), body(16));
 	}
 
 	/**
@@ -94,7 +93,16 @@ public final class ForeignStreams {
 	 */
 	public static byte[] compressed(int codec, int method, int rows, byte[] values) {
 		return stream(numbers(), batch(MetadataVersion.V5, rows, new long[][] { { rows, 0 } },
-				new long[] { 0, values.length }, new byte[] { (byte) codec, (byte) method }, false), values);
+				new long[] { 0, values.length }, new byte[] { (byte) codec, (byte) method }, ""), values);
+	}
+
+	/**
+	 * Write a batch that is marked as compressed as Arrow 0.17 did.
+	 * @return the stream
+	 */
+	public static byte[] compressedAsIn017() {
+		return stream(numbers(), batch(MetadataVersion.V4, 2, new long[][] { { 2, 0 } }, new long[] { 0, 16 },
+				NOT_COMPRESSED, "ARROW:experimental_compression", (byte) 'Z'), body(16));
 	}
 
 	/**
@@ -122,7 +130,7 @@ public final class ForeignStreams {
 			int children = Field.createChildrenVector(builder, members);
 			return Field.createField(builder, builder.createString("x"), true, Type.Struct_, struct(builder), 0,
 					children, 0);
-		}, (builder) -> 0), batch(MetadataVersion.V5, 0, new long[3][2], new long[5], NOT_COMPRESSED, false));
+		}, (builder) -> 0), batch(MetadataVersion.V5, 0, new long[3][2], new long[5], NOT_COMPRESSED, ""));
 	}
 
 	/**
@@ -145,7 +153,7 @@ public final class ForeignStreams {
 			int union = Union.createUnion(builder, UnionMode.Sparse, ids);
 			return Field.createField(builder, builder.createString("x"), true, Type.Union, union, 0, children, 0);
 		}, (builder) -> 0), batch(MetadataVersion.V4, 2, new long[][] { { 2, nulls }, { 2, 0 } },
-				new long[] { 8, 8, 0, 16 }, NOT_COMPRESSED, false), body);
+				new long[] { 8, 8, 0, 16 }, NOT_COMPRESSED, ""), body);
 	}
 
 	/**
@@ -206,8 +214,8 @@ public final class ForeignStreams {
 		return Messages.message(builder, schema, MetadataVersion.V5, MessageHeader.Schema, 0, 0);
 	}
 
-	private static byte[] batch(short version, int rows, long[][] nodes, long[] buffers, byte[] compression,
-			boolean metadata) {
+	private static byte[] batch(short version, int rows, long[][] nodes, long[] buffers, byte[] compression, String key,
+			byte... text) {
 		FlatBufferBuilder builder = new FlatBufferBuilder();
 		RecordBatch.startNodesVector(builder, nodes.length);
 		for (int i = nodes.length - 1; i >= 0; i--) {
@@ -224,7 +232,7 @@ public final class ForeignStreams {
 		int buffersOffset = builder.endVector();
 		int codec = (compression.length > 0)
 				? BodyCompression.createBodyCompression(builder, compression[0], compression[1]) : 0;
-		int entries = metadata ? entries(builder) : 0;
+		int entries = key.isEmpty() ? 0 : entries(builder, key, text);
 		int batch = RecordBatch.createRecordBatch(builder, rows, nodesOffset, buffersOffset, codec, 0);
 		return Messages.message(builder, batch, version, MessageHeader.RecordBatch, length, entries);
 	}
@@ -260,8 +268,12 @@ public final class ForeignStreams {
 	}
 
 	private static int entries(FlatBufferBuilder builder) {
-		int value = builder.createByteVector(NO_TEXT);
-		int entry = KeyValue.createKeyValue(builder, builder.createString("key"), value);
+		return entries(builder, "key", NO_TEXT);
+	}
+
+	private static int entries(FlatBufferBuilder builder, String key, byte... text) {
+		int value = builder.createByteVector(text);
+		int entry = KeyValue.createKeyValue(builder, builder.createString(key), value);
 		return Schema.createCustomMetadataVector(builder, new int[] { entry });
 	}
 

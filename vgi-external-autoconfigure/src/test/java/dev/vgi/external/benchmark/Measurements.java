@@ -33,6 +33,7 @@ import com.sun.management.OperatingSystemMXBean;
 import com.sun.management.ThreadMXBean;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.CompressedBufferBenchmark;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamReaderBenchmark;
 import dev.vgi.external.batch.IpcStreamWriter;
@@ -185,6 +186,7 @@ public final class Measurements implements AutoCloseable {
 		measure("incompressible", this::incompressible);
 		measure("gather", this::gatherWrite);
 		measure("micro", this::microBenchmarks);
+		measure("compressed", this::compressedBuffers);
 		measure("below", () -> add(SmallResponses.belowThresholdResponse()));
 		measure("rpc", () -> {
 			add(RpcCalls.unaryCall());
@@ -456,6 +458,16 @@ public final class Measurements implements AutoCloseable {
 		MicroBenchmarks.Pair url = small.run(AllowedUrlValidatorBenchmark.class, "judge", "parse");
 		add(Figure.reported("url-policy-to-url-parsing", "times the time", url.timesTheTime()));
 		note(url, "URL judged", "URL parsed");
+	}
+
+	private void compressedBuffers() throws Exception {
+		MicroBenchmarks large = new MicroBenchmarks(Math.min(3, this.samples), 5, 5, TimeValue.milliseconds(500));
+		MicroBenchmarks.Pair lz4 = large.run(CompressedBufferBenchmark.class, "lz4Reader", "lz4Alone");
+		add(Figure.atMost("reader-lz4-buffers", "ratio", 1.2, lz4.timesTheTime()));
+		note(lz4, "batch with LZ4 buffers, read", "LZ4 buffers, decoded");
+		MicroBenchmarks.Pair zstd = large.run(CompressedBufferBenchmark.class, "zstdReader", "zstdAlone");
+		add(Figure.atMost("reader-zstd-buffers", "ratio", 1.2, zstd.timesTheTime()));
+		note(zstd, "batch with zstd buffers, read", "zstd buffers, decoded");
 	}
 
 	private void note(MicroBenchmarks.Pair pair, String measured, String reference) {
