@@ -34,6 +34,16 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 		this.environment = environment;
 	}
 
+	/**
+	 * Return a task that serves the same request as the current thread, so that the URL
+	 * is the same there.
+	 * @param task the task, for another thread
+	 * @return the task with the request, if there is one
+	 */
+	static Runnable inherited(Runnable task) {
+		return SERVLET ? RequestUrl.inherited(task) : task;
+	}
+
 	@Override
 	public @Nullable URI get() {
 		if (this.configured != null) {

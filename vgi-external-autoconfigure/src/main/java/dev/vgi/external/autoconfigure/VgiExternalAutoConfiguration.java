@@ -128,7 +128,7 @@ public final class VgiExternalAutoConfiguration {
 
 	@Bean
 	@ConditionalOnMissingBean
-	ExternalLocationConfig vgiExternalLocationConfig(VgiExternalProperties properties,
+	ExternalLocationConfig vgiExternalLocationConfig(VgiExternalProperties properties, TransferBudget budget,
 			ObjectProvider<ExternalStorage> storages, ObjectProvider<UrlValidator> urlValidator,
 			Environment environment) {
 		ExternalStorage storage = properties.enabled() ? storages.getIfAvailable() : null;
@@ -136,11 +136,12 @@ public final class VgiExternalAutoConfiguration {
 			StorageSelection.requireNone(environment);
 		}
 		UrlValidator validator = properties.enabled() ? policy(properties, storage, urlValidator) : INLINE_ONLY;
-		return config(properties, validator).withStorage(storage)
+		return config(properties, budget, validator).withStorage(storage)
 			.withCompression(compression(properties.compression()));
 	}
 
-	static ExternalLocationConfig config(VgiExternalProperties properties, UrlValidator validator) {
+	static ExternalLocationConfig config(VgiExternalProperties properties, TransferBudget budget,
+			UrlValidator validator) {
 		return ExternalLocationConfig.defaults()
 			.withExternalizeThreshold(properties.externalizeThreshold().toBytes())
 			.withMaxRetries(properties.maxRetries())
@@ -148,7 +149,9 @@ public final class VgiExternalAutoConfiguration {
 			.withFetchConfig(properties.fetch().toConfig())
 			.withUrlValidator(validator)
 			.withReadLimits(properties.limits().toReadLimits())
-			.withInlineOnFailure(properties.onStorageFailure() == VgiExternalProperties.OnStorageFailure.INLINE);
+			.withInlineOnFailure(properties.onStorageFailure() == VgiExternalProperties.OnStorageFailure.INLINE)
+			.withSegmentSize(properties.segmentSize(budget.maxBytes()))
+			.withMaxParallelSegments(properties.upload().maxParallelSegments());
 	}
 
 	private static UrlValidator policy(VgiExternalProperties properties, @Nullable ExternalStorage storage,
@@ -189,7 +192,7 @@ public final class VgiExternalAutoConfiguration {
 	TransferResources vgiTransferResources(StorageTransport transport, TransferBudget budget, SlabPool slabs,
 			TransferThreads threads, ObjectProvider<TransferListener> listeners) {
 		List<TransferListener> all = listeners.orderedStream().toList();
-		return new TransferResources(transport, budget, slabs, threads,
+		return new TransferResources(transport, budget, slabs, threads.withContext(ServiceUrl::inherited),
 				(all.size() == 1) ? all.get(0) : TransferListener.all(all));
 	}
 
@@ -233,7 +236,7 @@ public final class VgiExternalAutoConfiguration {
 	LocationResolver vgiClientLocationResolver(VgiExternalProperties properties,
 			@Qualifier(RESOURCES) TransferResources resources,
 			@Qualifier(CLIENT_URL_VALIDATOR) UrlValidator validator) {
-		return new LocationResolver(config(properties, validator), resources);
+		return new LocationResolver(config(properties, resources.budget(), validator), resources);
 	}
 
 	private static boolean hasProxy(VgiExternalProperties properties) {

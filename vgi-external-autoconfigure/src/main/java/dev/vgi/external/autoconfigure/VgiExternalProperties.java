@@ -32,6 +32,9 @@ import org.springframework.util.unit.DataSize;
  * @param storage Storage backend to use.
  * @param externalizeThreshold Size of a data batch's Arrow buffers at which it goes to
  * storage.
+ * @param segmentSize Size of the Arrow buffers of one segment of a result set. 32MB or an
+ * eighth of 'memory.budget' by default, whichever is less; at least
+ * 'externalize-threshold'.
  * @param plainClients How to answer callers of ordinary handlers that did not announce
  * that they resolve pointers.
  * @param onStorageFailure What happens to a batch that cannot be stored.
@@ -55,13 +58,15 @@ import org.springframework.util.unit.DataSize;
  */
 @ConfigurationProperties("vgi.external")
 public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @DefaultValue("auto") StorageType storage,
-		@DefaultValue("1MB") DataSize externalizeThreshold, @DefaultValue("redirect") PlainClients plainClients,
-		@DefaultValue("fail") OnStorageFailure onStorageFailure, @DefaultValue("2") int maxRetries,
-		@DefaultValue("500ms") Duration retryDelay, @DefaultValue Compression compression, @DefaultValue Fetch fetch,
-		@DefaultValue Upload upload, @DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Limits limits,
-		@DefaultValue Url url, @DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue S3 s3,
-		@DefaultValue Gcs gcs, @DefaultValue Local local, @DefaultValue Lifecycle lifecycle,
-		@DefaultValue Health health) {
+		@DefaultValue("1MB") DataSize externalizeThreshold, @Nullable DataSize segmentSize,
+		@DefaultValue("redirect") PlainClients plainClients, @DefaultValue("fail") OnStorageFailure onStorageFailure,
+		@DefaultValue("2") int maxRetries, @DefaultValue("500ms") Duration retryDelay,
+		@DefaultValue Compression compression, @DefaultValue Fetch fetch, @DefaultValue Upload upload,
+		@DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Limits limits, @DefaultValue Url url,
+		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue S3 s3, @DefaultValue Gcs gcs,
+		@DefaultValue Local local, @DefaultValue Lifecycle lifecycle, @DefaultValue Health health) {
+
+	private static final long DEFAULT_SEGMENT = 32L << 20;
 
 	private static final String SHORTEST_EXPIRY = "1s";
 
@@ -70,6 +75,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 
 	public VgiExternalProperties {
 		Ranges.check("vgi.external.externalize-threshold", externalizeThreshold, "0B");
+		Ranges.check("vgi.external.segment-size", segmentSize, "1B", "2047MB");
 		Ranges.check("vgi.external.max-retries", maxRetries, "0", "2");
 		Ranges.check("vgi.external.retry-delay", retryDelay, "0s", Ranges.LONGEST);
 		url.check("vgi.external.url");
@@ -89,6 +95,16 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	long maxUploadSize() {
 		DataSize configured = this.uploadUrl.maxUploadSize();
 		return ((configured != null) ? configured : this.fetch.maxFetchSize()).toBytes();
+	}
+
+	/**
+	 * Return the size of a segment.
+	 * @param budget memory of all transfers, in bytes
+	 * @return bytes
+	 */
+	long segmentSize(long budget) {
+		return (this.segmentSize != null) ? this.segmentSize.toBytes()
+				: Math.max(1, Math.min(DEFAULT_SEGMENT, budget / 8));
 	}
 
 	/**
@@ -202,17 +218,20 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * @param maxParallelParts Parts of one upload at once.
 	 * @param maxRetries Further attempts of an upload, or of one of its parts. A storage
 	 * that asks to retry later is retried within 'upload.timeout'.
+	 * @param maxParallelSegments Segments of one result set that are uploaded at once.
 	 * @param timeout Overall deadline of an upload; deadline of each part if the length
 	 * of a result is unknown.
 	 */
 	public record Upload(@DefaultValue("8MB") DataSize partSize, @DefaultValue("4") int maxParallelParts,
-			@DefaultValue("2") int maxRetries, @DefaultValue("5m") Duration timeout) {
+			@DefaultValue("2") int maxRetries, @DefaultValue("2") int maxParallelSegments,
+			@DefaultValue("5m") Duration timeout) {
 
 		public Upload {
 			// The parts that stores accept.
 			Ranges.check("vgi.external.upload.part-size", partSize, "5MB", "5GB");
 			Ranges.check("vgi.external.upload.max-parallel-parts", maxParallelParts, "1");
 			Ranges.check("vgi.external.upload.max-retries", maxRetries, "0");
+			Ranges.check("vgi.external.upload.max-parallel-segments", maxParallelSegments, "1", "64");
 			Ranges.check("vgi.external.upload.timeout", timeout, "1ms", Ranges.LONGEST);
 		}
 

@@ -1,6 +1,7 @@
 package dev.vgi.external.autoconfigure;
 
 import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.url.UrlRejectedException;
 
@@ -22,8 +23,8 @@ public final class VgiTestSliceAutoConfiguration {
 	// A test may define its own storage.
 	@Bean
 	@ConditionalOnMissingBean({ ExternalLocationConfig.class, ExternalStorage.class })
-	ExternalLocationConfig vgiTestSliceLocationConfig(VgiExternalProperties properties) {
-		return VgiExternalAutoConfiguration.config(properties, (url) -> {
+	ExternalLocationConfig vgiTestSliceLocationConfig(VgiExternalProperties properties, TransferBudget budget) {
+		return VgiExternalAutoConfiguration.config(properties, budget, (url) -> {
 			throw new UrlRejectedException(url, "a test slice has no storage");
 		});
 	}

@@ -131,9 +131,11 @@ public final class VgiWebMvcAutoConfiguration {
 		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator,
 				maxRequestBytes(rpc, budget), true, properties.limits().toReadLimits());
 		LocalStorage store = (properties.local().baseUrl() == null) ? localStorage.getIfAvailable() : null;
-		return new ArrowWebMvc(new ServedArrowHttpMessageConverter(arrow, resolver, externalizer,
-				properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT,
-				(store != null) ? store::isOwn : (url) -> false), budget, vgiBufferAllocator);
+		return new ArrowWebMvc(
+				new ServedArrowHttpMessageConverter(arrow, resolver, externalizer,
+						properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT,
+						(store != null) ? store::isOwn : (url) -> false, bytes(rpc.maxExternalizedResponseSize())),
+				budget, vgiBufferAllocator);
 	}
 
 	@Bean

@@ -25,14 +25,17 @@ import org.springframework.util.Assert;
  * @param readLimits limits on the heap objects created from a stored object
  * @param inlineOnFailure whether a batch that cannot be stored travels inline instead of
  * failing the call; {@code false}
+ * @param segmentSize bytes of Arrow buffers from which on a segment of a result set is
+ * complete; 32 MiB. The threshold, if that is larger
+ * @param maxParallelSegments most segments of a result set that are uploaded at once; 2
  */
 public record ExternalLocationConfig(@Nullable ExternalStorage storage, long externalizeThreshold, int maxRetries,
 		Duration retryDelay, FetchConfig fetchConfig, @Nullable Compression compression, UrlValidator urlValidator,
-		ReadLimits readLimits, boolean inlineOnFailure) {
+		ReadLimits readLimits, boolean inlineOnFailure, long segmentSize, int maxParallelSegments) {
 
 	private static final ExternalLocationConfig DEFAULTS = new ExternalLocationConfig(null, 1L << 20,
 			RetryPolicy.DEFAULT_MAX_RETRIES, RetryPolicy.DEFAULT_DELAY, FetchConfig.defaults(), null,
-			UrlValidator.httpsOnly(), ReadLimits.defaults(), false);
+			UrlValidator.httpsOnly(), ReadLimits.defaults(), false, 32L << 20, 2);
 
 	public ExternalLocationConfig {
 		Assert.isTrue(externalizeThreshold >= 0, "'externalizeThreshold' must not be negative");
@@ -41,6 +44,8 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 		Assert.notNull(fetchConfig, "'fetchConfig' must not be null");
 		Assert.notNull(urlValidator, "'urlValidator' must not be null");
 		Assert.notNull(readLimits, "'readLimits' must not be null");
+		Assert.isTrue(segmentSize > 0, "'segmentSize' must be positive");
+		Assert.isTrue(maxParallelSegments > 0, "'maxParallelSegments' must be positive");
 	}
 
 	/**
@@ -58,7 +63,8 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 	 */
 	public ExternalLocationConfig withStorage(@Nullable ExternalStorage storage) {
 		return new ExternalLocationConfig(storage, this.externalizeThreshold, this.maxRetries, this.retryDelay,
-				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure);
+				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure,
+				this.segmentSize, this.maxParallelSegments);
 	}
 
 	/**
@@ -68,7 +74,8 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 	 */
 	public ExternalLocationConfig withExternalizeThreshold(long externalizeThreshold) {
 		return new ExternalLocationConfig(this.storage, externalizeThreshold, this.maxRetries, this.retryDelay,
-				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure);
+				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure,
+				this.segmentSize, this.maxParallelSegments);
 	}
 
 	/**
@@ -78,7 +85,8 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 	 */
 	public ExternalLocationConfig withMaxRetries(int maxRetries) {
 		return new ExternalLocationConfig(this.storage, this.externalizeThreshold, maxRetries, this.retryDelay,
-				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure);
+				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure,
+				this.segmentSize, this.maxParallelSegments);
 	}
 
 	/**
@@ -88,7 +96,8 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 	 */
 	public ExternalLocationConfig withRetryDelay(Duration retryDelay) {
 		return new ExternalLocationConfig(this.storage, this.externalizeThreshold, this.maxRetries, retryDelay,
-				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure);
+				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure,
+				this.segmentSize, this.maxParallelSegments);
 	}
 
 	/**
@@ -98,7 +107,8 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 	 */
 	public ExternalLocationConfig withFetchConfig(FetchConfig fetchConfig) {
 		return new ExternalLocationConfig(this.storage, this.externalizeThreshold, this.maxRetries, this.retryDelay,
-				fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure);
+				fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure,
+				this.segmentSize, this.maxParallelSegments);
 	}
 
 	/**
@@ -108,7 +118,8 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 	 */
 	public ExternalLocationConfig withCompression(@Nullable Compression compression) {
 		return new ExternalLocationConfig(this.storage, this.externalizeThreshold, this.maxRetries, this.retryDelay,
-				this.fetchConfig, compression, this.urlValidator, this.readLimits, this.inlineOnFailure);
+				this.fetchConfig, compression, this.urlValidator, this.readLimits, this.inlineOnFailure,
+				this.segmentSize, this.maxParallelSegments);
 	}
 
 	/**
@@ -118,7 +129,8 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 	 */
 	public ExternalLocationConfig withUrlValidator(UrlValidator urlValidator) {
 		return new ExternalLocationConfig(this.storage, this.externalizeThreshold, this.maxRetries, this.retryDelay,
-				this.fetchConfig, this.compression, urlValidator, this.readLimits, this.inlineOnFailure);
+				this.fetchConfig, this.compression, urlValidator, this.readLimits, this.inlineOnFailure,
+				this.segmentSize, this.maxParallelSegments);
 	}
 
 	/**
@@ -128,7 +140,8 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 	 */
 	public ExternalLocationConfig withReadLimits(ReadLimits readLimits) {
 		return new ExternalLocationConfig(this.storage, this.externalizeThreshold, this.maxRetries, this.retryDelay,
-				this.fetchConfig, this.compression, this.urlValidator, readLimits, this.inlineOnFailure);
+				this.fetchConfig, this.compression, this.urlValidator, readLimits, this.inlineOnFailure,
+				this.segmentSize, this.maxParallelSegments);
 	}
 
 	/**
@@ -139,7 +152,31 @@ public record ExternalLocationConfig(@Nullable ExternalStorage storage, long ext
 	 */
 	public ExternalLocationConfig withInlineOnFailure(boolean inlineOnFailure) {
 		return new ExternalLocationConfig(this.storage, this.externalizeThreshold, this.maxRetries, this.retryDelay,
-				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, inlineOnFailure);
+				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, inlineOnFailure,
+				this.segmentSize, this.maxParallelSegments);
+	}
+
+	/**
+	 * Return a copy with another {@code segmentSize}.
+	 * @param segmentSize bytes of Arrow buffers from which on a segment of a result set
+	 * is complete
+	 * @return the copy
+	 */
+	public ExternalLocationConfig withSegmentSize(long segmentSize) {
+		return new ExternalLocationConfig(this.storage, this.externalizeThreshold, this.maxRetries, this.retryDelay,
+				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure,
+				segmentSize, this.maxParallelSegments);
+	}
+
+	/**
+	 * Return a copy with another {@code maxParallelSegments}.
+	 * @param maxParallelSegments most segments of a result set that are uploaded at once
+	 * @return the copy
+	 */
+	public ExternalLocationConfig withMaxParallelSegments(int maxParallelSegments) {
+		return new ExternalLocationConfig(this.storage, this.externalizeThreshold, this.maxRetries, this.retryDelay,
+				this.fetchConfig, this.compression, this.urlValidator, this.readLimits, this.inlineOnFailure,
+				this.segmentSize, maxParallelSegments);
 	}
 
 }

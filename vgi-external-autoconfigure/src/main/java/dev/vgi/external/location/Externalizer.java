@@ -11,14 +11,9 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
-import dev.vgi.external.codec.Compression;
-import dev.vgi.external.memory.BudgetExhaustedException;
-import dev.vgi.external.memory.RunningTransfers;
+import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.TransferResources;
-import dev.vgi.external.transfer.UploadStatistics;
-import dev.vgi.external.upload.Digest;
-import dev.vgi.external.upload.EncodedPayload;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.commons.logging.Log;
@@ -42,6 +37,8 @@ public final class Externalizer {
 
 	private final TransferResources resources;
 
+	private final StreamUploads uploads;
+
 	private final BufferAllocator allocator;
 
 	private final LongSupplier nanoTime;
@@ -63,6 +60,7 @@ public final class Externalizer {
 			LongSupplier nanoTime) {
 		this.config = config;
 		this.resources = resources;
+		this.uploads = new StreamUploads(config, resources);
 		this.allocator = allocator;
 		this.nanoTime = nanoTime;
 		this.lastWarning = new AtomicLong(nanoTime.getAsLong() - WARN_INTERVAL);
@@ -108,9 +106,6 @@ public final class Externalizer {
 			keep = !exceedsThreshold(cycle.data()) && !isRescued(cycle.data(), budget);
 			return keep ? cycle : OutputCycle.of(pointerTo(cycle, budget));
 		}
-		catch (ResponseTooLargeException ex) {
-			throw ex;
-		}
 		catch (VgiExternalException ex) {
 			keep = mayFallBack(ex);
 			if (!keep) {
@@ -130,12 +125,14 @@ public final class Externalizer {
 		return this.config.storage() != null && batch.rowCount() > 0 && !budget.fitsInline(batch.bufferSize());
 	}
 
-	// An interrupted caller wants no result, neither stored nor inline.
-	private boolean mayFallBack(VgiExternalException failure) {
-		return this.config.inlineOnFailure() && failure.kind() != VgiExternalException.Kind.CANCELLED;
+	// An interrupted caller wants no result, neither stored nor inline, and a result that
+	// is too large for storage is not meant to travel inline.
+	boolean mayFallBack(VgiExternalException failure) {
+		return this.config.inlineOnFailure() && failure.kind() != VgiExternalException.Kind.CANCELLED
+				&& !(failure instanceof ResponseTooLargeException);
 	}
 
-	private void fallBack(VgiExternalException failure) {
+	void fallBack(VgiExternalException failure) {
 		this.resources.listener().fellBackInline(failure.kind());
 		long now = this.nanoTime.getAsLong();
 		long last = this.lastWarning.get();
@@ -172,7 +169,7 @@ public final class Externalizer {
 	 */
 	public @Nullable URI store(Schema schema, List<AnnotatedBatch> batches, boolean compress) {
 		try (GatheredStream stream = IpcStreamWriter.gather(schema, batches)) {
-			return upload(stream, schema, compress ? this.config.compression() : null).location();
+			return this.uploads.upload(stream, schema, compress, 0).location();
 		}
 		catch (VgiExternalException ex) {
 			if (!mayFallBack(ex)) {
@@ -201,7 +198,7 @@ public final class Externalizer {
 		AnnotatedBatch published = new AnnotatedBatch(batch.root(), batch.dictionaries(),
 				batch.metadata().withoutProtocolKeys());
 		try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(published))) {
-			Pointer pointer = upload(stream, batch.schema(), this.config.compression());
+			Pointer pointer = this.uploads.upload(stream, batch.schema(), true, 0);
 			return new ExternalRef(pointer.location(), pointer.sha256(), batch.schema(),
 					storage.expiresAt(pointer.location()));
 		}
@@ -211,66 +208,63 @@ public final class Externalizer {
 		Schema schema = cycle.data().schema();
 		try (GatheredStream stream = IpcStreamWriter.gather(cycle)) {
 			budget.store(stream.length());
-			Pointer pointer = upload(stream, schema, this.config.compression());
+			Pointer pointer = this.uploads.upload(stream, schema, true, 0);
 			return cycle.data().zeroRows(pointer.toMetadata(), this.allocator);
 		}
 	}
 
-	private Pointer upload(GatheredStream stream, Schema schema, @Nullable Compression compression) {
-		ExternalStorage storage = this.config.storage();
-		if (storage == null) {
-			throw new IllegalStateException("There is no storage to externalise to");
+	/**
+	 * Externalise what a reader yields. A result that stays below the threshold travels
+	 * inline as it is. Otherwise its batches are appended to one another, each such
+	 * segment is stored as one object, and becomes one pointer.
+	 * @param batches taken over, also on failure
+	 * @param budget the budget of the response that the result belongs to
+	 * @return the batches of the response; the caller closes it
+	 */
+	public ResultBatches externalize(ReaderBatches batches, ResponseBudget budget) {
+		try {
+			return isLarge(batches) ? new StoredSegments(batches, this.config, this.resources, this, this.uploads,
+					budget, this.allocator) : ResultBatches.inline(batches);
 		}
-		long start = System.nanoTime();
-		try (RunningTransfers.Transfer transfer = this.resources.budget().transfers().begin();
-				Digest digest = Digest.start(stream, this.resources.threads())) {
-			Stored stored = store(storage, stream, schema, compression);
-			Pointer pointer = new Pointer(stored.url(), digest.await());
-			this.resources.listener()
-				.uploaded(new UploadStatistics(storage.name(), stream.length(), stored.length(), stored.contentCoding(),
-						Duration.ofNanos(System.nanoTime() - start)));
-			return pointer;
-		}
-		catch (VgiExternalException ex) {
-			Duration elapsed = Duration.ofNanos(System.nanoTime() - start);
-			this.resources.listener().uploadFailed(storage.name(), ex.kind(), elapsed);
-			String what = "Upload of " + stream.length() + " bytes to " + storage.name();
-			if (ex.kind() == VgiExternalException.Kind.CANCELLED) {
-				logger.debug(what + " was cancelled after " + elapsed.toMillis() + " ms: " + ex.getMessage());
-			}
-			else {
-				logger.warn(what + " failed after " + elapsed.toMillis() + " ms: " + ex.getMessage());
-			}
+		catch (RuntimeException | Error ex) {
+			batches.close();
 			throw ex;
 		}
 	}
 
-	private Stored store(ExternalStorage storage, GatheredStream stream, Schema schema,
-			@Nullable Compression compression) {
-		try (EncodedPayload payload = EncodedPayload.of(stream, compression, this.resources.slabs(),
-				this.resources.budget(), this.config.fetchConfig().timeout())) {
-			URI url = storage.upload(payload, schema, payload.contentCoding());
-			return new Stored(url, payload.takenLength(), payload.contentCoding());
-		}
-		catch (BudgetExhaustedException ex) {
-			if (compression == null) {
-				throw ex;
-			}
-			// A request that already holds memory must not wait for room to compress in.
-			// An uncompressed upload needs none.
-			return store(storage, stream, schema, null);
-		}
+	/**
+	 * Return whether a result set has to go to storage.
+	 * @param batches borrowed; read until the threshold is reached
+	 * @return {@code true} if there is a storage and the threshold is reached
+	 */
+	public boolean isLarge(ReaderBatches batches) {
+		return this.config.storage() != null && batches.reaches(Math.max(1, this.config.externalizeThreshold()));
 	}
 
 	/**
-	 * The result of storing a stream.
-	 *
-	 * @param url the URL of the object
-	 * @param length its length in bytes, coded
-	 * @param contentCoding its coding, or {@code null} for none
+	 * Return whether the storage takes a stream whose length is not known.
+	 * @return {@code false} also if there is no storage
 	 */
-	private record Stored(URI url, long length, @Nullable String contentCoding) {
+	public boolean storesWhileReading() {
+		ExternalStorage storage = this.config.storage();
+		return storage != null && storage.takesUnknownLength();
+	}
 
+	/**
+	 * Store everything that a reader yields as one stream, its batches as they are, for a
+	 * caller who follows a redirect instead of pointers. The stream is stored while it is
+	 * read.
+	 * @param batches borrowed
+	 * @param compress whether the caller can decode the compressed stream
+	 * @param budget the budget of the response that the result belongs to
+	 * @return the URL that serves the stream
+	 * @throws ResponseTooLargeException if the budget does not allow storing it; nothing
+	 * remains stored
+	 * @throws VgiExternalException if the upload fails, even if large batches would then
+	 * travel inline; contains no signed URL
+	 */
+	public URI store(ReaderBatches batches, boolean compress, ResponseBudget budget) {
+		return this.uploads.upload(batches, compress, budget);
 	}
 
 }

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What one response may put into its body and into storage. Checked before anything is
- * uploaded or written. Used by one thread at a time.
+ * uploaded or written. Thread-safe.
  */
 public final class ResponseBudget {
 
@@ -81,12 +81,12 @@ public final class ResponseBudget {
 	 * @throws ResponseTooLargeException if there is not enough left
 	 */
 	void store(long bytes) {
-		long stored = this.externalized.get();
-		if (this.maxExternalizedBytes != null && bytes > this.maxExternalizedBytes - stored) {
+		long stored = this.externalized.addAndGet(bytes);
+		if (this.maxExternalizedBytes != null && stored > this.maxExternalizedBytes) {
+			this.externalized.addAndGet(-bytes);
 			throw new ResponseTooLargeException("Externalised payload exceeds max_externalized_response_bytes ("
-					+ (stored + bytes) + " > " + this.maxExternalizedBytes + ")");
+					+ stored + " > " + this.maxExternalizedBytes + ")");
 		}
-		this.externalized.addAndGet(bytes);
 	}
 
 	/**

@@ -1,6 +1,9 @@
 package dev.vgi.external.transfer;
 
 import java.util.concurrent.ThreadFactory;
+import java.util.function.UnaryOperator;
+
+import dev.vgi.external.memory.RequestMemory;
 
 import org.springframework.core.task.VirtualThreadTaskExecutor;
 import org.springframework.util.Assert;
@@ -14,6 +17,7 @@ import org.springframework.util.Assert;
  * <li>a second copy of the first request of a fetch, and the digest of a fetched or
  * stored object: one,</li>
  * <li>parts of an upload: as many as are in memory at the same time,</li>
+ * <li>segments of a result set: as many as are uploaded at the same time,</li>
  * <li>calls of providers of credentials: 64, because a call may ignore its end, and
  * always platform threads,</li>
  * <li>prefetching: one for each open stream,</li>
@@ -28,14 +32,22 @@ public final class TransferThreads {
 
 	private final ThreadFactory factory;
 
+	private final UnaryOperator<Runnable> context;
+
 	/**
 	 * Create an instance that uses threads of the application.
 	 * @param factory creates the threads, whose names are replaced; may create virtual
 	 * threads
 	 */
 	public TransferThreads(ThreadFactory factory) {
+		this(factory, UnaryOperator.identity());
+	}
+
+	private TransferThreads(ThreadFactory factory, UnaryOperator<Runnable> context) {
 		Assert.notNull(factory, "'factory' must not be null");
+		Assert.notNull(context, "'context' must not be null");
 		this.factory = factory;
+		this.context = context;
 	}
 
 	/**
@@ -53,6 +65,28 @@ public final class TransferThreads {
 	 */
 	public static TransferThreads virtual() {
 		return new TransferThreads(new VirtualThreadTaskExecutor().getVirtualThreadFactory());
+	}
+
+	/**
+	 * Return an instance whose threads know what the thread that needs them serves.
+	 * @param context makes a task run with what the current thread serves
+	 * @return the instance
+	 * @see #serving
+	 */
+	public TransferThreads withContext(UnaryOperator<Runnable> context) {
+		return new TransferThreads(this.factory, context);
+	}
+
+	/**
+	 * Return a factory of threads that serve the request that the calling thread serves,
+	 * if there is one: they are charged to it, and they know its context. They must end
+	 * before the request does.
+	 * @param purpose the last part of their names, such as {@code segment}
+	 * @return creates daemon threads that are not started yet
+	 */
+	public ThreadFactory serving(String purpose) {
+		ThreadFactory named = named(purpose);
+		return (task) -> named.newThread(RequestMemory.inherited(this.context.apply(task)));
 	}
 
 	/**

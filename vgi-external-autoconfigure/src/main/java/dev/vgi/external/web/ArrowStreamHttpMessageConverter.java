@@ -21,10 +21,13 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.batch.ReadOptions;
+import dev.vgi.external.batch.segment.ReaderBatches;
+import dev.vgi.external.location.ResultBatches;
 import dev.vgi.external.memory.RequestMemory;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -37,12 +40,13 @@ import org.springframework.http.converter.AbstractSmartHttpMessageConverter;
 
 /**
  * Converts between Arrow IPC streams and {@link AnnotatedBatch}, {@link OutputCycle},
- * {@link VectorSchemaRoot}, lists of batches or roots and, for writing, lazy
- * {@link java.util.stream.Stream streams} of them. Handles no other type, so it does not
- * interfere with ordinary handlers.
+ * {@link VectorSchemaRoot}, lists of batches or roots and, for writing,
+ * {@link ArrowReader readers} and lazy {@link java.util.stream.Stream streams} of them.
+ * Handles no other type, so it does not interfere with ordinary handlers.
  * <p>
  * The reader closes what is read. A converter that serves handlers closes what it has
- * written, also on failure.
+ * written, also on failure. An {@code ArrowReader} is used up when it is written, and
+ * always closed.
  */
 public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMessageConverter<Object> {
 
@@ -203,6 +207,12 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	@Override
 	protected void writeInternal(Object value, ResolvableType type, HttpOutputMessage outputMessage,
 			@Nullable Map<String, Object> hints) throws IOException {
+		if (value instanceof ArrowReader reader) {
+			try (ResultBatches result = ResultBatches.inline(new ReaderBatches(reader, this.allocator))) {
+				write(result, outputMessage);
+			}
+			return;
+		}
 		try (ArrowValues.Cycles cycles = ArrowValues.cyclesOf(value)) {
 			writeAll(cycles.iterator(), outputMessage);
 		}
@@ -223,7 +233,8 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	void writeAll(Iterator<OutputCycle> cycles, HttpOutputMessage message) throws IOException {
 		message.getHeaders().setContentType(ARROW_STREAM);
 		if (!cycles.hasNext()) {
-			writeIncrementally(null, cycles, message);
+			writeIncrementally(new Schema(List.of()), new DictionaryProvider.MapDictionaryProvider(), null, cycles,
+					message, false);
 			return;
 		}
 		OutputCycle first = cycles.next();
@@ -234,14 +245,26 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 			}
 			return;
 		}
-		writeIncrementally(first, cycles, message);
+		writeIncrementally(first.data().schema(), first.data().dictionaries(), first, cycles, message, false);
 	}
 
-	private void writeIncrementally(@Nullable OutputCycle first, Iterator<OutputCycle> rest, HttpOutputMessage message)
-			throws IOException {
-		Schema schema = (first != null) ? first.data().schema() : new Schema(List.of());
-		DictionaryProvider dictionaries = (first != null) ? first.data().dictionaries()
-				: new DictionaryProvider.MapDictionaryProvider();
+	/**
+	 * Write a result set. Each batch is on its way before the next one is requested.
+	 * Nothing is sent before there is a first batch, or none.
+	 * @param result borrowed
+	 * @param message the HTTP message
+	 * @throws IOException if the message fails
+	 */
+	void write(ResultBatches result, HttpOutputMessage message) throws IOException {
+		message.getHeaders().setContentType(ARROW_STREAM);
+		try (ResultCycles cycles = new ResultCycles(result); AnnotatedBatch shape = result.shape()) {
+			OutputCycle first = cycles.hasNext() ? cycles.next() : null;
+			writeIncrementally(shape.schema(), shape.dictionaries(), first, cycles, message, true);
+		}
+	}
+
+	private void writeIncrementally(Schema schema, DictionaryProvider dictionaries, @Nullable OutputCycle first,
+			Iterator<OutputCycle> rest, HttpOutputMessage message, boolean promptly) throws IOException {
 		OutputStream body = message.getBody();
 		OutputStreamChannel channel = new OutputStreamChannel(body);
 		try (IpcStreamWriter writer = new IpcStreamWriter(channel, schema, dictionaries)) {
@@ -255,12 +278,29 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 					// The next cycle may take long.
 					channel.flush();
 				}
-				cycle = rest.hasNext() ? rest.next() : null;
+				if (promptly && message instanceof ServedMessage served) {
+					served.flush();
+				}
+				cycle = next(rest, writer, channel, message);
 			}
 			writer.end();
 		}
 		channel.flush();
 		body.flush();
+	}
+
+	private static @Nullable OutputCycle next(Iterator<OutputCycle> rest, IpcStreamWriter writer,
+			OutputStreamChannel channel, HttpOutputMessage message) throws IOException {
+		try {
+			return rest.hasNext() ? rest.next() : null;
+		}
+		catch (RuntimeException | Error ex) {
+			if (message instanceof ServedMessage served && served.isCommitted()) {
+				BrokenOff.after(ex, writer, channel);
+				served.flush();
+			}
+			throw ex;
+		}
 	}
 
 }

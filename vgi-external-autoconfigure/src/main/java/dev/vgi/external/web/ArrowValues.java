@@ -1,5 +1,6 @@
 package dev.vgi.external.web;
 
+import java.io.IOException;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,7 +18,10 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.OutputCycle;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.ResolvableType;
@@ -30,6 +34,8 @@ import org.springframework.util.ReflectionUtils;
 @Internal
 public final class ArrowValues {
 
+	private static final Log logger = LogFactory.getLog(ArrowValues.class);
+
 	private static final List<Class<?>> SINGLE = List.of(AnnotatedBatch.class, OutputCycle.class,
 			VectorSchemaRoot.class);
 
@@ -39,11 +45,12 @@ public final class ArrowValues {
 	/**
 	 * Return whether a declared type represents an Arrow stream.
 	 * @param type the type of a handler's result or a body
-	 * @return {@code true} for a batch, a cycle, a root, and lists and streams of them
+	 * @return {@code true} for a batch, a cycle, a root, lists and streams of them, and a
+	 * reader
 	 */
 	public static boolean isArrow(ResolvableType type) {
 		Class<?> raw = type.toClass();
-		if (SINGLE.contains(raw)) {
+		if (SINGLE.contains(raw) || ArrowReader.class.isAssignableFrom(raw)) {
 			return true;
 		}
 		boolean sequence = Collection.class.isAssignableFrom(raw) || raw == Iterable.class
@@ -59,15 +66,15 @@ public final class ArrowValues {
 	 * Return whether an object can be written as an Arrow stream, whatever its declared
 	 * type.
 	 * @param value the object; borrowed
-	 * @return {@code true} for a batch, a cycle, a root, and collections whose first
-	 * element is one
+	 * @return {@code true} for a batch, a cycle, a root, collections whose first element
+	 * is one, and a reader
 	 */
 	public static boolean isArrow(@Nullable Object value) {
 		Object first = value;
 		if (value instanceof Collection<?> collection && !collection.isEmpty()) {
 			first = collection.iterator().next();
 		}
-		return first != null && isSingle(first.getClass());
+		return value instanceof ArrowReader || first != null && isSingle(first.getClass());
 	}
 
 	private static boolean isSingle(Class<?> type) {
@@ -108,7 +115,7 @@ public final class ArrowValues {
 	}
 
 	static boolean isWritable(ResolvableType type, Class<?> valueClass) {
-		return isSingle(valueClass) || isArrow(type);
+		return isSingle(valueClass) || ArrowReader.class.isAssignableFrom(valueClass) || isArrow(type);
 	}
 
 	/**
@@ -241,6 +248,9 @@ public final class ArrowValues {
 		else if (value instanceof VectorSchemaRoot root) {
 			root.close();
 		}
+		else if (value instanceof ArrowReader reader) {
+			close(reader);
+		}
 		else if (value instanceof Stream<?> stream) {
 			stream.close();
 		}
@@ -266,6 +276,15 @@ public final class ArrowValues {
 					closeInner(ReflectionUtils.invokeMethod(component.getAccessor(), value));
 				}
 			}
+		}
+	}
+
+	private static void close(ArrowReader reader) {
+		try {
+			reader.close();
+		}
+		catch (IOException ex) {
+			logger.debug("A reader could not be closed", ex);
 		}
 	}
 

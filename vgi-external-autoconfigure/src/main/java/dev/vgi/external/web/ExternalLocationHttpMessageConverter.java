@@ -13,8 +13,12 @@ import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.ResponseBudget;
+import dev.vgi.external.location.ResultBatches;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.ResolvableType;
@@ -93,7 +97,35 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 	@Override
 	public void write(Object value, ResolvableType type, @Nullable MediaType contentType,
 			HttpOutputMessage outputMessage, @Nullable Map<String, Object> hints) throws IOException {
+		if (value instanceof ArrowReader reader) {
+			write(open(reader), outputMessage, ResponseBudget.unlimited());
+			return;
+		}
 		write(value, outputMessage, (this.externalizer != null) ? this.externalizer::externalize : (cycle) -> cycle);
+	}
+
+	/**
+	 * Take a reader over.
+	 * @param reader the reader, not read yet; closed with the result, also on failure
+	 * @return what it yields; the caller closes it
+	 */
+	public ReaderBatches open(ArrowReader reader) {
+		return new ReaderBatches(reader, this.delegate.allocator());
+	}
+
+	/**
+	 * Write a result set.
+	 * @param batches what a reader yields; taken over, also on failure
+	 * @param outputMessage the HTTP message
+	 * @param budget what may be stored; ignored without an externalizer
+	 * @throws IOException if the message fails
+	 */
+	public void write(ReaderBatches batches, HttpOutputMessage outputMessage, ResponseBudget budget)
+			throws IOException {
+		try (ResultBatches result = (this.externalizer != null) ? this.externalizer.externalize(batches, budget)
+				: ResultBatches.inline(batches)) {
+			this.delegate.write(result, outputMessage);
+		}
 	}
 
 	/**
@@ -104,7 +136,23 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 	 * @throws IOException if the message fails
 	 */
 	public void writeInline(Object value, HttpOutputMessage outputMessage) throws IOException {
+		if (value instanceof ArrowReader reader) {
+			writeInline(open(reader), outputMessage);
+			return;
+		}
 		write(value, outputMessage, this::resolve);
+	}
+
+	/**
+	 * Write a result set without pointers, its batches as they are.
+	 * @param batches what a reader yields; taken over, also on failure
+	 * @param outputMessage the HTTP message
+	 * @throws IOException if the message fails
+	 */
+	public void writeInline(ReaderBatches batches, HttpOutputMessage outputMessage) throws IOException {
+		try (ResultBatches result = ResultBatches.inline(batches)) {
+			this.delegate.write(result, outputMessage);
+		}
 	}
 
 	private OutputCycle resolve(OutputCycle cycle) {

@@ -73,9 +73,9 @@ class TransferMetricsTests {
 
 	@Test
 	void uploads() {
-		this.metrics.uploaded(new UploadStatistics("s3", 1000, 250, "zstd", ELAPSED));
-		this.metrics.uploaded(new UploadStatistics("s3", 1000, 750, "zstd", ELAPSED));
-		this.metrics.uploaded(new UploadStatistics("vended", 300, 300, null, ELAPSED));
+		this.metrics.uploaded(new UploadStatistics("s3", 1000, 250, "zstd", ELAPSED, 0));
+		this.metrics.uploaded(new UploadStatistics("s3", 1000, 750, "zstd", ELAPSED, 0));
+		this.metrics.uploaded(new UploadStatistics("vended", 300, 300, null, ELAPSED, 0));
 		assertTimer("vgi.external.upload", 2, "storage", "s3", "outcome", "success", "content.coding", "zstd");
 		assertTimer("vgi.external.upload", 1, "storage", "vended", "outcome", "success", "content.coding", "none");
 		assertSummary("vgi.external.transferred", 2, 1000, "direction", "upload", "content.coding", "zstd");
@@ -117,7 +117,7 @@ class TransferMetricsTests {
 	@Test
 	void whatAForeignStorageSaysIsNoTag() {
 		this.metrics.fetched(new FetchStatistics(1, 1, "br; https://storage.example/?sig=5ec7e7", 1, 0, ELAPSED));
-		this.metrics.uploaded(new UploadStatistics("s3", 1, 1, "ZSTD", ELAPSED));
+		this.metrics.uploaded(new UploadStatistics("s3", 1, 1, "ZSTD", ELAPSED, 0));
 		assertThat(tagValues("content.coding")).containsOnly("none");
 	}
 
@@ -186,7 +186,7 @@ class TransferMetricsTests {
 	// Whatever a listener can hear may make a meter.
 	private void everyEvent() throws ReflectiveOperationException {
 		Map<Class<?>, Object> arguments = Map.of(UploadStatistics.class,
-				new UploadStatistics("s3", 1, 1, null, ELAPSED), FetchStatistics.class,
+				new UploadStatistics("s3", 1, 1, null, ELAPSED, 0), FetchStatistics.class,
 				new FetchStatistics(1, 1, null, 1, 0, ELAPSED), Kind.class, Kind.TIMED_OUT, Duration.class, ELAPSED,
 				String.class, "s3", long.class, 1L, int.class, 1);
 		Set<String> heard = new HashSet<>();

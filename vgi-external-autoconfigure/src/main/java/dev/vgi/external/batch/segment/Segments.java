@@ -1,5 +1,6 @@
 package dev.vgi.external.batch.segment;
 
+import dev.vgi.external.Internal;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.memory.SlabPool;
 import org.apache.arrow.memory.BufferAllocator;
@@ -17,6 +18,7 @@ import org.springframework.util.Assert;
  * is that batch, without a further copy; batches without rows are dropped. Not
  * thread-safe.
  */
+@Internal
 public final class Segments implements AutoCloseable {
 
 	private final ReaderBatches batches;

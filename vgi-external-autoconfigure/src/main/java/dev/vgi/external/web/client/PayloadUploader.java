@@ -97,7 +97,7 @@ public final class PayloadUploader {
 			this.attempts.<@Nullable Void>run(deadline,
 					(failures) -> send(stream, target, validator, failures, deadline));
 			this.listener.uploaded(new UploadStatistics(VENDED, stream.length(), stream.length(), null,
-					Duration.ofNanos(System.nanoTime() - start)));
+					Duration.ofNanos(System.nanoTime() - start), 0));
 		}
 		catch (VgiExternalException ex) {
 			this.listener.uploadFailed(VENDED, ex.kind(), Duration.ofNanos(System.nanoTime() - start));

@@ -70,6 +70,18 @@ final class BatchScope {
 	}
 
 	/**
+	 * Let a request no longer own a value.
+	 * @param request the request, or {@code null} if there is none
+	 * @param value the value, which the caller closes from now on
+	 */
+	static void disown(@Nullable HttpServletRequest request, Object value) {
+		BatchScope scope = (request != null) ? of(request) : null;
+		if (scope != null) {
+			scope.disown(value);
+		}
+	}
+
+	/**
 	 * Own the value that a handler's result completes with, even if the request no longer
 	 * waits for it.
 	 * @param request the request
@@ -110,6 +122,16 @@ final class BatchScope {
 			this.lock.unlock();
 		}
 		ArrowValues.close(value);
+	}
+
+	private void disown(Object value) {
+		this.lock.lock();
+		try {
+			this.values.removeIf((owned) -> owned == value);
+		}
+		finally {
+			this.lock.unlock();
+		}
 	}
 
 	private void arrived(@Nullable Object value) {

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.server.ServletServerHttpRequest;
 import org.springframework.util.StringUtils;
+import org.springframework.web.context.request.RequestAttributes;
 import org.springframework.web.context.request.RequestContextHolder;
 import org.springframework.web.context.request.ServletRequestAttributes;
 import org.springframework.web.servlet.support.ServletUriComponentsBuilder;
@@ -68,6 +69,27 @@ public final class RequestUrl {
 		return URI.create(
 				request.getScheme() + "://" + ((host.contains(":") && !host.startsWith("[")) ? "[" + host + "]" : host)
 						+ ":" + request.getLocalPort() + request.getContextPath() + dispatcherPath);
+	}
+
+	/**
+	 * Return a task that serves the same request as the current thread.
+	 * @param task the task, for another thread, which ends before the request does
+	 * @return the task with the request, if there is one
+	 */
+	public static Runnable inherited(Runnable task) {
+		RequestAttributes attributes = RequestContextHolder.getRequestAttributes();
+		if (attributes == null) {
+			return task;
+		}
+		return () -> {
+			RequestContextHolder.setRequestAttributes(attributes);
+			try {
+				task.run();
+			}
+			finally {
+				RequestContextHolder.resetRequestAttributes();
+			}
+		};
 	}
 
 	// Spring's filter hides the headers that it has used.

@@ -1,6 +1,7 @@
 package dev.vgi.external.web.server;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -13,16 +14,20 @@ import java.util.stream.Stream;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.Pointer;
+import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.ArrowValues;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.ExternalLocationHttpMessageConverter;
+import dev.vgi.external.web.ServedMessage;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.ResolvableType;
@@ -64,8 +69,10 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 
 	private final Predicate<URI> here;
 
+	private final @Nullable Long maxExternalizedSize;
+
 	/**
-	 * Create a converter.
+	 * Create a converter that stores result sets of any size.
 	 * @param arrow reads and writes the streams
 	 * @param resolver resolves the pointers of requests
 	 * @param externalizer stores large batches
@@ -75,11 +82,28 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	 */
 	public ServedArrowHttpMessageConverter(ArrowStreamHttpMessageConverter arrow, LocationResolver resolver,
 			Externalizer externalizer, boolean redirect, Predicate<URI> here) {
+		this(arrow, resolver, externalizer, redirect, here, null);
+	}
+
+	/**
+	 * Create a converter.
+	 * @param arrow reads and writes the streams
+	 * @param resolver resolves the pointers of requests
+	 * @param externalizer stores large batches
+	 * @param redirect whether callers who do not resolve pointers are redirected to large
+	 * results, or get them inline
+	 * @param here which stored objects this service itself serves, wherever it is reached
+	 * @param maxExternalizedSize most bytes, before compression, that are stored of one
+	 * result set; {@code null} for no limit
+	 */
+	public ServedArrowHttpMessageConverter(ArrowStreamHttpMessageConverter arrow, LocationResolver resolver,
+			Externalizer externalizer, boolean redirect, Predicate<URI> here, @Nullable Long maxExternalizedSize) {
 		this.delegate = new ExternalLocationHttpMessageConverter(arrow, () -> resolver, externalizer,
 				LogSink.discarding());
 		this.externalizer = externalizer;
 		this.redirect = redirect;
 		this.here = here;
+		this.maxExternalizedSize = maxExternalizedSize;
 	}
 
 	@Override
@@ -116,25 +140,38 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	@Override
 	public void write(Object body, ResolvableType type, @Nullable MediaType contentType,
 			HttpOutputMessage outputMessage, @Nullable Map<String, Object> hints) throws IOException {
+		HttpServletRequest request = currentRequest();
+		ServletServerHttpResponse response = (outputMessage instanceof ServletServerHttpResponse served) ? served
+				: null;
+		if (body instanceof ArrowReader reader) {
+			BatchScope.disown(request, reader);
+			try (ReaderBatches batches = this.delegate.open(reader)) {
+				prepare(contentType, request, response);
+				writeReader(batches, request, response, (response != null) ? new Response(response) : outputMessage);
+			}
+			return;
+		}
 		Object value = (body instanceof Sequence sequence) ? sequence.elements() : body;
 		try {
-			if (contentType != null && !contentType.isCompatibleWith(ArrowStreamHttpMessageConverter.ARROW_STREAM)) {
-				throw new NotAcceptableStatusException(getSupportedMediaTypes());
-			}
+			prepare(contentType, request, response);
 			if (!ArrowValues.isArrow(value) && !(value instanceof Iterable<?>) && !(value instanceof Stream<?>)) {
 				throw new HttpMessageNotWritableException(
 						value.getClass().getName() + " has taken the place of an Arrow value");
 			}
-			HttpServletRequest request = currentRequest();
-			ServletServerHttpResponse response = (outputMessage instanceof ServletServerHttpResponse served) ? served
-					: null;
-			if (request != null && response != null) {
-				arrowFollows(request, response.getServletResponse());
-			}
-			write(value, request, response, outputMessage);
+			write(value, request, response, (response != null) ? new Response(response) : outputMessage);
 		}
 		finally {
 			ArrowValues.close(value);
+		}
+	}
+
+	private void prepare(@Nullable MediaType contentType, @Nullable HttpServletRequest request,
+			@Nullable ServletServerHttpResponse response) {
+		if (contentType != null && !contentType.isCompatibleWith(ArrowStreamHttpMessageConverter.ARROW_STREAM)) {
+			throw new NotAcceptableStatusException(getSupportedMediaTypes());
+		}
+		if (request != null && response != null) {
+			arrowFollows(request, response.getServletResponse());
 		}
 	}
 
@@ -171,6 +208,29 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 		}
 		else {
 			this.delegate.writeInline(value, message);
+		}
+	}
+
+	private void writeReader(ReaderBatches batches, @Nullable HttpServletRequest request,
+			@Nullable ServletServerHttpResponse response, HttpOutputMessage message) throws IOException {
+		ResponseBudget budget = new ResponseBudget(null, this.maxExternalizedSize);
+		if (request != null && HttpMethod.HEAD.matches(request.getMethod())) {
+			// Nothing is read for a body that is not sent.
+			message.getHeaders().setContentType(ArrowStreamHttpMessageConverter.ARROW_STREAM);
+			message.getBody();
+		}
+		else if (request != null && resolvesPointers(request)) {
+			if (response != null && !isPrivate(response) && this.externalizer.isLarge(batches)) {
+				forbidToKeep(response);
+			}
+			this.delegate.write(batches, message, budget);
+		}
+		else if (request != null && response != null && !isNeverRedirected(request) && this.redirect
+				&& this.externalizer.storesWhileReading() && this.externalizer.isLarge(batches)) {
+			redirect(response, this.externalizer.store(batches, AnswerCoding.isAccepted(request, "zstd"), budget));
+		}
+		else {
+			this.delegate.writeInline(batches, message);
 		}
 	}
 
@@ -248,6 +308,35 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	private static @Nullable HttpServletRequest currentRequest() {
 		return (RequestContextHolder.getRequestAttributes() instanceof ServletRequestAttributes attributes)
 				? attributes.getRequest() : null;
+	}
+
+	/**
+	 * The response as the message to write.
+	 *
+	 * @param response the response
+	 */
+	private record Response(ServletServerHttpResponse response) implements ServedMessage {
+
+		@Override
+		public boolean isCommitted() {
+			return this.response.getServletResponse().isCommitted();
+		}
+
+		@Override
+		public void flush() throws IOException {
+			this.response.flush();
+		}
+
+		@Override
+		public OutputStream getBody() throws IOException {
+			return this.response.getBody();
+		}
+
+		@Override
+		public HttpHeaders getHeaders() {
+			return this.response.getHeaders();
+		}
+
 	}
 
 	/**

@@ -1,0 +1,260 @@
+package dev.vgi.external.location;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.segment.ReaderBatches;
+import dev.vgi.external.codec.Compression;
+import dev.vgi.external.memory.BudgetExhaustedException;
+import dev.vgi.external.memory.RunningTransfers;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.UploadStatistics;
+import dev.vgi.external.transport.TransferCancelledException;
+import dev.vgi.external.upload.Digest;
+import dev.vgi.external.upload.EncodedPayload;
+import dev.vgi.external.upload.StreamedPayload;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * Stores Arrow streams, complete ones and those that are still being written, and reports
+ * each upload. Thread-safe.
+ */
+final class StreamUploads {
+
+	private static final Log logger = LogFactory.getLog(StreamUploads.class);
+
+	private final ExternalLocationConfig config;
+
+	private final TransferResources resources;
+
+	StreamUploads(ExternalLocationConfig config, TransferResources resources) {
+		this.config = config;
+		this.resources = resources;
+	}
+
+	private ExternalStorage storage() {
+		ExternalStorage storage = this.config.storage();
+		if (storage == null) {
+			throw new IllegalStateException("There is no storage to externalise to");
+		}
+		return storage;
+	}
+
+	private @Nullable Compression compression(boolean compress) {
+		return compress ? this.config.compression() : null;
+	}
+
+	/**
+	 * Store a complete stream.
+	 * @param stream borrowed
+	 * @param schema its schema, as a hint
+	 * @param compress whether it may be compressed, if so configured
+	 * @param segment the number of the segment of a result set, from 1; 0 for a stream of
+	 * its own
+	 * @return location and digest
+	 */
+	Pointer upload(GatheredStream stream, Schema schema, boolean compress, int segment) {
+		Report report = new Report(storage(), "Upload of " + stream.length() + " bytes");
+		try (RunningTransfers.Transfer transfer = this.resources.budget().transfers().begin();
+				Digest digest = Digest.start(stream, this.resources.threads())) {
+			Stored stored = store(stream, schema, compression(compress));
+			Pointer pointer = new Pointer(stored.url(), digest.await());
+			report.succeeded(stream.length(), stored.length(), stored.contentCoding(), segment);
+			return pointer;
+		}
+		catch (VgiExternalException ex) {
+			report.failed(ex);
+			throw ex;
+		}
+	}
+
+	private Stored store(GatheredStream stream, Schema schema, @Nullable Compression compression) {
+		try (EncodedPayload payload = EncodedPayload.of(stream, compression, this.resources.slabs(),
+				this.resources.budget(), this.config.fetchConfig().timeout())) {
+			URI url = storage().upload(payload, schema, payload.contentCoding());
+			return new Stored(url, payload.takenLength(), payload.contentCoding());
+		}
+		catch (BudgetExhaustedException ex) {
+			if (compression == null) {
+				throw ex;
+			}
+			// A request that already holds memory must not wait for room to compress in.
+			// An uncompressed upload needs none.
+			return store(stream, schema, null);
+		}
+	}
+
+	/**
+	 * Store everything that a reader yields as one stream, while it is read.
+	 * @param batches read on this thread; borrowed
+	 * @param compress whether it may be compressed, if so configured
+	 * @param budget the budget of the response that the stream belongs to
+	 * @return the URL that serves the stream
+	 */
+	URI upload(ReaderBatches batches, boolean compress, ResponseBudget budget) {
+		ExternalStorage storage = storage();
+		Report report = new Report(storage, "Upload of a result set");
+		try (RunningTransfers.Transfer transfer = this.resources.budget().transfers().begin();
+				StreamedPayload payload = new StreamedPayload(compression(compress), this.resources.slabs(),
+						this.resources.budget(), this.config.fetchConfig().timeout())) {
+			FutureTask<URI> upload = new FutureTask<>(
+					() -> storage.upload(payload, batches.schema(), payload.contentCoding()));
+			URI url = produce(batches, payload, budget, upload);
+			report.succeeded(payload.writtenLength(), payload.takenLength(), payload.contentCoding(), 0);
+			return url;
+		}
+		catch (VgiExternalException ex) {
+			report.failed(ex);
+			throw ex;
+		}
+	}
+
+	private URI produce(ReaderBatches batches, StreamedPayload payload, ResponseBudget budget, FutureTask<URI> upload) {
+		Thread thread = this.resources.threads().serving("upload").newThread(() -> {
+			upload.run();
+			payload.abandon();
+		});
+		thread.start();
+		Throwable failure = null;
+		try {
+			write(batches, payload, budget);
+			payload.end();
+		}
+		catch (IOException | RuntimeException | Error ex) {
+			// An upload that has failed is the reason why writing to it fails.
+			failure = upload.isDone() ? null : ex;
+			payload.fail(ex);
+			// It may wait for memory.
+			thread.interrupt();
+		}
+		return await(upload, thread, failure);
+	}
+
+	private static void write(ReaderBatches batches, StreamedPayload payload, ResponseBudget budget)
+			throws IOException {
+		try (AnnotatedBatch shape = batches.zeroRows();
+				IpcStreamWriter writer = new IpcStreamWriter(payload, shape.schema(), shape.dictionaries())) {
+			long charged = 0;
+			while (writeNext(batches, writer)) {
+				budget.store(payload.writtenLength() - charged);
+				charged = payload.writtenLength();
+			}
+			writer.end();
+		}
+	}
+
+	private static boolean writeNext(ReaderBatches batches, IpcStreamWriter writer) throws IOException {
+		try (AnnotatedBatch batch = batches.next()) {
+			if (batch == null) {
+				return false;
+			}
+			writer.write(batch);
+			return true;
+		}
+	}
+
+	// The payload is borrowed, so nothing reads it any more when this returns.
+	private static URI await(FutureTask<URI> upload, Thread thread, @Nullable Throwable failure) {
+		boolean interrupted = false;
+		while (true) {
+			try {
+				thread.join();
+				break;
+			}
+			catch (InterruptedException ex) {
+				interrupted = true;
+				thread.interrupt();
+			}
+		}
+		if (interrupted) {
+			Thread.currentThread().interrupt();
+		}
+		try {
+			URI url = upload.get();
+			Assert.state(failure == null, "a stream that was not written to its end must not be stored");
+			return url;
+		}
+		catch (InterruptedException ex) {
+			throw new TransferCancelledException("Interrupted while a result set was stored");
+		}
+		catch (ExecutionException ex) {
+			throw unchecked((failure != null) ? failure : ex.getCause());
+		}
+	}
+
+	private static RuntimeException unchecked(@Nullable Throwable failure) {
+		if (failure instanceof Error error) {
+			throw error;
+		}
+		if (failure instanceof IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+		return (failure instanceof RuntimeException ex) ? ex : new IllegalStateException(failure);
+	}
+
+	/**
+	 * Reports how one upload ended.
+	 */
+	private final class Report {
+
+		private final ExternalStorage storage;
+
+		private final String what;
+
+		private final long start = System.nanoTime();
+
+		Report(ExternalStorage storage, String what) {
+			this.storage = storage;
+			this.what = what;
+		}
+
+		void succeeded(long length, long storedLength, @Nullable String contentCoding, int segment) {
+			StreamUploads.this.resources.listener()
+				.uploaded(new UploadStatistics(this.storage.name(), length, storedLength, contentCoding, elapsed(),
+						segment));
+		}
+
+		void failed(VgiExternalException failure) {
+			Duration elapsed = elapsed();
+			StreamUploads.this.resources.listener().uploadFailed(this.storage.name(), failure.kind(), elapsed);
+			String upload = this.what + " to " + this.storage.name();
+			if (failure.kind() == VgiExternalException.Kind.CANCELLED) {
+				logger.debug(upload + " was cancelled after " + elapsed.toMillis() + " ms: " + failure.getMessage());
+			}
+			else {
+				logger.warn(upload + " failed after " + elapsed.toMillis() + " ms: " + failure.getMessage());
+			}
+		}
+
+		private Duration elapsed() {
+			return Duration.ofNanos(System.nanoTime() - this.start);
+		}
+
+	}
+
+	/**
+	 * The result of storing a stream.
+	 *
+	 * @param url the URL of the object
+	 * @param length its length in bytes, coded
+	 * @param contentCoding its coding, or {@code null} for none
+	 */
+	private record Stored(URI url, long length, @Nullable String contentCoding) {
+
+	}
+
+}
