@@ -60,7 +60,8 @@ public class CompressedBufferBenchmark {
 
 	@Setup
 	public void check() {
-		if (lz4Reader() != Payloads.ROWS_4_MB || zstdReader() != Payloads.ROWS_4_MB || lz4Alone() != zstdAlone()) {
+		if (lz4Reader() != Payloads.ROWS_4_MB || zstdReader() != Payloads.ROWS_4_MB || lz4Alone() != this.lz4.size()
+				|| zstdAlone() != this.zstd.size()) {
 			throw new IllegalStateException("They disagree");
 		}
 	}
@@ -220,6 +221,10 @@ public class CompressedBufferBenchmark {
 			frame.put(Integer.BYTES, (byte) (1 << 6));
 			int sum = XXHashFactory.safeInstance().hash32().hash(frame, Integer.BYTES, 2, 0);
 			return frame.put(HEADER - 1, (byte) (sum >> 8)).array();
+		}
+
+		long size() {
+			return this.sizes.stream().mapToLong(Long::longValue).sum();
 		}
 
 		void close() {
