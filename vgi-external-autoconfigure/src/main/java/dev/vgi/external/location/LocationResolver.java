@@ -122,6 +122,44 @@ public final class LocationResolver {
 		}
 	}
 
+	/**
+	 * Resolve the pointers among batches that are all at hand. They are fetched at the
+	 * same time; the first failure ends all of them.
+	 * @param batches any batches; taken over, also on failure
+	 * @param allocator the owner of the resolved batches' memory
+	 * @param logs receives the log messages stored with the batches, in order
+	 * @return the batches in the same order, as {@link #resolve} returns them; the caller
+	 * closes them
+	 * @throws VgiExternalException as for {@link #resolve}
+	 * @throws ErrorBatchException if a stored stream holds an error
+	 */
+	public List<AnnotatedBatch> resolveAll(List<AnnotatedBatch> batches, BufferAllocator allocator, LogSink logs) {
+		List<AnnotatedBatch> resolved = new ArrayList<>(batches);
+		try {
+			resolved.replaceAll((batch) -> resolve(batch, allocator, logs));
+			return resolved;
+		}
+		catch (RuntimeException ex) {
+			resolved.forEach(AnnotatedBatch::close);
+			throw ex;
+		}
+	}
+
+	/**
+	 * Resolve the pointers of a stream while it is read.
+	 * @param source where the batches come from; taken over
+	 * @param allocator the owner of the resolved batches' memory
+	 * @param logs receives the log messages stored with the batches, when a batch is
+	 * handed out
+	 * @param ownThread {@code true} to read the source ahead on a thread of its own;
+	 * {@code false} if only the thread that takes the batches may read it
+	 * @return the batches; the caller closes them
+	 */
+	public ResolvedBatches ahead(ResolvedBatches.Source source, BufferAllocator allocator, LogSink logs,
+			boolean ownThread) {
+		return new ResolvedBatches(this, source, allocator, logs);
+	}
+
 	private AnnotatedBatch resolve(Pointer pointer, Schema schema, BufferAllocator allocator, LogSink logs) {
 		long start = System.nanoTime();
 		// One deadline for all attempts and the pauses between them.

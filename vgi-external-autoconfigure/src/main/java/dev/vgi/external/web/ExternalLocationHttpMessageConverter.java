@@ -80,13 +80,13 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 			// Nothing is fetched for a message that will be refused.
 			ArrowValues.checkCount(type, content);
 			LocationResolver resolver = this.resolver.get();
-			content.batches().replaceAll((batch) -> resolver.resolve(batch, content.allocator(), this.logs));
+			List<AnnotatedBatch> resolved = resolver.resolveAll(content.batches(), content.allocator(), this.logs);
+			return ArrowValues.read(type, new StreamContent(content.logs(), resolved, content.allocator()));
 		}
 		catch (RuntimeException ex) {
 			content.close();
 			throw ex;
 		}
-		return ArrowValues.read(type, content);
 	}
 
 	@Override
