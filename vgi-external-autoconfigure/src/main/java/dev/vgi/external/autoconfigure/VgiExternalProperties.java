@@ -179,13 +179,15 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 * @param speculativeRetryMultiplier Multiple of the median chunk time after which a
 	 * chunk is requested a second time. Use 0 to turn this off.
 	 * @param maxSpeculativeHedges Speculative requests of one fetch. Use 0 for no limit.
+	 * @param prefetchSize How much a reader of several batches may fetch ahead, decoded.
+	 * By default 64MB or a quarter of the memory budget, whichever is less.
 	 */
 	public record Fetch(@DefaultValue("range") FetchConfig.Probe probe,
 			@DefaultValue("64MB") DataSize parallelThreshold, @DefaultValue("8MB") DataSize chunkSize,
 			@DefaultValue("8") int maxParallelRequests, @DefaultValue("60s") Duration timeout,
 			@DefaultValue("256MB") DataSize maxFetchSize, @Nullable DataSize maxDecompressedSize,
 			@DefaultValue("5") int maxRedirects, @DefaultValue("2.0") double speculativeRetryMultiplier,
-			@DefaultValue("4") int maxSpeculativeHedges) {
+			@DefaultValue("4") int maxSpeculativeHedges, @Nullable DataSize prefetchSize) {
 
 		public Fetch {
 			Ranges.check("vgi.external.fetch.parallel-threshold", parallelThreshold, "1B");
@@ -198,6 +200,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 			Assert.isTrue(speculativeRetryMultiplier == 0 || speculativeRetryMultiplier >= 1,
 					"vgi.external.fetch.speculative-retry-multiplier must be 0 or at least 1");
 			Ranges.check("vgi.external.fetch.max-speculative-hedges", maxSpeculativeHedges, "0");
+			Ranges.check("vgi.external.fetch.prefetch-size", prefetchSize, "1B");
 		}
 
 		FetchConfig toConfig() {
@@ -205,7 +208,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 					: 16 * Math.min(this.maxFetchSize.toBytes(), Long.MAX_VALUE / 16);
 			return new FetchConfig(this.probe, this.parallelThreshold.toBytes(), this.chunkSize.toBytes(),
 					this.maxParallelRequests, this.timeout, this.maxFetchSize.toBytes(), decompressed,
-					this.maxRedirects, this.speculativeRetryMultiplier, this.maxSpeculativeHedges);
+					this.maxRedirects, this.speculativeRetryMultiplier, this.maxSpeculativeHedges,
+					(this.prefetchSize != null) ? this.prefetchSize.toBytes() : 0);
 		}
 
 	}

@@ -11,14 +11,11 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 
-import dev.vgi.external.memory.RequestMemory;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
-import org.springframework.core.task.TaskDecorator;
-import org.springframework.core.task.support.ContextPropagatingTaskDecorator;
 import org.springframework.util.Assert;
-import org.springframework.util.ClassUtils;
 
 /**
  * Produces items in order, on its own thread, at most one item ahead of the consumer. An
@@ -31,13 +28,6 @@ import org.springframework.util.ClassUtils;
  * @param <T> the item
  */
 final class Prefetcher<T> {
-
-	/**
-	 * Propagates traces and security contexts to the work where context propagation is
-	 * available.
-	 */
-	private static final TaskDecorator CONTEXT = ClassUtils.isPresent("io.micrometer.context.ContextSnapshotFactory",
-			Prefetcher.class.getClassLoader()) ? new ContextPropagatingTaskDecorator() : (task) -> task;
 
 	/**
 	 * After this time without a consumer the thread ends, in case {@link #abort()} is
@@ -176,7 +166,7 @@ final class Prefetcher<T> {
 	}
 
 	private void begin() {
-		Thread thread = this.threads.newThread(RequestMemory.inherited(CONTEXT.decorate(this::run)));
+		Thread thread = this.threads.newThread(TransferThreads.inheriting(this::run));
 		this.thread = thread;
 		this.running = true;
 		this.working = true;

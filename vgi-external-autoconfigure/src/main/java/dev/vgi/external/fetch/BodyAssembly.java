@@ -33,6 +33,8 @@ final class BodyAssembly implements AutoCloseable {
 
 	private final FetchConfig config;
 
+	private final FetchShare share;
+
 	private final FetchProgress progress;
 
 	private final SlabPool slabs;
@@ -71,6 +73,7 @@ final class BodyAssembly implements AutoCloseable {
 	 */
 	BodyAssembly(FetchContext context, Lease lease, BodyShape shape, @Nullable String sha256) {
 		this.config = context.config();
+		this.share = context.share();
 		this.progress = context.progress();
 		this.slabs = context.slabs();
 		this.lease = lease;
@@ -198,6 +201,7 @@ final class BodyAssembly implements AutoCloseable {
 
 	private void grow(long cap) {
 		long capacity = Math.min(Math.max(this.length + STEP, this.length * 2), cap + 1);
+		this.share.sized(capacity);
 		// The lease covers both slabs during the copy.
 		this.lease.grow(capacity);
 		this.charged += capacity;
@@ -255,14 +259,6 @@ final class BodyAssembly implements AutoCloseable {
 
 	@Nullable String coding() {
 		return this.shape.coding();
-	}
-
-	/**
-	 * Return how much of the lease is in use.
-	 * @return bytes, including the reserved ones
-	 */
-	long charged() {
-		return this.charged;
 	}
 
 	/**

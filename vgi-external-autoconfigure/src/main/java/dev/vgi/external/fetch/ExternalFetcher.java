@@ -38,7 +38,8 @@ public final class ExternalFetcher {
 		Assert.notNull(validator, "'validator' must not be null");
 		Assert.notNull(resources, "'resources' must not be null");
 		this.context = new FetchContext(config, validator, storage, resources,
-				RetryPolicy.defaults(resources.transport()), new FirstByteTimes(), InstantSource.system());
+				RetryPolicy.defaults(resources.transport()), new FirstByteTimes(), InstantSource.system(),
+				FetchShare.ALONE);
 	}
 
 	private ExternalFetcher(FetchContext context) {
@@ -72,9 +73,37 @@ public final class ExternalFetcher {
 	 * {@link #isRetryable} tells whether a further attempt makes sense
 	 */
 	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline) {
+		return fetch(url, sha256, allocator, deadline, null);
+	}
+
+	/**
+	 * Fetch, decode and verify one object in one attempt, as the other methods do, or as
+	 * a member of a group.
+	 * @param url the absolute URL
+	 * @param sha256 the expected digest of the decoded bytes in hexadecimal, any case; or
+	 * {@code null} if there is none to check
+	 * @param allocator the owner of the body's memory
+	 * @param deadline covers connecting, waiting for memory and the whole body
+	 * @param member the member of a {@linkplain #newGroup group}, which has started; or
+	 * {@code null} if the fetch belongs to none
+	 * @return the verified body; the caller closes it
+	 */
+	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline,
+			@Nullable FetchMember member) {
+		FetchContext shared = (member != null) ? this.context.withShare(member) : this.context;
 		try (RunningTransfers.Transfer transfer = this.context.budget().transfers().begin()) {
-			return new FetchAttempt(this.context, url, sha256, allocator, deadline).run();
+			return new FetchAttempt(shared, url, sha256, allocator, deadline).run();
 		}
+	}
+
+	/**
+	 * Create a group of fetches of this fetcher.
+	 * @param changed called when a member may be able to start or has to be evicted, by
+	 * any thread that fetches
+	 * @return the group, without members
+	 */
+	public FetchGroup newGroup(Runnable changed) {
+		return new FetchGroup(this.context.config(), this.context.budget(), changed);
 	}
 
 	/**

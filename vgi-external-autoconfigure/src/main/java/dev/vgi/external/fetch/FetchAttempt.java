@@ -29,6 +29,8 @@ final class FetchAttempt {
 
 	private final FetchConfig config;
 
+	private final FetchShare share;
+
 	private final URI url;
 
 	private final ObjectRequests requests;
@@ -39,9 +41,13 @@ final class FetchAttempt {
 
 	private final long started;
 
+	/** How much of the body is still charged to its lease. */
+	private long unpaid;
+
 	FetchAttempt(FetchContext context, URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline) {
 		this.context = context;
 		this.config = context.config();
+		this.share = context.share();
 		this.url = url;
 		this.requests = new ObjectRequests(context, url, deadline);
 		this.sha256 = sha256;
@@ -50,6 +56,7 @@ final class FetchAttempt {
 	}
 
 	FetchedBody run() {
+		this.share.open();
 		StoredObject own = openOwn();
 		try {
 			return (own != null) ? read(own) : download();
@@ -71,66 +78,104 @@ final class FetchAttempt {
 
 	private FetchedBody read(StoredObject stored) {
 		Deadline deadline = this.requests.deadline;
+		Lease lease = this.share.takeReserved();
 		try (stored) {
 			OwnObject object = new OwnObject(stored, this.requests.shown, this.config);
-			try (Lease lease = this.context.budget().acquire(object.shape.memory(), deadline.remaining());
-					BodyAssembly assembly = new BodyAssembly(this.context, lease, object.shape, this.sha256)) {
-				object.readInto(assembly, deadline);
-				return finish(assembly);
+			this.share.sized(object.shape.capacity());
+			long memory = object.shape.memory();
+			lease = reserve(lease, memory);
+			if (lease == null) {
+				lease = await(memory);
 			}
+			FetchedBody body;
+			try (BodyAssembly assembly = new BodyAssembly(this.context, lease, object.shape, this.sha256)) {
+				object.readInto(assembly, deadline);
+				body = finish(assembly, lease);
+			}
+			fetched(lease);
+			lease = null;
+			return body;
 		}
 		catch (IOException ex) {
 			throw new StorageUnavailableException("Cannot read " + this.requests.shown + ": " + FailureReason.of(ex), 0,
 					null);
 		}
+		finally {
+			if (lease != null) {
+				lease.close();
+			}
+		}
+	}
+
+	/**
+	 * Reserve memory without waiting.
+	 * @param held what is reserved already, or {@code null}; still owned by the caller
+	 * @param memory how much the body needs
+	 * @return the lease, which is {@code held} if there is one; or {@code null} if this
+	 * fetch has to wait
+	 */
+	private @Nullable Lease reserve(@Nullable Lease held, long memory) {
+		Lease lease = held;
+		if (lease == null) {
+			lease = this.context.budget().tryAcquire(memory);
+		}
+		else {
+			lease.resize(memory);
+		}
+		if (lease != null) {
+			this.share.reserved(memory);
+		}
+		return lease;
+	}
+
+	private Lease await(long memory) {
+		this.share.requireMayWait();
+		Lease lease = this.context.budget().acquire(memory, this.requests.deadline.remaining());
+		this.share.reserved(memory);
+		return lease;
 	}
 
 	private FetchedBody download() {
 		ObjectOpener opener = new ObjectOpener(this.context, this.requests);
-		Lease lease = null;
+		Lease lease = this.share.takeReserved();
 		OpenedObject restarted = null;
-		long reserved = 0;
+		FetchedBody body = null;
 		try {
 			while (true) {
 				long memory;
 				try (OpenedObject object = (restarted != null) ? restarted : opener.open()) {
 					restarted = null;
 					BodyShape shape = BodyShape.of(object.codec, object.head, object.total, this.config);
-					List<ByteRange> plan = object.plan(this.config);
+					this.share.sized(shape.capacity());
+					List<ByteRange> plan = object.plan(this.config, this.share);
 					memory = shape.memory() + ((shape.codec() != null)
 							? RangeSlots.memoryFor(plan, this.config.maxParallelRequests()) : 0);
-					if (lease == null) {
-						lease = this.context.budget().tryAcquire(memory);
-					}
-					else if (memory > reserved) {
-						lease.grow(memory - reserved);
-					}
+					lease = reserve(lease, memory);
 					if (lease != null) {
-						reserved = Math.max(reserved, memory);
-						long more;
 						try (BodyAssembly assembly = new BodyAssembly(this.context, lease, shape, this.sha256)) {
 							StorageResponse whole = transfer(object, plan, assembly, lease);
 							if (whole == null) {
-								return finish(assembly);
+								body = finish(assembly, lease);
+								return body;
 							}
 							restarted = opener.reopen(whole, shape.coding());
-							more = assembly.charged() - shape.memory();
 						}
-						lease.shrink(more);
 						continue;
 					}
 				}
 				// The connection was released above, since a running transfer may need
 				// it.
-				lease = this.context.budget().acquire(memory, this.requests.deadline.remaining());
-				reserved = memory;
+				lease = await(memory);
 			}
 		}
 		finally {
 			if (restarted != null) {
 				restarted.close();
 			}
-			if (lease != null) {
+			if (body != null && lease != null) {
+				fetched(lease);
+			}
+			else if (lease != null) {
 				lease.close();
 			}
 		}
@@ -146,8 +191,16 @@ final class FetchAttempt {
 		return null;
 	}
 
-	private FetchedBody finish(BodyAssembly assembly) {
+	// Only the body remains, and what its allocator is charged for is paid.
+	private void fetched(Lease lease) {
+		lease.resize(this.unpaid);
+		this.share.fetched(lease);
+	}
+
+	private FetchedBody finish(BodyAssembly assembly, Lease lease) {
+		long reserved = lease.bytes();
 		ArrowBuf buffer = assembly.finish(this.allocator);
+		this.unpaid = Math.max(0, assembly.length() - (reserved - lease.bytes()));
 		Duration elapsed = Duration.ofNanos(this.requests.nanoTime() - this.started);
 		return new FetchedBody(buffer, assembly.length(), new FetchStatistics(assembly.encoded(), assembly.length(),
 				assembly.coding(), this.requests.sent(), this.requests.hedging.hedges(), elapsed));

@@ -19,13 +19,16 @@ import org.springframework.util.Assert;
  * @param speculativeRetryMultiplier a chunk is hedged after this multiple of the median
  * chunk time; 2.0, 0 turns hedging off
  * @param maxSpeculativeHedges hedges of one fetch; 4, 0 for no limit
+ * @param prefetchSize decoded bytes that one reader of several batches may fetch ahead,
+ * and an eighth more if the last one does not fit exactly; the next batch is fetched whatever its size; 0 for 64 MiB or a quarter of the memory
+ * budget, whichever is less
  */
 public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, int maxParallelRequests,
 		Duration timeout, long maxFetchSize, long maxDecompressedSize, int maxRedirects,
-		double speculativeRetryMultiplier, int maxSpeculativeHedges) {
+		double speculativeRetryMultiplier, int maxSpeculativeHedges, long prefetchSize) {
 
 	private static final FetchConfig DEFAULTS = new FetchConfig(Probe.RANGE, 64L << 20, 8L << 20, 8,
-			Duration.ofSeconds(60), 256L << 20, 4L << 30, 5, 2.0, 4);
+			Duration.ofSeconds(60), 256L << 20, 4L << 30, 5, 2.0, 4, 0);
 
 	public FetchConfig {
 		Assert.notNull(probe, "'probe' must not be null");
@@ -39,6 +42,7 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 		Assert.isTrue(speculativeRetryMultiplier == 0 || speculativeRetryMultiplier >= 1,
 				"'speculativeRetryMultiplier' must be 0 or at least 1");
 		Assert.isTrue(maxSpeculativeHedges >= 0, "'maxSpeculativeHedges' must not be negative");
+		Assert.isTrue(prefetchSize >= 0, "'prefetchSize' must not be negative");
 	}
 
 	/**
@@ -57,7 +61,7 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	public FetchConfig withProbe(Probe probe) {
 		return new FetchConfig(probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests, this.timeout,
 				this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
-				this.maxSpeculativeHedges);
+				this.maxSpeculativeHedges, this.prefetchSize);
 	}
 
 	/**
@@ -68,7 +72,7 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	public FetchConfig withParallelThreshold(long parallelThreshold) {
 		return new FetchConfig(this.probe, parallelThreshold, this.chunkSize, this.maxParallelRequests, this.timeout,
 				this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
-				this.maxSpeculativeHedges);
+				this.maxSpeculativeHedges, this.prefetchSize);
 	}
 
 	/**
@@ -79,7 +83,7 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	public FetchConfig withChunkSize(long chunkSize) {
 		return new FetchConfig(this.probe, this.parallelThreshold, chunkSize, this.maxParallelRequests, this.timeout,
 				this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
-				this.maxSpeculativeHedges);
+				this.maxSpeculativeHedges, this.prefetchSize);
 	}
 
 	/**
@@ -90,7 +94,7 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	public FetchConfig withMaxParallelRequests(int maxParallelRequests) {
 		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, maxParallelRequests, this.timeout,
 				this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
-				this.maxSpeculativeHedges);
+				this.maxSpeculativeHedges, this.prefetchSize);
 	}
 
 	/**
@@ -101,7 +105,7 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	public FetchConfig withTimeout(Duration timeout) {
 		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests, timeout,
 				this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects, this.speculativeRetryMultiplier,
-				this.maxSpeculativeHedges);
+				this.maxSpeculativeHedges, this.prefetchSize);
 	}
 
 	void checkSize(long encoded) {
@@ -134,7 +138,7 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	public FetchConfig withMaxFetchSize(long maxFetchSize) {
 		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
 				this.timeout, maxFetchSize, this.maxDecompressedSize, this.maxRedirects,
-				this.speculativeRetryMultiplier, this.maxSpeculativeHedges);
+				this.speculativeRetryMultiplier, this.maxSpeculativeHedges, this.prefetchSize);
 	}
 
 	/**
@@ -145,7 +149,7 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	public FetchConfig withMaxDecompressedSize(long maxDecompressedSize) {
 		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
 				this.timeout, this.maxFetchSize, maxDecompressedSize, this.maxRedirects,
-				this.speculativeRetryMultiplier, this.maxSpeculativeHedges);
+				this.speculativeRetryMultiplier, this.maxSpeculativeHedges, this.prefetchSize);
 	}
 
 	/**
@@ -156,7 +160,7 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	public FetchConfig withMaxRedirects(int maxRedirects) {
 		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
 				this.timeout, this.maxFetchSize, this.maxDecompressedSize, maxRedirects,
-				this.speculativeRetryMultiplier, this.maxSpeculativeHedges);
+				this.speculativeRetryMultiplier, this.maxSpeculativeHedges, this.prefetchSize);
 	}
 
 	/**
@@ -168,7 +172,7 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	public FetchConfig withSpeculativeRetryMultiplier(double speculativeRetryMultiplier) {
 		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
 				this.timeout, this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects,
-				speculativeRetryMultiplier, this.maxSpeculativeHedges);
+				speculativeRetryMultiplier, this.maxSpeculativeHedges, this.prefetchSize);
 	}
 
 	/**
@@ -179,7 +183,19 @@ public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, i
 	public FetchConfig withMaxSpeculativeHedges(int maxSpeculativeHedges) {
 		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
 				this.timeout, this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects,
-				this.speculativeRetryMultiplier, maxSpeculativeHedges);
+				this.speculativeRetryMultiplier, maxSpeculativeHedges, this.prefetchSize);
+	}
+
+	/**
+	 * Return a copy with another {@code prefetchSize}.
+	 * @param prefetchSize decoded bytes that one reader of several batches may fetch
+	 * ahead
+	 * @return the copy
+	 */
+	public FetchConfig withPrefetchSize(long prefetchSize) {
+		return new FetchConfig(this.probe, this.parallelThreshold, this.chunkSize, this.maxParallelRequests,
+				this.timeout, this.maxFetchSize, this.maxDecompressedSize, this.maxRedirects,
+				this.speculativeRetryMultiplier, this.maxSpeculativeHedges, prefetchSize);
 	}
 
 	/**

@@ -14,7 +14,7 @@ import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What all fetches of one fetcher share.
+ * What all fetches of one fetcher share, and the share of one of them.
  *
  * @param config caps, deadline and parallelism
  * @param validator asked before every hop
@@ -23,18 +23,25 @@ import org.jspecify.annotations.Nullable;
  * @param retryPolicy decides when to retry the missing parts of an object
  * @param firstByteTimes recent response times of the origins
  * @param wallClock the wall-clock time, to tell whether a link has expired
+ * @param share what the fetch may use
  */
 record FetchContext(FetchConfig config, UrlValidator validator, @Nullable ExternalStorage storage,
-		TransferResources resources, RetryPolicy retryPolicy, FirstByteTimes firstByteTimes, InstantSource wallClock) {
+		TransferResources resources, RetryPolicy retryPolicy, FirstByteTimes firstByteTimes, InstantSource wallClock,
+		FetchShare share) {
 
 	FetchContext withValidator(UrlValidator validator) {
 		return new FetchContext(this.config, validator, this.storage, this.resources, this.retryPolicy,
-				this.firstByteTimes, this.wallClock);
+				this.firstByteTimes, this.wallClock, this.share);
 	}
 
 	FetchContext withRetryPolicy(RetryPolicy retryPolicy) {
 		return new FetchContext(this.config, this.validator, this.storage, this.resources, retryPolicy,
-				this.firstByteTimes, this.wallClock);
+				this.firstByteTimes, this.wallClock, this.share);
+	}
+
+	FetchContext withShare(FetchShare share) {
+		return new FetchContext(this.config, this.validator, this.storage, this.resources, this.retryPolicy,
+				this.firstByteTimes, this.wallClock, share);
 	}
 
 	StorageTransport transport() {

@@ -29,6 +29,8 @@ final class FirstRequest<T extends AutoCloseable> {
 
 	private final ThreadFactory workers;
 
+	private final FetchShare share;
+
 	private final Cancellation firstCancellation = new Cancellation();
 
 	private final Cancellation secondCancellation = new Cancellation();
@@ -42,10 +44,11 @@ final class FirstRequest<T extends AutoCloseable> {
 
 	private @Nullable T secondAnswer;
 
-	FirstRequest(Function<Cancellation, T> request, TransferTimer timer, ThreadFactory workers) {
+	FirstRequest(Function<Cancellation, T> request, TransferTimer timer, ThreadFactory workers, FetchShare share) {
 		this.request = request;
 		this.timer = timer;
 		this.workers = workers;
+		this.share = share;
 	}
 
 	/**
@@ -98,9 +101,9 @@ final class FirstRequest<T extends AutoCloseable> {
 		return this.second != null;
 	}
 
-	// Runs on the timer's thread.
+	// Runs on the timer's thread, or on that of a fetch that has freed a connection.
 	private synchronized void startSecond() {
-		if (!this.over) {
+		if (!this.over && this.second == null && this.share.tryConnect(this::startSecond)) {
 			this.second = this.workers.newThread(this::sendSecond);
 			this.second.start();
 		}
@@ -149,6 +152,7 @@ final class FirstRequest<T extends AutoCloseable> {
 			this.over = true;
 			worker = this.second;
 		}
+		this.share.waive();
 		if (useless) {
 			this.secondCancellation.cancel();
 		}
@@ -161,6 +165,9 @@ final class FirstRequest<T extends AutoCloseable> {
 				interrupted = true;
 				this.secondCancellation.cancel();
 			}
+		}
+		if (worker != null) {
+			this.share.disconnect();
 		}
 		if (useless || interrupted) {
 			T unused = takeSecond();

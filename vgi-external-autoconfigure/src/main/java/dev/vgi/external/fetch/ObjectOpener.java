@@ -66,7 +66,7 @@ final class ObjectOpener {
 			return new FirstAnswer(openRanged(response, range, announced, sentAt));
 		};
 		FirstRequest<FirstAnswer> first = new FirstRequest<>(request, this.context.transport().timer(),
-				this.context.workers());
+				this.context.workers(), this.context.share());
 		HedgePolicy hedging = this.requests.hedging;
 		try {
 			return first.send((this.config.maxParallelRequests() > 1) ? hedging.lateAfter(false) : Long.MAX_VALUE)

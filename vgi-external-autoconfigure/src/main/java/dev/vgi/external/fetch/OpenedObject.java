@@ -81,15 +81,17 @@ final class OpenedObject implements AutoCloseable {
 
 	/**
 	 * Return how to fetch the object.
-	 * @param config the threshold and the size of ranges
+	 * @param config the size of ranges
+	 * @param share how many requests may be used
 	 * @return the ranges to fetch in parallel, of which the first is this response; empty
 	 * to fetch sequentially
 	 */
-	List<ByteRange> plan(FetchConfig config) {
-		if (!this.ranged || this.total < config.parallelThreshold() || this.total == this.length) {
+	List<ByteRange> plan(FetchConfig config, FetchShare share) {
+		if (!this.ranged || this.total < 0 || this.total == this.length) {
 			return List.of();
 		}
-		return RangePlan.of(this.length, this.total, config.chunkSize(), config.maxParallelRequests());
+		int parallel = share.connectionsFor(this.total, config);
+		return (parallel > 0) ? RangePlan.of(this.length, this.total, config.chunkSize(), parallel) : List.of();
 	}
 
 	/**

@@ -51,13 +51,31 @@ final class RangeSchedule {
 	 * @return index of a range to request a second time, or -1
 	 */
 	int nextLate(int first, long now) {
+		int late = late(first, now);
+		if (late >= 0) {
+			this.turns[late].hedged = true;
+		}
+		return late;
+	}
+
+	private int late(int first, long now) {
 		for (int i = first; i < this.next && this.running < this.maxRequests; i++) {
 			if (lateIn(this.turns[i], now) <= 0) {
-				this.turns[i].hedged = true;
 				return i;
 			}
 		}
 		return -1;
+	}
+
+	/**
+	 * Return whether a range should be requested now.
+	 * @param first the first range that is missing
+	 * @param now the time
+	 * @param room whether there is memory for another range
+	 * @return whether {@link #nextLate} or {@link #nextDue} would return one
+	 */
+	boolean isAnyDue(int first, long now, boolean room) {
+		return late(first, now) >= 0 || nextDue(first, now, room) >= 0;
 	}
 
 	/**

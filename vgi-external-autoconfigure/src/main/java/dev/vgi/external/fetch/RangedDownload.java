@@ -44,6 +44,8 @@ final class RangedDownload {
 
 	private final ThreadFactory workers;
 
+	private final FetchShare share;
+
 	private final RangeSchedule schedule;
 
 	private final RangeSlots slots;
@@ -57,6 +59,9 @@ final class RangedDownload {
 	/** When that alarm rings. */
 	private long alarmAt;
 
+	/** Whether a range is due for which there is no connection yet. */
+	private boolean waiting;
+
 	RangedDownload(FetchContext context, OpenedObject object, List<ByteRange> plan, BodyAssembly assembly,
 			Lease lease) {
 		this.object = object;
@@ -64,6 +69,7 @@ final class RangedDownload {
 		this.retryPolicy = context.retryPolicy();
 		this.timer = context.transport().timer();
 		this.workers = context.workers();
+		this.share = context.share();
 		int maxRequests = context.config().maxParallelRequests();
 		this.schedule = new RangeSchedule(plan.size(), maxRequests, object.requests.hedging, context.retryPolicy(),
 				object.requests.deadline);
@@ -111,25 +117,38 @@ final class RangedDownload {
 			return;
 		}
 		this.object.response.close();
+		this.share.disconnect();
 		this.slots.complete(0);
 	}
 
 	private long sendWhatIsDue() {
 		long now = this.timer.nanoTime();
 		int first = this.slots.first();
-		for (int late = this.schedule.nextLate(first, now); late >= 0; late = this.schedule.nextLate(first, now)) {
-			Slab spare = this.slots.spare(late);
-			if (spare != null) {
-				this.schedule.hedged();
-				start(new RangeAttempt(this.object, this.events, late, true, this.plan.get(late), spare, 0, now, null));
-			}
+		boolean due = this.schedule.isAnyDue(first, now, this.slots.hasRoom());
+		while (due && this.share.tryConnect(() -> this.events.add(TICK))) {
+			sendNext(first, now);
+			due = this.schedule.isAnyDue(first, now, this.slots.hasRoom());
 		}
-		int due = this.schedule.nextDue(first, now, this.slots.hasRoom());
-		while (due >= 0) {
-			send(due, now, null);
-			due = this.schedule.nextDue(first, now, this.slots.hasRoom());
+		if (this.waiting && !due) {
+			this.share.waive();
 		}
+		this.waiting = due;
 		return now;
+	}
+
+	private void sendNext(int first, long now) {
+		int late = this.schedule.nextLate(first, now);
+		if (late < 0) {
+			send(this.schedule.nextDue(first, now, this.slots.hasRoom()), now, null);
+			return;
+		}
+		Slab spare = this.slots.spare(late);
+		if (spare == null) {
+			this.share.disconnect();
+			return;
+		}
+		this.schedule.hedged();
+		start(new RangeAttempt(this.object, this.events, late, true, this.plan.get(late), spare, 0, now, null));
 	}
 
 	private void send(int range, long sentAt, @Nullable StorageResponse response) {
@@ -249,6 +268,7 @@ final class RangedDownload {
 	// From here on nothing writes to the memory of the request.
 	private void join(RangeAttempt attempt) {
 		attempt.join();
+		this.share.disconnect();
 		this.running.remove(attempt);
 		if (attempt.hedge) {
 			this.schedule.hedgeEnded();
@@ -271,6 +291,7 @@ final class RangedDownload {
 		this.running.forEach(RangeAttempt::cancel);
 		for (RangeAttempt attempt : this.running) {
 			attempt.join();
+			this.share.disconnect();
 			if (attempt.hedge) {
 				this.slots.release(attempt.index, attempt.target);
 			}

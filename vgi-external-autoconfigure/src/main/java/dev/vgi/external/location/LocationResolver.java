@@ -19,7 +19,10 @@ import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.fetch.ExternalFetcher;
+import dev.vgi.external.fetch.FetchGroup;
+import dev.vgi.external.fetch.FetchMember;
 import dev.vgi.external.fetch.FetchedBody;
+import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.transfer.Retries;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferResources;
@@ -118,8 +121,31 @@ public final class LocationResolver {
 			return batch;
 		}
 		try (batch) {
-			return resolve(Pointer.from(batch.metadata()), batch.schema(), allocator, logs);
+			return resolve(batch.metadata(), batch.schema(), allocator, logs, null);
 		}
+	}
+
+	/**
+	 * Resolve a pointer, perhaps as one of a group.
+	 * @param pointer metadata of the pointer
+	 * @param schema schema of the pointer
+	 * @param allocator the owner of the resolved batch's memory
+	 * @param logs receives the stored log messages
+	 * @param member the member of the group, which has started; or {@code null}
+	 * @return the stored batch; the caller closes it
+	 */
+	AnnotatedBatch resolve(BatchMetadata pointer, Schema schema, BufferAllocator allocator, LogSink logs,
+			@Nullable FetchMember member) {
+		return resolve(Pointer.from(pointer), schema, allocator, logs, member);
+	}
+
+	/**
+	 * Create a group of pointers that are resolved in order.
+	 * @param changed as for {@link ExternalFetcher#newGroup}
+	 * @return the group
+	 */
+	FetchGroup newGroup(Runnable changed) {
+		return this.fetcher.newGroup(changed);
 	}
 
 	/**
@@ -134,9 +160,11 @@ public final class LocationResolver {
 	 * @throws ErrorBatchException if a stored stream holds an error
 	 */
 	public List<AnnotatedBatch> resolveAll(List<AnnotatedBatch> batches, BufferAllocator allocator, LogSink logs) {
-		List<AnnotatedBatch> resolved = new ArrayList<>(batches);
-		try {
-			resolved.replaceAll((batch) -> resolve(batch, allocator, logs));
+		List<AnnotatedBatch> resolved = new ArrayList<>();
+		try (ResolvedBatches ahead = ahead(new BatchList(batches), allocator, logs, false)) {
+			for (AnnotatedBatch batch = ahead.next(); batch != null; batch = ahead.next()) {
+				resolved.add(batch);
+			}
 			return resolved;
 		}
 		catch (RuntimeException ex) {
@@ -157,23 +185,27 @@ public final class LocationResolver {
 	 */
 	public ResolvedBatches ahead(ResolvedBatches.Source source, BufferAllocator allocator, LogSink logs,
 			boolean ownThread) {
-		return new ResolvedBatches(this, source, allocator, logs);
+		return new ResolvedBatches(this, source, allocator, logs, ownThread);
 	}
 
-	private AnnotatedBatch resolve(Pointer pointer, Schema schema, BufferAllocator allocator, LogSink logs) {
+	private AnnotatedBatch resolve(Pointer pointer, Schema schema, BufferAllocator allocator, LogSink logs,
+			@Nullable FetchMember member) {
 		long start = System.nanoTime();
 		// One deadline for all attempts and the pauses between them.
 		Deadline deadline = this.fetcher.newDeadline();
 		Retries retries = this.retryPolicy.begin(deadline);
 		for (int attempt = 1;; attempt++) {
 			try {
-				return attempt(pointer, schema, allocator, logs, start, deadline);
+				return attempt(pointer, schema, allocator, logs, start, deadline, member);
 			}
 			catch (ErrorBatchException ex) {
 				throw ex;
 			}
 			catch (VgiExternalException ex) {
 				try {
+					if (ex instanceof BudgetExhaustedException && member != null && member.giveWay()) {
+						throw new TransferCancelledException("A fetch ahead had no memory and gave way");
+					}
 					retries.pauseAfter(ex);
 				}
 				catch (VgiExternalException last) {
@@ -186,8 +218,8 @@ public final class LocationResolver {
 	}
 
 	private AnnotatedBatch attempt(Pointer pointer, Schema schema, BufferAllocator allocator, LogSink logs, long start,
-			Deadline deadline) {
-		try (FetchedBody body = this.fetcher.fetch(pointer.location(), pointer.sha256(), allocator, deadline)) {
+			Deadline deadline, @Nullable FetchMember member) {
+		try (FetchedBody body = this.fetcher.fetch(pointer.location(), pointer.sha256(), allocator, deadline, member)) {
 			List<LogMessage> messages = new ArrayList<>();
 			AnnotatedBatch data = parse(body, schema, allocator, logs.isDiscarding() ? null : messages, deadline);
 			// Logs are delivered only now, so that a retried attempt does not deliver

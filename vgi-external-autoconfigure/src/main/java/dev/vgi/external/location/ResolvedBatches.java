@@ -2,17 +2,30 @@ package dev.vgi.external.location;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.fetch.FetchGroup;
+import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transport.TransferCancelledException;
+import dev.vgi.external.transport.Uninterruptibles;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The batches of a stream in order, pointers among them resolved, each verified before it
- * is handed out. What is ahead is fetched meanwhile. Used by one thread at a time, except
- * for {@link #close()}.
+ * is handed out. What is ahead is fetched meanwhile, as far as the {@link FetchGroup}
+ * lets it: on threads that exist only while they fetch. The next batch is fetched by the
+ * thread that waits for it, if no other one has begun. Used by one thread at a time,
+ * except for {@link #close()}.
  */
 public final class ResolvedBatches implements AutoCloseable {
 
@@ -24,15 +37,46 @@ public final class ResolvedBatches implements AutoCloseable {
 
 	private final LogSink logs;
 
-	private @Nullable RuntimeException failure;
+	private final boolean ownThread;
 
-	private volatile boolean closed;
+	private final ThreadFactory threads;
 
-	ResolvedBatches(LocationResolver resolver, Source source, BufferAllocator allocator, LogSink logs) {
+	private final FetchGroup group;
+
+	/** Guards all fields below and those of the batches ahead. */
+	private final ReentrantLock lock = new ReentrantLock();
+
+	private final Condition changed = this.lock.newCondition();
+
+	private final Deque<BatchAhead> ahead = new ArrayDeque<>();
+
+	/** Those that fetch, and the one that reads the source. */
+	private final List<Thread> running = new ArrayList<>();
+
+	private @Nullable Thread reader;
+
+	/** How many pointers are being resolved. */
+	private int resolving;
+
+	/** Whether the source has no more batches, or is not read any more. */
+	private boolean ended;
+
+	/** Whether a thread waits for the first batch ahead, and can fetch it. */
+	private boolean awaited;
+
+	private @Nullable Throwable failure;
+
+	private boolean closed;
+
+	ResolvedBatches(LocationResolver resolver, Source source, BufferAllocator allocator, LogSink logs,
+			boolean ownThread) {
 		this.resolver = resolver;
 		this.source = source;
 		this.allocator = allocator;
 		this.logs = logs;
+		this.ownThread = ownThread;
+		this.threads = resolver.resources().threads().named("ahead");
+		this.group = resolver.newGroup(this::groupChanged);
 	}
 
 	/**
@@ -43,33 +87,267 @@ public final class ResolvedBatches implements AutoCloseable {
 		return this.source.schema();
 	}
 
+	FetchGroup group() {
+		return this.group;
+	}
+
 	/**
 	 * Return the next batch, and wait for it if necessary.
 	 * @return the batch, which the caller closes; or {@code null} at the end
-	 * @throws dev.vgi.external.VgiExternalException if this batch cannot be resolved or
-	 * the source fails; later calls throw the same exception again
+	 * @throws dev.vgi.external.VgiExternalException if this batch cannot be resolved, the
+	 * source fails or the thread is interrupted; later calls throw the same exception
+	 * again
 	 * @throws UncheckedIOException if the source cannot be read
 	 * @throws IllegalStateException after {@link #close()}
 	 */
 	public @Nullable AnnotatedBatch next() {
-		if (this.closed) {
-			throw new IllegalStateException("The batches are closed");
+		BatchAhead taken = await();
+		if (taken == null) {
+			return null;
+		}
+		taken.deliverLogs(this.logs);
+		return taken.takeBatch();
+	}
+
+	private @Nullable BatchAhead await() {
+		this.lock.lock();
+		try {
+			if (this.closed) {
+				throw new IllegalStateException("The batches are closed");
+			}
+			this.awaited = true;
+			while (true) {
+				throwFailure();
+				advance();
+				BatchAhead first = this.ahead.peek();
+				if (first == null && this.ended) {
+					return null;
+				}
+				if (first != null && first.isOver()) {
+					return take(first);
+				}
+				if (first != null && first.start(Thread.currentThread())) {
+					startThreads();
+					resolve(first);
+				}
+				else if (!dropEvicted()) {
+					this.changed.await();
+				}
+			}
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+			TransferCancelledException cancelled = new TransferCancelledException(
+					"Interrupted while waiting for a batch");
+			fail(cancelled);
+			throw cancelled;
+		}
+		finally {
+			this.awaited = false;
+			this.lock.unlock();
+		}
+	}
+
+	private BatchAhead take(BatchAhead first) {
+		Throwable thrown = first.failure();
+		if (thrown != null) {
+			fail(thrown);
+			throwFailure();
+		}
+		this.ahead.remove();
+		first.member.remove();
+		this.awaited = false;
+		startThreads();
+		this.changed.signalAll();
+		return first;
+	}
+
+	private void throwFailure() {
+		if (this.failure instanceof Error error) {
+			throw error;
 		}
 		if (this.failure != null) {
-			throw this.failure;
+			throw (RuntimeException) this.failure;
 		}
+	}
+
+	// Lets the source be read, here or by its own thread.
+	private void advance() {
+		if (this.ownThread) {
+			if (this.reader == null) {
+				this.reader = start(this::readAhead);
+			}
+			return;
+		}
+		while (!this.ended && (this.ahead.isEmpty() || (this.group.hasRoom() && this.source.isReady()))) {
+			read();
+		}
+		startThreads();
+	}
+
+	private void readAhead() {
+		this.lock.lock();
 		try {
-			AnnotatedBatch batch = this.source.next();
-			return (batch != null) ? this.resolver.resolve(batch, this.allocator, this.logs) : null;
+			while (!this.ended) {
+				if (this.ahead.isEmpty() || this.group.hasRoom()) {
+					read();
+					startThreads();
+					this.changed.signalAll();
+				}
+				else {
+					this.changed.await();
+				}
+			}
+		}
+		catch (InterruptedException ex) {
+			// By close(), which has nothing left to do here.
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	// Reads one batch, without the lock.
+	private void read() {
+		AnnotatedBatch batch = null;
+		Throwable thrown = null;
+		this.lock.unlock();
+		try {
+			batch = this.source.next();
 		}
 		catch (IOException ex) {
-			this.failure = new UncheckedIOException(ex);
-			throw this.failure;
+			thrown = new UncheckedIOException(ex);
 		}
-		catch (RuntimeException ex) {
-			this.failure = ex;
-			throw ex;
+		catch (RuntimeException | Error ex) {
+			thrown = ex;
 		}
+		finally {
+			this.lock.lock();
+		}
+		if (this.closed || this.ended) {
+			if (batch != null) {
+				batch.close();
+			}
+			return;
+		}
+		this.ended = batch == null;
+		if (batch != null) {
+			this.ahead.add(BatchAhead.of(batch, this.group));
+		}
+		else if (thrown != null) {
+			this.ahead.add(BatchAhead.failed(thrown, this.group));
+		}
+	}
+
+	private void startThreads() {
+		for (BatchAhead next = startNext(); next != null; next = startNext()) {
+			BatchAhead started = next;
+			next.runsOn(start(() -> work(started)));
+		}
+	}
+
+	private Thread start(Runnable task) {
+		Thread thread = this.threads.newThread(TransferThreads.inheriting(task));
+		this.running.removeIf((earlier) -> !earlier.isAlive());
+		this.running.add(thread);
+		thread.start();
+		return thread;
+	}
+
+	/**
+	 * Start a pointer that may be fetched now, once what has to give way to an older one
+	 * has been dropped.
+	 * @return the pointer, or {@code null} if there is none
+	 */
+	private @Nullable BatchAhead startNext() {
+		if (this.closed || this.failure != null) {
+			return null;
+		}
+		do {
+			for (BatchAhead batch : this.ahead) {
+				// The first one is left to the thread that waits for it.
+				boolean taken = this.awaited && batch == this.ahead.peek();
+				if (!taken && batch.isWaiting() && batch.start(null)) {
+					return batch;
+				}
+			}
+		}
+		while (dropEvicted());
+		return null;
+	}
+
+	// Returns whether anything was freed at once.
+	private boolean dropEvicted() {
+		boolean freed = false;
+		for (BatchAhead batch : this.ahead) {
+			freed |= batch.giveWayIfEvicted();
+		}
+		return freed;
+	}
+
+	private void work(BatchAhead first) {
+		this.lock.lock();
+		try {
+			BatchAhead next = first;
+			while (next != null) {
+				next.runsOn(Thread.currentThread());
+				resolve(next);
+				next = startNext();
+				startThreads();
+			}
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	// Resolves one pointer, without the lock.
+	private void resolve(BatchAhead batch) {
+		this.resolving++;
+		this.lock.unlock();
+		try {
+			batch.resolve(this.resolver, this.allocator, this.logs.isDiscarding());
+		}
+		finally {
+			this.lock.lock();
+			this.resolving--;
+			batch.ended();
+			if (batch.failure() != null) {
+				dropYounger(batch);
+			}
+			this.changed.signalAll();
+		}
+	}
+
+	private void dropYounger(BatchAhead failed) {
+		while (!this.ahead.isEmpty() && this.ahead.peekLast() != failed && this.ahead.contains(failed)) {
+			this.ahead.removeLast().drop();
+		}
+		this.ended = true;
+	}
+
+	// Called by any thread that fetches.
+	private void groupChanged() {
+		this.lock.lock();
+		try {
+			startThreads();
+			this.changed.signalAll();
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	private void fail(Throwable thrown) {
+		this.failure = thrown;
+		dropAll();
+	}
+
+	private void dropAll() {
+		this.ended = true;
+		this.ahead.forEach(BatchAhead::drop);
+		this.ahead.clear();
+		this.changed.signalAll();
 	}
 
 	/**
@@ -79,9 +357,37 @@ public final class ResolvedBatches implements AutoCloseable {
 	 */
 	@Override
 	public void close() {
-		if (!this.closed) {
+		List<Thread> ending;
+		this.lock.lock();
+		try {
+			if (!this.closed && this.failure == null) {
+				this.failure = new TransferCancelledException("The batches were closed");
+			}
 			this.closed = true;
-			this.source.close();
+			dropAll();
+			ending = new ArrayList<>(this.running);
+			if (this.reader != null) {
+				this.reader.interrupt();
+			}
+		}
+		finally {
+			this.lock.unlock();
+		}
+		this.source.close();
+		ending.forEach(Uninterruptibles::join);
+		awaitResolving();
+	}
+
+	// The thread that waited for a batch may still be ending its transfer.
+	private void awaitResolving() {
+		this.lock.lock();
+		try {
+			while (this.resolving > 0) {
+				this.changed.awaitUninterruptibly();
+			}
+		}
+		finally {
+			this.lock.unlock();
 		}
 	}
 

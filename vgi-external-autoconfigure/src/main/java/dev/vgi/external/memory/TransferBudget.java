@@ -203,6 +203,28 @@ public final class TransferBudget {
 		}
 
 		/**
+		 * Return how much is held.
+		 * @return bytes
+		 */
+		public synchronized long bytes() {
+			return this.bytes;
+		}
+
+		/**
+		 * Take more without waiting, or return a part.
+		 * @param bytes number of bytes to hold
+		 * @throws BudgetExhaustedException if there is no room now
+		 */
+		public synchronized void resize(long bytes) {
+			if (bytes > this.bytes) {
+				grow(bytes - this.bytes);
+			}
+			else {
+				shrink(this.bytes - bytes);
+			}
+		}
+
+		/**
 		 * Return a part.
 		 * @param less number of bytes, at most what is held
 		 */

@@ -5,8 +5,11 @@ import java.util.function.UnaryOperator;
 
 import dev.vgi.external.memory.RequestMemory;
 
+import org.springframework.core.task.TaskDecorator;
 import org.springframework.core.task.VirtualThreadTaskExecutor;
+import org.springframework.core.task.support.ContextPropagatingTaskDecorator;
 import org.springframework.util.Assert;
+import org.springframework.util.ClassUtils;
 
 /**
  * Creates the threads that work beside a transfer. All are daemon threads whose names
@@ -21,6 +24,8 @@ import org.springframework.util.Assert;
  * <li>calls of providers of credentials: 64, because a call may ignore its end, and
  * always platform threads,</li>
  * <li>prefetching: one for each open stream,</li>
+ * <li>a reader of several batches: one that reads their stream, and as many as it may
+ * have requests at the same time,</li>
  * <li>checks of the storage and its rules: one.</li>
  * </ul>
  * How many transfers run at the same time depends on the threads that start them and on
@@ -29,6 +34,12 @@ import org.springframework.util.Assert;
 public final class TransferThreads {
 
 	private static final String PREFIX = "vgi-external-";
+
+	/**
+	 * Propagates traces and security contexts where context propagation is available.
+	 */
+	private static final TaskDecorator CONTEXT = ClassUtils.isPresent("io.micrometer.context.ContextSnapshotFactory",
+			TransferThreads.class.getClassLoader()) ? new ContextPropagatingTaskDecorator() : (task) -> task;
 
 	private final ThreadFactory factory;
 
@@ -86,7 +97,17 @@ public final class TransferThreads {
 	 */
 	public ThreadFactory serving(String purpose) {
 		ThreadFactory named = named(purpose);
-		return (task) -> named.newThread(RequestMemory.inherited(this.context.apply(task)));
+		return (task) -> named.newThread(inheriting(this.context.apply(task)));
+	}
+
+	/**
+	 * Return a task that serves the same request, and has the same trace and security
+	 * context, as the current thread.
+	 * @param task the task, for another thread
+	 * @return the task with that context
+	 */
+	public static Runnable inheriting(Runnable task) {
+		return RequestMemory.inherited(CONTEXT.decorate(task));
 	}
 
 	/**

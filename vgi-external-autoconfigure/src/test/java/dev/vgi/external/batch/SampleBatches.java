@@ -395,6 +395,16 @@ public final class SampleBatches {
 		return Objects.requireNonNull(reader.next());
 	}
 
+	/**
+	 * Write a stream of one batch.
+	 * @param batch the batch; borrowed
+	 * @param logs written before it
+	 * @return the bytes
+	 */
+	public static byte[] stream(AnnotatedBatch batch, LogMessage... logs) {
+		return bytes(IpcStreamWriter.gather(new OutputCycle(List.of(logs), batch)));
+	}
+
 	public static byte[] bytes(GatheredStream stream) {
 		ByteArrayOutputStream out = new ByteArrayOutputStream();
 		try (stream) {

@@ -23,6 +23,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -48,6 +49,8 @@ import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.ResolvedBatches;
+import dev.vgi.external.location.ResolvedReader;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.server.http.StreamTokensBenchmark;
@@ -175,6 +178,7 @@ public final class Measurements implements AutoCloseable {
 		measure("peak", this::peakMemory);
 		measure("fetch-throttled", () -> throttledFetches(this.synthetic, "", this.samples));
 		measure("fetch-loopback", () -> loopbackFetch(this.synthetic, "", this.samples));
+		measure("reader", this::readers);
 		measure("heap", this::heap);
 		measure("stall", this::stalls);
 		measure("hedge", this::hedgedBytes);
@@ -247,9 +251,28 @@ public final class Measurements implements AutoCloseable {
 		}
 	}
 
+	// As many rows as S in pieces, against S as one object.
+	private void readers() throws Exception {
+		readers("reader-list-of-small-pointers", 64, false);
+		readers("reader-of-segments", 8, true);
+	}
+
+	private void readers(String name, int pieces, boolean ownThread) throws Exception {
+		URI whole = this.server.url(this.synthetic.plain(), StorageProcess.THROTTLED);
+		Fetches fetches = new Fetches(this.slabs);
+		try (StoredBatch piece = new StoredBatch(this.server, name,
+				Payloads.synthetic(this.allocator, Payloads.ROWS / pieces))) {
+			URI url = this.server.url(piece.plain(), StorageProcess.THROTTLED);
+			add(Figure.atMost(name, "ratio", 1.25, ratios(this.samples, () -> {
+				double ours = time(name, () -> fetches.read(url, piece, pieces, ownThread));
+				return ours / time(name + ", as one object", () -> fetches.fetch(whole));
+			})));
+		}
+	}
+
 	private void stalls() throws Exception {
 		FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, 64L << 20, (this.synthetic.size() + 31) / 32,
-				PARALLEL_RANGES, Duration.ofSeconds(60), 1L << 30, 1L << 30, 5, 2.0, 4);
+				PARALLEL_RANGES, Duration.ofSeconds(60), 1L << 30, 1L << 30, 5, 2.0, 4, 0);
 		Fetches fetches = new Fetches(config, this.slabs);
 		fetches.fetch(this.server.url(this.synthetic.plain(), StorageProcess.THROTTLED));
 		AtomicLong id = new AtomicLong();
@@ -704,11 +727,52 @@ public final class Measurements implements AutoCloseable {
 		}
 
 		private void fetch(URI url, AnnotatedBatch batch, String digest) {
-			AnnotatedBatch pointer = batch.zeroRows(BatchMetadata.empty()
+			this.resolver.resolve(pointer(url, batch, digest), Measurements.this.allocator, (message) -> {
+			}).close();
+		}
+
+		private AnnotatedBatch pointer(URI url, AnnotatedBatch batch, String digest) {
+			return batch.zeroRows(BatchMetadata.empty()
 				.with(MetadataKeys.LOCATION, url.toString())
 				.with(MetadataKeys.LOCATION_SHA256, digest), Measurements.this.allocator);
-			this.resolver.resolve(pointer, Measurements.this.allocator, (message) -> {
-			}).close();
+		}
+
+		void read(URI url, StoredBatch piece, int pieces, boolean ownThread) throws IOException {
+			AtomicInteger left = new AtomicInteger(pieces);
+			ResolvedBatches.Source source = new ResolvedBatches.Source() {
+
+				@Override
+				public Schema schema() {
+					return piece.batch().schema();
+				}
+
+				@Override
+				public @Nullable AnnotatedBatch next() {
+					return (left.getAndDecrement() > 0) ? pointer(url, piece.batch(), piece.digest()) : null;
+				}
+
+				@Override
+				public boolean isReady() {
+					return true;
+				}
+
+				@Override
+				public void close() {
+					// There is nothing to release.
+				}
+
+			};
+			BufferAllocator allocator = Measurements.this.allocator;
+			try (ResolvedReader reader = new ResolvedReader(this.resolver.ahead(source, allocator, (message) -> {
+			}, ownThread), allocator)) {
+				int count = 0;
+				while (reader.loadNextBatch()) {
+					count++;
+				}
+				if (count != pieces) {
+					throw new IllegalStateException("Read " + count);
+				}
+			}
 		}
 
 		FetchStatistics last() {

@@ -93,7 +93,7 @@ class ExternalFetcherTests {
 	private final TransferBudget budget = new TransferBudget(64 << 20, 8);
 
 	private FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, 16 * CHUNK, CHUNK, 4, Duration.ofSeconds(60),
-			8 << 20, 32 << 20, 5, 2, 4);
+			8 << 20, 32 << 20, 5, 2, 4, 0);
 
 	private @Nullable ExternalStorage storage;
 
@@ -530,7 +530,7 @@ class ExternalFetcherTests {
 		return new FetchConfig(probe, this.config.parallelThreshold(), this.config.chunkSize(),
 				this.config.maxParallelRequests(), this.config.timeout(), this.config.maxFetchSize(),
 				this.config.maxDecompressedSize(), this.config.maxRedirects(), this.config.speculativeRetryMultiplier(),
-				this.config.maxSpeculativeHedges());
+				this.config.maxSpeculativeHedges(), this.config.prefetchSize());
 	}
 
 	enum Delivery {
@@ -1184,7 +1184,7 @@ class ExternalFetcherTests {
 	@Test
 	void withoutHedgingTheFirstAnswerIsAwaited() throws Exception {
 		this.config = new FetchConfig(FetchConfig.Probe.RANGE, 16 * CHUNK, CHUNK, 4, Duration.ofSeconds(60), 8 << 20,
-				32 << 20, 5, 0, 4);
+				32 << 20, 5, 0, 4, 0);
 		byte[] content = bytes(CHUNK);
 		CountDownLatch late = new CountDownLatch(1);
 		FaultServer server = serve((request, reply) -> {

@@ -222,7 +222,7 @@ class FaultMatrixTests {
 		// One chunk is enough for a single request.
 		FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, mode.isSingle() ? 8 << 20 : 4 * CHUNK,
 				mode.isSingle() ? 4 << 20 : CHUNK, 4, Duration.ofSeconds(60), 8 << 20, 32 << 20, 5,
-				mode.hedges() ? 2 : 0, 0);
+				mode.hedges() ? 2 : 0, 0, 0);
 		return new ExternalFetcher(config, new TestPolicy(), null,
 				new TransferResources(this.transport, this.budget, this.slabs, TransferThreads.platform(), listener));
 	}

@@ -120,7 +120,7 @@ class RangedDownloadTests {
 
 	private FetchStatistics fetch(URI url, String coding) {
 		FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, 4 * CHUNK, CHUNK, 4, Duration.ofSeconds(60),
-				8 << 20, 32 << 20, 5, this.multiplier, this.maxHedges);
+				8 << 20, 32 << 20, 5, this.multiplier, this.maxHedges, 0);
 		ExternalFetcher fetcher = new ExternalFetcher(config, UrlValidator.acceptAll(), null, new TransferResources(
 				this.transport, this.budget, this.slabs, TransferThreads.platform(), TransferListener.none()));
 		byte[] expected = content(coding);

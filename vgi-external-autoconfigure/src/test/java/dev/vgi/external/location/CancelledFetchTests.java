@@ -199,7 +199,7 @@ class CancelledFetchTests {
 
 	private VgiExternalException resolve(URI url, Consumer<Duration> pause) {
 		FetchConfig fetch = new FetchConfig(FetchConfig.Probe.RANGE, 4 * CHUNK, CHUNK, 4, Duration.ofSeconds(60),
-				1 << 20, 1 << 20, 5, 0, 0);
+				1 << 20, 1 << 20, 5, 0, 0, 0);
 		ExternalLocationConfig config = ExternalLocationConfig.defaults()
 			.withFetchConfig(fetch)
 			.withUrlValidator(UrlValidator.acceptAll());

@@ -88,7 +88,7 @@ class ResolvedReaderTests {
 
 	private ResolvedReader reader(LogSink logs, AnnotatedBatch... batches) {
 		ResolvedBatches resolved = new LocationResolver(this.config, this.resources)
-			.ahead(new ListSource(List.of(batches)), this.allocator, logs, false);
+			.ahead(new BatchList(List.of(batches)), this.allocator, logs, false);
 		return new ResolvedReader(resolved, this.allocator);
 	}
 

@@ -11,16 +11,18 @@ import org.jspecify.annotations.Nullable;
 /**
  * Batches that are all at hand.
  */
-final class ListSource implements ResolvedBatches.Source {
+final class BatchList implements ResolvedBatches.Source {
 
 	private final Schema schema;
 
 	private final Deque<AnnotatedBatch> batches;
 
-	boolean closed;
-
-	ListSource(List<AnnotatedBatch> batches) {
-		this.schema = batches.get(0).schema();
+	/**
+	 * Create a source.
+	 * @param batches taken over
+	 */
+	BatchList(List<AnnotatedBatch> batches) {
+		this.schema = batches.isEmpty() ? new Schema(List.of()) : batches.get(0).schema();
 		this.batches = new ArrayDeque<>(batches);
 	}
 
@@ -41,7 +43,6 @@ final class ListSource implements ResolvedBatches.Source {
 
 	@Override
 	public void close() {
-		this.closed = true;
 		this.batches.forEach(AnnotatedBatch::close);
 		this.batches.clear();
 	}

@@ -1,0 +1,199 @@
+package dev.vgi.external.location;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.fetch.FetchGroup;
+import dev.vgi.external.fetch.FetchMember;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A batch that has been read and not handed out: inline, or a pointer that is to be
+ * resolved, is being resolved or was. Guarded by the lock of its {@link ResolvedBatches},
+ * except for {@link #resolve}.
+ */
+final class BatchAhead {
+
+	/** Bounds what is ahead and says when a pointer may be fetched. */
+	final FetchMember member;
+
+	/** Of the pointer; {@code null} if the batch was inline. */
+	private final @Nullable BatchMetadata pointer;
+
+	private final @Nullable Schema schema;
+
+	private final List<LogMessage> logs = new ArrayList<>();
+
+	private @Nullable AnnotatedBatch batch;
+
+	private @Nullable Throwable failure;
+
+	/** Whether it is being resolved. */
+	private boolean running;
+
+	/** The thread that resolves it, as long as it may be interrupted. */
+	private @Nullable Thread thread;
+
+	private boolean interrupted;
+
+	/** Whether nobody wants the result any more. */
+	private boolean dropped;
+
+	private BatchAhead(FetchMember member, @Nullable AnnotatedBatch pointer, @Nullable AnnotatedBatch batch,
+			@Nullable Throwable failure) {
+		this.member = member;
+		this.pointer = (pointer != null) ? pointer.metadata() : null;
+		this.schema = (pointer != null) ? pointer.schema() : null;
+		this.batch = batch;
+		this.failure = failure;
+	}
+
+	static BatchAhead of(AnnotatedBatch read, FetchGroup group) {
+		if (!read.isPointer()) {
+			return new BatchAhead(group.add(read.bufferSize()), null, read, null);
+		}
+		try (read) {
+			return new BatchAhead(group.add(), read, null, null);
+		}
+	}
+
+	// Stands for the batch that could not be read.
+	static BatchAhead failed(Throwable failure, FetchGroup group) {
+		return new BatchAhead(group.add(0), null, null, failure);
+	}
+
+	/**
+	 * Start resolving, if it may start now.
+	 * @param caller the thread that is going to resolve it, if that is known already
+	 * @return whether {@link #resolve} and {@link #ended} have to be called
+	 */
+	boolean start(@Nullable Thread caller) {
+		if (!isWaiting() || !this.member.start()) {
+			return false;
+		}
+		this.running = true;
+		this.thread = caller;
+		return true;
+	}
+
+	void runsOn(Thread worker) {
+		if (this.running) {
+			this.thread = worker;
+		}
+	}
+
+	boolean isWaiting() {
+		return !this.running && !isOver();
+	}
+
+	boolean isOver() {
+		return !this.running && (this.batch != null || this.failure != null);
+	}
+
+	@Nullable Throwable failure() {
+		return this.failure;
+	}
+
+	/**
+	 * Resolve the pointer. Called without the lock, by the thread that was announced.
+	 * @param resolver fetches and parses
+	 * @param allocator the owner of the batch's memory
+	 * @param withoutLogs whether to drop the stored log messages
+	 */
+	void resolve(LocationResolver resolver, BufferAllocator allocator, boolean withoutLogs) {
+		try {
+			this.batch = resolver.resolve(Objects.requireNonNull(this.pointer), Objects.requireNonNull(this.schema),
+					allocator, withoutLogs ? LogSink.discarding() : this.logs::add, this.member);
+		}
+		catch (RuntimeException | Error ex) {
+			this.failure = ex;
+		}
+	}
+
+	// Decides what becomes of the result of resolve.
+	void ended() {
+		this.running = false;
+		this.thread = null;
+		if (this.interrupted) {
+			// The interrupt was meant for this batch alone.
+			Thread.interrupted();
+			this.interrupted = false;
+		}
+		if (this.dropped) {
+			drop();
+		}
+		else if (this.member.isEvicted() || (this.failure != null && this.member.gaveWay())) {
+			restart();
+		}
+		else {
+			this.member.complete();
+		}
+	}
+
+	private void restart() {
+		free();
+		this.member.restart();
+	}
+
+	private void free() {
+		if (this.batch != null) {
+			this.batch.close();
+		}
+		this.batch = null;
+		this.failure = null;
+		this.logs.clear();
+	}
+
+	/**
+	 * Drop the result, or end the transfer, if an older one needs the room.
+	 * @return whether a result was dropped
+	 */
+	boolean giveWayIfEvicted() {
+		if (!this.member.isEvicted()) {
+			return false;
+		}
+		if (this.running) {
+			interrupt();
+			return false;
+		}
+		restart();
+		return true;
+	}
+
+	private void interrupt() {
+		if (this.thread != null && !this.interrupted) {
+			this.interrupted = true;
+			this.thread.interrupt();
+		}
+	}
+
+	/**
+	 * End the transfer, if there is one, and free the result.
+	 */
+	void drop() {
+		this.dropped = true;
+		if (this.running) {
+			interrupt();
+		}
+		else {
+			free();
+			this.member.remove();
+		}
+	}
+
+	void deliverLogs(LogSink sink) {
+		this.logs.forEach(sink::log);
+	}
+
+	AnnotatedBatch takeBatch() {
+		return Objects.requireNonNull(this.batch);
+	}
+
+}
