@@ -20,8 +20,8 @@ import org.springframework.util.Assert;
  * chunk time; 2.0, 0 turns hedging off
  * @param maxSpeculativeHedges hedges of one fetch; 4, 0 for no limit
  * @param prefetchSize decoded bytes that one reader of several batches may fetch ahead,
- * and an eighth more if the last one does not fit exactly; the next batch is fetched whatever its size; 0 for 64 MiB or a quarter of the memory
- * budget, whichever is less
+ * and an eighth more if the last one does not fit exactly; the next batch is fetched
+ * whatever its size; 0 for 64 MiB or a quarter of the memory budget, whichever is less
  */
 public record FetchConfig(Probe probe, long parallelThreshold, long chunkSize, int maxParallelRequests,
 		Duration timeout, long maxFetchSize, long maxDecompressedSize, int maxRedirects,

@@ -1,5 +1,7 @@
 package dev.vgi.external.location;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -17,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A batch that has been read and not handed out: inline, or a pointer that is to be
  * resolved, is being resolved or was. Guarded by the lock of its {@link ResolvedBatches},
- * except for {@link #resolve}.
+ * except for {@link #read} and {@link #resolve}.
  */
 final class BatchAhead {
 
@@ -55,18 +57,33 @@ final class BatchAhead {
 		this.failure = failure;
 	}
 
-	static BatchAhead of(AnnotatedBatch read, FetchGroup group) {
+	/**
+	 * Read the next batch. May wait, and is called without the lock.
+	 * @param source the source
+	 * @param group receives the batch as a member
+	 * @return the batch, or what stands for one that could not be read; {@code null} at
+	 * the end
+	 */
+	static @Nullable BatchAhead read(ResolvedBatches.Source source, FetchGroup group) {
+		try {
+			AnnotatedBatch read = source.next();
+			return (read != null) ? of(read, group) : null;
+		}
+		catch (IOException ex) {
+			return new BatchAhead(group.add(0), null, null, new UncheckedIOException(ex));
+		}
+		catch (RuntimeException | Error ex) {
+			return new BatchAhead(group.add(0), null, null, ex);
+		}
+	}
+
+	private static BatchAhead of(AnnotatedBatch read, FetchGroup group) {
 		if (!read.isPointer()) {
 			return new BatchAhead(group.add(read.bufferSize()), null, read, null);
 		}
 		try (read) {
 			return new BatchAhead(group.add(), read, null, null);
 		}
-	}
-
-	// Stands for the batch that could not be read.
-	static BatchAhead failed(Throwable failure, FetchGroup group) {
-		return new BatchAhead(group.add(0), null, null, failure);
 	}
 
 	/**

@@ -3,19 +3,14 @@ package dev.vgi.external.location;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.List;
-import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.fetch.FetchGroup;
-import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.Uninterruptibles;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +34,7 @@ public final class ResolvedBatches implements AutoCloseable {
 
 	private final boolean ownThread;
 
-	private final ThreadFactory threads;
+	private final AheadThreads threads;
 
 	private final FetchGroup group;
 
@@ -50,9 +45,7 @@ public final class ResolvedBatches implements AutoCloseable {
 
 	private final Deque<BatchAhead> ahead = new ArrayDeque<>();
 
-	/** Those that fetch, and the one that reads the source. */
-	private final List<Thread> running = new ArrayList<>();
-
+	/** Reads the source, if that has a thread of its own. */
 	private @Nullable Thread reader;
 
 	/** How many pointers are being resolved. */
@@ -75,7 +68,7 @@ public final class ResolvedBatches implements AutoCloseable {
 		this.allocator = allocator;
 		this.logs = logs;
 		this.ownThread = ownThread;
-		this.threads = resolver.resources().threads().named("ahead");
+		this.threads = new AheadThreads(resolver.resources().threads().named("ahead"));
 		this.group = resolver.newGroup(this::groupChanged);
 	}
 
@@ -175,7 +168,7 @@ public final class ResolvedBatches implements AutoCloseable {
 	private void advance() {
 		if (this.ownThread) {
 			if (this.reader == null) {
-				this.reader = start(this::readAhead);
+				this.reader = this.threads.start(this::readAhead);
 			}
 			return;
 		}
@@ -209,49 +202,31 @@ public final class ResolvedBatches implements AutoCloseable {
 
 	// Reads one batch, without the lock.
 	private void read() {
-		AnnotatedBatch batch = null;
-		Throwable thrown = null;
+		BatchAhead read = null;
 		this.lock.unlock();
 		try {
-			batch = this.source.next();
-		}
-		catch (IOException ex) {
-			thrown = new UncheckedIOException(ex);
-		}
-		catch (RuntimeException | Error ex) {
-			thrown = ex;
+			read = BatchAhead.read(this.source, this.group);
 		}
 		finally {
 			this.lock.lock();
 		}
-		if (this.closed || this.ended) {
-			if (batch != null) {
-				batch.close();
-			}
-			return;
+		if (this.ended && read != null) {
+			read.drop();
 		}
-		this.ended = batch == null;
-		if (batch != null) {
-			this.ahead.add(BatchAhead.of(batch, this.group));
+		else if (read != null) {
+			this.ahead.add(read);
+			this.ended = read.failure() != null;
 		}
-		else if (thrown != null) {
-			this.ahead.add(BatchAhead.failed(thrown, this.group));
+		else {
+			this.ended = true;
 		}
 	}
 
 	private void startThreads() {
 		for (BatchAhead next = startNext(); next != null; next = startNext()) {
 			BatchAhead started = next;
-			next.runsOn(start(() -> work(started)));
+			next.runsOn(this.threads.start(() -> work(started)));
 		}
-	}
-
-	private Thread start(Runnable task) {
-		Thread thread = this.threads.newThread(TransferThreads.inheriting(task));
-		this.running.removeIf((earlier) -> !earlier.isAlive());
-		this.running.add(thread);
-		thread.start();
-		return thread;
 	}
 
 	/**
@@ -357,7 +332,6 @@ public final class ResolvedBatches implements AutoCloseable {
 	 */
 	@Override
 	public void close() {
-		List<Thread> ending;
 		this.lock.lock();
 		try {
 			if (!this.closed && this.failure == null) {
@@ -365,7 +339,6 @@ public final class ResolvedBatches implements AutoCloseable {
 			}
 			this.closed = true;
 			dropAll();
-			ending = new ArrayList<>(this.running);
 			if (this.reader != null) {
 				this.reader.interrupt();
 			}
@@ -374,7 +347,7 @@ public final class ResolvedBatches implements AutoCloseable {
 			this.lock.unlock();
 		}
 		this.source.close();
-		ending.forEach(Uninterruptibles::join);
+		this.threads.join();
 		awaitResolving();
 	}
 

@@ -14,8 +14,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
- * Tests for {@link FetchGroup}: four connections, 1000 KB ahead (1125 KB at most), 10 MB of
- * memory.
+ * Tests for {@link FetchGroup}: four connections, 1000 KB ahead (1125 KB at most), 10 MB
+ * of memory.
  */
 class FetchGroupTests {
 

@@ -1,0 +1,47 @@
+package dev.vgi.external.location;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ThreadFactory;
+
+import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transport.Uninterruptibles;
+
+/**
+ * The threads that work for one reader. Thread-safe.
+ */
+final class AheadThreads {
+
+	private final ThreadFactory factory;
+
+	private final List<Thread> running = new ArrayList<>();
+
+	AheadThreads(ThreadFactory factory) {
+		this.factory = factory;
+	}
+
+	/**
+	 * Start a thread in the context of the current one.
+	 * @param task what it does
+	 * @return the thread
+	 */
+	synchronized Thread start(Runnable task) {
+		Thread thread = this.factory.newThread(TransferThreads.inheriting(task));
+		this.running.removeIf((earlier) -> !earlier.isAlive());
+		this.running.add(thread);
+		thread.start();
+		return thread;
+	}
+
+	/**
+	 * Wait until all have ended. They have been asked to, and no further one is started.
+	 */
+	void join() {
+		List<Thread> ending;
+		synchronized (this) {
+			ending = new ArrayList<>(this.running);
+		}
+		ending.forEach(Uninterruptibles::join);
+	}
+
+}
