@@ -228,6 +228,7 @@ public final class FetchMember implements FetchShare {
 
 	@Override
 	public void sized(long decoded) {
+		boolean before;
 		synchronized (this.group) {
 			if (this.group.size(this, decoded)) {
 				return;
@@ -236,10 +237,16 @@ public final class FetchMember implements FetchShare {
 			if (this.gaveWay) {
 				throw new TransferCancelledException("A fetch ahead had no room and gave way to an earlier one");
 			}
+			// Nobody may take the room that becomes free.
+			before = this.reserved;
+			this.reserved = false;
 		}
 		this.group.tellChanged();
 		try {
 			this.group.awaitRoom(this);
+			synchronized (this.group) {
+				this.reserved = before;
+			}
 		}
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();

@@ -123,9 +123,14 @@ class FetchGroupTests {
 		assertThat(second.isEvicted()).isFalse();
 		assertThat(third.isEvicted()).isTrue();
 		assertThat(sized).isNotDone();
+		FetchMember fourth = this.group.add();
+		fourth.size = 10 * KB;
+		assertThat(fourth.start()).isFalse();
 		third.restart();
 		sized.get(20, TimeUnit.SECONDS);
 		assertThat(this.group.peak()).isEqualTo(1050 * KB);
+		assertThat(fourth.start()).isFalse();
+		fourth.remove();
 		first.remove();
 		second.remove();
 		third.remove();

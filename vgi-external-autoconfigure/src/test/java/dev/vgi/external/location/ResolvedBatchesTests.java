@@ -111,7 +111,7 @@ class ResolvedBatchesTests {
 	@AfterEach
 	void nothingIsLeft() {
 		assertThat(Thread.getAllStackTraces().keySet())
-			.noneMatch((thread) -> thread.getName().startsWith("vgi-external-"));
+			.noneMatch((thread) -> thread.getName().matches("vgi-external-(ahead|range)"));
 		assertThat(this.transport.leasedConnections()).isZero();
 		assertThat(this.mostInFlight).hasValueLessThanOrEqualTo(CONNECTIONS);
 		this.transport.close();
