@@ -7,6 +7,7 @@ import dev.vgi.external.observation.RpcClientObservationConvention;
 import dev.vgi.external.observation.RpcClientObservations;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.client.RpcClients;
+import dev.vgi.external.web.client.ArrowResponses;
 import dev.vgi.external.web.client.VgiClient;
 import io.micrometer.observation.ObservationRegistry;
 import org.apache.arrow.memory.BufferAllocator;
@@ -20,9 +21,9 @@ import org.springframework.web.service.invoker.HttpServiceProxyFactory;
 import org.springframework.web.service.registry.HttpServiceGroup;
 
 /**
- * Adds RPC methods to the HTTP service groups of an application: interfaces named in
- * {@code @ImportHttpServices} may declare them. Address, headers, security and timeouts
- * of a group apply to its RPC calls.
+ * Adds RPC methods and lazy readers to the HTTP service groups of an application:
+ * interfaces named in {@code @ImportHttpServices} may declare them. Address, headers,
+ * security and timeouts of a group apply to its RPC calls.
  */
 final class RpcHttpServiceGroups implements RestClientHttpServiceGroupConfigurer {
 
@@ -48,6 +49,7 @@ final class RpcHttpServiceGroups implements RestClientHttpServiceGroupConfigurer
 
 	@Override
 	public void configureGroups(Groups<RestClient.Builder> groups) {
+		groups.forEachGroup((group, restClient, proxyFactory) -> ArrowResponses.configure(proxyFactory));
 		groups.filter(RpcHttpServiceGroups::hasRpcMethods)
 			.forEachGroup((group, restClient, proxyFactory) -> configure(restClient, proxyFactory));
 	}

@@ -292,10 +292,12 @@ abstract class MessageSource implements AutoCloseable {
 				return this.in.readNBytes(target, offset, length);
 			}
 			catch (IOException ex) {
-				if (ex.getCause() instanceof CorruptStreamException corrupt) {
-					throw corrupt;
-				}
-				throw new UncheckedIOException(ex);
+				throw (ex.getCause() instanceof CorruptStreamException corrupt) ? corrupt
+						: new UncheckedIOException(ex);
+			}
+			catch (RuntimeException ex) {
+				// as thrown by the bodies of Reactor's client
+				throw (ex.getCause() instanceof IOException broken) ? new UncheckedIOException(broken) : ex;
 			}
 		}
 

@@ -1,7 +1,6 @@
 package dev.vgi.external.web;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -10,7 +9,6 @@ import java.util.Map;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ArrowMediaType;
-import dev.vgi.external.batch.BatchKind;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.GatheredStream;
@@ -159,49 +157,52 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	 * @throws IOException if the message fails
 	 */
 	StreamContent readAll(HttpInputMessage message, ResolvableType type, LogSink logs) throws IOException {
-		InputStream body = message.getBody();
 		boolean wantsLogs = ArrowValues.keepsLogs(type) || !logs.isDiscarding();
 		List<LogMessage> messages = new ArrayList<>();
 		List<AnnotatedBatch> batches = new ArrayList<>();
 		BufferAllocator allocator = allocator();
-		try (IpcStreamReader reader = IpcStreamReader.of(body, this.maxBodySize, allocator, this.options)) {
-			if (!reader.nextStream()) {
-				throw new CorruptStreamException("The body is empty: expected an Arrow stream");
+		OpenBody body = new OpenBody(message.getBody(), null, false);
+		try (BodyBatches source = BodyBatches.beginKeeping(body, reader(body, allocator), (metadata) -> {
+			LogMessage log = wantsLogs ? LogMessage.from(metadata) : null;
+			if (log != null) {
+				RequestMemory.charge(allocator, LOG_HEAP * metadata.length());
+				messages.add(log);
 			}
-			for (AnnotatedBatch batch = reader.next(); batch != null; batch = reader.next()) {
-				BatchKind kind = BatchKind.of(batch.rowCount(), batch.metadata());
-				if (kind == BatchKind.LOG || kind == BatchKind.ERROR) {
-					batch.close();
-					if (kind == BatchKind.ERROR) {
-						reader.readToEnd();
-						messages.forEach(logs::log);
-						throw ErrorBatchException.from(batch.metadata());
-					}
-					LogMessage log = wantsLogs ? LogMessage.from(batch.metadata()) : null;
-					if (log != null) {
-						RequestMemory.charge(allocator, LOG_HEAP * batch.metadata().length());
-						messages.add(log);
-					}
-				}
-				else {
-					batches.add(batch);
-				}
-			}
-			if (reader.readToEnd()) {
-				throw new CorruptStreamException(
-						"The body has a second Arrow stream behind the first: send all batches in one");
+		})) {
+			for (AnnotatedBatch batch = source.read(); batch != null; batch = source.read()) {
+				batches.add(batch);
 			}
 			messages.forEach(logs::log);
 			if (batches.isEmpty() && ArrowValues.isSingle(type)) {
 				// A complete stream without batches is a table without rows.
-				batches.add(reader.zeroRows());
+				batches.add(source.zeroRows());
 			}
 			return new StreamContent(messages, batches, allocator);
 		}
 		catch (RuntimeException ex) {
 			batches.forEach(AnnotatedBatch::close);
+			if (ex instanceof ErrorBatchException) {
+				messages.forEach(logs::log);
+			}
 			throw ex;
 		}
+	}
+
+	/**
+	 * Start to read the body's stream batch by batch.
+	 * @param message the HTTP message
+	 * @param logs receives each log message when it is passed
+	 * @return the batches, pointers among them; the caller closes them
+	 * @throws CorruptStreamException if the body is not a stream
+	 * @throws IOException if the message fails
+	 */
+	BodyBatches readLazily(HttpInputMessage message, LogSink logs) throws IOException {
+		OpenBody body = OpenBody.of(message);
+		return BodyBatches.begin(body, reader(body, allocator()), logs);
+	}
+
+	private IpcStreamReader reader(OpenBody body, BufferAllocator allocator) {
+		return IpcStreamReader.of(body.content(), this.maxBodySize, allocator, this.options);
 	}
 
 	@Override

@@ -87,6 +87,15 @@ public final class ArrowValues {
 	}
 
 	/**
+	 * Return whether a stream is read as a reader, batch by batch.
+	 * @param type the type to read
+	 * @return {@code true} for a reader of Arrow
+	 */
+	static boolean isReader(ResolvableType type) {
+		return type.toClass() == ArrowReader.class;
+	}
+
+	/**
 	 * Return whether a stream can be read as a type, provided that its elements can.
 	 * @param type the type without its elements
 	 * @return {@code true} for lists and their supertypes

@@ -16,8 +16,10 @@ import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.ResolvedReader;
 import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.location.ResultBatches;
+import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.ipc.ArrowReader;
 import org.jspecify.annotations.Nullable;
 
@@ -64,17 +66,26 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 
 	@Override
 	public List<MediaType> getSupportedMediaTypes(Class<?> type) {
-		return this.delegate.getSupportedMediaTypes(type);
+		return isLazy(ResolvableType.forClass(type)) ? getSupportedMediaTypes()
+				: this.delegate.getSupportedMediaTypes(type);
 	}
 
 	@Override
 	public boolean canRead(ResolvableType type, @Nullable MediaType mediaType) {
-		return this.delegate.canRead(type, mediaType);
+		// What can be read as one batch can be read batch by batch.
+		return this.delegate.canRead(isLazy(type) ? ResolvableType.forClass(AnnotatedBatch.class) : type, mediaType);
+	}
+
+	private static boolean isLazy(ResolvableType type) {
+		return ArrowValues.isReader(type) || type.toClass() == ReaderBody.class;
 	}
 
 	@Override
 	public Object read(ResolvableType type, HttpInputMessage inputMessage, @Nullable Map<String, Object> hints)
 			throws IOException {
+		if (isLazy(type)) {
+			return readLazily(type, inputMessage);
+		}
 		StreamContent content = this.delegate.readAll(inputMessage, type, this.logs);
 		try {
 			// Nothing is fetched for a message that will be refused.
@@ -87,6 +98,22 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 			content.close();
 			throw ex;
 		}
+	}
+
+	private Object readLazily(ResolvableType type, HttpInputMessage message) throws IOException {
+		boolean serving = this.delegate.isServing();
+		if (!serving && type.toClass() != ReaderBody.class) {
+			throw new IllegalStateException("The response would be closed before the ArrowReader has read anything of"
+					+ " it. Use ArrowResponses.read(restClient.get().uri(...).retrieve()), or an interface of"
+					+ " @HttpExchange methods");
+		}
+		LocationResolver resolver = this.resolver.get();
+		BufferAllocator allocator = this.delegate.allocator();
+		BodyBatches source = this.delegate.readLazily(message, this.logs);
+		// The body of a request is read by the thread that serves it, as the container
+		// expects.
+		ArrowReader reader = new ResolvedReader(resolver.ahead(source, allocator, this.logs, !serving), allocator);
+		return serving ? reader : new ReaderBody(reader);
 	}
 
 	@Override

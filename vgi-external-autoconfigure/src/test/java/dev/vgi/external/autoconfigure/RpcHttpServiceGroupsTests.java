@@ -1,9 +1,12 @@
 package dev.vgi.external.autoconfigure;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ErrorBatchException;
@@ -22,6 +25,7 @@ import io.micrometer.observation.tck.TestObservationRegistryAssert;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.Float8Vector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -85,6 +89,23 @@ class RpcHttpServiceGroupsTests {
 			assertThat(service.echoWithInfoLog("x")).isEqualTo("x");
 			assertThat(context.getBean(RecordingSink.class).messages).containsExactly("info: x");
 			assertThat(context.getBean(PlainService.class).plain()).isEqualTo("plain");
+		});
+	}
+
+	@Test
+	void ordinaryMethodsMayReturnReaders() {
+		withClient((context) -> {
+			try (ArrowReader reader = context.getBean(PlainService.class).numbers()) {
+				// Both batches are above the threshold.
+				for (int i = 0; i < 2; i++) {
+					assertThat(reader.loadNextBatch()).isTrue();
+					assertThat(reader.getVectorSchemaRoot().getRowCount()).isEqualTo(1000);
+				}
+				assertThat(reader.loadNextBatch()).isFalse();
+			}
+			catch (IOException ex) {
+				throw new UncheckedIOException(ex);
+			}
 		});
 	}
 
@@ -187,9 +208,24 @@ class RpcHttpServiceGroupsTests {
 	@RestController
 	static class PlainController {
 
+		private final BufferAllocator allocator;
+
+		PlainController(BufferAllocator allocator) {
+			this.allocator = allocator;
+		}
+
 		@GetMapping("/plain")
 		String plain() {
 			return "plain";
+		}
+
+		@GetMapping("/numbers")
+		Stream<VectorSchemaRoot> numbers() {
+			return Stream.of(1, 2).map((i) -> {
+				Float8Vector vector = new Float8Vector("value", this.allocator);
+				vector.setValueCount(1000);
+				return new VectorSchemaRoot(List.of(vector));
+			});
 		}
 
 	}
@@ -201,6 +237,9 @@ class RpcHttpServiceGroupsTests {
 
 		@GetExchange("/plain")
 		String plain();
+
+		@GetExchange("/numbers")
+		ArrowReader numbers();
 
 	}
 

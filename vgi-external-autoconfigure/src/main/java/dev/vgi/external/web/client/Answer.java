@@ -1,5 +1,6 @@
 package dev.vgi.external.web.client;
 
+import java.io.UncheckedIOException;
 import java.util.function.Supplier;
 
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -232,7 +233,13 @@ final class Answer {
 			return reading.get();
 		}
 		catch (ErrorBatchException ex) {
-			end();
+			try {
+				end();
+			}
+			catch (UncheckedIOException broken) {
+				// The error says more than the connection that broke off behind it.
+				ex.addSuppressed(broken);
+			}
 			throw ex;
 		}
 	}

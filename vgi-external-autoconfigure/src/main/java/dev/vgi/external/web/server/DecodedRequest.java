@@ -191,6 +191,11 @@ final class DecodedRequest extends HttpServletRequestWrapper {
 			return read;
 		}
 
+		@Override
+		public int available() throws IOException {
+			return (this.decoded != null) ? this.decoded.available() : 0;
+		}
+
 		// The decoder may hold that many decoded bytes.
 		private void chargeWindow(int length) {
 			long most = this.codec.window(NOTHING);
@@ -262,6 +267,11 @@ final class DecodedRequest extends HttpServletRequestWrapper {
 				throw new RequestTooLargeException(this.cap);
 			}
 			return read;
+		}
+
+		@Override
+		public int available() throws IOException {
+			return this.source.available();
 		}
 
 		@Override
