@@ -52,7 +52,7 @@ public record Pointer(URI location, @Nullable String sha256) {
 	 * Return the metadata that makes a zero-row batch this pointer.
 	 * @return location and, if known, digest; nothing else, since receivers drop the rest
 	 */
-	BatchMetadata toMetadata() {
+	public BatchMetadata toMetadata() {
 		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.LOCATION, this.location.toString());
 		return (this.sha256 != null) ? metadata.with(MetadataKeys.LOCATION_SHA256, this.sha256) : metadata;
 	}

@@ -66,6 +66,18 @@ final class Answer {
 	}
 
 	/**
+	 * Read the answer of a call that failed.
+	 * @param <T> no result
+	 * @return nothing
+	 * @throws ErrorBatchException if the stream holds an error
+	 * @throws UnexpectedResponseException otherwise
+	 */
+	<T> T failure() {
+		skipped();
+		throw unexpected("that it failed, and with no error");
+	}
+
+	/**
 	 * Read the opening of a stream.
 	 * @param header whether an Arrow stream with a header comes first
 	 * @param first reads the first turn

@@ -1,20 +1,27 @@
 package dev.vgi.external.web.client;
 
+import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.call.CallContext;
 import dev.vgi.external.call.CallTransport;
 import dev.vgi.external.call.StreamTransport;
 import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.ResolvedReader;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.client.CallAddress.Step;
 import dev.vgi.external.web.client.MethodRouter.Reply;
 import dev.vgi.external.web.client.ServiceResponse.AnswerReader;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.ipc.ArrowReader;
+import org.jspecify.annotations.Nullable;
 
+import org.springframework.http.HttpMethod;
 import org.springframework.web.client.RestClient;
 
 /**
@@ -29,6 +36,8 @@ final class HttpTransport implements CallTransport {
 
 	private final InputSender inputs;
 
+	private final ReaderSender readers;
+
 	private final MethodRouter router;
 
 	private final LocationResolver resolver;
@@ -39,6 +48,7 @@ final class HttpTransport implements CallTransport {
 		this.service = new ServiceConnection(builder, restClient);
 		this.uploadUrls = new UploadUrls(this.service, builder.allocator);
 		this.inputs = new InputSender(builder, this.service, this.uploadUrls);
+		this.readers = new ReaderSender(builder, this.service, this.uploadUrls);
 		this.router = new MethodRouter(this.service, builder.dialect);
 		this.resolver = builder.resolver;
 		this.allocator = builder.allocator;
@@ -63,6 +73,51 @@ final class HttpTransport implements CallTransport {
 		ServiceRequest target = ServiceRequest.call(path, Dialect.FLAT,
 				request.metadata().get(MetadataKeys.REQUEST_ID));
 		return this.inputs.send(target, request, context, Answer::one);
+	}
+
+	/**
+	 * Read a path batch by batch.
+	 * @param path the path below the prefix
+	 * @param logs receives the log messages
+	 * @return the reader; the caller closes it
+	 */
+	ArrowReader read(String path, LogSink logs) {
+		return this.service.send(ServiceRequest.repeatable(HttpMethod.GET, path), (response) -> lazily(response, logs));
+	}
+
+	private ArrowReader lazily(ServiceResponse response, LogSink logs) throws IOException {
+		return new ResolvedReader(resolver().ahead(response.readLazily(logs), this.allocator, logs, true),
+				this.allocator);
+	}
+
+	/**
+	 * Send everything that a reader yields to a path.
+	 * @param path the path below the prefix
+	 * @param input the reader; taken over, also on failure
+	 * @param type the type of the result; a batch may be a pointer
+	 * @param context the call
+	 * @return the result, or {@code null} for none
+	 */
+	@Nullable Object send(String path, ArrowReader input, Class<?> type, CallContext context) {
+		ServiceRequest request = ServiceRequest.call(path, Dialect.FLAT, null);
+		ServiceRequest target = (type == AnnotatedBatch.class || type == ArrowReader.class) ? request
+				: request.acceptingAnything();
+		return this.readers
+			.<Optional<Object>>send(input, context,
+					(body) -> this.service.send(target.with(body), (response) -> result(response, type, context)))
+			.orElse(null);
+	}
+
+	private @Nullable Optional<Object> result(ServiceResponse response, Class<?> type, CallContext context)
+			throws IOException {
+		if (response.status() == ServiceResponse.PAYLOAD_TOO_LARGE) {
+			return null;
+		}
+		if (type == ArrowReader.class) {
+			return Optional.of(lazily(response, context.logs()));
+		}
+		return Optional
+			.ofNullable((type == AnnotatedBatch.class) ? response.read(context, Answer::one) : response.convert(type));
 	}
 
 	@Override

@@ -27,7 +27,7 @@ final class InputSender {
 	 * A request of this size or more is not sent until the service's cap is known: a
 	 * refusal would cost more than the extra request.
 	 */
-	private static final long ASK_FIRST = 1 << 20;
+	static final long ASK_FIRST = 1 << 20;
 
 	private final ServiceConnection service;
 
@@ -95,7 +95,7 @@ final class InputSender {
 				known = this.service.knownOrAsked();
 			}
 			if (known == null || !known.capabilities().uploadUrlSupport()) {
-				throw tooLarge(length,
+				throw tooLarge(request(length),
 						(known != null) ? "it vends no upload URLs" : "it does not say whether it vends upload URLs");
 			}
 			return sendPointer(attempt, input, upload(body, context), length, context);
@@ -131,15 +131,18 @@ final class InputSender {
 			context.sent(small.length());
 			T answer = attempt.send(small);
 			if (answer == null) {
-				throw tooLarge(length, "it refuses even the pointer to it");
+				throw tooLarge(request(length), "it refuses even the pointer to it");
 			}
 			return answer;
 		}
 	}
 
-	private static UnexpectedResponseException tooLarge(long length, String why) {
-		return new UnexpectedResponseException(
-				"The request of " + length + " bytes is too large for the service: " + why,
+	private static String request(long length) {
+		return "The request of " + length + " bytes";
+	}
+
+	static UnexpectedResponseException tooLarge(String what, String why) {
+		return new UnexpectedResponseException(what + " is too large for the service: " + why,
 				ServiceResponse.PAYLOAD_TOO_LARGE);
 	}
 

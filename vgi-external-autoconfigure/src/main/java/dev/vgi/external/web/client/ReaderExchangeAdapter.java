@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.ParameterizedTypeReference;
 import org.springframework.http.ResponseEntity;
+import org.springframework.web.client.support.RestTemplateAdapter;
 import org.springframework.web.service.invoker.HttpExchangeAdapter;
 import org.springframework.web.service.invoker.HttpExchangeAdapterDecorator;
 import org.springframework.web.service.invoker.HttpRequestValues;
@@ -22,12 +23,24 @@ final class ReaderExchangeAdapter extends HttpExchangeAdapterDecorator {
 		super(delegate);
 	}
 
+	private void requireOpenResponses() {
+		HttpExchangeAdapter adapter = getHttpExchangeAdapter();
+		while (adapter instanceof HttpExchangeAdapterDecorator decorator) {
+			adapter = decorator.getHttpExchangeAdapter();
+		}
+		if (adapter instanceof RestTemplateAdapter) {
+			throw new IllegalStateException("RestTemplate closes every response with the call: use the adapter of a"
+					+ " RestClient for methods that return an ArrowReader");
+		}
+	}
+
 	@Override
 	@SuppressWarnings("unchecked")
 	public <T> @Nullable T exchangeForBody(HttpRequestValues request, ParameterizedTypeReference<T> bodyType) {
 		if (bodyType.getType() != ArrowReader.class) {
 			return super.exchangeForBody(request, bodyType);
 		}
+		requireOpenResponses();
 		return (T) readerOf(super.exchangeForBody(request, BODY));
 	}
 
@@ -37,6 +50,7 @@ final class ReaderExchangeAdapter extends HttpExchangeAdapterDecorator {
 		if (bodyType.getType() != ArrowReader.class) {
 			return super.exchangeForEntity(request, bodyType);
 		}
+		requireOpenResponses();
 		ResponseEntity<ReaderBody> entity = super.exchangeForEntity(request, BODY);
 		return (ResponseEntity<T>) ResponseEntity.status(entity.getStatusCode())
 			.headers(entity.getHeaders())

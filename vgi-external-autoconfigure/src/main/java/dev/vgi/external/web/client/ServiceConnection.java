@@ -169,7 +169,7 @@ final class ServiceConnection {
 	private <T extends @Nullable Object> T exchange(ServiceRequest request, ResponseReader<T> reader) {
 		RestClient.RequestBodySpec spec = this.restClient.method(request.method())
 			.uri(this.prefix + request.path())
-			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+			.accept(request.accept())
 			.header(Capabilities.ACCEPT_POINTERS, "true")
 			// Not the standard header: HTTP clients refuse standard codings they do not
 			// know.
@@ -190,14 +190,20 @@ final class ServiceConnection {
 		return spec.exchange((sent, response) -> {
 			this.called = sent.getURI();
 			this.announcements.remember(response.getHeaders());
+			ServiceResponse answer = new ServiceResponse(response, this.allocator, this.maxResponseSize,
+					this.readOptions);
 			try {
-				return reader
-					.read(new ServiceResponse(response, this.allocator, this.maxResponseSize, this.readOptions));
+				return reader.read(answer);
 			}
 			catch (UncheckedIOException ex) {
 				throw ex.getCause();
 			}
-		});
+			finally {
+				if (!answer.isTakenOver()) {
+					response.close();
+				}
+			}
+		}, false);
 	}
 
 	// whether the other side had closed a pooled connection, as far as this can be
@@ -220,7 +226,7 @@ final class ServiceConnection {
 	}
 
 	/**
-	 * Reads a response, which is closed afterwards.
+	 * Reads a response, which is closed afterwards unless something has taken it over.
 	 *
 	 * @param <T> the result
 	 */

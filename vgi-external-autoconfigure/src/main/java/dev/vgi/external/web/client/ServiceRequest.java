@@ -1,9 +1,11 @@
 package dev.vgi.external.web.client;
 
 import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.http.HttpMethod;
+import org.springframework.http.MediaType;
 
 /**
  * A request to a service.
@@ -13,10 +15,13 @@ import org.springframework.http.HttpMethod;
  * @param dialect the dialect of the path
  * @param requestId the identifier of the call, or {@code null} for none
  * @param repeatable whether the service may receive it twice
+ * @param accept the media type of the answer
  * @param body the Arrow stream, borrowed, or {@code null} for none
  */
 record ServiceRequest(HttpMethod method, String path, Dialect dialect, @Nullable String requestId, boolean repeatable,
-		@Nullable GatheredStream body) {
+		MediaType accept, @Nullable GatheredStream body) {
+
+	private static final MediaType ARROW = ArrowStreamHttpMessageConverter.ARROW_STREAM;
 
 	/**
 	 * Create a request that may be sent again if its connection turns out to be stale.
@@ -25,7 +30,7 @@ record ServiceRequest(HttpMethod method, String path, Dialect dialect, @Nullable
 	 * @return a request without a body
 	 */
 	static ServiceRequest repeatable(HttpMethod method, String path) {
-		return new ServiceRequest(method, path, Dialect.FLAT, null, true, null);
+		return new ServiceRequest(method, path, Dialect.FLAT, null, true, ARROW, null);
 	}
 
 	/**
@@ -36,7 +41,7 @@ record ServiceRequest(HttpMethod method, String path, Dialect dialect, @Nullable
 	 * @return a request without a body
 	 */
 	static ServiceRequest call(String path, Dialect dialect, @Nullable String requestId) {
-		return new ServiceRequest(HttpMethod.POST, path, dialect, requestId, false, null);
+		return new ServiceRequest(HttpMethod.POST, path, dialect, requestId, false, ARROW, null);
 	}
 
 	/**
@@ -45,7 +50,17 @@ record ServiceRequest(HttpMethod method, String path, Dialect dialect, @Nullable
 	 * @return a new request
 	 */
 	ServiceRequest with(GatheredStream stream) {
-		return new ServiceRequest(this.method, this.path, this.dialect, this.requestId, this.repeatable, stream);
+		return new ServiceRequest(this.method, this.path, this.dialect, this.requestId, this.repeatable, this.accept,
+				stream);
+	}
+
+	/**
+	 * Return this request for an answer of any media type.
+	 * @return a new request
+	 */
+	ServiceRequest acceptingAnything() {
+		return new ServiceRequest(this.method, this.path, this.dialect, this.requestId, this.repeatable, MediaType.ALL,
+				this.body);
 	}
 
 }

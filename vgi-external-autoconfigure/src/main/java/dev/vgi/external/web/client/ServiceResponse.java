@@ -6,16 +6,19 @@ import java.io.PushbackInputStream;
 import java.util.List;
 
 import dev.vgi.external.batch.IpcStreamReader;
+import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.call.CallContext;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.BodyBatches;
 import dev.vgi.external.web.Capabilities;
+import dev.vgi.external.web.OpenBody;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.http.InvalidMediaTypeException;
-import org.springframework.http.client.ClientHttpResponse;
+import org.springframework.web.client.RestClient.RequestHeadersSpec.ConvertibleClientHttpResponse;
 
 /**
  * The response of a service, whose body is read once.
@@ -26,7 +29,7 @@ final class ServiceResponse {
 
 	static final int PAYLOAD_TOO_LARGE = 413;
 
-	private final ClientHttpResponse response;
+	private final ConvertibleClientHttpResponse response;
 
 	private final BufferAllocator allocator;
 
@@ -34,14 +37,18 @@ final class ServiceResponse {
 
 	private final ReadOptions options;
 
+	private boolean takenOver;
+
 	/**
 	 * Create a response.
-	 * @param response the HTTP response; borrowed
+	 * @param response the HTTP response; borrowed unless it is {@linkplain #isTakenOver
+	 * taken over}
 	 * @param allocator the owner of the memory of its batches
 	 * @param maxSize most bytes of its Arrow streams
 	 * @param options how they are read
 	 */
-	ServiceResponse(ClientHttpResponse response, BufferAllocator allocator, long maxSize, ReadOptions options) {
+	ServiceResponse(ConvertibleClientHttpResponse response, BufferAllocator allocator, long maxSize,
+			ReadOptions options) {
 		this.response = response;
 		this.allocator = allocator;
 		this.maxSize = maxSize;
@@ -94,12 +101,8 @@ final class ServiceResponse {
 	 */
 	<T> T read(CallContext context, AnswerReader<T> reader) throws IOException {
 		int status = status();
-		if (!isArrow()) {
-			throw new UnexpectedResponseException("The service answered with status " + status + " and no Arrow stream",
-					status);
-		}
-		boolean failed = this.response.getStatusCode().isError()
-				|| "true".equalsIgnoreCase(this.response.getHeaders().getFirst(Capabilities.RPC_ERROR));
+		requireArrow();
+		boolean failed = isFailed();
 		try (InputStream body = decoded();
 				IpcStreamReader streams = IpcStreamReader.of(body, this.maxSize, this.allocator, this.options)) {
 			try {
@@ -109,6 +112,63 @@ final class ServiceResponse {
 				context.received(streams.position());
 			}
 		}
+	}
+
+	/**
+	 * Read the answer batch by batch.
+	 * @param logs receives the log messages
+	 * @return the batches, pointers among them, which own this response; the caller
+	 * closes them
+	 * @throws UnexpectedResponseException if the body is no Arrow stream
+	 * @throws IOException if the body cannot be read
+	 */
+	BodyBatches readLazily(LogSink logs) throws IOException {
+		requireArrow();
+		if (isFailed()) {
+			return read(CallContext.of(logs), Answer::failure);
+		}
+		InputStream body = decoded();
+		this.takenOver = true;
+		return BodyBatches.begin(new OpenBody(body, this.response, true),
+				IpcStreamReader.of(body, this.maxSize, this.allocator, this.options), logs);
+	}
+
+	/**
+	 * Convert a body that may be of any media type.
+	 * @param <T> the type
+	 * @param type a type that the HTTP client reads, or {@link Void}
+	 * @return the value, or {@code null} if there is none
+	 * @throws UnexpectedResponseException if the service reports a failure
+	 * @throws IOException if the body cannot be read
+	 */
+	<T> @Nullable T convert(Class<T> type) throws IOException {
+		if (isFailed()) {
+			if (isArrow()) {
+				read(CallContext.of(LogSink.discarding()), Answer::failure);
+			}
+			throw new UnexpectedResponseException("The service answered with status " + status(), status());
+		}
+		return (type != Void.class) ? this.response.bodyTo(type) : null;
+	}
+
+	/**
+	 * Return whether something else closes the response.
+	 * @return {@code false} unless its batches are read lazily
+	 */
+	boolean isTakenOver() {
+		return this.takenOver;
+	}
+
+	private void requireArrow() throws IOException {
+		if (!isArrow()) {
+			throw new UnexpectedResponseException(
+					"The service answered with status " + status() + " and no Arrow stream", status());
+		}
+	}
+
+	private boolean isFailed() throws IOException {
+		return this.response.getStatusCode().isError()
+				|| "true".equalsIgnoreCase(this.response.getHeaders().getFirst(Capabilities.RPC_ERROR));
 	}
 
 	private InputStream decoded() throws IOException {

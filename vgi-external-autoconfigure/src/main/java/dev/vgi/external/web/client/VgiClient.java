@@ -17,6 +17,8 @@ import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.Capabilities;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.ipc.ArrowReader;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
 import org.springframework.web.client.RestClient;
@@ -82,6 +84,51 @@ public final class VgiClient extends ServiceClient {
 	}
 
 	/**
+	 * Read a path lazily: the reader hands out batch after batch, while the rest is still
+	 * on its way. Pointers that have arrived are fetched ahead.
+	 * @param path the path below the prefix, requested with {@code GET}
+	 * @param logs receives the log messages of the answer while it is read, on any thread
+	 * @return the reader, whose {@code loadNextBatch()} throws a
+	 * {@link dev.vgi.external.VgiExternalException} for a batch that cannot be had, and
+	 * an {@link java.io.IOException} if the connection breaks. The caller closes it, from
+	 * any thread, which ends its transfers and the response
+	 * @throws ErrorBatchException if the service answers with an error
+	 * @throws UnexpectedResponseException if it answers with anything else that is not
+	 * data
+	 * @throws dev.vgi.external.VgiExternalException if it cannot be reached
+	 */
+	public ArrowReader read(String path, LogSink logs) {
+		return this.transport.read(path, logs);
+	}
+
+	/**
+	 * Send everything that a reader yields to a path, in one request. If it is small, it
+	 * is sent as it is. From the threshold on, or if it exceeds the service's cap, its
+	 * batches are packed into segments, which go through upload URLs while the reader is
+	 * read; the request then consists of pointers.
+	 * @param <T> the type of the result
+	 * @param path the path below the prefix
+	 * @param input the reader; taken over and closed, also on failure
+	 * @param resultType the type of the result: {@link ArrowReader}, which is lazy as in
+	 * {@link #read}, {@link AnnotatedBatch}, {@link Void}, or any type that the HTTP
+	 * client reads
+	 * @param logs receives the log messages of an answer that is a reader or a batch
+	 * @return the result, whose owner is the caller; {@code null} if the answer has no
+	 * body
+	 * @throws ErrorBatchException if the service answers with an error
+	 * @throws UnexpectedResponseException if it answers with any other failure, or if the
+	 * input is too large and it vends no upload URLs
+	 * @throws java.io.UncheckedIOException if the input cannot be read
+	 * @throws dev.vgi.external.VgiExternalException if the service cannot be reached, or
+	 * an upload or a fetch fails
+	 */
+	public <T> @Nullable T send(String path, ArrowReader input, Class<T> resultType, LogSink logs) {
+		CallContext context = CallContext.of(logs);
+		Object result = this.transport.send(path, input, resultType, context);
+		return resultType.cast((result instanceof AnnotatedBatch batch) ? resolve(batch, context) : result);
+	}
+
+	/**
 	 * Builds clients that share allocator, resolver and uploader.
 	 */
 	public static final class Builder {
@@ -106,6 +153,8 @@ public final class VgiClient extends ServiceClient {
 
 		long uploadThreshold = 8 << 20;
 
+		long segmentSize = 32 << 20;
+
 		boolean inlineOnUploadFailure;
 
 		/** Whether every HTTP client recognizes the host of the base URL. */
@@ -117,7 +166,7 @@ public final class VgiClient extends ServiceClient {
 
 		private boolean prefetch = true;
 
-		private TransferThreads threads;
+		TransferThreads threads;
 
 		/**
 		 * Create a builder.
@@ -211,6 +260,18 @@ public final class VgiClient extends ServiceClient {
 		 */
 		public Builder uploadThreshold(long bytes) {
 			this.uploadThreshold = bytes;
+			return this;
+		}
+
+		/**
+		 * Set the size of the segments of a reader that is sent through upload URLs. Two
+		 * of them are uploaded while the next one is read. They are smaller if the
+		 * service takes only smaller uploads.
+		 * @param bytes bytes of Arrow buffers, positive; 32 MiB by default
+		 * @return this builder
+		 */
+		public Builder segmentSize(long bytes) {
+			this.segmentSize = bytes;
 			return this;
 		}
 

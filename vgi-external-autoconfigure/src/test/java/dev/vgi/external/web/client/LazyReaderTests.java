@@ -45,6 +45,7 @@ import org.springframework.web.client.RestClient;
 import org.springframework.web.client.RestTemplate;
 import org.springframework.web.client.UnknownContentTypeException;
 import org.springframework.web.client.support.RestClientAdapter;
+import org.springframework.web.client.support.RestTemplateAdapter;
 import org.springframework.web.service.annotation.GetExchange;
 import org.springframework.web.service.invoker.HttpServiceProxyFactory;
 
@@ -123,6 +124,60 @@ class LazyReaderTests extends AbstractClientTests {
 		reader.close();
 		assertThat(ended.await(30, TimeUnit.SECONDS)).isTrue();
 		assertNextRequestWorks();
+	}
+
+	@Test
+	void noReaderKeepsAConnectionOnceItIsClosed() throws Exception {
+		// A connection that is kept would block the next request.
+		this.requests = ClientHttpRequestFactoryBuilder.httpComponents()
+			.withConnectionManagerCustomizer((connections) -> connections.setMaxConnPerRoute(1))
+			.build();
+		VgiClient client = client(this.requests).build();
+		for (int i = 0; i < 2; i++) {
+			this.service.on("/silent", steps(ONE, this.gate, REST), steps(ONE, this.gate, REST));
+			try (ArrowReader reader = open("/silent")) {
+				assertThat(reader.loadNextBatch()).isTrue();
+			}
+			try (ArrowReader reader = client.read("/silent", this.logs::add)) {
+				assertThat(reader.loadNextBatch()).isTrue();
+			}
+			this.service.on("/bad", steps("no Arrow at all".getBytes(), this.gate, REST),
+					steps("no Arrow at all".getBytes(), this.gate, REST));
+			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> open("/bad"));
+			assertThatExceptionOfType(CorruptStreamException.class)
+				.isThrownBy(() -> client.read("/bad", this.logs::add));
+			this.service.on("/flights", Reply.arrow(TWO), Reply.arrow(TWO));
+			try (ArrowReader reader = open("/flights")) {
+				assertThat(drain(reader)).containsExactly(1L, 2L, 3L);
+			}
+			try (ArrowReader reader = client.read("/flights", this.logs::add)) {
+				assertThat(drain(reader)).containsExactly(1L, 2L, 3L);
+			}
+		}
+	}
+
+	@Test
+	void errorsOfAServiceAreRaisedByItsClient() throws Exception {
+		VgiClient client = client().build();
+		byte[] failed = ArrowBodies.stream(ArrowBodies.data(1), ArrowBodies.error("Broken", "no room", "too-large"));
+		this.service.on("/failing", Reply.flagged(failed), Reply.arrow(400, failed), Reply.arrow(failed),
+				Reply.flagged(TWO), Reply.text(200, "text"), cutOff(ONE));
+		for (int i = 0; i < 2; i++) {
+			assertThatExceptionOfType(ErrorBatchException.class)
+				.isThrownBy(() -> client.read("/failing", this.logs::add));
+		}
+		try (ArrowReader reader = client.read("/failing", this.logs::add)) {
+			assertThat(reader.loadNextBatch()).isTrue();
+			assertThatExceptionOfType(ErrorBatchException.class).isThrownBy(reader::loadNextBatch);
+		}
+		for (int i = 0; i < 2; i++) {
+			assertThatExceptionOfType(UnexpectedResponseException.class)
+				.isThrownBy(() -> client.read("/failing", this.logs::add));
+		}
+		try (ArrowReader reader = client.read("/failing", this.logs::add)) {
+			assertThat(reader.loadNextBatch()).isTrue();
+			assertThatExceptionOfType(IOException.class).isThrownBy(reader::loadNextBatch);
+		}
 	}
 
 	@ParameterizedTest
@@ -283,6 +338,12 @@ class LazyReaderTests extends AbstractClientTests {
 		assertThatIllegalStateException()
 			.isThrownBy(() -> template.getForObject(this.service.url() + "/flights", ArrowReader.class))
 			.withMessageContaining("ArrowResponses.read(");
+		HttpServiceProxyFactory.Builder factory = HttpServiceProxyFactory
+			.builderFor(RestTemplateAdapter.create(template));
+		ArrowResponses.configure(factory);
+		Flights flights = factory.build().createClient(Flights.class);
+		assertThatIllegalStateException().isThrownBy(flights::all).withMessageContaining("RestTemplate closes");
+		assertThatIllegalStateException().isThrownBy(flights::entity).withMessageContaining("RestTemplate closes");
 	}
 
 	@Test
