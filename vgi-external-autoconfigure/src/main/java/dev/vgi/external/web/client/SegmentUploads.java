@@ -32,11 +32,8 @@ import dev.vgi.external.url.UrlValidator;
  */
 final class SegmentUploads {
 
-	/** Segments that are uploaded at the same time, by one call. */
-	private static final int PARALLEL = 2;
-
 	/** URLs that are asked for at once. They expire, so not more than are needed soon. */
-	private static final int GROUP = 2 * PARALLEL;
+	private static final int GROUP = 4;
 
 	/** How long the URLs of a group are used, whatever the clocks say. */
 	private static final Duration FRESH = Duration.ofMinutes(1);
@@ -51,6 +48,8 @@ final class SegmentUploads {
 
 	private final TransferThreads threads;
 
+	private final int parallel;
+
 	private final LongSupplier nanoTime;
 
 	SegmentUploads(VgiClient.Builder builder, ServiceConnection service, UploadUrls uploadUrls) {
@@ -59,6 +58,7 @@ final class SegmentUploads {
 		this.uploader = builder.uploader;
 		this.validator = builder.validator;
 		this.threads = builder.threads;
+		this.parallel = builder.parallelSegments;
 		this.nanoTime = builder.nanoTime;
 	}
 
@@ -88,7 +88,7 @@ final class SegmentUploads {
 
 		private final CallContext context;
 
-		private final Semaphore room = new Semaphore(PARALLEL);
+		private final Semaphore room = new Semaphore(SegmentUploads.this.parallel);
 
 		private final List<FutureTask<BatchMetadata>> uploads = new ArrayList<>();
 
@@ -113,7 +113,7 @@ final class SegmentUploads {
 				this.uploads.stream().filter(FutureTask::isDone).forEach(this::result);
 				UploadUrl target = nextUrl();
 				FutureTask<BatchMetadata> upload = new FutureTask<>(() -> upload(segment, target));
-				Thread thread = SegmentUploads.this.threads.named("segment").newThread(() -> {
+				Thread thread = SegmentUploads.this.threads.serving("segment").newThread(() -> {
 					upload.run();
 					segment.close();
 					this.room.release();

@@ -153,7 +153,9 @@ public final class VgiClient extends ServiceClient {
 
 		long uploadThreshold = 8 << 20;
 
-		long segmentSize = 32 << 20;
+		long segmentSize;
+
+		final int parallelSegments;
 
 		boolean inlineOnUploadFailure;
 
@@ -185,6 +187,8 @@ public final class VgiClient extends ServiceClient {
 			this.uploader = new PayloadUploader(config, resolver.resources());
 			this.readLimits = config.readLimits();
 			this.inlineOnUploadFailure = config.inlineOnFailure();
+			this.segmentSize = config.segmentSize();
+			this.parallelSegments = config.maxParallelSegments();
 			this.threads = resolver.resources().threads();
 		}
 
@@ -264,10 +268,10 @@ public final class VgiClient extends ServiceClient {
 		}
 
 		/**
-		 * Set the size of the segments of a reader that is sent through upload URLs. Two
-		 * of them are uploaded while the next one is read. They are smaller if the
-		 * service takes only smaller uploads.
-		 * @param bytes bytes of Arrow buffers, positive; 32 MiB by default
+		 * Set the size of the segments of a reader that is sent through upload URLs. They
+		 * are smaller if the service takes only smaller uploads.
+		 * @param bytes bytes of Arrow buffers, positive; as the resolver is configured by
+		 * default
 		 * @return this builder
 		 */
 		public Builder segmentSize(long bytes) {
