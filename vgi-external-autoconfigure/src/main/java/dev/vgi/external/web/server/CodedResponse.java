@@ -12,6 +12,7 @@ import jakarta.servlet.http.HttpServletResponseWrapper;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.http.HttpHeaders;
+import org.springframework.web.util.WebUtils;
 
 /**
  * Encodes the answer if it turns out to be an Arrow stream, and is replaced by a 413 if
@@ -24,6 +25,8 @@ final class CodedResponse extends HttpServletResponseWrapper {
 	private final @Nullable AnswerCoding coding;
 
 	private final @Nullable DecodedRequest decoded;
+
+	private boolean plain;
 
 	private @Nullable BodyStream body;
 
@@ -46,6 +49,18 @@ final class CodedResponse extends HttpServletResponseWrapper {
 	}
 
 	/**
+	 * Let a response have no coding, because it is sent bit by bit: an encoder keeps its
+	 * pending output.
+	 * @param response the response, before its first byte
+	 */
+	static void requirePlain(HttpServletResponse response) {
+		CodedResponse coded = WebUtils.getNativeResponse(response, CodedResponse.class);
+		if (coded != null) {
+			coded.plain = true;
+		}
+	}
+
+	/**
 	 * Return whether this answer is replaced by a 413. Call it before the first byte: a
 	 * container closes request and response once the announced length is written.
 	 * @return whether the request was too large
@@ -61,7 +76,7 @@ final class CodedResponse extends HttpServletResponseWrapper {
 	// A partial response is not a stream of its own. An object that is served in ranges
 	// has to have the same bytes in all of them.
 	private @Nullable AnswerCoding coding() {
-		boolean codable = ArrowMediaType.isNamedBy(getContentType()) && !isCommitted()
+		boolean codable = !this.plain && ArrowMediaType.isNamedBy(getContentType()) && !isCommitted()
 				&& getStatus() != SC_PARTIAL_CONTENT && getHeader(HttpHeaders.ACCEPT_RANGES) == null
 				&& getHeader(HttpHeaders.CONTENT_ENCODING) == null && getHeader(AnswerCoding.LABEL) == null;
 		return codable ? this.coding : null;

@@ -220,8 +220,12 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 			message.getBody();
 		}
 		else if (request != null && resolvesPointers(request)) {
-			if (response != null && !isPrivate(response) && this.externalizer.isLarge(batches)) {
-				forbidToKeep(response);
+			if (response != null && this.externalizer.isLarge(batches)) {
+				if (!isPrivate(response)) {
+					forbidToKeep(response);
+				}
+				// Each pointer is read as soon as it is there.
+				CodedResponse.requirePlain(response.getServletResponse());
 			}
 			this.delegate.write(batches, message, budget);
 		}

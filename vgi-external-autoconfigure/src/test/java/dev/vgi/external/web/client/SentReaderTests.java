@@ -3,17 +3,20 @@ package dev.vgi.external.web.client;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.UploadRefusedException;
@@ -40,9 +43,11 @@ import org.springframework.context.annotation.Import;
 import org.springframework.test.context.DynamicPropertyRegistry;
 import org.springframework.test.context.DynamicPropertySource;
 import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.client.RestClient;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -52,8 +57,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
  * over real HTTP and the embedded local store.
  */
 @SpringBootTest(webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
-		properties = { "vgi.external.externalize-threshold=64KB", "vgi.rpc.max-request-size=256KB",
-				"vgi.external.upload-url.max-upload-size=256KB", "vgi.external.client.upload-threshold=100KB" })
+		properties = { "vgi.external.externalize-threshold=64KB", "vgi.external.segment-size=64KB",
+				"vgi.rpc.max-request-size=256KB", "vgi.external.upload-url.max-upload-size=256KB",
+				"vgi.external.client.upload-threshold=100KB" })
 @Timeout(60)
 class SentReaderTests {
 
@@ -70,6 +76,12 @@ class SentReaderTests {
 
 	@Autowired
 	private VgiClient.Builder builder;
+
+	@Autowired
+	private RestClient.Builder restClients;
+
+	@Autowired
+	private ReadingController controller;
 
 	@Autowired
 	private TransferBudget budget;
@@ -181,6 +193,36 @@ class SentReaderTests {
 	}
 
 	@Test
+	void resultThatFailsInTheMiddleIsNeverTakenForTheEnd() throws Exception {
+		for (ArrowReader answer : List.of(this.client.read("/failing/8192", NO_LOGS), open("/failing/8192"))) {
+			try (answer) {
+				assertThatExceptionOfType(ErrorBatchException.class).isThrownBy(() -> rows(answer));
+			}
+		}
+		// Nothing was sent before the failure.
+		assertThatExceptionOfType(UnexpectedResponseException.class)
+			.isThrownBy(() -> this.client.read("/failing/10", NO_LOGS));
+	}
+
+	@Test
+	void firstSegmentIsReadBeforeTheLastOneIsMade() throws Exception {
+		for (int i = 0; i < 2; i++) {
+			CountDownLatch gate = new CountDownLatch(1);
+			this.controller.gate = gate;
+			try (ArrowReader answer = (i == 0) ? this.client.read("/waiting", NO_LOGS) : open("/waiting")) {
+				assertThat(answer.loadNextBatch()).isTrue();
+				gate.countDown();
+				assertThat(rows(answer)).hasSize(9);
+			}
+		}
+	}
+
+	private ArrowReader open(String path) {
+		return ArrowResponses
+			.read(this.restClients.clone().baseUrl("http://127.0.0.1:" + this.port).build().get().uri(path).retrieve());
+	}
+
+	@Test
 	void failureOfTheServiceIsReported() {
 		assertThatExceptionOfType(UnexpectedResponseException.class)
 			.isThrownBy(() -> this.client.send("/nowhere", reader(10, 20_000), String.class, NO_LOGS))
@@ -190,7 +232,7 @@ class SentReaderTests {
 
 	@Test
 	void readerThatFailsEndsTheUploads() {
-		ArrowReader failing = new ArrowStreamReader(new ByteArrayInputStream(stream(8192, 8192, 8192)),
+		ArrowReader failing = new ArrowStreamReader(new ByteArrayInputStream(stream(this.allocator, 8192, 8192, 8192)),
 				this.allocator) {
 
 			private int loaded;
@@ -221,7 +263,7 @@ class SentReaderTests {
 	}
 
 	private ArrowReader reader(int... rows) {
-		return new ArrowStreamReader(new ByteArrayInputStream(stream(rows)), this.allocator) {
+		return new ArrowStreamReader(new ByteArrayInputStream(stream(this.allocator, rows)), this.allocator) {
 
 			@Override
 			protected void closeReadSource() {
@@ -231,9 +273,9 @@ class SentReaderTests {
 		};
 	}
 
-	private byte[] stream(int... rows) {
+	private static byte[] stream(BufferAllocator allocator, int... rows) {
 		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-		try (VectorSchemaRoot root = numbers(this.allocator, 0);
+		try (VectorSchemaRoot root = numbers(allocator, 0);
 				ArrowStreamWriter writer = new ArrowStreamWriter(root, null, bytes)) {
 			writer.start();
 			for (int count : rows) {
@@ -295,6 +337,8 @@ class SentReaderTests {
 
 		private final BufferAllocator allocator;
 
+		volatile CountDownLatch gate = new CountDownLatch(0);
+
 		ReadingController(BufferAllocator allocator) {
 			this.allocator = allocator;
 		}
@@ -323,6 +367,48 @@ class SentReaderTests {
 		@PostMapping("/all")
 		List<AnnotatedBatch> all(@RequestBody List<AnnotatedBatch> batches) {
 			return batches;
+		}
+
+		@GetMapping("/waiting")
+		ArrowReader waiting() {
+			int[] rows = IntStream.range(0, 10).map((i) -> 8192).toArray();
+			CountDownLatch waited = this.gate;
+			return new ArrowStreamReader(new ByteArrayInputStream(stream(this.allocator, rows)), this.allocator) {
+
+				private int loaded;
+
+				@Override
+				public boolean loadNextBatch() throws IOException {
+					if (++this.loaded == 10) {
+						try {
+							waited.await();
+						}
+						catch (InterruptedException ex) {
+							throw new InterruptedIOException();
+						}
+					}
+					return super.loadNextBatch();
+				}
+
+			};
+		}
+
+		@GetMapping("/failing/{rows}")
+		ArrowReader failing(@PathVariable int rows) {
+			byte[] stream = stream(this.allocator, rows, rows, rows, rows, rows);
+			return new ArrowStreamReader(new ByteArrayInputStream(stream), this.allocator) {
+
+				private int loaded;
+
+				@Override
+				public boolean loadNextBatch() throws IOException {
+					if (++this.loaded == 5) {
+						throw new IOException("batch 5 is broken");
+					}
+					return super.loadNextBatch();
+				}
+
+			};
 		}
 
 		@GetMapping("/numbers")
