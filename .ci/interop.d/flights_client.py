@@ -180,10 +180,8 @@ def plain(base: str) -> tuple[pa.Table, str]:
 
 
 def announced(base: str) -> tuple[pa.Table, str]:
-    """GET with the announcement: the answer holds a pointer batch instead of the rows."""
-    from vgi_rpc import external_fetch
+    """GET with the announcement: the answer holds pointer batches, one for each segment, instead of the rows."""
     from vgi_rpc.external import ClientExternalConfig, is_external_location_batch, resolve_external_location
-    from vgi_rpc.metadata import LOCATION_KEY
 
     assert ANNOUNCEMENT is not None
     name, value = ANNOUNCEMENT
@@ -192,15 +190,17 @@ def announced(base: str) -> tuple[pa.Table, str]:
         headers={"Accept": "application/vnd.apache.arrow.stream", "Accept-Encoding": "identity", name: value},
     )
     with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310
-        batch, metadata = pa.ipc.open_stream(response.read()).read_next_batch_with_custom_metadata()
-    if not is_external_location_batch(batch, metadata):
-        raise SystemExit(f"flights: expected a pointer batch, got {batch.num_rows:,} rows and {metadata}")
+        pointers = list(pa.ipc.open_stream(response.read()).iter_batches_with_custom_metadata())
     config = ClientExternalConfig(url_validator=None)
+    segments = []
     try:
-        resolved, _ = resolve_external_location(batch, metadata, config, None)
+        for batch, metadata in pointers:
+            if not is_external_location_batch(batch, metadata):
+                raise SystemExit(f"flights: expected a pointer batch, got {batch.num_rows:,} rows and {metadata}")
+            segments.append(resolve_external_location(batch, metadata, config, None)[0])
     finally:
         config.fetch_config.close()
-    return pa.Table.from_batches([resolved]), f"pointer to {external_fetch.redact_url(metadata[LOCATION_KEY].decode())}"
+    return pa.Table.from_batches(segments), f"{len(segments)} pointers"
 
 
 @contextmanager

@@ -10,26 +10,30 @@ import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.Properties;
-import java.util.concurrent.locks.Lock;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.StampedLock;
 
 import org.duckdb.DuckDBConnection;
 import org.duckdb.DuckDBDriver;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.io.ClassPathResource;
 import org.springframework.core.log.LogAccessor;
 import org.springframework.stereotype.Component;
+import org.springframework.util.Assert;
 
 /**
  * An embedded DuckDB with three million flights, in bounded memory. Thread-safe: every
- * call has its own connection.
+ * session has its own connection.
  * <p>
- * Either several calls read at the same time, or one writes: DuckDB releases the memory
- * of deleted rows only while no call reads. A database that has become unusable, for
- * example because memory ran out during that clean-up, is opened again by the next
- * request. It then has the flights that come with the application, as after a restart.
+ * Either several sessions read at the same time, or one writes: DuckDB releases the
+ * memory of deleted rows only while nobody reads. A writer waits for readers, and those
+ * that come later wait for the writer; but it does not wait long for a reader that is
+ * left open, and is refused instead. A database that has become unusable, for example
+ * because memory ran out during that clean-up, is opened again by the next request. It
+ * then has the flights that come with the application, as after a restart.
  */
 @Component
 class FlightDatabase implements AutoCloseable {
@@ -40,34 +44,38 @@ class FlightDatabase implements AutoCloseable {
 
 	private final long memoryLimit;
 
-	private final ReadWriteLock lock = new ReentrantReadWriteLock();
+	private final Duration patience;
 
-	private DuckDBConnection database;
+	/** Unlike others, this lock may be released by another thread than locked it. */
+	private final StampedLock lock = new StampedLock();
+
+	private volatile DuckDBConnection database;
 
 	private boolean closed;
 
 	/**
 	 * Open the database and load the flights that come with the application.
-	 * @param properties define the memory limit
+	 * @param properties define the memory limit, and how long a writer waits
 	 */
 	FlightDatabase(FlightProperties properties) {
 		this.memoryLimit = properties.memoryLimitInBytes();
+		this.patience = properties.patience();
 		try {
-			this.database = open();
+			this.database = load();
 		}
 		catch (SQLException | IOException ex) {
 			throw new IllegalStateException("Flights could not be loaded", ex);
 		}
 	}
 
-	private DuckDBConnection open() throws SQLException, IOException {
+	private DuckDBConnection load() throws SQLException, IOException {
 		// DuckDB shall not materialise results before they are exported
 		Properties properties = new Properties();
 		properties.setProperty(DuckDBDriver.JDBC_STREAM_RESULTS, "true");
 		DuckDBConnection opened = DriverManager.getConnection("jdbc:duckdb:", properties)
 			.unwrap(DuckDBConnection.class);
 		try {
-			load(opened);
+			fill(opened);
 			return opened;
 		}
 		catch (SQLException | IOException | RuntimeException ex) {
@@ -76,7 +84,7 @@ class FlightDatabase implements AutoCloseable {
 		}
 	}
 
-	private void load(Connection opened) throws SQLException, IOException {
+	private void fill(Connection opened) throws SQLException, IOException {
 		// DuckDB reads only files, and a resource in an executable jar is not a file
 		Path file = Files.createTempFile("flights", ".parquet");
 		try (Statement statement = opened.createStatement()) {
@@ -113,45 +121,17 @@ class FlightDatabase implements AutoCloseable {
 	 * @throws FlightsUnavailableException if the database fails
 	 */
 	<T> T read(String what, Work<T> work) {
-		return run(this.lock.readLock(), what, work);
+		try (Session session = new Session()) {
+			return session.read(what, work);
+		}
 	}
 
 	/**
-	 * Change flights in a transaction, while no other call reads or writes.
-	 * @param <T> the type of the result
-	 * @param what the operation, for the message of a failure
-	 * @param work changes flights; an exception undoes the changes
-	 * @return the result of the work
-	 * @throws FlightsUnavailableException if the database fails
+	 * Start a session.
+	 * @return a session, which holds nothing up before its first use
 	 */
-	<T> T write(String what, Work<T> work) {
-		return run(this.lock.writeLock(), what, (connection) -> {
-			connection.setAutoCommit(false);
-			// Closing the connection rolls back an uncommitted transaction
-			T result = work.on(connection);
-			connection.commit();
-			connection.setAutoCommit(true);
-			try (Statement statement = connection.createStatement()) {
-				statement.execute("CHECKPOINT");
-			}
-			return result;
-		});
-	}
-
-	private <T> T run(Lock lock, String what, Work<T> work) {
-		Exception failure;
-		lock.lock();
-		try (DuckDBConnection connection = this.database.duplicate().unwrap(DuckDBConnection.class)) {
-			return work.on(connection);
-		}
-		catch (SQLException | IOException ex) {
-			failure = ex;
-		}
-		finally {
-			lock.unlock();
-		}
-		reopenIfUnusable();
-		throw new FlightsUnavailableException(what + " failed", failure);
+	Session open() {
+		return new Session();
 	}
 
 	/**
@@ -160,7 +140,8 @@ class FlightDatabase implements AutoCloseable {
 	 * @return whether it works; if not, the next call may open it again
 	 */
 	boolean isUsable() {
-		if (!this.lock.readLock().tryLock()) {
+		long stamp = this.lock.tryReadLock();
+		if (stamp == 0) {
 			return true;
 		}
 		try {
@@ -169,27 +150,37 @@ class FlightDatabase implements AutoCloseable {
 			}
 		}
 		finally {
-			this.lock.readLock().unlock();
+			this.lock.unlock(stamp);
 		}
 		reopenIfUnusable();
 		return false;
 	}
 
-	private void reopenIfUnusable() {
-		this.lock.writeLock().lock();
+	private synchronized void reopenIfUnusable() {
 		try {
 			if (!this.closed && !answers()) {
 				logger.warn("The database has become unusable: imports are lost, it is opened anew");
 				this.database.close();
-				this.database = open();
+				this.database = load();
 			}
 		}
 		catch (SQLException | IOException ex) {
 			logger.error(ex, "The database could not be opened anew");
 		}
-		finally {
-			this.lock.writeLock().unlock();
+	}
+
+	private long lockForWriting() {
+		long stamp = 0;
+		try {
+			stamp = this.lock.tryWriteLock(this.patience.toNanos(), TimeUnit.NANOSECONDS);
 		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+		if (stamp == 0) {
+			throw new FlightsUnavailableException("Flights are being read: they can be changed later", null);
+		}
+		return stamp;
 	}
 
 	private boolean answers() {
@@ -202,15 +193,113 @@ class FlightDatabase implements AutoCloseable {
 	}
 
 	@Override
-	public void close() throws SQLException {
-		this.lock.writeLock().lock();
-		try {
-			this.closed = true;
-			this.database.close();
+	public synchronized void close() throws SQLException {
+		this.closed = true;
+		this.database.close();
+	}
+
+	/**
+	 * A connection, and the permission to use it. Used by one thread at a time; any of
+	 * them may close it.
+	 */
+	final class Session implements AutoCloseable {
+
+		private @Nullable DuckDBConnection connection;
+
+		/** What the lock was taken with, 0 if it was not. */
+		private long stamp;
+
+		private boolean failed;
+
+		private boolean ended;
+
+		private Session() {
 		}
-		finally {
-			this.lock.writeLock().unlock();
+
+		/**
+		 * Read. From now on nobody writes, until this session pauses or is closed.
+		 * @param <T> the type of the result
+		 * @param what the operation, for the message of a failure
+		 * @param work reads
+		 * @return the result of the work
+		 * @throws FlightsUnavailableException if the database fails
+		 */
+		<T> T read(String what, Work<T> work) {
+			Assert.state(!this.ended, "The session has ended");
+			if (this.stamp == 0) {
+				this.stamp = FlightDatabase.this.lock.readLock();
+			}
+			return run(what, work);
 		}
+
+		/**
+		 * Change flights in a transaction, while no other session reads or writes.
+		 * @param <T> the type of the result
+		 * @param what the operation, for the message of a failure
+		 * @param work changes flights; an exception undoes the changes
+		 * @return the result of the work
+		 * @throws FlightsUnavailableException if the database fails, or others do not
+		 * stop reading
+		 */
+		<T> T write(String what, Work<T> work) {
+			pause();
+			this.stamp = lockForWriting();
+			return run(what, (connection) -> {
+				connection.setAutoCommit(false);
+				// Closing the connection rolls back an uncommitted transaction
+				T result = work.on(connection);
+				connection.commit();
+				connection.setAutoCommit(true);
+				try (Statement statement = connection.createStatement()) {
+					statement.execute("CHECKPOINT");
+				}
+				return result;
+			});
+		}
+
+		/**
+		 * Let others write until the next use.
+		 */
+		void pause() {
+			if (this.stamp != 0) {
+				FlightDatabase.this.lock.unlock(this.stamp);
+				this.stamp = 0;
+			}
+		}
+
+		private <T> T run(String what, Work<T> work) {
+			try {
+				if (this.connection == null) {
+					this.connection = FlightDatabase.this.database.duplicate().unwrap(DuckDBConnection.class);
+				}
+				return work.on(this.connection);
+			}
+			catch (SQLException | IOException ex) {
+				this.failed = true;
+				throw new FlightsUnavailableException(what + " failed", ex);
+			}
+		}
+
+		@Override
+		public void close() {
+			this.ended = true;
+			try {
+				if (this.connection != null) {
+					this.connection.close();
+				}
+			}
+			catch (SQLException ex) {
+				this.failed = true;
+			}
+			finally {
+				pause();
+			}
+			if (this.failed) {
+				this.failed = false;
+				reopenIfUnusable();
+			}
+		}
+
 	}
 
 	/**

@@ -1,11 +1,13 @@
 package dev.vgi.external.sample;
 
 import java.lang.management.ManagementFactory;
+import java.time.Duration;
 
 import com.sun.management.OperatingSystemMXBean;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.util.Assert;
 import org.springframework.util.unit.DataSize;
 
@@ -15,9 +17,10 @@ import org.springframework.util.unit.DataSize;
  * @param memoryLimit Memory that the database may use. Batches that were read of it and
  * are not closed yet may hold as much again. An eighth of what the process or its
  * container has by default, at least 256MB.
+ * @param patience How long an import waits for results that are still being read.
  */
 @ConfigurationProperties("flights")
-record FlightProperties(@Nullable DataSize memoryLimit) {
+record FlightProperties(@Nullable DataSize memoryLimit, @DefaultValue("10s") Duration patience) {
 
 	/** The minimum for loading the flights that come with the application. */
 	private static final DataSize LEAST = DataSize.ofMegabytes(256);

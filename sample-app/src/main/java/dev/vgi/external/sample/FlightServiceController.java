@@ -44,7 +44,7 @@ class FlightServiceController implements FlightService {
 	@Override
 	public VectorSchemaRoot fetchFlights(@Nullable String origin, @Nullable String destination) {
 		Route route = Route.of(origin, destination);
-		return (route != null) ? this.store.route(route.origin(), route.destination()) : this.store.all();
+		return (route != null) ? this.store.route(route.origin(), route.destination()) : this.store.allInOneBatch();
 	}
 
 	@Override

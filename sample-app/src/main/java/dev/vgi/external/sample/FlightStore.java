@@ -1,39 +1,45 @@
 package dev.vgi.external.sample;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.sql.Timestamp;
 import java.time.LocalDateTime;
-import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
-import java.util.stream.Stream;
 
 import org.apache.arrow.c.ArrowArrayStream;
 import org.apache.arrow.c.Data;
 import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.util.AutoCloseables;
 import org.apache.arrow.vector.BigIntVector;
-import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VectorLoader;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.VectorUnloader;
+import org.apache.arrow.vector.dictionary.DictionaryProvider;
+import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
 import org.apache.arrow.vector.ipc.ArrowReader;
+import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
 import org.apache.arrow.vector.types.TimeUnit;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
-import org.apache.arrow.vector.util.TransferPair;
-import org.duckdb.DuckDBResultSet;
+import org.apache.arrow.vector.util.DictionaryUtility;
+import org.duckdb.DuckDBConnection;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.stereotype.Component;
+import org.springframework.util.Assert;
 
 /**
- * The flights of the {@link FlightDatabase} as Arrow batches. DuckDB and Arrow share the
- * buffers in both directions, so that Java touches no row. All batches that are not
- * closed yet share a limit: a large read that would exceed it is refused before it takes
- * memory. Thread-safe.
+ * The flights of the {@link FlightDatabase} as Arrow. DuckDB and Arrow share the buffers
+ * in both directions, so that Java touches no row. A reader has one small batch in memory
+ * at a time. All batches that are not closed yet share a limit: a large one that would
+ * exceed it is refused before it takes memory. Thread-safe.
  */
 @Component
 public class FlightStore implements AutoCloseable {
@@ -48,18 +54,22 @@ public class FlightStore implements AutoCloseable {
 			Field.nullable("distance", new ArrowType.Int(64, true)), Field.nullable("origin", new ArrowType.Utf8()),
 			Field.nullable("destination", new ArrowType.Utf8())));
 
-	/** With the position at which DuckDB stores a flight, which never changes. */
-	private static final Schema PLACED = new Schema(
-			Stream.concat(SCHEMA.getFields().stream(), Stream.of(Field.nullable("rowid", new ArrowType.Int(64, true))))
-				.toList());
-
 	/** The position before the first flight. */
 	public static final long BEFORE_FIRST = -1;
 
 	private static final String COLUMNS = "date, delay, distance, origin, destination";
 
+	private static final String ALL = "SELECT " + COLUMNS + " FROM flights";
+
 	/** Approximate size of a flight in a batch. */
 	private static final int BYTES_PER_FLIGHT = 40;
+
+	private static final String IMPORTING = "Importing flights";
+
+	/** Flights in a batch of a reader: about 2 MB. */
+	private static final int BATCH_SIZE = 25 * 2048;
+
+	private static final int MAX_COPIES = 200;
 
 	private final BufferAllocator allocator;
 
@@ -85,11 +95,31 @@ public class FlightStore implements AutoCloseable {
 	}
 
 	/**
-	 * Return all flights as one batch, in the order of their departure.
+	 * Return all flights in the order of their departure, batch by batch.
+	 * @return the flights; they cannot be changed until the caller closes the reader
+	 */
+	public ArrowReader all() {
+		return all(1);
+	}
+
+	/**
+	 * Return all flights several times, one after the other: a result of any size.
+	 * @param copies how often, at most 200 times, which is 23 GB
+	 * @return the flights; they cannot be changed until the caller closes the reader
+	 * @throws IllegalArgumentException if the number of copies is not in this range
+	 */
+	ArrowReader all(int copies) {
+		Assert.isTrue(copies >= 1 && copies <= MAX_COPIES,
+				() -> "'copies' must be between 1 and " + MAX_COPIES + ", not " + copies);
+		return reader(BATCH_SIZE, String.join(" UNION ALL ", Collections.nCopies(copies, ALL)));
+	}
+
+	/**
+	 * Return all flights as one batch, for callers who cannot take several.
 	 * @return the batch; the caller closes it
 	 */
-	public VectorSchemaRoot all() {
-		return query(SCHEMA, count(), "SELECT " + COLUMNS + " FROM flights");
+	VectorSchemaRoot allInOneBatch() {
+		return batch(count(), ALL);
 	}
 
 	/**
@@ -98,9 +128,8 @@ public class FlightStore implements AutoCloseable {
 	 * @param destination the airport of arrival, an IATA code
 	 * @return the batch, without rows if there are no flights; the caller closes it
 	 */
-	public VectorSchemaRoot route(String origin, String destination) {
-		return query(SCHEMA, 0, "SELECT " + COLUMNS + " FROM flights WHERE origin = ? AND destination = ?", origin,
-				destination);
+	VectorSchemaRoot route(String origin, String destination) {
+		return batch(0, ALL + " WHERE origin = ? AND destination = ?", origin, destination);
 	}
 
 	/**
@@ -114,7 +143,7 @@ public class FlightStore implements AutoCloseable {
 	Page page(@Nullable Route route, long after, int size) {
 		String which = (route != null) ? " AND origin = ? AND destination = ?" : "";
 		// DuckDB keeps the order of positions, and sorting would only take memory
-		VectorSchemaRoot found = query(PLACED, size,
+		VectorSchemaRoot found = batch(size,
 				"SELECT " + COLUMNS + ", rowid FROM flights WHERE rowid > " + after + which + " LIMIT " + size,
 				arguments(route));
 		int rows = found.getRowCount();
@@ -137,71 +166,119 @@ public class FlightStore implements AutoCloseable {
 	 */
 	public RouteSummary summarize(String origin, String destination) {
 		return this.database.read("Summing flights up", (connection) -> {
-			try (PreparedStatement statement = connection.prepareStatement("""
+			try (PreparedStatement statement = prepare(connection, """
 					SELECT count(*), avg(delay), max(delay), max(distance), min(date), max(date)
-					FROM flights WHERE origin = ? AND destination = ?""")) {
-				bind(statement, origin, destination);
-				try (ResultSet result = statement.executeQuery()) {
-					result.next();
-					return new RouteSummary(origin, destination, result.getLong(1), result.getObject(2, Double.class),
-							result.getObject(3, Long.class), result.getObject(4, Long.class), dateTime(result, 5),
-							dateTime(result, 6));
-				}
+					FROM flights WHERE origin = ? AND destination = ?""", origin, destination);
+					ResultSet result = statement.executeQuery()) {
+				result.next();
+				return new RouteSummary(origin, destination, result.getLong(1), result.getObject(2, Double.class),
+						result.getObject(3, Long.class), result.getObject(4, Long.class), dateTime(result, 5),
+						dateTime(result, 6));
 			}
 		});
 	}
 
 	/**
-	 * Import the flights of a period. For every route in the batch, they replace the
-	 * stored flights between the route's first and last departure in the batch. Importing
-	 * the same batch twice therefore changes nothing.
+	 * Import the flights of a period. For every route among them, they replace the stored
+	 * flights between the route's first and last departure among them. Importing the same
+	 * flights twice therefore changes nothing. If they cannot be read to their end,
+	 * nothing is imported.
+	 * @param flights batches of {@link #SCHEMA} without nulls; borrowed
+	 * @return number of imported flights
+	 * @throws IllegalArgumentException if the batches have other columns or nulls
+	 * @throws IOException if the reader throws one, as anything else that it throws
+	 */
+	long importFlights(ArrowReader flights) throws IOException {
+		VectorSchemaRoot batch = flights.getVectorSchemaRoot();
+		checkColumns(batch.getSchema(), flights);
+		try (FlightDatabase.Session session = this.database.open()) {
+			session.read(IMPORTING, FlightStore::prepareImport);
+			// Others may write while a batch is on its way, which can take any time. The
+			// reader is not passed to DuckDB, which would swallow its exceptions.
+			for (session.pause(); flights.loadNextBatch(); session.pause()) {
+				session.read(IMPORTING, (connection) -> receive(connection, batch, flights));
+			}
+			long count = session.read(IMPORTING, FlightStore::countComplete);
+			if (count > 0) {
+				session.write(IMPORTING, FlightStore::replace);
+			}
+			return count;
+		}
+	}
+
+	/**
+	 * Import the flights of a batch, as {@link #importFlights(ArrowReader)} does.
 	 * @param flights a batch of {@link #SCHEMA} without nulls; borrowed
 	 * @return number of imported flights
 	 * @throws IllegalArgumentException if the batch has other columns or nulls
 	 */
-	public long importFlights(VectorSchemaRoot flights) {
-		checkImportable(flights);
-		if (flights.getRowCount() == 0) {
-			return 0;
+	long importFlights(VectorSchemaRoot flights) {
+		try {
+			return importFlights(new SingleBatchReader(flights, new MapDictionaryProvider(), this.allocator));
 		}
-		return this.database.write("Importing flights", (connection) -> {
-			try (Statement statement = connection.createStatement()) {
-				try (ArrowArrayStream stream = ArrowArrayStream.allocateNew(this.allocator)) {
-					Data.exportArrayStream(this.allocator, new SingleBatchReader(flights, this.allocator), stream);
-					connection.registerArrowStream("received", stream);
-					statement.execute("CREATE TEMP TABLE incoming AS SELECT " + COLUMNS + " FROM received");
-				}
-				statement.execute("""
-						DELETE FROM flights USING (
-							SELECT origin, destination, min(date) AS first, max(date) AS last FROM incoming
-							GROUP BY origin, destination) AS period
-						WHERE flights.origin = period.origin AND flights.destination = period.destination
-							AND flights.date BETWEEN period.first AND period.last""");
-				statement.execute("INSERT INTO flights SELECT " + COLUMNS + " FROM incoming");
-				return (long) flights.getRowCount();
-			}
-		});
-	}
-
-	private static void checkImportable(VectorSchemaRoot flights) {
-		Schema schema = flights.getSchema();
-		if (!typesByName(schema).equals(typesByName(SCHEMA))) {
-			throw new IllegalArgumentException(
-					"Flights have the columns " + typesByName(SCHEMA) + ", not " + typesByName(schema));
-		}
-		for (FieldVector vector : flights.getFieldVectors()) {
-			if (vector.getNullCount() > 0) {
-				throw new IllegalArgumentException("Column '" + vector.getName() + "' has nulls");
-			}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
 		}
 	}
 
-	private static List<String> typesByName(Schema schema) {
+	private static void checkColumns(Schema schema, DictionaryProvider dictionaries) {
+		List<String> columns = columns(schema, dictionaries);
+		List<String> expected = columns(SCHEMA, new MapDictionaryProvider());
+		if (!columns.equals(expected)) {
+			throw new IllegalArgumentException("Flights have the columns " + expected + ", not " + columns);
+		}
+	}
+
+	// With the types of the values, which may be encoded with dictionaries
+	private static List<String> columns(Schema schema, DictionaryProvider dictionaries) {
 		return schema.getFields()
 			.stream()
-			.map((field) -> field.getName() + " " + field.getType()
-					+ ((field.getDictionary() != null) ? " (dictionary)" : ""))
+			.map((field) -> DictionaryUtility.toMessageFormat(field, dictionaries, new HashSet<>()))
+			.map((field) -> field.getName() + " " + field.getType())
 			.toList();
+	}
+
+	private static boolean prepareImport(DuckDBConnection connection) throws SQLException {
+		try (Statement statement = connection.createStatement()) {
+			return statement.execute("CREATE TEMP TABLE incoming AS " + ALL + " LIMIT 0");
+		}
+	}
+
+	private boolean receive(DuckDBConnection connection, VectorSchemaRoot batch, DictionaryProvider dictionaries)
+			throws SQLException {
+		try (ArrowArrayStream stream = ArrowArrayStream.allocateNew(this.allocator);
+				Statement statement = connection.createStatement()) {
+			Data.exportArrayStream(this.allocator, new SingleBatchReader(batch, dictionaries, this.allocator), stream);
+			connection.registerArrowStream("received", stream);
+			return statement.execute("INSERT INTO incoming SELECT " + COLUMNS + " FROM received");
+		}
+	}
+
+	private static long countComplete(DuckDBConnection connection) throws SQLException {
+		try (Statement statement = connection.createStatement();
+				ResultSet result = statement.executeQuery("SELECT count(*), count(COLUMNS(*)) FROM incoming")) {
+			result.next();
+			long count = result.getLong(1);
+			for (int column = 0; column < SCHEMA.getFields().size(); column++) {
+				if (result.getLong(column + 2) < count) {
+					throw new IllegalArgumentException(
+							"Column '" + SCHEMA.getFields().get(column).getName() + "' has nulls");
+				}
+			}
+			return count;
+		}
+	}
+
+	private static boolean replace(DuckDBConnection connection) throws SQLException {
+		try (Statement statement = connection.createStatement()) {
+			statement.execute("""
+					DELETE FROM flights USING (
+						SELECT origin, destination, min(date) AS first, max(date) AS last FROM incoming
+						GROUP BY origin, destination) AS period
+					WHERE flights.origin = period.origin AND flights.destination = period.destination
+						AND flights.date BETWEEN period.first AND period.last""");
+			return statement.execute("INSERT INTO flights SELECT " + COLUMNS + " FROM incoming");
+		}
 	}
 
 	/**
@@ -220,28 +297,40 @@ public class FlightStore implements AutoCloseable {
 	long count(@Nullable Route route) {
 		String which = (route != null) ? " WHERE origin = ? AND destination = ?" : "";
 		return this.database.read("Counting flights", (connection) -> {
-			try (PreparedStatement statement = connection.prepareStatement("SELECT count(*) FROM flights" + which)) {
-				bind(statement, arguments(route));
-				try (ResultSet result = statement.executeQuery()) {
-					result.next();
-					return result.getLong(1);
-				}
+			try (PreparedStatement statement = prepare(connection, "SELECT count(*) FROM flights" + which,
+					arguments(route)); ResultSet result = statement.executeQuery()) {
+				result.next();
+				return result.getLong(1);
 			}
 		});
 	}
 
-	private VectorSchemaRoot query(Schema schema, long rows, String sql, String... arguments) {
-		try (BufferAllocator room = reserve(rows)) {
-			return this.database.read("Reading flights", (connection) -> {
-				try (PreparedStatement statement = connection.prepareStatement(sql)) {
-					bind(statement, arguments);
-					try (DuckDBResultSet result = statement.executeQuery().unwrap(DuckDBResultSet.class);
-							ArrowReader reader = (ArrowReader) result.arrowExportStream(this.allocator,
-									Integer.MAX_VALUE)) {
-						return readAll(schema, reader);
-					}
-				}
-			});
+	private static PreparedStatement prepare(Connection connection, String sql, String... arguments)
+			throws SQLException {
+		PreparedStatement statement = connection.prepareStatement(sql);
+		for (int i = 0; i < arguments.length; i++) {
+			statement.setString(i + 1, arguments[i]);
+		}
+		return statement;
+	}
+
+	private ArrowReader reader(int batchSize, String sql, String... arguments) {
+		return new FlightReader(this.database.open(), (connection) -> prepare(connection, sql, arguments), batchSize,
+				this.results);
+	}
+
+	private VectorSchemaRoot batch(long rows, String sql, String... arguments) {
+		try (BufferAllocator room = reserve(rows); ArrowReader reader = reader(Integer.MAX_VALUE, sql, arguments)) {
+			reader.loadNextBatch();
+			VectorSchemaRoot batch = VectorSchemaRoot.create(reader.getVectorSchemaRoot().getSchema(), this.results);
+			// Shares the buffers with the reader, which is about to be closed
+			try (ArrowRecordBatch buffers = new VectorUnloader(reader.getVectorSchemaRoot()).getRecordBatch()) {
+				new VectorLoader(batch).load(buffers);
+			}
+			return batch;
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
 		}
 	}
 
@@ -252,40 +341,6 @@ public class FlightStore implements AutoCloseable {
 			throw new FlightsUnavailableException("Too many flights are being read at once", null);
 		}
 		return this.results.newChildAllocator("query", bytes, Long.MAX_VALUE);
-	}
-
-	private static void bind(PreparedStatement statement, String... arguments) throws SQLException {
-		for (int i = 0; i < arguments.length; i++) {
-			statement.setString(i + 1, arguments[i]);
-		}
-	}
-
-	private VectorSchemaRoot readAll(Schema schema, ArrowReader reader) throws IOException {
-		if (!reader.loadNextBatch()) {
-			VectorSchemaRoot none = VectorSchemaRoot.create(schema, this.results);
-			none.allocateNew();
-			none.setRowCount(0);
-			return none;
-		}
-		// Closing the reader frees what it still owns, so the vectors are moved out
-		VectorSchemaRoot batch = reader.getVectorSchemaRoot();
-		int rows = batch.getRowCount();
-		List<FieldVector> columns = new ArrayList<>();
-		try {
-			for (FieldVector vector : batch.getFieldVectors()) {
-				TransferPair transfer = vector.getTransferPair(this.results);
-				columns.add((FieldVector) transfer.getTo());
-				transfer.transfer();
-			}
-			if (reader.loadNextBatch()) {
-				throw new IllegalStateException("More flights than one batch holds");
-			}
-			return new VectorSchemaRoot(schema, columns, rows);
-		}
-		catch (IOException | RuntimeException ex) {
-			AutoCloseables.close(ex, columns);
-			throw ex;
-		}
 	}
 
 	private static @Nullable LocalDateTime dateTime(ResultSet result, int column) throws SQLException {

@@ -1,45 +1,57 @@
 package dev.vgi.external.sample;
 
-import java.io.IOException;
+import java.util.Set;
 
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
-import org.apache.arrow.vector.VectorUnloader;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.ipc.ArrowReader;
-import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Reads one batch once, as a stream, without copying it: the reader's vectors share and
- * retain the batch's buffers.
+ * Reads one batch once, as a stream. Borrows the batch and its dictionaries.
  */
 final class SingleBatchReader extends ArrowReader {
 
 	private final VectorSchemaRoot batch;
 
+	private final DictionaryProvider dictionaries;
+
 	private boolean read;
 
-	/**
-	 * Create a reader.
-	 * @param batch the only batch; borrowed until it has been read
-	 * @param allocator the owner of the reader's vectors
-	 */
-	SingleBatchReader(VectorSchemaRoot batch, BufferAllocator allocator) {
+	SingleBatchReader(VectorSchemaRoot batch, DictionaryProvider dictionaries, BufferAllocator allocator) {
 		super(allocator);
 		this.batch = batch;
+		this.dictionaries = dictionaries;
 	}
 
 	@Override
-	public boolean loadNextBatch() throws IOException {
-		prepareLoadNextBatch();
-		if (this.read) {
-			return false;
-		}
+	public boolean loadNextBatch() {
+		boolean first = !this.read;
 		this.read = true;
-		ArrowRecordBatch buffers = new VectorUnloader(this.batch).getRecordBatch();
-		// Loads the batch and closes it
-		loadRecordBatch(buffers);
-		return true;
+		return first;
+	}
+
+	@Override
+	public VectorSchemaRoot getVectorSchemaRoot() {
+		return this.batch;
+	}
+
+	@Override
+	public @Nullable Dictionary lookup(long id) {
+		return this.dictionaries.lookup(id);
+	}
+
+	@Override
+	public Set<Long> getDictionaryIds() {
+		return this.dictionaries.getDictionaryIds();
+	}
+
+	@Override
+	protected Schema readSchema() {
+		return this.batch.getSchema();
 	}
 
 	@Override
@@ -49,11 +61,6 @@ final class SingleBatchReader extends ArrowReader {
 
 	@Override
 	protected void closeReadSource() {
-	}
-
-	@Override
-	protected Schema readSchema() {
-		return this.batch.getSchema();
 	}
 
 }

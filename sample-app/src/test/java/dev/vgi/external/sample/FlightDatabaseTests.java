@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -11,7 +12,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.util.AutoCloseables;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import org.duckdb.DuckDBConnection;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -29,7 +32,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
  */
 class FlightDatabaseTests {
 
-	private static final FlightProperties PROPERTIES = new FlightProperties(DataSize.ofMegabytes(256));
+	private static final FlightProperties PROPERTIES = new FlightProperties(DataSize.ofMegabytes(256),
+			Duration.ofSeconds(10));
 
 	private final BufferAllocator allocator = new RootAllocator();
 
@@ -85,7 +89,7 @@ class FlightDatabaseTests {
 
 	@Test
 	void importThatNeedsTooMuchMemoryFailsAlone() {
-		try (VectorSchemaRoot all = this.store.all()) {
+		try (VectorSchemaRoot all = this.store.allInOneBatch()) {
 			limitMemory("100MB");
 			assertThatExceptionOfType(FlightsUnavailableException.class).isThrownBy(() -> this.store.importFlights(all))
 				.withMessage("Importing flights failed")
@@ -97,11 +101,30 @@ class FlightDatabaseTests {
 	}
 
 	@Test
+	void readerThatIsLeftOpenHoldsNoWriterUpForLong() throws Exception {
+		FlightProperties hasty = new FlightProperties(DataSize.ofMegabytes(256), Duration.ofMillis(50));
+		try (FlightDatabase database = new FlightDatabase(hasty);
+				FlightStore store = new FlightStore(database, this.allocator, hasty);
+				VectorSchemaRoot route = store.route("LAX", "LAS")) {
+			ArrowReader open = store.all();
+			assertThat(open.loadNextBatch()).isTrue();
+			assertThatExceptionOfType(FlightsUnavailableException.class).isThrownBy(() -> store.importFlights(route))
+				.withMessage("Flights are being read: they can be changed later");
+			assertThat(store.count()).isEqualTo(3_000_000);
+			assertThat(open.loadNextBatch()).isTrue();
+			Thread other = new Thread(() -> AutoCloseables.closeNoChecked(open));
+			other.start();
+			other.join();
+			assertThat(store.importFlights(route)).isEqualTo(8323);
+		}
+	}
+
+	@Test
 	void invalidatedDatabaseIsAnErrorOfOneRequest() {
 		FlightHealthIndicator health = new FlightHealthIndicator(this.database);
 		assertThat(health.health().getStatus()).isEqualTo(Status.UP);
 		assertThatExceptionOfType(FlightsUnavailableException.class)
-			.isThrownBy(() -> this.database.write("Doubling flights", this::runOutOfMemoryAtCheckpoint))
+			.isThrownBy(() -> write("Doubling flights", this::runOutOfMemoryAtCheckpoint))
 			.havingCause()
 			.withMessageContaining("FATAL");
 		assertThat(this.store.count()).isEqualTo(3_000_000);
@@ -115,7 +138,7 @@ class FlightDatabaseTests {
 	void healthFindsInvalidatedDatabase() {
 		FlightHealthIndicator health = new FlightHealthIndicator(this.database);
 		// Behind the database's back
-		assertThatIllegalStateException().isThrownBy(() -> this.database.write("Doubling flights", (connection) -> {
+		assertThatIllegalStateException().isThrownBy(() -> write("Doubling flights", (connection) -> {
 			runOutOfMemoryAtCheckpoint(connection);
 			try (Statement statement = connection.createStatement()) {
 				connection.commit();
@@ -142,7 +165,7 @@ class FlightDatabaseTests {
 
 	@Test
 	void failedImportIsUndone() {
-		assertThatIllegalStateException().isThrownBy(() -> this.database.write("Deleting flights", (connection) -> {
+		assertThatIllegalStateException().isThrownBy(() -> write("Deleting flights", (connection) -> {
 			try (Statement statement = connection.createStatement()) {
 				statement.execute("DELETE FROM flights");
 			}
@@ -151,8 +174,14 @@ class FlightDatabaseTests {
 		assertThat(this.store.count()).isEqualTo(3_000_000);
 	}
 
+	private <T> T write(String what, FlightDatabase.Work<T> work) {
+		try (FlightDatabase.Session session = this.database.open()) {
+			return session.write(what, work);
+		}
+	}
+
 	private VectorSchemaRoot latest() {
-		try (VectorSchemaRoot all = this.store.all()) {
+		try (VectorSchemaRoot all = this.store.allInOneBatch()) {
 			return all.slice(2_500_000);
 		}
 	}

@@ -1,5 +1,7 @@
 package dev.vgi.external.sample;
 
+import java.time.Duration;
+
 import org.junit.jupiter.api.Test;
 
 import org.springframework.util.unit.DataSize;
@@ -12,17 +14,19 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
  */
 class FlightPropertiesTests {
 
+	private static final Duration PATIENCE = Duration.ofSeconds(10);
+
 	@Test
 	void defaultLimitIsAnEighthOfTheProcess() {
 		assertThat(FlightProperties.defaultLimit(DataSize.ofGigabytes(8))).isEqualTo(DataSize.ofGigabytes(1));
 		assertThat(FlightProperties.defaultLimit(DataSize.ofMegabytes(1200))).isEqualTo(DataSize.ofMegabytes(256));
-		assertThat(new FlightProperties(null).memoryLimitInBytes())
+		assertThat(new FlightProperties(null, PATIENCE).memoryLimitInBytes())
 			.isGreaterThanOrEqualTo(DataSize.ofMegabytes(256).toBytes());
 	}
 
 	@Test
 	void limitBelowWhatTheFlightsTakeIsRefused() {
-		assertThatIllegalArgumentException().isThrownBy(() -> new FlightProperties(DataSize.ofMegabytes(255)))
+		assertThatIllegalArgumentException().isThrownBy(() -> new FlightProperties(DataSize.ofMegabytes(255), PATIENCE))
 			.withMessage("'flights.memory-limit' must be at least 256MB");
 	}
 

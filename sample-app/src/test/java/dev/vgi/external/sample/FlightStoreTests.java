@@ -1,11 +1,16 @@
 package dev.vgi.external.sample;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.time.Duration;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -13,7 +18,18 @@ import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.TimeStampMicroVector;
 import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.VectorLoader;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.VectorUnloader;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryEncoder;
+import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.ipc.ArrowReader;
+import org.apache.arrow.vector.ipc.ArrowStreamReader;
+import org.apache.arrow.vector.ipc.ArrowStreamWriter;
+import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -21,8 +37,10 @@ import org.junit.jupiter.api.Test;
 import org.springframework.util.unit.DataSize;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatException;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
  * Tests for {@link FlightStore}, with all flights.
@@ -37,7 +55,7 @@ class FlightStoreTests {
 
 	@BeforeEach
 	void open() {
-		FlightProperties properties = new FlightProperties(null);
+		FlightProperties properties = new FlightProperties(null, Duration.ofSeconds(10));
 		this.database = new FlightDatabase(properties);
 		this.store = new FlightStore(this.database, this.allocator, properties);
 	}
@@ -52,19 +70,76 @@ class FlightStoreTests {
 
 	@Test
 	void allIsOneBatchOfThreeMillionFlights() {
-		try (VectorSchemaRoot all = this.store.all()) {
+		try (VectorSchemaRoot all = this.store.allInOneBatch()) {
 			assertThat(all.getRowCount()).isEqualTo(3_000_000);
 			assertThat(all.getSchema()).isEqualTo(FlightStore.SCHEMA);
 			assertThat(all.getFieldVectors()).allSatisfy((vector) -> assertThat(vector.getNullCount()).isZero());
-			assertThat(all.getFieldVectors().stream().mapToLong(FieldVector::getBufferSize).sum())
-				.isBetween(115_000_000L, 117_000_000L);
+			assertThat(sizeOf(all)).isBetween(115_000_000L, 117_000_000L);
 			assertThat(FlightDigest.of(all)).isEqualTo(FlightDigest.ALL);
 		}
 	}
 
 	@Test
+	void readerHasTheSameFlightsInSmallBatches() throws Exception {
+		try (ArrowReader reader = this.store.all()) {
+			assertThat(reader.getVectorSchemaRoot().getSchema()).isEqualTo(FlightStore.SCHEMA);
+			List<VectorSchemaRoot> batches = new ArrayList<>();
+			while (reader.loadNextBatch()) {
+				assertThat(sizeOf(reader.getVectorSchemaRoot())).isBetween(100_000L, 2_200_000L);
+				batches.add(keep(reader.getVectorSchemaRoot()));
+			}
+			assertThat(FlightDigest.of(batches)).isEqualTo(FlightDigest.ALL);
+			batches.forEach(VectorSchemaRoot::close);
+		}
+	}
+
+	@Test
+	void copiesFollowOneAnotherInLittleMemory() throws Exception {
+		int copies = 5;
+		try (ArrowReader reader = this.store.all(copies)) {
+			List<Long> starts = new ArrayList<>();
+			long rows = 0;
+			long last = Long.MAX_VALUE;
+			while (reader.loadNextBatch()) {
+				TimeStampMicroVector date = (TimeStampMicroVector) reader.getVectorSchemaRoot().getVector("date");
+				for (int row = 0; row < date.getValueCount(); row++) {
+					if (date.get(row) < last) {
+						starts.add(rows + row);
+					}
+					last = date.get(row);
+				}
+				rows += date.getValueCount();
+			}
+			assertThat(rows).isEqualTo(copies * 3_000_000L);
+			assertThat(starts).containsExactly(0L, 3_000_000L, 6_000_000L, 9_000_000L, 12_000_000L);
+		}
+		assertThat(this.allocator.getPeakMemoryAllocation()).isLessThan(10_000_000);
+	}
+
+	@Test
+	void otherNumbersOfCopiesAreRefused() {
+		for (int copies : new int[] { -1, 0, 201 }) {
+			assertThatIllegalArgumentException().isThrownBy(() -> this.store.all(copies))
+				.withMessage("'copies' must be between 1 and 200, not " + copies);
+		}
+	}
+
+	@Test
+	void closedReaderIsOver() throws Exception {
+		ArrowReader reader = this.store.all();
+		assertThat(reader.loadNextBatch()).isTrue();
+		reader.close();
+		reader.close();
+		assertThatIllegalStateException().isThrownBy(reader::loadNextBatch);
+		try (VectorSchemaRoot flights = flight("AAA", "BBB", 17)) {
+			assertThat(this.store.importFlights(flights)).isEqualTo(1);
+		}
+	}
+
+	@Test
 	void batchesOutliveTheirQuery() {
-		try (VectorSchemaRoot first = this.store.route("LAS", "LAX"); VectorSchemaRoot all = this.store.all()) {
+		try (VectorSchemaRoot first = this.store.route("LAS", "LAX");
+				VectorSchemaRoot all = this.store.allInOneBatch()) {
 			all.close();
 			assertThat(first.getRowCount()).isEqualTo(8109);
 			assertThat(first.getVector("origin").getObject(8108)).hasToString("LAS");
@@ -157,14 +232,14 @@ class FlightStoreTests {
 
 	@Test
 	void importOfWhatIsStoredChangesNothing() {
-		try (VectorSchemaRoot all = this.store.all()) {
+		try (VectorSchemaRoot all = this.store.allInOneBatch()) {
 			String before = FlightDigest.of(all);
 			try (VectorSchemaRoot tail = all.slice(2_500_000)) {
 				assertThat(this.store.importFlights(tail)).isEqualTo(500_000);
 			}
 			assertThat(this.store.count()).isEqualTo(3_000_000);
 			assertThat(this.store.importFlights(all)).isEqualTo(3_000_000);
-			try (VectorSchemaRoot again = this.store.all()) {
+			try (VectorSchemaRoot again = this.store.allInOneBatch()) {
 				assertThat(FlightDigest.of(again)).isEqualTo(before);
 			}
 		}
@@ -186,17 +261,76 @@ class FlightStoreTests {
 
 	@Test
 	void batchesThatAreNotClosedHaveALimit() throws Exception {
-		FlightProperties properties = new FlightProperties(DataSize.ofMegabytes(256));
+		FlightProperties properties = new FlightProperties(DataSize.ofMegabytes(256), Duration.ofSeconds(10));
 		try (FlightStore limited = new FlightStore(this.database, this.allocator, properties)) {
-			try (VectorSchemaRoot first = limited.all(); VectorSchemaRoot second = limited.all()) {
+			try (VectorSchemaRoot first = limited.allInOneBatch(); VectorSchemaRoot second = limited.allInOneBatch()) {
 				assertThat(second.getRowCount()).isEqualTo(first.getRowCount());
-				assertThatExceptionOfType(FlightsUnavailableException.class).isThrownBy(limited::all)
+				assertThatExceptionOfType(FlightsUnavailableException.class).isThrownBy(limited::allInOneBatch)
 					.withMessage("Too many flights are being read at once");
 				// What is sent is written with memory of the batch's own allocator
 				second.getVector(0).getAllocator().buffer(64 << 20).close();
 			}
-			limited.all().close();
+			limited.allInOneBatch().close();
 		}
+	}
+
+	@Test
+	void importIsReadBatchByBatch() throws Exception {
+		AtomicInteger batches = new AtomicInteger();
+		try (ArrowReader reader = reader(this.store.all(), batches::incrementAndGet)) {
+			assertThat(this.store.importFlights(reader)).isEqualTo(3_000_000);
+		}
+		assertThat(batches).hasValueGreaterThan(50);
+		try (VectorSchemaRoot all = this.store.allInOneBatch()) {
+			assertThat(FlightDigest.of(all)).isEqualTo(FlightDigest.ALL);
+		}
+	}
+
+	@Test
+	void importThatFailsInTheMiddleIsNone() throws Exception {
+		RuntimeException failure = new IllegalStateException("the network is gone");
+		AtomicInteger batches = new AtomicInteger();
+		try (ArrowReader reader = reader(this.store.all(), () -> {
+			if (batches.incrementAndGet() == 3) {
+				throw failure;
+			}
+		})) {
+			assertThatException().isThrownBy(() -> this.store.importFlights(reader)).isSameAs(failure);
+		}
+		assertThat(this.store.count()).isEqualTo(3_000_000);
+	}
+
+	@Test
+	void importThatArrivesSlowlyHoldsNobodyUp() throws Exception {
+		AtomicInteger batches = new AtomicInteger();
+		try (VectorSchemaRoot other = flight("CCC", "DDD", 18); ArrowReader reader = reader(this.store.all(), () -> {
+			if (batches.incrementAndGet() == 3) {
+				assertThat(this.store.importFlights(other)).isEqualTo(1);
+			}
+		})) {
+			assertThat(this.store.importFlights(reader)).isEqualTo(3_000_000);
+		}
+		assertThat(this.store.count()).isEqualTo(3_000_001);
+	}
+
+	@Test
+	void importMayBeEncodedWithDictionaries() throws Exception {
+		try (VectorSchemaRoot flights = flight("AAA", "BBB", 17);
+				VectorSchemaRoot names = VectorSchemaRoot
+					.create(new Schema(List.of(FlightStore.SCHEMA.findField("origin"))), this.allocator)) {
+			VarCharVector values = (VarCharVector) names.getVector(0);
+			values.setSafe(0, "AAA".getBytes());
+			names.setRowCount(1);
+			Dictionary dictionary = new Dictionary(values, new DictionaryEncoding(1, false, null));
+			List<FieldVector> columns = new ArrayList<>(flights.getFieldVectors());
+			try (FieldVector encoded = (FieldVector) DictionaryEncoder.encode(columns.get(3), dictionary)) {
+				columns.set(3, encoded);
+				ArrowReader reader = new SingleBatchReader(new VectorSchemaRoot(columns),
+						new MapDictionaryProvider(dictionary), this.allocator);
+				assertThat(this.store.importFlights(reader)).isEqualTo(1);
+			}
+		}
+		assertThat(this.store.summarize("AAA", "BBB").maxDelay()).isEqualTo(17);
 	}
 
 	@Test
@@ -248,6 +382,40 @@ class FlightStoreTests {
 			executor.shutdownNow();
 		}
 		assertThat(this.store.count()).isEqualTo(3_000_000);
+	}
+
+	private ArrowReader reader(ArrowReader flights, Runnable beforeBatch) throws IOException {
+		return new ArrowStreamReader(new ByteArrayInputStream(stream(flights)), this.allocator) {
+
+			@Override
+			public boolean loadNextBatch() throws IOException {
+				beforeBatch.run();
+				return super.loadNextBatch();
+			}
+
+		};
+	}
+
+	private static byte[] stream(ArrowReader reader) throws IOException {
+		ByteArrayOutputStream stream = new ByteArrayOutputStream();
+		try (reader; ArrowStreamWriter writer = new ArrowStreamWriter(reader.getVectorSchemaRoot(), null, stream)) {
+			while (reader.loadNextBatch()) {
+				writer.writeBatch();
+			}
+		}
+		return stream.toByteArray();
+	}
+
+	private static long sizeOf(VectorSchemaRoot batch) {
+		return batch.getFieldVectors().stream().mapToLong(FieldVector::getBufferSize).sum();
+	}
+
+	private VectorSchemaRoot keep(VectorSchemaRoot batch) {
+		VectorSchemaRoot kept = VectorSchemaRoot.create(batch.getSchema(), this.allocator);
+		try (ArrowRecordBatch buffers = new VectorUnloader(batch).getRecordBatch()) {
+			new VectorLoader(kept).load(buffers);
+		}
+		return kept;
 	}
 
 	private VectorSchemaRoot flight(String origin, String destination, long delay) {

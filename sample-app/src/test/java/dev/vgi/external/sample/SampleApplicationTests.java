@@ -12,7 +12,9 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -25,16 +27,24 @@ import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.sample.demo.DemoCommand;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
+import dev.vgi.external.web.client.ArrowResponses;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VectorLoader;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.VectorUnloader;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.ipc.ArrowStreamReader;
+import org.apache.arrow.vector.ipc.ArrowStreamWriter;
+import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.test.context.SpringBootTest;
@@ -103,12 +113,32 @@ class SampleApplicationTests {
 	@Test
 	void ourClientGetsAllFlightsThroughStorage() throws Exception {
 		double before = metric("vgi.external.fetch");
-		try (AnnotatedBatch all = arrow("/flights")) {
-			assertThat(all.rowCount()).isEqualTo(3_000_000);
-			assertThat(all.metadata().contains(MetadataKeys.LOCATION_SOURCE)).isTrue();
-			assertThat(FlightDigest.of(all.root())).isEqualTo(FlightDigest.ALL);
+		List<VectorSchemaRoot> segments = new ArrayList<>();
+		try (ArrowReader all = read("/flights")) {
+			assertThat(all.getVectorSchemaRoot().getSchema()).isEqualTo(FlightStore.SCHEMA);
+			while (all.loadNextBatch()) {
+				segments.add(kept(all.getVectorSchemaRoot()));
+			}
+			assertThat(FlightDigest.of(segments)).isEqualTo(FlightDigest.ALL);
 		}
-		assertThat(metric("vgi.external.fetch")).isEqualTo(before + 1);
+		assertThat(segments).hasSizeBetween(4, 8);
+		assertThat(metric("vgi.external.fetch")).isEqualTo(before + segments.size());
+		segments.forEach(VectorSchemaRoot::close);
+	}
+
+	@Test
+	@DirtiesContext // leaves the flights in another order
+	void readerThatIsClosedEarlyHoldsNobodyUp() throws Exception {
+		try (VectorSchemaRoot route = this.service.fetchFlights("LAX", "LAS")) {
+			try (ArrowReader many = read("/flights?copies=20")) {
+				assertThat(many.loadNextBatch()).isTrue();
+			}
+			// The service notices it when it writes the next pointers
+			Awaitility.await()
+				.atMost(Duration.ofMinutes(1))
+				.ignoreExceptions()
+				.untilAsserted(() -> assertThat(this.service.importFlights(route)).isEqualTo(8323));
+		}
 	}
 
 	@Test
@@ -122,13 +152,24 @@ class SampleApplicationTests {
 			assertThat(redirect.uri().getPath()).isEqualTo("/flights");
 		});
 		assertThat(response.headers().firstValueAsLong("Content-Length").orElseThrow()).isGreaterThan(115_000_000);
-		try (RootAllocator plain = new RootAllocator();
-				ArrowStreamReader reader = new ArrowStreamReader(response.body(), plain)) {
-			assertThat(reader.loadNextBatch()).isTrue();
-			assertThat(FlightDigest.of(reader.getVectorSchemaRoot())).isEqualTo(FlightDigest.ALL);
-			assertThat(reader.loadNextBatch()).isFalse();
+		try (ArrowReader reader = new ArrowStreamReader(response.body(), this.allocator)) {
+			List<VectorSchemaRoot> batches = new ArrayList<>();
+			while (reader.loadNextBatch()) {
+				batches.add(kept(reader.getVectorSchemaRoot()));
+			}
+			assertThat(batches).hasSizeGreaterThan(50);
+			assertThat(FlightDigest.of(batches)).isEqualTo(FlightDigest.ALL);
+			batches.forEach(VectorSchemaRoot::close);
 		}
 		assertThat(metric("vgi.external.upload")).isEqualTo(before + 1);
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "0,between 1 and 200", "201,between 1 and 200", "-1,between 1 and 200", "many,copies" })
+	void otherNumbersOfCopiesAreRefused(String copies, String message) throws Exception {
+		HttpResponse<String> response = get("/flights?copies=" + copies);
+		assertThat(response.statusCode()).isEqualTo(400);
+		assertThat(response.body()).contains(message);
 	}
 
 	@Test
@@ -161,7 +202,8 @@ class SampleApplicationTests {
 	@DirtiesContext // leaves the flights in another order
 	void largeImportGoesThroughUploadUrl() throws Exception {
 		double before = metric("vgi.external.upload.urls");
-		try (AnnotatedBatch all = arrow("/flights"); VectorSchemaRoot latest = all.root().slice(2_500_000)) {
+		try (VectorSchemaRoot all = this.service.fetchFlights(null, null);
+				VectorSchemaRoot latest = all.slice(2_500_000)) {
 			assertThat(this.service.importFlights(latest)).isEqualTo(500_000);
 		}
 		assertThat(metric("vgi.external.upload.urls")).isEqualTo(before + 1);
@@ -169,12 +211,33 @@ class SampleApplicationTests {
 	}
 
 	@Test
-	void importThatIsNoFlightsIsRefused() throws Exception {
-		HttpResponse<String> response = this.plainClient
-			.send(request("/flights").header("Content-Type", "application/vnd.apache.arrow.stream")
-				.POST(BodyPublishers.ofString("not Arrow"))
-				.build(), BodyHandlers.ofString());
+	@DirtiesContext // leaves the flights in another order
+	void pointersArePosted() throws Exception {
+		double before = metric("vgi.external.fetch");
+		HttpResponse<String> response = post(pointers());
+		assertThat(response.body()).contains("\"imported\":3000000").contains("\"flights\":3000000");
+		assertThat(metric("vgi.external.fetch")).isGreaterThan(before + 3);
+	}
+
+	@Test
+	void importThatFailsInTheMiddleIsNone() throws Exception {
+		byte[] pointers = pointers();
+		// The last of them leads to a host that is not allowed
+		int last = new String(pointers, StandardCharsets.ISO_8859_1).lastIndexOf("http://");
+		pointers[last + "http://".length()] = 'x';
+		HttpResponse<String> response = post(pointers);
 		assertThat(response.statusCode()).isEqualTo(400);
+		assertThat(response.body()).contains("\"kind\":\"url-rejected\"");
+		assertThat(get("/").body()).contains("\"flights\":3000000");
+	}
+
+	@Test
+	void importThatIsNoFlightsIsRefused() throws Exception {
+		assertThat(post(batches("/flights", 1)).statusCode()).as("over the cap").isEqualTo(413);
+		assertThat(post("not Arrow".getBytes(StandardCharsets.US_ASCII)).statusCode()).isEqualTo(400);
+		assertThat(post(Arrays.copyOf(batches("/flights/LAX/LAS", 3), 900_000)).statusCode()).as("cut off")
+			.isEqualTo(400);
+		assertThat(get("/").body()).contains("\"flights\":3000000");
 	}
 
 	@Test
@@ -250,11 +313,12 @@ class SampleApplicationTests {
 		ByteArrayOutputStream out = new ByteArrayOutputStream();
 		int code = new DemoCommand(new PrintStream(out, true, StandardCharsets.UTF_8), false)
 			.run(List.of("--url", "http://localhost:" + this.port));
-		assertThat(out.toString(StandardCharsets.UTF_8)).containsPattern("GET flights LAX-LAS +inline +8,323 ")
-			.containsPattern("GET all flights +external +3,000,000 ")
-			.containsPattern("RPC import_flights +external +500,\\d{3} ")
-			.containsPattern("RPC import_stream +external +500,\\d{3} ")
-			.containsPattern("RPC stream_flights +external +3,000,000 ");
+		assertThat(out.toString(StandardCharsets.UTF_8)).containsPattern("GET a route +inline +8,323 ")
+			.containsPattern("GET all, again +external +[4-8] +3,000,000 ")
+			.containsPattern("RPC stream_flights +external +12 +3,000,000 ")
+			.containsPattern("RPC fetch_flights +external +1 +3,000,000 ")
+			.containsPattern("RPC import_flights +external +1 +500,\\d{3} ")
+			.containsPattern("RPC import_stream +external +5 +500,\\d{3} ");
 		assertThat(code).isZero();
 		assertThat(get("/").body()).contains("\"flights\":3000000");
 	}
@@ -296,6 +360,44 @@ class SampleApplicationTests {
 		assertThat(health.statusCode()).isEqualTo(503);
 		assertThat(health.body()).contains("\"status\":\"DOWN\"");
 		assertThat(get("/").statusCode()).isEqualTo(503);
+	}
+
+	private ArrowReader read(String path) {
+		return ArrowResponses.read(this.restClient.get().uri(path).retrieve());
+	}
+
+	private VectorSchemaRoot kept(VectorSchemaRoot batch) {
+		VectorSchemaRoot kept = VectorSchemaRoot.create(batch.getSchema(), this.allocator);
+		try (ArrowRecordBatch buffers = new VectorUnloader(batch).getRecordBatch()) {
+			new VectorLoader(kept).load(buffers);
+		}
+		return kept;
+	}
+
+	// All flights, as a client sends them that has stored them before
+	private byte[] pointers() throws Exception {
+		return this.plainClient
+			.send(request("/flights").header("VGI-Accept-Pointers", "true").build(), BodyHandlers.ofByteArray())
+			.body();
+	}
+
+	// The first batch, several times
+	private byte[] batches(String path, int times) throws Exception {
+		ByteArrayOutputStream stream = new ByteArrayOutputStream();
+		try (ArrowReader flights = read(path);
+				ArrowStreamWriter writer = new ArrowStreamWriter(flights.getVectorSchemaRoot(), null, stream)) {
+			flights.loadNextBatch();
+			for (int i = 0; i < times; i++) {
+				writer.writeBatch();
+			}
+		}
+		return stream.toByteArray();
+	}
+
+	private HttpResponse<String> post(byte[] flights) throws Exception {
+		return this.plainClient.send(request("/flights").header("Content-Type", "application/vnd.apache.arrow.stream")
+			.POST(BodyPublishers.ofByteArray(flights))
+			.build(), BodyHandlers.ofString());
 	}
 
 	private AnnotatedBatch arrow(String path) {

@@ -27,9 +27,11 @@ import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.client.ArrowResponses;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.ipc.ArrowStreamWriter;
 
 import org.springframework.boot.Banner;
@@ -81,7 +83,7 @@ public final class SoakClients implements AutoCloseable {
 		VgiClient vgiClient = this.context.getBean(VgiClient.Builder.class).baseUrl(url.toString()).build();
 		this.service = new RpcClients(vgiClient, this.context.getBean(BufferAllocator.class), LogSink.discarding())
 			.createClient(FlightService.class);
-		try (VectorSchemaRoot all = read("/flights")) {
+		try (VectorSchemaRoot all = this.service.fetchFlights(null, null)) {
 			this.imported = all.slice(all.getRowCount() - 100_000);
 		}
 		try (VectorSchemaRoot part = this.imported.slice(0, 20_000)) {
@@ -140,8 +142,8 @@ public final class SoakClients implements AutoCloseable {
 		long start = System.nanoTime();
 		try {
 			switch (call) {
-				case READ_ROUTE -> read("/flights/" + route[0] + "/" + route[1]).close();
-				case READ_ALL -> read("/flights").close();
+				case READ_ROUTE -> read("/flights/" + route[0] + "/" + route[1]);
+				case READ_ALL -> read("/flights");
 				case SUMMARIZE -> this.service.summarize(route[0], route[1]);
 				case STREAM -> stream(Integer.MAX_VALUE);
 				case STREAM_CANCELLED -> stream(1 + random.nextInt(2));
@@ -157,8 +159,9 @@ public final class SoakClients implements AutoCloseable {
 			outcomes.refused.increment();
 		}
 		catch (ErrorBatchException ex) {
-			(String.valueOf(ex.getMessage()).contains("Too many flights") ? outcomes.refused : outcomes.failed)
-				.increment();
+			String message = String.valueOf(ex.getMessage());
+			boolean refused = message.contains("Too many flights") || message.contains("Flights are being read");
+			(refused ? outcomes.refused : outcomes.failed).increment();
 			System.err.println(call + " " + ex);
 		}
 		catch (VgiExternalException | RestClientException | IllegalStateException | IOException ex) {
@@ -170,14 +173,14 @@ public final class SoakClients implements AutoCloseable {
 		}
 	}
 
-	private VectorSchemaRoot read(String path) {
-		VectorSchemaRoot batch = this.restClient.get()
-			.uri(path)
-			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
-			.retrieve()
-			.body(VectorSchemaRoot.class);
-		Assert.state(batch != null && batch.getRowCount() > 0, "No flights");
-		return batch;
+	private void read(String path) throws IOException {
+		try (ArrowReader flights = ArrowResponses.read(this.restClient.get().uri(path).retrieve())) {
+			long rows = 0;
+			while (flights.loadNextBatch()) {
+				rows += flights.getVectorSchemaRoot().getRowCount();
+			}
+			Assert.state(rows > 0, "No flights");
+		}
 	}
 
 	private void stream(int pages) {

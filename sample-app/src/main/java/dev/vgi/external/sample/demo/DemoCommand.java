@@ -1,5 +1,6 @@
 package dev.vgi.external.sample.demo;
 
+import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URI;
 import java.util.ArrayList;
@@ -7,10 +8,13 @@ import java.util.List;
 import java.util.Locale;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.sample.FlightStore;
 import dev.vgi.external.sample.RouteSummary;
 import dev.vgi.external.sample.SampleApplication;
 import org.apache.arrow.vector.TimeStampVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.Banner;
 import org.springframework.boot.builder.SpringApplicationBuilder;
@@ -65,59 +69,74 @@ public final class DemoCommand {
 		}
 		try {
 			if (options.url() != null) {
-				call(options.url());
+				call(options.url(), null);
 			}
 			else {
 				callOwnService();
 			}
 			return 0;
 		}
-		catch (VgiExternalException | RestClientException | IllegalStateException ex) {
+		catch (VgiExternalException | RestClientException | IllegalStateException | IOException ex) {
 			this.out.println("The demo failed: " + ex.getMessage());
 			return 1;
 		}
 	}
 
-	private void callOwnService() {
+	private void callOwnService() throws IOException {
 		this.out.println("Starting a flight service ...");
 		try (var service = new SpringApplicationBuilder(SampleApplication.class).bannerMode(Banner.Mode.OFF)
 			.run("--server.port=0", "--logging.level.root=warn")) {
-			call(URI.create("http://localhost:" + service.getEnvironment().getRequiredProperty("local.server.port")));
+			call(URI.create("http://localhost:" + service.getEnvironment().getRequiredProperty("local.server.port")),
+					service.getBean(FlightStore.class));
 		}
 	}
 
-	private void call(URI service) {
+	private void call(URI service, @Nullable FlightStore store) throws IOException {
 		this.out.println("Calling " + service);
-		List<Measurement> measurements = new ArrayList<>();
-		try (FlightClient client = FlightClient.connect(service,
-				new ProgressDisplay(this.out, this.terminal, System::nanoTime))) {
-			this.out.println(String.format(Locale.ROOT, "It has %,d flights", client.count()));
-			try (FlightClient.Received route = client.route(ORIGIN, DESTINATION)) {
-				measurements.add(route.measurement());
-				FlightClient.Summarized summary = client.summarize(ORIGIN, DESTINATION);
-				measurements.add(summary.measurement());
-				require(summary.summary().flights() == route.batch().getRowCount(),
-						"The summary has another number of flights than the route");
-				printSummary(summary.summary());
-			}
-			try (FlightClient.Received all = client.all()) {
-				measurements.add(all.measurement());
-				try (VectorSchemaRoot latest = latest(all.batch())) {
-					measurements.add(client.importFlights(latest));
-					List<VectorSchemaRoot> batches = split(latest);
-					try {
-						measurements.add(client.importInBatches(batches));
-					}
-					finally {
-						batches.forEach(VectorSchemaRoot::close);
-					}
+		ProgressDisplay display = new ProgressDisplay(this.out, this.terminal, System::nanoTime);
+		try (FlightClient client = FlightClient.connect(service, display)) {
+			long count = client.count();
+			this.out.println(String.format(Locale.ROOT, "It has %,d flights", count));
+			long route = client.read("GET a route", "/flights/" + ORIGIN + "/" + DESTINATION, 0);
+			RouteSummary summary = client.summarize(ORIGIN, DESTINATION);
+			require(summary.flights() == route, "The summary has another number of flights than the route");
+			printSummary(summary);
+			// Twice, since a program is slow at first
+			for (String time : List.of("", ", again")) {
+				if (store != null) {
+					query("query all" + time, store, display, count);
 				}
-				require(client.count() == all.batch().getRowCount(),
-						"The import of stored flights changed their number");
+				require(client.read("GET all" + time, "/flights", count) == count,
+						"A reader yields another number of flights");
 			}
-			measurements.add(client.stream());
+			require(client.stream(count) == count, "A stream has another number of flights");
+			try (VectorSchemaRoot all = client.fetch(); VectorSchemaRoot latest = latest(all)) {
+				require(all.getRowCount() == count, "A batch has another number of flights");
+				require(client.importFlights(latest) == latest.getRowCount(), "Another number of flights was imported");
+				importInBatches(client, latest);
+			}
+			require(client.count() == count, "The import of stored flights changed their number");
 		}
-		MeasurementTable.lines(measurements).forEach(this.out::println);
+		MeasurementTable.lines(display.measurements()).forEach(this.out::println);
+	}
+
+	// For comparison: what the service does before anything travels
+	private static void query(String name, FlightStore store, ProgressDisplay display, long count) throws IOException {
+		display.measure(name, count, (progress) -> {
+			try (ArrowReader flights = store.all()) {
+				return progress.addAll(flights);
+			}
+		});
+	}
+
+	private static void importInBatches(FlightClient client, VectorSchemaRoot flights) throws IOException {
+		List<VectorSchemaRoot> batches = split(flights);
+		try {
+			client.importInBatches(batches, flights.getRowCount());
+		}
+		finally {
+			batches.forEach(VectorSchemaRoot::close);
+		}
 	}
 
 	private static VectorSchemaRoot latest(VectorSchemaRoot flights) {

@@ -1,9 +1,8 @@
 package dev.vgi.external.sample.demo;
 
+import java.io.IOException;
 import java.net.URI;
-import java.time.Duration;
 import java.util.List;
-import java.util.function.Supplier;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
@@ -13,16 +12,16 @@ import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.sample.FlightCount;
 import dev.vgi.external.sample.FlightService;
 import dev.vgi.external.sample.RouteSummary;
-import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.client.ArrowResponses;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
 
 import org.springframework.boot.Banner;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.builder.SpringApplicationBuilder;
-import org.springframework.boot.restclient.RestClientCustomizer;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.util.Assert;
@@ -37,7 +36,7 @@ final class FlightClient implements AutoCloseable {
 
 	private final ConfigurableApplicationContext context;
 
-	private final TransferMeter meter;
+	private final StoredObjects objects;
 
 	private final ProgressDisplay display;
 
@@ -48,8 +47,7 @@ final class FlightClient implements AutoCloseable {
 	private FlightClient(ConfigurableApplicationContext context, URI url, ProgressDisplay display) {
 		this.context = context;
 		this.display = display;
-		this.meter = context.getBean(TransferMeter.class);
-		this.meter.showOn(display);
+		this.objects = context.getBean(StoredObjects.class);
 		this.restClient = context.getBean(RestClient.Builder.class).baseUrl(url.toString()).build();
 		VgiClient vgiClient = context.getBean(VgiClient.Builder.class).baseUrl(url.toString()).build();
 		this.service = new RpcClients(vgiClient, context.getBean(BufferAllocator.class), LogSink.discarding())
@@ -59,7 +57,7 @@ final class FlightClient implements AutoCloseable {
 	/**
 	 * Create a client.
 	 * @param url the URL of the service
-	 * @param display shows long transfers
+	 * @param display measures the calls
 	 * @return the client; the caller closes it
 	 */
 	static FlightClient connect(URI url, ProgressDisplay display) {
@@ -87,34 +85,19 @@ final class FlightClient implements AutoCloseable {
 	}
 
 	/**
-	 * Fetch the flights of one route from an ordinary handler.
-	 * @param origin the airport of departure
-	 * @param destination the airport of arrival
-	 * @return the flights; the caller closes them
+	 * Read flights from an ordinary handler, batch by batch.
+	 * @param call name of the call
+	 * @param path where they are
+	 * @param expected how many they are
+	 * @return how many were read
+	 * @throws IOException if the connection fails
 	 */
-	Received route(String origin, String destination) {
-		return receive("GET flights " + origin + "-" + destination,
-				this.restClient.get().uri("/flights/{origin}/{destination}", origin, destination));
-	}
-
-	/**
-	 * Fetch all flights from an ordinary handler.
-	 * @return the flights; the caller closes them
-	 */
-	Received all() {
-		return receive("GET all flights", this.restClient.get().uri("/flights"));
-	}
-
-	private Received receive(String call, RestClient.RequestHeadersSpec<?> request) {
-		Timed<VectorSchemaRoot> timed = time(() -> {
-			VectorSchemaRoot batch = request.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
-				.retrieve()
-				.body(VectorSchemaRoot.class);
-			Assert.state(batch != null, "The service answers without a batch");
-			return batch;
+	long read(String call, String path, long expected) throws IOException {
+		return measure(call, expected, (progress) -> {
+			try (ArrowReader flights = ArrowResponses.read(this.restClient.get().uri(path).retrieve())) {
+				return progress.addAll(flights);
+			}
 		});
-		long rows = timed.result().getRowCount();
-		return new Received(timed.result(), measure(call, rows, this.meter.fetchedBytes(), timed.elapsed()));
 	}
 
 	/**
@@ -122,53 +105,68 @@ final class FlightClient implements AutoCloseable {
 	 * @param origin the airport of departure
 	 * @param destination the airport of arrival
 	 * @return the summary
+	 * @throws IOException if the connection fails
 	 */
-	Summarized summarize(String origin, String destination) {
-		Timed<RouteSummary> timed = time(() -> this.service.summarize(origin, destination));
-		return new Summarized(timed.result(),
-				measure("RPC summarize " + origin + "-" + destination, 1, this.meter.fetchedBytes(), timed.elapsed()));
+	RouteSummary summarize(String origin, String destination) throws IOException {
+		return measure("RPC summarize", 1, (progress) -> {
+			progress.add(1, 0);
+			return this.service.summarize(origin, destination);
+		});
+	}
+
+	/**
+	 * Read all flights with a typed method, page by page.
+	 * @param expected how many they are
+	 * @return how many were read
+	 * @throws IOException if the connection fails
+	 */
+	long stream(long expected) throws IOException {
+		return measure("RPC stream_flights", expected, (progress) -> {
+			try (ProducerStream<FlightCount> stream = this.service.streamFlights(null, null)) {
+				while (stream.hasNext()) {
+					try (AnnotatedBatch page = stream.next()) {
+						progress.add(page.root());
+					}
+				}
+				return stream.header().flights();
+			}
+		});
+	}
+
+	/**
+	 * Fetch all flights with a typed method, as one batch.
+	 * @return the batch; the caller closes it
+	 * @throws IOException if the connection fails
+	 */
+	VectorSchemaRoot fetch() throws IOException {
+		return measure("RPC fetch_flights", 0, (progress) -> {
+			VectorSchemaRoot flights = this.service.fetchFlights(null, null);
+			progress.add(flights);
+			return flights;
+		});
 	}
 
 	/**
 	 * Import flights with a typed method.
 	 * @param flights the flights; borrowed
-	 * @return the measurement
+	 * @return how many were imported
+	 * @throws IOException if the connection fails
 	 */
-	Measurement importFlights(VectorSchemaRoot flights) {
-		Timed<Long> timed = time(() -> this.service.importFlights(flights));
-		Assert.state(timed.result() == flights.getRowCount(), "The service imported another number of flights");
-		return measure("RPC import_flights", flights.getRowCount(), this.meter.uploadedBytes(), timed.elapsed());
-	}
-
-	/**
-	 * Read all flights page by page.
-	 * @return the measurement
-	 */
-	Measurement stream() {
-		Timed<Long> timed = time(() -> {
-			long rows = 0;
-			try (ProducerStream<FlightCount> stream = this.service.streamFlights(null, null)) {
-				while (stream.hasNext()) {
-					try (AnnotatedBatch page = stream.next()) {
-						rows += page.rowCount();
-					}
-				}
-				Assert.state(rows == stream.header().flights(),
-						"The stream has another number of flights than it says");
-			}
-			return rows;
+	long importFlights(VectorSchemaRoot flights) throws IOException {
+		return measure("RPC import_flights", 0, (progress) -> {
+			progress.add(flights);
+			return this.service.importFlights(flights);
 		});
-		return measure("RPC stream_flights", timed.result(), this.meter.fetchedBytes(), timed.elapsed());
 	}
 
 	/**
 	 * Import flights batch by batch.
 	 * @param batches the flights; borrowed
-	 * @return the measurement
+	 * @param total how many they are
+	 * @throws IOException if the connection fails
 	 */
-	Measurement importInBatches(List<VectorSchemaRoot> batches) {
-		Timed<Long> timed = time(() -> {
-			long rows = 0;
+	void importInBatches(List<VectorSchemaRoot> batches, long total) throws IOException {
+		measure("RPC import_stream", total, (progress) -> {
 			try (ExchangeStream<Void> stream = this.service.importStream()) {
 				for (VectorSchemaRoot batch : batches) {
 					// Not closed, since the caller owns the batch
@@ -176,69 +174,25 @@ final class FlightClient implements AutoCloseable {
 					try (AnnotatedBatch answer = stream.exchange(borrowed)) {
 						Assert.state(answer.rowCount() == 1, "The service did not say what it imported");
 					}
-					rows += batch.getRowCount();
+					progress.add(batch);
 				}
 			}
-			return rows;
+			return total;
 		});
-		return measure("RPC import_stream", timed.result(), this.meter.uploadedBytes(), timed.elapsed());
 	}
 
-	private <T> Timed<T> time(Supplier<T> call) {
-		this.meter.reset();
-		long start = System.nanoTime();
-		try {
-			T result = call.get();
-			return new Timed<>(result, Duration.ofNanos(System.nanoTime() - start));
-		}
-		finally {
-			this.display.end();
-		}
-	}
-
-	private Measurement measure(String call, long rows, long stored, Duration elapsed) {
-		return new Measurement(call, stored > 0, rows, (stored > 0) ? stored : this.meter.httpBytes(), elapsed);
+	private <T> T measure(String call, long expectedRows, ProgressDisplay.Work<T> work) throws IOException {
+		return this.display.measure(call, expectedRows, (progress) -> {
+			this.objects.reset();
+			T result = work.run(progress);
+			progress.through(this.objects.reset());
+			return result;
+		});
 	}
 
 	@Override
 	public void close() {
 		this.context.close();
-	}
-
-	/**
-	 * A batch and the measurement of its transfer.
-	 *
-	 * @param batch the batch
-	 * @param measurement the measurement
-	 */
-	record Received(VectorSchemaRoot batch, Measurement measurement) implements AutoCloseable {
-
-		@Override
-		public void close() {
-			this.batch.close();
-		}
-
-	}
-
-	/**
-	 * A summary and the measurement of its call.
-	 *
-	 * @param summary the summary
-	 * @param measurement the measurement
-	 */
-	record Summarized(RouteSummary summary, Measurement measurement) {
-
-	}
-
-	/**
-	 * A result and how long it took.
-	 *
-	 * @param <T> the type of the result
-	 * @param result the result
-	 * @param elapsed from the call to the usable result
-	 */
-	private record Timed<T>(T result, Duration elapsed) {
-
 	}
 
 	/**
@@ -251,21 +205,15 @@ final class FlightClient implements AutoCloseable {
 	}
 
 	/**
-	 * The client's beans: the library's own, and the meter that observes transfers and
-	 * every HTTP call. Not found by component scanning, so that the service never gets
-	 * it.
+	 * The client's beans: the library's own, and what listens to its transfers. Not found
+	 * by component scanning, so that the service never gets it.
 	 */
 	@EnableAutoConfiguration
 	static class Application {
 
 		@Bean
-		TransferMeter transferMeter() {
-			return new TransferMeter();
-		}
-
-		@Bean
-		RestClientCustomizer meterCustomizer(TransferMeter meter) {
-			return (builder) -> builder.requestInterceptor(meter);
+		StoredObjects storedObjects() {
+			return new StoredObjects();
 		}
 
 	}

@@ -6,13 +6,13 @@ import java.time.Duration;
  * What one call transferred, and how.
  *
  * @param call name of the call
- * @param external whether its batch travelled through storage
- * @param rows rows of the batch
- * @param bytes bytes on the wire: those in storage if it was external, otherwise those of
- * the HTTP bodies
- * @param elapsed from the call to the usable result
+ * @param travelled how its batches travelled
+ * @param objects number of objects in storage that they travelled as
+ * @param rows rows of the batches
+ * @param bytes bytes of their Arrow buffers, or 0 if the call has no batches
+ * @param elapsed from the call to its last batch
  */
-record Measurement(String call, boolean external, long rows, long bytes, Duration elapsed) {
+record Measurement(String call, Travelled travelled, int objects, long rows, long bytes, Duration elapsed) {
 
 	/**
 	 * Return the rate.
@@ -20,6 +20,20 @@ record Measurement(String call, boolean external, long rows, long bytes, Duratio
 	 */
 	double megabytesPerSecond() {
 		return this.bytes * 1e3 / Math.max(1, this.elapsed.toNanos());
+	}
+
+	/**
+	 * How batches travel.
+	 */
+	enum Travelled {
+
+		/** Nowhere: they stay in the process that queried them. */
+		NOWHERE,
+		/** In the body of the call. */
+		INLINE,
+		/** Through storage. */
+		EXTERNAL
+
 	}
 
 }

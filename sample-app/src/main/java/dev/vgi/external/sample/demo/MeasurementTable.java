@@ -9,7 +9,7 @@ import java.util.Locale;
  */
 final class MeasurementTable {
 
-	private static final List<String> HEADINGS = List.of("call", "travelled", "rows", "bytes", "ms", "MB/s");
+	private static final List<String> HEADINGS = List.of("call", "travelled", "objects", "rows", "bytes", "ms", "MB/s");
 
 	private static final int TEXT_COLUMNS = 2;
 
@@ -38,11 +38,14 @@ final class MeasurementTable {
 	}
 
 	private static List<String> cells(Measurement measurement) {
-		return List.of(measurement.call(), measurement.external() ? "external" : "inline",
-				String.format(Locale.ROOT, "%,d", measurement.rows()),
-				String.format(Locale.ROOT, "%,d", measurement.bytes()),
+		return List.of(measurement.call(), measurement.travelled().name().toLowerCase(Locale.ROOT),
+				number(measurement.objects()), number(measurement.rows()), number(measurement.bytes()),
 				String.format(Locale.ROOT, "%,d", measurement.elapsed().toMillis()),
-				String.format(Locale.ROOT, "%,.1f", measurement.megabytesPerSecond()));
+				(measurement.bytes() > 0) ? String.format(Locale.ROOT, "%,.1f", measurement.megabytesPerSecond()) : "");
+	}
+
+	private static String number(long value) {
+		return (value > 0) ? String.format(Locale.ROOT, "%,d", value) : "";
 	}
 
 	private static String line(List<String> row, int[] widths) {

@@ -1,14 +1,21 @@
 package dev.vgi.external.sample.demo;
 
+import java.io.IOException;
 import java.io.PrintStream;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.LongSupplier;
 
+import dev.vgi.external.sample.demo.Measurement.Travelled;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
+
 /**
- * Shows the progress of a long transfer: a bar that is redrawn on a terminal, one line
- * per quarter elsewhere. Shows nothing for a short transfer. Thread-safe: transfers
- * report from their own threads.
+ * Measures calls and shows the progress of a long one: a bar that is redrawn on a
+ * terminal, one line per quarter elsewhere. Not thread-safe.
  */
 final class ProgressDisplay {
 
@@ -16,8 +23,8 @@ final class ProgressDisplay {
 
 	private static final long REDRAW_NANOS = Duration.ofMillis(50).toNanos();
 
-	/** Below this number of bytes nothing is shown. */
-	private static final long SHORT = 4_000_000;
+	/** Below this number of rows nothing is shown. */
+	private static final long SHORT = 100_000;
 
 	private final PrintStream out;
 
@@ -25,11 +32,25 @@ final class ProgressDisplay {
 
 	private final LongSupplier nanoTime;
 
+	private final List<Measurement> measurements = new ArrayList<>();
+
+	private String call = "";
+
+	private Travelled travelled = Travelled.NOWHERE;
+
+	private int objects;
+
+	private long expected;
+
+	private long rows;
+
+	private long bytes;
+
+	private long startedAt;
+
 	private long drawnAt;
 
 	private long quarter;
-
-	private boolean drawn;
 
 	/**
 	 * Create a display.
@@ -44,61 +65,127 @@ final class ProgressDisplay {
 	}
 
 	/**
-	 * Show progress.
-	 * @param transfer name of the transfer, such as {@code upload}
-	 * @param done bytes so far
-	 * @param total total number of bytes, or -1 if unknown
+	 * Measure a call.
+	 * @param <T> the type of the result
+	 * @param name name of the call
+	 * @param expectedRows number of rows that it transfers
+	 * @param work makes the call, and reports every batch
+	 * @return what the work returns
+	 * @throws IOException if the work does
 	 */
-	synchronized void show(String transfer, long done, long total) {
-		if (Math.max(done, total) < SHORT) {
-			return;
+	<T> T measure(String name, long expectedRows, Work<T> work) throws IOException {
+		this.call = name;
+		this.expected = expectedRows;
+		this.travelled = Travelled.NOWHERE;
+		this.objects = 0;
+		this.rows = 0;
+		this.bytes = 0;
+		this.quarter = -1;
+		this.startedAt = this.nanoTime.getAsLong();
+		try {
+			T result = work.run(this);
+			this.measurements
+				.add(new Measurement(name, this.travelled, this.objects, this.rows, this.bytes, elapsed()));
+			return result;
 		}
-		if (this.terminal) {
-			draw(transfer, done, total);
+		finally {
+			if (this.terminal && this.quarter >= 0) {
+				this.out.print("\r\u001b[K");
+				this.out.flush();
+			}
 		}
-		else {
-			printQuarter(transfer, done, total);
-		}
-	}
-
-	private void draw(String transfer, long done, long total) {
-		long now = this.nanoTime.getAsLong();
-		if (this.drawn && done < total && now - this.drawnAt < REDRAW_NANOS) {
-			return;
-		}
-		this.drawn = true;
-		this.drawnAt = now;
-		int filled = (total > 0) ? (int) (Math.min(done, total) * WIDTH / total) : 0;
-		this.out.print("\r  " + transfer + " [" + "#".repeat(filled) + " ".repeat(WIDTH - filled) + "] "
-				+ amount(done, total) + "\u001b[K");
-		this.out.flush();
-	}
-
-	private void printQuarter(String transfer, long done, long total) {
-		long reached = (total > 0) ? done * 4 / total : 0;
-		if (!this.drawn || reached > this.quarter) {
-			this.drawn = true;
-			this.quarter = reached;
-			this.out.println("  " + transfer + " " + amount(done, total));
-		}
-	}
-
-	private static String amount(long done, long total) {
-		return (total > 0)
-				? String.format(Locale.ROOT, "%3d %% of %.1f MB", Math.min(100, done * 100 / total), total / 1e6)
-				: String.format(Locale.ROOT, "%.1f MB", done / 1e6);
 	}
 
 	/**
-	 * Clear the bar after the transfer has ended or failed.
+	 * Return the measurements.
+	 * @return what was measured, in order
 	 */
-	synchronized void end() {
-		if (this.drawn && this.terminal) {
-			this.out.print("\r\u001b[K");
-			this.out.flush();
+	List<Measurement> measurements() {
+		return this.measurements;
+	}
+
+	/**
+	 * Say how the batches travelled.
+	 * @param stored the number of objects in storage, 0 for none
+	 */
+	void through(int stored) {
+		this.travelled = (stored > 0) ? Travelled.EXTERNAL : Travelled.INLINE;
+		this.objects = stored;
+	}
+
+	/**
+	 * Read all batches, and do nothing but count them.
+	 * @param reader yields the batches; borrowed
+	 * @return number of rows
+	 * @throws IOException if the reader fails
+	 */
+	long addAll(ArrowReader reader) throws IOException {
+		while (reader.loadNextBatch()) {
+			add(reader.getVectorSchemaRoot());
 		}
-		this.drawn = false;
+		return this.rows;
+	}
+
+	/**
+	 * Count a batch and show the progress.
+	 * @param batch the batch; borrowed
+	 */
+	void add(VectorSchemaRoot batch) {
+		add(batch.getRowCount(), batch.getFieldVectors().stream().mapToLong(FieldVector::getBufferSize).sum());
+	}
+
+	/**
+	 * Count rows and show the progress.
+	 * @param moreRows their number
+	 * @param moreBytes their size
+	 */
+	void add(long moreRows, long moreBytes) {
+		this.rows += moreRows;
+		this.bytes += moreBytes;
+		if (this.expected < SHORT) {
+			return;
+		}
+		long done = Math.min(100, this.rows * 100 / this.expected);
+		if (this.terminal) {
+			draw(done);
+		}
+		else if (done / 25 > this.quarter) {
+			this.quarter = done / 25;
+			this.out.println("  " + this.call + " " + amount(done));
+		}
+	}
+
+	private void draw(long done) {
+		long now = this.nanoTime.getAsLong();
+		if (this.quarter >= 0 && done < 100 && now - this.drawnAt < REDRAW_NANOS) {
+			return;
+		}
 		this.quarter = 0;
+		this.drawnAt = now;
+		int filled = (int) (done * WIDTH / 100);
+		this.out.print("\r  " + this.call + " [" + "#".repeat(filled) + " ".repeat(WIDTH - filled) + "] " + amount(done)
+				+ "\u001b[K");
+		this.out.flush();
+	}
+
+	private String amount(long done) {
+		return String.format(Locale.ROOT, "%3d %%, %,d rows, %.1f MB, %.1f MB/s", done, this.rows, this.bytes / 1e6,
+				this.bytes * 1e3 / Math.max(1, elapsed().toNanos()));
+	}
+
+	private Duration elapsed() {
+		return Duration.ofNanos(this.nanoTime.getAsLong() - this.startedAt);
+	}
+
+	/**
+	 * A call that reports its batches.
+	 *
+	 * @param <T> the type of the result
+	 */
+	interface Work<T> {
+
+		T run(ProgressDisplay progress) throws IOException;
+
 	}
 
 }

@@ -3,6 +3,7 @@ package dev.vgi.external.sample.demo;
 import java.time.Duration;
 import java.util.List;
 
+import dev.vgi.external.sample.demo.Measurement.Travelled;
 import org.junit.jupiter.api.Test;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -14,12 +15,12 @@ class MeasurementTableTests {
 
 	@Test
 	void columnsAreAligned() {
-		List<String> lines = MeasurementTable
-			.lines(List.of(new Measurement("all flights", true, 3_000_000, 116_000_000, Duration.ofMillis(500)),
-					new Measurement("summary", false, 1, 2_000, Duration.ofMillis(4))));
-		assertThat(lines).containsExactly("call         travelled       rows        bytes   ms   MB/s", "-".repeat(58),
-				"all flights  external   3,000,000  116,000,000  500  232.0",
-				"summary      inline             1        2,000    4    0.5");
+		List<String> lines = MeasurementTable.lines(List.of(
+				new Measurement("all flights", Travelled.EXTERNAL, 4, 3_000_000, 116_000_000, Duration.ofMillis(500)),
+				new Measurement("summary", Travelled.INLINE, 0, 1, 0, Duration.ofMillis(4))));
+		assertThat(lines).containsExactly("call         travelled  objects       rows        bytes   ms   MB/s",
+				"-".repeat(67), "all flights  external         4  3,000,000  116,000,000  500  232.0",
+				"summary      inline                      1                 4       ");
 	}
 
 }
