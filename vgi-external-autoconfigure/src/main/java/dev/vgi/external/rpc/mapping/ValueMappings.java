@@ -35,6 +35,7 @@ import dev.vgi.external.rpc.RpcParam;
 import dev.vgi.external.rpc.RpcResult;
 import dev.vgi.external.rpc.mapping.RowWriting.DictionarySeed;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
@@ -219,6 +220,11 @@ public final class ValueMappings {
 		}
 		if (boxed == Schema.class) {
 			return new SchemaMapping();
+		}
+		if (ArrowReader.class.isAssignableFrom(boxed)) {
+			throw new IllegalArgumentException("An RPC method takes and returns one batch, and not what "
+					+ raw.getTypeName() + " yields: declare a ProducerStream, or return the reader from an ordinary"
+					+ " handler");
 		}
 		throw new IllegalArgumentException(raw.getTypeName() + " has no Arrow type"
 				+ (Number.class.isAssignableFrom(boxed) ? " of its own: annotate it with @ArrowField" : ""));

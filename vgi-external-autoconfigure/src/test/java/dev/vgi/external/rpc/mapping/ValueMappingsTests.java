@@ -37,6 +37,7 @@ import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VariableWidthFieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.types.pojo.ArrowType;
@@ -370,6 +371,13 @@ class ValueMappingsTests {
 		}
 	}
 
+	@Test
+	void readerIsNoValueAndTheErrorSaysWhatIsUsedInstead() {
+		assertThatIllegalArgumentException().isThrownBy(() -> parameters("reader"))
+			.withMessageContaining("'value'")
+			.withMessageContaining("declare a ProducerStream");
+	}
+
 	private void assertSurvives(String method, @Nullable Object... values) {
 		RowMapping mapping = parameters(method);
 		try (AnnotatedBatch batch = write(method, values)) {
@@ -513,6 +521,8 @@ class ValueMappingsTests {
 		void rawList(List value);
 
 		void object(Object value);
+
+		void reader(ArrowReader value);
 
 		void recursive(Recursive value);
 
