@@ -1,4 +1,4 @@
-# Sourced by ../interop: our client against the servers of others, and the TypeScript client against ours.
+# Sourced by ../interop: our client against the servers of others, and the clients of others against our worker.
 
 # started COMMAND... -> the port it printed as PORT:<n>; its process group is ended with the run
 started() {
@@ -113,6 +113,17 @@ browser_part() {
   say "browser: TypeScript client in $("$chromium" --version 2>/dev/null), our worker"
   for compression in none zstd; do
     bounded 120 node "$home/browser.mjs" "$VGI_CONFORMANCE_WORKER" "$chromium" "$run/page.js" "$run" "$compression" || code=1
+  done
+  return $code
+}
+
+readers_part() {
+  local code=0 venv compression
+  [ -x "$VGI_CONFORMANCE_WORKER" ] || die "no executable worker at $VGI_CONFORMANCE_WORKER"
+  venv=$(environment newest)
+  say "readers: vgi-rpc, pyarrow and curl, our worker's result sets"
+  for compression in none zstd; do
+    bounded 120 "$venv/bin/python" -B "$parts/readers_client.py" "$compression" || code=1
   done
   return $code
 }

@@ -41,6 +41,7 @@ public final class ConformanceWorker {
 			Map.entry("--storage", "vgi.external.storage"), Map.entry("--page-origin", "app.page-origins"),
 			Map.entry("--fake-storage", "conformance.fake-storage"),
 			Map.entry("--externalize-threshold", "vgi.external.externalize-threshold"),
+			Map.entry("--segment-size", "vgi.external.segment-size"),
 			Map.entry("--max-request-bytes", "vgi.rpc.max-request-size"),
 			Map.entry("--max-response-bytes", "vgi.rpc.max-response-size"),
 			Map.entry("--max-externalized-response-bytes", "vgi.rpc.max-externalized-response-size"),
