@@ -118,12 +118,13 @@ browser_part() {
 }
 
 readers_part() {
-  local code=0 venv compression
+  local code=0 venv home compression
   [ -x "$VGI_CONFORMANCE_WORKER" ] || die "no executable worker at $VGI_CONFORMANCE_WORKER"
   venv=$(environment newest)
-  say "readers: vgi-rpc, pyarrow and curl, our worker's result sets"
+  home=$(typescript_environment)
+  say "readers: vgi-rpc, pyarrow, curl and TypeScript, our worker's result sets"
   for compression in none zstd; do
-    bounded 120 "$venv/bin/python" -B "$parts/readers_client.py" "$compression" || code=1
+    bounded 120 "$venv/bin/python" -B "$parts/readers_client.py" "$compression" node "$home/table.mjs" || code=1
   done
   return $code
 }

@@ -1,9 +1,9 @@
 """What peers make of a handler's Arrow reader, and of the compressed buffers that they send: a row per feature.
 
-    readers_client.py none|zstd      how our worker compresses what it stores
+    readers_client.py none|zstd node table.mjs      how our worker compresses what it stores, and another reader
 
-The reference resolves the pointers, pyarrow and curl read the redirected object and a body that breaks off, pyarrow
-sends streams with compressed buffers. Exits with 1 if a row fails.
+The reference resolves the pointers; pyarrow, curl and a TypeScript reader get the redirected object and a body that
+breaks off; pyarrow sends streams with compressed buffers. Exits with 1 if a row fails.
 """
 
 from __future__ import annotations
@@ -113,6 +113,9 @@ class Service:
 
     #: How it compresses what it stores.
     compression: str
+
+    #: The command that reads a file in TypeScript.
+    typescript: tuple[str, ...]
 
     def result(self, batches: int = BATCHES, rows: int = ROWS, fail_at: int = 0) -> str:
         """Return the URL of a result set."""
@@ -274,6 +277,19 @@ def broken_other_versions(service: Service) -> None:
         require_broken(str(file))
 
 
+def typescript(service: Service) -> None:
+    """A TypeScript reader finds the last row, and refuses what breaks off."""
+
+    def read(file: Path) -> subprocess.CompletedProcess[str]:
+        command = [*service.typescript, str(file)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+
+    done = read(curl("-L", service.result())[2])
+    require(done.stdout == "10000,9999,number 9999,batch 19\n", done.stdout or done.stderr)
+    done = read(curl_inline(service.result(fail_at=FAILING))[2])
+    require(done.returncode == 1 and "Expected to read" in done.stderr, done.stdout or done.stderr)
+
+
 def require_echo(service: Service, body: bytes, sent: list[pa.RecordBatch]) -> None:
     """The service answers with the batches that it has read."""
     with open_url(f"{service.base}/echo", body=body) as response:
@@ -314,6 +330,7 @@ ALL: dict[str, Callable[[Service], None]] = {
     "broken off, pyarrow": broken_pyarrow,
     "broken off, curl": broken_curl,
     "broken off, other versions": broken_other_versions,
+    "TypeScript reader": typescript,
     "lz4 buffers": lambda service: compressed(service, "lz4"),
     "zstd buffers": lambda service: compressed(service, "zstd"),
     "lz4 buffers, stored": lambda service: compressed_object(service, "lz4"),
@@ -323,7 +340,7 @@ ALL: dict[str, Callable[[Service], None]] = {
 
 def main() -> int:
     """Start the worker, run every row, end the worker."""
-    (compression,) = sys.argv[1:]
+    compression, *reader = sys.argv[1:]
     flags = [
         "--storage", "local", "--compression", compression, "--externalize-threshold", "4096",
         "--segment-size", str(SEGMENT), "--max-request-bytes", "1048576", "--max-upload-bytes", str(64 << 20),
@@ -334,7 +351,7 @@ def main() -> int:
     name = f"python {compression}"
     failed = 0
     try:
-        service = Service(f"http://127.0.0.1:{worker.port}", compression)
+        service = Service(f"http://127.0.0.1:{worker.port}", compression, tuple(reader))
         for row, action in ALL.items():
             try:
                 action(service)

@@ -20,10 +20,11 @@ import dev.vgi.external.url.RedactedUrl;
  */
 final class BrokenOff {
 
-	/** The start of a message, and a length that nothing follows. */
-	private static final int CONTINUATION = 0xFFFFFFFF;
-
-	private static final int MISSING = 1 << 10;
+	/**
+	 * The start of a message, its length, and less than that. Some readers, such as
+	 * Arrow's in JavaScript, take it for the end of the data if nothing follows a length.
+	 */
+	private static final int[] CUT = { 0xFFFFFFFF, 1 << 10, 0xFFFFFFFF };
 
 	private BrokenOff() {
 	}
@@ -37,8 +38,9 @@ final class BrokenOff {
 	 */
 	static void after(Throwable failure, IpcStreamWriter writer, OutputStreamChannel channel) throws IOException {
 		writer.writeEmpty(metadata(failure));
-		ByteBuffer start = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
-		channel.write(start.putInt(CONTINUATION).putInt(MISSING).flip());
+		ByteBuffer cut = ByteBuffer.allocate(4 * CUT.length).order(ByteOrder.LITTLE_ENDIAN);
+		cut.asIntBuffer().put(CUT);
+		channel.write(cut);
 		channel.flush();
 	}
 
