@@ -291,11 +291,12 @@ def typescript(service: Service) -> None:
 
 
 def require_echo(service: Service, body: bytes, sent: list[pa.RecordBatch]) -> None:
-    """The service answers with the batches that it has read."""
-    with open_url(f"{service.base}/echo", body=body) as response:
-        answer = [batch for batch, _ in annotated(response)]
-    require([batch.num_rows for batch in answer] == [batch.num_rows for batch in sent], "other batches")
-    require(pa.Table.from_batches(answer).equals(pa.Table.from_batches(sent)), "other values")
+    """The service answers with the batches that it has read: as a list, and while they arrive."""
+    for path in ("echo", "echo/reader"):
+        with open_url(f"{service.base}/{path}", body=body) as response:
+            answer = [batch for batch, _ in annotated(response)]
+        require([batch.num_rows for batch in answer] == [batch.num_rows for batch in sent], f"other batches: {path}")
+        require(pa.Table.from_batches(answer).equals(pa.Table.from_batches(sent)), f"other values: {path}")
 
 
 def compressed(service: Service, compression: str) -> None:

@@ -48,4 +48,9 @@ class ConformanceHandler {
 		return batches;
 	}
 
+	@PostMapping("/echo/reader")
+	ArrowReader echo(@RequestBody ArrowReader batches) {
+		return batches;
+	}
+
 }
