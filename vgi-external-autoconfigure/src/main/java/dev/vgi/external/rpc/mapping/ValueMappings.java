@@ -222,9 +222,9 @@ public final class ValueMappings {
 			return new SchemaMapping();
 		}
 		if (ArrowReader.class.isAssignableFrom(boxed)) {
-			throw new IllegalArgumentException("An RPC method takes and returns one batch, and not what "
-					+ raw.getTypeName() + " yields: declare a ProducerStream, or return the reader from an ordinary"
-					+ " handler");
+			throw new IllegalArgumentException(
+					"An RPC method takes and returns one batch, and not what " + raw.getTypeName()
+							+ " yields: declare a ProducerStream, or return the reader from an ordinary" + " handler");
 		}
 		throw new IllegalArgumentException(raw.getTypeName() + " has no Arrow type"
 				+ (Number.class.isAssignableFrom(boxed) ? " of its own: annotate it with @ArrowField" : ""));
