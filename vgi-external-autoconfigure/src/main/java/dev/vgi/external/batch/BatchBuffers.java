@@ -3,6 +3,7 @@ package dev.vgi.external.batch;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.IntBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,6 +31,9 @@ final class BatchBuffers {
 
 	/** Bytes that are examined between two reports of the work. */
 	static final int WINDOW = 1 << 16;
+
+	/** Offsets that are examined through an array. */
+	private static final int CHUNK = 1 << 10;
 
 	private static final int ALIGNMENT = 8;
 
@@ -216,18 +220,22 @@ final class BatchBuffers {
 		long previous = 0;
 		long bytes = (length + 1L) * width;
 		if (width == Integer.BYTES) {
-			int[] chunk = new int[(int) Math.min(WINDOW, bytes) / width];
+			int[] chunk = new int[(int) Math.min(CHUNK, length + 1L)];
 			int last = 0;
 			for (long position = 0; position < bytes; position += WINDOW) {
-				int count = (int) Math.min(WINDOW, bytes - position) / width;
-				this.meter.done(count * (long) width);
-				window(offsets, position, count * width).asIntBuffer().get(chunk, 0, count);
+				int size = (int) Math.min(WINDOW, bytes - position);
+				this.meter.done(size);
+				IntBuffer window = window(offsets, position, size).asIntBuffer();
 				int wrong = 0;
-				for (int i = 0; i < count; i++) {
-					int next = chunk[i];
-					// negative if the offset is negative or decreases
-					wrong |= next | (next - last);
-					last = next;
+				while (window.hasRemaining()) {
+					int count = Math.min(chunk.length, window.remaining());
+					window.get(chunk, 0, count);
+					for (int i = 0; i < count; i++) {
+						int next = chunk[i];
+						// negative if the offset is negative or decreases
+						wrong |= next | (next - last);
+						last = next;
+					}
 				}
 				check(wrong >= 0, field, "has offsets that go backwards");
 			}

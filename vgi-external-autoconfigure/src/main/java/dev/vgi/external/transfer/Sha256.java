@@ -15,7 +15,7 @@ import dev.vgi.external.Internal;
 public final class Sha256 {
 
 	/** The JDK's digest copies a direct buffer in small pieces; arrays are faster. */
-	private static final int STEP = 64 * 1024;
+	private static final int STEP = 16 * 1024;
 
 	private final MessageDigest digest;
 

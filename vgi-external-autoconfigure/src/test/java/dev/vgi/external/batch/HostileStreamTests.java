@@ -7,6 +7,7 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -14,10 +15,13 @@ import java.util.stream.Stream;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -142,6 +146,28 @@ class HostileStreamTests {
 		}
 		assertThat(found).isPositive();
 		assertThat(this.allocator.getPeakMemoryAllocation()).isLessThan(1 << 22);
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 1, 1023, 1024, 1025, 16_383, 16_384, 16_385, 19_999 })
+	void offsetThatGoesBackwardsIsFoundAnywhere(int index) {
+		byte[] bytes = stream((allocator) -> {
+			VarCharVector texts = new VarCharVector("texts", allocator);
+			texts.allocateNew(40_000, 20_000);
+			for (int i = 0; i < 20_000; i++) {
+				texts.set(i, new byte[] { 'a', 'b' });
+			}
+			texts.setValueCount(20_000);
+			texts.getOffsetBuffer().setInt(4L * index, 2 * index - 3);
+			return AnnotatedBatch.of(new VectorSchemaRoot(List.of(texts)));
+		});
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+				this.allocator)) {
+			reader.nextStream();
+			Objects.requireNonNull(reader.next()).close(); // the log message
+			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(reader::next)
+				.withMessageContaining("offsets that go backwards");
+		}
 	}
 
 	@Test
