@@ -13,30 +13,39 @@ import org.jspecify.annotations.Nullable;
  * @param validity whether the first one tells which values are null
  * @param offsetWidth bytes of each offset, or 0 if there are none
  * @param valueBits bits of each value, or 0 if values have no buffer or any length
- * @param listSize elements of each value, or 0 if this is no list of fixed size
+ * @param childValues values of each child for one value, if there are no offsets
  */
-record BufferKinds(int count, boolean validity, int offsetWidth, int valueBits, int listSize) {
+record BufferKinds(int count, boolean validity, int offsetWidth, int valueBits, int childValues) {
+
+	/** Widest value whose bits are counted without overflow, whatever the rows. */
+	private static final int MAX_WIDTH = Integer.MAX_VALUE / Byte.SIZE;
 
 	/**
 	 * Return the buffers of a field's vectors.
 	 * @param field the field
-	 * @return the buffers, or {@code null} for views, unions and runs
+	 * @return the buffers, or {@code null} for views, unions, runs and values without a
+	 * width
 	 */
 	static @Nullable BufferKinds of(Field field) {
 		ArrowType type = storage(field.getType());
 		return switch (type.getTypeID()) {
-			case Null -> new BufferKinds(0, false, 0, 0, 0);
-			case Struct -> new BufferKinds(1, true, 0, 0, 0);
+			case Null -> new BufferKinds(0, false, 0, 0, 1);
+			case Struct -> new BufferKinds(1, true, 0, 0, 1);
 			case FixedSizeList -> new BufferKinds(1, true, 0, 0, ((ArrowType.FixedSizeList) type).getListSize());
-			case List, Map -> new BufferKinds(2, true, Integer.BYTES, 0, 0);
-			case LargeList -> new BufferKinds(2, true, Long.BYTES, 0, 0);
-			case Utf8, Binary -> new BufferKinds(3, true, Integer.BYTES, 0, 0);
-			case LargeUtf8, LargeBinary -> new BufferKinds(3, true, Long.BYTES, 0, 0);
-			case Int, FloatingPoint, Decimal, Date, Time, Timestamp, Duration, Interval, FixedSizeBinary, Bool ->
-				new BufferKinds(2, true, 0, TypeLayout.getTypeLayout(type).getBufferLayouts().get(1).getTypeBitWidth(),
-						0);
+			case List, Map -> new BufferKinds(2, true, Integer.BYTES, 0, 1);
+			case LargeList -> new BufferKinds(2, true, Long.BYTES, 0, 1);
+			case Utf8, Binary -> new BufferKinds(3, true, Integer.BYTES, 0, 1);
+			case LargeUtf8, LargeBinary -> new BufferKinds(3, true, Long.BYTES, 0, 1);
+			case Int, FloatingPoint, Decimal, Date, Time, Timestamp, Duration, Interval, Bool -> new BufferKinds(2,
+					true, 0, TypeLayout.getTypeLayout(type).getBufferLayouts().get(1).getTypeBitWidth(), 1);
+			case FixedSizeBinary -> ofWidth(((ArrowType.FixedSizeBinary) type).getByteWidth());
 			default -> null;
 		};
+	}
+
+	// The layout has the width in bits as a short.
+	private static @Nullable BufferKinds ofWidth(int bytes) {
+		return (bytes > 0 && bytes <= MAX_WIDTH) ? new BufferKinds(2, true, 0, bytes * Byte.SIZE, 1) : null;
 	}
 
 	/**
@@ -76,10 +85,7 @@ record BufferKinds(int count, boolean validity, int offsetWidth, int valueBits, 
 	 * @return its first element
 	 */
 	long element(long row, long offset) {
-		if (this.offsetWidth > 0) {
-			return offset;
-		}
-		return (this.listSize > 0) ? row * this.listSize : row;
+		return (this.offsetWidth > 0) ? offset : row * this.childValues;
 	}
 
 }

@@ -130,7 +130,7 @@ final class VectorMemory {
 			long count) {
 		BufferKinds kinds = BufferKinds.of(field);
 		if (kinds == null) {
-			return left.getValueCount() == right.getValueCount() && same(left, right);
+			return leftFrom == rightFrom && same(left, right);
 		}
 		if (count == 0) {
 			return true;

@@ -30,6 +30,7 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.FixedSizeBinaryVector;
 import org.apache.arrow.vector.NullVector;
 import org.apache.arrow.vector.UuidVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -220,6 +221,25 @@ class SegmentsTests {
 				assertThat(values).containsExactly(new UUID(1, 2), null, new UUID(3, 4), new UUID(1, 2), null,
 						new UUID(3, 4));
 			}
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(ints = { 1, 4095, 4096, 8192, 8193 })
+	void wideValuesAreAppended(int width) throws IOException {
+		FixedSizeBinaryVector wide = new FixedSizeBinaryVector("wide", this.sources, width);
+		for (int i = 0; i < 3; i++) {
+			byte[] value = new byte[width];
+			Arrays.fill(value, (byte) (i + 1));
+			wide.setSafe(i, value);
+		}
+		try (AnnotatedBatch batch = SampleBatches.batch(3, List.of(wide), BatchMetadata.empty());
+				Segments packing = packing(batch.schema(), List.of(batch, batch), 1_000_000)) {
+			List<AnnotatedBatch> segments = new ArrayList<>();
+			pull(packing, segments);
+			assertThat(segments).hasSize(1);
+			assertSame(List.of(batch, batch), segments);
+			segments.forEach(AnnotatedBatch::close);
 		}
 	}
 
