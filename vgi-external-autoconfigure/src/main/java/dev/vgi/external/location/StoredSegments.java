@@ -182,6 +182,8 @@ final class StoredSegments implements ResultBatches {
 
 		private final Thread thread;
 
+		private boolean cancelled;
+
 		private boolean taken;
 
 		/**
@@ -252,7 +254,11 @@ final class StoredSegments implements ResultBatches {
 		}
 
 		void cancel() {
-			this.thread.interrupt();
+			// A second interrupt would hit the removal of the parts that it has stored.
+			if (!this.cancelled) {
+				this.cancelled = true;
+				this.thread.interrupt();
+			}
 		}
 
 		@Override

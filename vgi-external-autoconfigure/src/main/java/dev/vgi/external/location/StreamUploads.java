@@ -130,18 +130,19 @@ final class StreamUploads {
 		});
 		thread.start();
 		Throwable failure = null;
+		boolean complete = false;
 		try {
 			write(batches, payload, budget);
 			payload.end();
+			complete = true;
 		}
 		catch (IOException | RuntimeException | Error ex) {
 			// An upload that has failed is the reason why writing to it fails.
-			failure = upload.isDone() ? null : ex;
-			payload.fail(ex);
-			// It may wait for memory.
-			thread.interrupt();
+			failure = payload.fail(ex, thread) ? ex : null;
 		}
-		return await(upload, thread, failure);
+		URI url = await(upload, thread, payload, failure);
+		Assert.state(complete, "a stream that was not written to its end must not be stored");
+		return url;
 	}
 
 	private static void write(ReaderBatches batches, StreamedPayload payload, ResponseBudget budget)
@@ -168,7 +169,8 @@ final class StreamUploads {
 	}
 
 	// The payload is borrowed, so nothing reads it any more when this returns.
-	private static URI await(FutureTask<URI> upload, Thread thread, @Nullable Throwable failure) {
+	private static URI await(FutureTask<URI> upload, Thread thread, StreamedPayload payload,
+			@Nullable Throwable failure) {
 		boolean interrupted = false;
 		while (true) {
 			try {
@@ -176,17 +178,17 @@ final class StreamUploads {
 				break;
 			}
 			catch (InterruptedException ex) {
+				if (!interrupted && failure == null) {
+					payload.fail(new TransferCancelledException("Interrupted while a result set was stored"), thread);
+				}
 				interrupted = true;
-				thread.interrupt();
 			}
 		}
 		if (interrupted) {
 			Thread.currentThread().interrupt();
 		}
 		try {
-			URI url = upload.get();
-			Assert.state(failure == null, "a stream that was not written to its end must not be stored");
-			return url;
+			return upload.get();
 		}
 		catch (InterruptedException ex) {
 			throw new TransferCancelledException("Interrupted while a result set was stored");

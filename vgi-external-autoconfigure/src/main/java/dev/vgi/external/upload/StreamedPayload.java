@@ -183,11 +183,28 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 	 * @param cause why, without secrets; wrapped if it is a checked exception
 	 */
 	public void fail(Throwable cause) {
+		fail(cause, null);
+	}
+
+	/**
+	 * Say that the stream cannot be completed, and interrupt whoever takes its parts:
+	 * unless that is the reason, because it has abandoned this payload. An interrupt
+	 * would then hit the removal of the parts that it has stored.
+	 * @param cause why, without secrets; wrapped if it is a checked exception
+	 * @param taker calls the storage, or {@code null} for no interrupt
+	 * @return {@code false} if the upload was abandoned before
+	 */
+	public boolean fail(Throwable cause, @Nullable Thread taker) {
+		boolean first;
 		this.lock.lock();
 		try {
+			first = !this.abandoned;
 			if (this.failure == null) {
 				this.failure = (cause instanceof RuntimeException unchecked) ? unchecked
 						: new CorruptStreamException("The stream that is uploaded cannot be produced", cause);
+			}
+			if (first && taker != null) {
+				taker.interrupt();
 			}
 			this.changed.signalAll();
 		}
@@ -195,6 +212,7 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 			this.lock.unlock();
 		}
 		this.memory.endWait();
+		return first;
 	}
 
 	private void requireTaker() {

@@ -1,13 +1,24 @@
 package dev.vgi.external.storage.s3;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.segment.ReaderBatches;
+import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.location.NumbersReader;
+import dev.vgi.external.location.ResponseBudget;
+import dev.vgi.external.location.ResultBatches;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.BytesPayload;
@@ -15,13 +26,18 @@ import dev.vgi.external.storage.SlowPayload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.s3.RecordingS3.Request;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.upload.StreamedPayload;
 import dev.vgi.external.upload.StreamedUpload;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -65,15 +81,17 @@ class S3StreamTests {
 
 	private RecordingS3 server;
 
+	private StorageTransport transport;
+
 	private S3Storage storage;
 
 	@BeforeEach
 	void start() throws Exception {
 		this.server = closed(new RecordingS3());
-		StorageTransport transport = closed(new StorageTransport(TransportSettings.defaults(), null));
+		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null));
 		URI url = this.server.url();
 		this.storage = new S3Storage(closed(S3Clients.client(CREDENTIALS, "eu-central-1", url, true)),
-				closed(S3Clients.presigner(CREDENTIALS, "eu-central-1", url, true)), transport,
+				closed(S3Clients.presigner(CREDENTIALS, "eu-central-1", url, true)), this.transport,
 				TransferThreads.platform(), SETTINGS, Clock.systemUTC(), this.pauses.policy(1));
 	}
 
@@ -180,6 +198,91 @@ class S3StreamTests {
 	void partsDoNotGrow() {
 		assertThat(SETTINGS.partSize(Payload.UNKNOWN_LENGTH)).isEqualTo(PART);
 		assertThat(SETTINGS.withPartSize(5L << 30).partSize(Payload.UNKNOWN_LENGTH)).isEqualTo(Payload.LARGEST_PART);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "403 AccessDenied", "500 InternalError" })
+	void failedPartOfAResultSetIsItsFailureAndAbortsIt(String failure) {
+		this.server.failing((request) -> request.isPart(2) ? failure : null);
+		try (BufferAllocator allocator = new RootAllocator();
+				ReaderBatches batches = new ReaderBatches(new NumbersReader(10_000, 10_000), allocator)) {
+			Externalizer externalizer = externalizer(allocator, this.budget);
+			assertThatExceptionOfType(VgiExternalException.class)
+				.isThrownBy(() -> externalizer.store(batches, false, ResponseBudget.unlimited()))
+				.withMessageContaining("store a part")
+				.withMessageContaining(failure);
+		}
+		assertThat(this.server.requests("DELETE")).hasSize(2);
+	}
+
+	@Test
+	void uploadsOfAReaderThatFailsAreAborted() {
+		CountDownLatch release = new CountDownLatch(1);
+		AtomicInteger blocked = new AtomicInteger();
+		List<String> begun = new CopyOnWriteArrayList<>();
+		this.server.failing((request) -> {
+			if (request.isPart(1) || request.isPart(2)) {
+				blocked.incrementAndGet();
+				await(release);
+			}
+			if (request.query().equals("uploads")) {
+				begun.add(request.uri().getPath());
+			}
+			if (request.method().equals("DELETE") && begun.indexOf(request.uri().getPath()) == 1) {
+				// Whoever closes the result waits for this upload alone.
+				Awaitility.await()
+					.until(() -> Thread.getAllStackTraces()
+						.keySet()
+						.stream()
+						.filter((thread) -> thread.getName().equals("vgi-external-segment"))
+						.count() == 1);
+			}
+			return null;
+		});
+		NumbersReader numbers = new NumbersReader(10, 800_000) {
+
+			@Override
+			protected void beforeBatch(int number) throws IOException {
+				// One segment after the other is being uploaded.
+				Awaitility.await().until(() -> blocked.get() == 2 * (number - 1));
+				if (number == 3) {
+					throw new IOException("the disk is gone");
+				}
+			}
+
+		};
+		TransferBudget large = new TransferBudget(200 << 20, 0);
+		try (BufferAllocator allocator = new RootAllocator();
+				ResultBatches result = externalizer(allocator, large).externalize(new ReaderBatches(numbers, allocator),
+						ResponseBudget.unlimited())) {
+			assertThatExceptionOfType(UncheckedIOException.class).isThrownBy(result::next);
+		}
+		finally {
+			release.countDown();
+		}
+		assertThat(large.inUse()).isZero();
+		assertThat(this.server.requests("DELETE")).hasSize(2 * 2);
+	}
+
+	private static void await(CountDownLatch latch) {
+		try {
+			latch.await();
+		}
+		catch (InterruptedException ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+	private Externalizer externalizer(BufferAllocator allocator, TransferBudget budget) {
+		return new Externalizer(
+				ExternalLocationConfig.defaults()
+					.withStorage(this.storage)
+					.withExternalizeThreshold(1000)
+					.withSegmentSize(4_800_000),
+				new TransferResources(this.transport, budget, this.slabs, TransferThreads.platform(),
+						new TransferListener() {
+						}),
+				allocator);
 	}
 
 	private void upload(StreamedUpload.Producer producer) throws Exception {
