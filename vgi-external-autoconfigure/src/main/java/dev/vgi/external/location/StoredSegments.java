@@ -13,6 +13,7 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.batch.segment.Segments;
+import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.TransferBudget.Lease;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -121,10 +122,19 @@ final class StoredSegments implements ResultBatches {
 		if (this.filling == null) {
 			// Waiting while uploads hold memory could block them and other transfers.
 			this.filling = this.running.isEmpty()
-					? this.resources.budget().acquire(this.share, this.config.fetchConfig().timeout())
-					: this.resources.budget().tryAcquire(this.share);
+					? this.resources.budget().acquire(this.share, this.config.fetchConfig().timeout()) : tryAcquire();
 		}
 		return this.filling != null;
+	}
+
+	private @Nullable Lease tryAcquire() {
+		try {
+			return this.resources.budget().tryAcquire(this.share);
+		}
+		catch (BudgetExhaustedException ex) {
+			// What the uploads hold may be what is missing.
+			return null;
+		}
 	}
 
 	private void upload(AnnotatedBatch segment) {

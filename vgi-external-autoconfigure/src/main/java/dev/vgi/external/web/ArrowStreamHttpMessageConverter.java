@@ -209,7 +209,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	protected void writeInternal(Object value, ResolvableType type, HttpOutputMessage outputMessage,
 			@Nullable Map<String, Object> hints) throws IOException {
 		if (value instanceof ArrowReader reader) {
-			try (ResultBatches result = ResultBatches.inline(new ReaderBatches(reader, this.allocator))) {
+			try (ResultBatches result = ResultBatches.inline(open(reader))) {
 				write(result, outputMessage);
 			}
 			return;
@@ -222,6 +222,17 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 				ArrowValues.close(value);
 			}
 		}
+	}
+
+	/**
+	 * Take a reader over. Its memory is the application's and not charged to the request:
+	 * neither are the copies that stand in for it. Segments that are stored have a share
+	 * of the budget of their own.
+	 * @param reader the reader, not read yet; closed with the result, also on failure
+	 * @return what it yields; the caller closes it
+	 */
+	ReaderBatches open(ArrowReader reader) {
+		return new ReaderBatches(reader, this.allocator);
 	}
 
 	/**

@@ -137,7 +137,7 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 	 * @return what it yields; the caller closes it
 	 */
 	public ReaderBatches open(ArrowReader reader) {
-		return new ReaderBatches(reader, this.delegate.allocator());
+		return this.delegate.open(reader);
 	}
 
 	/**

@@ -20,9 +20,11 @@ import java.util.stream.IntStream;
 import com.github.luben.zstd.Zstd;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.IpcStreamReader;
+import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.codec.Compression;
+import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
@@ -35,6 +37,8 @@ import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.upload.Payload;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.ExternalLocationHttpMessageConverter;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
@@ -44,6 +48,9 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+
+import org.springframework.core.ResolvableType;
+import org.springframework.mock.http.MockHttpOutputMessage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -309,6 +316,36 @@ class StoredSegmentsTests {
 	}
 
 	@Test
+	void alsoIfThatIsTheRoomOfTheirRequest() {
+		this.resources.close();
+		this.resources = resources(1 << 20, 2 * SEGMENT);
+		this.config = this.config.withMaxParallelSegments(4);
+		try (RequestMemory request = this.resources.budget().request("caller", this.allocator);
+				RequestMemory.Bound bound = request.bind();
+				ResultBatches result = externalize(new NumbersReader(10, 5 * ROWS))) {
+			assertThat(drain(result)).isEqualTo(10);
+		}
+	}
+
+	@Test
+	void copiesOfBatchesHaveNoOtherShare() throws IOException {
+		this.resources.close();
+		this.resources = resources(1 << 20, 4 * SEGMENT);
+		NumbersReader numbers = reader(new NumbersReader(10, 5 * ROWS));
+		this.storage.before = (number) -> Awaitility.await().until(() -> numbers.loaded() >= 3);
+		ExternalLocationHttpMessageConverter converter = new ExternalLocationHttpMessageConverter(
+				new ArrowStreamHttpMessageConverter(this.allocator, Long.MAX_VALUE, true), () -> {
+					throw new IllegalStateException("nothing is resolved");
+				}, new Externalizer(this.config, this.resources, this.allocator), LogSink.discarding());
+		try (RequestMemory request = this.resources.budget().request("caller", this.allocator);
+				RequestMemory.Bound bound = request.bind()) {
+			converter.write(numbers, ResolvableType.forClass(NumbersReader.class), null, new MockHttpOutputMessage(),
+					null);
+		}
+		assertThat(this.storage.objects).hasSize(10);
+	}
+
+	@Test
 	void plainCallerGetsOneObjectWithTheBatchesAsTheyAre() throws Exception {
 		for (boolean compress : new boolean[] { false, true }) {
 			ExternalLocationConfig compressing = this.config.withCompression(new Compression(1, 0));
@@ -384,6 +421,19 @@ class StoredSegmentsTests {
 		assertThat(this.storage.objects).isEmpty();
 	}
 
+	@Test
+	void uploadThatEndsBeforeItsStreamIsAFailure() {
+		this.storage.part = (number) -> {
+			throw new EarlyEnd();
+		};
+		try (ReaderBatches batches = new ReaderBatches(reader(new NumbersReader(10_000, 5 * ROWS)), this.allocator)) {
+			Externalizer externalizer = new Externalizer(this.config, this.resources, this.allocator);
+			assertThatIllegalStateException()
+				.isThrownBy(() -> externalizer.store(batches, false, ResponseBudget.unlimited()))
+				.withMessageContaining("not written to its end");
+		}
+	}
+
 	private ResultBatches externalize(NumbersReader numbers) {
 		return new Externalizer(this.config, this.resources, this.allocator)
 			.externalize(new ReaderBatches(reader(numbers), this.allocator), ResponseBudget.unlimited());
@@ -446,8 +496,12 @@ class StoredSegmentsTests {
 	}
 
 	private TransferResources resources(long budget) {
+		return resources(budget, budget);
+	}
+
+	private TransferResources resources(long budget, long maxPerRequest) {
 		StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
-		return new TransferResources(transport, new TransferBudget(budget, budget, 10, null),
+		return new TransferResources(transport, new TransferBudget(budget, maxPerRequest, 10, null),
 				new SlabPool(1 << 20, Duration.ofMinutes(1)), TransferThreads.platform(), new TransferListener() {
 
 					@Override
@@ -499,6 +553,9 @@ class StoredSegmentsTests {
 				this.objects.put(url, bytes.toByteArray());
 				return url;
 			}
+			catch (EarlyEnd ex) {
+				return URI.create("https://storage.example/early");
+			}
 			catch (IOException ex) {
 				throw new StorageUnavailableException("broken", 0, null);
 			}
@@ -533,6 +590,14 @@ class StoredSegmentsTests {
 		public String name() {
 			return "memory";
 		}
+
+	}
+
+	/**
+	 * Lets a storage believe that it has stored everything.
+	 */
+	@SuppressWarnings("serial")
+	private static final class EarlyEnd extends RuntimeException {
 
 	}
 
