@@ -280,39 +280,34 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 		OutputStream body = message.getBody();
 		OutputStreamChannel channel = new OutputStreamChannel(body);
 		try (IpcStreamWriter writer = new IpcStreamWriter(channel, schema, dictionaries)) {
-			OutputCycle cycle = first;
-			while (cycle != null) {
-				for (LogMessage log : cycle.logs()) {
-					writer.writeEmpty(log.toMetadata());
+			try {
+				OutputCycle cycle = first;
+				while (cycle != null) {
+					for (LogMessage log : cycle.logs()) {
+						writer.writeEmpty(log.toMetadata());
+					}
+					writer.write(cycle.data());
+					if (this.serving) {
+						// The next cycle may take long.
+						channel.flush();
+					}
+					if (promptly && message instanceof ServedMessage served) {
+						served.flush();
+					}
+					cycle = rest.hasNext() ? rest.next() : null;
 				}
-				writer.write(cycle.data());
-				if (this.serving) {
-					// The next cycle may take long.
-					channel.flush();
-				}
-				if (promptly && message instanceof ServedMessage served) {
+				writer.end();
+			}
+			catch (RuntimeException | Error ex) {
+				if (message instanceof ServedMessage served && served.isCommitted()) {
+					BrokenOff.after(ex, writer, channel);
 					served.flush();
 				}
-				cycle = next(rest, writer, channel, message);
+				throw ex;
 			}
-			writer.end();
 		}
 		channel.flush();
 		body.flush();
-	}
-
-	private static @Nullable OutputCycle next(Iterator<OutputCycle> rest, IpcStreamWriter writer,
-			OutputStreamChannel channel, HttpOutputMessage message) throws IOException {
-		try {
-			return rest.hasNext() ? rest.next() : null;
-		}
-		catch (RuntimeException | Error ex) {
-			if (message instanceof ServedMessage served && served.isCommitted()) {
-				BrokenOff.after(ex, writer, channel);
-				served.flush();
-			}
-			throw ex;
-		}
 	}
 
 }

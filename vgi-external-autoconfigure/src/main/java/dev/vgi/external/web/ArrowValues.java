@@ -1,6 +1,5 @@
 package dev.vgi.external.web;
 
-import java.io.IOException;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -233,7 +232,8 @@ public final class ArrowValues {
 
 	/**
 	 * Close a value of any of these types, also inside the wrappers of results: an
-	 * entity, an optional, a map, an array, a record. Idempotent.
+	 * entity, an optional, a map, an array, a record. A failure to do so is logged.
+	 * Idempotent.
 	 * @param value the value; anything else and {@code null} are ignored
 	 */
 	public static void close(@Nullable Object value) {
@@ -248,20 +248,8 @@ public final class ArrowValues {
 	// Iterables other than collections are skipped: some start over with each iterator,
 	// or contain themselves, as a path does.
 	private static void closeInner(@Nullable Object value) {
-		if (value instanceof AnnotatedBatch batch) {
-			batch.close();
-		}
-		else if (value instanceof OutputCycle cycle) {
-			cycle.close();
-		}
-		else if (value instanceof VectorSchemaRoot root) {
-			root.close();
-		}
-		else if (value instanceof ArrowReader reader) {
-			close(reader);
-		}
-		else if (value instanceof Stream<?> stream) {
-			stream.close();
+		if (value != null && isSingle(value.getClass()) || value instanceof ArrowReader || value instanceof Stream<?>) {
+			closeOne((AutoCloseable) value);
 		}
 		else if (value instanceof Collection<?> collection) {
 			collection.forEach(ArrowValues::closeInner);
@@ -288,12 +276,13 @@ public final class ArrowValues {
 		}
 	}
 
-	private static void close(ArrowReader reader) {
+	// One that cannot be closed must not keep the others open.
+	private static void closeOne(AutoCloseable value) {
 		try {
-			reader.close();
+			value.close();
 		}
-		catch (IOException ex) {
-			logger.debug("A reader could not be closed", ex);
+		catch (Exception ex) {
+			logger.warn("An Arrow value could not be closed", ex);
 		}
 	}
 

@@ -176,8 +176,12 @@ final class BatchScope {
 		finally {
 			this.lock.unlock();
 		}
-		owned.forEach(ArrowValues::close);
-		this.memory.close();
+		try {
+			owned.forEach(ArrowValues::close);
+		}
+		finally {
+			this.memory.close();
+		}
 	}
 
 	/**

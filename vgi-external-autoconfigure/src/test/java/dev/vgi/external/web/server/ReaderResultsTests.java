@@ -33,9 +33,11 @@ import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.NumbersReader;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.web.ArrowValues;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.ipc.ArrowStreamReader;
 import org.awaitility.Awaitility;
@@ -62,6 +64,8 @@ import org.springframework.test.context.DynamicPropertyRegistry;
 import org.springframework.test.context.DynamicPropertySource;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.servlet.function.RouterFunction;
 import org.springframework.web.servlet.function.RouterFunctions;
@@ -282,6 +286,20 @@ class ReaderResultsTests {
 	}
 
 	@Test
+	void batchThatCannotBeWrittenIsNoEnd() throws Exception {
+		byte[] received = broken("/mismatched", "VGI-Accept-Pointers", "where-named", "Accept", "*/*");
+		assertThatIOException().isThrownBy(() -> batches(received));
+	}
+
+	@Test
+	void readerThatCannotBeClosedLeavesNothing() throws Exception {
+		byte[] body = get("/small/1").body();
+		HttpResponse<byte[]> response = send(request("/unclosable").headers("Content-Type", ARROW, "Accept", "text/csv")
+			.POST(HttpRequest.BodyPublishers.ofByteArray(body)));
+		assertThat(response.statusCode()).isEqualTo(406);
+	}
+
+	@Test
 	void capHoldsWhileTheResultIsRead() throws Exception {
 		HttpResponse<byte[]> response = get("/declared/10000");
 		assertThat(response.statusCode()).isBetween(400, 599);
@@ -456,8 +474,11 @@ class ReaderResultsTests {
 
 		private final Readers readers;
 
-		ReadersController(Readers readers) {
+		private final BufferAllocator allocator;
+
+		ReadersController(Readers readers, BufferAllocator allocator) {
 			this.readers = readers;
+			this.allocator = allocator;
 		}
 
 		@GetMapping("/declared/{n}")
@@ -488,6 +509,35 @@ class ReaderResultsTests {
 		@GetMapping("/future/{n}")
 		CompletableFuture<ArrowReader> future(@PathVariable int n) {
 			return CompletableFuture.supplyAsync(() -> this.readers.of(n, ROWS));
+		}
+
+		@GetMapping("/mismatched")
+		List<AnnotatedBatch> mismatched() {
+			VectorSchemaRoot numbers = VectorSchemaRoot.of(column("n"));
+			VectorSchemaRoot others = VectorSchemaRoot.of(column("n"), column("m"));
+			return List.of(AnnotatedBatch.of(numbers), AnnotatedBatch.of(others));
+		}
+
+		private BigIntVector column(String name) {
+			BigIntVector column = new BigIntVector(name, this.allocator);
+			column.setValueCount(ROWS);
+			return column;
+		}
+
+		@PostMapping("/unclosable")
+		ArrowReader unclosable(@RequestBody AnnotatedBatch batch) {
+			assertThat(batch.rowCount()).isPositive();
+			NumbersReader reader = this.readers.of(1, ROWS);
+			return new NumbersReader(1, ROWS) {
+
+				@Override
+				protected void closeReadSource() {
+					super.closeReadSource();
+					ArrowValues.close(reader);
+					throw new IllegalStateException("memory was leaked");
+				}
+
+			};
 		}
 
 		@GetMapping("/small/{n}")
