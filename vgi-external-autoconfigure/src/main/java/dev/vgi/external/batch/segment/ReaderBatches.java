@@ -33,6 +33,12 @@ import org.springframework.util.Assert;
  */
 public final class ReaderBatches implements AutoCloseable {
 
+	/** Bytes of a batch's message, about. */
+	private static final long MESSAGE = 128;
+
+	/** Further bytes for each column. */
+	private static final long MESSAGE_COLUMN = 48;
+
 	private final ArrowReader reader;
 
 	private final BufferAllocator allocator;
@@ -106,6 +112,8 @@ public final class ReaderBatches implements AutoCloseable {
 
 	/**
 	 * Pull batches until they are large, or the reader ends. They are handed out later.
+	 * Each counts as its values and the message that describes them, so that batches
+	 * without rows, or whose columns take no memory, are not held without an end.
 	 * @param bytes how large
 	 * @return whether that many bytes are held
 	 * @throws UncheckedIOException if the reader fails
@@ -117,8 +125,9 @@ public final class ReaderBatches implements AutoCloseable {
 			if (next == null) {
 				return false;
 			}
-			this.held.add(new Pulled(keep(next), next.size(), true));
-			this.heldBytes += next.size();
+			long size = next.size() + MESSAGE + MESSAGE_COLUMN * this.schema.getFields().size();
+			this.held.add(new Pulled(keep(next), size, true));
+			this.heldBytes += size;
 		}
 		return true;
 	}

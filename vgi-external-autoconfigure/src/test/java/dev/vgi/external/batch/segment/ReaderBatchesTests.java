@@ -43,6 +43,7 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.ByteArrayReadableSeekableByteChannel;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -254,10 +255,23 @@ class ReaderBatchesTests {
 			AnnotatedBatch first = next(batches);
 			long size = first.bufferSize();
 			first.close();
-			assertThat(batches.reaches(size + 1)).isTrue();
+			assertThat(batches.reaches(size + 500)).isTrue();
 			assertThat(batches.pulled()).isEqualTo(3);
 			assertThat(batches.reaches(5 * size)).isFalse();
 			assertThat(batches.pulled()).isEqualTo(5);
+		}
+	}
+
+	@Test
+	@Timeout(60)
+	void endlessBatchesWithoutBytesAreNotHeldWithoutAnEnd() {
+		Schema nothing = new Schema(List.of(Field.nullable("nothing", new ArrowType.Null())));
+		try (ReaderBatches batches = new ReaderBatches(new Endless(this.theirs, nothing), this.ours);
+				ReaderBatches narrow = new ReaderBatches(new Endless(this.theirs, new Schema(List.of())), this.ours)) {
+			assertThat(batches.reaches(100_000)).isTrue();
+			assertThat(batches.pulled()).isLessThan(1000);
+			assertThat(narrow.reaches(100_000)).isTrue();
+			assertThat(narrow.pulled()).isLessThan(1000);
 		}
 	}
 
@@ -440,6 +454,40 @@ class ReaderBatchesTests {
 				throw (RuntimeException) this.failure;
 			}
 			return super.loadNextBatch();
+		}
+
+	}
+
+	/**
+	 * Never ends. Its batches have rows, but no bytes.
+	 */
+	static final class Endless extends ArrowReader {
+
+		private final Schema schema;
+
+		Endless(BufferAllocator allocator, Schema schema) {
+			super(allocator);
+			this.schema = schema;
+		}
+
+		@Override
+		public boolean loadNextBatch() throws IOException {
+			getVectorSchemaRoot().setRowCount(3);
+			return true;
+		}
+
+		@Override
+		public long bytesRead() {
+			return 0;
+		}
+
+		@Override
+		protected void closeReadSource() {
+		}
+
+		@Override
+		protected Schema readSchema() {
+			return this.schema;
 		}
 
 	}
