@@ -65,6 +65,8 @@ final class Lz4Frame {
 
 	private static final LZ4SafeDecompressor BLOCKS = blocks();
 
+	private static final XXHashFactory CHECKSUMS = XXHashFactory.fastestInstance();
+
 	private final ArrowBuf source;
 
 	private final long end;
@@ -216,9 +218,14 @@ final class Lz4Frame {
 		return this.joined;
 	}
 
-	private int checksum(ArrowBuf buffer, long start, long length) {
-		byte[] window = new byte[(int) Math.min(WINDOW, length)];
-		try (StreamingXXHash32 hash = XXHashFactory.fastestInstance().newStreamingHash32(0)) {
+	private static int checksum(ArrowBuf buffer, long start, long length) {
+		if (length <= Integer.MAX_VALUE) {
+			// A hash that takes several parts costs as much as kilobytes of any block.
+			int size = (int) length;
+			return CHECKSUMS.hash32().hash(buffer.nioBuffer(start, size), 0, size, 0);
+		}
+		byte[] window = new byte[WINDOW];
+		try (StreamingXXHash32 hash = CHECKSUMS.newStreamingHash32(0)) {
 			for (long done = 0; done < length; done += window.length) {
 				int count = (int) Math.min(window.length, length - done);
 				buffer.getBytes(start + done, window, 0, count);
