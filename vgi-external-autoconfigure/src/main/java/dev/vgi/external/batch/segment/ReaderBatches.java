@@ -20,6 +20,8 @@ import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.DictionaryUtility;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -38,6 +40,8 @@ public final class ReaderBatches implements AutoCloseable {
 
 	/** Further bytes for each column. */
 	private static final long MESSAGE_COLUMN = 48;
+
+	private static final Log logger = LogFactory.getLog(ReaderBatches.class);
 
 	private final ArrowReader reader;
 
@@ -85,21 +89,13 @@ public final class ReaderBatches implements AutoCloseable {
 			}
 		}
 		catch (IOException ex) {
-			throw closed(new UncheckedIOException(ex));
-		}
-		catch (RuntimeException ex) {
-			throw closed(ex);
-		}
-	}
-
-	private RuntimeException closed(RuntimeException failure) {
-		try {
 			close();
+			throw new UncheckedIOException(ex);
 		}
-		catch (RuntimeException ex) {
-			failure.addSuppressed(ex);
+		catch (RuntimeException | Error ex) {
+			close();
+			throw ex;
 		}
-		return failure;
 	}
 
 	/**
@@ -175,7 +171,7 @@ public final class ReaderBatches implements AutoCloseable {
 			return new AnnotatedBatch(new VectorSchemaRoot(this.schema, copies, batch.rowCount()),
 					Dictionaries.share(batch.dictionaries(), this.allocator), BatchMetadata.empty());
 		}
-		catch (RuntimeException ex) {
+		catch (RuntimeException | Error ex) {
 			copies.forEach(FieldVector::close);
 			throw ex;
 		}
@@ -220,7 +216,7 @@ public final class ReaderBatches implements AutoCloseable {
 			return new Pulled(new AnnotatedBatch(new VectorSchemaRoot(this.schema, shared, root.getRowCount()),
 					this.dictionaries.share(), BatchMetadata.empty()), size, this.movable);
 		}
-		catch (RuntimeException ex) {
+		catch (RuntimeException | Error ex) {
 			shared.forEach(FieldVector::close);
 			throw ex;
 		}
@@ -288,7 +284,6 @@ public final class ReaderBatches implements AutoCloseable {
 
 	/**
 	 * Close the reader, and free what was pulled and not handed out. Idempotent.
-	 * @throws UncheckedIOException if the reader cannot be closed
 	 */
 	@Override
 	public void close() {
@@ -296,13 +291,23 @@ public final class ReaderBatches implements AutoCloseable {
 			return;
 		}
 		this.closed = true;
-		try (ArrowReader reader = this.reader) {
+		try {
 			this.held.forEach((pulled) -> pulled.batch().close());
 			this.held.clear();
 			this.dictionaries.close();
 		}
-		catch (IOException ex) {
-			throw new UncheckedIOException(ex);
+		finally {
+			closeReader();
+		}
+	}
+
+	// What it has yielded is complete, or its failure is known already.
+	private void closeReader() {
+		try {
+			this.reader.close();
+		}
+		catch (IOException | RuntimeException ex) {
+			logger.warn("An Arrow reader could not be closed", ex);
 		}
 	}
 

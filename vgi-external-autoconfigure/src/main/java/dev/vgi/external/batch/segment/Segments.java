@@ -11,12 +11,12 @@ import org.springframework.util.Assert;
 
 /**
  * Appends the batches of a reader to one another until they are as large as a segment. A
- * segment is complete once it has reached that size. A batch starts the next one if it
- * would make the present one larger than one and a half of it, if its dictionaries do not
- * begin with those of the present one, or if its values cannot be appended: views, unions
- * and runs are never, others not beyond what one vector can hold. A segment of one batch
- * is that batch, without a further copy; batches without rows are dropped. Not
- * thread-safe.
+ * segment is complete once it has reached that size and its values are as large as its
+ * dictionaries. A batch starts the next one if it would make the present one larger than
+ * one and a half of it, if its dictionaries do not begin with those of the present one, or
+ * if its values cannot be appended: views, unions and runs are never, others not beyond
+ * what one vector can hold. A segment of one batch is that batch, without a further copy;
+ * batches without rows are dropped. Not thread-safe.
  */
 @Internal
 public final class Segments implements AutoCloseable {
@@ -37,6 +37,12 @@ public final class Segments implements AutoCloseable {
 
 	/** Bytes of the segment so far. */
 	private long size;
+
+	/**
+	 * Bytes from which on the segment is complete. Its values are at least as large as
+	 * its dictionaries, which each segment carries.
+	 */
+	private long wanted;
 
 	private boolean ended;
 
@@ -106,6 +112,8 @@ public final class Segments implements AutoCloseable {
 			AnnotatedBatch segment = complete();
 			this.single = batch;
 			this.size = batch.bufferSize();
+			long dictionaries = this.size - VectorMemory.size(batch.root().getFieldVectors());
+			this.wanted = Math.max(this.segmentSize, 2 * dictionaries);
 			return (segment == null && isComplete()) ? complete() : segment;
 		}
 		catch (RuntimeException ex) {
@@ -115,7 +123,7 @@ public final class Segments implements AutoCloseable {
 	}
 
 	private boolean isComplete() {
-		return isPending() && this.size >= this.segmentSize;
+		return isPending() && this.size >= this.wanted;
 	}
 
 	private boolean isPending() {
@@ -124,11 +132,11 @@ public final class Segments implements AutoCloseable {
 
 	private boolean append(AnnotatedBatch next) {
 		long added = VectorMemory.size(next.root().getFieldVectors());
-		if (!isPending() || this.size + added > this.segmentSize + this.segmentSize / 2) {
+		if (!isPending() || this.size + added > this.wanted + this.wanted / 2) {
 			return false;
 		}
 		// the last batch comes before the size is reached
-		double growth = Math.max(1, (double) (this.segmentSize + added) / Math.max(1, this.size + added));
+		double growth = Math.max(1, (double) (this.wanted + added) / Math.max(1, this.size + added));
 		if (this.builder != null) {
 			if (!Dictionaries.extend(this.builder.dictionaries(), next.dictionaries())
 					|| !this.builder.append(next, growth)) {

@@ -255,10 +255,20 @@ class SegmentsTests {
 			.containsExactly("[red, green]", "[green, green]", "[blue, red]");
 	}
 
+	@Test
+	void segmentsHaveAtLeastAsManyValuesAsDictionaries() {
+		String palette = "red,green,blue,white,black";
+		assertThat(colors(1, palette, palette, palette, palette, palette, palette)).hasSizeBetween(1, 2);
+	}
+
 	private List<String> colors(String... dictionaries) {
+		return colors(1_000_000, dictionaries);
+	}
+
+	private List<String> colors(long segmentSize, String... dictionaries) {
 		List<String> values = new ArrayList<>();
 		try (Segments packing = new Segments(
-				new ReaderBatches(new ReaderBatchesTests.Colors(this.theirs, dictionaries), this.ours), 1_000_000,
+				new ReaderBatches(new ReaderBatchesTests.Colors(this.theirs, dictionaries), this.ours), segmentSize,
 				this.ours)) {
 			List<AnnotatedBatch> segments = new ArrayList<>();
 			pull(packing, segments);
