@@ -9,6 +9,7 @@ import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.ValueVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.TokenStreamContext;
 import tools.jackson.databind.SerializationContext;
@@ -34,7 +35,7 @@ public final class ArrowModule extends SimpleModule {
 	public ArrowModule() {
 		super("vgi-external");
 		for (Class<?> type : List.of(VectorSchemaRoot.class, AnnotatedBatch.class, OutputCycle.class, ValueVector.class,
-				ArrowBuf.class, BufferAllocator.class)) {
+				ArrowBuf.class, BufferAllocator.class, ArrowReader.class)) {
 			addSerializer(type, new RefusingSerializer());
 		}
 	}

@@ -20,10 +20,12 @@ import java.util.stream.Stream;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.location.NumbersReader;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.ipc.ArrowStreamReader;
 import org.apache.arrow.vector.ipc.ArrowStreamWriter;
 import org.awaitility.Awaitility;
@@ -125,8 +127,8 @@ class ArrowResultsTests {
 	}
 
 	@ParameterizedTest
-	@ValueSource(strings = { "/map", "/record", "/array", "/json-entity", "/stream-of-anything", "/functional-list",
-			"/functional-json" })
+	@ValueSource(strings = { "/map", "/record", "/reader-in-record", "/array", "/json-entity", "/stream-of-anything",
+			"/functional-list", "/functional-json" })
 	void whenOtherConvertersWouldWriteTheValueItIsRefused(String path) throws Exception {
 		for (String accept : List.of("*/*", "application/json", "application/xml")) {
 			HttpResponse<byte[]> response = get(path, accept);
@@ -347,6 +349,10 @@ class ArrowResultsTests {
 	 * @param rows the batch
 	 * @param more another one
 	 */
+	record Wrapped(String name, ArrowReader rows) {
+
+	}
+
 	record Named(String name, VectorSchemaRoot rows, VectorSchemaRoot more) {
 
 	}
@@ -481,6 +487,11 @@ class ArrowResultsTests {
 		@GetMapping("/record")
 		Named inRecord() {
 			return new Named("a", numbers(), numbers());
+		}
+
+		@GetMapping("/reader-in-record")
+		Wrapped readerInRecord() {
+			return new Wrapped("a", new NumbersReader(1, 1));
 		}
 
 		@GetMapping("/array")
