@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 @Internal
 public final class FetchGroup {
 
-	/** What a batch without values counts. */
-	private static final long SMALLEST = 1024;
+	/** Most members that are known, since tiny ones cost more than their bytes. */
+	private static final int MOST_MEMBERS = 1000;
 
 	private static final long DEFAULT_WINDOW = 64L << 20;
 
@@ -46,6 +46,9 @@ public final class FetchGroup {
 
 	/** Decoded bytes that are being fetched, or are there and not handed out. */
 	private long ahead;
+
+	/** Estimated bytes on the heap of all members. */
+	private long heap;
 
 	private long peak;
 
@@ -74,30 +77,35 @@ public final class FetchGroup {
 
 	/**
 	 * Add something to fetch, younger than all others.
+	 * @param heap what it takes on the heap, fetched or not
 	 * @return the member
 	 */
-	public FetchMember add() {
-		return add(FetchMember.State.WAITING, 0);
+	public FetchMember add(long heap) {
+		return add(FetchMember.State.WAITING, 0, heap);
 	}
 
 	/**
 	 * Add something that is in memory already, younger than all others.
 	 * @param bytes its size
+	 * @param heap what it takes on the heap in addition
 	 * @return the member
 	 */
-	public FetchMember add(long bytes) {
-		return add(FetchMember.State.PRESENT, Math.max(SMALLEST, bytes));
+	public FetchMember addPresent(long bytes, long heap) {
+		return add(FetchMember.State.PRESENT, bytes, heap);
 	}
 
-	private synchronized FetchMember add(FetchMember.State state, long bytes) {
-		FetchMember member = new FetchMember(this, state);
+	private synchronized FetchMember add(FetchMember.State state, long bytes, long heap) {
+		FetchMember member = new FetchMember(this, state, heap);
 		this.members.add(member);
+		this.heap += heap;
 		count(member, bytes);
 		return member;
 	}
 
 	synchronized void remove(FetchMember member) {
-		this.members.remove(member);
+		if (this.members.remove(member)) {
+			this.heap -= member.heap;
+		}
 	}
 
 	/**
@@ -105,11 +113,11 @@ public final class FetchGroup {
 	 * @return {@code false} if the known ones fill the bytes ahead
 	 */
 	public synchronized boolean hasRoom() {
-		long known = this.ahead;
+		long known = this.ahead + this.heap;
 		for (FetchMember member : this.members) {
-			known += member.isWaiting() ? Math.max(SMALLEST, expected(member)) : 0;
+			known += member.isWaiting() ? expected(member) : 0;
 		}
-		return known < this.window;
+		return known < this.window && this.members.size() < MOST_MEMBERS;
 	}
 
 	/**

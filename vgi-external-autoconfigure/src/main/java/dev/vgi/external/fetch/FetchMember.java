@@ -16,6 +16,9 @@ public final class FetchMember implements FetchShare {
 
 	private State state;
 
+	/** Estimated bytes on the heap. */
+	final long heap;
+
 	/** Decoded bytes as far as known, or -1. */
 	long size = -1;
 
@@ -44,9 +47,10 @@ public final class FetchMember implements FetchShare {
 
 	private int requests;
 
-	FetchMember(FetchGroup group, State state) {
+	FetchMember(FetchGroup group, State state, long heap) {
 		this.group = group;
 		this.state = state;
+		this.heap = heap;
 	}
 
 	boolean isWaiting() {
@@ -93,11 +97,13 @@ public final class FetchMember implements FetchShare {
 
 	/**
 	 * Report that the fetch has succeeded. Its result can be handed out.
+	 * @param decoded its bytes: more than were fetched if its buffers are compressed
 	 */
-	public void complete() {
+	public void complete(long decoded) {
 		synchronized (this.group) {
 			this.state = State.FETCHED;
 			this.exclusive = false;
+			this.group.count(this, Math.max(this.bytes, decoded));
 		}
 	}
 

@@ -28,19 +28,21 @@ final class AheadThreads {
 	synchronized Thread start(Runnable task) {
 		Thread thread = this.factory.newThread(TransferThreads.inheriting(task));
 		this.running.removeIf((earlier) -> !earlier.isAlive());
-		this.running.add(thread);
 		thread.start();
+		this.running.add(thread);
 		return thread;
 	}
 
 	/**
-	 * Wait until all have ended. They have been asked to, and no further one is started.
+	 * Wait until all others have ended. They have been asked to, and no further one is
+	 * started. The current thread is one of them if a log sink closes the reader.
 	 */
 	void join() {
 		List<Thread> ending;
 		synchronized (this) {
 			ending = new ArrayList<>(this.running);
 		}
+		ending.remove(Thread.currentThread());
 		ending.forEach(Uninterruptibles::join);
 	}
 

@@ -13,6 +13,7 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.fetch.FetchGroup;
 import dev.vgi.external.fetch.FetchMember;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +23,12 @@ import org.jspecify.annotations.Nullable;
  * except for {@link #read} and {@link #resolve}.
  */
 final class BatchAhead {
+
+	/** Heap of a batch without its columns, and of each column. */
+	private static final long OBJECT_HEAP = 1024;
+
+	/** Heap per byte of metadata. */
+	private static final long METADATA_HEAP = 4;
 
 	/** Bounds what is ahead and says when a pointer may be fetched. */
 	final FetchMember member;
@@ -64,26 +71,36 @@ final class BatchAhead {
 	 * @return the batch, or what stands for one that could not be read; {@code null} at
 	 * the end
 	 */
-	static @Nullable BatchAhead read(ResolvedBatches.Source source, FetchGroup group) {
+	static @Nullable BatchAhead read(BatchSource source, FetchGroup group) {
 		try {
 			AnnotatedBatch read = source.next();
 			return (read != null) ? of(read, group) : null;
 		}
 		catch (IOException ex) {
-			return new BatchAhead(group.add(0), null, null, new UncheckedIOException(ex));
+			return new BatchAhead(group.addPresent(0, 0), null, null, new UncheckedIOException(ex));
 		}
 		catch (RuntimeException | Error ex) {
-			return new BatchAhead(group.add(0), null, null, ex);
+			return new BatchAhead(group.addPresent(0, 0), null, null, ex);
 		}
 	}
 
 	private static BatchAhead of(AnnotatedBatch read, FetchGroup group) {
+		long heap = OBJECT_HEAP + METADATA_HEAP * read.metadata().length();
 		if (!read.isPointer()) {
-			return new BatchAhead(group.add(read.bufferSize()), null, read, null);
+			long columns = OBJECT_HEAP * vectors(read.schema().getFields());
+			return new BatchAhead(group.addPresent(read.bufferSize(), heap + columns), null, read, null);
 		}
 		try (read) {
-			return new BatchAhead(group.add(), read, null, null);
+			return new BatchAhead(group.add(heap), read, null, null);
 		}
+	}
+
+	private static long vectors(List<Field> fields) {
+		long count = fields.size();
+		for (Field field : fields) {
+			count += vectors(field.getChildren());
+		}
+		return count;
 	}
 
 	/**
@@ -150,11 +167,15 @@ final class BatchAhead {
 			restart();
 		}
 		else {
-			this.member.complete();
+			this.member.complete((this.batch != null) ? this.batch.bufferSize() : 0);
 		}
 	}
 
-	private void restart() {
+	/**
+	 * Let it be fetched again, or now if {@link #resolve} was never called.
+	 */
+	void restart() {
+		this.running = false;
 		free();
 		this.member.restart();
 	}
@@ -205,12 +226,21 @@ final class BatchAhead {
 		}
 	}
 
-	void deliverLogs(LogSink sink) {
-		this.logs.forEach(sink::log);
-	}
-
-	AnnotatedBatch takeBatch() {
-		return Objects.requireNonNull(this.batch);
+	/**
+	 * Hand the batch out, after its log messages.
+	 * @param sink receives the messages; if it fails, the batch is closed
+	 * @return the batch; the caller closes it
+	 */
+	AnnotatedBatch handOut(LogSink sink) {
+		AnnotatedBatch result = Objects.requireNonNull(this.batch);
+		try {
+			this.logs.forEach(sink::log);
+			return result;
+		}
+		catch (RuntimeException | Error ex) {
+			result.close();
+			throw ex;
+		}
 	}
 
 }

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Batches that are all at hand.
  */
-final class BatchList implements ResolvedBatches.Source {
+final class BatchList implements BatchSource {
 
 	private final Schema schema;
 

@@ -183,8 +183,7 @@ public final class LocationResolver {
 	 * {@code false} if only the thread that takes the batches may read it
 	 * @return the batches; the caller closes them
 	 */
-	public ResolvedBatches ahead(ResolvedBatches.Source source, BufferAllocator allocator, LogSink logs,
-			boolean ownThread) {
+	public ResolvedBatches ahead(BatchSource source, BufferAllocator allocator, LogSink logs, boolean ownThread) {
 		return new ResolvedBatches(this, source, allocator, logs, ownThread);
 	}
 
@@ -224,12 +223,22 @@ public final class LocationResolver {
 			AnnotatedBatch data = parse(body, schema, allocator, logs.isDiscarding() ? null : messages, deadline);
 			// Logs are delivered only now, so that a retried attempt does not deliver
 			// them twice.
-			messages.forEach(logs::log);
+			deliver(messages, logs, data);
 			this.resources.listener().fetched(body.statistics());
 			return data.withMetadata(data.metadata()
 				.with(MetadataKeys.LOCATION_FETCH_MS,
 						String.format(Locale.ROOT, "%.1f", elapsedSince(start).toNanos() / 1_000_000.0))
 				.with(MetadataKeys.LOCATION_SOURCE, pointer.location().toString()));
+		}
+	}
+
+	private static void deliver(List<LogMessage> messages, LogSink logs, AnnotatedBatch data) {
+		try {
+			messages.forEach(logs::log);
+		}
+		catch (RuntimeException | Error ex) {
+			data.close();
+			throw ex;
 		}
 	}
 

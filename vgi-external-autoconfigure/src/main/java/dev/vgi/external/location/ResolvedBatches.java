@@ -26,7 +26,7 @@ public final class ResolvedBatches implements AutoCloseable {
 
 	private final LocationResolver resolver;
 
-	private final Source source;
+	private final BatchSource source;
 
 	private final BufferAllocator allocator;
 
@@ -61,7 +61,7 @@ public final class ResolvedBatches implements AutoCloseable {
 
 	private boolean closed;
 
-	ResolvedBatches(LocationResolver resolver, Source source, BufferAllocator allocator, LogSink logs,
+	ResolvedBatches(LocationResolver resolver, BatchSource source, BufferAllocator allocator, LogSink logs,
 			boolean ownThread) {
 		this.resolver = resolver;
 		this.source = source;
@@ -80,6 +80,15 @@ public final class ResolvedBatches implements AutoCloseable {
 		return this.source.schema();
 	}
 
+	/**
+	 * Return a batch without rows that has the dictionaries of a stream without batches.
+	 * @return the batch, which the caller closes; {@code null} if they are not known
+	 * @throws IOException if the source is closed
+	 */
+	@Nullable AnnotatedBatch zeroRows() throws IOException {
+		return this.source.zeroRows();
+	}
+
 	FetchGroup group() {
 		return this.group;
 	}
@@ -95,11 +104,14 @@ public final class ResolvedBatches implements AutoCloseable {
 	 */
 	public @Nullable AnnotatedBatch next() {
 		BatchAhead taken = await();
-		if (taken == null) {
-			return null;
+		try {
+			return (taken != null) ? taken.handOut(this.logs) : null;
 		}
-		taken.deliverLogs(this.logs);
-		return taken.takeBatch();
+		catch (RuntimeException | Error ex) {
+			// The batch is lost, so those after it are not handed out either.
+			fail(ex);
+			throw ex;
+		}
 	}
 
 	private @Nullable BatchAhead await() {
@@ -225,7 +237,14 @@ public final class ResolvedBatches implements AutoCloseable {
 	private void startThreads() {
 		for (BatchAhead next = startNext(); next != null; next = startNext()) {
 			BatchAhead started = next;
-			next.runsOn(this.threads.start(() -> work(started)));
+			try {
+				next.runsOn(this.threads.start(() -> work(started)));
+			}
+			catch (RuntimeException | Error ex) {
+				// Without a further thread it is left to those that there are.
+				next.restart();
+				return;
+			}
 		}
 	}
 
@@ -239,15 +258,23 @@ public final class ResolvedBatches implements AutoCloseable {
 			return null;
 		}
 		do {
-			for (BatchAhead batch : this.ahead) {
-				// The first one is left to the thread that waits for it.
-				boolean taken = this.awaited && batch == this.ahead.peek();
-				if (!taken && batch.isWaiting() && batch.start(null)) {
-					return batch;
-				}
+			BatchAhead next = firstWaiting();
+			// The first one is left to the thread that waits for it.
+			if (next != null && !(this.awaited && next == this.ahead.peek()) && next.start(null)) {
+				return next;
 			}
 		}
 		while (dropEvicted());
+		return null;
+	}
+
+	// No other one may start before it.
+	private @Nullable BatchAhead firstWaiting() {
+		for (BatchAhead batch : this.ahead) {
+			if (batch.isWaiting()) {
+				return batch;
+			}
+		}
 		return null;
 	}
 
@@ -314,8 +341,14 @@ public final class ResolvedBatches implements AutoCloseable {
 	}
 
 	private void fail(Throwable thrown) {
-		this.failure = thrown;
-		dropAll();
+		this.lock.lock();
+		try {
+			this.failure = (this.failure != null) ? this.failure : thrown;
+			dropAll();
+		}
+		finally {
+			this.lock.unlock();
+		}
 	}
 
 	private void dropAll() {
@@ -334,11 +367,8 @@ public final class ResolvedBatches implements AutoCloseable {
 	public void close() {
 		this.lock.lock();
 		try {
-			if (!this.closed && this.failure == null) {
-				this.failure = new TransferCancelledException("The batches were closed");
-			}
+			fail(new TransferCancelledException("The batches were closed"));
 			this.closed = true;
-			dropAll();
 			if (this.reader != null) {
 				this.reader.interrupt();
 			}
@@ -362,39 +392,6 @@ public final class ResolvedBatches implements AutoCloseable {
 		finally {
 			this.lock.unlock();
 		}
-	}
-
-	/**
-	 * Where the batches come from, such as the body of an HTTP message.
-	 */
-	public interface Source extends AutoCloseable {
-
-		/**
-		 * Return the schema of all batches.
-		 * @return the schema in memory format
-		 */
-		Schema schema();
-
-		/**
-		 * Return the next batch. May wait for the network.
-		 * @return the batch, which the caller closes; or {@code null} at the end
-		 * @throws IOException if reading fails
-		 */
-		@Nullable AnnotatedBatch next() throws IOException;
-
-		/**
-		 * Return whether {@link #next()} would probably not wait.
-		 * @return {@code false} if that is unknown
-		 */
-		boolean isReady();
-
-		/**
-		 * End a {@link #next()} that waits in another thread, if that is possible, and
-		 * release everything. Idempotent.
-		 */
-		@Override
-		void close();
-
 	}
 
 }

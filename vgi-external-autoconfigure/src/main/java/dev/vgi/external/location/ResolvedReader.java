@@ -118,7 +118,8 @@ public final class ResolvedReader extends ArrowReader {
 
 	/**
 	 * Return the dictionaries of the loaded batch. They may differ from batch to batch.
-	 * Before the first batch is loaded, this waits for that batch.
+	 * Before the first batch is loaded, this waits for that batch. Those of a stream
+	 * without batches are empty.
 	 * @return the dictionaries by number
 	 * @throws IOException if the stream cannot be read
 	 */
@@ -183,7 +184,10 @@ public final class ResolvedReader extends ArrowReader {
 			}
 			requireOpen();
 			this.first = next;
-			return next;
+			if (next == null) {
+				this.current = this.batches.zeroRows();
+			}
+			return (next != null) ? next : this.current;
 		}
 	}
 

@@ -14,7 +14,7 @@ import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
-import dev.vgi.external.location.ResolvedBatches;
+import dev.vgi.external.location.BatchSource;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * Pointers are not resolved. Used by one thread at a time, except for {@link #close()}.
  */
 @Internal
-public final class BodyBatches implements ResolvedBatches.Source {
+public final class BodyBatches implements BatchSource {
 
 	private final OpenBody body;
 
@@ -39,6 +39,9 @@ public final class BodyBatches implements ResolvedBatches.Source {
 	private boolean complete;
 
 	private boolean closed;
+
+	/** Whether the last batch was a pointer. */
+	private boolean behindPointer;
 
 	private BodyBatches(OpenBody body, IpcStreamReader reader, Consumer<BatchMetadata> logs) {
 		this.body = body;
@@ -90,12 +93,15 @@ public final class BodyBatches implements ResolvedBatches.Source {
 		return this.reader.schema();
 	}
 
-	/**
-	 * Return a batch without rows, which represents a stream without batches.
-	 * @return the batch; the caller closes it
-	 */
-	AnnotatedBatch zeroRows() {
-		return this.reader.zeroRows();
+	@Override
+	public AnnotatedBatch zeroRows() throws IOException {
+		enter();
+		try {
+			return this.reader.zeroRows();
+		}
+		finally {
+			leave(true);
+		}
 	}
 
 	@Override
@@ -136,6 +142,7 @@ public final class BodyBatches implements ResolvedBatches.Source {
 			BatchMetadata metadata = batch.metadata();
 			BatchKind kind = BatchKind.of(batch.rowCount(), metadata);
 			if (kind != BatchKind.LOG && kind != BatchKind.ERROR) {
+				this.behindPointer = kind == BatchKind.POINTER;
 				return batch;
 			}
 			batch.close();
@@ -164,10 +171,16 @@ public final class BodyBatches implements ResolvedBatches.Source {
 		return error;
 	}
 
+	/**
+	 * Return whether {@link #next()} would probably not wait. What follows a pointer is
+	 * probably one, too, and small. What follows another batch may be large, and have
+	 * only begun to arrive.
+	 * @return {@code false} if that is unknown
+	 */
 	@Override
 	public boolean isReady() {
 		try {
-			return this.body.content().available() > 0;
+			return this.behindPointer && this.body.content().available() > 0;
 		}
 		catch (IOException ex) {
 			// The next reading fails at once.

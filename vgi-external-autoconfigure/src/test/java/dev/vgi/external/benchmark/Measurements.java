@@ -46,10 +46,10 @@ import dev.vgi.external.batch.segment.SegmentsBenchmark;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.fetch.BodyDigestBenchmark;
 import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.location.BatchSource;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
-import dev.vgi.external.location.ResolvedBatches;
 import dev.vgi.external.location.ResolvedReader;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
@@ -739,7 +739,7 @@ public final class Measurements implements AutoCloseable {
 
 		void read(URI url, StoredBatch piece, int pieces, boolean ownThread) throws IOException {
 			AtomicInteger left = new AtomicInteger(pieces);
-			ResolvedBatches.Source source = new ResolvedBatches.Source() {
+			BatchSource source = new BatchSource() {
 
 				@Override
 				public Schema schema() {

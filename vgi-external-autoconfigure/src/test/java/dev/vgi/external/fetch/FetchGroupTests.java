@@ -1,5 +1,6 @@
 package dev.vgi.external.fetch;
 
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -38,7 +39,7 @@ class FetchGroupTests {
 	}
 
 	private FetchMember started(long size) {
-		FetchMember member = this.group.add();
+		FetchMember member = this.group.add(0);
 		assertThat(member.start()).isTrue();
 		member.open();
 		sized(member, size);
@@ -58,8 +59,8 @@ class FetchGroupTests {
 
 	@Test
 	void secondOneWaitsUntilTheSizeOfTheFirstIsKnown() {
-		FetchMember first = this.group.add();
-		FetchMember second = this.group.add();
+		FetchMember first = this.group.add(0);
+		FetchMember second = this.group.add(0);
 		assertThat(second.start()).isFalse();
 		assertThat(first.start()).isTrue();
 		assertThat(second.start()).isFalse();
@@ -76,9 +77,9 @@ class FetchGroupTests {
 	@Test
 	void bytesAheadAndConnectionsBoundHowManyStart() {
 		FetchMember first = started(300 * KB);
-		FetchMember second = this.group.add();
-		FetchMember third = this.group.add();
-		FetchMember fourth = this.group.add();
+		FetchMember second = this.group.add(0);
+		FetchMember third = this.group.add(0);
+		FetchMember fourth = this.group.add(0);
 		assertThat(second.start()).isTrue();
 		assertThat(third.start()).isTrue();
 		assertThat(fourth.start()).isFalse();
@@ -93,8 +94,8 @@ class FetchGroupTests {
 	@Test
 	void nobodyIsOvertaken() {
 		FetchMember first = started(600 * KB);
-		FetchMember large = this.group.add();
-		FetchMember small = this.group.add();
+		FetchMember large = this.group.add(0);
+		FetchMember small = this.group.add(0);
 		assertThat(large.start()).isFalse();
 		first.sized(100 * KB);
 		assertThat(large.start()).isTrue();
@@ -111,8 +112,8 @@ class FetchGroupTests {
 	@Test
 	void youngestGiveWayToTheOldestOnly() throws Exception {
 		FetchMember first = started(100 * KB);
-		FetchMember second = this.group.add();
-		FetchMember third = this.group.add();
+		FetchMember second = this.group.add(0);
+		FetchMember third = this.group.add(0);
 		assertThat(second.start()).isTrue();
 		assertThat(third.start()).isTrue();
 		int before = this.changes.get();
@@ -123,7 +124,7 @@ class FetchGroupTests {
 		assertThat(second.isEvicted()).isFalse();
 		assertThat(third.isEvicted()).isTrue();
 		assertThat(sized).isNotDone();
-		FetchMember fourth = this.group.add();
+		FetchMember fourth = this.group.add(0);
 		fourth.size = 10 * KB;
 		assertThat(fourth.start()).isFalse();
 		third.restart();
@@ -139,12 +140,12 @@ class FetchGroupTests {
 	@Test
 	void lackOfMemoryIsFinalOnlyIfNoOtherHoldsAny() {
 		FetchMember first = started(100 * KB);
-		FetchMember second = this.group.add();
+		FetchMember second = this.group.add(0);
 		assertThat(second.start()).isTrue();
 		assertThat(second.giveWay()).isTrue();
 		second.restart();
 		assertThat(second.start()).isFalse();
-		FetchMember third = this.group.add();
+		FetchMember third = this.group.add(0);
 		assertThat(third.start()).isFalse();
 		assertThat(first.giveWay()).isFalse();
 		first.remove();
@@ -191,8 +192,8 @@ class FetchGroupTests {
 	void connectionsAreDividedAmongThoseThatFitIfTogetherTheyAreLarge() {
 		FetchMember first = started(300 * KB);
 		assertThat(first.connectionsFor(300 * KB, this.config)).isZero();
-		FetchMember second = this.group.add();
-		FetchMember third = this.group.add();
+		FetchMember second = this.group.add(0);
+		FetchMember third = this.group.add(0);
 		assertThat(first.connectionsFor(300 * KB, this.config)).isEqualTo(2);
 		second.remove();
 		assertThat(first.connectionsFor(300 * KB, this.config)).isZero();
@@ -202,7 +203,7 @@ class FetchGroupTests {
 		first.remove();
 		FetchMember small = started(100 * KB);
 		for (int i = 0; i < 10; i++) {
-			this.group.add();
+			this.group.add(0);
 		}
 		assertThat(small.connectionsFor(100 * KB, this.config)).isZero();
 		small.remove();
@@ -212,9 +213,40 @@ class FetchGroupTests {
 	void unknownSizesBoundHowMuchIsRead() {
 		for (int i = 0; i < 4; i++) {
 			assertThat(this.group.hasRoom()).isTrue();
-			this.group.add();
+			this.group.add(0);
 		}
 		assertThat(this.group.hasRoom()).isFalse();
+	}
+
+	@Test
+	void heapBoundsHowMuchIsRead() {
+		for (int i = 0; i < 10; i++) {
+			assertThat(this.group.hasRoom()).isTrue();
+			this.group.addPresent(0, 100 * KB);
+		}
+		assertThat(this.group.hasRoom()).isFalse();
+	}
+
+	@Test
+	void numberBoundsHowManyEmptyOnesAreRead() {
+		for (int i = 0; i < 1000; i++) {
+			assertThat(this.group.hasRoom()).isTrue();
+			this.group.addPresent(0, 0);
+		}
+		assertThat(this.group.hasRoom()).isFalse();
+	}
+
+	@Test
+	void resultCountsWithWhatItsBuffersWereDecodedTo() {
+		FetchMember small = started(100 * KB);
+		FetchMember second = this.group.add(0);
+		small.fetched(this.budget.acquire(1, Duration.ZERO));
+		small.complete(1100 * KB);
+		assertThat(second.start()).isFalse();
+		small.remove();
+		assertThat(second.start()).isTrue();
+		second.remove();
+		assertThat(this.group.hasRoom()).isTrue();
 	}
 
 }

@@ -2,14 +2,17 @@ package dev.vgi.external.location;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 
 import dev.vgi.external.VgiExternalException;
@@ -38,6 +41,8 @@ import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -123,23 +128,26 @@ class ResolvedBatchesTests {
 	}
 
 	private LocationResolver resolver() {
-		TransferThreads counted = new TransferThreads((task) -> {
+		return resolver(new TransferThreads((task) -> {
 			this.threads.incrementAndGet();
 			return new Thread(task);
-		});
+		}));
+	}
+
+	private LocationResolver resolver(TransferThreads threads) {
 		return new LocationResolver(
 				ExternalLocationConfig.defaults()
 					.withFetchConfig(this.config)
 					.withMaxRetries(0)
 					.withUrlValidator(UrlValidator.acceptAll()),
-				new TransferResources(this.transport, this.budget, this.slabs, counted, TransferListener.none()));
+				new TransferResources(this.transport, this.budget, this.slabs, threads, TransferListener.none()));
 	}
 
 	private ResolvedBatches ahead(boolean ownThread, AnnotatedBatch... batches) {
 		return ahead(new BatchList(List.of(batches)), ownThread);
 	}
 
-	private ResolvedBatches ahead(ResolvedBatches.Source source, boolean ownThread) {
+	private ResolvedBatches ahead(BatchSource source, boolean ownThread) {
 		return resolver().ahead(source, this.allocator, LogSink.discarding(), ownThread);
 	}
 
@@ -571,13 +579,130 @@ class ResolvedBatchesTests {
 		}
 	}
 
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void sinkThatFailsLosesNoMemoryAndSkipsNoBatch(boolean ownThread) {
+		AnnotatedBatch pointer = pointer(0, SMALL);
+		AnnotatedBatch alone = pointer(0, SMALL);
+		try (AnnotatedBatch batch = inline(SMALL)) {
+			this.objects.put("/0", SampleBatches.stream(batch, new LogMessage("INFO", "log", Map.of())));
+		}
+		IllegalArgumentException thrown = new IllegalArgumentException("sink");
+		LogSink sink = (log) -> {
+			throw thrown;
+		};
+		assertThat(catchThrowableOfType(IllegalArgumentException.class,
+				() -> resolver().resolve(alone, this.allocator, sink)))
+			.isSameAs(thrown);
+		try (ResolvedBatches ahead = resolver().ahead(new BatchList(List.of(pointer, inline(5))), this.allocator, sink,
+				ownThread)) {
+			assertThat(catchThrowableOfType(IllegalArgumentException.class, ahead::next)).isSameAs(thrown);
+			assertThat(catchThrowableOfType(IllegalArgumentException.class, ahead::next)).isSameAs(thrown);
+		}
+	}
+
+	@Test
+	void readerMayBeClosedByItsOwnThread() {
+		AtomicReference<ResolvedBatches> reader = new AtomicReference<>();
+		try (AnnotatedBatch batch = inline(1); ResolvedBatches ahead = ahead(new BatchSource() {
+
+			@Override
+			public Schema schema() {
+				return batch.schema();
+			}
+
+			@Override
+			public @Nullable AnnotatedBatch next() {
+				// As a log sink does.
+				reader.get().close();
+				return null;
+			}
+
+			@Override
+			public boolean isReady() {
+				return false;
+			}
+
+			@Override
+			public void close() {
+			}
+
+		}, true)) {
+			reader.set(ahead);
+			assertThat(catchThrowableOfType(TransferCancelledException.class, ahead::next)).isNotNull();
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void lateAnswersAreAskedForAgainWithinTheConnections(boolean ownThread) {
+		this.config = this.config.withSpeculativeRetryMultiplier(2);
+		AnnotatedBatch[] pointers = pointers(12, SMALL);
+		Set<String> late = ConcurrentHashMap.newKeySet();
+		this.faults = (request, reply) -> {
+			if (request.target().matches("/[36]\\?.*") && late.add(request.target())) {
+				reply.stall();
+			}
+		};
+		try (ResolvedBatches ahead = ahead(ownThread, pointers)) {
+			CompletableFuture<Integer> count = CompletableFuture.supplyAsync(() -> {
+				int read = 0;
+				while (rows(ahead) == SMALL + read) {
+					read++;
+				}
+				return read;
+			});
+			until(() -> this.server.requests().size() == 12 && this.inFlight.get() == 2);
+			this.timer.advance(Duration.ofSeconds(1));
+			assertThat(count.join()).isEqualTo(12);
+		}
+		assertThat(this.server.requests()).hasSize(14);
+	}
+
+	@Test
+	void withoutFurtherThreadsTheCallerFetchesAll() {
+		AnnotatedBatch[] pointers = pointers(8, SMALL);
+		TransferThreads none = new TransferThreads((task) -> new Thread(task) {
+
+			@Override
+			public synchronized void start() {
+				throw new OutOfMemoryError("unable to create native thread");
+			}
+
+		});
+		try (ResolvedBatches ahead = resolver(none).ahead(new BatchList(List.of(pointers)), this.allocator,
+				LogSink.discarding(), false)) {
+			for (int i = 0; i < 8; i++) {
+				assertThat(rows(ahead)).isEqualTo(SMALL + i);
+			}
+			assertThat(rows(ahead)).isEqualTo(-1);
+		}
+	}
+
+	@Test
+	void manyColumnsAndMuchMetadataCountAlthoughThereAreNoValues() {
+		Schema wide = new Schema(Collections.nCopies(100, Field.nullable("a", new ArrowType.Int(64, true))));
+		BatchMetadata metadata = BatchMetadata.of("key", "x".repeat(25 << 10));
+		Schema none = new Schema(List.of());
+		for (AnnotatedBatch batch : List.of(AnnotatedBatch.empty(wide, BatchMetadata.empty(), this.allocator),
+				AnnotatedBatch.empty(none, metadata, this.allocator))) {
+			AtomicInteger read = new AtomicInteger();
+			BatchList list = new BatchList(Collections.nCopies(50, batch));
+			try (ResolvedBatches ahead = ahead(new CountingSource(list, read), false)) {
+				assertThat(rows(ahead)).isZero();
+				// About 100 KB each, where there is room for about 500 KB.
+				assertThat(read.get()).isBetween(4, 7);
+			}
+		}
+	}
+
 	/**
 	 * Counts what is read.
 	 *
 	 * @param source the batches
 	 * @param read how many were read
 	 */
-	private record CountingSource(BatchList source, AtomicInteger read) implements ResolvedBatches.Source {
+	private record CountingSource(BatchList source, AtomicInteger read) implements BatchSource {
 
 		@Override
 		public Schema schema() {
@@ -609,8 +734,7 @@ class ResolvedBatchesTests {
 	 * @param reading counted down when it is read
 	 * @param closed counted down when it is closed
 	 */
-	private record BlockedSource(Schema schema, CountDownLatch reading,
-			CountDownLatch closed) implements ResolvedBatches.Source {
+	private record BlockedSource(Schema schema, CountDownLatch reading, CountDownLatch closed) implements BatchSource {
 
 		@Override
 		public @Nullable AnnotatedBatch next() {

@@ -13,6 +13,7 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.batch.segment.Segments;
 import dev.vgi.external.call.CallContext;
+import dev.vgi.external.location.BatchSource;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.ResolvedBatches;
 import dev.vgi.external.location.ResolvedReader;
@@ -136,7 +137,7 @@ final class ReaderSender {
 	/**
 	 * Batches that are kept until the service has taken them.
 	 */
-	private final class Kept implements ResolvedBatches.Source {
+	private final class Kept implements BatchSource {
 
 		private final Schema schema;
 

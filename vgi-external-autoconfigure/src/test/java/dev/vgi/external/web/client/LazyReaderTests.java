@@ -13,9 +13,13 @@ import java.util.concurrent.atomic.AtomicReference;
 
 import com.sun.net.httpserver.HttpExchange;
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.batch.SampleBatches;
 import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.LocationResolver;
@@ -291,6 +295,23 @@ class LazyReaderTests extends AbstractClientTests {
 		try (ArrowReader reader = open("/none")) {
 			assertThat(reader.getVectorSchemaRoot().getSchema()).isEqualTo(ArrowBodies.VALUES);
 			assertThat(reader.loadNextBatch()).isFalse();
+		}
+	}
+
+	@Test
+	void streamWithoutBatchesHasEmptyDictionaries() throws Exception {
+		byte[] stream;
+		try (AnnotatedBatch batch = SampleBatches.dictionaries(this.allocator, 3);
+				AnnotatedBatch shape = batch.zeroRows(BatchMetadata.empty(), this.allocator);
+				GatheredStream none = IpcStreamWriter.gather(shape, List.of(), null, List.of())) {
+			stream = SampleBatches.bytes(none);
+		}
+		this.service.on("/none", Reply.arrow(stream));
+		try (ArrowReader reader = open("/none")) {
+			assertThat(reader.getDictionaryVectors()).isNotEmpty()
+				.allSatisfy((id, dictionary) -> assertThat(dictionary.getVector().getValueCount()).isZero());
+			assertThat(reader.loadNextBatch()).isFalse();
+			assertThat(reader.getDictionaryIds()).isNotEmpty();
 		}
 	}
 

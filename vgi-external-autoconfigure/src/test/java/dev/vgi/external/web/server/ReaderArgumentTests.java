@@ -130,11 +130,12 @@ class ReaderArgumentTests {
 		}
 	}
 
-	@Test
-	void firstBatchIsReadBeforeTheSecondArrives() throws Exception {
+	@ParameterizedTest
+	@ValueSource(ints = { 0, 1, 100 })
+	void firstBatchIsReadBeforeTheSecondArrives(int begun) throws Exception {
 		try (Body body = new Body()) {
 			body.inline(10);
-			int first = body.length();
+			int first = body.length() + begun;
 			body.inline(20);
 			byte[] bytes = body.bytes();
 			this.controller.firstRead = new CountDownLatch(1);
