@@ -202,8 +202,9 @@ final class FetchAttempt {
 		ArrowBuf buffer = assembly.finish(this.allocator);
 		this.unpaid = Math.max(0, assembly.length() - (reserved - lease.bytes()));
 		Duration elapsed = Duration.ofNanos(this.requests.nanoTime() - this.started);
-		return new FetchedBody(buffer, assembly.length(), new FetchStatistics(assembly.encoded(), assembly.length(),
-				assembly.coding(), this.requests.sent(), this.requests.hedging.hedges(), elapsed));
+		return new FetchedBody(buffer, assembly.length(),
+				new FetchStatistics(assembly.encoded(), assembly.length(), assembly.coding(), this.requests.sent(),
+						this.requests.hedging.hedges(), elapsed, this.share.segment()));
 	}
 
 }

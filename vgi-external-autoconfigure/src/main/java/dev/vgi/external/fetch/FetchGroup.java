@@ -42,6 +42,9 @@ public final class FetchGroup {
 	/** The oldest first. */
 	private final List<FetchMember> members = new ArrayList<>();
 
+	/** How many members there ever were. */
+	private int added;
+
 	private int freeConnections;
 
 	/** Decoded bytes that are being fetched, or are there and not handed out. */
@@ -95,7 +98,7 @@ public final class FetchGroup {
 	}
 
 	private synchronized FetchMember add(FetchMember.State state, long bytes, long heap) {
-		FetchMember member = new FetchMember(this, state, heap);
+		FetchMember member = new FetchMember(this, state, ++this.added, heap);
 		this.members.add(member);
 		this.heap += heap;
 		count(member, bytes);

@@ -16,6 +16,8 @@ public final class FetchMember implements FetchShare {
 
 	private State state;
 
+	private final int segment;
+
 	/** Estimated bytes on the heap. */
 	final long heap;
 
@@ -47,10 +49,16 @@ public final class FetchMember implements FetchShare {
 
 	private int requests;
 
-	FetchMember(FetchGroup group, State state, long heap) {
+	FetchMember(FetchGroup group, State state, int segment, long heap) {
 		this.group = group;
 		this.state = state;
+		this.segment = segment;
 		this.heap = heap;
+	}
+
+	@Override
+	public int segment() {
+		return this.segment;
 	}
 
 	boolean isWaiting() {

@@ -14,6 +14,14 @@ interface FetchShare {
 	};
 
 	/**
+	 * Return the place of the object in its stream or list.
+	 * @return 1 for the first one; 0 for an object of its own
+	 */
+	default int segment() {
+		return 0;
+	}
+
+	/**
 	 * Begin an attempt, whose first request uses the connection of the fetch.
 	 */
 	default void open() {

@@ -13,8 +13,10 @@ import org.jspecify.annotations.Nullable;
  * @param requests requests sent, redirects and hedges included; 0 if read without HTTP
  * @param hedges speculative requests among them
  * @param elapsed time from the call to the verified bytes
+ * @param segment place of the batch in its stream or list, from 1; 0 for a batch of its
+ * own
  */
 public record FetchStatistics(long encodedBytes, long decodedBytes, @Nullable String contentCoding, int requests,
-		int hedges, Duration elapsed) {
+		int hedges, Duration elapsed, int segment) {
 
 }

@@ -58,6 +58,16 @@ class FetchGroupTests {
 	}
 
 	@Test
+	void membersAreNumberedForListeners() {
+		assertThat(this.group.add(0).segment()).isOne();
+		FetchMember second = this.group.add(0);
+		assertThat(second.segment()).isEqualTo(2);
+		second.remove();
+		assertThat(this.group.add(0).segment()).isEqualTo(3);
+		assertThat(FetchShare.ALONE.segment()).isZero();
+	}
+
+	@Test
 	void secondOneWaitsUntilTheSizeOfTheFirstIsKnown() {
 		FetchMember first = this.group.add(0);
 		FetchMember second = this.group.add(0);

@@ -85,9 +85,9 @@ class TransferMetricsTests {
 
 	@Test
 	void fetches() {
-		this.metrics.fetched(new FetchStatistics(100, 400, "gzip", 3, 1, ELAPSED));
-		this.metrics.fetched(new FetchStatistics(500, 500, null, 2, 0, ELAPSED));
-		this.metrics.fetched(new FetchStatistics(0, 0, null, 0, 0, ELAPSED));
+		this.metrics.fetched(new FetchStatistics(100, 400, "gzip", 3, 1, ELAPSED, 0));
+		this.metrics.fetched(new FetchStatistics(500, 500, null, 2, 0, ELAPSED, 0));
+		this.metrics.fetched(new FetchStatistics(0, 0, null, 0, 0, ELAPSED, 0));
 		assertTimer("vgi.external.fetch", 1, "outcome", "success", "content.coding", "gzip");
 		assertTimer("vgi.external.fetch", 2, "outcome", "success", "content.coding", "none");
 		assertSummary("vgi.external.transferred", 1, 100, "direction", "fetch", "content.coding", "gzip");
@@ -116,7 +116,7 @@ class TransferMetricsTests {
 
 	@Test
 	void whatAForeignStorageSaysIsNoTag() {
-		this.metrics.fetched(new FetchStatistics(1, 1, "br; https://storage.example/?sig=5ec7e7", 1, 0, ELAPSED));
+		this.metrics.fetched(new FetchStatistics(1, 1, "br; https://storage.example/?sig=5ec7e7", 1, 0, ELAPSED, 0));
 		this.metrics.uploaded(new UploadStatistics("s3", 1, 1, "ZSTD", ELAPSED, 0));
 		assertThat(tagValues("content.coding")).containsOnly("none");
 	}
@@ -187,7 +187,7 @@ class TransferMetricsTests {
 	private void everyEvent() throws ReflectiveOperationException {
 		Map<Class<?>, Object> arguments = Map.of(UploadStatistics.class,
 				new UploadStatistics("s3", 1, 1, null, ELAPSED, 0), FetchStatistics.class,
-				new FetchStatistics(1, 1, null, 1, 0, ELAPSED), Kind.class, Kind.TIMED_OUT, Duration.class, ELAPSED,
+				new FetchStatistics(1, 1, null, 1, 0, ELAPSED, 0), Kind.class, Kind.TIMED_OUT, Duration.class, ELAPSED,
 				String.class, "s3", long.class, 1L, int.class, 1);
 		Set<String> heard = new HashSet<>();
 		for (Method event : TransferListener.class.getMethods()) {

@@ -13,10 +13,10 @@ import org.springframework.util.Assert;
  * Appends the batches of a reader to one another until they are as large as a segment. A
  * segment is complete once it has reached that size and its values are as large as its
  * dictionaries. A batch starts the next one if it would make the present one larger than
- * one and a half of it, if its dictionaries do not begin with those of the present one, or
- * if its values cannot be appended: views, unions and runs are never, others not beyond
- * what one vector can hold. A segment of one batch is that batch, without a further copy;
- * batches without rows are dropped. Not thread-safe.
+ * one and a half of it, if its dictionaries do not begin with those of the present one,
+ * or if its values cannot be appended: views, unions and runs are never, others not
+ * beyond what one vector can hold. A segment of one batch is that batch, without a
+ * further copy; batches without rows are dropped. Not thread-safe.
  */
 @Internal
 public final class Segments implements AutoCloseable {

@@ -119,7 +119,7 @@ final class InputSender {
 
 	private URI upload(GatheredStream body, CallContext context) {
 		UploadUrl target = this.uploadUrls.request(1).get(0);
-		this.uploader.upload(body, target, this.validator.or(this.service.ownStore()));
+		this.uploader.upload(body, target, this.validator.or(this.service.ownStore()), 0);
 		context.uploaded(body.length());
 		return target.downloadUrl();
 	}

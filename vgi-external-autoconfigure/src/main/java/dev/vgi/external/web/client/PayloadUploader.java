@@ -85,11 +85,13 @@ public final class PayloadUploader {
 	 * @param stream the bytes; borrowed
 	 * @param target the vended pair
 	 * @param validator the caller's URL policy, asked about both URLs
+	 * @param segment the number of the segment of a result set, from 1; 0 for a stream of
+	 * its own
 	 * @throws UploadRefusedException if the storage refuses it
 	 * @throws dev.vgi.external.VgiExternalException if a URL is refused, the storage
 	 * cannot be reached, fails or does not confirm the stream, or the deadline passes
 	 */
-	void upload(GatheredStream stream, UploadUrl target, UrlValidator validator) {
+	void upload(GatheredStream stream, UploadUrl target, UrlValidator validator, int segment) {
 		validator.requireAccepted(target.downloadUrl());
 		long start = System.nanoTime();
 		try {
@@ -97,7 +99,7 @@ public final class PayloadUploader {
 			this.attempts.<@Nullable Void>run(deadline,
 					(failures) -> send(stream, target, validator, failures, deadline));
 			this.listener.uploaded(new UploadStatistics(VENDED, stream.length(), stream.length(), null,
-					Duration.ofNanos(System.nanoTime() - start), 0));
+					Duration.ofNanos(System.nanoTime() - start), segment));
 		}
 		catch (VgiExternalException ex) {
 			this.listener.uploadFailed(VENDED, ex.kind(), Duration.ofNanos(System.nanoTime() - start));

@@ -112,11 +112,16 @@ final class SegmentUploads {
 				this.room.acquire();
 				this.uploads.stream().filter(FutureTask::isDone).forEach(this::result);
 				UploadUrl target = nextUrl();
-				FutureTask<BatchMetadata> upload = new FutureTask<>(() -> upload(segment, target));
+				int number = this.uploads.size() + 1;
+				FutureTask<BatchMetadata> upload = new FutureTask<>(() -> upload(segment, target, number));
 				Thread thread = SegmentUploads.this.threads.serving("segment").newThread(() -> {
 					upload.run();
-					segment.close();
-					this.room.release();
+					try {
+						segment.close();
+					}
+					finally {
+						this.room.release();
+					}
 				});
 				this.running.removeIf((earlier) -> !earlier.isAlive());
 				this.running.add(thread);
@@ -144,11 +149,11 @@ final class SegmentUploads {
 			return this.urls.remove();
 		}
 
-		private BatchMetadata upload(AnnotatedBatch segment, UploadUrl target) {
+		private BatchMetadata upload(AnnotatedBatch segment, UploadUrl target, int number) {
 			try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(segment));
 					Digest digest = Digest.start(stream, SegmentUploads.this.threads)) {
 				SegmentUploads.this.uploader.upload(stream, target,
-						SegmentUploads.this.validator.or(SegmentUploads.this.service.ownStore()));
+						SegmentUploads.this.validator.or(SegmentUploads.this.service.ownStore()), number);
 				this.context.uploaded(stream.length());
 				return new Pointer(target.downloadUrl(), digest.await()).toMetadata();
 			}

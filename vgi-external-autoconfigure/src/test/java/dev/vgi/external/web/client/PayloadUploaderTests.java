@@ -112,7 +112,7 @@ class PayloadUploaderTests {
 			request.body();
 			reply.head(status, "Content-Length: 0", "ETag: \"tag\"");
 		}); AnnotatedBatch batch = numbers(); GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch))) {
-			this.uploader.upload(stream, pair(storage), UrlValidator.acceptAll());
+			this.uploader.upload(stream, pair(storage), UrlValidator.acceptAll(), 0);
 			FaultServer.Request request = storage.requests().get(0);
 			assertThat(storage.requests()).hasSize(1);
 			assertThat(request.method()).isEqualTo("PUT");
@@ -281,7 +281,7 @@ class PayloadUploaderTests {
 				try (AnnotatedBatch batch = numbers();
 						GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch))) {
 					assertThatExceptionOfType(UrlRejectedException.class)
-						.isThrownBy(() -> this.uploader.upload(stream, pair(storage), policy))
+						.isThrownBy(() -> this.uploader.upload(stream, pair(storage), policy, 0))
 						.withMessageNotContaining("5ec7e7");
 				}
 			}
@@ -291,7 +291,7 @@ class PayloadUploaderTests {
 
 	private void upload(FaultServer storage) {
 		try (AnnotatedBatch batch = numbers(); GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch))) {
-			this.uploader.upload(stream, pair(storage), UrlValidator.acceptAll());
+			this.uploader.upload(stream, pair(storage), UrlValidator.acceptAll(), 0);
 		}
 	}
 
