@@ -1,12 +1,10 @@
 package dev.vgi.external.benchmark;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.lang.management.ManagementFactory;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -21,7 +19,6 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -31,7 +28,6 @@ import java.util.concurrent.locks.LockSupport;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import com.sun.management.OperatingSystemMXBean;
-import com.sun.management.ThreadMXBean;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CompressedBufferBenchmark;
@@ -62,11 +58,8 @@ import dev.vgi.external.transfer.FetchStatistics;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.Deadline;
-import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
-import dev.vgi.external.upload.Payload;
 import dev.vgi.external.url.AllowedUrlValidatorBenchmark;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
@@ -116,8 +109,6 @@ public final class Measurements implements AutoCloseable {
 	private static final OperatingSystemMXBean process = (OperatingSystemMXBean) ManagementFactory
 		.getOperatingSystemMXBean();
 
-	private static final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-
 	private final int samples;
 
 	private final List<String> only;
@@ -141,7 +132,7 @@ public final class Measurements implements AutoCloseable {
 
 	private final SlabPool slabs = new SlabPool(1L << 30, Duration.ofMinutes(2));
 
-	private final CountedThreads workers = new CountedThreads();
+	private final AllocatedHeap workers = new AllocatedHeap();
 
 	private final TransferThreads transferThreads = new TransferThreads(this.workers);
 
@@ -196,6 +187,11 @@ public final class Measurements implements AutoCloseable {
 			add(RpcCalls.unaryCall());
 			RpcCalls.producer().forEach(this::add);
 		});
+		measure("results", () -> results(ReaderResults::shortResults));
+		// Takes as long as many others together, so only if asked for.
+		if (this.only.contains("long-results")) {
+			results(ReaderResults::longResults);
+		}
 	}
 
 	private void measure(String group, Step step) throws Exception {
@@ -452,6 +448,16 @@ public final class Measurements implements AutoCloseable {
 		}
 	}
 
+	// -------------------------------------------------------------- results
+
+	private void results(Results what) throws Exception {
+		try (ReaderResults results = new ReaderResults(this.server, this.synthetic, this.samples)) {
+			what.measure(results).forEach(this::add);
+			this.seconds.putAll(results.seconds());
+			this.processorSeconds.putAll(results.processorSeconds());
+		}
+	}
+
 	// ---------------------------------------------------------------- micro
 
 	private void gatherWrite() throws Exception {
@@ -501,7 +507,8 @@ public final class Measurements implements AutoCloseable {
 	// ----------------------------------------------------------------- peak
 
 	private void peakMemory() throws Exception {
-		ResidentMemory resident = new ResidentMemory();
+		// The heap is touched from the start, so what changes is the rest.
+		ResidentMemory resident = new ResidentMemory("self");
 		if (!resident.isKnown()) {
 			return;
 		}
@@ -638,9 +645,9 @@ public final class Measurements implements AutoCloseable {
 
 	// Of the caller, and of the threads of transfers that have ended.
 	private double allocated(Step step) throws Exception {
-		long before = this.workers.allocated();
+		long before = this.workers.ofTransfers();
 		step.run();
-		return this.workers.allocated() - before;
+		return this.workers.ofTransfers() - before;
 	}
 
 	@Override
@@ -656,7 +663,7 @@ public final class Measurements implements AutoCloseable {
 	 * Something that is done.
 	 */
 	@FunctionalInterface
-	private interface Step {
+	interface Step {
 
 		void run() throws Exception;
 
@@ -669,6 +676,16 @@ public final class Measurements implements AutoCloseable {
 	private interface Sample {
 
 		double take() throws Exception;
+
+	}
+
+	/**
+	 * Measures results of readers.
+	 */
+	@FunctionalInterface
+	private interface Results {
+
+		List<Figure> measure(ReaderResults results) throws Exception;
 
 	}
 
@@ -786,42 +803,6 @@ public final class Measurements implements AutoCloseable {
 	}
 
 	/**
-	 * One PUT of everything.
-	 *
-	 * @param transport carries the bytes
-	 * @param url where to
-	 */
-	private record DirectStorage(StorageTransport transport, URI url) implements ExternalStorage {
-
-		@Override
-		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
-			try (Payload.Part part = payload.next(Payload.LARGEST_PART)) {
-				if (contentCoding != null || part == null || !part.isLast()) {
-					throw new IllegalStateException("Expected one part of plain bytes");
-				}
-				try (StorageResponse response = this.transport.put(this.url, part, Map.of(), UrlValidator.acceptAll(),
-						Deadline.in(Duration.ofMinutes(1)))) {
-					if (response.status() != 200) {
-						throw new IllegalStateException("Status " + response.status());
-					}
-				}
-			}
-			return this.url;
-		}
-
-		@Override
-		public boolean isOwn(URI candidate) {
-			return false;
-		}
-
-		@Override
-		public String name() {
-			return "direct";
-		}
-
-	}
-
-	/**
 	 * The storage for S3 against the server.
 	 */
 	private final class S3Parts implements AutoCloseable {
@@ -853,70 +834,6 @@ public final class Measurements implements AutoCloseable {
 		public void close() {
 			this.presigner.close();
 			this.client.close();
-		}
-
-	}
-
-	/**
-	 * Counts what the threads of transfers allocate, also of those that have ended.
-	 */
-	private static final class CountedThreads implements ThreadFactory {
-
-		private final AtomicLong ended = new AtomicLong();
-
-		@Override
-		public Thread newThread(Runnable task) {
-			Thread thread = new Thread(() -> {
-				try {
-					task.run();
-				}
-				finally {
-					this.ended.addAndGet(threads.getThreadAllocatedBytes(Thread.currentThread().getId()));
-				}
-			});
-			thread.setDaemon(true);
-			return thread;
-		}
-
-		long allocated() {
-			return this.ended.get() + threads.getThreadAllocatedBytes(Thread.currentThread().getId());
-		}
-
-	}
-
-	/**
-	 * Memory of this process as the kernel of Linux counts it: heap, everything beside it
-	 * and all libraries. The heap is touched from the start, so what changes is the rest.
-	 */
-	private static final class ResidentMemory {
-
-		private static final Path STATUS = Path.of("/proc/self/status");
-
-		private static final Path RESET = Path.of("/proc/self/clear_refs");
-
-		boolean isKnown() {
-			return Files.isReadable(STATUS) && Files.isWritable(RESET);
-		}
-
-		/**
-		 * Return by how much the process grew meanwhile.
-		 * @param step what is done
-		 * @return MB
-		 * @throws Exception if it fails
-		 */
-		double peak(Step step) throws Exception {
-			Files.writeString(RESET, "5");
-			double before = megabytes("VmRSS:");
-			step.run();
-			return megabytes("VmHWM:") - before;
-		}
-
-		private static double megabytes(String key) throws IOException {
-			try (InputStream in = Files.newInputStream(STATUS)) {
-				String status = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
-				String value = status.substring(status.indexOf(key) + key.length()).strip();
-				return Long.parseLong(value.substring(0, value.indexOf(' '))) / 1024.0;
-			}
 		}
 
 	}

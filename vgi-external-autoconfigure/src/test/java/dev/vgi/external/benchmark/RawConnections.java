@@ -66,6 +66,22 @@ final class RawConnections implements AutoCloseable {
 	 * @throws Exception if it fails
 	 */
 	void get(URI url, int size, ByteBuffer target, int parallel) throws Exception {
+		inRanges(size, parallel, (connection, from, to) -> connection.get(url, from, target.slice(from, to - from)));
+	}
+
+	/**
+	 * Send ranges of whole waves, each as one body.
+	 * @param url where to
+	 * @param size how many bytes
+	 * @param source where from
+	 * @throws Exception if it fails
+	 */
+	void put(URI url, int size, ByteBuffer source) throws Exception {
+		inRanges(size, PARALLEL,
+				(connection, from, to) -> connection.put(url, to - from, List.of(source.slice(from, to - from))));
+	}
+
+	private void inRanges(int size, int parallel, Transfer transfer) throws Exception {
 		long waves = (size + CHUNK * parallel - 1) / (CHUNK * parallel);
 		int count = (parallel > 1) ? (int) (waves * parallel) : 1;
 		AtomicInteger next = new AtomicInteger();
@@ -73,9 +89,7 @@ final class RawConnections implements AutoCloseable {
 		for (Connection connection : this.connections.subList(0, parallel)) {
 			workers.add(this.threads.submit(() -> {
 				for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
-					int from = (int) ((long) size * i / count);
-					int to = (int) ((long) size * (i + 1) / count);
-					connection.get(url, from, target.slice(from, to - from));
+					transfer.run(connection, (int) ((long) size * i / count), (int) ((long) size * (i + 1) / count));
 				}
 				return null;
 			}));
@@ -102,6 +116,16 @@ final class RawConnections implements AutoCloseable {
 		for (Connection connection : this.connections) {
 			connection.socket.close();
 		}
+	}
+
+	/**
+	 * Transfers one range.
+	 */
+	@FunctionalInterface
+	private interface Transfer {
+
+		void run(Connection connection, int from, int to) throws IOException;
+
 	}
 
 	private static final class Connection {

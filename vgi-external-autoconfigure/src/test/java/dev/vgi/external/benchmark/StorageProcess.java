@@ -1,9 +1,7 @@
 package dev.vgi.external.benchmark;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -26,7 +24,7 @@ final class StorageProcess implements AutoCloseable {
 
 	private final Path folder;
 
-	private final Process process;
+	private final JavaProcess process;
 
 	private final int port;
 
@@ -38,19 +36,11 @@ final class StorageProcess implements AutoCloseable {
 		run(List.of(java.resolve("keytool").toString(), "-genkeypair", "-alias", "key", "-keyalg", "EC", "-dname",
 				"CN=localhost", "-ext", "san=dns:localhost", "-validity", "30", "-storetype", "PKCS12", "-keystore",
 				this.folder.resolve(StorageServer.KEYS).toString(), "-storepass", StorageServer.PASSWORD));
-		this.process = new ProcessBuilder(java.resolve("java").toString(), "-Xmx256m", "-cp",
-				System.getProperty("java.class.path"), StorageServer.class.getName(), this.folder.toString())
-			.redirectError(ProcessBuilder.Redirect.INHERIT)
-			.start();
-		BufferedReader output = new BufferedReader(
-				new InputStreamReader(this.process.getInputStream(), StandardCharsets.UTF_8));
-		String line = output.readLine();
-		if (line == null || !line.startsWith("PORTS:")) {
-			throw new IllegalStateException("The storage server did not start");
-		}
-		String[] ports = line.split(":");
-		this.port = Integer.parseInt(ports[1]);
-		this.securePort = Integer.parseInt(ports[2]);
+		this.process = new JavaProcess(StorageServer.class, List.of("-Xmx256m", "-XX:MaxDirectMemorySize=2g"),
+				List.of(this.folder.toString()));
+		String[] ports = this.process.answer().split(":");
+		this.port = Integer.parseInt(ports[0]);
+		this.securePort = Integer.parseInt(ports[1]);
 	}
 
 	private static void run(List<String> command) throws Exception {
@@ -84,6 +74,18 @@ final class StorageProcess implements AutoCloseable {
 		}
 	}
 
+	/**
+	 * Forget the objects that were kept to be read.
+	 * @throws IOException if the server is gone
+	 */
+	void forget() throws IOException {
+		this.process.ask("forget");
+	}
+
+	double processorSeconds() {
+		return this.process.processorSeconds();
+	}
+
 	SSLContext trust() throws Exception {
 		KeyStore keys = KeyStore.getInstance("PKCS12");
 		try (InputStream in = Files.newInputStream(this.folder.resolve(StorageServer.KEYS))) {
@@ -101,8 +103,7 @@ final class StorageProcess implements AutoCloseable {
 
 	@Override
 	public void close() throws Exception {
-		this.process.getOutputStream().close();
-		this.process.waitFor();
+		this.process.close();
 		try (var files = Files.list(this.folder)) {
 			for (Path file : files.toList()) {
 				Files.delete(file);

@@ -10,6 +10,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.StandardSocketOptions;
+import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.ServerSocketChannel;
@@ -36,8 +37,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A storage in a process of its own: serves the files of a folder with ranges, by
- * {@code sendfile} where there is no TLS, takes uploads as S3 does and keeps nothing.
- * Ends when its standard input does: with whoever started it.
+ * {@code sendfile} where there is no TLS, takes uploads as S3 does and keeps nothing of
+ * them, except for the objects of two buckets, until they were read.
  * <p>
  * The query tells how slow it is: {@code rate} in MB/s a connection, {@code ttfb} in
  * milliseconds to the first byte, {@code stall} as the byte whose range stalls for six
@@ -50,6 +51,12 @@ public final class StorageServer {
 	static final String PASSWORD = "benchmark";
 
 	static final String KEYS = "keys.p12";
+
+	/** The bucket whose objects are kept until they were read. */
+	static final String KEPT = "kept";
+
+	/** The same, with the throttle that {@link StorageProcess#THROTTLED} asks for. */
+	static final String KEPT_THROTTLED = "kept-throttled";
 
 	private static final long STALL_SECONDS = 6;
 
@@ -67,6 +74,8 @@ public final class StorageServer {
 
 	private final AtomicLong asked = new AtomicLong();
 
+	private final KeptObjects kept = new KeptObjects();
+
 	private StorageServer(Path folder) {
 		this.folder = folder;
 	}
@@ -79,11 +88,10 @@ public final class StorageServer {
 			.createServerSocket(0, 256, InetAddress.getLoopbackAddress());
 		daemon(() -> server.acceptPlain(plain));
 		daemon(() -> server.acceptSecure(secure));
-		System.out.println("PORTS:" + plain.socket().getLocalPort() + ":" + secure.getLocalPort());
-		System.out.flush();
-		while (System.in.read() >= 0) {
-			// Nothing is said, only ended.
-		}
+		JavaProcess.serve(plain.socket().getLocalPort() + ":" + secure.getLocalPort(), (line) -> {
+			server.kept.clear();
+			return line;
+		});
 		System.exit(0);
 	}
 
@@ -133,8 +141,8 @@ public final class StorageServer {
 
 	private void serve(Socket socket, @Nullable SocketChannel channel) throws Exception {
 		try (socket) {
-			InputStream in = new BufferedInputStream(
-					(channel != null) ? Channels.newInputStream(channel) : socket.getInputStream(), 64 * 1024);
+			BufferedInput in = new BufferedInput(
+					(channel != null) ? Channels.newInputStream(channel) : socket.getInputStream());
 			WritableByteChannel out = (channel != null) ? channel : Channels.newChannel(socket.getOutputStream());
 			OutputStream heads = (channel != null) ? Channels.newOutputStream(channel) : socket.getOutputStream();
 			byte[] sink = new byte[256 * 1024];
@@ -150,18 +158,29 @@ public final class StorageServer {
 				int question = parts[1].indexOf('?');
 				String path = (question >= 0) ? parts[1].substring(0, question) : parts[1];
 				Map<String, String> query = query((question >= 0) ? parts[1].substring(question + 1) : "");
+				if (path.startsWith("/" + KEPT_THROTTLED + "/")) {
+					query.putAll(query(StorageProcess.THROTTLED));
+				}
 				if (!small && query.containsKey("rate")) {
 					// What is in the socket's buffers has escaped the throttle.
 					socket.setSendBufferSize(128 * 1024);
+					socket.setReceiveBufferSize(128 * 1024);
 					small = true;
 				}
 				if ("GET".equals(parts[0])) {
 					get(path, query, headers.get("range"), heads, out);
+					continue;
+				}
+				long length = Long.parseLong(headers.getOrDefault("content-length", "0"));
+				if (channel != null && "PUT".equals(parts[0]) && path.startsWith("/" + KEPT)) {
+					waitForFirstByte(query);
+					this.kept.receive(path, Integer.parseInt(query.getOrDefault("partNumber", "1")), in.buffered(),
+							channel, length, new Pace(query));
 				}
 				else {
-					drain(in, Long.parseLong(headers.getOrDefault("content-length", "0")), sink);
-					answer(parts[0], query, heads);
+					drain(in, length, sink, "PUT".equals(parts[0]) ? query : Map.of());
 				}
+				answer(parts[0], query, heads);
 			}
 		}
 	}
@@ -187,14 +206,21 @@ public final class StorageServer {
 		return query;
 	}
 
-	private static void drain(InputStream in, long length, byte[] sink) throws IOException {
+	private static void drain(InputStream in, long length, byte[] sink, Map<String, String> query) throws Exception {
+		waitForFirstByte(query);
+		Pace pace = new Pace(query);
 		for (long left = length; left > 0;) {
 			int read = in.read(sink, 0, (int) Math.min(sink.length, left));
 			if (read < 0) {
 				throw new EOFException();
 			}
 			left -= read;
+			pace.keep(length - left);
 		}
+	}
+
+	private static void waitForFirstByte(Map<String, String> query) throws InterruptedException {
+		TimeUnit.MILLISECONDS.sleep(Long.parseLong(query.getOrDefault("ttfb", "0")));
 	}
 
 	private static void answer(String method, Map<String, String> query, OutputStream out) throws IOException {
@@ -217,8 +243,12 @@ public final class StorageServer {
 			write(heads, "HTTP/1.1 200 OK\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
 			return;
 		}
-		FileChannel file = this.files.computeIfAbsent(path, this::open);
-		long size = file.size();
+		Content content = path.startsWith("/" + KEPT) ? this.kept.find(path) : file(path);
+		if (content == null) {
+			write(heads, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+			return;
+		}
+		long size = content.size();
 		long first = 0;
 		long last = size - 1;
 		if (asked != null) {
@@ -230,7 +260,7 @@ public final class StorageServer {
 		long stall = Long.parseLong(query.getOrDefault("stall", "-1"));
 		boolean stalls = stall >= first && stall <= last && this.stalled.add(query.get("id"));
 		boolean inBody = "body".equals(query.get("where"));
-		TimeUnit.MILLISECONDS.sleep(Long.parseLong(query.getOrDefault("ttfb", "0")));
+		waitForFirstByte(query);
 		if (stalls && !inBody) {
 			TimeUnit.SECONDS.sleep(STALL_SECONDS);
 		}
@@ -240,11 +270,30 @@ public final class StorageServer {
 						+ ((asked != null) ? "Content-Range: bytes " + first + "-" + last + "/" + size + "\r\n" : "")
 						+ (path.endsWith(".zst") ? "Content-Encoding: zstd\r\n" : "") + "\r\n");
 		if (stalls && inBody) {
-			send(file, first, BEFORE_STALL, 0, out);
+			send(content, first, BEFORE_STALL, new Pace(Map.of()), out);
 			first += BEFORE_STALL;
 			TimeUnit.SECONDS.sleep(STALL_SECONDS);
 		}
-		send(file, first, last - first + 1, Double.parseDouble(query.getOrDefault("rate", "0")) * 1e6, out);
+		send(content, first, last - first + 1, new Pace(query), out);
+		this.kept.wasRead(path, last - first + 1);
+	}
+
+	private Content file(String path) throws IOException {
+		FileChannel file = this.files.computeIfAbsent(path, this::open);
+		long size = file.size();
+		return new Content() {
+
+			@Override
+			public long size() {
+				return size;
+			}
+
+			@Override
+			public long transferTo(long from, long count, WritableByteChannel out) throws IOException {
+				return file.transferTo(from, count, out);
+			}
+
+		};
 	}
 
 	private FileChannel open(String path) {
@@ -256,23 +305,77 @@ public final class StorageServer {
 		}
 	}
 
-	private static void send(FileChannel file, long from, long count, double rate, WritableByteChannel out)
+	private static void send(Content content, long from, long count, Pace pace, WritableByteChannel out)
 			throws IOException {
-		long start = System.nanoTime();
 		long done = 0;
 		while (done < count) {
-			done += file.transferTo(from + done, Math.min((rate > 0) ? THROTTLED_STEP : STEP, count - done), out);
-			if (rate > 0) {
-				long due = start + (long) (done / rate * 1e9);
-				for (long early = due - System.nanoTime(); early > 200_000; early = due - System.nanoTime()) {
-					LockSupport.parkNanos(early);
-				}
-			}
+			done += content.transferTo(from + done, Math.min(pace.step(), count - done), out);
+			pace.keep(done);
 		}
 	}
 
 	private static void write(OutputStream out, String text) throws IOException {
 		out.write(text.getBytes(StandardCharsets.ISO_8859_1));
+	}
+
+	/**
+	 * What is served.
+	 */
+	interface Content {
+
+		long size();
+
+		long transferTo(long from, long count, WritableByteChannel out) throws IOException;
+
+	}
+
+	/**
+	 * Holds one body to a rate, if there is one.
+	 */
+	static final class Pace {
+
+		private final double rate;
+
+		private final long start = System.nanoTime();
+
+		private Pace(Map<String, String> query) {
+			this.rate = Double.parseDouble(query.getOrDefault("rate", "0")) * 1e6;
+		}
+
+		long step() {
+			return (this.rate > 0) ? THROTTLED_STEP : STEP;
+		}
+
+		void keep(long done) {
+			if (this.rate > 0) {
+				long due = this.start + (long) (done / this.rate * 1e9);
+				for (long early = due - System.nanoTime(); early > 200_000; early = due - System.nanoTime()) {
+					LockSupport.parkNanos(early);
+				}
+			}
+		}
+
+	}
+
+	/**
+	 * Knows what it has read ahead.
+	 */
+	private static final class BufferedInput extends BufferedInputStream {
+
+		BufferedInput(InputStream in) {
+			super(in, 64 * 1024);
+		}
+
+		/**
+		 * Take what was read ahead.
+		 * @return the bytes
+		 */
+		ByteBuffer buffered() {
+			ByteBuffer taken = ByteBuffer.wrap(this.buf, this.pos, this.count - this.pos);
+			this.pos = this.count;
+			return taken;
+		}
+
 	}
 
 	/**
