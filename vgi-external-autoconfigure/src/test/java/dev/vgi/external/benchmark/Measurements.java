@@ -24,6 +24,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
@@ -452,7 +453,7 @@ public final class Measurements implements AutoCloseable {
 
 	private void results(Results what) throws Exception {
 		try (ReaderResults results = new ReaderResults(this.server, this.synthetic, this.samples)) {
-			what.measure(results).forEach(this::add);
+			what.measure(results, this::add);
 			this.seconds.putAll(results.seconds());
 			this.processorSeconds.putAll(results.processorSeconds());
 		}
@@ -685,7 +686,7 @@ public final class Measurements implements AutoCloseable {
 	@FunctionalInterface
 	private interface Results {
 
-		List<Figure> measure(ReaderResults results) throws Exception;
+		void measure(ReaderResults results, Consumer<Figure> figures) throws Exception;
 
 	}
 

@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Results that a handler returns as a reader, from one process to another, through a
@@ -60,67 +62,68 @@ final class ReaderResults implements AutoCloseable {
 
 	/**
 	 * Measure results of 4 GB, and the first batch of one.
-	 * @return the figures
+	 * @param figures takes each figure as soon as it is known
 	 * @throws Exception if one cannot be measured
 	 */
-	List<Figure> shortResults() throws Exception {
-		List<Figure> figures = new ArrayList<>();
-		List<Growth> growths = growths(BATCHES);
-		if (!growths.isEmpty()) {
-			figures.add(Figure.atMost("reader-memory-service", "MB beyond the idle process", 384,
-					growths.stream().mapToDouble(Growth::service).toArray()));
-			figures.add(Figure.atMost("reader-memory-client", "MB beyond the idle process", 384,
-					growths.stream().mapToDouble(Growth::client).toArray()));
-		}
+	void shortResults(Consumer<Figure> figures) throws Exception {
+		memory(growths(BATCHES), "", figures);
 		try (Pair pair = new Pair(bucket(StorageServer.KEPT))) {
-			figures.add(endToEnd(pair, "reader-end-to-end", 1.3, "", false));
-			figures.add(firstBatch(pair));
-			figures.addAll(heap(pair, "reader-heap-service", "reader-heap-client"));
+			figures.accept(endToEnd(pair, "reader-end-to-end", 1.3, "", false));
+			figures.accept(firstBatch(pair));
+			heap(pair, "").forEach(figures);
 		}
 		try (Pair pair = new Pair(ReaderService.directly(this.storage.url(StorageServer.KEPT + "/", "")))) {
-			figures.add(heap(pair, "reader-heap-service-without-sdk", "").get(0));
+			pair.read(BATCHES);
+			heap(pair, "-without-sdk").forEach(figures);
 		}
 		try (Pair pair = new Pair(bucket(StorageServer.KEPT_THROTTLED))) {
-			figures.add(endToEnd(pair, "reader-end-to-end-throttled", 1.15, StorageProcess.THROTTLED, true));
+			figures.accept(endToEnd(pair, "reader-end-to-end-throttled", 1.15, StorageProcess.THROTTLED, true));
 		}
-		return figures;
 	}
 
 	/**
 	 * Measure the memory for results of 16 GB.
-	 * @return the figures
+	 * @param figures takes each figure as soon as it is known
 	 * @throws Exception if one cannot be measured
 	 */
-	List<Figure> longResults() throws Exception {
-		List<Growth> growths = growths(BATCHES);
-		if (growths.isEmpty()) {
-			return List.of();
+	void longResults(Consumer<Figure> figures) throws Exception {
+		memory(growths(4 * BATCHES), "-of-16-gb", figures);
+		// The heap grows until the first collection, which 4 GB may not reach. So all of
+		// it is touched from the start, and the lengths are compared by the rest.
+		List<Growth> shorter = growths(BATCHES, "-Xms256m", "-XX:+AlwaysPreTouch");
+		List<Growth> longer = growths(4 * BATCHES, "-Xms256m", "-XX:+AlwaysPreTouch");
+		if (!shorter.isEmpty()) {
+			figures.accept(longer("service", shorter, longer, Growth::service));
+			figures.accept(longer("client", shorter, longer, Growth::client));
 		}
-		List<Growth> longer = growths(4 * BATCHES);
-		return List.of(
-				longer("service", growths.stream().mapToDouble(Growth::service).toArray(),
-						longer.stream().mapToDouble(Growth::service).toArray()),
-				longer("client", growths.stream().mapToDouble(Growth::client).toArray(),
-						longer.stream().mapToDouble(Growth::client).toArray()));
+	}
+
+	private static void memory(List<Growth> growths, String suffix, Consumer<Figure> figures) {
+		if (!growths.isEmpty()) {
+			String unit = "MB beyond the idle process";
+			figures.accept(Figure.atMost("reader-memory-service" + suffix, unit, 384,
+					growths.stream().mapToDouble(Growth::service).toArray()));
+			figures.accept(Figure.atMost("reader-memory-client" + suffix, unit, 384,
+					growths.stream().mapToDouble(Growth::client).toArray()));
+		}
+	}
+
+	private static Figure longer(String side, List<Growth> shorter, List<Growth> longer,
+			ToDoubleFunction<Growth> growth) {
+		double reference = Figure.median(shorter.stream().mapToDouble(growth).toArray());
+		return Figure.atMost("reader-memory-" + side + "-of-four-times-the-length", "times the peak", 1.1,
+				longer.stream().mapToDouble(growth).map((peak) -> peak / reference).toArray());
 	}
 
 	private List<String> bucket(String name) {
 		return ReaderService.inBucket(this.storage.url("", "").resolve("/"), name);
 	}
 
-	private static Figure longer(String side, double[] growths, double[] longer) {
-		double[] ratios = new double[longer.length];
-		for (int i = 0; i < ratios.length; i++) {
-			ratios[i] = longer[i] / Figure.median(growths);
-		}
-		return Figure.atMost("reader-memory-" + side + "-of-four-times-the-length", "times the peak", 1.1, ratios);
-	}
-
 	// New processes each time: the memory that one keeps would hide what the next needs.
-	private List<Growth> growths(int batches) throws Exception {
+	private List<Growth> growths(int batches, String... heap) throws Exception {
 		List<Growth> growths = new ArrayList<>();
 		for (int i = 0; i < this.samples; i++) {
-			try (Pair pair = new Pair(bucket(StorageServer.KEPT))) {
+			try (Pair pair = new Pair(bucket(StorageServer.KEPT), heap)) {
 				ResidentMemory service = pair.service.residentMemory();
 				ResidentMemory client = pair.client.residentMemory();
 				if (!service.isKnown()) {
@@ -194,7 +197,7 @@ final class ReaderResults implements AutoCloseable {
 		return Figure.atMost("reader-first-batch", "ratio", 1.5, ratios);
 	}
 
-	private List<Figure> heap(Pair pair, String nameOfService, String nameOfClient) throws Exception {
+	private List<Figure> heap(Pair pair, String suffix) throws Exception {
 		double[] service = new double[this.samples];
 		double[] client = new double[this.samples];
 		for (int i = 0; i < this.samples; i++) {
@@ -204,8 +207,8 @@ final class ReaderResults implements AutoCloseable {
 			service[i] = (pair.heap(pair.service) - serviceBefore) / 1024 / megabytes;
 			client[i] = (pair.heap(pair.client) - clientBefore) / 1024 / megabytes;
 		}
-		return List.of(Figure.atMost(nameOfService, "KB per MB", 8, service),
-				Figure.atMost(nameOfClient, "KB per MB", 8, client));
+		return List.of(Figure.atMost("reader-heap-service" + suffix, "KB per MB", 8, service),
+				Figure.atMost("reader-heap-client" + suffix, "KB per MB", 8, client));
 	}
 
 	private static double seconds(Measurements.Step step) throws Exception {
@@ -266,11 +269,13 @@ final class ReaderResults implements AutoCloseable {
 
 		private final JavaProcess client;
 
-		Pair(List<String> settings) throws Exception {
+		Pair(List<String> settings, String... heap) throws Exception {
 			ReaderResults.this.storage.forget();
-			this.service = new JavaProcess(ReaderService.class, SMALL_HEAP, ReaderService.settings(settings));
+			List<String> options = new ArrayList<>(SMALL_HEAP);
+			options.addAll(List.of(heap));
+			this.service = new JavaProcess(ReaderService.class, options, ReaderService.settings(settings));
 			String url = this.service.answer();
-			this.client = new JavaProcess(ReaderClient.class, SMALL_HEAP, ReaderClient.settings(url));
+			this.client = new JavaProcess(ReaderClient.class, options, ReaderClient.settings(url));
 			this.client.answer();
 		}
 
