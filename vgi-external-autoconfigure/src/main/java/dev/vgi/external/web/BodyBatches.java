@@ -250,6 +250,9 @@ public final class BodyBatches implements BatchSource {
 
 	private void free() {
 		this.reader.close();
+		// Once more: a body of Reactor's client that was being read while it was closed
+		// does not end its transfer.
+		this.body.end(this.complete);
 		this.body.release();
 	}
 

@@ -741,7 +741,8 @@ class S3StorageTests {
 	@ParameterizedTest
 	@CsvSource({ "8388608,0,8388608", "8388608,83886080000,8388608", "8388608,83886080001,8388609",
 			"8388608,5497558138880,549755814", "1073741824,5497558138880,1073741824",
-			"8388608,9223372036854775807,1073741824", "5368709120,1,1073741824" })
+			"8388608,9223372036854775806,1073741824", "8388608,9223372036854775807,8388608",
+			"5368709120,1,1073741824" })
 	void partSizeGrowsSoThatThereAreNeverMoreThan10000Parts(long configured, long maxLength, int expected) {
 		int size = with("", configured, Duration.ofHours(1)).partSize(maxLength);
 		assertThat(size).isEqualTo(expected);
