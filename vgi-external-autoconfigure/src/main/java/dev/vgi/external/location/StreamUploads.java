@@ -22,6 +22,7 @@ import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.upload.Digest;
 import dev.vgi.external.upload.EncodedPayload;
 import dev.vgi.external.upload.StreamedPayload;
+import dev.vgi.external.url.RedactedUrl;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
@@ -234,11 +235,13 @@ final class StreamUploads {
 			Duration elapsed = elapsed();
 			StreamUploads.this.resources.listener().uploadFailed(this.storage.name(), failure.kind(), elapsed);
 			String upload = this.what + " to " + this.storage.name();
+			// A reader of the application may have failed, with a message of its own.
+			String reason = RedactedUrl.scrub(failure.getMessage());
 			if (failure.kind() == VgiExternalException.Kind.CANCELLED) {
-				logger.debug(upload + " was cancelled after " + elapsed.toMillis() + " ms: " + failure.getMessage());
+				logger.debug(upload + " was cancelled after " + elapsed.toMillis() + " ms: " + reason);
 			}
 			else {
-				logger.warn(upload + " failed after " + elapsed.toMillis() + " ms: " + failure.getMessage());
+				logger.warn(upload + " failed after " + elapsed.toMillis() + " ms: " + reason);
 			}
 		}
 

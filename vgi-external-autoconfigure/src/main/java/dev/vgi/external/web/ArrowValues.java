@@ -16,6 +16,7 @@ import dev.vgi.external.Internal;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.url.RedactedUrl;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.types.pojo.Field;
@@ -282,7 +283,7 @@ public final class ArrowValues {
 			value.close();
 		}
 		catch (Exception ex) {
-			logger.warn("An Arrow value could not be closed", ex);
+			logger.warn("An Arrow value could not be closed: " + RedactedUrl.scrub(ex.toString()));
 		}
 	}
 

@@ -11,6 +11,7 @@ import java.util.Set;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.url.RedactedUrl;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -307,7 +308,7 @@ public final class ReaderBatches implements AutoCloseable {
 			this.reader.close();
 		}
 		catch (IOException | RuntimeException ex) {
-			logger.warn("An Arrow reader could not be closed", ex);
+			logger.warn("An Arrow reader could not be closed: " + RedactedUrl.scrub(ex.toString()));
 		}
 	}
 

@@ -12,6 +12,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -238,6 +239,15 @@ class ReaderResultsTests {
 		assertThat(get("/failing/20").statusCode()).isEqualTo(500);
 		assertThat(get("/failing-at-once/20", "VGI-Accept-Pointers", "true").statusCode()).isEqualTo(500);
 		assertThat(get("/failing-typed/20").statusCode()).isEqualTo(502);
+	}
+
+	@Test
+	void failedReaderIsLoggedWithoutSecrets(CapturedOutput output) throws Exception {
+		HttpResponse<byte[]> response = get("/failing-late/20");
+		assertThat(response.statusCode()).isEqualTo(502);
+		assertThat(new String(response.body(), StandardCharsets.UTF_8)).doesNotContain("5ecret");
+		assertThat(output.toString().lines().filter((line) -> line.contains("Upload of a result set"))).isNotEmpty()
+			.noneMatch((line) -> line.contains("5ecret"));
 	}
 
 	@ParameterizedTest
