@@ -2,8 +2,10 @@ package dev.vgi.external.batch;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 
 import dev.vgi.external.batch.ReaderDictionary.Indices;
 import dev.vgi.external.memory.RequestMemory;
@@ -86,6 +88,21 @@ final class BatchLoader {
 		this.unionsHaveValidity = head.isBeforeV5();
 		this.allocator = allocator;
 		this.meter = meter;
+	}
+
+	/**
+	 * Require that vectors can be created: a schema whose vectors cannot be is corrupt
+	 * even if no batch follows.
+	 * @param fields the columns
+	 * @param allocator the owner of the vectors, which are closed at once
+	 */
+	static void checkVectors(List<Field> fields, BufferAllocator allocator) {
+		Set<ArrowType> made = new HashSet<>();
+		for (Field field : fields) {
+			if (!field.getChildren().isEmpty() || made.add(field.getType())) {
+				field.createVector(allocator).close();
+			}
+		}
 	}
 
 	/**

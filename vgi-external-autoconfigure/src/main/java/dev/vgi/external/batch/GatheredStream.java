@@ -1,12 +1,14 @@
 package dev.vgi.external.batch;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
+import dev.vgi.external.memory.OutputStreamChannel;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
@@ -68,6 +70,18 @@ public final class GatheredStream implements AutoCloseable {
 				channel.write(segment);
 			}
 		}
+	}
+
+	/**
+	 * Write the whole stream.
+	 * @param out the stream to write to; left open and not flushed
+	 * @throws IOException if it cannot be written
+	 * @throws IllegalStateException after {@link #close()}
+	 */
+	public void writeTo(OutputStream out) throws IOException {
+		OutputStreamChannel channel = new OutputStreamChannel(out);
+		writeTo(channel);
+		channel.flush();
 	}
 
 	/**

@@ -3,9 +3,7 @@ package dev.vgi.external.batch;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
@@ -19,7 +17,6 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
-import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
@@ -55,6 +52,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	private @Nullable Schema schema;
 
 	private boolean inStream;
+
+	private boolean brokenOff;
 
 	private int logBatches;
 
@@ -104,7 +103,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	}
 
 	/**
-	 * Read from a stream, with one copy into off-heap memory per batch. Never reads past
+	 * Read from a stream, with one copy into off-heap memory per batch, or none if the
+	 * stream is also a {@link java.nio.channels.ReadableByteChannel}. Never reads past
 	 * the last end marker that was requested, except in {@link #readToEnd()}. Memory
 	 * grows with the bytes that have arrived, whatever lengths they declare. If reading
 	 * fails, the reader's methods throw {@link UncheckedIOException}, or the
@@ -200,13 +200,44 @@ public final class IpcStreamReader implements AutoCloseable {
 		return this.source.position();
 	}
 
-	private boolean readStream() {
+	/**
+	 * Skip the rest of the current stream, up to its end marker and no further.
+	 * @throws CorruptStreamException if the bytes end before it
+	 */
+	public void endStream() {
+		guarded(this::skipStream);
+	}
+
+	/**
+	 * Return whether the bytes ended where the latest stream should have had its end
+	 * marker, which not every writer writes.
+	 * @return {@code false} while the stream is not at its end
+	 */
+	public boolean isBrokenOff() {
+		return this.brokenOff;
+	}
+
+	/**
+	 * Start a new account: log batches and bytes that were read so far no longer count
+	 * against their limits. Used between the turns of a stream.
+	 */
+	public void newAccount() {
+		this.logBatches = 0;
+		this.source.newAccount();
+	}
+
+	private boolean skipStream() {
 		while (this.inStream) {
 			MessageHead skipped = nextMessage();
 			if (skipped != null) {
 				this.source.skip(skipped.bodyLength());
 			}
 		}
+		return true;
+	}
+
+	private boolean readStream() {
+		skipStream();
 		this.dictionaries.close();
 		this.schema = null;
 		int length = this.source.nextLength();
@@ -216,7 +247,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		MessageHead head = schemaHead(length);
 		this.source.skip(head.bodyLength());
 		Schema schema = this.dictionaries.begin(head.schema(), this.allocator);
-		checkVectors(schema.getFields());
+		BatchLoader.checkVectors(schema.getFields(), this.allocator);
 		this.batchHeap = BatchLoader.heap(schema.getFields());
 		this.schema = schema;
 		this.inStream = true;
@@ -250,16 +281,6 @@ public final class IpcStreamReader implements AutoCloseable {
 			throw new CorruptStreamException("The Arrow IPC stream does not start with a schema");
 		}
 		return head;
-	}
-
-	// a schema whose vectors cannot be created is corrupt even if no batches follow
-	private void checkVectors(List<Field> fields) {
-		Set<ArrowType> made = new HashSet<>();
-		for (Field field : fields) {
-			if (!field.getChildren().isEmpty() || made.add(field.getType())) {
-				field.createVector(this.allocator).close();
-			}
-		}
 	}
 
 	private @Nullable AnnotatedBatch readBatch(Schema schema) {
@@ -337,6 +358,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		int length = this.source.nextLength();
 		if (length == MessageSource.END_MARKER || length == MessageSource.NOTHING) {
 			this.inStream = false;
+			this.brokenOff = length == MessageSource.NOTHING;
 			return null;
 		}
 		return head(length);

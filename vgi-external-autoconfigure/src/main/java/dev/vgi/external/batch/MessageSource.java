@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.ReadableByteChannel;
 import java.util.Arrays;
 
 import org.apache.arrow.memory.ArrowBuf;
@@ -30,6 +31,8 @@ abstract class MessageSource implements AutoCloseable {
 
 	private long position;
 
+	private long accountFrom;
+
 	MessageSource(ReadLimits limits, WorkMeter meter) {
 		this.limits = limits;
 		this.meter = meter;
@@ -37,6 +40,19 @@ abstract class MessageSource implements AutoCloseable {
 
 	final long position() {
 		return this.position;
+	}
+
+	/**
+	 * Return how many bytes were read since the account began.
+	 * @return bytes that count against the maximum
+	 */
+	final long accounted() {
+		return this.position - this.accountFrom;
+	}
+
+	final void newAccount() {
+		this.accountFrom = this.position;
+		this.meter.newAccount();
 	}
 
 	/**
@@ -251,6 +267,9 @@ abstract class MessageSource implements AutoCloseable {
 
 		private static final int REST = 512;
 
+		/** The length of an NIO buffer is an int. */
+		private static final long WINDOW = 1L << 30;
+
 		private final InputStream in;
 
 		private final long maxBytes;
@@ -268,7 +287,7 @@ abstract class MessageSource implements AutoCloseable {
 
 		@Override
 		int read(byte[] target) {
-			long room = this.maxBytes - position();
+			long room = this.maxBytes - accounted();
 			if (room >= target.length) {
 				return read(target, 0, target.length);
 			}
@@ -282,7 +301,7 @@ abstract class MessageSource implements AutoCloseable {
 
 		@Override
 		void checkAvailable(long length) {
-			if (length > this.maxBytes - position() - this.meter.expanded()) {
+			if (length > this.maxBytes - accounted() - this.meter.expanded()) {
 				throw new StreamTooLongException(this.maxBytes);
 			}
 		}
@@ -292,13 +311,16 @@ abstract class MessageSource implements AutoCloseable {
 				return this.in.readNBytes(target, offset, length);
 			}
 			catch (IOException ex) {
-				throw (ex.getCause() instanceof CorruptStreamException corrupt) ? corrupt
-						: new UncheckedIOException(ex);
+				throw failure(ex);
 			}
 			catch (RuntimeException ex) {
 				// as thrown by the bodies of Reactor's client
 				throw (ex.getCause() instanceof IOException broken) ? new UncheckedIOException(broken) : ex;
 			}
+		}
+
+		private static RuntimeException failure(IOException ex) {
+			return (ex.getCause() instanceof CorruptStreamException corrupt) ? corrupt : new UncheckedIOException(ex);
 		}
 
 		@Override
@@ -346,11 +368,31 @@ abstract class MessageSource implements AutoCloseable {
 		}
 
 		private void fill(ArrowBuf body, long from, long to) {
+			if (this.in instanceof ReadableByteChannel channel) {
+				fill(channel, body, from, to);
+				return;
+			}
 			byte[] bytes = transfer(to - from);
 			long done = from;
 			while (done < to) {
 				int got = readSome(bytes, to - done);
 				body.setBytes(done, bytes, 0, got);
+				done += got;
+			}
+		}
+
+		private void fill(ReadableByteChannel channel, ArrowBuf body, long from, long to) {
+			for (long done = from; done < to;) {
+				int got;
+				try {
+					got = channel.read(body.nioBuffer(done, (int) Math.min(to - done, WINDOW)));
+				}
+				catch (IOException ex) {
+					throw failure(ex);
+				}
+				if (got < 0) {
+					throw truncated();
+				}
 				done += got;
 			}
 		}
@@ -376,7 +418,7 @@ abstract class MessageSource implements AutoCloseable {
 		void skipRest() {
 			// Usually there is nothing.
 			byte[] bytes = transfer(REST);
-			long room = this.maxBytes - position();
+			long room = this.maxBytes - accounted();
 			int got;
 			while ((got = read(bytes, 0, bytes.length)) > 0) {
 				room -= got;

@@ -75,6 +75,14 @@ final class WorkMeter {
 	}
 
 	/**
+	 * What was read so far no longer counts against the maximum size.
+	 */
+	void newAccount() {
+		this.read = 0;
+		this.expanded = 0;
+	}
+
+	/**
 	 * Bytes that have arrived are examined.
 	 * @param bytes number of bytes
 	 */

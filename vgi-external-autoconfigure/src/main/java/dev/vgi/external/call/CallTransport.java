@@ -10,6 +10,12 @@ import org.apache.arrow.memory.BufferAllocator;
 public interface CallTransport {
 
 	/**
+	 * Return what carries the calls, as observations name it.
+	 * @return {@code http}, {@code stdio} or {@code unix}
+	 */
+	String name();
+
+	/**
 	 * Carry a unary call.
 	 * @param request the request batch; borrowed. Its metadata names the method
 	 * @param context receives log messages and counts what is transferred

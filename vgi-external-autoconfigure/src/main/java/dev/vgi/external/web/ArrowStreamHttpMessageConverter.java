@@ -21,6 +21,7 @@ import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.location.ResultBatches;
+import dev.vgi.external.memory.OutputStreamChannel;
 import dev.vgi.external.memory.RequestMemory;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -253,7 +254,7 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 		if (!cycles.hasNext()) {
 			try (GatheredStream stream = IpcStreamWriter.gather(first)) {
 				message.getHeaders().setContentLength(stream.length());
-				OutputStreamChannel.write(stream, message.getBody());
+				stream.writeTo(message.getBody());
 			}
 			return;
 		}

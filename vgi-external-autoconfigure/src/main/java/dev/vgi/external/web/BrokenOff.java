@@ -11,6 +11,7 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.memory.OutputStreamChannel;
 import dev.vgi.external.url.RedactedUrl;
 
 /**

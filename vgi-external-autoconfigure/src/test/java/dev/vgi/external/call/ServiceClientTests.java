@@ -48,7 +48,7 @@ class ServiceClientTests {
 		this.transport.answer("1");
 		try (AnnotatedBatch request = batch("request");
 				AnnotatedBatch answer = this.client.call(request, this.context)) {
-			assertThat(name(answer)).isEqualTo("1");
+			assertThat(named(answer)).isEqualTo("1");
 		}
 		assertThat(this.transport.events).containsExactly("call request");
 	}
@@ -60,9 +60,9 @@ class ServiceClientTests {
 		try (AnnotatedBatch request = batch("request");
 				ProducerCall stream = this.client.openProducer(request, true, this.context);
 				AnnotatedBatch header = stream.takeHeader()) {
-			assertThat(name(header)).isEqualTo("header");
+			assertThat(named(header)).isEqualTo("header");
 			for (AnnotatedBatch batch = stream.next(); batch != null; batch = stream.next()) {
-				names.add(name(batch));
+				names.add(named(batch));
 				batch.close();
 			}
 		}
@@ -88,7 +88,7 @@ class ServiceClientTests {
 				AnnotatedBatch input = batch.withMetadata(batch.metadata().with(MetadataKeys.LOCATION, "stale"));
 				ExchangeCall stream = this.client.openExchange(request, false, this.context);
 				AnnotatedBatch answer = stream.exchange(input)) {
-			assertThat(name(answer)).isEqualTo("1");
+			assertThat(named(answer)).isEqualTo("1");
 		}
 		assertThat(this.transport.events).containsExactly("open request", "turn input", "cancel", "close");
 	}
@@ -131,7 +131,7 @@ class ServiceClientTests {
 		return AnnotatedBatch.empty(new Schema(List.of()), BatchMetadata.of("name", name), this.allocator);
 	}
 
-	private static @Nullable String name(@Nullable AnnotatedBatch batch) {
+	private static @Nullable String named(@Nullable AnnotatedBatch batch) {
 		return (batch != null) ? batch.metadata().get("name") : null;
 	}
 
@@ -164,14 +164,19 @@ class ServiceClientTests {
 		}
 
 		@Override
+		public String name() {
+			return "memory";
+		}
+
+		@Override
 		public AnnotatedBatch call(AnnotatedBatch request, CallContext context) {
-			this.events.add("call " + name(request));
+			this.events.add("call " + named(request));
 			return batch(this.answers.remove());
 		}
 
 		@Override
 		public StreamTransport openProducer(AnnotatedBatch request, boolean header, CallContext context) {
-			this.events.add("open " + name(request));
+			this.events.add("open " + named(request));
 			this.header = header;
 			return this;
 		}
@@ -195,7 +200,7 @@ class ServiceClientTests {
 
 		@Override
 		public @Nullable AnnotatedBatch turn(@Nullable AnnotatedBatch input, CallContext context) {
-			this.events.add("turn " + name(input));
+			this.events.add("turn " + named(input));
 			assertThat(input == null || !input.metadata().contains(MetadataKeys.LOCATION)).isTrue();
 			return take();
 		}

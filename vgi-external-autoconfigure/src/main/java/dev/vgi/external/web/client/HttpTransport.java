@@ -54,6 +54,11 @@ final class HttpTransport implements CallTransport {
 		this.allocator = builder.allocator;
 	}
 
+	@Override
+	public String name() {
+		return "http";
+	}
+
 	Capabilities capabilities() {
 		return this.service.capabilities();
 	}

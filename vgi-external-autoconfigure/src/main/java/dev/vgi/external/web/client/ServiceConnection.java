@@ -21,7 +21,6 @@ import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
-import dev.vgi.external.web.OutputStreamChannel;
 import dev.vgi.external.web.client.CapabilitiesCache.Announcement;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
@@ -185,7 +184,7 @@ final class ServiceConnection {
 		if (body != null) {
 			spec.contentType(ArrowStreamHttpMessageConverter.ARROW_STREAM)
 				.contentLength(body.length())
-				.body((out) -> OutputStreamChannel.write(body, out));
+				.body((out) -> body.writeTo(out));
 		}
 		return spec.exchange((sent, response) -> {
 			this.called = sent.getURI();

@@ -7,10 +7,10 @@ import java.nio.channels.SeekableByteChannel;
 import java.util.List;
 
 import dev.vgi.external.batch.ArrowMediaType;
+import dev.vgi.external.memory.OutputStreamChannel;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.local.LocalAccessException;
 import dev.vgi.external.storage.local.LocalStorage;
-import dev.vgi.external.web.OutputStreamChannel;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.jspecify.annotations.Nullable;

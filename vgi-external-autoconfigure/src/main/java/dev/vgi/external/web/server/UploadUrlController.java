@@ -19,7 +19,6 @@ import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.web.OutputStreamChannel;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.apache.arrow.memory.BufferAllocator;
@@ -161,7 +160,7 @@ public final class UploadUrlController {
 			try (GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(AnnotatedBatch.of(root)))) {
 				response.setContentType(ArrowMediaType.NAME);
 				response.setContentLengthLong(body.length());
-				OutputStreamChannel.write(body, response.getOutputStream());
+				body.writeTo(response.getOutputStream());
 			}
 		}
 	}

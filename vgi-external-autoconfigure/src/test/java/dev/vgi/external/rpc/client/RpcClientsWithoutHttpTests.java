@@ -132,6 +132,11 @@ class RpcClientsWithoutHttpTests {
 		}
 
 		@Override
+		public String name() {
+			return "memory";
+		}
+
+		@Override
 		public AnnotatedBatch call(AnnotatedBatch request, CallContext context) {
 			this.methods.add(request.metadata().get(MetadataKeys.METHOD));
 			return batch(this.allocator, 2 * value(request));

@@ -19,7 +19,6 @@ import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.rpc.method.HostedProtocol;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
-import dev.vgi.external.web.OutputStreamChannel;
 import dev.vgi.external.web.server.ErrorWriter;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -109,7 +108,7 @@ final class DescribeController {
 				GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(rows))) {
 			response.setContentType(ArrowMediaType.NAME);
 			response.setContentLengthLong(body.length());
-			OutputStreamChannel.write(body, response.getOutputStream());
+			body.writeTo(response.getOutputStream());
 		}
 	}
 

@@ -1,4 +1,4 @@
-package dev.vgi.external.web;
+package dev.vgi.external.memory;
 
 import java.io.IOException;
 import java.io.OutputStream;
@@ -7,13 +7,12 @@ import java.nio.channels.WritableByteChannel;
 import java.util.Arrays;
 
 import dev.vgi.external.Internal;
-import dev.vgi.external.batch.GatheredStream;
 
 /**
- * Writes off-heap bytes to an HTTP body in pieces of equal size; only the last one may be
- * shorter. HTTP/2 splits a piece at the end of the receiver's window, and some servers
- * take the tiny remainders of oversized pieces for an attack. The caller flushes at the
- * end.
+ * Writes off-heap bytes to a stream, through one array on the heap, in pieces of equal
+ * size; only the last one may be shorter. HTTP/2 splits a piece at the end of the
+ * receiver's window, and some servers take the tiny remainders of oversized pieces for an
+ * attack. The caller flushes at the end.
  */
 @Internal
 public final class OutputStreamChannel implements WritableByteChannel {
@@ -21,7 +20,7 @@ public final class OutputStreamChannel implements WritableByteChannel {
 	/** The initial window size of HTTP/2 (RFC 9113, section 6.9.2). */
 	public static final int PIECE = 65_535;
 
-	private final OutputStream body;
+	private final OutputStream out;
 
 	private byte[] piece = new byte[0];
 
@@ -29,22 +28,10 @@ public final class OutputStreamChannel implements WritableByteChannel {
 
 	/**
 	 * Create a channel.
-	 * @param body the body; left open
+	 * @param out the stream; left open
 	 */
-	public OutputStreamChannel(OutputStream body) {
-		this.body = body;
-	}
-
-	/**
-	 * Write a whole stream.
-	 * @param stream the stream; borrowed
-	 * @param body the body; left open and not flushed
-	 * @throws IOException if it cannot be written
-	 */
-	public static void write(GatheredStream stream, OutputStream body) throws IOException {
-		OutputStreamChannel channel = new OutputStreamChannel(body);
-		stream.writeTo(channel);
-		channel.flush();
+	public OutputStreamChannel(OutputStream out) {
+		this.out = out;
 	}
 
 	@Override
@@ -71,11 +58,11 @@ public final class OutputStreamChannel implements WritableByteChannel {
 	}
 
 	/**
-	 * Write the buffered rest to the body, which is not flushed itself.
+	 * Write the buffered rest to the stream, which is not flushed itself.
 	 * @throws IOException if it cannot be written
 	 */
 	public void flush() throws IOException {
-		this.body.write(this.piece, 0, this.filled);
+		this.out.write(this.piece, 0, this.filled);
 		this.filled = 0;
 	}
 
@@ -86,7 +73,7 @@ public final class OutputStreamChannel implements WritableByteChannel {
 
 	@Override
 	public void close() {
-		// The body belongs to the message.
+		// The stream belongs to the caller.
 	}
 
 }

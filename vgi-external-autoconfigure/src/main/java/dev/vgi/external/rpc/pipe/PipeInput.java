@@ -1,0 +1,171 @@
+package dev.vgi.external.rpc.pipe;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.ReadableByteChannel;
+
+/**
+ * What arrives on a connection. Small reads are served from a buffer, which is filled
+ * with whatever is there; large ones go straight to their target where the source allows
+ * it. Used by one thread at a time.
+ */
+final class PipeInput extends InputStream implements ReadableByteChannel {
+
+	/** What a pipe of Linux holds. */
+	private static final int BUFFER = 1 << 16;
+
+	private final ReadableByteChannel source;
+
+	/** Holds what was read and not yet taken, between its position and its limit. */
+	private final ByteBuffer buffer;
+
+	private final boolean direct;
+
+	private int mark;
+
+	private PipeInput(ReadableByteChannel source, ByteBuffer buffer, boolean direct) {
+		this.source = source;
+		this.buffer = buffer.limit(0);
+		this.direct = direct;
+	}
+
+	/**
+	 * Read from a channel.
+	 * @param source a blocking channel
+	 * @return the input, which closes the channel
+	 */
+	static PipeInput of(ReadableByteChannel source) {
+		return new PipeInput(source, ByteBuffer.allocateDirect(BUFFER), true);
+	}
+
+	/**
+	 * Read from a stream, through one array on the heap.
+	 * @param source the stream
+	 * @return the input, which closes the stream
+	 */
+	static PipeInput of(InputStream source) {
+		return new PipeInput(new StreamChannel(source), ByteBuffer.allocate(BUFFER), false);
+	}
+
+	@Override
+	public int read(ByteBuffer target) throws IOException {
+		if (!target.hasRemaining()) {
+			return 0;
+		}
+		if (this.direct && !this.buffer.hasRemaining() && target.remaining() >= BUFFER) {
+			this.mark = this.buffer.position();
+			return this.source.read(target);
+		}
+		int count = available(target.remaining());
+		if (count > 0) {
+			int limit = this.buffer.limit();
+			target.put(this.buffer.limit(this.buffer.position() + count));
+			this.buffer.limit(limit);
+		}
+		return count;
+	}
+
+	@Override
+	public int read(byte[] target, int offset, int length) throws IOException {
+		int count = (length > 0) ? available(length) : 0;
+		if (count > 0) {
+			this.buffer.get(target, offset, count);
+		}
+		return count;
+	}
+
+	@Override
+	public int read() throws IOException {
+		return (available(1) > 0) ? this.buffer.get() & 0xFF : -1;
+	}
+
+	// Fills the buffer if it is empty: returns how much can be taken, or -1 at the end.
+	private int available(int most) throws IOException {
+		if (!this.buffer.hasRemaining()) {
+			this.buffer.clear();
+			this.mark = 0;
+			int got = -1;
+			try {
+				got = this.source.read(this.buffer);
+			}
+			finally {
+				this.buffer.flip();
+			}
+			if (got < 0) {
+				return -1;
+			}
+		}
+		return Math.min(most, this.buffer.remaining());
+	}
+
+	/**
+	 * Remember where the next bytes begin.
+	 */
+	void mark() {
+		this.mark = this.buffer.position();
+	}
+
+	/**
+	 * Return what has arrived since the last {@link #mark()}, as far as it is still in
+	 * the buffer, whether it was taken or not.
+	 * @return a copy of the bytes
+	 */
+	byte[] sinceMark() {
+		byte[] bytes = new byte[this.buffer.limit() - this.mark];
+		this.buffer.get(this.mark, bytes);
+		return bytes;
+	}
+
+	@Override
+	public int available() {
+		return this.buffer.remaining();
+	}
+
+	@Override
+	public boolean isOpen() {
+		return this.source.isOpen();
+	}
+
+	@Override
+	public void close() throws IOException {
+		this.source.close();
+	}
+
+	/**
+	 * A stream as a channel for buffers on the heap. Unlike those of the JDK it has no
+	 * buffer of its own and blocks for the first byte only.
+	 */
+	private static final class StreamChannel implements ReadableByteChannel {
+
+		private final InputStream stream;
+
+		private volatile boolean closed;
+
+		StreamChannel(InputStream stream) {
+			this.stream = stream;
+		}
+
+		@Override
+		public int read(ByteBuffer target) throws IOException {
+			int got = this.stream.read(target.array(), target.arrayOffset() + target.position(), target.remaining());
+			if (got > 0) {
+				target.position(target.position() + got);
+			}
+			return got;
+		}
+
+		@Override
+		public boolean isOpen() {
+			return !this.closed;
+		}
+
+		@Override
+		public void close() throws IOException {
+			this.closed = true;
+			this.stream.close();
+		}
+
+	}
+
+}
