@@ -8,6 +8,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.ReadableByteChannel;
 import java.util.Arrays;
 
+import dev.vgi.external.memory.InputStreamChannel;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 
@@ -272,15 +273,18 @@ abstract class MessageSource implements AutoCloseable {
 
 		private final InputStream in;
 
+		private final ReadableByteChannel bodies;
+
 		private final long maxBytes;
 
 		private final BufferAllocator allocator;
 
-		private byte[] transfer = new byte[0];
+		private byte[] dropped = new byte[0];
 
 		Stream(InputStream in, long maxBytes, BufferAllocator allocator, ReadLimits limits, WorkMeter meter) {
 			super(limits, meter);
 			this.in = in;
+			this.bodies = (in instanceof ReadableByteChannel channel) ? channel : new InputStreamChannel(in);
 			this.maxBytes = maxBytes;
 			this.allocator = allocator;
 		}
@@ -307,20 +311,21 @@ abstract class MessageSource implements AutoCloseable {
 		}
 
 		private int read(byte[] target, int offset, int length) {
+			return arriving(() -> this.in.readNBytes(target, offset, length));
+		}
+
+		private static int arriving(Reading reading) {
 			try {
-				return this.in.readNBytes(target, offset, length);
+				return reading.read();
 			}
 			catch (IOException ex) {
-				throw failure(ex);
+				throw (ex.getCause() instanceof CorruptStreamException corrupt) ? corrupt
+						: new UncheckedIOException(ex);
 			}
 			catch (RuntimeException ex) {
 				// as thrown by the bodies of Reactor's client
 				throw (ex.getCause() instanceof IOException broken) ? new UncheckedIOException(broken) : ex;
 			}
-		}
-
-		private static RuntimeException failure(IOException ex) {
-			return (ex.getCause() instanceof CorruptStreamException corrupt) ? corrupt : new UncheckedIOException(ex);
 		}
 
 		@Override
@@ -368,56 +373,34 @@ abstract class MessageSource implements AutoCloseable {
 		}
 
 		private void fill(ArrowBuf body, long from, long to) {
-			if (this.in instanceof ReadableByteChannel channel) {
-				fill(channel, body, from, to);
-				return;
-			}
-			byte[] bytes = transfer(to - from);
-			long done = from;
-			while (done < to) {
-				int got = readSome(bytes, to - done);
-				body.setBytes(done, bytes, 0, got);
-				done += got;
-			}
-		}
-
-		private void fill(ReadableByteChannel channel, ArrowBuf body, long from, long to) {
 			for (long done = from; done < to;) {
-				int got;
-				try {
-					got = channel.read(body.nioBuffer(done, (int) Math.min(to - done, WINDOW)));
+				ByteBuffer window = body.nioBuffer(done, (int) Math.min(to - done, WINDOW));
+				while (window.hasRemaining()) {
+					if (arriving(() -> this.bodies.read(window)) < 0) {
+						throw truncated();
+					}
 				}
-				catch (IOException ex) {
-					throw failure(ex);
-				}
-				if (got < 0) {
-					throw truncated();
-				}
-				done += got;
+				done += window.position();
 			}
 		}
 
 		@Override
 		void skipBody(long length) {
-			byte[] bytes = transfer(length);
+			byte[] bytes = dropped(length);
 			long left = length;
 			while (left > 0) {
-				left -= readSome(bytes, left);
+				int got = read(bytes, 0, (int) Math.min(bytes.length, left));
+				if (got == 0) {
+					throw truncated();
+				}
+				left -= got;
 			}
-		}
-
-		private int readSome(byte[] target, long most) {
-			int got = read(target, 0, (int) Math.min(target.length, most));
-			if (got == 0) {
-				throw truncated();
-			}
-			return got;
 		}
 
 		@Override
 		void skipRest() {
 			// Usually there is nothing.
-			byte[] bytes = transfer(REST);
+			byte[] bytes = dropped(REST);
 			long room = this.maxBytes - accounted();
 			int got;
 			while ((got = read(bytes, 0, bytes.length)) > 0) {
@@ -428,12 +411,22 @@ abstract class MessageSource implements AutoCloseable {
 			}
 		}
 
-		private byte[] transfer(long wanted) {
+		private byte[] dropped(long wanted) {
 			int size = (int) Math.min(wanted, TRANSFER);
-			if (this.transfer.length < size) {
-				this.transfer = new byte[size];
+			if (this.dropped.length < size) {
+				this.dropped = new byte[size];
 			}
-			return this.transfer;
+			return this.dropped;
+		}
+
+		/**
+		 * Reads some bytes.
+		 */
+		@FunctionalInterface
+		private interface Reading {
+
+			int read() throws IOException;
+
 		}
 
 	}

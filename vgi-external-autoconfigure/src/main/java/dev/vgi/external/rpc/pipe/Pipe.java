@@ -12,6 +12,7 @@ import java.nio.channels.WritableByteChannel;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.ReadOptions;
+import dev.vgi.external.memory.InputStreamChannel;
 import dev.vgi.external.memory.OutputStreamChannel;
 import org.apache.arrow.memory.BufferAllocator;
 
@@ -38,7 +39,7 @@ public final class Pipe implements AutoCloseable {
 	 * @return the pipe; the caller closes it
 	 */
 	public static Pipe of(ReadableByteChannel in, WritableByteChannel out) {
-		return new Pipe(PipeInput.of(in), out);
+		return new Pipe(new PipeInput(in), out);
 	}
 
 	/**
@@ -49,7 +50,7 @@ public final class Pipe implements AutoCloseable {
 	 * @return the pipe; the caller closes it
 	 */
 	public static Pipe of(InputStream in, OutputStream out) {
-		return new Pipe(PipeInput.of(in), new FlushedStream(out));
+		return new Pipe(new PipeInput(new InputStreamChannel(in)), new FlushedStream(out));
 	}
 
 	/**

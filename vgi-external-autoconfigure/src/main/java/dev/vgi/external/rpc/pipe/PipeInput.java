@@ -7,8 +7,8 @@ import java.nio.channels.ReadableByteChannel;
 
 /**
  * What arrives on a connection. Small reads are served from a buffer, which is filled
- * with whatever is there; large ones go straight to their target where the source allows
- * it. Used by one thread at a time.
+ * with whatever is there; large ones go straight to their target. Used by one thread at a
+ * time.
  */
 final class PipeInput extends InputStream implements ReadableByteChannel {
 
@@ -18,34 +18,16 @@ final class PipeInput extends InputStream implements ReadableByteChannel {
 	private final ReadableByteChannel source;
 
 	/** Holds what was read and not yet taken, between its position and its limit. */
-	private final ByteBuffer buffer;
-
-	private final boolean direct;
+	private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER).limit(0);
 
 	private int mark;
 
-	private PipeInput(ReadableByteChannel source, ByteBuffer buffer, boolean direct) {
+	/**
+	 * Create an input.
+	 * @param source a blocking channel; closed with the input
+	 */
+	PipeInput(ReadableByteChannel source) {
 		this.source = source;
-		this.buffer = buffer.limit(0);
-		this.direct = direct;
-	}
-
-	/**
-	 * Read from a channel.
-	 * @param source a blocking channel
-	 * @return the input, which closes the channel
-	 */
-	static PipeInput of(ReadableByteChannel source) {
-		return new PipeInput(source, ByteBuffer.allocateDirect(BUFFER), true);
-	}
-
-	/**
-	 * Read from a stream, through one array on the heap.
-	 * @param source the stream
-	 * @return the input, which closes the stream
-	 */
-	static PipeInput of(InputStream source) {
-		return new PipeInput(new StreamChannel(source), ByteBuffer.allocate(BUFFER), false);
 	}
 
 	@Override
@@ -53,7 +35,7 @@ final class PipeInput extends InputStream implements ReadableByteChannel {
 		if (!target.hasRemaining()) {
 			return 0;
 		}
-		if (this.direct && !this.buffer.hasRemaining() && target.remaining() >= BUFFER) {
+		if (!this.buffer.hasRemaining() && target.remaining() >= BUFFER) {
 			this.mark = this.buffer.position();
 			return this.source.read(target);
 		}
@@ -130,42 +112,6 @@ final class PipeInput extends InputStream implements ReadableByteChannel {
 	@Override
 	public void close() throws IOException {
 		this.source.close();
-	}
-
-	/**
-	 * A stream as a channel for buffers on the heap. Unlike those of the JDK it has no
-	 * buffer of its own and blocks for the first byte only.
-	 */
-	private static final class StreamChannel implements ReadableByteChannel {
-
-		private final InputStream stream;
-
-		private volatile boolean closed;
-
-		StreamChannel(InputStream stream) {
-			this.stream = stream;
-		}
-
-		@Override
-		public int read(ByteBuffer target) throws IOException {
-			int got = this.stream.read(target.array(), target.arrayOffset() + target.position(), target.remaining());
-			if (got > 0) {
-				target.position(target.position() + got);
-			}
-			return got;
-		}
-
-		@Override
-		public boolean isOpen() {
-			return !this.closed;
-		}
-
-		@Override
-		public void close() throws IOException {
-			this.closed = true;
-			this.stream.close();
-		}
-
 	}
 
 }
