@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.Set;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.batch.MetadataKeys;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +56,16 @@ public class RpcBadRequestException extends VgiExternalException implements Wire
 				"The protocol '" + protocol + "' is not hosted here, only " + hosted);
 	}
 
+	/**
+	 * Create the error of a request that names no protocol, where nothing else does.
+	 * @param hosted the names of the hosted protocols
+	 * @return the exception
+	 */
+	public static RpcBadRequestException protocolNotSpecified(Set<String> hosted) {
+		return new RpcBadRequestException("ProtocolNotSpecifiedError", "protocol_not_specified",
+				"The request lacks the metadata " + MetadataKeys.PROTOCOL + "; hosted are " + hosted);
+	}
+
 	@Override
 	public String errorType() {
 		return this.errorType;
@@ -67,7 +78,7 @@ public class RpcBadRequestException extends VgiExternalException implements Wire
 
 	@Override
 	public String errorCode() {
-		if (this.errorKind == null) {
+		if (this.errorKind == null || this.errorKind.equals("protocol_not_specified")) {
 			return "INVALID_ARGUMENT";
 		}
 		return this.errorKind.equals("protocol_version_mismatch") ? "FAILED_PRECONDITION" : "UNIMPLEMENTED";

@@ -4,10 +4,17 @@ import dev.vgi.external.batch.BatchMetadata;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A call as listeners see it: one HTTP request. Each turn of a stream is a call of its
- * own.
+ * A call as listeners see it. Over HTTP it is one request; on standard streams and on a
+ * Unix socket it begins once its request has been read, and ends once its answer has been
+ * written. Each turn of a stream is a call of its own, and so is its opening.
  */
 public interface RpcServerCall {
+
+	/**
+	 * Return what carries the call.
+	 * @return {@code http}, {@code stdio} or {@code unix}
+	 */
+	String transport();
 
 	/**
 	 * Return the name of the protocol.
@@ -28,8 +35,9 @@ public interface RpcServerCall {
 	String kind();
 
 	/**
-	 * Return which endpoint of the method the request is for.
-	 * @return {@code call}, {@code init} or {@code exchange}
+	 * Return which part of a call it is.
+	 * @return {@code call} for a whole unary call, {@code init} for the opening of a
+	 * stream, {@code exchange} for a turn or the cancellation
 	 */
 	String phase();
 
@@ -59,7 +67,7 @@ public interface RpcServerCall {
 	boolean isRefused();
 
 	/**
-	 * Return how much was sent in the body.
+	 * Return how much was sent inline.
 	 * @return bytes before any content coding
 	 */
 	long inlineBytes();

@@ -202,7 +202,7 @@ public final class RequestReader {
 					"The request lacks the metadata " + MetadataKeys.METHOD);
 		}
 		if (!method.equals(descriptor.name())) {
-			throw new RpcBadRequestException("TypeError", null, "The URL names the method '" + descriptor.name()
+			throw new RpcBadRequestException("TypeError", null, "The call is for the method '" + descriptor.name()
 					+ "' but the metadata " + MetadataKeys.METHOD + " names '" + method + "'");
 		}
 		String version = metadata.get(MetadataKeys.REQUEST_VERSION);

@@ -26,6 +26,8 @@ public final class RpcCall implements RpcServerCall, AutoCloseable {
 
 	private static final String TRACE_STATE = "tracestate";
 
+	private final String transport;
+
 	private final RpcMethodDescriptor descriptor;
 
 	private final Endpoint endpoint;
@@ -53,6 +55,7 @@ public final class RpcCall implements RpcServerCall, AutoCloseable {
 	/**
 	 * Start a call whose request has arrived, or will not arrive. It is observed from now
 	 * on, by this thread.
+	 * @param transport what carries it: {@code http}, {@code stdio} or {@code unix}
 	 * @param descriptor the called method
 	 * @param endpoint which part of a call it is
 	 * @param requestId the caller's identifier of the request, may be empty
@@ -61,8 +64,9 @@ public final class RpcCall implements RpcServerCall, AutoCloseable {
 	 * @param budget the budget of the response
 	 * @param listener observes the call
 	 */
-	public RpcCall(RpcMethodDescriptor descriptor, Endpoint endpoint, String requestId, BatchMetadata metadata,
-			BufferAllocator allocator, ResponseBudget budget, RpcCallListener listener) {
+	public RpcCall(String transport, RpcMethodDescriptor descriptor, Endpoint endpoint, String requestId,
+			BatchMetadata metadata, BufferAllocator allocator, ResponseBudget budget, RpcCallListener listener) {
+		this.transport = transport;
 		this.descriptor = descriptor;
 		this.endpoint = endpoint;
 		this.requestId = requestId;
@@ -118,6 +122,15 @@ public final class RpcCall implements RpcServerCall, AutoCloseable {
 	}
 
 	/**
+	 * Give something up that this call owns.
+	 * @param closeable what the caller closes from now on
+	 * @return whether it was owned
+	 */
+	public boolean disown(AutoCloseable closeable) {
+		return this.owned.removeIf((each) -> each == closeable);
+	}
+
+	/**
 	 * The current thread serves the call again.
 	 */
 	public void enter() {
@@ -153,6 +166,11 @@ public final class RpcCall implements RpcServerCall, AutoCloseable {
 	 */
 	public void answered(long bytes) {
 		this.inlineBytes = bytes;
+	}
+
+	@Override
+	public String transport() {
+		return this.transport;
 	}
 
 	@Override

@@ -64,13 +64,15 @@ public final class RpcErrors {
 		String type = errorType(failure);
 		String message = message(failure);
 		String kind = errorKind(failure);
+		// What Spring Security knows is not for the caller.
+		boolean traced = this.includeStackTrace && !CallFailures.isSecurityFailure(failure);
 		Map<String, Object> extra = new LinkedHashMap<>();
 		extra.put("exception_type", type);
 		extra.put("exception_message", message);
-		extra.put("traceback", this.includeStackTrace ? traceback(failure) : type + ": " + message + "\n");
-		extra.put("frames", this.includeStackTrace ? frames(failure) : List.of());
+		extra.put("traceback", traced ? traceback(failure) : type + ": " + message + "\n");
+		extra.put("frames", traced ? frames(failure) : List.of());
 		Throwable cause = failure.getCause();
-		if (this.includeStackTrace && cause != null) {
+		if (traced && cause != null) {
 			extra.put("cause", Map.of("exception_type", errorType(cause), "exception_message", message(cause)));
 		}
 		String code = errorCode(failure);
@@ -111,6 +113,9 @@ public final class RpcErrors {
 				case URL_REJECTED, SCHEMA_MISMATCH, BAD_REQUEST -> "ValueError";
 				default -> "RuntimeError";
 			};
+		}
+		if (CallFailures.isSecurityFailure(failure)) {
+			return "PermissionError";
 		}
 		if (failure instanceof IllegalArgumentException || failure instanceof HandlerMethodValidationException) {
 			return "ValueError";
@@ -153,10 +158,16 @@ public final class RpcErrors {
 				default -> "UNKNOWN";
 			};
 		}
+		if (CallFailures.isSecurityFailure(failure)) {
+			return CallFailures.isDenied(failure) ? "PERMISSION_DENIED" : "UNAUTHENTICATED";
+		}
 		return "UNKNOWN";
 	}
 
 	private static String message(Throwable failure) {
+		if (CallFailures.isSecurityFailure(failure)) {
+			return CallFailures.isDenied(failure) ? "Access denied" : "Authentication required";
+		}
 		String message = (failure instanceof ErrorBatchException remote) ? remote.errorMessage() : failure.getMessage();
 		return RedactedUrl.scrub(message);
 	}

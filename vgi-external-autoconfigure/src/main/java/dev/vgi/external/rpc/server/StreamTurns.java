@@ -8,13 +8,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.rpc.RpcCancel;
 import dev.vgi.external.rpc.RpcTurn;
 import dev.vgi.external.rpc.Turn;
-import dev.vgi.external.rpc.mapping.RecordRow;
-import dev.vgi.external.rpc.mapping.ValueMappings;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import org.jspecify.annotations.Nullable;
 
@@ -68,9 +67,9 @@ public final class StreamTurns {
 		Map<String, TurnMethod> found = new HashMap<>();
 		for (Method method : methods) {
 			TurnMethod turn = turn(handler, beans, method);
-			TurnMethod other = found.put(turn.state().type().getName(), turn);
+			TurnMethod other = found.put(turn.state().getName(), turn);
 			Assert.state(other == null, () -> "@" + annotation.getSimpleName() + " methods of "
-					+ handler.getBeanType().getName() + " share the state " + turn.state().type().getName());
+					+ handler.getBeanType().getName() + " share the state " + turn.state().getName());
 		}
 		return found;
 	}
@@ -79,13 +78,7 @@ public final class StreamTurns {
 		Class<?>[] parameters = method.getParameterTypes();
 		Assert.state(parameters.length > 0 && parameters[0].isRecord(),
 				() -> "The first parameter must be the state, a record: " + method);
-		RecordRow state;
-		try {
-			state = ValueMappings.ofRecord(parameters[0]);
-		}
-		catch (IllegalArgumentException ex) {
-			throw new IllegalStateException("State of " + method + ": " + ex.getMessage(), ex);
-		}
+		Class<?> state = parameters[0];
 		if (handler.getBean() instanceof String name) {
 			Class<?> exposed = beans.getType(name);
 			Method invocable = AopUtils.selectInvocableMethod(method,
@@ -139,30 +132,24 @@ public final class StreamTurns {
 	}
 
 	/**
-	 * Return how a state that a method returned is encoded.
-	 * @param state the state
-	 * @return its mapping
-	 * @throws IllegalStateException if no turn accepts it
+	 * Return the methods that are called with a state.
+	 * @return the turns and what is called on cancellation
 	 */
-	public RecordRow stateRow(Record state) {
-		return turn(state).state();
-	}
-
-	/**
-	 * Return how a state is encoded.
-	 * @param type name of its class, from anywhere
-	 * @return its mapping, or {@code null} if no turn accepts it
-	 */
-	public @Nullable RecordRow stateRow(String type) {
-		TurnMethod turn = this.turns.get(type);
-		return (turn != null) ? turn.state() : null;
+	public List<TurnMethod> methods() {
+		return Stream.concat(this.turns.values().stream(), this.cancels.values().stream()).toList();
 	}
 
 	@Nullable TurnMethod cancel(Record state) {
 		return this.cancels.get(state.getClass().getName());
 	}
 
-	TurnMethod turn(Record state) {
+	/**
+	 * Find the turn of a state.
+	 * @param state the state
+	 * @return its method
+	 * @throws IllegalStateException if no turn accepts it
+	 */
+	public TurnMethod turn(Record state) {
 		TurnMethod turn = this.turns.get(state.getClass().getName());
 		Assert.state(turn != null, () -> this.controller + " has no @RpcTurn method for the state "
 				+ state.getClass().getName() + ", only for " + new TreeSet<>(this.turns.keySet()));
@@ -173,9 +160,9 @@ public final class StreamTurns {
 	 * One method.
 	 *
 	 * @param handler the method, as Spring MVC calls it
-	 * @param state how its state is encoded
+	 * @param state the record that it is called with
 	 */
-	record TurnMethod(HandlerMethod handler, RecordRow state) {
+	public record TurnMethod(HandlerMethod handler, Class<?> state) {
 
 	}
 

@@ -146,7 +146,7 @@ class ServedCallTests {
 	}
 
 	private RpcCall call(String method, Endpoint endpoint) {
-		return new RpcCall(new RpcMethods().find(method(method)), endpoint, "feedface", BatchMetadata.empty(),
+		return new RpcCall("http", new RpcMethods().find(method(method)), endpoint, "feedface", BatchMetadata.empty(),
 				this.allocator, ResponseBudget.unlimited(), RpcCallListener.none());
 	}
 

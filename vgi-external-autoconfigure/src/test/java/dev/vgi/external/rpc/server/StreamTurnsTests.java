@@ -1,7 +1,5 @@
 package dev.vgi.external.rpc.server;
 
-import java.util.Locale;
-
 import dev.vgi.external.rpc.RpcCancel;
 import dev.vgi.external.rpc.RpcTurn;
 import dev.vgi.external.rpc.Turn;
@@ -25,19 +23,18 @@ class StreamTurnsTests {
 	void turnsAreFoundByTheTypeOfTheirState() {
 		StreamTurns turns = turns(new TwoTurns());
 		assertThat(turns.turn(new First(1)).handler().getMethod().getName()).isEqualTo("first");
-		assertThat(turns.stateRow(Second.class.getName())).isNotNull();
-		assertThat(turns.stateRow("java.lang.Runtime")).isNull();
+		assertThat(turns.methods()).extracting(StreamTurns.TurnMethod::state)
+			.containsExactlyInAnyOrder(First.class, Second.class, Second.class);
 		assertThat(turns.cancel(new Second("x"))).isNotNull();
 		assertThat(turns.cancel(new First(1))).isNull();
-		assertThatIllegalStateException().isThrownBy(() -> turns.stateRow(new Other()))
+		assertThatIllegalStateException().isThrownBy(() -> turns.turn(new Other()))
 			.withMessageContaining("no @RpcTurn method for the state")
 			.withMessageContaining(First.class.getName());
 	}
 
 	@ParameterizedTest
 	@CsvSource({ "NoTurn, declares streams but has no @RpcTurn method", "NoState, must be the state",
-			"StateSecond, must be the state", "SameState, share the state", "NoTurnReturned, must return a Turn",
-			"NoArrow, has no Arrow type" })
+			"StateSecond, must be the state", "SameState, share the state", "NoTurnReturned, must return a Turn" })
 	void whatCannotWorkFailsAtStart(String controller, String message) throws Exception {
 		Object bean = ReflectionUtils
 			.accessibleConstructor(Class.forName(StreamTurnsTests.class.getName() + "$" + controller))
@@ -59,10 +56,6 @@ class StreamTurnsTests {
 	}
 
 	record Other() {
-
-	}
-
-	record Unmappable(Locale locale) {
 
 	}
 
@@ -129,15 +122,6 @@ class StreamTurnsTests {
 		@RpcTurn
 		String first(First state) {
 			return "";
-		}
-
-	}
-
-	static class NoArrow {
-
-		@RpcTurn
-		Turn first(Unmappable state) {
-			return Turn.finish();
 		}
 
 	}

@@ -3,12 +3,12 @@ package dev.vgi.external.rpc.server.http;
 import java.io.IOException;
 import java.util.List;
 
-import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.rpc.RpcBadRequestException;
 import dev.vgi.external.rpc.mapping.RowMapping;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
+import dev.vgi.external.rpc.server.CallFailures;
 import dev.vgi.external.rpc.server.RpcCall;
 import dev.vgi.external.rpc.server.RpcErrors;
 import dev.vgi.external.web.Capabilities;
@@ -22,7 +22,6 @@ import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
-import org.springframework.core.log.LogMessage;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpStatusCode;
 import org.springframework.web.ErrorResponse;
@@ -79,13 +78,13 @@ final class RpcErrorResolver implements ErrorWriter {
 			}
 		}
 		else {
-			if (isSecurityFailure(failure)) {
+			if (CallFailures.isSecurityFailure(failure)) {
 				return null;
 			}
 			// Spring wraps an Error that a handler throws.
 			reason = (failure.getCause() instanceof Error error) ? error : failure;
 			status = status(failure).value();
-			log(method, reason);
+			CallFailures.log(method, reason);
 			RpcCall call = ServedRequest.callOf(request);
 			if (call != null) {
 				call.failed(reason, isRefused(failure));
@@ -105,16 +104,6 @@ final class RpcErrorResolver implements ErrorWriter {
 		boolean unknown = (failure instanceof NoResourceFoundException || failure instanceof NoHandlerFoundException)
 				&& HttpMethod.POST.matches(request.getMethod()) && ArrowMediaType.isNamedBy(request.getContentType());
 		return unknown ? this.routes.unknown(ServedPaths.text(ServedPaths.of(request))) : null;
-	}
-
-	private static void log(RpcMethodDescriptor method, Throwable failure) {
-		// Transfers log their own failures, and a bad request is the caller's problem.
-		if (failure instanceof VgiExternalException || failure instanceof ErrorResponse) {
-			logger.debug(LogMessage.format("RPC method %s refused or failed: %s", method, failure.getMessage()));
-		}
-		else {
-			logger.warn(LogMessage.format("RPC method %s failed", method), failure);
-		}
 	}
 
 	@Override
@@ -185,22 +174,6 @@ final class RpcErrorResolver implements ErrorWriter {
 		}
 		// Peers treat a failure of a method as a successful exchange with an error in it.
 		return HttpStatusCode.valueOf(HttpServletResponse.SC_OK);
-	}
-
-	/**
-	 * Return whether a failure is Spring Security's, which handles its own in filters
-	 * that expect the exception.
-	 * @param failure the failure
-	 * @return {@code true} if it is left to those filters
-	 */
-	static boolean isSecurityFailure(Exception failure) {
-		for (Class<?> type = failure.getClass(); type != null; type = type.getSuperclass()) {
-			if (type.getName().equals("org.springframework.security.access.AccessDeniedException")
-					|| type.getName().equals("org.springframework.security.core.AuthenticationException")) {
-				return true;
-			}
-		}
-		return false;
 	}
 
 }

@@ -16,6 +16,7 @@ import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.rpc.RpcBadRequestException;
 import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
+import dev.vgi.external.rpc.server.CallFailures;
 import dev.vgi.external.rpc.server.RequestReader;
 import dev.vgi.external.rpc.server.RpcCall;
 import dev.vgi.external.rpc.server.RpcRequest;
@@ -39,6 +40,8 @@ import org.springframework.web.servlet.AsyncHandlerInterceptor;
  * response.
  */
 final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
+
+	private static final String TRANSPORT = "http";
 
 	/**
 	 * The values that a caller may set as its limit: from 64 KiB to the largest integer
@@ -166,7 +169,7 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 			ResponseBudget budget, BatchMetadata metadata) {
 		// The trace of the HTTP request itself comes first.
 		BatchMetadata traced = (request.getHeader(RpcCall.TRACE_PARENT) != null) ? BatchMetadata.empty() : metadata;
-		RpcCall call = new RpcCall(method, this.routes.endpoint(request), RpcErrorResolver.requestId(request, response),
+		RpcCall call = new RpcCall(TRANSPORT, method, this.routes.endpoint(request), RpcErrorResolver.requestId(request, response),
 				traced, this.allocator, budget, this.listener);
 		ServedRequest.bind(call, request);
 		return call;
@@ -206,7 +209,7 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 		RpcCall call = ServedRequest.callOf(request);
 		if (call != null) {
 			if (ex != null) {
-				call.failed(ex, RpcErrorResolver.isSecurityFailure(ex));
+				call.failed(ex, CallFailures.isSecurityFailure(ex));
 			}
 			call.close();
 		}

@@ -7,7 +7,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.function.BiFunction;
 
 import dev.vgi.external.rpc.RpcBadRequestException;
@@ -15,14 +14,14 @@ import dev.vgi.external.rpc.method.Endpoint;
 import dev.vgi.external.rpc.method.HostedProtocol;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import dev.vgi.external.rpc.method.RpcMethods;
+import dev.vgi.external.rpc.server.HostedMethods;
+import dev.vgi.external.rpc.server.MethodTable;
 import dev.vgi.external.rpc.server.ReflectionController;
 import dev.vgi.external.web.server.AddedRoutes;
 import dev.vgi.external.web.server.ServedPaths;
 import jakarta.servlet.http.HttpServletRequest;
 import org.jspecify.annotations.Nullable;
 
-import org.springframework.core.MethodIntrospector;
-import org.springframework.core.MethodParameter;
 import org.springframework.http.server.PathContainer;
 import org.springframework.util.Assert;
 import org.springframework.util.ReflectionUtils;
@@ -48,7 +47,7 @@ final class RpcRoutes {
 
 	private final RpcMethods methods = new RpcMethods();
 
-	private final Map<String, HostedProtocol> protocols = new TreeMap<>();
+	private HostedMethods hosted = HostedMethods.none();
 
 	private final Map<Method, StreamHandler> streams = new HashMap<>();
 
@@ -76,16 +75,17 @@ final class RpcRoutes {
 	/**
 	 * Find all methods that Spring MVC has mapped, and add their routes.
 	 * @param mapping knows the methods, and receives the routes
+	 * @param serverId identifier of this process
 	 * @param streams creates the handler of a stream's turns
 	 * @throws IllegalStateException if a signature cannot be mapped to Arrow
 	 */
-	void addMethods(RequestMappingHandlerMapping mapping,
+	void addMethods(RequestMappingHandlerMapping mapping, String serverId,
 			BiFunction<HandlerMethod, RpcMethodDescriptor, StreamHandler> streams) {
-		Map<String, List<RpcMethodDescriptor>> found = new TreeMap<>();
-		Map.copyOf(mapping.getHandlerMethods()).forEach((info, handler) -> {
+		Map<RequestMappingInfo, HandlerMethod> mapped = Map.copyOf(mapping.getHandlerMethods());
+		this.hosted = HostedMethods.of(this.methods, mapped.values(), serverId);
+		mapped.forEach((info, handler) -> {
 			RpcMethodDescriptor descriptor = this.methods.find(handler);
 			if (descriptor != null) {
-				found.computeIfAbsent(descriptor.protocol(), (name) -> new ArrayList<>()).add(descriptor);
 				StreamHandler stream = null;
 				if (descriptor.kind().isStream()) {
 					stream = streams.apply(handler, descriptor);
@@ -94,7 +94,6 @@ final class RpcRoutes {
 				addEndpoints(mapping, info, handler, descriptor, stream);
 			}
 		});
-		found.forEach((name, descriptors) -> this.protocols.put(name, HostedProtocol.of(name, descriptors)));
 	}
 
 	private void addEndpoints(RequestMappingHandlerMapping mapping, RequestMappingInfo info, HandlerMethod handler,
@@ -123,20 +122,18 @@ final class RpcRoutes {
 	 * Add the endpoints that describe the service in either dialect.
 	 * @param mapping receives the routes
 	 * @param describe describes all methods to peers of the flat dialect
-	 * @param reflection describes them to peers of the namespaced dialect
 	 */
-	void addDescriptions(RequestMappingHandlerMapping mapping, DescribeController describe,
-			ReflectionController reflection) {
+	void addDescriptions(RequestMappingHandlerMapping mapping, DescribeController describe) {
 		AddedRoutes added = new AddedRoutes(mapping);
 		added.add(this.prefix, describe);
-		remember(mapping, this.prefix + "/" + DescribeController.METHOD);
-		Map<Method, RpcMethodDescriptor> described = MethodIntrospector.selectMethods(ReflectionController.class,
-				(MethodIntrospector.MetadataLookup<RpcMethodDescriptor>) this.methods::find);
-		described.forEach((method, descriptor) -> {
-			String route = this.prefix + "/" + descriptor.protocol() + "/" + descriptor.name();
+		remember(mapping, this.prefix + "/" + MethodTable.METHOD);
+		for (HostedMethods.Hosted reflection : this.hosted.methods(ReflectionController.PROTOCOL)) {
+			String route = this.prefix + "/" + reflection.descriptor().protocol() + "/"
+					+ reflection.descriptor().name();
 			remember(mapping, route);
-			added.add(RequestMappingInfo.paths(route).methods(RequestMethod.POST), reflection, method);
-		});
+			added.add(RequestMappingInfo.paths(route).methods(RequestMethod.POST), reflection.handler().getBean(),
+					reflection.handler().getMethod());
+		}
 	}
 
 	private void remember(RequestMappingHandlerMapping mapping, String path) {
@@ -156,7 +153,7 @@ final class RpcRoutes {
 	 * @return the protocols by name, in alphabetical order
 	 */
 	Map<String, HostedProtocol> protocols() {
-		return this.protocols;
+		return this.hosted.protocols();
 	}
 
 	/**
@@ -180,12 +177,11 @@ final class RpcRoutes {
 	}
 
 	/**
-	 * Return the method that a parameter or a return type belongs to.
-	 * @param parameter the parameter or return type
-	 * @return its description, or {@code null} if it is not an RPC method
+	 * Return what describes the methods.
+	 * @return the descriptors
 	 */
-	@Nullable RpcMethodDescriptor method(MethodParameter parameter) {
-		return (parameter.getMethod() != null) ? this.methods.find(parameter.getMethod()) : null;
+	RpcMethods methods() {
+		return this.methods;
 	}
 
 	/**
@@ -215,19 +211,15 @@ final class RpcRoutes {
 	 * @return the error, or {@code null} if the path is none of a protocol's
 	 */
 	@Nullable RpcBadRequestException unknown(String path) {
-		if (this.protocols.isEmpty() || !path.startsWith(this.prefix + "/")) {
+		if (protocols().isEmpty() || !path.startsWith(this.prefix + "/")) {
 			return null;
 		}
 		String method = path.substring(this.prefix.length() + 1);
 		String[] segments = method.split("/");
 		boolean stream = method.endsWith(Endpoint.INIT.suffix()) || method.endsWith(Endpoint.EXCHANGE.suffix());
 		boolean namespaced = segments.length == (stream ? 3 : 2);
-		if (namespaced && !this.protocols.containsKey(segments[0])
-				&& !ReflectionController.PROTOCOL.equals(segments[0])) {
-			return RpcBadRequestException.protocolNotSupported(segments[0], this.protocols.keySet());
-		}
-		return new RpcBadRequestException("MethodNotImplementedError", "method_not_implemented",
-				"Unknown method: '" + method + "'");
+		return namespaced ? this.hosted.unknown(segments[0], method.substring(segments[0].length() + 1))
+				: this.hosted.unknown(null, method);
 	}
 
 }

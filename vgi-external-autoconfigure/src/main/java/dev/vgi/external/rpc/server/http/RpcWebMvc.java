@@ -9,14 +9,13 @@ import java.util.function.Supplier;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.rpc.RpcCallListener;
-import dev.vgi.external.rpc.RpcContext;
 import dev.vgi.external.rpc.RpcMethod;
-import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import dev.vgi.external.rpc.method.RpcMethods;
-import dev.vgi.external.rpc.server.ReflectionController;
+import dev.vgi.external.rpc.server.CallArguments;
+import dev.vgi.external.rpc.server.HandlerInvoker;
+import dev.vgi.external.rpc.server.MethodTable;
 import dev.vgi.external.rpc.server.RequestReader;
 import dev.vgi.external.rpc.server.RpcErrors;
-import dev.vgi.external.rpc.server.ServedCall;
 import dev.vgi.external.rpc.server.StreamTurns;
 import dev.vgi.external.web.server.AddedRoutes;
 import dev.vgi.external.web.server.ErrorWriter;
@@ -32,7 +31,7 @@ import org.springframework.core.Ordered;
 import org.springframework.http.server.PathContainer;
 import org.springframework.util.Assert;
 import org.springframework.util.function.SingletonSupplier;
-import org.springframework.web.bind.support.WebDataBinderFactory;
+import org.springframework.web.bind.support.WebBindingInitializer;
 import org.springframework.web.context.request.NativeWebRequest;
 import org.springframework.web.method.support.HandlerMethodArgumentResolver;
 import org.springframework.web.method.support.HandlerMethodReturnValueHandler;
@@ -44,6 +43,7 @@ import org.springframework.web.servlet.config.annotation.PathMatchConfigurer;
 import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
+import org.springframework.web.servlet.mvc.method.annotation.ServletRequestDataBinderFactory;
 
 /**
  * Adds support for {@link RpcMethod} handlers to Spring MVC. Spring maps and calls them;
@@ -134,26 +134,28 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	 * @throws IllegalStateException if a signature cannot be mapped to Arrow
 	 */
 	public void install(RequestMappingHandlerMapping mapping, RequestMappingHandlerAdapter adapter) {
-		List<HandlerMethodArgumentResolver> resolvers = new ArrayList<>(List.of(new ArgumentResolver(this.routes)));
+		List<HandlerMethodArgumentResolver> resolvers = new ArrayList<>(
+				List.of(new CallArguments(this.routes.methods())));
 		resolvers.addAll((adapter.getArgumentResolvers() != null) ? adapter.getArgumentResolvers() : List.of());
 		adapter.setArgumentResolvers(resolvers);
 		List<HandlerMethodReturnValueHandler> handlers = new ArrayList<>(List.of(new ReturnValueHandler(this.routes)));
 		handlers.addAll((adapter.getReturnValueHandlers() != null) ? adapter.getReturnValueHandlers() : List.of());
 		adapter.setReturnValueHandlers(handlers);
-		addRoutes(mapping, new HandlerInvoker(adapter));
+		WebBindingInitializer binding = adapter.getWebBindingInitializer();
+		addRoutes(mapping,
+				new HandlerInvoker(resolvers, new ServletRequestDataBinderFactory(List.of(), binding), binding));
 	}
 
 	private void addRoutes(RequestMappingHandlerMapping mapping, HandlerInvoker invoker) {
 		ApplicationContext beans = mapping.getApplicationContext();
 		Assert.state(beans != null, "The handler mapping is not initialised");
 		Supplier<StreamTokens> sealing = SingletonSupplier.of(this.tokens);
-		this.routes.addMethods(mapping, (handler, method) -> new StreamHandler(method, StreamTurns.of(handler, beans),
+		this.routes.addMethods(mapping, this.settings.serverId(), (handler, method) -> new StreamHandler(method, StreamTurns.of(handler, beans),
 				this.reader, sealing.get(), invoker));
 		if (servesMethods()) {
 			String serverId = this.settings.serverId();
-			this.routes.addDescriptions(mapping,
-					new DescribeController(serverId, this.routes.protocols(), this.allocator, this.errors),
-					new ReflectionController(serverId, this.routes.protocols()));
+			this.routes.addDescriptions(mapping, new DescribeController(
+					new MethodTable(serverId, this.routes.protocols()), this.allocator, this.errors));
 			new AddedRoutes(mapping).add(this.settings.prefix(),
 					new HealthController(serverId, protocols().iterator().next()));
 		}
@@ -192,30 +194,6 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	}
 
 	/**
-	 * Supplies the arguments from the request.
-	 *
-	 * @param routes the methods
-	 */
-	private record ArgumentResolver(RpcRoutes routes) implements HandlerMethodArgumentResolver {
-
-		@Override
-		public boolean supportsParameter(MethodParameter parameter) {
-			RpcMethodDescriptor method = this.routes.method(parameter);
-			return method != null && (method.column(parameter.getParameterIndex()) >= 0
-					|| parameter.getParameterType() == RpcContext.class);
-		}
-
-		@Override
-		public @Nullable Object resolveArgument(MethodParameter parameter, @Nullable ModelAndViewContainer mavContainer,
-				NativeWebRequest webRequest, @Nullable WebDataBinderFactory binderFactory) {
-			ServedCall call = ServedRequest.of(servletRequest(webRequest)).call();
-			return (parameter.getParameterType() == RpcContext.class) ? call
-					: call.argument(parameter.getParameterIndex());
-		}
-
-	}
-
-	/**
 	 * Writes the method's result, or starts the stream that it describes.
 	 *
 	 * @param routes the methods
@@ -224,7 +202,7 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 
 		@Override
 		public boolean supportsReturnType(MethodParameter returnType) {
-			return this.routes.method(returnType) != null;
+			return returnType.getMethod() != null && this.routes.methods().find(returnType.getMethod()) != null;
 		}
 
 		@Override

@@ -3,7 +3,7 @@ package dev.vgi.external.rpc.server.http;
 import java.io.IOException;
 
 import dev.vgi.external.batch.ArrowMediaType;
-import dev.vgi.external.rpc.RpcContext;
+import dev.vgi.external.rpc.server.CallArguments;
 import dev.vgi.external.rpc.server.RpcCall;
 import dev.vgi.external.rpc.server.ServedCall;
 import dev.vgi.external.rpc.server.http.StreamHandler.TurnRequest;
@@ -12,6 +12,7 @@ import jakarta.servlet.http.HttpServletResponse;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
+import org.springframework.web.context.request.ServletRequestAttributes;
 
 /**
  * A request that has been read, and the body of its response. Bound to the HTTP request,
@@ -55,8 +56,7 @@ record ServedRequest(ServedCall call, ResponseBody body, StreamTokens.Binding bi
 	void bindTo(HttpServletRequest request) {
 		this.call.call().own(this.body);
 		request.setAttribute(ATTRIBUTE, this);
-		// Where RpcContext.current() looks for it.
-		request.setAttribute(RpcContext.class.getName(), this.call);
+		CallArguments.bind(this.call, new ServletRequestAttributes(request));
 	}
 
 	/**

@@ -19,6 +19,7 @@ import dev.vgi.external.rpc.Turn;
 import dev.vgi.external.rpc.mapping.RecordRow;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import dev.vgi.external.rpc.method.StreamShape;
+import dev.vgi.external.rpc.server.HandlerInvoker;
 import dev.vgi.external.rpc.server.RequestReader;
 import dev.vgi.external.rpc.server.RpcCall;
 import dev.vgi.external.rpc.server.RpcRequest;
@@ -52,6 +53,8 @@ final class StreamHandler {
 
 	private final StreamTurns turns;
 
+	private final StateRows states;
+
 	private final RequestReader reader;
 
 	private final StreamTokens tokens;
@@ -65,11 +68,13 @@ final class StreamHandler {
 	 * @param reader reads their inputs
 	 * @param tokens seals the state
 	 * @param invoker calls the methods that run the turns
+	 * @throws IllegalStateException if a state has no mapping
 	 */
 	StreamHandler(RpcMethodDescriptor method, StreamTurns turns, RequestReader reader, StreamTokens tokens,
 			HandlerInvoker invoker) {
 		this.method = method;
 		this.turns = turns;
+		this.states = new StateRows(turns);
 		this.reader = reader;
 		this.tokens = tokens;
 		this.invoker = invoker;
@@ -121,7 +126,7 @@ final class StreamHandler {
 		try {
 			OpenStream.Cursor cursor = OpenStream.Cursor.from(cursorContent);
 			OpenStream stream = OpenStream.from(callContent);
-			RecordRow row = this.turns.stateRow(cursor.type());
+			RecordRow row = this.states.named(cursor.type());
 			if (row == null || !stream.id().equals(cursor.stream())) {
 				throw StreamTokens.invalid();
 			}
@@ -225,7 +230,7 @@ final class StreamHandler {
 
 	private BatchMetadata cursor(ServedRequest served, OpenStream stream, Record state) {
 		RpcCall call = served.call().call();
-		RecordRow row = this.turns.stateRow(state);
+		RecordRow row = this.states.of(state);
 		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 		try (AnnotatedBatch batch = row.write(state, BatchMetadata.empty(), call.allocator(), call::own);
 				GatheredStream gathered = IpcStreamWriter.gather(OutputCycle.of(batch))) {

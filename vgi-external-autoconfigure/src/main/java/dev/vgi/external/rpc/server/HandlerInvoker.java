@@ -1,4 +1,4 @@
-package dev.vgi.external.rpc.server.http;
+package dev.vgi.external.rpc.server;
 
 import java.util.List;
 
@@ -17,14 +17,12 @@ import org.springframework.web.method.support.HandlerMethodArgumentResolver;
 import org.springframework.web.method.support.HandlerMethodArgumentResolverComposite;
 import org.springframework.web.method.support.InvocableHandlerMethod;
 import org.springframework.web.method.support.ModelAndViewContainer;
-import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
-import org.springframework.web.servlet.mvc.method.annotation.ServletRequestDataBinderFactory;
 
 /**
- * Calls methods of controllers as Spring MVC calls its handlers: with the same argument
- * resolvers, binding and validation, on the bean. Thread-safe.
+ * Calls methods of controllers as Spring MVC calls its handlers: with argument resolvers,
+ * binding and validation, on the bean. Needs no servlet. Thread-safe.
  */
-final class HandlerInvoker {
+public final class HandlerInvoker {
 
 	private static final boolean BEAN_VALIDATION = ClassUtils.isPresent("jakarta.validation.Validator",
 			HandlerInvoker.class.getClassLoader());
@@ -39,13 +37,14 @@ final class HandlerInvoker {
 
 	/**
 	 * Create an invoker.
-	 * @param adapter supplies the resolvers
+	 * @param resolvers supply the arguments
+	 * @param binders bind arguments that need it
+	 * @param initializer has the validator, or {@code null} if nothing is validated
 	 */
-	HandlerInvoker(RequestMappingHandlerAdapter adapter) {
-		List<HandlerMethodArgumentResolver> resolvers = adapter.getArgumentResolvers();
-		this.resolvers.addResolvers((resolvers != null) ? resolvers : List.of());
-		WebBindingInitializer initializer = adapter.getWebBindingInitializer();
-		this.binders = new ServletRequestDataBinderFactory(List.of(), initializer);
+	public HandlerInvoker(List<HandlerMethodArgumentResolver> resolvers, WebDataBinderFactory binders,
+			@Nullable WebBindingInitializer initializer) {
+		this.resolvers.addResolvers(resolvers);
+		this.binders = binders;
 		this.validator = (BEAN_VALIDATION && initializer != null)
 				? HandlerMethodValidator.from(initializer, this.names, (parameter) -> false, (parameter) -> false)
 				: null;
@@ -59,7 +58,7 @@ final class HandlerInvoker {
 	 * @return the method's result
 	 * @throws Exception the exception that the method threw
 	 */
-	@Nullable Object invoke(HandlerMethod handler, NativeWebRequest request, Object... provided) throws Exception {
+	public @Nullable Object invoke(HandlerMethod handler, NativeWebRequest request, Object... provided) throws Exception {
 		InvocableHandlerMethod invocable = new InvocableHandlerMethod(handler.createWithResolvedBean());
 		invocable.setHandlerMethodArgumentResolvers(this.resolvers);
 		invocable.setParameterNameDiscoverer(this.names);

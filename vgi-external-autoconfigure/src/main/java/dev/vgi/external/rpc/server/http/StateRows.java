@@ -1,0 +1,61 @@
+package dev.vgi.external.rpc.server.http;
+
+import java.util.HashMap;
+import java.util.Map;
+
+import dev.vgi.external.rpc.mapping.RecordRow;
+import dev.vgi.external.rpc.mapping.ValueMappings;
+import dev.vgi.external.rpc.server.StreamTurns;
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.util.Assert;
+
+/**
+ * How the states of a controller's streams become cursors. Immutable.
+ */
+final class StateRows {
+
+	private final StreamTurns turns;
+
+	private final Map<String, RecordRow> rows = new HashMap<>();
+
+	/**
+	 * Find the mapping of each state.
+	 * @param turns the turns that the states are for
+	 * @throws IllegalStateException if a state has no mapping
+	 */
+	StateRows(StreamTurns turns) {
+		this.turns = turns;
+		for (StreamTurns.TurnMethod turn : turns.methods()) {
+			try {
+				this.rows.put(turn.state().getName(), ValueMappings.ofRecord(turn.state()));
+			}
+			catch (IllegalArgumentException ex) {
+				throw new IllegalStateException("State of " + turn.handler().getMethod() + ": " + ex.getMessage(), ex);
+			}
+		}
+	}
+
+	/**
+	 * Return how a state that a method returned is encoded.
+	 * @param state the state
+	 * @return its mapping
+	 * @throws IllegalStateException if no turn accepts it
+	 */
+	RecordRow of(Record state) {
+		String type = this.turns.turn(state).state().getName();
+		RecordRow row = this.rows.get(type);
+		Assert.state(row != null, () -> "No mapping of " + type);
+		return row;
+	}
+
+	/**
+	 * Return how a state is encoded.
+	 * @param type name of its class, from anywhere
+	 * @return its mapping, or {@code null} if no turn accepts it
+	 */
+	@Nullable RecordRow named(String type) {
+		return this.rows.get(type);
+	}
+
+}
