@@ -41,7 +41,7 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private final MessageSource source;
 
-	private final BufferAllocator allocator;
+	private BufferAllocator allocator;
 
 	private final ReadOptions options;
 
@@ -54,6 +54,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	private boolean inStream;
 
 	private boolean brokenOff;
+
+	private @Nullable BatchMetadata latest;
 
 	private int logBatches;
 
@@ -222,8 +224,52 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * against their limits. Used between the turns of a stream.
 	 */
 	public void newAccount() {
+		newAccount(this.allocator);
+	}
+
+	/**
+	 * Start a new account with another owner of the memory.
+	 * @param allocator the owner of what is read from now on; with the same root
+	 */
+	public void newAccount(BufferAllocator allocator) {
 		this.logBatches = 0;
-		this.source.newAccount();
+		dischargeHead();
+		this.source.newAccount(allocator);
+		this.dictionaries.newAccount(allocator);
+		this.allocator = allocator;
+	}
+
+	/**
+	 * Return the metadata of the batch that was read last, also if its values could not
+	 * be read.
+	 * @return the metadata, or {@code null} if no batch came, or nothing of it is known
+	 */
+	public @Nullable BatchMetadata latestMetadata() {
+		return this.latest;
+	}
+
+	/**
+	 * Skip the rest of the current stream, up to its end marker and no further, although
+	 * reading has failed: the lengths may be sound while the content is not, or is too
+	 * large. Nothing else can be read after that.
+	 * @return {@code false} if it is unknown where the stream ends, or it has no end
+	 * @throws UncheckedIOException if reading fails
+	 */
+	public boolean skipBrokenStream() {
+		try {
+			while (this.source.skipMessage()) {
+				int length = this.source.nextLength();
+				if (length == MessageSource.END_MARKER || length == MessageSource.NOTHING) {
+					return length == MessageSource.END_MARKER;
+				}
+				chargeHead(length);
+				this.source.metadata(length);
+			}
+			return false;
+		}
+		catch (VgiExternalException ex) {
+			return false;
+		}
 	}
 
 	private boolean skipStream() {
@@ -240,6 +286,7 @@ public final class IpcStreamReader implements AutoCloseable {
 		skipStream();
 		this.dictionaries.close();
 		this.schema = null;
+		this.latest = null;
 		int length = this.source.nextLength();
 		if (length == MessageSource.NOTHING) {
 			return false;
@@ -293,10 +340,12 @@ public final class IpcStreamReader implements AutoCloseable {
 			if (type != MessageHeader.RecordBatch && type != MessageHeader.DictionaryBatch) {
 				throw new CorruptStreamException("The stream has a message of type " + type + " among its batches");
 			}
+			// Known even if the batch itself cannot be read.
+			this.latest = (type == MessageHeader.RecordBatch) ? head.metadata() : null;
 			ArrowBuf body = this.source.body(head.bodyLength());
 			try {
-				if (type == MessageHeader.RecordBatch) {
-					return readRecordBatch(schema, head, body);
+				if (this.latest != null) {
+					return readRecordBatch(schema, head, this.latest, body);
 				}
 				readDictionaryBatch(head, body);
 			}
@@ -307,9 +356,8 @@ public final class IpcStreamReader implements AutoCloseable {
 		return null;
 	}
 
-	private AnnotatedBatch readRecordBatch(Schema schema, MessageHead head, ArrowBuf body) {
+	private AnnotatedBatch readRecordBatch(Schema schema, MessageHead head, BatchMetadata metadata, ArrowBuf body) {
 		RecordBatch table = head.recordBatch();
-		BatchMetadata metadata = head.metadata();
 		if (table.length() == 0 && BatchKind.of(0, metadata) == BatchKind.LOG) {
 			this.options.limits().checkLogBatches(++this.logBatches);
 		}
@@ -320,8 +368,9 @@ public final class IpcStreamReader implements AutoCloseable {
 			VectorSchemaRoot root = new VectorSchemaRoot(schema, loader.load(schema.getFields()), loader.rows());
 			this.dictionaries.check(loader.encoded());
 			long charged = heap + loader.charged();
+			BufferAllocator owner = this.allocator;
 			return new AnnotatedBatch(root, this.dictionaries.share(), metadata,
-					() -> RequestMemory.discharge(this.allocator, charged));
+					() -> RequestMemory.discharge(owner, charged));
 		}
 		catch (RuntimeException ex) {
 			loader.discard();
@@ -414,6 +463,10 @@ public final class IpcStreamReader implements AutoCloseable {
 		this.inStream = false;
 		this.schema = null;
 		this.source.close();
+		dischargeHead();
+	}
+
+	private void dischargeHead() {
 		RequestMemory.discharge(this.allocator, this.headCharged);
 		this.headCharged = 0;
 	}

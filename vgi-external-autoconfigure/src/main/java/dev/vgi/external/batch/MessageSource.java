@@ -9,6 +9,7 @@ import java.nio.channels.ReadableByteChannel;
 import java.util.Arrays;
 
 import dev.vgi.external.memory.InputStreamChannel;
+import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 
@@ -26,6 +27,8 @@ abstract class MessageSource implements AutoCloseable {
 
 	private static final int CONTINUATION = -1;
 
+	private static final long UNKNOWN = -1;
+
 	private final ReadLimits limits;
 
 	final WorkMeter meter;
@@ -33,6 +36,9 @@ abstract class MessageSource implements AutoCloseable {
 	private long position;
 
 	private long accountFrom;
+
+	/** How much of the current message's body was not read yet. */
+	long unread = UNKNOWN;
 
 	MessageSource(ReadLimits limits, WorkMeter meter) {
 		this.limits = limits;
@@ -51,7 +57,7 @@ abstract class MessageSource implements AutoCloseable {
 		return this.position - this.accountFrom;
 	}
 
-	final void newAccount() {
+	void newAccount(BufferAllocator allocator) {
 		this.accountFrom = this.position;
 		this.meter.newAccount();
 	}
@@ -61,6 +67,7 @@ abstract class MessageSource implements AutoCloseable {
 	 * @return the length of its metadata, or one of the constants
 	 */
 	final int nextLength() {
+		this.unread = UNKNOWN;
 		byte[] prefix = new byte[Integer.BYTES];
 		int got = read(prefix);
 		this.position += got;
@@ -114,9 +121,31 @@ abstract class MessageSource implements AutoCloseable {
 	 */
 	final ByteBuffer metadata(int length) {
 		checkAvailable(length);
-		byte[] bytes = readMetadata(length);
+		ByteBuffer bytes = ByteBuffer.wrap(readMetadata(length)).order(ByteOrder.LITTLE_ENDIAN);
+		this.unread = bodyLength(bytes);
 		arrived(length);
-		return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+		return bytes;
+	}
+
+	private static long bodyLength(ByteBuffer metadata) {
+		try {
+			return Message.getRootAsMessage(metadata).bodyLength();
+		}
+		catch (RuntimeException ex) {
+			return UNKNOWN;
+		}
+	}
+
+	/**
+	 * Skip what was not read of the current message, whatever is wrong with it.
+	 * @return whether a message was being read whose end is known
+	 */
+	final boolean skipMessage() {
+		boolean known = this.unread >= 0;
+		if (known) {
+			skipBody(this.unread);
+		}
+		return known;
 	}
 
 	/**
@@ -127,6 +156,7 @@ abstract class MessageSource implements AutoCloseable {
 	final ArrowBuf body(long length) {
 		checkLength(length);
 		ArrowBuf body = readBody(length);
+		this.unread = 0;
 		try {
 			arrived(length);
 			return body;
@@ -144,6 +174,7 @@ abstract class MessageSource implements AutoCloseable {
 	final void skip(long length) {
 		checkLength(length);
 		skipBody(length);
+		this.unread = 0;
 		arrived(length);
 	}
 
@@ -277,7 +308,7 @@ abstract class MessageSource implements AutoCloseable {
 
 		private final long maxBytes;
 
-		private final BufferAllocator allocator;
+		private BufferAllocator allocator;
 
 		private byte[] dropped = new byte[0];
 
@@ -286,6 +317,12 @@ abstract class MessageSource implements AutoCloseable {
 			this.in = in;
 			this.bodies = (in instanceof ReadableByteChannel channel) ? channel : new InputStreamChannel(in);
 			this.maxBytes = maxBytes;
+			this.allocator = allocator;
+		}
+
+		@Override
+		void newAccount(BufferAllocator allocator) {
+			super.newAccount(allocator);
 			this.allocator = allocator;
 		}
 
@@ -381,6 +418,7 @@ abstract class MessageSource implements AutoCloseable {
 					}
 				}
 				done += window.position();
+				this.unread -= window.position();
 			}
 		}
 
@@ -394,6 +432,7 @@ abstract class MessageSource implements AutoCloseable {
 					throw truncated();
 				}
 				left -= got;
+				this.unread -= got;
 			}
 		}
 

@@ -74,6 +74,9 @@ public final class MetadataKeys {
 	/** Digest of a protocol's description, 64 hexadecimal digits. */
 	public static final String PROTOCOL_HASH = "vgi_rpc.protocol_hash";
 
+	/** Whether a peer on the same machine may share memory; {@code true} or not. */
+	public static final String TRANSPORT_SHM = "vgi_rpc.transport.shm";
+
 	private MetadataKeys() {
 	}
 

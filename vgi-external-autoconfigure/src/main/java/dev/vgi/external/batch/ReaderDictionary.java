@@ -34,7 +34,7 @@ final class ReaderDictionary implements AutoCloseable {
 
 	private final DictionaryEncoding encoding;
 
-	private final BufferAllocator allocator;
+	private BufferAllocator allocator;
 
 	private FieldVector vector;
 
@@ -51,6 +51,15 @@ final class ReaderDictionary implements AutoCloseable {
 		this.encoding = dictionary.getEncoding();
 		this.allocator = allocator;
 		this.vector = dictionary.getVector();
+	}
+
+	/**
+	 * Let something else own what is created from now on.
+	 * @param allocator the owner
+	 */
+	void newAccount(BufferAllocator allocator) {
+		this.allocator = allocator;
+		closeVersion();
 	}
 
 	Field field() {

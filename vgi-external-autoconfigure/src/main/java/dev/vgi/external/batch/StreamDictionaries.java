@@ -64,6 +64,15 @@ final class StreamDictionaries implements AutoCloseable {
 		return new Schema(fields, sent.getCustomMetadata());
 	}
 
+	/**
+	 * Let something else own what is created from now on.
+	 * @param allocator the owner
+	 */
+	void newAccount(BufferAllocator allocator) {
+		closeSnapshot();
+		this.dictionaries.values().forEach((dictionary) -> dictionary.newAccount(allocator));
+	}
+
 	// otherwise a schema could stand for many more fields than it contains
 	private static void checkShared(List<Field> fields, Map<Long, Field> dictionaries) {
 		for (Field field : fields) {

@@ -74,6 +74,10 @@ final class StreamEncoder implements AutoCloseable {
 		recordBatch(gatherer, BatchLayout.zeroRows(this.schema.getFields()), metadata);
 	}
 
+	void schema(Gatherer gatherer) {
+		start(gatherer, this.dictionaries);
+	}
+
 	void end(Gatherer gatherer) {
 		start(gatherer, this.dictionaries);
 		gatherer.intLittleEndian(CONTINUATION);

@@ -23,18 +23,18 @@ import org.jspecify.annotations.Nullable;
 /**
  * Keeps objects in memory, and remembers what was asked of it.
  */
-final class MemoryStorage implements ExternalStorage {
+public final class MemoryStorage implements ExternalStorage {
 
 	private static final String ROOT = "https://storage.example/";
 
 	/** What was uploaded, in that order. */
-	final List<byte[]> uploaded = new CopyOnWriteArrayList<>();
+	public final List<byte[]> uploaded = new CopyOnWriteArrayList<>();
 
 	/** What was opened, in that order. */
-	final List<URI> opened = new CopyOnWriteArrayList<>();
+	public final List<URI> opened = new CopyOnWriteArrayList<>();
 
 	/** What every access fails with. */
-	final AtomicReference<@Nullable RuntimeException> failure = new AtomicReference<>();
+	public final AtomicReference<@Nullable RuntimeException> failure = new AtomicReference<>();
 
 	private final Map<URI, byte[]> objects = new ConcurrentHashMap<>();
 
@@ -51,7 +51,7 @@ final class MemoryStorage implements ExternalStorage {
 	 * @param content its content
 	 * @return its URL
 	 */
-	String put(String key, byte[] content) {
+	public String put(String key, byte[] content) {
 		this.objects.put(URI.create(ROOT + key), content);
 		return ROOT + key;
 	}

@@ -37,7 +37,8 @@ public final class RequestReader {
 
 	private static final Log logger = LogFactory.getLog(RequestReader.class);
 
-	private static final String REQUEST_VERSION = "1";
+	/** Version of the request format. */
+	public static final String REQUEST_VERSION = "1";
 
 	private final LocationResolver resolver;
 
@@ -170,7 +171,12 @@ public final class RequestReader {
 		return new RpcBadRequestException("TypeError", null, descriptor.name() + "() parameters: " + ex.getMessage());
 	}
 
-	private static RpcBadRequestException corrupt(CorruptStreamException ex) {
+	/**
+	 * Describe why a request is no Arrow stream.
+	 * @param ex what its reader found
+	 * @return the refusal
+	 */
+	public static RpcBadRequestException corrupt(CorruptStreamException ex) {
 		String problem = (ex instanceof UnsupportedStreamException) ? "" : "The request is no Arrow stream: ";
 		return new RpcBadRequestException("ValueError", null, problem + ex.getMessage());
 	}
@@ -198,21 +204,37 @@ public final class RequestReader {
 	private static void checkMetadata(RpcMethodDescriptor descriptor, BatchMetadata metadata) {
 		String method = metadata.get(MetadataKeys.METHOD);
 		if (method == null) {
-			throw new RpcBadRequestException("TypeError", null,
-					"The request lacks the metadata " + MetadataKeys.METHOD);
+			throw methodMissing();
 		}
 		if (!method.equals(descriptor.name())) {
 			throw new RpcBadRequestException("TypeError", null, "The call is for the method '" + descriptor.name()
 					+ "' but the metadata " + MetadataKeys.METHOD + " names '" + method + "'");
 		}
+		checkVersion(metadata);
+		checkProtocol(descriptor, metadata);
+		checkProtocolVersion(descriptor, metadata.get(MetadataKeys.PROTOCOL_VERSION));
+	}
+
+	/**
+	 * Create the error of a request that names no method.
+	 * @return the exception
+	 */
+	public static RpcBadRequestException methodMissing() {
+		return new RpcBadRequestException("TypeError", null, "The request lacks the metadata " + MetadataKeys.METHOD);
+	}
+
+	/**
+	 * Require that a request has the format that is read here.
+	 * @param metadata the metadata of the request
+	 * @throws RpcBadRequestException if it has another one
+	 */
+	public static void checkVersion(BatchMetadata metadata) {
 		String version = metadata.get(MetadataKeys.REQUEST_VERSION);
 		if (!REQUEST_VERSION.equals(version)) {
 			throw new RpcBadRequestException("VersionError", null,
 					"The metadata " + MetadataKeys.REQUEST_VERSION + " must be '" + REQUEST_VERSION + "' but is "
 							+ ((version != null) ? "'" + version + "'" : "missing"));
 		}
-		checkProtocol(descriptor, metadata);
-		checkProtocolVersion(descriptor, metadata.get(MetadataKeys.PROTOCOL_VERSION));
 	}
 
 	/**
