@@ -31,6 +31,14 @@ public abstract class ServiceClient {
 	}
 
 	/**
+	 * Return how calls are carried.
+	 * @return from a closed set: {@code http}, {@code stdio} or {@code unix}
+	 */
+	public final String transport() {
+		return this.transport.name();
+	}
+
+	/**
 	 * Call a method.
 	 * @param request the request batch; borrowed. Its metadata names the method and its
 	 * protocol

@@ -33,7 +33,8 @@ public class DefaultRpcClientObservationConvention implements RpcClientObservati
 		RpcClientCall call = context.getRequired(RpcClientCall.class);
 		return KeyValues.of(LowCardinality.ERROR_KIND.withValue(errorKind(call.failure())),
 				LowCardinality.KIND.withValue(call.kind()), LowCardinality.METHOD.withValue(call.method()),
-				LowCardinality.OUTCOME.withValue(outcome(call)), LowCardinality.PROTOCOL.withValue(call.protocol()));
+				LowCardinality.OUTCOME.withValue(outcome(call)), LowCardinality.PROTOCOL.withValue(call.protocol()),
+				LowCardinality.TRANSPORT.withValue(call.transport()));
 	}
 
 	@Override

@@ -50,7 +50,10 @@ public enum RpcClientObservation implements ObservationDocumentation {
 		OUTCOME("outcome"),
 
 		/** Name of the protocol. */
-		PROTOCOL("rpc.service");
+		PROTOCOL("rpc.service"),
+
+		/** How it is carried: {@code http}, {@code stdio} or {@code unix}. */
+		TRANSPORT("transport");
 
 		private final String key;
 

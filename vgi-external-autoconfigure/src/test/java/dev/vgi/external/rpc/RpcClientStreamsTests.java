@@ -329,6 +329,7 @@ class RpcClientStreamsTests extends AbstractRpcTests {
 			.hasLowCardinalityKeyValue("rpc.error.kind", errorKind)
 			.hasLowCardinalityKeyValue("rpc.method", method)
 			.hasLowCardinalityKeyValue("rpc.service", "ConformanceService")
+			.hasLowCardinalityKeyValue("transport", "http")
 			.hasHighCardinalityKeyValue("rpc.bytes.external.received", "0")
 			.hasHighCardinalityKeyValueWithKey("rpc.bytes.inline.sent");
 		this.observations.clear();

@@ -28,6 +28,12 @@ public interface RpcClientCall {
 	String kind();
 
 	/**
+	 * Return how the call is carried.
+	 * @return {@code http}, {@code stdio} or {@code unix}
+	 */
+	String transport();
+
+	/**
 	 * Return how much the call has transferred so far.
 	 * @return counters that are updated while the call runs
 	 */

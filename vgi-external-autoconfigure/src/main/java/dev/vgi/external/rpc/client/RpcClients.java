@@ -158,13 +158,14 @@ public final class RpcClients {
 
 	private @Nullable Object call(Call call) {
 		RpcMethodDescriptor method = call.method();
-		WatchedCall watched = new WatchedCall(method, CallContext.of(this.logs), this.listener);
+		ServiceClient client = this.service.get();
+		WatchedCall watched = new WatchedCall(method, client.transport(), CallContext.of(this.logs), this.listener);
 		Object result = watched.within(() -> {
 			try (AnnotatedBatch request = method.parameters()
 				.write(call.arguments(), watched.traced(metadata(method)), this.allocator, (embedded) -> {
 				})) {
-				return method.kind().isStream() ? open(method, request, watched)
-						: call(method, request, watched.context());
+				return method.kind().isStream() ? open(client, method, request, watched)
+						: call(client, method, request, watched.context());
 			}
 		});
 		if (!method.kind().isStream()) {
@@ -184,18 +185,20 @@ public final class RpcClients {
 				HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong()));
 	}
 
-	private @Nullable Object call(RpcMethodDescriptor method, AnnotatedBatch request, CallContext traffic) {
-		try (AnnotatedBatch answer = this.service.get().call(request, traffic)) {
+	private @Nullable Object call(ServiceClient client, RpcMethodDescriptor method, AnnotatedBatch request,
+			CallContext traffic) {
+		try (AnnotatedBatch answer = client.call(request, traffic)) {
 			Object value = method.isVoid() ? null : read(method, answer);
 			return method.isReferring() ? RpcResult.of(value) : value;
 		}
 	}
 
-	private ClientStream open(RpcMethodDescriptor method, AnnotatedBatch request, WatchedCall watched) {
+	private ClientStream open(ServiceClient client, RpcMethodDescriptor method, AnnotatedBatch request,
+			WatchedCall watched) {
 		boolean header = method.header() != null;
 		StreamCall stream = (method.kind() == MethodKind.PRODUCER)
-				? this.service.get().openProducer(request, header, watched.context())
-				: this.service.get().openExchange(request, header, watched.context());
+				? client.openProducer(request, header, watched.context())
+				: client.openExchange(request, header, watched.context());
 		return ClientStream.of(stream, method.header(), this.allocator, watched);
 	}
 

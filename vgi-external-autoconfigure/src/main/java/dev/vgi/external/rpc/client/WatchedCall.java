@@ -19,6 +19,8 @@ final class WatchedCall implements RpcClientCall {
 
 	private final RpcMethodDescriptor descriptor;
 
+	private final String transport;
+
 	private final CallContext traffic;
 
 	private final CallContext context;
@@ -37,11 +39,13 @@ final class WatchedCall implements RpcClientCall {
 	/**
 	 * Begin a call.
 	 * @param descriptor the called method
+	 * @param transport how it is carried
 	 * @param traffic counts what it transfers
 	 * @param listener observes the call
 	 */
-	WatchedCall(RpcMethodDescriptor descriptor, CallContext traffic, RpcClientListener listener) {
+	WatchedCall(RpcMethodDescriptor descriptor, String transport, CallContext traffic, RpcClientListener listener) {
 		this.descriptor = descriptor;
+		this.transport = transport;
 		this.traffic = traffic;
 		this.watch = listener.begin(this);
 		this.context = traffic.elsewhere(this.watch::beside);
@@ -68,6 +72,11 @@ final class WatchedCall implements RpcClientCall {
 	@Override
 	public String kind() {
 		return this.descriptor.kind().toString();
+	}
+
+	@Override
+	public String transport() {
+		return this.transport;
 	}
 
 	@Override
