@@ -8,6 +8,9 @@ public final class MetadataKeys {
 	/** Prefix of all keys of the protocol. */
 	static final String PREFIX = "vgi_rpc.";
 
+	/** Prefix of the features of a connection that is no HTTP. */
+	public static final String TRANSPORT = "vgi_rpc.transport.";
+
 	/** Method name of a request; must equal the method in its URL. */
 	public static final String METHOD = "vgi_rpc.method";
 

@@ -50,7 +50,17 @@ public final class Pipe implements AutoCloseable {
 	 * @return the pipe; the caller closes it
 	 */
 	public static Pipe of(InputStream in, OutputStream out) {
-		return new Pipe(new PipeInput(new InputStreamChannel(in)), new FlushedStream(out));
+		return of(new InputStreamChannel(in), out);
+	}
+
+	/**
+	 * Connect a channel and a stream.
+	 * @param in a blocking channel; taken over
+	 * @param out the stream to write; taken over
+	 * @return the pipe; the caller closes it
+	 */
+	public static Pipe of(ReadableByteChannel in, OutputStream out) {
+		return new Pipe(new PipeInput(in), new FlushedStream(out));
 	}
 
 	/**
@@ -83,6 +93,14 @@ public final class Pipe implements AutoCloseable {
 				sent++;
 			}
 		}
+	}
+
+	/**
+	 * Return how much has arrived that nobody has read yet.
+	 * @return bytes that can be read without asking the system for more
+	 */
+	public int buffered() {
+		return this.input.available();
 	}
 
 	/**

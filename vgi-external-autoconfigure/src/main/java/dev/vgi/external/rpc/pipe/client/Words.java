@@ -1,0 +1,54 @@
+package dev.vgi.external.rpc.pipe.client;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+import dev.vgi.external.url.RedactedUrl;
+
+/**
+ * Text that a peer has sent, made fit to be shown: bounded, and without control
+ * characters and secrets.
+ */
+final class Words {
+
+	/** Most bytes of a text that are shown. */
+	static final int MOST = 2048;
+
+	/** Fewer characters say nothing. */
+	private static final int LEAST = 2;
+
+	private Words() {
+	}
+
+	/**
+	 * Find the text that was sent instead of an Arrow stream.
+	 * @param bytes what was sent, from the beginning of a message on
+	 * @return the text before the first byte that belongs to no text; empty if there is
+	 * none
+	 */
+	static String instead(byte[] bytes) {
+		int length = 0;
+		int most = Math.min(bytes.length, MOST);
+		// an Arrow message begins with four bytes that no text has
+		while (length < most && bytes[length] != 0 && bytes[length] != -1) {
+			length++;
+		}
+		String text = shown(new String(Arrays.copyOf(bytes, length), StandardCharsets.UTF_8));
+		return (text.length() >= LEAST) ? text : "";
+	}
+
+	/**
+	 * Make a text fit to be shown.
+	 * @param text the text
+	 * @return the text without control characters but line feeds and tabs, and without
+	 * the secrets in URLs
+	 */
+	static String shown(String text) {
+		StringBuilder kept = new StringBuilder(text.length());
+		text.codePoints()
+			.filter((point) -> point == '\n' || point == '\t' || !Character.isISOControl(point))
+			.forEach(kept::appendCodePoint);
+		return RedactedUrl.scrub(kept.toString()).strip();
+	}
+
+}
