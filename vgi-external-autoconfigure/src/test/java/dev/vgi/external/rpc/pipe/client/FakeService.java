@@ -36,9 +36,12 @@ final class FakeService {
 
 	private final BufferAllocator allocator;
 
-	private FakeService(Pipe pipe, BufferAllocator allocator) {
+	private final boolean answersQuestions;
+
+	private FakeService(Pipe pipe, BufferAllocator allocator, boolean answersQuestions) {
 		this.pipe = pipe;
 		this.allocator = allocator;
+		this.answersQuestions = answersQuestions;
 	}
 
 	/**
@@ -58,10 +61,22 @@ final class FakeService {
 	 * @param allocator the owner of the memory
 	 */
 	static void serve(Pipe pipe, BufferAllocator allocator) {
+		serve(pipe, allocator, true, () -> {
+		});
+	}
+
+	/**
+	 * Serve a pipe until the end of its input.
+	 * @param pipe the pipe; taken over
+	 * @param allocator the owner of the memory
+	 * @param answersQuestions whether it knows the question for the transport's options
+	 * @param pause done before each request is read but the first
+	 */
+	static void serve(Pipe pipe, BufferAllocator allocator, boolean answersQuestions, Runnable pause) {
 		try (pipe) {
-			FakeService service = new FakeService(pipe, allocator);
+			FakeService service = new FakeService(pipe, allocator, answersQuestions);
 			while (service.serveOne()) {
-				// the next one
+				pause.run();
 			}
 		}
 		catch (IOException | UncheckedIOException ex) {
@@ -93,7 +108,8 @@ final class FakeService {
 
 	private boolean handle(String method, AnnotatedBatch request) throws IOException {
 		switch (method) {
-			case "__transport_options__" -> answer(NO_COLUMNS, BatchMetadata.of("vgi_rpc.transport.shm", "false"));
+			case "__transport_options__" -> answer(NO_COLUMNS, this.answersQuestions
+					? BatchMetadata.of("vgi_rpc.transport.shm", "false") : error("There is no such method"));
 			case "echo" -> {
 				try (GatheredStream answer = IpcStreamWriter.gather(request, List.of(), request, List.of())) {
 					this.pipe.send(answer);
@@ -148,7 +164,7 @@ final class FakeService {
 			for (int i = 0; i < count; i++) {
 				writer.writeEmpty(new LogMessage("INFO", "log " + i, Map.of()).toMetadata());
 			}
-			writer.write(request.withMetadata(BatchMetadata.empty()));
+			writer.write(new AnnotatedBatch(request.root(), request.dictionaries(), BatchMetadata.empty()));
 			writer.end();
 		}
 	}
