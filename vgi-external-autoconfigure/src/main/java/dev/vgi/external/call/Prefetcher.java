@@ -57,6 +57,9 @@ final class Prefetcher<T> {
 	/** Whether the work is in progress and may be interrupted. */
 	private boolean working;
 
+	/** Whether the end of the consumer's interest is no reason to interrupt the work. */
+	private boolean spared;
+
 	/** Whether the consumer waits for the next item. */
 	private boolean awaited;
 
@@ -227,6 +230,36 @@ final class Prefetcher<T> {
 		return false;
 	}
 
+	/**
+	 * Do a part of the work that {@link #abort()} does not interrupt, but waits for. If
+	 * it came meanwhile, the rest of the work is interrupted.
+	 * @param <R> the result
+	 * @param part the part, on the thread that does the work
+	 * @return the result
+	 */
+	<R extends @Nullable Object> R spared(Supplier<R> part) {
+		spare(true);
+		try {
+			return part.get();
+		}
+		finally {
+			spare(false);
+		}
+	}
+
+	private void spare(boolean spared) {
+		this.lock.lock();
+		try {
+			this.spared = spared;
+			if (!spared && this.over && Thread.currentThread() == this.thread) {
+				interruptWork();
+			}
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
 	private void interruptWork() {
 		if (this.working && this.thread != null) {
 			this.thread.interrupt();
@@ -234,7 +267,7 @@ final class Prefetcher<T> {
 	}
 
 	/**
-	 * Interrupt the work, wait for its thread and produce nothing more. Idempotent.
+	 * Interrupt the work unless it is {@linkplain #spared spared}, wait for its thread and produce nothing more. Idempotent.
 	 * @return the items that were produced and not taken
 	 */
 	List<T> abort() {
@@ -242,7 +275,9 @@ final class Prefetcher<T> {
 		this.lock.lock();
 		try {
 			this.over = true;
-			interruptWork();
+			if (!this.spared) {
+				interruptWork();
+			}
 			this.changed.signalAll();
 			ending = this.thread;
 		}

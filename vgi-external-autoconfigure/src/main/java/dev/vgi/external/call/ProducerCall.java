@@ -100,9 +100,14 @@ public final class ProducerCall extends StreamCall {
 	}
 
 	private @Nullable AnnotatedBatch advance(CallContext context) {
-		AnnotatedBatch batch = (this.refused != null) ? this.refused : transport().turn(null, context);
+		AnnotatedBatch batch = (this.refused != null) ? this.refused : turn(context);
 		this.refused = null;
 		return (batch != null) ? accept(resolveOrKeep(batch, context)) : null;
+	}
+
+	private @Nullable AnnotatedBatch turn(CallContext context) {
+		return (this.ahead != null && !transport().isInterruptible())
+				? this.ahead.spared(() -> transport().turn(null, context)) : transport().turn(null, context);
 	}
 
 	private AnnotatedBatch resolveOrKeep(AnnotatedBatch batch, CallContext context) {

@@ -38,6 +38,15 @@ public interface StreamTransport extends AutoCloseable {
 	@Nullable AnnotatedBatch turn(@Nullable AnnotatedBatch input, CallContext context);
 
 	/**
+	 * Return whether a turn that nobody waits for any more can be interrupted. Otherwise
+	 * its end is waited for, so that the stream can be cancelled.
+	 * @return {@code false} if an interrupt would cost the connection
+	 */
+	default boolean isInterruptible() {
+		return true;
+	}
+
+	/**
 	 * Take out of an answer's metadata what the service has added for this transport.
 	 * Called for the answer of each turn, after it was resolved and before the next turn.
 	 * @param metadata the metadata of the resolved batch

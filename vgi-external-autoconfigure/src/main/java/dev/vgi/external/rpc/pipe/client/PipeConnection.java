@@ -69,6 +69,9 @@ final class PipeConnection implements AutoCloseable {
 	/** Whether the peer answers the question that shows whether it is in step. */
 	private boolean answersQuestions;
 
+	/** Whether the peer has stopped reading. */
+	private boolean unread;
+
 	private volatile boolean busy;
 
 	/** Whether the peer was found to have ended while its output was still open. */
@@ -193,6 +196,8 @@ final class PipeConnection implements AutoCloseable {
 				throw ex;
 			}
 			logger.debug("A message to " + this.peer.describe() + " was not read: " + ex.getMessage());
+			this.unread = true;
+			this.watchdog.begin(LAST_WORDS);
 			return false;
 		}
 	}
@@ -343,6 +348,9 @@ final class PipeConnection implements AutoCloseable {
 	private VgiExternalException failed(Exception failure, Duration most) {
 		boolean open = this.pipe.isOpen();
 		this.watchdog.end();
+		if (this.watchdog.isExpired() && this.unread) {
+			return failure("has ended its input instead of reading a message", "");
+		}
 		if (this.watchdog.isExpired()) {
 			destroy();
 			return new CallTimeoutException(
@@ -359,12 +367,16 @@ final class PipeConnection implements AutoCloseable {
 		String words = (failure instanceof CorruptStreamException) ? words() : "";
 		boolean gone = this.ended || this.input.isEnded() || !(failure instanceof VgiExternalException);
 		if (!words.isEmpty() || gone) {
-			VgiExternalException failed = this.peer.failure("has ended its output instead of answering", words);
-			destroy();
-			return failed;
+			return failure("has ended its output instead of answering", words);
 		}
 		destroy();
 		return (VgiExternalException) failure;
+	}
+
+	private WorkerFailedException failure(String problem, String words) {
+		WorkerFailedException failure = this.peer.failure(problem, words);
+		destroy();
+		return failure;
 	}
 
 	// what the peer has sent instead of an answer, and what it still sends
@@ -375,7 +387,7 @@ final class PipeConnection implements AutoCloseable {
 		}
 		this.watchdog.begin(LAST_WORDS);
 		try {
-			while (bytes.length < Words.MOST) {
+			while (bytes.length < Words.MOST && (bytes.length == 0 || !Words.instead(bytes).isEmpty())) {
 				ByteBuffer more = ByteBuffer.allocate(Words.MOST);
 				int got = this.input.read(more);
 				if (got < 0) {

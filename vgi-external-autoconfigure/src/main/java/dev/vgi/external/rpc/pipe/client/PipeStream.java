@@ -245,6 +245,11 @@ final class PipeStream implements StreamTransport {
 	}
 
 	@Override
+	public boolean isInterruptible() {
+		return false;
+	}
+
+	@Override
 	public BatchMetadata accept(BatchMetadata metadata) {
 		return metadata;
 	}

@@ -1,7 +1,6 @@
 package dev.vgi.external.rpc.pipe.client;
 
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 
 import dev.vgi.external.url.RedactedUrl;
 
@@ -13,9 +12,6 @@ final class Words {
 
 	/** Most bytes of a text that are shown. */
 	static final int MOST = 2048;
-
-	/** Fewer characters say nothing. */
-	private static final int LEAST = 2;
 
 	private Words() {
 	}
@@ -33,8 +29,7 @@ final class Words {
 		while (length < most && bytes[length] != 0 && bytes[length] != -1) {
 			length++;
 		}
-		String text = shown(new String(Arrays.copyOf(bytes, length), StandardCharsets.UTF_8));
-		return (text.length() >= LEAST) ? text : "";
+		return shown(new String(bytes, 0, length, StandardCharsets.UTF_8));
 	}
 
 	/**

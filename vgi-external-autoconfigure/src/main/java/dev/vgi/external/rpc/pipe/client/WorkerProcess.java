@@ -68,12 +68,17 @@ final class WorkerProcess implements Peer {
 		if (Thread.currentThread().isInterrupted()) {
 			throw new TransferCancelledException("The start of " + describe() + " was interrupted");
 		}
-		PipeConnection connection = connect(start());
+		Process process = start();
+		PipeConnection connection = connect(process, ProcessFiles.of(process));
 		connection.greet(this.settings.startTimeout());
 		return connection;
 	}
 
-	private Process start() {
+	/**
+	 * Start the process.
+	 * @return the process; the caller ends it
+	 */
+	Process start() {
 		ProcessBuilder builder = new ProcessBuilder(this.command);
 		if (this.directory != null) {
 			builder.directory(this.directory.toFile());
@@ -88,8 +93,13 @@ final class WorkerProcess implements Peer {
 		}
 	}
 
-	private PipeConnection connect(Process process) {
-		ProcessFiles files = ProcessFiles.of(process);
+	/**
+	 * Connect to the process.
+	 * @param process the process; taken over
+	 * @param files its streams as files; taken over, or {@code null}
+	 * @return the connection, on which nothing was said yet
+	 */
+	PipeConnection connect(Process process, @Nullable ProcessFiles files) {
 		PeerInput input;
 		Pipe pipe;
 		StandardError errors;

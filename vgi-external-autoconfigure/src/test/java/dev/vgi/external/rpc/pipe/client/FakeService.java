@@ -79,7 +79,7 @@ final class FakeService {
 				pause.run();
 			}
 		}
-		catch (IOException | UncheckedIOException ex) {
+		catch (IOException | UncheckedIOException | InterruptedException ex) {
 			// the client is gone
 		}
 	}
@@ -88,7 +88,7 @@ final class FakeService {
 		return this.pipe.reader(Long.MAX_VALUE, this.allocator, ReadOptions.defaults());
 	}
 
-	private boolean serveOne() throws IOException {
+	private boolean serveOne() throws IOException, InterruptedException {
 		try (IpcStreamReader reader = reader()) {
 			if (!reader.nextStream()) {
 				return false;
@@ -106,7 +106,7 @@ final class FakeService {
 		}
 	}
 
-	private boolean handle(String method, AnnotatedBatch request) throws IOException {
+	private boolean handle(String method, AnnotatedBatch request) throws IOException, InterruptedException {
 		switch (method) {
 			case "__transport_options__" -> answer(NO_COLUMNS, this.answersQuestions
 					? BatchMetadata.of("vgi_rpc.transport.shm", "false") : error("There is no such method"));
@@ -147,6 +147,15 @@ final class FakeService {
 			}
 			case "end" -> {
 				return false;
+			}
+			case "close_output" -> {
+				new FileOutputStream(FileDescriptor.out).close();
+				Thread.currentThread().join();
+			}
+			case "close_input" -> {
+				new FileInputStream(FileDescriptor.in).close();
+				answer(NO_COLUMNS, BatchMetadata.empty());
+				Thread.currentThread().join();
 			}
 			default -> refuse("There is no method " + method);
 		}
