@@ -1,0 +1,388 @@
+package dev.vgi.external.rpc.pipe.client;
+
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+
+import dev.vgi.external.call.ServiceUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
+import dev.vgi.external.transport.TransferTimer;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The connections to one worker, each of which serves one call at a time. Calls that find
+ * none wait in order. Connections are opened and ended by threads of their own, so that
+ * neither a caller's interrupt nor its deadline breaks off the start of a worker that the
+ * next call needs. Thread-safe.
+ */
+final class WorkerPool implements ConnectionSource, AutoCloseable {
+
+	private static final Log logger = LogFactory.getLog(WorkerPool.class);
+
+	/** Enough for all connections to end, which they do side by side. */
+	private static final long PATIENCE = TimeUnit.MINUTES.toNanos(1);
+
+	/** Enough for calls to notice that their connection has ended. */
+	private static final long CALLS_PATIENCE = TimeUnit.SECONDS.toNanos(1);
+
+	private final Peer peer;
+
+	private final PoolSettings settings;
+
+	private final ThreadFactory threads;
+
+	/** Guards all fields below. */
+	private final ReentrantLock lock = new ReentrantLock();
+
+	private final Condition changed = this.lock.newCondition();
+
+	private final IdleConnections idle;
+
+	private final Map<PipeConnection, PooledConnection> busy = new IdentityHashMap<>();
+
+	private final WaitingCalls waiting;
+
+	private final Set<Thread> opening = new HashSet<>();
+
+	private final StartPauses pauses;
+
+	/** Connections, including those that are being opened or ended. */
+	private int places;
+
+	private @Nullable RuntimeException lastFailure;
+
+	private boolean closed;
+
+	/**
+	 * Create a pool without connections.
+	 * @param peer opens the connections
+	 * @param settings how many there are, and how long they and their callers wait
+	 * @param timer measures all waiting
+	 * @param threads creates the threads that open and end connections
+	 */
+	WorkerPool(Peer peer, PoolSettings settings, TransferTimer timer, ThreadFactory threads) {
+		this.peer = peer;
+		this.settings = settings;
+		this.threads = threads;
+		this.idle = new IdleConnections(this.lock, timer, settings.idleTimeout(), this::end);
+		this.pauses = new StartPauses(timer, this::pauseOver);
+		this.waiting = new WaitingCalls(this.lock, timer, settings.callTimeout(), this::tooLate);
+	}
+
+	@Override
+	public String transport() {
+		return this.peer.transport();
+	}
+
+	/**
+	 * Open all connections that are missing, side by side.
+	 * @throws RuntimeException the first failure; others may be open, or being opened
+	 */
+	void openAll() {
+		this.lock.lock();
+		try {
+			this.lastFailure = null;
+			while (!this.closed && this.places < this.settings.size()) {
+				open();
+			}
+			while (!this.closed && !this.opening.isEmpty() && this.lastFailure == null) {
+				this.changed.await();
+			}
+			requireOpen();
+			if (this.lastFailure != null) {
+				throw this.lastFailure;
+			}
+		}
+		catch (InterruptedException ex) {
+			throw interrupted();
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	/**
+	 * Wait for a connection; one is opened if none is unused.
+	 * @return a connection that nobody else uses until it is given back
+	 * @throws ServiceUnavailableException if there is none: too many calls wait, the
+	 * worker cannot be started, or the pool is closed
+	 * @throws CallTimeoutException if there was none in time
+	 * @throws TransferCancelledException if interrupted
+	 */
+	@Override
+	public PipeConnection take() {
+		this.lock.lock();
+		try {
+			requireOpen();
+			PooledConnection unused = (this.waiting.size() == 0) ? this.idle.poll() : null;
+			if (unused != null) {
+				this.busy.put(unused.connection(), unused);
+				return unused.connection();
+			}
+			return this.waiting.await(this::joined);
+		}
+		catch (InterruptedException ex) {
+			throw interrupted();
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	private void joined() {
+		openWanted();
+		// Calls for which a connection is being opened are in nobody's way.
+		if (this.waiting.size() - this.opening.size() > this.settings.maxWaiting()) {
+			throw new ServiceUnavailableException("All connections to " + this.peer.describe() + " are in use, and "
+					+ (this.waiting.size() - 1) + " calls wait for one. Raise " + this.settings.key("size") + " or "
+					+ this.settings.key("max-waiting"));
+		}
+		if (this.places == 0 && this.pauses.remaining().compareTo(this.settings.callTimeout()) > 0) {
+			throw tooLate();
+		}
+	}
+
+	/**
+	 * Take a connection back. If it can no longer be used, another one takes its place:
+	 * at once if it has served a call before, otherwise after a pause, since a broken
+	 * worker may end with every call.
+	 * @param connection a connection that was taken
+	 */
+	@Override
+	public void giveBack(PipeConnection connection) {
+		boolean usable = connection.isUsable();
+		this.lock.lock();
+		try {
+			PooledConnection used = this.busy.remove(connection);
+			if (used == null || this.closed) {
+				this.changed.signalAll();
+			}
+			else if (usable) {
+				used.served();
+				this.pauses.succeeded();
+				this.lastFailure = null;
+				hand(used);
+			}
+			else {
+				if (!used.hasServed()) {
+					this.pauses.failed(used.failuresBefore());
+				}
+				end(used);
+			}
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	private void hand(PooledConnection connection) {
+		if (this.waiting.hand(connection.connection())) {
+			this.busy.put(connection.connection(), connection);
+		}
+		else {
+			this.idle.push(connection);
+		}
+	}
+
+	private void openWanted() {
+		while (!this.closed && this.places < this.settings.size() && this.opening.size() < this.waiting.size()
+				&& this.pauses.mayStart(this.opening.size())) {
+			open();
+		}
+	}
+
+	private void open() {
+		int failuresBefore = this.pauses.failures();
+		Thread thread = this.threads.newThread(() -> open(failuresBefore));
+		thread.start();
+		this.opening.add(thread);
+		this.places++;
+	}
+
+	private void open(int failuresBefore) {
+		PipeConnection opened = null;
+		RuntimeException failure = null;
+		try {
+			opened = this.peer.open();
+		}
+		catch (RuntimeException ex) {
+			failure = ex;
+		}
+		catch (Error ex) {
+			failure = new ServiceUnavailableException(this.peer.describe() + " cannot be opened: " + ex);
+		}
+		this.lock.lock();
+		try {
+			this.opening.remove(Thread.currentThread());
+			if (opened == null) {
+				this.places--;
+				failed(failuresBefore, Objects.requireNonNull(failure));
+			}
+			else if (this.closed) {
+				end(new PooledConnection(opened, failuresBefore));
+			}
+			else {
+				hand(new PooledConnection(opened, failuresBefore));
+			}
+			this.changed.signalAll();
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	private void failed(int failuresBefore, RuntimeException failure) {
+		this.lastFailure = failure;
+		if (!this.closed) {
+			this.pauses.failed(failuresBefore);
+		}
+		if (this.places == 0) {
+			// Nobody has to try again what has just been tried for all.
+			this.waiting.failAll(() -> again(failure));
+		}
+	}
+
+	// Every caller has an exception of its own.
+	private static RuntimeException again(RuntimeException failure) {
+		return (failure instanceof WorkerFailedException failed)
+				? new WorkerFailedException(String.valueOf(failed.getMessage()), failed.exitCode()) : failure;
+	}
+
+	private void pauseOver() {
+		this.lock.lock();
+		try {
+			openWanted();
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	private void end(PooledConnection connection) {
+		Runnable work = () -> {
+			try {
+				connection.connection().close();
+			}
+			finally {
+				ended();
+			}
+		};
+		try {
+			this.threads.newThread(work).start();
+		}
+		catch (OutOfMemoryError ex) {
+			// There is no thread to be had.
+			work.run();
+		}
+	}
+
+	private void ended() {
+		this.lock.lock();
+		try {
+			this.places--;
+			openWanted();
+			this.changed.signalAll();
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	private void requireOpen() {
+		if (this.closed) {
+			throw closedException();
+		}
+	}
+
+	private RuntimeException closedException() {
+		return new ServiceUnavailableException("The connection to " + this.peer.describe() + " is closed");
+	}
+
+	private RuntimeException interrupted() {
+		Thread.currentThread().interrupt();
+		return new TransferCancelledException(
+				"Waiting for a connection to " + this.peer.describe() + " was interrupted");
+	}
+
+	private RuntimeException tooLate() {
+		if (this.places == 0 && this.lastFailure != null) {
+			return again(this.lastFailure);
+		}
+		return new CallTimeoutException("No connection to " + this.peer.describe() + " was free within "
+				+ this.settings.callTimeout() + ": " + (this.opening.isEmpty() ? "all are in use" : "it still starts")
+				+ ". Raise " + this.settings.key("size") + " or " + this.settings.key("call-timeout"));
+	}
+
+	/**
+	 * Refuse further calls and begin to end all connections, those of running calls too.
+	 * Idempotent.
+	 */
+	void shutDown() {
+		this.lock.lock();
+		try {
+			if (!this.closed) {
+				this.closed = true;
+				this.pauses.cancel();
+				this.waiting.failAll(this::closedException);
+				this.opening.forEach(Thread::interrupt);
+				List<PooledConnection> all = this.idle.removeAll();
+				all.addAll(this.busy.values());
+				all.forEach(this::end);
+				this.changed.signalAll();
+			}
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	/**
+	 * {@linkplain #shutDown() Shut down} and wait until nothing is left: no connection,
+	 * no thread, no running call. Only a stream that nobody closes is not waited for.
+	 * Idempotent.
+	 */
+	@Override
+	public void close() {
+		shutDown();
+		this.lock.lock();
+		try {
+			if (!awaitQuietly(PATIENCE, () -> this.places == 0)) {
+				logger.warn(this.places + " connections to " + this.peer.describe() + " did not end");
+			}
+			awaitQuietly(CALLS_PATIENCE, this.busy::isEmpty);
+		}
+		finally {
+			this.lock.unlock();
+		}
+	}
+
+	private boolean awaitQuietly(long nanos, BooleanSupplier condition) {
+		boolean interrupted = false;
+		long deadline = System.nanoTime() + nanos;
+		long remaining = nanos;
+		while (!condition.getAsBoolean() && remaining > 0) {
+			try {
+				this.changed.awaitNanos(remaining);
+			}
+			catch (InterruptedException ex) {
+				interrupted = true;
+			}
+			remaining = deadline - System.nanoTime();
+		}
+		if (interrupted) {
+			Thread.currentThread().interrupt();
+		}
+		return condition.getAsBoolean();
+	}
+
+}
