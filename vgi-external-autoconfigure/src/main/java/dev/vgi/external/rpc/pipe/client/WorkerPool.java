@@ -225,7 +225,6 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 		try {
 			this.opening.remove(Thread.currentThread());
 			if (opened == null) {
-				this.places--;
 				failed(failuresBefore, Objects.requireNonNull(failure));
 			}
 			else if (this.closed) {
@@ -242,6 +241,7 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 	}
 
 	private void failed(int failuresBefore, RuntimeException failure) {
+		this.places--;
 		this.lastFailure = failure;
 		if (!this.closed) {
 			this.pauses.failed(failuresBefore);
@@ -259,9 +259,13 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 	}
 
 	private void pauseOver() {
+		locked(this::openWanted);
+	}
+
+	private void locked(Runnable work) {
 		this.lock.lock();
 		try {
-			openWanted();
+			work.run();
 		}
 		finally {
 			this.lock.unlock();
@@ -274,7 +278,7 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 				connection.connection().close();
 			}
 			finally {
-				ended();
+				locked(this::ended);
 			}
 		};
 		try {
@@ -287,15 +291,9 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 	}
 
 	private void ended() {
-		this.lock.lock();
-		try {
-			this.places--;
-			openWanted();
-			this.changed.signalAll();
-		}
-		finally {
-			this.lock.unlock();
-		}
+		this.places--;
+		openWanted();
+		this.changed.signalAll();
 	}
 
 	private void requireOpen() {
@@ -321,6 +319,20 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 		return new CallTimeoutException("No connection to " + this.peer.describe() + " was free within "
 				+ this.settings.callTimeout() + ": " + (this.opening.isEmpty() ? "all are in use" : "it still starts")
 				+ ". Raise " + this.settings.key("size") + " or " + this.settings.key("call-timeout"));
+	}
+
+	/**
+	 * Return how many connections are in use.
+	 * @return the number of connections that were taken and not given back
+	 */
+	int inUse() {
+		this.lock.lock();
+		try {
+			return this.busy.size();
+		}
+		finally {
+			this.lock.unlock();
+		}
 	}
 
 	/**
