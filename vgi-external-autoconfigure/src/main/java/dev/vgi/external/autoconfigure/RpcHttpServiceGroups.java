@@ -7,6 +7,7 @@ import dev.vgi.external.observation.RpcClientObservationConvention;
 import dev.vgi.external.observation.RpcClientObservations;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.client.RpcClients;
+import dev.vgi.external.rpc.pipe.client.RpcWorkers;
 import dev.vgi.external.web.client.ArrowResponses;
 import dev.vgi.external.web.client.VgiClient;
 import io.micrometer.observation.ObservationRegistry;
@@ -23,7 +24,8 @@ import org.springframework.web.service.registry.HttpServiceGroup;
 /**
  * Adds RPC methods and lazy readers to the HTTP service groups of an application:
  * interfaces named in {@code @ImportHttpServices} may declare them. Address, headers,
- * security and timeouts of a group apply to its RPC calls.
+ * security and timeouts of a group apply to its RPC calls. Groups that {@link RpcWorkers}
+ * carries are left out.
  */
 final class RpcHttpServiceGroups implements RestClientHttpServiceGroupConfigurer {
 
@@ -37,21 +39,29 @@ final class RpcHttpServiceGroups implements RestClientHttpServiceGroupConfigurer
 
 	private final ObjectProvider<RpcClientObservationConvention> convention;
 
+	private final ObjectProvider<RpcWorkers> workers;
+
 	RpcHttpServiceGroups(VgiClientFactory factory, BufferAllocator allocator, ObjectProvider<LogSink> logs,
-			ObjectProvider<ObservationRegistry> observations,
-			ObjectProvider<RpcClientObservationConvention> convention) {
+			ObjectProvider<ObservationRegistry> observations, ObjectProvider<RpcClientObservationConvention> convention,
+			ObjectProvider<RpcWorkers> workers) {
 		this.factory = factory;
 		this.allocator = allocator;
 		this.logs = logs;
 		this.observations = observations;
 		this.convention = convention;
+		this.workers = workers;
 	}
 
 	@Override
 	public void configureGroups(Groups<RestClient.Builder> groups) {
 		groups.forEachGroup((group, restClient, proxyFactory) -> ArrowResponses.configure(proxyFactory));
-		groups.filter(RpcHttpServiceGroups::hasRpcMethods)
+		groups.filter((group) -> hasRpcMethods(group) && !isWorker(group))
 			.forEachGroup((group, restClient, proxyFactory) -> configure(restClient, proxyFactory));
+	}
+
+	private boolean isWorker(HttpServiceGroup group) {
+		RpcWorkers workers = this.workers.getIfAvailable();
+		return workers != null && workers.names().contains(group.name());
 	}
 
 	private static boolean hasRpcMethods(HttpServiceGroup group) {

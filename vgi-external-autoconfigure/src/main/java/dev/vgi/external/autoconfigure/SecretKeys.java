@@ -2,6 +2,7 @@ package dev.vgi.external.autoconfigure;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Pattern;
 
 /**
  * Knows which properties contain secrets of this library, or the keys that sign its URLs.
@@ -14,12 +15,15 @@ final class SecretKeys {
 			"springcloudawscredentialssecretkey", "springcloudgcpcredentialsencodedkey",
 			"springcloudgcpstoragecredentialsencodedkey", "awssecretaccesskey", "awssecretkey", "awssessiontoken");
 
+	/** The environment of any worker. Its name is in the middle. */
+	private static final Pattern ENVIRONMENTS = Pattern.compile("vgirpcworkers.*environment.*");
+
 	private SecretKeys() {
 	}
 
 	static boolean contains(String key) {
 		String letters = key.toLowerCase(Locale.ROOT).replaceAll("[^a-z]", "");
-		return SECRETS.stream().anyMatch(letters::startsWith);
+		return SECRETS.stream().anyMatch(letters::startsWith) || ENVIRONMENTS.matcher(letters).matches();
 	}
 
 }

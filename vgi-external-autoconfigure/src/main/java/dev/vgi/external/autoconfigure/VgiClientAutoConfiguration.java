@@ -3,6 +3,7 @@ package dev.vgi.external.autoconfigure;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.observation.RpcClientObservationConvention;
+import dev.vgi.external.rpc.pipe.client.RpcWorkers;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
@@ -91,8 +92,8 @@ public final class VgiClientAutoConfiguration {
 	@Fallback
 	RpcHttpServiceGroups vgiRpcHttpServiceGroups(VgiClientFactory factory, BufferAllocator vgiBufferAllocator,
 			ObjectProvider<LogSink> logs, ObjectProvider<ObservationRegistry> observations,
-			ObjectProvider<RpcClientObservationConvention> convention) {
-		return new RpcHttpServiceGroups(factory, vgiBufferAllocator, logs, observations, convention);
+			ObjectProvider<RpcClientObservationConvention> convention, ObjectProvider<RpcWorkers> workers) {
+		return new RpcHttpServiceGroups(factory, vgiBufferAllocator, logs, observations, convention, workers);
 	}
 
 }

@@ -56,7 +56,7 @@ public final class VgiExternalAutoConfiguration {
 	static final String RESOURCES = "vgiTransferResources";
 
 	/** Name of the bean that ends all transfers. */
-	private static final String END = "vgiTransferEnd";
+	static final String END = "vgiTransferEnd";
 
 	/** Name of the client side's resolver. */
 	static final String CLIENT_RESOLVER = "vgiClientLocationResolver";

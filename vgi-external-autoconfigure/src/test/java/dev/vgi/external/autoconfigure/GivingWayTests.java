@@ -102,8 +102,8 @@ class GivingWayTests {
 					"vgiBufferAllocator",
 					// Collected by Boot and Spring.
 					"vgiArrowModule", "vgiClientConverters", "vgiPointerAnnouncement", "vgiTemplatePointerAnnouncement",
-					"vgiRpcHttpServiceGroups", "vgiWebMvcConfigurer", "vgiRpcWebMvc", "vgiLocalStorageMetrics",
-					"vgiExternalStorageHealthIndicator", "vgiSanitizingFunction",
+					"vgiRpcHttpServiceGroups", "vgiRpcWorkerGroups", "vgiWebMvcConfigurer", "vgiRpcWebMvc",
+					"vgiLocalStorageMetrics", "vgiExternalStorageHealthIndicator", "vgiSanitizingFunction",
 					// Instead of Boot's default.
 					"vgiServerRequestObservationConvention",
 					// Nobody asks for a supplier of URLs.
@@ -170,7 +170,8 @@ class GivingWayTests {
 		// All of these are asked for by whoever needs them.
 		assertThat(later).containsExactlyInAnyOrder("vgiClientConverters", "vgiClientFactory",
 				"vgiClientLocationResolver", "vgiClientUrlValidator", "vgiPayloadUploader", "vgiPointerAnnouncement",
-				"vgiTemplatePointerAnnouncement", "vgiRpcHttpServiceGroups", "vgiSanitizingFunction");
+				"vgiTemplatePointerAnnouncement", "vgiRpcHttpServiceGroups", "vgiRpcWorkerGroups", "vgiRpcWorkers",
+				"vgiSanitizingFunction");
 	}
 
 	private Set<String> singletons(boolean lazy) {

@@ -2,6 +2,7 @@ package dev.vgi.external.autoconfigure;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
@@ -21,6 +22,7 @@ import tools.jackson.databind.json.JsonMapper;
 import org.springframework.beans.factory.BeanFactory;
 import org.springframework.beans.factory.support.DefaultListableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.context.properties.bind.DataObjectPropertyName;
 import org.springframework.boot.convert.DurationStyle;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 import org.springframework.boot.diagnostics.FailureAnalyzer;
@@ -57,22 +59,32 @@ class RangesTests {
 
 	private WebApplicationContextRunner runner() {
 		return new WebApplicationContextRunner()
-			.withConfiguration(AutoConfigurations.of(VgiTransportAutoConfiguration.class,
-					VgiLocalStorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
-					VgiClientAutoConfiguration.class, VgiWebMvcAutoConfiguration.class, JacksonAutoConfiguration.class,
-					HttpMessageConvertersAutoConfiguration.class, RestClientAutoConfiguration.class,
-					WebMvcAutoConfiguration.class))
-			.withPropertyValues("vgi.external.storage=local", "vgi.external.local.directory=" + this.folder);
+			.withConfiguration(
+					AutoConfigurations.of(VgiTransportAutoConfiguration.class, VgiLocalStorageAutoConfiguration.class,
+							VgiExternalAutoConfiguration.class, VgiClientAutoConfiguration.class,
+							VgiWorkersAutoConfiguration.class, VgiWebMvcAutoConfiguration.class,
+							JacksonAutoConfiguration.class, HttpMessageConvertersAutoConfiguration.class,
+							RestClientAutoConfiguration.class, WebMvcAutoConfiguration.class))
+			.withPropertyValues("vgi.rpc.workers.model.command=worker", "vgi.external.storage=local",
+					"vgi.external.local.directory=" + this.folder);
 	}
 
 	static Stream<String> keys() throws Exception {
 		Path classes = Path.of(VgiExternalProperties.class.getProtectionDomain().getCodeSource().getLocation().toURI());
 		JsonNode metadata = JsonMapper.shared()
 			.readTree(Files.readString(classes.resolve("META-INF/spring-configuration-metadata.json")));
-		return metadata.get("properties")
+		return Stream.concat(metadata.get("properties")
 			.valueStream()
 			.filter((property) -> !OTHERS.matcher(property.get("type").asString()).matches())
-			.map((property) -> property.get("name").asString());
+			.map((property) -> property.get("name").asString()), workerKeys());
+	}
+
+	// The metadata does not go into maps.
+	private static Stream<String> workerKeys() {
+		return Arrays.stream(VgiWorkersProperties.Worker.class.getRecordComponents())
+			.filter((component) -> !OTHERS.matcher(component.getGenericType().getTypeName()).matches()
+					&& component.getType() != boolean.class)
+			.map((component) -> "vgi.rpc.workers.model." + DataObjectPropertyName.toDashedForm(component.getName()));
 	}
 
 	@ParameterizedTest
@@ -119,7 +131,7 @@ class RangesTests {
 		return report.get();
 	}
 
-	private static String analyze(Throwable failure) {
+	static String analyze(Throwable failure) {
 		List<FailureAnalyzer> analyzers = SpringFactoriesLoader.forDefaultResourceLocation()
 			.load(FailureAnalyzer.class,
 					ArgumentResolver.of(BeanFactory.class, new DefaultListableBeanFactory())
