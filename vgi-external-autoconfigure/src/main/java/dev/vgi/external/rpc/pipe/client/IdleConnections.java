@@ -24,7 +24,7 @@ final class IdleConnections {
 
 	private final @Nullable Duration longest;
 
-	private final Consumer<PooledConnection> end;
+	private final Consumer<Pooled> end;
 
 	/** The one that was used last comes first. */
 	private final Deque<Entry> entries = new ArrayDeque<>();
@@ -39,7 +39,7 @@ final class IdleConnections {
 	 * @param end ends a connection without blocking
 	 */
 	IdleConnections(ReentrantLock lock, TransferTimer timer, @Nullable Duration longest,
-			Consumer<PooledConnection> end) {
+			Consumer<Pooled> end) {
 		this.lock = lock;
 		this.timer = timer;
 		this.longest = longest;
@@ -50,7 +50,7 @@ final class IdleConnections {
 	 * Keep a connection.
 	 * @param connection a connection that no call waits for
 	 */
-	void push(PooledConnection connection) {
+	void push(Pooled connection) {
 		this.entries.push(new Entry(connection, this.timer.nanoTime()));
 		watch();
 	}
@@ -59,9 +59,9 @@ final class IdleConnections {
 	 * Take a connection that still works. Those that have died meanwhile are ended.
 	 * @return the connection, or {@code null} if there is none
 	 */
-	@Nullable PooledConnection poll() {
+	@Nullable Pooled poll() {
 		Entry entry = this.entries.poll();
-		while (entry != null && !entry.connection().isUsable()) {
+		while (entry != null && !entry.connection().connection().isUsable()) {
 			this.end.accept(entry.connection());
 			entry = this.entries.poll();
 		}
@@ -72,8 +72,8 @@ final class IdleConnections {
 	 * Hand out all connections and keep none.
 	 * @return the connections
 	 */
-	List<PooledConnection> removeAll() {
-		List<PooledConnection> all = new ArrayList<>();
+	List<Pooled> removeAll() {
+		List<Pooled> all = new ArrayList<>();
 		this.entries.forEach((entry) -> all.add(entry.connection()));
 		this.entries.clear();
 		if (this.alarm != null) {
@@ -109,7 +109,17 @@ final class IdleConnections {
 				&& this.timer.nanoTime() - oldest.since() >= this.longest.toNanos();
 	}
 
-	private record Entry(PooledConnection connection, long since) {
+	private record Entry(Pooled connection, long since) {
+
+	}
+
+	/**
+	 * A connection of the pool.
+	 *
+	 * @param connection the open connection
+	 * @param failuresBefore how many starts had failed when it was opened
+	 */
+	record Pooled(PipeConnection connection, int failuresBefore) {
 
 	}
 

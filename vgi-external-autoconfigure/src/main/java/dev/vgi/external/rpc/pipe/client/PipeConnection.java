@@ -74,6 +74,8 @@ final class PipeConnection implements AutoCloseable {
 
 	private volatile boolean busy;
 
+	private volatile boolean served;
+
 	/** Whether the peer was found to have ended while its output was still open. */
 	private volatile boolean ended;
 
@@ -226,6 +228,7 @@ final class PipeConnection implements AutoCloseable {
 			if (data == null && error == null) {
 				throw new CorruptStreamException("The service answered without data");
 			}
+			served();
 			return answer;
 		}
 	}
@@ -432,6 +435,21 @@ final class PipeConnection implements AutoCloseable {
 	 */
 	void released() {
 		this.busy = false;
+	}
+
+	/**
+	 * A call was answered, or a turn of a stream.
+	 */
+	void served() {
+		this.served = true;
+	}
+
+	/**
+	 * Return whether a call was ever answered, be it with an error.
+	 * @return {@code true} for good once one was
+	 */
+	boolean hasServed() {
+		return this.served;
 	}
 
 	/**

@@ -101,6 +101,7 @@ final class PipeStream implements StreamTransport {
 			throw new IllegalArgumentException("All inputs of an exchange have the same columns");
 		}
 		Turn turn = carried(batch, schema, context);
+		this.connection.served();
 		this.answered |= turn.data() != null;
 		if (turn.data() == null) {
 			end(turn.error() != null);

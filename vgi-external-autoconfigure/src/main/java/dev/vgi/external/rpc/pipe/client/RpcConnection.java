@@ -10,6 +10,7 @@ import dev.vgi.external.rpc.client.RpcClients;
 import org.apache.arrow.util.AutoCloseables;
 
 import org.springframework.util.Assert;
+import org.springframework.util.StringUtils;
 import org.springframework.web.service.invoker.HttpServiceProxyFactory;
 
 /**
@@ -68,7 +69,8 @@ public final class RpcConnection implements AutoCloseable {
 	 * @return a builder with a default for everything else
 	 */
 	public static RpcConnectionBuilder builder(List<String> command) {
-		Assert.notEmpty(command, "'command' must not be empty");
+		Assert.isTrue(!command.isEmpty() && StringUtils.hasText(command.get(0)),
+				"'command' must begin with a program");
 		return new RpcConnectionBuilder(List.copyOf(command), null);
 	}
 

@@ -80,12 +80,14 @@ public final class RpcConnectionBuilder {
 	RpcConnectionBuilder(List<String> command, @Nullable Path unixSocket) {
 		this.command = command;
 		this.unixSocket = unixSocket;
-		this.name = (unixSocket != null) ? unixSocket.toString() : command.get(0);
+		Path path = (unixSocket != null) ? unixSocket : Path.of(command.get(0));
+		this.name = String.valueOf(path.getFileName());
 	}
 
 	/**
 	 * Set the name of the worker in messages and logs.
-	 * @param name such as {@code model}; program or socket by default
+	 * @param name such as {@code model}; by default that of the program's
+	 * or the socket's file
 	 * @return this builder
 	 */
 	public RpcConnectionBuilder name(String name) {

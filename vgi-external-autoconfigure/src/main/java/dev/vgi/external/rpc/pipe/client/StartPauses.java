@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * When a worker may be started again after one has failed. Every failure doubles the
- * pause; a worker that has served a call ends them. Used by one thread at a time.
+ * pause; a worker that has answered a call ends them. Used by one thread at a time.
  */
 final class StartPauses {
 
@@ -36,7 +36,7 @@ final class StartPauses {
 	}
 
 	/**
-	 * Return how many starts have failed since a worker last served a call.
+	 * Return how many starts have failed since a worker last answered a call.
 	 * @return the number, which tells starts apart that ran at the same time
 	 */
 	int failures() {
@@ -60,7 +60,7 @@ final class StartPauses {
 	}
 
 	/**
-	 * A worker has served a call.
+	 * A worker has answered a call.
 	 */
 	void succeeded() {
 		this.failures = 0;

@@ -13,6 +13,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
 import dev.vgi.external.call.ServiceUnavailableException;
+import dev.vgi.external.rpc.pipe.client.IdleConnections.Pooled;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimer;
 import org.apache.commons.logging.Log;
@@ -48,7 +49,7 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 
 	private final IdleConnections idle;
 
-	private final Map<PipeConnection, PooledConnection> busy = new IdentityHashMap<>();
+	private final Map<PipeConnection, Pooled> busy = new IdentityHashMap<>();
 
 	private final WaitingCalls waiting;
 
@@ -75,7 +76,7 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 		this.settings = settings;
 		this.threads = threads;
 		this.idle = new IdleConnections(this.lock, timer, settings.idleTimeout(), this::end);
-		this.pauses = new StartPauses(timer, this::pauseOver);
+		this.pauses = new StartPauses(timer, () -> locked(this::openWanted));
 		this.waiting = new WaitingCalls(this.lock, timer, settings.callTimeout(), this::tooLate);
 	}
 
@@ -124,12 +125,8 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 		this.lock.lock();
 		try {
 			requireOpen();
-			PooledConnection unused = (this.waiting.size() == 0) ? this.idle.poll() : null;
-			if (unused != null) {
-				this.busy.put(unused.connection(), unused);
-				return unused.connection();
-			}
-			return this.waiting.await(this::joined);
+			Pooled unused = (this.waiting.size() == 0) ? this.idle.poll() : null;
+			return (unused != null) ? use(unused) : this.waiting.await(this::joined);
 		}
 		catch (InterruptedException ex) {
 			throw interrupted();
@@ -137,6 +134,11 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 		finally {
 			this.lock.unlock();
 		}
+	}
+
+	private PipeConnection use(Pooled unused) {
+		this.busy.put(unused.connection(), unused);
+		return unused.connection();
 	}
 
 	private void joined() {
@@ -154,8 +156,8 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 
 	/**
 	 * Take a connection back. If it can no longer be used, another one takes its place:
-	 * at once if it has served a call before, otherwise after a pause, since a broken
-	 * worker may end with every call.
+	 * at once if it has answered a call, otherwise after a pause, since a broken worker
+	 * may end with every call.
 	 * @param connection a connection that was taken
 	 */
 	@Override
@@ -163,21 +165,24 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 		boolean usable = connection.isUsable();
 		this.lock.lock();
 		try {
-			PooledConnection used = this.busy.remove(connection);
+			Pooled used = this.busy.remove(connection);
 			if (used == null || this.closed) {
 				this.changed.signalAll();
 			}
-			else if (usable) {
-				used.served();
-				this.pauses.succeeded();
-				this.lastFailure = null;
-				hand(used);
-			}
 			else {
-				if (!used.hasServed()) {
+				if (usable || connection.hasServed()) {
+					this.pauses.succeeded();
+					this.lastFailure = null;
+				}
+				else {
 					this.pauses.failed(used.failuresBefore());
 				}
-				end(used);
+				if (usable) {
+					hand(used);
+				}
+				else {
+					end(used);
+				}
 			}
 		}
 		finally {
@@ -185,9 +190,9 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 		}
 	}
 
-	private void hand(PooledConnection connection) {
+	private void hand(Pooled connection) {
 		if (this.waiting.hand(connection.connection())) {
-			this.busy.put(connection.connection(), connection);
+			use(connection);
 		}
 		else {
 			this.idle.push(connection);
@@ -228,10 +233,10 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 				failed(failuresBefore, Objects.requireNonNull(failure));
 			}
 			else if (this.closed) {
-				end(new PooledConnection(opened, failuresBefore));
+				end(new Pooled(opened, failuresBefore));
 			}
 			else {
-				hand(new PooledConnection(opened, failuresBefore));
+				hand(new Pooled(opened, failuresBefore));
 			}
 			this.changed.signalAll();
 		}
@@ -258,10 +263,6 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 				? new WorkerFailedException(String.valueOf(failed.getMessage()), failed.exitCode()) : failure;
 	}
 
-	private void pauseOver() {
-		locked(this::openWanted);
-	}
-
 	private void locked(Runnable work) {
 		this.lock.lock();
 		try {
@@ -272,7 +273,7 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 		}
 	}
 
-	private void end(PooledConnection connection) {
+	private void end(Pooled connection) {
 		Runnable work = () -> {
 			try {
 				connection.connection().close();
@@ -347,7 +348,7 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 				this.pauses.cancel();
 				this.waiting.failAll(this::closedException);
 				this.opening.forEach(Thread::interrupt);
-				List<PooledConnection> all = this.idle.removeAll();
+				List<Pooled> all = this.idle.removeAll();
 				all.addAll(this.busy.values());
 				all.forEach(this::end);
 				this.changed.signalAll();
@@ -381,15 +382,13 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 	private boolean awaitQuietly(long nanos, BooleanSupplier condition) {
 		boolean interrupted = false;
 		long deadline = System.nanoTime() + nanos;
-		long remaining = nanos;
-		while (!condition.getAsBoolean() && remaining > 0) {
+		for (long left = nanos; !condition.getAsBoolean() && left > 0; left = deadline - System.nanoTime()) {
 			try {
-				this.changed.awaitNanos(remaining);
+				this.changed.awaitNanos(left);
 			}
 			catch (InterruptedException ex) {
 				interrupted = true;
 			}
-			remaining = deadline - System.nanoTime();
 		}
 		if (interrupted) {
 			Thread.currentThread().interrupt();

@@ -47,7 +47,8 @@ class RpcConnectionTests {
 	@AfterEach
 	void nothingIsLeft() {
 		assertThat(ProcessHandle.current().children()).isEmpty();
-		assertThat(threads()).isEmpty();
+		// The last ones have told that they are done.
+		Awaitility.await().untilAsserted(() -> assertThat(threads()).isEmpty());
 		this.allocator.close();
 	}
 

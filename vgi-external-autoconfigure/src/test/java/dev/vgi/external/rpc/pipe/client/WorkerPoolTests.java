@@ -153,6 +153,7 @@ class WorkerPoolTests {
 		PipeConnection first = pool.take();
 		pool.giveBack(first);
 		assertThat(pool.take()).isSameAs(first);
+		first.served();
 		FutureTask<PipeConnection> waiting = waitingCall(pool);
 		this.peer.worker(first).alive = false;
 		pool.giveBack(first);
@@ -161,11 +162,24 @@ class WorkerPoolTests {
 	}
 
 	@Test
+	void aConnectionThatIsGivenUpAfterAnAnswerIsReplacedAtOnce() {
+		WorkerPool pool = pool(1, null);
+		for (int i = 0; i < 20; i++) {
+			PipeConnection connection = pool.take();
+			connection.served();
+			connection.destroy();
+			pool.giveBack(connection);
+		}
+		assertThat(this.peer.attempts()).isEqualTo(20);
+	}
+
+	@Test
 	void aPlaceIsFreeOnlyWhenItsConnectionHasEnded() throws Exception {
 		WorkerPool pool = pool(1, null);
 		PipeConnection first = pool.take();
 		pool.giveBack(first);
 		assertThat(pool.take()).isSameAs(first);
+		first.served();
 		this.peer.worker(first).alive = false;
 		CountDownLatch gate = new CountDownLatch(1);
 		this.peer.worker(first).gate = gate;
@@ -198,6 +212,7 @@ class WorkerPoolTests {
 		// One call that succeeds ends all that.
 		pool.giveBack(connection);
 		assertThat(pool.take()).isSameAs(connection);
+		connection.served();
 		this.peer.worker(connection).alive = false;
 		pool.giveBack(connection);
 		giveBack(pool, pool.take());
