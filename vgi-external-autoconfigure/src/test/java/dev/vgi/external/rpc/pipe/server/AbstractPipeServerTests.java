@@ -70,7 +70,7 @@ abstract class AbstractPipeServerTests {
 		validator.afterPropertiesSet();
 		ConfigurableWebBindingInitializer binding = new ConfigurableWebBindingInitializer();
 		binding.setValidator(validator);
-		this.controller = this.context.getBeanProvider(CalcController.class).getIfAvailable();
+		this.controller = this.context.getBeanProvider(CalcController.class).getIfUnique();
 		return PipeServer.of(this.context, this.settings, this.resources.budget(), this.allocator,
 				new LocationResolver(resolving, this.resources),
 				new Externalizer((this.threshold != null) ? resolving.withExternalizeThreshold(this.threshold)
