@@ -132,8 +132,8 @@ class CalcController implements CalcService {
 
 	@RpcTurn
 	Turn scaled(Factor state, VectorSchemaRoot input, RpcContext context) {
-		if (state.how().startsWith("log in turns ")) {
-			log(context, Long.parseLong(state.how().substring(13)));
+		if (state.how().startsWith("turns ")) {
+			log(context, Long.parseLong(state.how().substring(6)));
 		}
 		BigIntVector in = (BigIntVector) input.getVector(0);
 		long[] values = new long[in.getValueCount()];
