@@ -39,6 +39,9 @@ public final class IpcStreamReader implements AutoCloseable {
 	/** Heap per byte of a schema's message: a field is shorter in a message. */
 	private static final long SCHEMA_HEAP = 5;
 
+	/** Up to this size, a head is skipped even if there is no room for it. */
+	private static final int SMALL_HEAD = 1 << 16;
+
 	private final MessageSource source;
 
 	private BufferAllocator allocator;
@@ -257,19 +260,28 @@ public final class IpcStreamReader implements AutoCloseable {
 	 */
 	public boolean skipBrokenStream() {
 		try {
-			while (this.source.skipMessage()) {
+			while (skipMessage()) {
 				int length = this.source.nextLength();
 				if (length == MessageSource.END_MARKER || length == MessageSource.NOTHING) {
 					return length == MessageSource.END_MARKER;
 				}
-				chargeHead(length);
-				this.source.metadata(length);
 			}
 			return false;
 		}
 		catch (VgiExternalException ex) {
 			return false;
 		}
+	}
+
+	private boolean skipMessage() {
+		int length = this.source.unreadMetadata();
+		if (length > SMALL_HEAD) {
+			chargeHead(length);
+		}
+		if (length > 0) {
+			this.source.metadata(length);
+		}
+		return this.source.skipMessage();
 	}
 
 	private boolean skipStream() {

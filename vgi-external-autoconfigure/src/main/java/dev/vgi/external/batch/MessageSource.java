@@ -37,6 +37,9 @@ abstract class MessageSource implements AutoCloseable {
 
 	private long accountFrom;
 
+	/** Length of the current message's metadata, as long as it was not read. */
+	private int unreadMetadata;
+
 	/** How much of the current message's body was not read yet. */
 	long unread = UNKNOWN;
 
@@ -68,6 +71,7 @@ abstract class MessageSource implements AutoCloseable {
 	 */
 	final int nextLength() {
 		this.unread = UNKNOWN;
+		this.unreadMetadata = 0;
 		byte[] prefix = new byte[Integer.BYTES];
 		int got = read(prefix);
 		this.position += got;
@@ -80,6 +84,7 @@ abstract class MessageSource implements AutoCloseable {
 					"The bytes are no Arrow IPC stream: no message starts at " + (this.position - got));
 		}
 		if (length != CONTINUATION) {
+			this.unreadMetadata = length;
 			return length;
 		}
 		got = read(prefix);
@@ -93,6 +98,7 @@ abstract class MessageSource implements AutoCloseable {
 					+ length + " bytes of metadata");
 		}
 		this.limits.checkMessageSize(length);
+		this.unreadMetadata = length;
 		return length;
 	}
 
@@ -121,6 +127,7 @@ abstract class MessageSource implements AutoCloseable {
 	 */
 	final ByteBuffer metadata(int length) {
 		checkAvailable(length);
+		this.unreadMetadata = 0;
 		ByteBuffer bytes = ByteBuffer.wrap(readMetadata(length)).order(ByteOrder.LITTLE_ENDIAN);
 		this.unread = bodyLength(bytes);
 		arrived(length);
@@ -137,8 +144,16 @@ abstract class MessageSource implements AutoCloseable {
 	}
 
 	/**
-	 * Skip what was not read of the current message, whatever is wrong with it.
-	 * @return whether a message was being read whose end is known
+	 * Return the length of the current message's metadata that was not read yet.
+	 * @return the length, 0 if it was read or is not known
+	 */
+	final int unreadMetadata() {
+		return this.unreadMetadata;
+	}
+
+	/**
+	 * Skip what was not read of the current message's body, whatever is wrong with it.
+	 * @return whether the end of the message is known
 	 */
 	final boolean skipMessage() {
 		boolean known = this.unread >= 0;
