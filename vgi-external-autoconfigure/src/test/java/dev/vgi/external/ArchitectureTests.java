@@ -59,7 +59,9 @@ class ArchitectureTests {
 	@Test
 	void serverAndClientOfRpcStandOnTheSameFloors() {
 		for (String[] rooms : new String[][] { { "words", "mapping", "method", "server", "server.http" },
-				{ "words", "mapping", "method", "client" } }) {
+				{ "words", "mapping", "method", "client" },
+				{ "words", "mapping", "method", "server", "pipe.server" },
+				{ "words", "mapping", "method", "client", "pipe.client" } }) {
 			LayeredArchitecture house = Architectures.layeredArchitecture()
 				.consideringOnlyDependenciesInLayers()
 				.layer("words")
@@ -80,6 +82,35 @@ class ArchitectureTests {
 			.should()
 			.dependOnClassesThat()
 			.resideInAPackage(BASE + ".rpc.server..")
+			.check(CLASSES);
+	}
+
+	@Test
+	void pipesStandBesideHttp() {
+		noClasses().that()
+			.resideInAPackage(BASE + ".rpc.pipe..")
+			.should()
+			.dependOnClassesThat()
+			.resideInAnyPackage("jakarta.servlet..", "org.springframework.web.servlet..", BASE + ".web..",
+					BASE + ".rpc.server.http..")
+			.check(CLASSES);
+		noClasses().that()
+			.resideInAnyPackage(BASE + ".rpc.server..", BASE + ".rpc.client..", BASE + ".rpc.pipe")
+			.should()
+			.dependOnClassesThat()
+			.resideInAnyPackage(BASE + ".rpc.pipe.server..", BASE + ".rpc.pipe.client..")
+			.check(CLASSES);
+		noClasses().that()
+			.resideInAPackage(BASE + ".rpc.pipe.server..")
+			.should()
+			.dependOnClassesThat()
+			.resideInAnyPackage(BASE + ".rpc.client..", BASE + ".rpc.pipe.client..")
+			.check(CLASSES);
+		noClasses().that()
+			.resideInAPackage(BASE + ".rpc.pipe.client..")
+			.should()
+			.dependOnClassesThat()
+			.resideInAnyPackage(BASE + ".rpc.server..", BASE + ".rpc.pipe.server..")
 			.check(CLASSES);
 	}
 

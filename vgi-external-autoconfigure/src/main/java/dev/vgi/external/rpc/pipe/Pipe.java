@@ -23,6 +23,9 @@ import org.apache.arrow.memory.BufferAllocator;
  */
 public final class Pipe implements AutoCloseable {
 
+	/** Method that asks for means of transport that both ends share. */
+	public static final String TRANSPORT_OPTIONS = "__transport_options__";
+
 	private final PipeInput input;
 
 	private final WritableByteChannel output;

@@ -7,6 +7,7 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.rpc.pipe.Pipe;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.types.pojo.Schema;
 
@@ -19,7 +20,7 @@ final class TransportOptions {
 	/** The schema of a question, and of the input of a producer. */
 	static final Schema NO_COLUMNS = new Schema(List.of());
 
-	private static final BatchMetadata QUESTION = BatchMetadata.of(MetadataKeys.METHOD, "__transport_options__")
+	private static final BatchMetadata QUESTION = BatchMetadata.of(MetadataKeys.METHOD, Pipe.TRANSPORT_OPTIONS)
 		.with(MetadataKeys.REQUEST_VERSION, "1");
 
 	private TransportOptions() {

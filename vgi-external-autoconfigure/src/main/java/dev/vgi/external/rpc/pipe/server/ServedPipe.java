@@ -31,9 +31,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class ServedPipe {
 
-	/** Asks for means of transport that both processes share. */
-	private static final String TRANSPORT_OPTIONS = "__transport_options__";
-
 	private final PipeCalls calls;
 
 	private final Pipe pipe;
@@ -171,7 +168,7 @@ final class ServedPipe {
 		Hosted hosted;
 		try {
 			RequestReader.checkVersion(metadata);
-			if (method.equals(TRANSPORT_OPTIONS)) {
+			if (method.equals(Pipe.TRANSPORT_OPTIONS)) {
 				send(this.calls.transportOptions());
 				return Rest.NEXT;
 			}
