@@ -28,7 +28,9 @@ final class StartReport implements SmartInitializingSingleton {
 
 	private final long budget;
 
-	private final boolean serves;
+	private final boolean servesHttp;
+
+	private final boolean servesPipes;
 
 	private final Environment environment;
 
@@ -37,29 +39,31 @@ final class StartReport implements SmartInitializingSingleton {
 	 * @param properties the settings
 	 * @param config the resulting configuration
 	 * @param budget bytes of all transfers
-	 * @param serves whether this application includes the server side
+	 * @param servesHttp whether this application includes the server side over HTTP
+	 * @param servesPipes whether this application serves over pipes
 	 * @param environment tells the type of the application
 	 */
-	StartReport(VgiExternalProperties properties, ExternalLocationConfig config, long budget, boolean serves,
-			Environment environment) {
+	StartReport(VgiExternalProperties properties, ExternalLocationConfig config, long budget, boolean servesHttp,
+			boolean servesPipes, Environment environment) {
 		this.properties = properties;
 		this.config = config;
 		this.budget = budget;
-		this.serves = serves;
+		this.servesHttp = servesHttp;
+		this.servesPipes = servesPipes;
 		this.environment = environment;
 	}
 
 	@Override
 	public void afterSingletonsInstantiated() {
-		if (this.config.storage() != null && !this.serves) {
+		if (this.config.storage() != null && !this.servesHttp) {
 			requireServer();
 		}
 		logger.info(batches() + "; budget " + size(this.budget)
-				+ (this.serves ? "; callers may send pointers to " + pointers() : ""));
+				+ (this.servesHttp || this.servesPipes ? "; callers may send pointers to " + pointers() : ""));
 	}
 
 	private void requireServer() {
-		if (this.environment instanceof ConfigurableReactiveWebEnvironment) {
+		if (this.environment instanceof ConfigurableReactiveWebEnvironment && !this.servesPipes) {
 			throw new StartRefusedException(
 					"This application uses WebFlux, whose handlers neither read nor write Arrow: nothing would go to"
 							+ " storage or be served from it.",
@@ -80,6 +84,9 @@ final class StartReport implements SmartInitializingSingleton {
 		ExternalStorage storage = this.config.storage();
 		if (storage != null) {
 			return "Batches from " + size(this.config.externalizeThreshold()) + " go to " + storage.describe();
+		}
+		if (StorageSelection.isInlineWithoutWebServer(this.environment)) {
+			return "Batches travel inline: there is no bucket, and no web server that could serve a local folder";
 		}
 		return "Batches travel inline"
 				+ (this.properties.enabled() ? ": there is no storage" : " only: vgi.external.enabled is false");

@@ -5,10 +5,14 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.aot.AotDetector;
+import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.cloud.CloudPlatform;
 import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.web.context.reactive.ConfigurableReactiveWebEnvironment;
 import org.springframework.core.env.Environment;
+import org.springframework.util.ClassUtils;
 import org.springframework.util.StringUtils;
+import org.springframework.web.context.ConfigurableWebEnvironment;
 
 /**
  * The storage that the settings select.
@@ -23,6 +27,11 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 
 	private static final String GCS_BUCKET = "vgi.external.gcs.bucket";
 
+	private static final String BASE_URL = "vgi.external.local.base-url";
+
+	private static final boolean SPRING_WEB = ClassUtils.isPresent(
+			"org.springframework.web.context.ConfigurableWebEnvironment", StorageSelection.class.getClassLoader());
+
 	/**
 	 * Read the settings.
 	 * @param environment contains the settings
@@ -32,18 +41,46 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 		if (!isEnabled(environment)) {
 			return selected(StorageType.NONE);
 		}
-		StorageType type = Binder.get(environment)
-			.bind("vgi.external.storage", StorageType.class)
-			.orElse(StorageType.AUTO);
+		StorageType type = configured(environment);
 		boolean s3 = StringUtils.hasText(environment.getProperty(S3_BUCKET));
 		boolean gcs = StringUtils.hasText(environment.getProperty(GCS_BUCKET));
 		boolean kubernetes = CloudPlatform.KUBERNETES.isActive(environment);
 		return switch (type) {
 			case S3 -> s3 ? selected(type) : missing(type, S3_BUCKET);
 			case GCS -> gcs ? selected(type) : missing(type, GCS_BUCKET);
-			case AUTO -> auto(s3, gcs, kubernetes);
+			case AUTO -> auto(s3, gcs, kubernetes, servesLocal(environment));
 			case LOCAL, NONE -> selected(type);
 		};
+	}
+
+	private static StorageType configured(Environment environment) {
+		return Binder.get(environment).bind("vgi.external.storage", StorageType.class).orElse(StorageType.AUTO);
+	}
+
+	// Links into a local folder lead to this service, or to another one that shares it.
+	private static boolean servesLocal(Environment environment) {
+		return StringUtils.hasText(environment.getProperty(BASE_URL)) || hasWebServer(environment);
+	}
+
+	// Before the type of the application is final, the setting decides; later, the
+	// environment is of that type.
+	private static boolean hasWebServer(Environment environment) {
+		return Binder.get(environment)
+			.bind("spring.main.web-application-type", WebApplicationType.class)
+			.map((type) -> type != WebApplicationType.NONE)
+			.orElseGet(() -> SPRING_WEB && environment instanceof ConfigurableWebEnvironment
+					|| environment instanceof ConfigurableReactiveWebEnvironment);
+	}
+
+	/**
+	 * Return whether results stay inline because nobody could fetch them from the local
+	 * folder.
+	 * @param environment contains the settings
+	 * @return whether the storage is {@code auto} in an application without web server
+	 */
+	static boolean isInlineWithoutWebServer(Environment environment) {
+		return isEnabled(environment) && configured(environment) == StorageType.AUTO
+				&& of(environment).type() == StorageType.NONE;
 	}
 
 	private static boolean isEnabled(Environment environment) {
@@ -108,7 +145,7 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 		return type.name().toLowerCase(Locale.ROOT);
 	}
 
-	private static StorageSelection auto(boolean s3, boolean gcs, boolean kubernetes) {
+	private static StorageSelection auto(boolean s3, boolean gcs, boolean kubernetes, boolean servesLocal) {
 		if (s3 && gcs) {
 			return new StorageSelection(null,
 					"Both " + S3_BUCKET + " and " + GCS_BUCKET + " are set, and vgi.external.storage is auto.",
@@ -119,6 +156,9 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 		}
 		if (gcs) {
 			return selected(StorageType.GCS);
+		}
+		if (!servesLocal) {
+			return selected(StorageType.NONE);
 		}
 		if (kubernetes) {
 			return new StorageSelection(null,

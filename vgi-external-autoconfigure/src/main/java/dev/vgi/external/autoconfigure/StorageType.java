@@ -5,7 +5,10 @@ package dev.vgi.external.autoconfigure;
  */
 public enum StorageType {
 
-	/** The backend whose bucket is set; without one, a local folder. */
+	/**
+	 * The backend whose bucket is set; without one, a local folder, or none if there is
+	 * no web server.
+	 */
 	AUTO,
 
 	/** A folder of this machine. */

@@ -10,6 +10,7 @@ import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.rpc.pipe.server.PipeServer;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
@@ -181,9 +182,9 @@ public final class VgiExternalAutoConfiguration {
 	@Bean(defaultCandidate = false)
 	@Lazy(false)
 	StartReport vgiStartReport(VgiExternalProperties properties, ExternalLocationConfig config, TransferBudget budget,
-			ObjectProvider<Capabilities> capabilities, Environment environment) {
+			ObjectProvider<Capabilities> capabilities, ObjectProvider<PipeServer> pipes, Environment environment) {
 		return new StartReport(properties, config, budget.maxBytes(), capabilities.getIfAvailable() != null,
-				environment);
+				pipes.getIfAvailable() != null, environment);
 	}
 
 	// Does not need the storage, which may itself call a service. An application replaces

@@ -2,14 +2,18 @@ package dev.vgi.external.autoconfigure;
 
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Objects;
 
+import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
@@ -23,6 +27,9 @@ import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration;
+import org.springframework.core.env.MapPropertySource;
+import org.springframework.mock.env.MockEnvironment;
+import org.springframework.web.context.support.StandardServletEnvironment;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -94,6 +101,32 @@ class StartReportTests {
 			.withPropertyValues("vgi.external.storage=none")
 			.run((context) -> assertThat(context).hasNotFailed());
 		assertThat(output).contains("there is no storage; budget").doesNotContain("callers may");
+	}
+
+	@Test
+	void withoutBucketAndWebServerBatchesTravelInline(CapturedOutput output) {
+		ApplicationContextRunner notWeb = new ApplicationContextRunner().withConfiguration(OURS)
+			.withPropertyValues("vgi.external.local.directory=" + this.folder);
+		notWeb.run((context) -> assertThat(context).doesNotHaveBean(ExternalStorage.class));
+		assertThat(output).containsOnlyOnce(
+				"Batches travel inline: there is no bucket, and no web server that could serve a local folder");
+		notWeb.withPropertyValues("spring.main.cloud-platform=kubernetes")
+			.run((context) -> assertThat(context).doesNotHaveBean(ExternalStorage.class));
+		// Another service shares the folder.
+		notWeb.withPropertyValues("vgi.external.local.base-url=https://files.example")
+			.run((context) -> assertThat(context).hasSingleBean(LocalStorage.class));
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "none,NONE", "servlet,LOCAL", "reactive,LOCAL" })
+	void theTypeThatWillBeDecidesBeforeTheEnvironmentIsOfIt(String type, StorageType selected) {
+		MockEnvironment environment = new MockEnvironment().withProperty("spring.main.web-application-type", type);
+		assertThat(StorageSelection.of(environment).type()).isEqualTo(selected);
+		StandardServletEnvironment servlet = new StandardServletEnvironment();
+		assertThat(StorageSelection.of(servlet).type()).isEqualTo(StorageType.LOCAL);
+		servlet.getPropertySources()
+			.addFirst(new MapPropertySource("test", Map.of("spring.main.web-application-type", type)));
+		assertThat(StorageSelection.of(servlet).type()).isEqualTo(selected);
 	}
 
 	@Test

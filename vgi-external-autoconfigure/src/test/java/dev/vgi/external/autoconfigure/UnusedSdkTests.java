@@ -3,6 +3,7 @@ package dev.vgi.external.autoconfigure;
 import java.nio.file.Path;
 import java.util.Arrays;
 
+import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.gcs.GcsStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.s3.S3Storage;
@@ -28,9 +29,16 @@ class UnusedSdkTests {
 	private Path folder;
 
 	@Test
-	void withNothingConfiguredStartsWithALocalFolder() {
-		try (ConfigurableApplicationContext context = run()) {
+	void withALocalFolderStarts() {
+		try (ConfigurableApplicationContext context = run("--vgi.external.local.base-url=https://files.example")) {
 			assertThat(context.getBean(LocalStorage.class)).isNotNull();
+		}
+	}
+
+	@Test
+	void withNothingConfiguredStartsWithoutStorage() {
+		try (ConfigurableApplicationContext context = run()) {
+			assertThat(context.getBeanProvider(ExternalStorage.class).getIfAvailable()).isNull();
 		}
 	}
 
