@@ -310,7 +310,15 @@ final class PipeCalls {
 	 */
 	StreamTurns.Invoker invoker(CallScope scope, ServedCall served) {
 		PipeRequest request = scope.serve(served);
-		return (handler, provided) -> this.invoker.invoke(handler, request, provided);
+		return (handler, provided) -> {
+			try {
+				return this.invoker.invoke(handler, request, provided);
+			}
+			finally {
+				// An interrupt that the handler leaves would close the connection.
+				Thread.interrupted();
+			}
+		};
 	}
 
 }
