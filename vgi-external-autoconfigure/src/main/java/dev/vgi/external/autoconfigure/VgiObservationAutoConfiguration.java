@@ -4,7 +4,6 @@ import dev.vgi.external.observation.RpcObservations;
 import dev.vgi.external.observation.RpcServerObservationConvention;
 import dev.vgi.external.observation.RpcServerRequestObservationConvention;
 import dev.vgi.external.rpc.RpcCallListener;
-import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import io.micrometer.observation.ObservationRegistry;
 
 import org.springframework.beans.factory.ObjectProvider;
@@ -15,6 +14,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.micrometer.observation.autoconfigure.ObservationProperties;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Fallback;
 import org.springframework.http.server.observation.ServerRequestObservationConvention;
 import org.springframework.web.servlet.DispatcherServlet;
@@ -25,9 +25,7 @@ import org.springframework.web.servlet.DispatcherServlet;
 @AutoConfiguration(
 		afterName = "org.springframework.boot.micrometer.observation.autoconfigure.ObservationAutoConfiguration",
 		beforeName = "org.springframework.boot.webmvc.autoconfigure.WebMvcObservationAutoConfiguration")
-@ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
-@ConditionalOnClass({ ObservationRegistry.class, ObservationProperties.class, DispatcherServlet.class,
-		RpcWebMvc.class })
+@ConditionalOnClass({ ObservationRegistry.class, ObservationProperties.class })
 @ConditionalOnBean(ObservationRegistry.class)
 public final class VgiObservationAutoConfiguration {
 
@@ -38,11 +36,21 @@ public final class VgiObservationAutoConfiguration {
 		return new RpcObservations(registry, convention.getIfAvailable());
 	}
 
-	@Bean
-	@Fallback
-	@ConditionalOnMissingBean(ServerRequestObservationConvention.class)
-	RpcServerRequestObservationConvention vgiServerRequestObservationConvention(ObservationProperties properties) {
-		return new RpcServerRequestObservationConvention(properties.getHttp().getServer().getRequests().getName());
+	/**
+	 * Observes RPC calls as HTTP requests.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	@ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+	@ConditionalOnClass(DispatcherServlet.class)
+	static class ServletConfiguration {
+
+		@Bean
+		@Fallback
+		@ConditionalOnMissingBean(ServerRequestObservationConvention.class)
+		RpcServerRequestObservationConvention vgiServerRequestObservationConvention(ObservationProperties properties) {
+			return new RpcServerRequestObservationConvention(properties.getHttp().getServer().getRequests().getName());
+		}
+
 	}
 
 }

@@ -1,8 +1,13 @@
 package dev.vgi.external.autoconfigure;
 
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.rpc.server.http.TokenKey;
@@ -11,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.util.Assert;
+import org.springframework.util.StringUtils;
 import org.springframework.util.unit.DataSize;
 
 /**
@@ -29,11 +35,19 @@ import org.springframework.util.unit.DataSize;
  * single process only.
  * @param tokenTtl How long a stream may pause between two turns.
  * @param error How errors are reported.
+ * @param stdio Whether RPC methods are served on the standard input and output, without a
+ * web server, until the end of the input. Everything else that is printed goes to
+ * standard error.
+ * @param protocolOptional Whether a request over a pipe may leave out its protocol if
+ * only one is served, as peers before vgi-rpc 0.50 do.
+ * @param unix Unix socket on which RPC methods are served.
  */
 @ConfigurationProperties("vgi.rpc")
 public record VgiRpcProperties(@DefaultValue("") String prefix, @DefaultValue("64MB") DataSize maxRequestSize,
 		@Nullable DataSize maxResponseSize, @Nullable DataSize maxExternalizedResponseSize,
-		@DefaultValue List<String> tokenKeys, @DefaultValue("1h") Duration tokenTtl, @DefaultValue Error error) {
+		@DefaultValue List<String> tokenKeys, @DefaultValue("1h") Duration tokenTtl, @DefaultValue Error error,
+		@DefaultValue("false") boolean stdio, @DefaultValue("false") boolean protocolOptional,
+		@DefaultValue Unix unix) {
 
 	private static final Pattern PREFIX = Pattern.compile("(/[^/\\s{}*?#%;\\\\]+)*");
 
@@ -47,6 +61,14 @@ public record VgiRpcProperties(@DefaultValue("") String prefix, @DefaultValue("6
 		Ranges.check("vgi.rpc.max-externalized-response-size", maxExternalizedResponseSize, "1B");
 		tokenKeys = List.copyOf(tokenKeys);
 		toKeys(tokenKeys);
+	}
+
+	/**
+	 * Return whether anything but HTTP is served.
+	 * @return {@code true} with standard streams or a socket
+	 */
+	boolean servesPipes() {
+		return this.stdio || this.unix.file() != null;
 	}
 
 	/**
@@ -96,6 +118,66 @@ public record VgiRpcProperties(@DefaultValue("") String prefix, @DefaultValue("6
 
 		/** Always. */
 		ALWAYS
+
+	}
+
+	/**
+	 * Unix socket on which RPC methods are served.
+	 *
+	 * @param path File of the socket. Not served by default.
+	 * @param mode Permissions of the file as four octal digits, in quotes in YAML: 0600
+	 * for the user of this service alone, 0660 for its group too.
+	 * @param maxConnections Most connections at the same time. Further ones wait.
+	 * @param idleTimeout How long a connection may be open without a call.
+	 * @param trusted Whether everyone whom the file's permissions admit may call
+	 * everything. Required with Spring Security, whose filters do not see the socket.
+	 */
+	public record Unix(@Nullable String path, @DefaultValue("0600") String mode, @DefaultValue("64") int maxConnections,
+			@DefaultValue("10m") Duration idleTimeout, @DefaultValue("false") boolean trusted) {
+
+		private static final Pattern MODE = Pattern.compile("0[0-7]{3}");
+
+		public Unix {
+			file(path);
+			Assert.isTrue(MODE.matcher(mode).matches(),
+					"vgi.rpc.unix.mode must be four octal digits such as 0660, in quotes in YAML, which would read"
+							+ " them as a number");
+			Ranges.check("vgi.rpc.unix.max-connections", maxConnections, "1");
+			Ranges.check("vgi.rpc.unix.idle-timeout", idleTimeout, "1ms", Ranges.LONGEST);
+		}
+
+		/**
+		 * Return the file.
+		 * @return what {@link #path()} says, or {@code null} if it says nothing
+		 */
+		@Nullable Path file() {
+			return file(this.path);
+		}
+
+		private static @Nullable Path file(@Nullable String path) {
+			try {
+				return StringUtils.hasText(path) ? Path.of(path) : null;
+			}
+			catch (InvalidPathException ex) {
+				throw new IllegalArgumentException("vgi.rpc.unix.path is no path: " + ex.getMessage());
+			}
+		}
+
+		/**
+		 * Return the permissions.
+		 * @return what {@link #mode()} says
+		 */
+		Set<PosixFilePermission> permissions() {
+			int bits = Integer.parseInt(this.mode, 8);
+			Set<PosixFilePermission> permissions = EnumSet.noneOf(PosixFilePermission.class);
+			// Declared in the order of the bits, from the highest to the lowest.
+			for (PosixFilePermission permission : PosixFilePermission.values()) {
+				if ((bits & 0400 >> permission.ordinal()) != 0) {
+					permissions.add(permission);
+				}
+			}
+			return permissions;
+		}
 
 	}
 

@@ -2,7 +2,6 @@ package dev.vgi.external.autoconfigure;
 
 import java.time.InstantSource;
 import java.util.List;
-import java.util.concurrent.ThreadLocalRandom;
 
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.location.ExternalLocationConfig;
@@ -77,8 +76,6 @@ public final class VgiWebMvcAutoConfiguration {
 
 	private static final Log logger = LogFactory.getLog(VgiWebMvcAutoConfiguration.class);
 
-	private final String serverId = String.format("%012x", ThreadLocalRandom.current().nextLong(1L << 48));
-
 	@Bean
 	@Fallback
 	ArrowModule vgiArrowModule() {
@@ -92,7 +89,7 @@ public final class VgiWebMvcAutoConfiguration {
 			BufferAllocator vgiBufferAllocator, @Qualifier("vgiLocationResolver") LocationResolver resolver,
 			Externalizer externalizer, TransferBudget budget, ObjectProvider<RpcCallListener> listener,
 			Environment environment) {
-		RpcSettings settings = new RpcSettings(properties.prefix(), this.serverId,
+		RpcSettings settings = new RpcSettings(properties.prefix(), ServerId.VALUE,
 				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS,
 				maxRequestBytes(properties, budget), bytes(properties.maxResponseSize()),
 				bytes(properties.maxExternalizedResponseSize()), external.limits().toReadLimits());

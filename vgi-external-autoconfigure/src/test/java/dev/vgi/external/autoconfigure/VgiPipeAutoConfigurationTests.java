@@ -1,0 +1,206 @@
+package dev.vgi.external.autoconfigure;
+
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Objects;
+
+import dev.vgi.external.observation.RpcObservations;
+import dev.vgi.external.observation.RpcServerRequestObservationConvention;
+import dev.vgi.external.rpc.RpcMethod;
+import dev.vgi.external.rpc.RpcService;
+import dev.vgi.external.rpc.pipe.server.PipeServer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import org.springframework.boot.LazyInitializationBeanFactoryPostProcessor;
+import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.diagnostics.FailureAnalysis;
+import org.springframework.boot.http.converter.autoconfigure.HttpMessageConvertersAutoConfiguration;
+import org.springframework.boot.micrometer.observation.autoconfigure.ObservationAutoConfiguration;
+import org.springframework.boot.test.context.FilteredClassLoader;
+import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+import org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.security.core.context.SecurityContextHolder;
+import org.springframework.web.bind.annotation.RestController;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for {@link VgiPipeAutoConfiguration}.
+ */
+@ExtendWith(OutputCaptureExtension.class)
+@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class VgiPipeAutoConfigurationTests {
+
+	private static final AutoConfigurations OURS = AutoConfigurations.of(VgiTransportAutoConfiguration.class,
+			VgiLocalStorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
+			VgiWebMvcAutoConfiguration.class, VgiObservationAutoConfiguration.class, VgiPipeAutoConfiguration.class,
+			ObservationAutoConfiguration.class, HttpMessageConvertersAutoConfiguration.class,
+			WebMvcAutoConfiguration.class);
+
+	@TempDir
+	private Path folder;
+
+	private ApplicationContextRunner alone = new ApplicationContextRunner();
+
+	private WebApplicationContextRunner besideHttp = new WebApplicationContextRunner();
+
+	@BeforeEach
+	void setUp() {
+		this.alone = new ApplicationContextRunner().withConfiguration(OURS)
+			.withUserConfiguration(EchoController.class)
+			.withPropertyValues("vgi.external.local.directory=" + this.folder.resolve("store"),
+					"vgi.rpc.unix.trusted=true");
+		this.besideHttp = new WebApplicationContextRunner().withConfiguration(OURS)
+			.withUserConfiguration(EchoController.class)
+			.withPropertyValues("vgi.external.local.directory=" + this.folder.resolve("store"),
+					"vgi.rpc.unix.trusted=true");
+	}
+
+	private Path socket() {
+		return this.folder.resolve("rpc.sock");
+	}
+
+	private String path() {
+		return "vgi.rpc.unix.path=" + socket();
+	}
+
+	@Test
+	void nothingIsServedUnlessItIsAskedFor() {
+		this.alone.run((context) -> assertThat(context.getBeanProvider(PipeServer.class).getIfAvailable()).isNull());
+		this.besideHttp
+			.run((context) -> assertThat(context.getBeanProvider(PipeServer.class).getIfAvailable()).isNull());
+	}
+
+	@Test
+	void aSocketIsServedAloneAndBesideHttp(CapturedOutput output) {
+		this.alone.withPropertyValues(path()).run((context) -> {
+			assertThat(context).hasNotFailed();
+			assertServed("rw-------");
+		});
+		assertThat(socket()).doesNotExist();
+		assertThat(output).contains("RPC methods are served on the Unix socket " + socket())
+			.contains("callers may send pointers to");
+		this.besideHttp.withPropertyValues(path(), "vgi.rpc.unix.mode=0660").run((context) -> {
+			assertThat(context).hasNotFailed();
+			assertServed("rw-rw----");
+		});
+		assertThat(socket()).doesNotExist();
+	}
+
+	private void assertServed(String mode) throws Exception {
+		assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(socket()))).isEqualTo(mode);
+		SocketChannel.open(UnixDomainSocketAddress.of(socket())).close();
+	}
+
+	@Test
+	void anApplicationThatIsPausedGoesOnLater() {
+		this.alone.withPropertyValues(path()).run((context) -> {
+			ConfigurableApplicationContext application = (ConfigurableApplicationContext) context
+				.getSourceApplicationContext();
+			application.stop();
+			assertThat(socket()).doesNotExist();
+			application.start();
+			assertServed("rw-------");
+		});
+	}
+
+	@Test
+	void theListenerIsThereWithLazyInitialisationToo() {
+		this.alone
+			.withInitializer(
+					(context) -> context.addBeanFactoryPostProcessor(new LazyInitializationBeanFactoryPostProcessor()))
+			.withPropertyValues(path())
+			.run((context) -> assertServed("rw-------"));
+	}
+
+	// YAML reads 0600 as 384 and 0660 as 432.
+	@ParameterizedTest
+	@ValueSource(strings = { "384", "432", "600", "0680", "00600", "rw-------" })
+	void aModeThatIsNoneFailsTheStart(String mode) {
+		this.alone.withPropertyValues(path(), "vgi.rpc.unix.mode=" + mode)
+			.run((context) -> assertThat(context).getFailure()
+				.rootCause()
+				.hasMessageContaining("vgi.rpc.unix.mode must be four octal digits such as 0660, in quotes in YAML"));
+	}
+
+	@Test
+	void withSpringSecurityTheSocketHasToBeTrusted() {
+		this.alone.withPropertyValues(path(), "vgi.rpc.unix.trusted=false")
+			.run((context) -> assertRefused(context.getStartupFailure(), "whose filters do not see",
+					"vgi.rpc.unix.trusted=true"));
+		this.besideHttp.withPropertyValues(path(), "vgi.rpc.unix.trusted=false")
+			.run((context) -> assertRefused(context.getStartupFailure(), "whose filters do not see",
+					"vgi.rpc.unix.trusted=true"));
+		this.alone.withPropertyValues(path(), "vgi.rpc.unix.trusted=false")
+			.withClassLoader(new FilteredClassLoader(SecurityContextHolder.class))
+			.run((context) -> assertServed("rw-------"));
+		assertThat(socket()).doesNotExist();
+	}
+
+	@Test
+	void aPathThatCannotBeUsedIsRefused() throws Exception {
+		Files.writeString(socket(), "");
+		this.alone.withPropertyValues(path())
+			.run((context) -> assertRefused(context.getStartupFailure(), "something that is no socket",
+					"set vgi.rpc.unix.path to another path"));
+		this.alone.withPropertyValues("vgi.rpc.unix.path=" + this.folder + "/none/rpc.sock")
+			.run((context) -> assertRefused(context.getStartupFailure(), "There is no folder", "Create the folder"));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "vgi.rpc.stdio=true", "vgi.rpc.unix.path=rpc.sock" })
+	void withoutMethodsThereIsNothingToServe(String setting) {
+		new ApplicationContextRunner().withConfiguration(OURS)
+			.withPropertyValues(setting, "vgi.rpc.unix.trusted=true")
+			.run((context) -> assertRefused(context.getStartupFailure(), "there are none",
+					"Add a controller whose interface has @RpcMethod methods, or remove "
+							+ setting.substring(0, setting.indexOf('='))));
+	}
+
+	@Test
+	void callsAreObservedWithoutAWebServerToo() {
+		this.alone.withPropertyValues(path())
+			.run((context) -> assertThat(context).hasSingleBean(RpcObservations.class)
+				.doesNotHaveBean(RpcServerRequestObservationConvention.class));
+	}
+
+	private static void assertRefused(@Nullable Throwable failure, String description, String action) {
+		FailureAnalysis analysis = new StartRefusedFailureAnalyzer().analyze(Objects.requireNonNull(failure));
+		assertThat(analysis).isNotNull();
+		assertThat(analysis.getDescription()).contains(description);
+		assertThat(analysis.getAction()).contains(action);
+	}
+
+	@RpcService(name = "Echo")
+	interface Echo {
+
+		@RpcMethod("echo")
+		String echo(String text);
+
+	}
+
+	@RestController
+	static class EchoController implements Echo {
+
+		@Override
+		public String echo(String text) {
+			return text;
+		}
+
+	}
+
+}
