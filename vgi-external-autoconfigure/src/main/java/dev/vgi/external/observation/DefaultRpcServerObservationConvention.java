@@ -32,7 +32,8 @@ public class DefaultRpcServerObservationConvention implements RpcServerObservati
 		return KeyValues.of(LowCardinality.ERROR_KIND.withValue(errorKind(call.failure())),
 				LowCardinality.KIND.withValue(call.kind()), LowCardinality.METHOD.withValue(call.method()),
 				LowCardinality.OUTCOME.withValue(outcome(call)), LowCardinality.PHASE.withValue(call.phase()),
-				LowCardinality.PROTOCOL.withValue(call.protocol()));
+				LowCardinality.PROTOCOL.withValue(call.protocol()),
+				LowCardinality.TRANSPORT.withValue(call.transport()));
 	}
 
 	@Override

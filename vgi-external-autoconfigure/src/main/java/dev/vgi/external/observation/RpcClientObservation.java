@@ -52,7 +52,7 @@ public enum RpcClientObservation implements ObservationDocumentation {
 		/** Name of the protocol. */
 		PROTOCOL("rpc.service"),
 
-		/** How it is carried: {@code http}, {@code stdio} or {@code unix}. */
+		/** What carries it: {@code http}, {@code stdio} or {@code unix}. */
 		TRANSPORT("transport");
 
 		private final String key;

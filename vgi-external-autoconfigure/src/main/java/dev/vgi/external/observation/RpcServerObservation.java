@@ -11,7 +11,7 @@ import io.micrometer.observation.docs.ObservationDocumentation;
 public enum RpcServerObservation implements ObservationDocumentation {
 
 	/**
-	 * One call: one HTTP request, so each turn of a stream is a call of its own.
+	 * One call; each turn of a stream is a call of its own.
 	 */
 	CALL {
 
@@ -49,13 +49,14 @@ public enum RpcServerObservation implements ObservationDocumentation {
 		/** How it ended: {@code success}, {@code refused} or {@code error}. */
 		OUTCOME("outcome"),
 
-		/**
-		 * The endpoint of the method: {@code call}, {@code init} or {@code exchange}.
-		 */
+		/** The part of a call: {@code call}, {@code init} or {@code exchange}. */
 		PHASE("rpc.phase"),
 
 		/** Name of the protocol. */
-		PROTOCOL("rpc.service");
+		PROTOCOL("rpc.service"),
+
+		/** What carries it: {@code http}, {@code stdio} or {@code unix}. */
+		TRANSPORT("transport");
 
 		private final String key;
 
@@ -78,7 +79,7 @@ public enum RpcServerObservation implements ObservationDocumentation {
 		/** Bytes that were stored. */
 		BYTES_EXTERNAL("rpc.bytes.external"),
 
-		/** Bytes of the body. */
+		/** Bytes of the answer itself. */
 		BYTES_INLINE("rpc.bytes.inline"),
 
 		/** The caller's identifier of the request. */

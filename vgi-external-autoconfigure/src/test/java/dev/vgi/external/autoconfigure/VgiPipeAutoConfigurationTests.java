@@ -11,7 +11,15 @@ import dev.vgi.external.observation.RpcObservations;
 import dev.vgi.external.observation.RpcServerRequestObservationConvention;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcService;
+import dev.vgi.external.rpc.pipe.Pipe;
+import dev.vgi.external.rpc.pipe.TextPeer;
 import dev.vgi.external.rpc.pipe.server.PipeServer;
+import io.micrometer.observation.ObservationRegistry;
+import io.micrometer.observation.tck.TestObservationRegistry;
+import io.micrometer.observation.tck.TestObservationRegistryAssert;
+import jakarta.validation.constraints.Size;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -27,13 +35,20 @@ import org.springframework.boot.diagnostics.FailureAnalysis;
 import org.springframework.boot.http.converter.autoconfigure.HttpMessageConvertersAutoConfiguration;
 import org.springframework.boot.micrometer.observation.autoconfigure.ObservationAutoConfiguration;
 import org.springframework.boot.test.context.FilteredClassLoader;
+import org.springframework.boot.test.context.runner.AbstractApplicationContextRunner;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
+import org.springframework.boot.validation.autoconfigure.ValidationAutoConfiguration;
 import org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration;
 import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.security.access.prepost.PreAuthorize;
+import org.springframework.security.config.annotation.method.configuration.EnableMethodSecurity;
+import org.springframework.security.core.Authentication;
 import org.springframework.security.core.context.SecurityContextHolder;
+import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RestController;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -49,7 +64,8 @@ class VgiPipeAutoConfigurationTests {
 			VgiLocalStorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
 			VgiWebMvcAutoConfiguration.class, VgiObservationAutoConfiguration.class, VgiPipeAutoConfiguration.class,
 			ObservationAutoConfiguration.class, HttpMessageConvertersAutoConfiguration.class,
-			WebMvcAutoConfiguration.class);
+			WebMvcAutoConfiguration.class,
+			ValidationAutoConfiguration.class);
 
 	@TempDir
 	private Path folder;
@@ -178,6 +194,60 @@ class VgiPipeAutoConfigurationTests {
 				.doesNotHaveBean(RpcServerRequestObservationConvention.class));
 	}
 
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void callsAreMadeValidatedAndSecured(boolean besideHttp) {
+		AbstractApplicationContextRunner<?, ?, ?> runner = besideHttp
+				? this.besideHttp.withUserConfiguration(MethodSecurity.class).withPropertyValues(path())
+				: this.alone.withUserConfiguration(MethodSecurity.class).withPropertyValues(path());
+		runner.run((context) -> {
+			try (BufferAllocator allocator = new RootAllocator();
+					SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
+				TextPeer peer = new TextPeer(Pipe.of(channel, channel), "Echo", allocator);
+				assertThat(peer.call("echo", "hello")).isEqualTo("hello by anonymousUser");
+				assertThat(peer.call("echo", "much too long")).contains("Validation failure");
+				assertThat(peer.call("for_users", "hello")).contains("Access denied");
+				assertThat(peer.call("echo", "hello")).isEqualTo("hello by anonymousUser");
+			}
+		});
+	}
+
+	@Test
+	void callsOnSocketsAreObserved() {
+		TestObservationRegistry observations = TestObservationRegistry.create();
+		this.alone.withPropertyValues(path())
+			.withBean(ObservationRegistry.class, () -> observations)
+			.run((context) -> {
+				try (BufferAllocator allocator = new RootAllocator();
+						SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
+					new TextPeer(Pipe.of(channel, channel), "Echo", allocator).call("echo", "hello");
+				}
+			});
+		TestObservationRegistryAssert.assertThat(observations)
+			.hasObservationWithNameEqualTo("vgi.rpc.server")
+			.that()
+			.hasBeenStopped()
+			.hasLowCardinalityKeyValue("transport", "unix")
+			.hasLowCardinalityKeyValue("rpc.method", "echo");
+	}
+
+	@Test
+	void aParameterThatOnlyHttpHasIsRefused() {
+		new ApplicationContextRunner().withConfiguration(OURS)
+			.withUserConfiguration(HeaderController.class)
+			.withPropertyValues(path(), "vgi.rpc.unix.trusted=true")
+			.run((context) -> assertRefused(context.getStartupFailure(), "HeaderController.echo",
+					"Remove the parameter"));
+	}
+
+	@Test
+	void aSignatureThatCannotBeMappedIsRefused() {
+		new ApplicationContextRunner().withConfiguration(OURS)
+			.withUserConfiguration(UnmappableController.class)
+			.withPropertyValues("vgi.rpc.stdio=true")
+			.run((context) -> assertRefused(context.getStartupFailure(), "Thread", "Correct the signature"));
+	}
+
 	private static void assertRefused(@Nullable Throwable failure, String description, String action) {
 		FailureAnalysis analysis = new StartRefusedFailureAnalyzer().analyze(Objects.requireNonNull(failure));
 		assertThat(analysis).isNotNull();
@@ -189,7 +259,10 @@ class VgiPipeAutoConfigurationTests {
 	interface Echo {
 
 		@RpcMethod("echo")
-		String echo(String text);
+		String echo(@Size(max = 5) String text);
+
+		@RpcMethod("for_users")
+		String forUsers(String text);
 
 	}
 
@@ -198,7 +271,47 @@ class VgiPipeAutoConfigurationTests {
 
 		@Override
 		public String echo(String text) {
+			Authentication authentication = SecurityContextHolder.getContext().getAuthentication();
+			return text + ((authentication != null) ? " by " + authentication.getName() : "");
+		}
+
+		@Override
+		@PreAuthorize("isAuthenticated()")
+		public String forUsers(String text) {
 			return text;
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@EnableMethodSecurity
+	static class MethodSecurity {
+
+	}
+
+	@RestController
+	static class HeaderController {
+
+		@RpcMethod("echo")
+		String echo(String text, @RequestHeader("tenant") String tenant) {
+			return text + tenant;
+		}
+
+	}
+
+	@RpcService(name = "Unmappable")
+	interface Unmappable {
+
+		@RpcMethod("run")
+		void run(Thread thread);
+
+	}
+
+	@RestController
+	static class UnmappableController implements Unmappable {
+
+		@Override
+		public void run(Thread thread) {
 		}
 
 	}

@@ -16,23 +16,12 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
-import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.BatchMetadata;
-import dev.vgi.external.batch.GatheredStream;
-import dev.vgi.external.batch.IpcStreamReader;
-import dev.vgi.external.batch.IpcStreamWriter;
-import dev.vgi.external.batch.MetadataKeys;
-import dev.vgi.external.batch.OutputCycle;
-import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcService;
 import dev.vgi.external.rpc.pipe.Pipe;
+import dev.vgi.external.rpc.pipe.TextPeer;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
-import org.apache.arrow.vector.VarCharVector;
-import org.apache.arrow.vector.VectorSchemaRoot;
-import org.apache.arrow.vector.types.pojo.ArrowType;
-import org.apache.arrow.vector.types.pojo.Field;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -147,12 +136,12 @@ class StdioProcessTests {
 		Path gate = this.folder.resolve("gate");
 		assertThat(new ProcessBuilder("mkfifo", gate.toString()).start().waitFor()).isZero();
 		Worker worker = start(Map.of(), STDIO);
-		worker.send("shout_when_open", gate.toString());
+		worker.peer.send("shout_when_open", gate.toString());
 		worker.awaitError("printed " + gate);
 		worker.process.toHandle().destroy();
 		worker.awaitError("closing");
 		Files.writeString(gate, "open");
-		assertThat(worker.receive()).isEqualTo("OPEN");
+		assertThat(worker.peer.receive()).isEqualTo("OPEN");
 		// 128 and the number of the signal, as for every JVM.
 		assertThat(worker.process.waitFor()).isEqualTo(143);
 		assertThat(worker.restOfOutput()).isEmpty();
@@ -207,9 +196,9 @@ class StdioProcessTests {
 
 		private final Process process;
 
-		private final BufferAllocator allocator;
-
 		private final Pipe pipe;
+
+		private final TextPeer peer;
 
 		private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
 
@@ -217,8 +206,8 @@ class StdioProcessTests {
 
 		Worker(Process process, BufferAllocator allocator) {
 			this.process = process;
-			this.allocator = allocator;
 			this.pipe = Pipe.of(process.getInputStream(), process.getOutputStream());
+			this.peer = new TextPeer(this.pipe, "Shouting", allocator);
 			this.errors = CompletableFuture.supplyAsync(() -> process.errorReader()
 				.lines()
 				.peek(this.lines::add)
@@ -226,36 +215,7 @@ class StdioProcessTests {
 		}
 
 		String call(String method, String argument) throws IOException {
-			send(method, argument);
-			return receive();
-		}
-
-		void send(String method, String argument) throws IOException {
-			BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, method)
-				.with(MetadataKeys.REQUEST_VERSION, "1")
-				.with(MetadataKeys.PROTOCOL, "Shouting");
-			VarCharVector vector = new VarCharVector(Field.notNullable("text", ArrowType.Utf8.INSTANCE),
-					this.allocator);
-			vector.setSafe(0, argument.getBytes(StandardCharsets.UTF_8));
-			vector.setValueCount(1);
-			try (AnnotatedBatch request = AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)))
-				.withMetadata(metadata);
-					OutputCycle cycle = new OutputCycle(List.of(), request);
-					GatheredStream stream = IpcStreamWriter.gather(cycle)) {
-				this.pipe.send(stream);
-			}
-		}
-
-		String receive() {
-			try (IpcStreamReader reader = this.pipe.reader(1 << 20, this.allocator, ReadOptions.defaults())) {
-				assertThat(reader.nextStream()).as("answer").isTrue();
-				try (AnnotatedBatch answer = Objects.requireNonNull(reader.next())) {
-					reader.endStream();
-					reader.endStream();
-					assertThat(answer.root().getRowCount()).as("%s", answer.metadata()).isOne();
-					return String.valueOf(answer.root().getVector(0).getObject(0));
-				}
-			}
+			return this.peer.call(method, argument);
 		}
 
 		void awaitError(String line) throws InterruptedException {
