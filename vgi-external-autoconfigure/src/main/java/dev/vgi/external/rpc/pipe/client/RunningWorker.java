@@ -3,10 +3,8 @@ package dev.vgi.external.rpc.pipe.client;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
@@ -23,6 +21,9 @@ final class RunningWorker implements Lifeline {
 
 	/** Time for the system to end what was killed. */
 	private static final Duration KILLED = Duration.ofSeconds(5);
+
+	/** Pause between two looks at processes of others, in nanoseconds. */
+	private static final long LOOK = 5_000_000;
 
 	/** Time for the end of the standard error, in milliseconds. */
 	private static final long LAST_LINES = 200;
@@ -62,10 +63,16 @@ final class RunningWorker implements Lifeline {
 
 	/**
 	 * Set what happens as soon as the process has ended, whoever holds its streams.
-	 * @param action runs on any thread
+	 * @param action does not block; runs on a thread of its own, since an application may
+	 * keep the pool busy on which Java tells the end of a process
 	 */
 	void whenEnded(Runnable action) {
-		this.process.onExit().thenRun(action);
+		Thread thread = new Thread(() -> {
+			await(Duration.ofNanos(Long.MAX_VALUE));
+			action.run();
+		}, "vgi-external-worker-end");
+		thread.setDaemon(true);
+		thread.start();
 	}
 
 	@Override
@@ -81,7 +88,7 @@ final class RunningWorker implements Lifeline {
 	@Override
 	public void awaitEnd(Duration most) {
 		List<ProcessHandle> family = family().toList();
-		await(Stream.of(this.process.toHandle()), most);
+		await(most);
 		this.ended |= this.process.isAlive();
 		end(family, this.grace);
 	}
@@ -119,51 +126,56 @@ final class RunningWorker implements Lifeline {
 	}
 
 	private void end(List<ProcessHandle> family, Duration patience) {
-		if (family.stream().noneMatch(ProcessHandle::isAlive)) {
+		if (!isAlive(family)) {
 			return;
 		}
 		family.forEach(ProcessHandle::destroy);
-		await(family.stream(), patience);
+		await(patience);
+		await(family, patience);
 		// a worker that was asked to end may have started others to help
 		List<ProcessHandle> rest = new ArrayList<>(family().toList());
 		rest.addAll(family);
 		rest.forEach(ProcessHandle::destroyForcibly);
-		await(rest.stream(), KILLED);
+		await(KILLED);
+		await(rest, KILLED);
 	}
 
-	/**
-	 * Wait for processes, whatever interrupts: the wait is short.
-	 * @param processes the processes
-	 * @param most how long
-	 */
-	private static void await(Stream<ProcessHandle> processes, Duration most) {
-		CompletableFuture<Void> all = CompletableFuture
-			.allOf(processes.map(ProcessHandle::onExit).toArray(CompletableFuture[]::new));
-		long end = System.nanoTime() + most.toNanos();
+	private static boolean isAlive(List<ProcessHandle> processes) {
+		return processes.stream().anyMatch(ProcessHandle::isAlive);
+	}
+
+	// Waits for the process, whatever interrupts.
+	private void await(Duration most) {
+		uninterruptibly(most, () -> !this.process.isAlive(),
+				(nanos) -> this.process.waitFor(nanos, TimeUnit.NANOSECONDS));
+	}
+
+	// Java tells the end of processes that others have started no sooner.
+	private static void await(List<ProcessHandle> processes, Duration most) {
+		uninterruptibly(most, () -> !isAlive(processes),
+				(nanos) -> TimeUnit.NANOSECONDS.sleep(Math.min(nanos, LOOK)));
+	}
+
+	private static void uninterruptibly(Duration most, BooleanSupplier over, Wait wait) {
+		long start = System.nanoTime();
 		boolean interrupted = false;
-		try {
-			while (!all.isDone()) {
-				try {
-					all.get(end - System.nanoTime(), TimeUnit.NANOSECONDS);
-				}
-				catch (InterruptedException ex) {
-					interrupted = true;
-				}
+		for (long left = most.toNanos(); left > 0 && !over.getAsBoolean(); left = most.toNanos()
+				- (System.nanoTime() - start)) {
+			try {
+				wait.await(left);
+			}
+			catch (InterruptedException ex) {
+				interrupted = true;
 			}
 		}
-		catch (TimeoutException | ExecutionException ex) {
-			// The caller looks what is left.
-		}
-		finally {
-			if (interrupted) {
-				Thread.currentThread().interrupt();
-			}
+		if (interrupted) {
+			Thread.currentThread().interrupt();
 		}
 	}
 
 	@Override
 	public WorkerFailedException failure(String problem, String words) {
-		await(Stream.of(this.process.toHandle()), DYING);
+		await(DYING);
 		int exitCode = (this.ended || this.process.isAlive()) ? -1 : this.process.exitValue();
 		endSoon();
 		List<String> lines = this.errors.last(LAST_LINES);
@@ -177,6 +189,21 @@ final class RunningWorker implements Lifeline {
 			message.append("; its standard error ends with:\n").append(String.join("\n", lines));
 		}
 		return new WorkerFailedException(message.toString(), exitCode);
+	}
+
+	/**
+	 * Waits.
+	 */
+	@FunctionalInterface
+	private interface Wait {
+
+		/**
+		 * Wait.
+		 * @param nanos how long at most
+		 * @throws InterruptedException if interrupted
+		 */
+		void await(long nanos) throws InterruptedException;
+
 	}
 
 }
