@@ -7,6 +7,8 @@ import java.security.Principal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import dev.vgi.external.rpc.RpcContext;
 import dev.vgi.external.rpc.RpcMethod;
@@ -15,13 +17,12 @@ import dev.vgi.external.rpc.RpcService;
 import dev.vgi.external.rpc.mapping.RecordRow;
 import dev.vgi.external.rpc.mapping.RowMapping;
 import dev.vgi.external.rpc.mapping.ValueMappings;
-import jakarta.servlet.ServletRequest;
-import jakarta.servlet.ServletResponse;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.ResolvableType;
 import org.springframework.core.annotation.AnnotatedElementUtils;
 import org.springframework.util.Assert;
+import org.springframework.util.ClassUtils;
 import org.springframework.util.StringUtils;
 import org.springframework.web.context.request.WebRequest;
 
@@ -30,8 +31,13 @@ import org.springframework.web.context.request.WebRequest;
  */
 public final class RpcMethodDescriptor {
 
-	private static final List<Class<?>> SERVER_SIDE = List.of(RpcContext.class, ServletRequest.class,
-			ServletResponse.class, WebRequest.class, Principal.class, Locale.class);
+	/** A client may have no servlets on its class path. */
+	private static final List<Class<?>> SERVER_SIDE = Stream
+		.concat(Stream.of(RpcContext.class, WebRequest.class, Principal.class, Locale.class),
+				Stream.of("jakarta.servlet.ServletRequest", "jakarta.servlet.ServletResponse")
+					.filter((name) -> ClassUtils.isPresent(name, RpcMethodDescriptor.class.getClassLoader()))
+					.map((name) -> ClassUtils.resolveClassName(name, RpcMethodDescriptor.class.getClassLoader())))
+		.collect(Collectors.toUnmodifiableList());
 
 	private static final List<String> SERVER_SIDE_ANNOTATIONS = List.of("org.springframework.web.bind.annotation.",
 			"org.springframework.security.");
