@@ -23,7 +23,7 @@ class PageCodeTests {
 	@ParameterizedTest
 	@CsvSource({ "streams.md, sample-app/src/main/java/dev/vgi/external/sample/FlightServiceController.java, 5",
 			"security.md, vgi-external-autoconfigure/src/test/java/dev/vgi/external, 2",
-			"plain-java.md, vgi-external-autoconfigure/src/test/java/dev/vgi/external, 2" })
+			"plain-java.md, vgi-external-autoconfigure/src/test/java/dev/vgi/external, 3" })
 	void codeOfAPageIsCodeOfAProgram(String page, String sources, int blocks) throws Exception {
 		StringBuilder program = new StringBuilder();
 		try (var files = Files.walk(ROOT.resolve(sources))) {

@@ -4,6 +4,7 @@ import java.io.File;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -11,12 +12,14 @@ import java.util.stream.Collectors;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * The program of docs/plain-java.md in a JVM whose class path has nothing of Spring but
- * its core.
+ * The programs of docs/plain-java.md in JVMs whose class path has nothing of Spring but
+ * what they need.
  */
 class PlainJavaTests {
 
@@ -28,31 +31,53 @@ class PlainJavaTests {
 
 	@Test
 	void programRunsWithoutSpring() throws Exception {
-		String classPath = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
-			.filter((entry) -> new File(entry).isDirectory()
-					|| NEEDED.stream().anyMatch(new File(entry).getName()::startsWith))
-			.collect(Collectors.joining(File.pathSeparator));
+		String classPath = classPath(NEEDED);
 		assertThat(classPath).doesNotContain("spring-boot-", "spring-context-", "spring-web-", "spring-beans-");
-		Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-				"--add-opens=java.base/java.nio=ALL-UNNAMED", "-Xshare:auto", "-cp", classPath,
-				PlainJava.class.getName(), this.folder.toString())
-			.redirectErrorStream(true)
-			.start();
+		List<String> command = java(classPath, PlainJava.class.getName());
+		command.add(this.folder.toString());
+		assertThat(run(command)).contains("sent 0 rows", "received 200000 rows");
+	}
+
+	@Test
+	void workersAreCalledWithoutAnApplicationContext() throws Exception {
+		List<String> needed = new ArrayList<>(NEEDED);
+		needed.addAll(List.of("spring-web-", "spring-context-", "spring-aop-", "spring-beans-"));
+		String classPath = classPath(needed);
+		assertThat(classPath).doesNotContain("spring-boot-", "spring-webmvc-");
+		List<String> command = java(classPath, PlainWorker.class.getName());
+		command.addAll(java(classPath, "dev.vgi.external.rpc.pipe.client.FakeService"));
+		assertThat(run(command)).contains("the score is 2.5");
+	}
+
+	private static String classPath(List<String> needed) {
+		return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+			.filter((entry) -> new File(entry).isDirectory()
+					|| needed.stream().anyMatch(new File(entry).getName()::startsWith))
+			.collect(Collectors.joining(File.pathSeparator));
+	}
+
+	private static List<String> java(String classPath, String program) {
+		return new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+				"--add-opens=java.base/java.nio=ALL-UNNAMED", "-Xshare:auto", "-cp", classPath, program));
+	}
+
+	private static String run(List<String> command) throws Exception {
+		Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
 		try {
 			String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
 			assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
-			assertThat(output).contains("sent 0 rows", "received 200000 rows");
-			assertThat(process.exitValue()).isZero();
+			assertThat(process.exitValue()).as(output).isZero();
+			return output;
 		}
 		finally {
 			process.destroyForcibly();
 		}
 	}
 
-	@Test
-	void pageShowsThisProgram() throws Exception {
-		String source = Files
-			.readString(Path.of("src", "test", "java", PlainJava.class.getName().replace('.', '/') + ".java"));
+	@ParameterizedTest
+	@ValueSource(classes = { PlainJava.class, PlainWorker.class })
+	void pageShowsThisProgram(Class<?> type) throws Exception {
+		String source = Files.readString(Path.of("src", "test", "java", type.getName().replace('.', '/') + ".java"));
 		String page = Files.readString(Path.of("..", "docs", "plain-java.md"));
 		String program = region(source, "program");
 		assertThat(page).contains(program);
