@@ -38,8 +38,7 @@ final class IdleConnections {
 	 * @param longest how long that may be, or {@code null} for any time
 	 * @param end ends a connection without blocking
 	 */
-	IdleConnections(ReentrantLock lock, TransferTimer timer, @Nullable Duration longest,
-			Consumer<Pooled> end) {
+	IdleConnections(ReentrantLock lock, TransferTimer timer, @Nullable Duration longest, Consumer<Pooled> end) {
 		this.lock = lock;
 		this.timer = timer;
 		this.longest = longest;

@@ -69,8 +69,7 @@ public final class RpcConnection implements AutoCloseable {
 	 * @return a builder with a default for everything else
 	 */
 	public static RpcConnectionBuilder builder(List<String> command) {
-		Assert.isTrue(!command.isEmpty() && StringUtils.hasText(command.get(0)),
-				"'command' must begin with a program");
+		Assert.isTrue(!command.isEmpty() && StringUtils.hasText(command.get(0)), "'command' must begin with a program");
 		return new RpcConnectionBuilder(List.copyOf(command), null);
 	}
 

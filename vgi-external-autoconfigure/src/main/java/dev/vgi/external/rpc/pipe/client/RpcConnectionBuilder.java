@@ -86,8 +86,8 @@ public final class RpcConnectionBuilder {
 
 	/**
 	 * Set the name of the worker in messages and logs.
-	 * @param name such as {@code model}; by default that of the program's
-	 * or the socket's file
+	 * @param name such as {@code model}; by default that of the program's or the socket's
+	 * file
 	 * @return this builder
 	 */
 	public RpcConnectionBuilder name(String name) {
