@@ -22,11 +22,11 @@ BUDGET_SECONDS = float(os.environ.get("VGI_INTEROP_BUDGET", "170"))
 EXTERNAL_MATRIX = "Matrix (every batch external)"
 EXTERNAL_MATRIX_SECONDS = 15
 
-#: Groups that cannot apply to this product. Left out, and said so in the report.
-LEFT_OUT = {
-    "TestAdversarialRawRequestContract": "raw byte streams: the product speaks HTTP",
-    "TestExternalByteStream": "raw byte streams: the product speaks HTTP",
-}
+#: Groups of connections that carry calls one after the other.
+BYTE_STREAM_GROUPS = frozenset({"TestAdversarialRawRequestContract", "TestExternalByteStream"})
+
+#: Fixtures of cases that any transport can run.
+ANY_TRANSPORT = frozenset({"conformance_conn", "conformance_describe", "conformance_protocol_connector"})
 
 #: Where the fixtures leave their list of workers that died by themselves.
 DEATHS = pytest.StashKey[list[str]]()
@@ -64,6 +64,9 @@ _required = required_cases(_release)
 _groups = required_groups(_release)
 
 
+_pipes = _release.startswith("pipes-")
+
+
 def _case(item: pytest.Item) -> str:
     return item.nodeid.split("::", 1)[1]
 
@@ -74,8 +77,20 @@ def _group(item: pytest.Item) -> str:
     transport = parameters.get("conformance_conn")
     module = getattr(getattr(item, "cls", None), "__module__", "")
     if transport is not None and not module.endswith("_secondary_pytest"):
+        if _pipes:
+            return f"Matrix ({transport.replace('_externalize_always', ', every batch external')})"
         return EXTERNAL_MATRIX if "always" in transport else "Matrix (inline)"
     return item.parent.name.removeprefix("Test") if item.parent else item.name
+
+
+def _left_out_of_this_part(item: pytest.Item) -> tuple[str, str] | None:
+    """What is said about a case that the other part runs, or nothing."""
+    name = item.parent.name if item.parent else ""
+    if name in BYTE_STREAM_GROUPS:
+        return None if _pipes else (name, "byte streams: see pipes")
+    if _pipes and ANY_TRANSPORT.isdisjoint(getattr(item, "fixturenames", ())):
+        return "HTTP", "groups of HTTP alone"
+    return None
 
 
 @pytest.hookimpl(trylast=True)
@@ -83,15 +98,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what cannot apply, and begin with what is required: time may end, they may not miss it."""
     kept = []
     for item in items:
-        name = item.parent.name if item.parent else ""
-        if name in LEFT_OUT:
-            _left_out[name] = (_left_out.get(name, (0, ""))[0] + 1, LEFT_OUT[name])
+        if (left_out := _left_out_of_this_part(item)) is not None:
+            _left_out[left_out[0]] = (_left_out.get(left_out[0], (0, ""))[0] + 1, left_out[1])
         else:
             kept.append(item)
     for item in kept:
         # Every call here is some six HTTP requests, half of them to a single-threaded storage in this very process:
         # five seconds are a limit for that storage on a shared machine, not for the worker.
-        if _group(item) == EXTERNAL_MATRIX:
+        if "every batch external" in _group(item):
             item.add_marker(pytest.mark.timeout(EXTERNAL_MATRIX_SECONDS), append=False)
     rank = {case: position for position, case in enumerate(_required)}
     items[:] = sorted(kept, key=lambda item: rank.get(_case(item), len(rank) + (_group(item) not in _groups)))

@@ -1,0 +1,163 @@
+"""Fixtures by which the suite's own classes meet this project's worker over standard streams and a Unix socket."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from peers import KINDS
+from results import DEATHS
+from vgi_rpc.conformance import ConformanceService
+from vgi_rpc.external import ClientExternalConfig
+from vgi_rpc.introspect import introspect
+from vgi_rpc.rpc import RpcConnection
+from workers import UnknownFlag, WorkerFailed, WorkerPool
+
+pytest_plugins = ["results"]
+
+NEWEST = os.environ.get("VGI_INTEROP_RELEASE", "").endswith("newest")
+
+#: What every worker of a release gets.
+RELEASE_FLAGS = ("--newest",) if NEWEST else ()
+
+#: Suffix of the transports on which every data batch goes through storage, as the suite's runners name them.
+ALWAYS = "_externalize_always"
+
+#: Transports of the method matrix. The newest release has a group of its own for batches in storage.
+TRANSPORTS = [*KINDS] if NEWEST else [*KINDS, "unix" + ALWAYS]
+
+#: Groups that ask for their fixture in a test's body, and so cannot be given one per transport by a parameter.
+BYTE_STREAM_GROUPS = frozenset({"TestExternalByteStream"})
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run such groups once per transport."""
+    if metafunc.cls is not None and metafunc.cls.__name__ in BYTE_STREAM_GROUPS:
+        metafunc.fixturenames.append("byte_stream")
+        metafunc.parametrize("byte_stream", list(KINDS), indirect=True)
+
+
+@pytest.fixture(scope="session")
+def workers(request: pytest.FixtureRequest) -> Iterator[WorkerPool]:
+    """All workers of the session."""
+    pool = WorkerPool(os.environ["VGI_CONFORMANCE_WORKER"])
+    request.config.stash[DEATHS] = pool.deaths  # the report outlives the fixtures
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+@pytest.fixture(scope="session")
+def conformance_fake_storage() -> Iterator[str]:
+    """Base URL of the suite's own in-memory storage."""
+    from vgi_rpc.conformance.fake_storage import serve_in_thread
+
+    base_url, shutdown = serve_in_thread()
+    try:
+        yield base_url
+    finally:
+        shutdown()
+
+
+@pytest.fixture
+def worker_of(workers: WorkerPool, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Any]]:
+    """The worker behind a transport; after the case, one whose connection is no longer good is replaced."""
+    used: dict[str, Any] = {}
+
+    def worker(transport: str) -> Any:
+        flags = RELEASE_FLAGS
+        if transport.endswith(ALWAYS):
+            storage = request.getfixturevalue("conformance_fake_storage")
+            flags = ("--fake-storage", storage, "--externalize-threshold", "1", *flags)
+        kind = KINDS[transport.removesuffix(ALWAYS)]
+        try:
+            used[transport] = workers.get(transport, lambda: kind(transport, workers.executable, *flags))
+        except UnknownFlag as exc:
+            pytest.skip(str(exc))
+        except WorkerFailed as exc:
+            pytest.fail(str(exc), pytrace=False)
+        return used[transport]
+
+    yield worker
+    for transport, used_worker in used.items():
+        if not used_worker.is_usable():
+            workers.replace(transport)
+
+
+def proxies(worker: Any, protocol: type) -> Callable[..., Any]:
+    """Connection factory, as the suite's fixtures are."""
+
+    @contextlib.contextmanager
+    def connect(on_log: Callable[[Any], None] | None = None) -> Iterator[Any]:
+        config = ClientExternalConfig(url_validator=None)  # the fake storage speaks plain http
+        try:
+            with (
+                worker.connection() as transport,
+                RpcConnection(protocol, transport, on_log, external_location=config) as proxy,
+            ):
+                yield proxy
+        finally:
+            config.fetch_config.close()
+
+    return connect
+
+
+@pytest.fixture(autouse=True)
+def _start_early(request: pytest.FixtureRequest) -> None:
+    """Start what a test asks for in its body: the start of a worker would count against the test's five seconds."""
+    if "byte_stream" in getattr(getattr(request.node, "callspec", None), "params", {}):
+        request.getfixturevalue("byte_stream")
+
+
+@pytest.fixture(params=TRANSPORTS)
+def conformance_conn(request: pytest.FixtureRequest, worker_of: Callable[[str], Any]) -> Callable[..., Any]:
+    """Connection factory of the method matrix."""
+    return proxies(worker_of(request.param), ConformanceService)
+
+
+@pytest.fixture(params=list(KINDS))
+def conformance_raw_conn(request: pytest.FixtureRequest, worker_of: Callable[[str], Any]) -> Callable[..., Any]:
+    """Connections for requests that the suite writes byte by byte."""
+    return proxies(worker_of(request.param), ConformanceService)
+
+
+@pytest.fixture
+def conformance_protocol_connector(worker_of: Callable[[str], Any]) -> Callable[..., Any]:
+    """Connection factory for any protocol the worker hosts."""
+
+    def connect(transport: str, protocol: type, on_log: Callable[[Any], None] | None = None) -> Any:
+        return proxies(worker_of(transport), protocol)(on_log)
+
+    return connect
+
+
+@pytest.fixture(params=list(KINDS))
+def conformance_describe(request: pytest.FixtureRequest, worker_of: Callable[[str], Any]) -> Any:
+    """What the worker says about itself."""
+    with worker_of(request.param).connection() as transport:
+        return introspect(transport)
+
+
+@pytest.fixture
+def byte_stream(request: pytest.FixtureRequest, worker_of: Callable[[str], Any]) -> tuple[str, Any]:
+    """The transport of a case and its worker, every data batch of which goes through storage."""
+    return request.param, worker_of(request.param + ALWAYS)
+
+
+@pytest.fixture
+def conformance_bytestream_external_target(byte_stream: tuple[str, Any], conformance_fake_storage: str) -> Any:
+    """The same as the suite's group for external location wants it."""
+    from vgi_rpc.conformance._external_bytestream_pytest import ByteStreamExternalTarget
+
+    def uploaded_objects() -> int:
+        with urllib.request.urlopen(f"{conformance_fake_storage}/_stats", timeout=5) as response:
+            return json.load(response)["object_count"]
+
+    transport, worker = byte_stream
+    return ByteStreamExternalTarget(transport, proxies(worker, ConformanceService), uploaded_objects)
