@@ -1,37 +1,39 @@
 # Sourced by ../interop: our client against the servers of others, and the clients of others against our worker.
 
-# started COMMAND... -> the port it printed as PORT:<n>; its process group is ended with the run
+# started COMMAND... -> what it printed as PORT:<n> or UNIX:<path>; its process group is ended with the run
 started() {
   local log=$run/server-$((servers += 1)).log pid try
   setsid "$@" >"$log" 2>&1 9>&- &
   pid=$!
   touch "$run/pids/$pid"
   for ((try = 0; try < 300; try++)); do
-    port=$(sed -n 's/^PORT:\([0-9][0-9]*\)\r\{0,1\}$/\1/p' "$log" | head -n 1)
+    port=$(sed -n 's/^\(PORT\|UNIX\):\([^\r]*\)\r\{0,1\}$/\2/p' "$log" | head -n 1)
     [ -n "$port" ] && return 0
     kill -0 "$pid" 2>/dev/null || break
     sleep 0.1
   done
-  say "no port from: $*" >&2
+  say "no address from: $*" >&2
   tail -n 20 "$log" >&2
   return 1
 }
 servers=0
 port=
 
-# rows NAME PORT WITHOUT...: our client's rows against one server
-rows() {
-  local name=$1 port=$2 module=$here/../vgi-external-autoconfigure
-  shift 2
+# program MAIN-CLASS ARGUMENT...: one of the test sources
+program() {
+  local module=$here/../vgi-external-autoconfigure
   if [ ! -s "$module/target/test-classpath.txt" ] || [ ! -d "$module/target/test-classes" ]; then
     (cd "$here/.." && mvn -B -ntp -q -pl vgi-external-autoconfigure test-compile) >&2
   fi
   bounded 240 java --add-opens=java.base/java.nio=ALL-UNNAMED --enable-native-access=ALL-UNNAMED \
     -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m \
-    -cp "$module/target/test-classes:$module/target/classes:$(cat "$module/target/test-classpath.txt")" \
-    dev.vgi.external.conformance.ClientConformance "$name" "http://127.0.0.1:$port" "$@" 2>"$run/client-$name.log" &&
-    return 0
-  tail -n 20 "$run/client-$name.log" >&2
+    -cp "$module/target/test-classes:$module/target/classes:$(cat "$module/target/test-classpath.txt")" "$@"
+}
+
+# rows NAME ADDRESS WITHOUT...: our client's rows against one server
+rows() {
+  program dev.vgi.external.conformance.ClientConformance "$@" 2>"$run/client-$1.log" && return 0
+  tail -n 20 "$run/client-$1.log" >&2
   return 1
 }
 
@@ -65,13 +67,13 @@ client_part() {
   for release in flat newest; do
     venv=$(environment "$release")
     say "client: our client, server of vgi-rpc $("$venv/bin/python" -c 'import importlib.metadata as m; print(m.version("vgi-rpc"))')"
-    started "$venv/bin/python" -B "$parts/reference_server.py" && rows "python-$release" "$port" || code=1
+    started "$venv/bin/python" -B "$parts/reference_server.py" && rows "python-$release" "http://127.0.0.1:$port" || code=1
   done
-  started "$venv/bin/python" -B "$parts/reference_server.py" --threshold 1 --zstd && rows python-all-zstd "$port" || code=1
+  started "$venv/bin/python" -B "$parts/reference_server.py" --threshold 1 --zstd && rows python-all-zstd "http://127.0.0.1:$port" || code=1
   home=$(typescript_environment)
   say "client: our client, TypeScript server on Node $(node --version)"
   # The types of the reference that the TypeScript package has no shorthand for.
-  started node "$home/server.mjs" && rows typescript "$port" types rich-header || code=1
+  started node "$home/server.mjs" && rows typescript "http://127.0.0.1:$port" types rich-header || code=1
   return $code
 }
 

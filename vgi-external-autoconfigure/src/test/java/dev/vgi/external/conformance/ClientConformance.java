@@ -25,12 +25,7 @@ import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcService;
-import dev.vgi.external.rpc.client.RpcClients;
-import dev.vgi.external.web.client.Dialect;
-import dev.vgi.external.web.client.PlainClient;
 import dev.vgi.external.web.client.VgiClient;
-import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.Float8Vector;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -41,56 +36,64 @@ import org.springframework.boot.logging.LoggingSystem;
 
 /**
  * Our client against a server that is not ours: a row per feature. The server serves the
- * conformance service, stores from 4096 bytes on and takes requests of up to 4096 bytes.
+ * conformance service. One over HTTP stores from 4096 bytes on and takes requests of up
+ * to 4096 bytes.
  * <p>
- * Arguments: a name, the server's URL, and what it does not have. Prints a line per row
- * and exits with 1 if one fails.
+ * Arguments: a name, where the server is ({@link ConformancePeer}), and what it does not
+ * have. Prints a line per row and exits with 1 if one fails.
  */
 public final class ClientConformance {
 
 	private static final int LARGE = 100_000;
 
-	private final List<LogMessage> logs = new ArrayList<>();
+	private static final String CAPABILITIES = "capabilities";
 
-	private final BufferAllocator allocator;
+	/** What a server that stores nothing does not have. */
+	private static final String STORAGE = "storage";
 
-	private final VgiClient client;
+	private final List<LogMessage> logs;
+
+	private final ConformancePeer peer;
+
+	private final boolean stored;
 
 	private final ConformanceService service;
 
 	private final ConformanceStreams streams;
 
-	private ClientConformance(BufferAllocator allocator, VgiClient client) {
-		this.allocator = allocator;
-		this.client = client;
-		RpcClients clients = new RpcClients(client, allocator, this.logs::add);
-		this.service = clients.createClient(ConformanceService.class);
-		this.streams = clients.createClient(ConformanceStreams.class);
+	private ClientConformance(ConformancePeer peer, boolean stored) {
+		this.peer = peer;
+		this.stored = stored;
+		this.logs = peer.logs();
+		this.logs.clear();
+		this.service = peer.client(ConformanceService.class);
+		this.streams = peer.client(ConformanceStreams.class);
 	}
 
-	public static void main(String[] args) {
+	public static void main(String[] args) throws Exception {
 		LoggingSystem.get(ClientConformance.class.getClassLoader())
 			.setLogLevel(LoggingSystem.ROOT_LOGGER_NAME, LogLevel.WARN);
 		String name = args[0];
-		String url = args[1];
 		Set<String> without = new TreeSet<>(Arrays.asList(args).subList(2, args.length));
 		int failed = 0;
 		int passed = 0;
-		for (String variant : List.of("prefetch", "no-prefetch")) {
-			for (Map.Entry<String, Row> entry : rows().entrySet()) {
-				String row = entry.getKey();
-				if (without.contains(row)) {
-					report(name, variant, row, "SKIPPED: not on this server");
-					continue;
-				}
-				String failure = run(url, variant, entry.getValue());
-				if (failure != null) {
-					failed++;
-					report(name, variant, row, "FAILED: " + failure);
-				}
-				else {
-					passed++;
-					report(name, variant, row, "passed");
+		for (String variant : ConformancePeer.variants(args[1])) {
+			try (ConformancePeer peer = ConformancePeer.of(args[1], variant)) {
+				for (Map.Entry<String, Row> entry : rows().entrySet()) {
+					String row = entry.getKey();
+					if (without.contains(row) || (row.equals(CAPABILITIES) && peer.http() == null)) {
+						report(name, variant, row, "SKIPPED: not on this server");
+						continue;
+					}
+					String failure = run(peer, !without.contains(STORAGE), entry.getValue());
+					if (failure != null) {
+						failed++;
+						report(name, variant, row, "FAILED: " + failure);
+					}
+					else {
+						passed++;
+						report(name, variant, row, "passed");
+					}
 				}
 			}
 		}
@@ -102,10 +105,10 @@ public final class ClientConformance {
 		System.out.printf(Locale.ROOT, "%-12s %-12s %-24s %s%n", name, variant, row, verdict);
 	}
 
-	private static @Nullable String run(String url, String variant, Row row) {
-		try (BufferAllocator allocator = new RootAllocator(); PlainClient plain = new PlainClient(allocator)) {
-			VgiClient client = plain.builder(url).dialect(Dialect.AUTO).prefetch(variant.equals("prefetch")).build();
-			row.run(new ClientConformance(allocator, client));
+	private static @Nullable String run(ConformancePeer peer, boolean stored, Row row) {
+		try {
+			row.run(new ClientConformance(peer, stored));
+			peer.requireNothingLeft();
 			return null;
 		}
 		catch (Throwable ex) {
@@ -137,7 +140,7 @@ public final class ClientConformance {
 		rows.put("large-output-unary", ClientConformance::largeOutputUnary);
 		rows.put("large-output-producer", ClientConformance::largeOutputProducer);
 		rows.put("large-output-exchange", ClientConformance::largeOutputExchange);
-		rows.put("capabilities", ClientConformance::capabilities);
+		rows.put(CAPABILITIES, ClientConformance::capabilities);
 		return rows;
 	}
 
@@ -270,13 +273,13 @@ public final class ClientConformance {
 	}
 
 	private void errorUnknownMethod() {
-		UnknownService unknown = new RpcClients(this.client, this.allocator).createClient(UnknownService.class);
+		UnknownService unknown = this.peer.client(UnknownService.class);
 		ErrorBatchException error = requireError(unknown::noSuchMethod, "");
 		requireEqual(error.errorKind(), "method_not_implemented");
 	}
 
 	private void errorVersion() {
-		OldService old = new RpcClients(this.client, this.allocator).createClient(OldService.class);
+		OldService old = this.peer.client(OldService.class);
 		ErrorBatchException error = requireError(() -> old.echo("x"), "");
 		require(error instanceof ProtocolVersionException, "must be of its own type, not " + error);
 	}
@@ -310,7 +313,7 @@ public final class ClientConformance {
 			while (stream.hasNext()) {
 				try (AnnotatedBatch batch = stream.next()) {
 					rows.add(batch.rowCount());
-					require(batch.metadata().contains(MetadataKeys.LOCATION_SOURCE), "must come from storage");
+					requireStored(batch);
 					require(!batch.metadata().contains(MetadataKeys.STREAM_STATE), "must not show its token");
 				}
 			}
@@ -323,7 +326,7 @@ public final class ClientConformance {
 			for (int turn = 0; turn < 2; turn++) {
 				try (AnnotatedBatch input = doubles(new double[2000]); AnnotatedBatch answer = stream.exchange(input)) {
 					requireEqual(answer.rowCount(), 2000);
-					require(answer.metadata().contains(MetadataKeys.LOCATION_SOURCE), "must come from storage");
+					requireStored(answer);
 					require(!answer.metadata().contains(MetadataKeys.STREAM_STATE), "must not show its token");
 				}
 			}
@@ -331,9 +334,14 @@ public final class ClientConformance {
 	}
 
 	private void capabilities() {
-		require(this.client.capabilities().uploadUrlSupport(), "must vend upload URLs");
-		requireEqual(this.client.capabilities().maxRequestBytes(), 4096L);
-		requireEqual(this.client.requestUploadUrls(2).size(), 2);
+		VgiClient client = Objects.requireNonNull(this.peer.http());
+		require(client.capabilities().uploadUrlSupport(), "must vend upload URLs");
+		requireEqual(client.capabilities().maxRequestBytes(), 4096L);
+		requireEqual(client.requestUploadUrls(2).size(), 2);
+	}
+
+	private void requireStored(AnnotatedBatch batch) {
+		requireEqual(batch.metadata().contains(MetadataKeys.LOCATION_SOURCE), this.stored);
 	}
 
 	private List<String> messages() {
@@ -364,7 +372,7 @@ public final class ClientConformance {
 	}
 
 	private AnnotatedBatch doubles(double[] values) {
-		Float8Vector vector = new Float8Vector("value", this.allocator);
+		Float8Vector vector = new Float8Vector("value", this.peer.allocator());
 		vector.allocateNew(Math.max(1, values.length));
 		for (int i = 0; i < values.length; i++) {
 			vector.set(i, values[i]);

@@ -24,7 +24,8 @@ import org.springframework.core.env.Environment;
 /**
  * The worker that the reference's conformance suite drives: an ordinary application that
  * uses what the starter configures. Its flags are the suite's; each becomes a setting a
- * user could make. Prints {@code PORT:<n>} once it listens.
+ * user could make. Prints {@code PORT:<n>} once it listens, {@code UNIX:<path>} on a
+ * socket, and nothing where standard output is the protocol's.
  */
 public final class ConformanceWorker {
 
@@ -62,8 +63,12 @@ public final class ConformanceWorker {
 		}
 		ConfigurableApplicationContext context = new SpringApplication(Application.class)
 			.run(properties.toArray(String[]::new));
-		System.out.println("PORT:" + context.getEnvironment().getProperty("local.server.port"));
-		System.out.flush();
+		String port = context.getEnvironment().getProperty("local.server.port");
+		String path = context.getEnvironment().getProperty("vgi.rpc.unix.path");
+		if (port != null || path != null) {
+			System.out.println((port != null) ? "PORT:" + port : "UNIX:" + path);
+			System.out.flush();
+		}
 	}
 
 	private static @Nullable List<String> properties(String[] args) {
@@ -77,6 +82,14 @@ public final class ConformanceWorker {
 			String setting = SETTINGS.get(args[i]);
 			if (setting != null && i + 1 < args.length) {
 				properties.put(setting, args[++i]);
+			}
+			else if (args[i].equals("--unix") && i + 1 < args.length) {
+				properties.put("spring.main.web-application-type", "none");
+				properties.put("vgi.rpc.unix.path", args[++i]);
+				properties.put("vgi.rpc.unix.trusted", "true");
+			}
+			else if (args[i].equals("--pipe")) {
+				properties.put("vgi.rpc.stdio", "true");
 			}
 			else if (args[i].equals("--newest")) {
 				properties.put("conformance.newest", "true");
