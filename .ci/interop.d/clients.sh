@@ -1,14 +1,17 @@
 # Sourced by ../interop: our client against the servers of others, and the clients of others against our worker.
 
-# started COMMAND... -> what it printed as PORT:<n> or UNIX:<path>; its process group is ended with the run
+# started COMMAND... -> the address that it printed as PORT:<n> or UNIX:<path>; its process group is ended with the run
 started() {
   local log=$run/server-$((servers += 1)).log pid try
   setsid "$@" >"$log" 2>&1 9>&- &
   pid=$!
   touch "$run/pids/$pid"
   for ((try = 0; try < 300; try++)); do
-    port=$(sed -n 's/^\(PORT\|UNIX\):\([^\r]*\)\r\{0,1\}$/\2/p' "$log" | head -n 1)
-    [ -n "$port" ] && return 0
+    address=$(sed -n 's#^PORT:\([0-9][0-9]*\).*#http://127.0.0.1:\1#p; s#^UNIX:#unix:#p' "$log" | head -n 1)
+    case $address in
+      http:*) return 0 ;;
+      unix:*) [ ! -S "${address#unix:}" ] || return 0 ;; # the older release says so before it listens
+    esac
     kill -0 "$pid" 2>/dev/null || break
     sleep 0.1
   done
@@ -17,7 +20,7 @@ started() {
   return 1
 }
 servers=0
-port=
+address=
 
 # program MAIN-CLASS ARGUMENT...: one of the test sources
 program() {
@@ -67,13 +70,14 @@ client_part() {
   for release in flat newest; do
     venv=$(environment "$release")
     say "client: our client, server of vgi-rpc $("$venv/bin/python" -c 'import importlib.metadata as m; print(m.version("vgi-rpc"))')"
-    started "$venv/bin/python" -B "$parts/reference_server.py" && rows "python-$release" "http://127.0.0.1:$port" || code=1
+    started "$venv/bin/python" -B "$parts/reference_server.py" && rows "python-$release" "$address" || code=1
   done
-  started "$venv/bin/python" -B "$parts/reference_server.py" --threshold 1 --zstd && rows python-all-zstd "http://127.0.0.1:$port" || code=1
+  started "$venv/bin/python" -B "$parts/reference_server.py" --threshold 1 --zstd && rows python-all-zstd "$address" ||
+    code=1
   home=$(typescript_environment)
   say "client: our client, TypeScript server on Node $(node --version)"
   # The types of the reference that the TypeScript package has no shorthand for.
-  started node "$home/server.mjs" && rows typescript "http://127.0.0.1:$port" types rich-header || code=1
+  started node "$home/server.mjs" && rows typescript "$address" types rich-header || code=1
   return $code
 }
 

@@ -25,8 +25,9 @@ EXTERNAL_MATRIX_SECONDS = 15
 #: Groups of connections that carry calls one after the other.
 BYTE_STREAM_GROUPS = frozenset({"TestAdversarialRawRequestContract", "TestExternalByteStream"})
 
-#: Fixtures of cases that any transport can run.
-ANY_TRANSPORT = frozenset({"conformance_conn", "conformance_describe", "conformance_protocol_connector"})
+#: What any transport can run: groups, and fixtures of cases.
+ANY_TRANSPORT_GROUPS = frozenset({"TestResourceSoak", "TestTransportKindContext"})
+ANY_TRANSPORT = frozenset({"conformance_conn", "conformance_describe"})
 
 #: Where the fixtures leave their list of workers that died by themselves.
 DEATHS = pytest.StashKey[list[str]]()
@@ -88,7 +89,7 @@ def _left_out_of_this_part(item: pytest.Item) -> tuple[str, str] | None:
     name = item.parent.name if item.parent else ""
     if name in BYTE_STREAM_GROUPS:
         return None if _pipes else (name, "byte streams: see pipes")
-    if _pipes and ANY_TRANSPORT.isdisjoint(getattr(item, "fixturenames", ())):
+    if _pipes and name not in ANY_TRANSPORT_GROUPS and ANY_TRANSPORT.isdisjoint(getattr(item, "fixturenames", ())):
         return "HTTP", "groups of HTTP alone"
     return None
 

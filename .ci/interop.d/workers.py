@@ -96,6 +96,10 @@ class Worker:
                 self.address = match.group(1)
                 self._ready.set()
 
+    def pid(self) -> int:
+        """The process itself: the worker's script has to become it."""
+        return self._process.pid
+
     def exit_code(self) -> int | None:
         """Exit code of a worker that ended by itself, or ``None`` while it runs."""
         return self._process.poll()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import urllib.request
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import pytest
 from peers import KINDS
@@ -31,15 +32,15 @@ ALWAYS = "_externalize_always"
 #: Transports of the method matrix. The newest release has a group of its own for batches in storage.
 TRANSPORTS = [*KINDS] if NEWEST else [*KINDS, "unix" + ALWAYS]
 
-#: Groups that ask for their fixture in a test's body, and so cannot be given one per transport by a parameter.
-BYTE_STREAM_GROUPS = frozenset({"TestExternalByteStream"})
+#: Groups that ask for their fixture in a test's body, and so are given a transport each by a parameter of their cases.
+BY_TRANSPORT = {"TestExternalByteStream": [kind + ALWAYS for kind in KINDS], "TestResourceSoak": [*KINDS]}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run such groups once per transport."""
-    if metafunc.cls is not None and metafunc.cls.__name__ in BYTE_STREAM_GROUPS:
+    if metafunc.cls is not None and metafunc.cls.__name__ in BY_TRANSPORT:
         metafunc.fixturenames.append("byte_stream")
-        metafunc.parametrize("byte_stream", list(KINDS), indirect=True)
+        metafunc.parametrize("byte_stream", BY_TRANSPORT[metafunc.cls.__name__], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -146,8 +147,8 @@ def conformance_describe(request: pytest.FixtureRequest, worker_of: Callable[[st
 
 @pytest.fixture
 def byte_stream(request: pytest.FixtureRequest, worker_of: Callable[[str], Any]) -> tuple[str, Any]:
-    """The transport of a case and its worker, every data batch of which goes through storage."""
-    return request.param, worker_of(request.param + ALWAYS)
+    """The transport of a case and its worker."""
+    return request.param, worker_of(request.param)
 
 
 @pytest.fixture
@@ -161,3 +162,35 @@ def conformance_bytestream_external_target(byte_stream: tuple[str, Any], conform
 
     transport, worker = byte_stream
     return ByteStreamExternalTarget(transport, proxies(worker, ConformanceService), uploaded_objects)
+
+
+@pytest.fixture
+def conformance_resource_soak_target(byte_stream: tuple[str, Any]) -> Any:
+    """A process that must not grow."""
+    from vgi_rpc.conformance._resource_soak_pytest import ResourceSoakLimits, ResourceSoakTarget
+
+    transport, worker = byte_stream
+    return ResourceSoakTarget(transport, worker.pid(), proxies(worker, ConformanceService), ResourceSoakLimits())
+
+
+class TransportProbe(Protocol):
+    """What the worker hosts besides, for this one question."""
+
+    protocol_name: ClassVar[str] = "vgi_rpc.TransportProbe.v1"
+
+    def transport(self) -> str:
+        """Return how the call reached the worker."""
+        ...
+
+
+@pytest.fixture
+def conformance_transport_kind_probes(worker_of: Callable[[str], Any]) -> list[tuple[str, Callable[[], str]]]:
+    """Questions for the transport of a call."""
+    if not NEWEST:
+        pytest.skip("the older release's requests name no protocol: the worker hosts one")
+
+    def asked(worker: Any) -> str:
+        with proxies(worker, TransportProbe)() as proxy:
+            return {"stdio": "pipe"}.get(name := proxy.transport(), name)
+
+    return [(kind, functools.partial(asked, worker_of(kind))) for kind in KINDS]
