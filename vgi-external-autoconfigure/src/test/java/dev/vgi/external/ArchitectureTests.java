@@ -59,8 +59,7 @@ class ArchitectureTests {
 	@Test
 	void serverAndClientOfRpcStandOnTheSameFloors() {
 		for (String[] rooms : new String[][] { { "words", "mapping", "method", "server", "server.http" },
-				{ "words", "mapping", "method", "client" },
-				{ "words", "mapping", "method", "server", "pipe.server" },
+				{ "words", "mapping", "method", "client" }, { "words", "mapping", "method", "server", "pipe.server" },
 				{ "words", "mapping", "method", "client", "pipe.client" } }) {
 			LayeredArchitecture house = Architectures.layeredArchitecture()
 				.consideringOnlyDependenciesInLayers()

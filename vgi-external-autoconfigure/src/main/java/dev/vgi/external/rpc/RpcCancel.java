@@ -9,8 +9,8 @@ import java.lang.annotation.Target;
 /**
  * A method of a controller that is called when a client cancels a stream. Its first
  * parameter is the state, found by type as for {@link RpcTurn}; no turn is run. Optional:
- * the state is all that a service keeps of a stream, so often there is nothing to clean
- * up. Not called if a caller just disconnects.
+ * the state is all that is kept of a stream, so often there is nothing to clean up. Not
+ * called if a caller just disconnects.
  */
 @Documented
 @Target(ElementType.METHOD)

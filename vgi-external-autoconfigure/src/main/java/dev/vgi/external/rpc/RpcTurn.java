@@ -12,11 +12,16 @@ import java.lang.annotation.Target;
  * record: there is one turn per type of state. In an exchange, a parameter of type
  * {@link dev.vgi.external.batch.AnnotatedBatch} or
  * {@link org.apache.arrow.vector.VectorSchemaRoot} is the input batch, which is borrowed.
- * Further parameters may be those of a Spring MVC handler, and {@link RpcContext}.
+ * Further parameters may be {@link RpcContext} and, over HTTP, those of a Spring MVC
+ * handler.
  * <p>
  * The method is called on the bean, so that security, validation and other aspects apply.
- * Only the state is kept between turns: any process with the same keys may run the next
- * turn, and a caller may repeat a turn.
+ * Only the state is kept between turns. Over HTTP the caller keeps it: any process with
+ * the same keys may run the next turn, and a caller may repeat a turn. On standard
+ * streams and Unix sockets it stays in memory and may be any record. Its closeable
+ * components, such as batches, belong to the stream: they are closed once a turn returns
+ * a state without them, and at the end of the stream. They may be arguments or the input
+ * batch, which are otherwise borrowed, but not the batch that the turn emits.
  */
 @Documented
 @Target(ElementType.METHOD)

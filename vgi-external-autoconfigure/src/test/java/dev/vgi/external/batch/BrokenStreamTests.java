@@ -211,8 +211,7 @@ class BrokenStreamTests {
 		return bytes;
 	}
 
-	private static byte[] gathered(Schema schema, List<AnnotatedBatch> batches)
-			throws IOException {
+	private static byte[] gathered(Schema schema, List<AnnotatedBatch> batches) throws IOException {
 		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 		try (GatheredStream stream = IpcStreamWriter.gather(schema, batches)) {
 			stream.writeTo(Channels.newChannel(bytes));

@@ -26,8 +26,7 @@ public final class CallFailures {
 	 */
 	public static void log(RpcMethodDescriptor method, Throwable failure) {
 		// Transfers log their own failures, and a bad request is the caller's problem.
-		if (failure instanceof VgiExternalException || failure instanceof ErrorResponse
-				|| isSecurityFailure(failure)) {
+		if (failure instanceof VgiExternalException || failure instanceof ErrorResponse || isSecurityFailure(failure)) {
 			logger.debug(LogMessage.format("RPC method %s refused or failed: %s", method, failure.getMessage()));
 		}
 		else {
@@ -55,7 +54,8 @@ public final class CallFailures {
 
 	// By name, because Spring Security is optional.
 	private static boolean hasType(Throwable failure, String name) {
-		for (@Nullable Class<?> type = failure.getClass(); type != null; type = type.getSuperclass()) {
+		for (@Nullable
+		Class<?> type = failure.getClass(); type != null; type = type.getSuperclass()) {
 			if (type.getName().equals(name)) {
 				return true;
 			}

@@ -58,7 +58,8 @@ public final class HandlerInvoker {
 	 * @return the method's result
 	 * @throws Exception the exception that the method threw
 	 */
-	public @Nullable Object invoke(HandlerMethod handler, NativeWebRequest request, Object... provided) throws Exception {
+	public @Nullable Object invoke(HandlerMethod handler, NativeWebRequest request, Object... provided)
+			throws Exception {
 		InvocableHandlerMethod invocable = new InvocableHandlerMethod(handler.createWithResolvedBean());
 		invocable.setHandlerMethodArgumentResolvers(this.resolvers);
 		invocable.setParameterNameDiscoverer(this.names);

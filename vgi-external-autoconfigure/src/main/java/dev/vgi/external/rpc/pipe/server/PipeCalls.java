@@ -225,6 +225,25 @@ final class PipeCalls {
 	}
 
 	/**
+	 * Call a method of a controller.
+	 * @param scope the scope of its call
+	 * @param served the call
+	 * @return calls the methods
+	 */
+	StreamTurns.Invoker invoker(CallScope scope, ServedCall served) {
+		PipeRequest request = scope.serve(served);
+		return (handler, provided) -> {
+			try {
+				return this.invoker.invoke(handler, request, provided);
+			}
+			finally {
+				// An interrupt that the handler leaves would close the connection.
+				Thread.interrupted();
+			}
+		};
+	}
+
+	/**
 	 * A call that is being answered. Used by one thread.
 	 */
 	final class Answering implements AutoCloseable {
@@ -291,8 +310,8 @@ final class PipeCalls {
 		 */
 		GatheredStream error(Throwable failure) {
 			BatchMetadata metadata = failed(failure);
-			return gather(new OutputCycle(logs(),
-					this.call.descriptor().result().empty(metadata, PipeCalls.this.allocator)));
+			return gather(
+					new OutputCycle(logs(), this.call.descriptor().result().empty(metadata, PipeCalls.this.allocator)));
 		}
 
 		@Override
@@ -300,25 +319,6 @@ final class PipeCalls {
 			this.call.close();
 		}
 
-	}
-
-	/**
-	 * Call a method of a controller.
-	 * @param scope the scope of its call
-	 * @param served the call
-	 * @return calls the methods
-	 */
-	StreamTurns.Invoker invoker(CallScope scope, ServedCall served) {
-		PipeRequest request = scope.serve(served);
-		return (handler, provided) -> {
-			try {
-				return this.invoker.invoke(handler, request, provided);
-			}
-			finally {
-				// An interrupt that the handler leaves would close the connection.
-				Thread.interrupted();
-			}
-		};
 	}
 
 }

@@ -100,8 +100,7 @@ final class PipeMethods {
 		}
 	}
 
-	private static void requireKnown(HandlerMethod handler, int from,
-			Predicate<MethodParameter> known) {
+	private static void requireKnown(HandlerMethod handler, int from, Predicate<MethodParameter> known) {
 		MethodParameter[] parameters = handler.getMethodParameters();
 		for (int i = from; i < parameters.length; i++) {
 			if (!known.test(parameters[i])) {

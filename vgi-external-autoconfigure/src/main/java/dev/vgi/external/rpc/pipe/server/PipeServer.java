@@ -54,8 +54,8 @@ public final class PipeServer {
 			BufferAllocator allocator, LocationResolver resolver, Externalizer externalizer, RpcCallListener listener,
 			@Nullable WebBindingInitializer binding) {
 		PipeMethods methods = new PipeMethods(beans, settings.serverId());
-		return new PipeServer(methods, new PipeCalls(methods, settings, budget, allocator, resolver, externalizer,
-				listener, binding));
+		return new PipeServer(methods,
+				new PipeCalls(methods, settings, budget, allocator, resolver, externalizer, listener, binding));
 	}
 
 	/**

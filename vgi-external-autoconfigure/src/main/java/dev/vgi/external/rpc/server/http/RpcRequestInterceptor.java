@@ -169,8 +169,8 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 			ResponseBudget budget, BatchMetadata metadata) {
 		// The trace of the HTTP request itself comes first.
 		BatchMetadata traced = (request.getHeader(RpcCall.TRACE_PARENT) != null) ? BatchMetadata.empty() : metadata;
-		RpcCall call = new RpcCall(TRANSPORT, method, this.routes.endpoint(request), RpcErrorResolver.requestId(request, response),
-				traced, this.allocator, budget, this.listener);
+		RpcCall call = new RpcCall(TRANSPORT, method, this.routes.endpoint(request),
+				RpcErrorResolver.requestId(request, response), traced, this.allocator, budget, this.listener);
 		ServedRequest.bind(call, request);
 		return call;
 	}

@@ -150,8 +150,8 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 		ApplicationContext beans = mapping.getApplicationContext();
 		Assert.state(beans != null, "The handler mapping is not initialised");
 		Supplier<StreamTokens> sealing = SingletonSupplier.of(this.tokens);
-		this.routes.addMethods(mapping, this.settings.serverId(), (handler, method) -> new StreamHandler(method, StreamTurns.of(handler, beans),
-				this.reader, sealing.get(), invoker));
+		this.routes.addMethods(mapping, this.settings.serverId(), (handler, method) -> new StreamHandler(method,
+				StreamTurns.of(handler, beans), this.reader, sealing.get(), invoker));
 		if (servesMethods()) {
 			String serverId = this.settings.serverId();
 			this.routes.addDescriptions(mapping, new DescribeController(

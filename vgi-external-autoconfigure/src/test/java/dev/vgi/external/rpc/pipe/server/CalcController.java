@@ -63,8 +63,7 @@ class CalcController implements CalcService {
 	@Override
 	public void fail(String how) {
 		switch (how) {
-			case "denied" ->
-				throw new org.springframework.security.access.AccessDeniedException("not for you: secret");
+			case "denied" -> throw new org.springframework.security.access.AccessDeniedException("not for you: secret");
 			case "unknown" -> throw new org.springframework.security.authentication.BadCredentialsException("secret");
 			case "error" -> throw new StackOverflowError("too deep");
 			default -> throw new IllegalStateException(how);

@@ -106,8 +106,7 @@ class PipeRequestTests extends AbstractPipeServerTests {
 		for (String refused : List.of("nothing", "scale")) {
 			// As the reference's client does: its first batch, then it reads the error.
 			AnnotatedBatch request = peer.request("count", 1L);
-			peer.write(ServedPeer
-				.bytes(request.withMetadata(request.metadata().with(MetadataKeys.METHOD, refused))));
+			peer.write(ServedPeer.bytes(request.withMetadata(request.metadata().with(MetadataKeys.METHOD, refused))));
 			try (ServedPeer.Stream stream = peer.new Stream()) {
 				stream.sendNumbers(1, 2, 3);
 				assertThat(peer.answer().error).isNotNull();
@@ -116,8 +115,7 @@ class PipeRequestTests extends AbstractPipeServerTests {
 			assertServes(peer);
 			// An input without any batch.
 			request = peer.request("count", 1L);
-			peer.write(ServedPeer
-				.bytes(request.withMetadata(request.metadata().with(MetadataKeys.METHOD, refused))));
+			peer.write(ServedPeer.bytes(request.withMetadata(request.metadata().with(MetadataKeys.METHOD, refused))));
 			assertThat(peer.answer().error).isNotNull();
 			try (ServedPeer.Stream stream = peer.new Stream()) {
 				stream.end();
@@ -184,8 +182,8 @@ class PipeRequestTests extends AbstractPipeServerTests {
 		for (int i = 0; i < 60; i++) {
 			fields.add(new Field("c" + i, FieldType.nullable(new ArrowType.Int(64, true)), null));
 		}
-		peer.write(ServedPeer
-			.bytes(AnnotatedBatch.empty(new Schema(fields), ServedPeer.metadata("add"), peer.allocator)));
+		peer.write(
+				ServedPeer.bytes(AnnotatedBatch.empty(new Schema(fields), ServedPeer.metadata("add"), peer.allocator)));
 		assertThat(peer.answer().kind()).isEqualTo("limit_exceeded");
 		assertServes(peer);
 	}
@@ -297,8 +295,7 @@ class PipeRequestTests extends AbstractPipeServerTests {
 		// The method is on the wire, whatever the stored batch says.
 		peer.write(pointer(peer, "add", url, BatchMetadata.empty()));
 		assertThat(peer.answer().error.errorMessage()).contains("vgi_rpc.method");
-		peer.write(pointer(peer, "add", url,
-				ServedPeer.metadata("add").without(MetadataKeys.REQUEST_VERSION)));
+		peer.write(pointer(peer, "add", url, ServedPeer.metadata("add").without(MetadataKeys.REQUEST_VERSION)));
 		assertThat(peer.answer().error.errorType()).isEqualTo("VersionError");
 		assertThat(this.storage.opened).hasSize(1);
 		// Nothing is fetched for other columns.

@@ -9,13 +9,13 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.ReadLimits;
+import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.RpcContext;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcServerCall;
 import dev.vgi.external.rpc.RpcService;
 import dev.vgi.external.rpc.RpcTurn;
-import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.Turn;
 import dev.vgi.external.rpc.pipe.server.ServedPeer.Answer;
 import jakarta.servlet.http.HttpServletRequest;
@@ -160,36 +160,8 @@ class PipeServerTests extends AbstractPipeServerTests {
 		peer.ends();
 		assertThat(events).containsExactly("begin unix Calc.add unary call feedface", "enter", "leave",
 				"end sent=true failure=null refused=false", "begin unix Calc.fail unary call feedface", "enter",
-				"leave", "end sent=true failure=why refused=false", "begin unix Calc.fail unary call feedface",
-				"enter", "leave", "end sent=true failure=not for you: secret refused=true");
-	}
-
-	/** Records what it is told. */
-	record RecordingWatch(RpcServerCall call, List<String> events) implements RpcCallListener.Watch {
-
-		RecordingWatch {
-			events.add("begin " + call.transport() + " " + call.protocol() + "." + call.method() + " " + call.kind()
-					+ " " + call.phase() + " " + call.requestId());
-		}
-
-		@Override
-		public void enter() {
-			this.events.add("enter");
-		}
-
-		@Override
-		public void leave() {
-			this.events.add("leave");
-		}
-
-		@Override
-		public void end() {
-			Throwable failure = this.call.failure();
-			this.events
-				.add("end sent=" + (this.call.inlineBytes() > 0) + " failure="
-						+ ((failure != null) ? failure.getMessage() : null) + " refused=" + this.call.isRefused());
-		}
-
+				"leave", "end sent=true failure=why refused=false", "begin unix Calc.fail unary call feedface", "enter",
+				"leave", "end sent=true failure=not for you: secret refused=true");
 	}
 
 	@Test
@@ -258,7 +230,7 @@ class PipeServerTests extends AbstractPipeServerTests {
 	static class HeaderController {
 
 		@RpcMethod("read")
-		public String read(String value, @RequestHeader("X-Header") String header) {
+		String read(String value, @RequestHeader("X-Header") String header) {
 			return value + header;
 		}
 
@@ -268,7 +240,7 @@ class PipeServerTests extends AbstractPipeServerTests {
 	static class TurnController {
 
 		@RpcMethod("exchange")
-		public ExchangeStream<Void> exchange() {
+		ExchangeStream<Void> exchange() {
 			return ExchangeStream.of(CalcController.NUMBERS, CalcController.NUMBERS, new State());
 		}
 
@@ -290,6 +262,33 @@ class PipeServerTests extends AbstractPipeServerTests {
 
 	@Controller
 	static class PlainController {
+
+	}
+
+	/** Records what it is told. */
+	record RecordingWatch(RpcServerCall call, List<String> events) implements RpcCallListener.Watch {
+
+		RecordingWatch {
+			events.add("begin " + call.transport() + " " + call.protocol() + "." + call.method() + " " + call.kind()
+					+ " " + call.phase() + " " + call.requestId());
+		}
+
+		@Override
+		public void enter() {
+			this.events.add("enter");
+		}
+
+		@Override
+		public void leave() {
+			this.events.add("leave");
+		}
+
+		@Override
+		public void end() {
+			Throwable failure = this.call.failure();
+			this.events.add("end sent=" + (this.call.inlineBytes() > 0) + " failure="
+					+ ((failure != null) ? failure.getMessage() : null) + " refused=" + this.call.isRefused());
+		}
 
 	}
 

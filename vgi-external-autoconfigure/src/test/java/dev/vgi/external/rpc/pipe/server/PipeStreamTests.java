@@ -159,8 +159,10 @@ class PipeStreamTests extends AbstractPipeServerTests {
 	void anInputWithOtherColumnsIsAnErrorOfTheTurn() throws Exception {
 		ServedPeer peer = connect();
 		try (ServedPeer.Stream stream = peer.open("scale", 1L, "")) {
-			VectorSchemaRoot root = VectorSchemaRoot.create(new Schema(List.of(
-					Field.nullable("n", new ArrowType.FloatingPoint(FloatingPointPrecision.DOUBLE)))), peer.allocator);
+			VectorSchemaRoot root = VectorSchemaRoot.create(
+					new Schema(
+							List.of(Field.nullable("n", new ArrowType.FloatingPoint(FloatingPointPrecision.DOUBLE)))),
+					peer.allocator);
 			((Float8Vector) root.getVector(0)).setSafe(0, 1.5);
 			root.setRowCount(1);
 			stream.send(AnnotatedBatch.of(root));
@@ -252,8 +254,8 @@ class PipeStreamTests extends AbstractPipeServerTests {
 	@Test
 	void inputsMayBePointers() throws Exception {
 		ServedPeer peer = connect();
-		String url = this.storage.put("input", ServedPeer
-			.bytes(AnnotatedBatch.of(CalcController.numbers(peer.allocator, 20, 21))));
+		String url = this.storage.put("input",
+				ServedPeer.bytes(AnnotatedBatch.of(CalcController.numbers(peer.allocator, 20, 21))));
 		try (ServedPeer.Stream stream = peer.open("scale", 2L, "")) {
 			stream.send(pointer(peer, CalcController.NUMBERS, url));
 			assertThat(stream.next().values).containsExactly(40L, 42L);
@@ -348,7 +350,8 @@ class PipeStreamTests extends AbstractPipeServerTests {
 			}
 			stream.finish();
 		}
-		assertServes(peer);
+		peer.pipe.endOutput();
+		peer.ends();
 		assertThat(this.controller.closings).singleElement().satisfies((each) -> assertThat(each.closed).isOne());
 		assertThat(this.allocator.getAllocatedMemory()).isZero();
 	}

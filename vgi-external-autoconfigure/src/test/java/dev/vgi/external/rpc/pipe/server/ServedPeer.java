@@ -30,8 +30,6 @@ import dev.vgi.external.rpc.method.RpcMethods;
 import dev.vgi.external.rpc.pipe.Pipe;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
-import org.apache.arrow.vector.BigIntVector;
-import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.NullUnmarked;
 
@@ -102,7 +100,8 @@ final class ServedPeer implements AutoCloseable {
 	/** Return the batch of a request; closed by the caller. */
 	AnnotatedBatch request(String method, Object... arguments) {
 		List<AutoCloseable> taken = new ArrayList<>();
-		AnnotatedBatch batch = method(method).parameters().write(arguments, metadata(method), this.allocator, taken::add);
+		AnnotatedBatch batch = method(method).parameters()
+			.write(arguments, metadata(method), this.allocator, taken::add);
 		taken.forEach((each) -> {
 			try {
 				each.close();
@@ -332,10 +331,6 @@ final class ServedPeer implements AutoCloseable {
 			}
 		}
 
-	}
-
-	static long first(VectorSchemaRoot root) {
-		return ((BigIntVector) root.getVector(0)).get(0);
 	}
 
 }
