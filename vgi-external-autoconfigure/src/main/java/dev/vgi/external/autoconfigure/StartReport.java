@@ -2,6 +2,7 @@ package dev.vgi.external.autoconfigure;
 
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.url.AllowedUrlValidator;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
@@ -59,7 +60,7 @@ final class StartReport implements SmartInitializingSingleton {
 			requireServer();
 		}
 		logger.info(batches() + "; budget " + size(this.budget)
-				+ (this.servesHttp || this.servesPipes ? "; callers may send pointers to " + pointers() : ""));
+				+ ((this.servesHttp || this.servesPipes) ? "; callers may send pointers to " + pointers() : ""));
 	}
 
 	private void requireServer() {
@@ -71,9 +72,10 @@ final class StartReport implements SmartInitializingSingleton {
 							+ " spring.main.web-application-type=servlet). If this application only calls others, set"
 							+ " vgi.external.storage to none.");
 		}
-		if (this.properties.storage() == StorageType.LOCAL && this.properties.local().baseUrl() == null) {
+		boolean used = this.servesPipes || this.properties.storage() == StorageType.LOCAL;
+		if (used && this.config.storage() instanceof LocalStorage && this.properties.local().baseUrl() == null) {
 			throw new StartRefusedException(
-					"vgi.external.storage is local, but this application has no web server with Spring MVC that could"
+					"The storage is a local folder, but this application has no web server with Spring MVC that could"
 							+ " serve what is stored.",
 					"Set vgi.external.local.base-url to the URL of a service that shares the folder, use another"
 							+ " storage, or set vgi.external.storage to none.");

@@ -9,11 +9,13 @@ import java.util.Objects;
 
 import dev.vgi.external.observation.RpcObservations;
 import dev.vgi.external.observation.RpcServerRequestObservationConvention;
+import dev.vgi.external.rpc.MemoryStorage;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcService;
 import dev.vgi.external.rpc.pipe.Pipe;
 import dev.vgi.external.rpc.pipe.TextPeer;
 import dev.vgi.external.rpc.pipe.server.PipeServer;
+import dev.vgi.external.storage.ExternalStorage;
 import io.micrometer.observation.ObservationRegistry;
 import io.micrometer.observation.tck.TestObservationRegistry;
 import io.micrometer.observation.tck.TestObservationRegistryAssert;
@@ -37,6 +39,7 @@ import org.springframework.boot.micrometer.observation.autoconfigure.Observation
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.AbstractApplicationContextRunner;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.boot.test.context.runner.ReactiveWebApplicationContextRunner;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
@@ -64,8 +67,7 @@ class VgiPipeAutoConfigurationTests {
 			VgiLocalStorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
 			VgiWebMvcAutoConfiguration.class, VgiObservationAutoConfiguration.class, VgiPipeAutoConfiguration.class,
 			ObservationAutoConfiguration.class, HttpMessageConvertersAutoConfiguration.class,
-			WebMvcAutoConfiguration.class,
-			ValidationAutoConfiguration.class);
+			WebMvcAutoConfiguration.class, ValidationAutoConfiguration.class);
 
 	@TempDir
 	private Path folder;
@@ -188,6 +190,36 @@ class VgiPipeAutoConfigurationTests {
 	}
 
 	@Test
+	void whatIsServedOverPipesGoesToStorageWithoutAWebServer(CapturedOutput output) {
+		this.alone.withPropertyValues(path(), "vgi.external.storage=local")
+			.run((context) -> assertRefused(context.getStartupFailure(), "no web server",
+					"Set vgi.external.local.base-url"));
+		MemoryStorage storage = new MemoryStorage();
+		this.alone.withPropertyValues(path(), "vgi.external.externalize-threshold=1B")
+			.withBean(ExternalStorage.class, () -> storage)
+			.run((context) -> {
+				try (BufferAllocator allocator = new RootAllocator();
+						SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
+					new TextPeer(Pipe.of(channel, channel), "Echo", allocator).call("echo", "large");
+				}
+			});
+		assertThat(storage.uploaded).hasSize(1);
+		assertThat(output).contains("callers may send pointers to this storage");
+	}
+
+	@Test
+	void webFluxServesPipesToo() {
+		ReactiveWebApplicationContextRunner reactive = new ReactiveWebApplicationContextRunner().withConfiguration(OURS)
+			.withUserConfiguration(EchoController.class)
+			.withPropertyValues("vgi.external.local.directory=" + this.folder.resolve("store"),
+					"vgi.rpc.unix.trusted=true", path());
+		reactive.run((context) -> assertRefused(context.getStartupFailure(), "no web server with Spring MVC",
+				"set vgi.external.storage to none"));
+		reactive.withPropertyValues("vgi.external.local.base-url=https://files.example")
+			.run((context) -> assertServed("rw-------"));
+	}
+
+	@Test
 	void callsAreObservedWithoutAWebServerToo() {
 		this.alone.withPropertyValues(path())
 			.run((context) -> assertThat(context).hasSingleBean(RpcObservations.class)
@@ -215,14 +247,12 @@ class VgiPipeAutoConfigurationTests {
 	@Test
 	void callsOnSocketsAreObserved() {
 		TestObservationRegistry observations = TestObservationRegistry.create();
-		this.alone.withPropertyValues(path())
-			.withBean(ObservationRegistry.class, () -> observations)
-			.run((context) -> {
-				try (BufferAllocator allocator = new RootAllocator();
-						SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
-					new TextPeer(Pipe.of(channel, channel), "Echo", allocator).call("echo", "hello");
-				}
-			});
+		this.alone.withPropertyValues(path()).withBean(ObservationRegistry.class, () -> observations).run((context) -> {
+			try (BufferAllocator allocator = new RootAllocator();
+					SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
+				new TextPeer(Pipe.of(channel, channel), "Echo", allocator).call("echo", "hello");
+			}
+		});
 		TestObservationRegistryAssert.assertThat(observations)
 			.hasObservationWithNameEqualTo("vgi.rpc.server")
 			.that()

@@ -72,9 +72,9 @@ class RpcObservationTests extends AbstractRpcTests {
 		Observation.Context context = only();
 		assertThat(context.getName()).isEqualTo("vgi.rpc.server");
 		assertThat(context.getContextualName()).isEqualTo("ConformanceService/echo_int");
-		assertThat(low(context)).isEqualTo(Map.of("rpc.service", "ConformanceService", "rpc.method", "echo_int",
-				"rpc.kind", "unary", "rpc.phase", "call", "outcome", "success", "rpc.error.kind", "none", "transport",
-				"http"));
+		assertThat(low(context))
+			.isEqualTo(Map.of("rpc.service", "ConformanceService", "rpc.method", "echo_int", "rpc.kind", "unary",
+					"rpc.phase", "call", "outcome", "success", "rpc.error.kind", "none", "transport", "http"));
 		assertThat(context.getHighCardinalityKeyValue("rpc.request.id").getValue()).isEqualTo("feedfacefeedface");
 		assertThat(Long.parseLong(context.getHighCardinalityKeyValue("rpc.bytes.inline").getValue())).isPositive();
 		assertThat(context.getHighCardinalityKeyValue("rpc.bytes.external").getValue()).isEqualTo("0");

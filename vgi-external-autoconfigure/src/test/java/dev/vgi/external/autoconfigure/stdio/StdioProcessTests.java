@@ -208,10 +208,8 @@ class StdioProcessTests {
 			this.process = process;
 			this.pipe = Pipe.of(process.getInputStream(), process.getOutputStream());
 			this.peer = new TextPeer(this.pipe, "Shouting", allocator);
-			this.errors = CompletableFuture.supplyAsync(() -> process.errorReader()
-				.lines()
-				.peek(this.lines::add)
-				.collect(Collectors.joining("\n")));
+			this.errors = CompletableFuture.supplyAsync(
+					() -> process.errorReader().lines().peek(this.lines::add).collect(Collectors.joining("\n")));
 		}
 
 		String call(String method, String argument) throws IOException {
