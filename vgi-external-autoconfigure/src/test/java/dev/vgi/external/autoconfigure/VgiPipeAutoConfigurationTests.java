@@ -1,11 +1,14 @@
 package dev.vgi.external.autoconfigure;
 
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
 
 import dev.vgi.external.observation.RpcObservations;
 import dev.vgi.external.observation.RpcServerRequestObservationConvention;
@@ -33,6 +36,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import org.springframework.boot.LazyInitializationBeanFactoryPostProcessor;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.autoconfigure.context.LifecycleAutoConfiguration;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 import org.springframework.boot.http.converter.autoconfigure.HttpMessageConvertersAutoConfiguration;
 import org.springframework.boot.micrometer.observation.autoconfigure.ObservationAutoConfiguration;
@@ -55,6 +59,7 @@ import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RestController;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
  * Tests for {@link VgiPipeAutoConfiguration}.
@@ -134,6 +139,22 @@ class VgiPipeAutoConfigurationTests {
 			application.start();
 			assertServed("rw-------");
 		});
+	}
+
+	@Test
+	void aCallThatDoesNotEndIsCutOffWhenTheShutdownMayWaitNoLonger() throws Exception {
+		try (BufferAllocator allocator = new RootAllocator();
+				SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+			TextPeer peer = new TextPeer(Pipe.of(channel, channel), "Echo", allocator);
+			this.alone.withConfiguration(AutoConfigurations.of(LifecycleAutoConfiguration.class))
+				.withPropertyValues(path(), "spring.lifecycle.timeout-per-shutdown-phase=20ms")
+				.run((context) -> {
+					channel.connect(UnixDomainSocketAddress.of(socket()));
+					peer.send("wait", "for ever");
+					context.getBean(EchoController.class).waiting.await();
+				});
+			assertThatExceptionOfType(IOException.class).isThrownBy(peer::receive);
+		}
 	}
 
 	@Test
@@ -294,10 +315,15 @@ class VgiPipeAutoConfigurationTests {
 		@RpcMethod("for_users")
 		String forUsers(String text);
 
+		@RpcMethod("wait")
+		String await(String text) throws InterruptedException;
+
 	}
 
 	@RestController
 	static class EchoController implements Echo {
+
+		private final CountDownLatch waiting = new CountDownLatch(1);
 
 		@Override
 		public String echo(String text) {
@@ -308,6 +334,13 @@ class VgiPipeAutoConfigurationTests {
 		@Override
 		@PreAuthorize("isAuthenticated()")
 		public String forUsers(String text) {
+			return text;
+		}
+
+		@Override
+		public String await(String text) throws InterruptedException {
+			this.waiting.countDown();
+			new CountDownLatch(1).await();
 			return text;
 		}
 
