@@ -114,27 +114,29 @@ public final class IpcStreamWriter implements AutoCloseable {
 	 * stream does not have yet or that have changed. A dictionary's vector must not be
 	 * changed in place while this writer is open.
 	 * @param batch with the stream's schema; borrowed
+	 * @return number of bytes written
 	 * @throws IOException if the channel fails
 	 * @throws IllegalArgumentException if the batch has other columns than the stream
 	 */
-	public void write(AnnotatedBatch batch) throws IOException {
+	public long write(AnnotatedBatch batch) throws IOException {
 		Assert.state(!this.ended, "The stream has ended");
 		try (Gatherer gatherer = new Gatherer(allocator(batch))) {
 			this.encoder.batch(gatherer, batch);
-			send(gatherer);
+			return send(gatherer);
 		}
 	}
 
 	/**
 	 * Write a batch without rows.
 	 * @param metadata its metadata
+	 * @return number of bytes written
 	 * @throws IOException if the channel fails
 	 */
-	public void writeEmpty(BatchMetadata metadata) throws IOException {
+	public long writeEmpty(BatchMetadata metadata) throws IOException {
 		Assert.state(!this.ended, "The stream has ended");
 		try (Gatherer gatherer = new Gatherer(null)) {
 			this.encoder.zeroRows(gatherer, metadata);
-			send(gatherer);
+			return send(gatherer);
 		}
 	}
 
@@ -152,9 +154,10 @@ public final class IpcStreamWriter implements AutoCloseable {
 		}
 	}
 
-	private void send(Gatherer gatherer) throws IOException {
+	private long send(Gatherer gatherer) throws IOException {
 		try (GatheredStream stream = gatherer.finish()) {
 			stream.writeTo(this.channel);
+			return stream.length();
 		}
 	}
 

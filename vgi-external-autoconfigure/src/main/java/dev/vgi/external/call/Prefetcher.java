@@ -267,7 +267,8 @@ final class Prefetcher<T> {
 	}
 
 	/**
-	 * Interrupt the work unless it is {@linkplain #spared spared}, wait for its thread and produce nothing more. Idempotent.
+	 * Interrupt the work unless it is {@linkplain #spared spared}, wait for its thread
+	 * and produce nothing more. Idempotent.
 	 * @return the items that were produced and not taken
 	 */
 	List<T> abort() {

@@ -2,6 +2,8 @@ package dev.vgi.external.rpc.pipe.client;
 
 import java.time.Duration;
 
+import dev.vgi.external.rpc.pipe.Pipe;
+
 /**
  * What keeps the other end of a connection alive, apart from the bytes. Thread-safe.
  */
@@ -32,10 +34,11 @@ interface Lifeline {
 	void destroy();
 
 	/**
-	 * Wake up a thread that is blocked in a stream which does not notice that it was
-	 * closed. Does not block.
+	 * Close a pipe to the other end, so that a thread that is blocked in it wakes up.
+	 * Does not block.
+	 * @param pipe the pipe
 	 */
-	void wake();
+	void wake(Pipe pipe);
 
 	/**
 	 * Find out why there is no answer, and {@linkplain #destroy() destroy} the other end.

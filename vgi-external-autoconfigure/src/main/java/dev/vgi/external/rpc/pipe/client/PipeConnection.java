@@ -2,12 +2,8 @@ package dev.vgi.external.rpc.pipe.client;
 
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -41,43 +37,21 @@ final class PipeConnection implements AutoCloseable {
 
 	private static final Log logger = LogFactory.getLog(PipeConnection.class);
 
-	/** Time for words that follow those that were no answer. */
-	private static final Duration LAST_WORDS = Duration.ofMillis(200);
-
-	/** How often an ended peer's words are looked for before they are given up. */
-	private static final int LOOKS = 50;
-
 	/** A question that needs no work is answered at once, or not worth waiting for. */
 	private static final Duration PROBE = Duration.ofSeconds(5);
 
-	private final Pipe pipe;
-
-	private final PeerInput input;
-
-	private final Lifeline peer;
+	private final WatchedPipe pipe;
 
 	private final PeerSettings settings;
 
 	private final BufferAllocator allocator;
 
-	private final TransferTimer timer;
-
-	private final Watchdog watchdog;
-
-	private final AtomicBoolean closed = new AtomicBoolean();
-
 	/** Whether the peer answers the question that shows whether it is in step. */
 	private boolean answersQuestions;
-
-	/** Whether the peer has stopped reading. */
-	private boolean unread;
 
 	private volatile boolean busy;
 
 	private volatile boolean served;
-
-	/** Whether the peer was found to have ended while its output was still open. */
-	private volatile boolean ended;
 
 	/**
 	 * Create a connection.
@@ -90,13 +64,9 @@ final class PipeConnection implements AutoCloseable {
 	 */
 	PipeConnection(PeerInput input, Pipe pipe, Lifeline peer, PeerSettings settings, BufferAllocator allocator,
 			TransferTimer timer) {
-		this.input = input;
-		this.pipe = pipe;
-		this.peer = peer;
+		this.pipe = new WatchedPipe(input, pipe, peer, timer);
 		this.settings = settings;
 		this.allocator = allocator;
-		this.timer = timer;
-		this.watchdog = new Watchdog(timer, this::wake);
 	}
 
 	/**
@@ -108,16 +78,16 @@ final class PipeConnection implements AutoCloseable {
 	 */
 	void greet(Duration most) {
 		try {
-			this.answersQuestions = within(most, this::isAnswered);
+			this.answersQuestions = this.pipe.within(most, this::isAnswered);
 		}
 		catch (CallTimeoutException ex) {
-			throw this.peer.failure("has not answered within the start-timeout of " + most.toMillis() + " ms", "");
+			throw this.pipe.failure("has not answered within the start-timeout of " + most.toMillis() + " ms", "");
 		}
 		catch (WorkerFailedException | TransferCancelledException ex) {
 			throw ex;
 		}
 		catch (VgiExternalException ex) {
-			throw this.peer.failure("does not speak the protocol: " + ex.getMessage(), "");
+			throw this.pipe.failure("does not speak the protocol: " + ex.getMessage(), "");
 		}
 	}
 
@@ -130,9 +100,13 @@ final class PipeConnection implements AutoCloseable {
 	AnnotatedBatch call(AnnotatedBatch request, CallContext context) {
 		begin();
 		try (GatheredStream gathered = IpcStreamWriter.gather(request.schema(), List.of(request))) {
-			return within(this.settings.callTimeout(), () -> answer(isSent(gathered, context), context)).take();
+			return this.pipe.within(this.settings.callTimeout(), () -> answer(isSent(gathered, context), context))
+				.take();
 		}
 		finally {
+			if (this.pipe.isUnread()) {
+				destroy();
+			}
 			this.busy = false;
 		}
 	}
@@ -148,7 +122,7 @@ final class PipeConnection implements AutoCloseable {
 		begin();
 		PipeStream stream = null;
 		try (GatheredStream gathered = IpcStreamWriter.gather(request.schema(), List.of(request))) {
-			Answer opening = within(this.settings.callTimeout(), () -> {
+			Answer opening = this.pipe.within(this.settings.callTimeout(), () -> {
 				boolean sent = isSent(gathered, context);
 				return (header || !sent) ? answer(sent, context) : null;
 			});
@@ -166,42 +140,18 @@ final class PipeConnection implements AutoCloseable {
 	private void begin() {
 		Assert.state(!this.busy, "The connection is busy");
 		if (!this.pipe.isOpen()) {
-			throw new ServiceUnavailableException("The connection to " + this.peer.describe() + " is closed");
+			throw new ServiceUnavailableException("The connection to " + this.pipe.peer().describe() + " is closed");
 		}
-		this.pipe.mark();
-		if (isReady()) {
+		if (this.pipe.isReady()) {
 			// The call has not been sent.
-			throw failed(new CorruptStreamException("An answer came that nobody has asked for"), Duration.ZERO);
+			throw this.pipe.unasked();
 		}
 		this.busy = true;
 	}
 
 	private boolean isSent(GatheredStream request, CallContext context) throws IOException {
 		context.sent(request.length());
-		return isSent(() -> this.pipe.send(request));
-	}
-
-	/**
-	 * Send something.
-	 * @param sending sends it
-	 * @return whether it was sent; if not, the peer may have said why before it stopped
-	 * reading
-	 * @throws IOException if there is no connection any more
-	 */
-	boolean isSent(Sending sending) throws IOException {
-		try {
-			sending.send();
-			return true;
-		}
-		catch (IOException ex) {
-			if (!this.pipe.isOpen()) {
-				throw ex;
-			}
-			logger.debug("A message to " + this.peer.describe() + " was not read: " + ex.getMessage());
-			this.unread = true;
-			this.watchdog.begin(LAST_WORDS);
-			return false;
-		}
+		return this.pipe.isSent(() -> this.pipe.pipe().send(request));
 	}
 
 	private Answer answer(boolean sent, CallContext context) throws IOException {
@@ -221,7 +171,7 @@ final class PipeConnection implements AutoCloseable {
 				context.received(reader.position());
 			}
 			Answer answer = new Answer(data, error, batches);
-			if (reader.isBrokenOff() || !sent) {
+			if (reader.isBrokenOff() || !sent && error == null) {
 				answer.close();
 				throw new EOFException("The answer is not complete");
 			}
@@ -238,9 +188,9 @@ final class PipeConnection implements AutoCloseable {
 	 * @return the reader; the caller closes it
 	 */
 	IpcStreamReader reader() {
-		this.pipe.mark();
-		return this.pipe.reader(this.settings.maxAnswerSize(), this.allocator,
-				ReadOptions.of(this.settings.readLimits()));
+		this.pipe.pipe().mark();
+		return this.pipe.pipe()
+			.reader(this.settings.maxAnswerSize(), this.allocator, ReadOptions.of(this.settings.readLimits()));
 	}
 
 	/**
@@ -261,7 +211,7 @@ final class PipeConnection implements AutoCloseable {
 	 */
 	private void settle() {
 		try {
-			boolean inStep = within(PROBE, () -> {
+			boolean inStep = this.pipe.within(PROBE, () -> {
 				try (IpcStreamWriter none = emptyInput()) {
 					none.end();
 				}
@@ -272,7 +222,7 @@ final class PipeConnection implements AutoCloseable {
 			}
 		}
 		catch (VgiExternalException ex) {
-			logger.debug("The connection to " + this.peer.describe() + " is given up: " + ex.getMessage());
+			logger.debug("The connection to " + this.pipe.peer().describe() + " is given up: " + ex.getMessage());
 		}
 		destroy();
 	}
@@ -282,7 +232,7 @@ final class PipeConnection implements AutoCloseable {
 	 * @return the input; nothing is written yet
 	 */
 	IpcStreamWriter emptyInput() {
-		return new IpcStreamWriter(this.pipe.output(), TransportOptions.NO_COLUMNS,
+		return new IpcStreamWriter(this.pipe.pipe().output(), TransportOptions.NO_COLUMNS,
 				new DictionaryProvider.MapDictionaryProvider());
 	}
 
@@ -297,7 +247,7 @@ final class PipeConnection implements AutoCloseable {
 
 	private boolean isAnswered() throws IOException {
 		try (GatheredStream question = TransportOptions.question(this.allocator); IpcStreamReader reader = reader()) {
-			boolean sent = isSent(() -> this.pipe.send(question));
+			boolean sent = this.pipe.isSent(() -> this.pipe.pipe().send(question));
 			nextStream(reader);
 			boolean answered = false;
 			for (AnnotatedBatch batch = reader.next(); batch != null; batch = reader.next()) {
@@ -311,123 +261,12 @@ final class PipeConnection implements AutoCloseable {
 		}
 	}
 
-	/**
-	 * Do a part of a call that ends with an answer.
-	 * @param <T> the result
-	 * @param most how long it may take
-	 * @param work the part
-	 * @return the result
-	 * @throws CallTimeoutException if it takes longer
-	 * @throws TransferCancelledException if interrupted
-	 * @throws VgiExternalException if the connection is broken or nonsense arrives: the
-	 * connection is closed then, as it is after any failure
-	 */
-	<T extends @Nullable Object> T within(Duration most, Work<T> work) {
-		if (Thread.currentThread().isInterrupted()) {
-			// The connection is still in step.
-			throw new TransferCancelledException("The call was interrupted");
-		}
-		boolean complete = false;
-		this.watchdog.begin(most);
-		try {
-			T result = work.run();
-			complete = true;
-			return result;
-		}
-		catch (IOException ex) {
-			throw failed(ex, most);
-		}
-		catch (UncheckedIOException | VgiExternalException ex) {
-			throw failed(ex, most);
-		}
-		finally {
-			this.watchdog.end();
-			if (!complete) {
-				destroy();
-			}
-		}
-	}
-
-	private VgiExternalException failed(Exception failure, Duration most) {
-		boolean open = this.pipe.isOpen();
-		this.watchdog.end();
-		if (this.watchdog.isExpired() && this.unread) {
-			return failure("has ended its input instead of reading a message", "");
-		}
-		if (this.watchdog.isExpired()) {
-			destroy();
-			return new CallTimeoutException(
-					"No answer from " + this.peer.describe() + " within " + most.toMillis() + " ms");
-		}
-		if (Thread.currentThread().isInterrupted()) {
-			destroy();
-			return new TransferCancelledException("The call was interrupted");
-		}
-		if (this.closed.get() || !open && !this.ended) {
-			destroy();
-			return new ServiceUnavailableException("The connection to " + this.peer.describe() + " was closed");
-		}
-		String words = (failure instanceof CorruptStreamException) ? words() : "";
-		boolean gone = this.ended || this.input.isEnded() || !(failure instanceof VgiExternalException);
-		if (!words.isEmpty() || gone) {
-			return failure("has ended its output instead of answering", words);
-		}
-		destroy();
-		return (VgiExternalException) failure;
-	}
-
-	private WorkerFailedException failure(String problem, String words) {
-		WorkerFailedException failure = this.peer.failure(problem, words);
-		destroy();
-		return failure;
-	}
-
-	// what the peer has sent instead of an answer, and what it still sends
-	private String words() {
-		byte[] bytes = this.pipe.sinceMark();
-		if (bytes.length > 0 && Words.instead(bytes).isEmpty()) {
-			return "";
-		}
-		this.watchdog.begin(LAST_WORDS);
-		try {
-			while (bytes.length < Words.MOST && (bytes.length == 0 || !Words.instead(bytes).isEmpty())) {
-				ByteBuffer more = ByteBuffer.allocate(Words.MOST);
-				int got = this.input.read(more);
-				if (got < 0) {
-					break;
-				}
-				int length = bytes.length;
-				bytes = Arrays.copyOf(bytes, length + got);
-				more.flip().get(bytes, length, got);
-			}
-		}
-		catch (IOException ex) {
-			// It sends nothing more for now.
-		}
-		finally {
-			this.watchdog.end();
-		}
-		return Words.instead(bytes);
-	}
-
 	PeerSettings settings() {
 		return this.settings;
 	}
 
-	Pipe pipe() {
+	WatchedPipe pipe() {
 		return this.pipe;
-	}
-
-	/**
-	 * Return whether there is something to read, the end included.
-	 * @return whether a read would return at once
-	 */
-	boolean isReady() {
-		return this.pipe.buffered() > 0 || this.input.isReady();
-	}
-
-	boolean isOpen() {
-		return this.pipe.isOpen();
 	}
 
 	/**
@@ -453,37 +292,27 @@ final class PipeConnection implements AutoCloseable {
 	}
 
 	/**
-	 * Return whether a further call can be made.
+	 * Return whether a further call can be made. A peer that has sent something that
+	 * nobody has asked for is warned of.
 	 * @return {@code false} while a call is running, and for good once the connection is
 	 * closed or out of step
 	 */
 	boolean isUsable() {
-		return !this.busy && this.pipe.isOpen() && this.peer.isAlive() && !isReady();
+		if (this.busy || !this.pipe.isOpen() || !this.pipe.peer().isAlive()) {
+			return false;
+		}
+		if (this.pipe.isReady()) {
+			this.pipe.warnOfUnasked();
+			return false;
+		}
+		return true;
 	}
 
 	/**
-	 * The peer has ended. Nobody waits any longer for what only others could write to its
-	 * output, once everything that it has written itself was read, or not read for long.
+	 * The peer has ended, whoever holds its output open.
 	 */
 	void peerEnded() {
-		peerEnded(LOOKS);
-	}
-
-	private void peerEnded(int looks) {
-		this.timer.schedule(LAST_WORDS, () -> {
-			if (looks > 0 && this.pipe.isOpen() && this.input.isReady() && !this.input.isEnded()) {
-				peerEnded(looks - 1);
-			}
-			else {
-				this.ended = true;
-				this.pipe.close();
-			}
-		});
-	}
-
-	private void wake() {
-		this.pipe.close();
-		this.peer.wake();
+		this.pipe.peerEnded();
 	}
 
 	/**
@@ -492,57 +321,14 @@ final class PipeConnection implements AutoCloseable {
 	 */
 	@Override
 	public void close() {
-		if (this.closed.compareAndSet(false, true)) {
-			try {
-				this.pipe.endOutput();
-				this.peer.awaitEnd(this.settings.closeGrace());
-			}
-			catch (IOException ex) {
-				logger.debug("The output to " + this.peer.describe() + " could not be ended: " + ex.getMessage());
-			}
-		}
-		destroy();
+		this.pipe.close(this.settings.closeGrace());
 	}
 
 	/**
 	 * Close the connection and end the peer at once. Idempotent.
 	 */
 	void destroy() {
-		this.closed.set(true);
-		this.watchdog.close();
-		this.pipe.close();
-		this.peer.destroy();
-	}
-
-	/**
-	 * Sends something.
-	 */
-	@FunctionalInterface
-	interface Sending {
-
-		/**
-		 * Send it.
-		 * @throws IOException if the connection is closed or broken
-		 */
-		void send() throws IOException;
-
-	}
-
-	/**
-	 * A part of a call.
-	 *
-	 * @param <T> the result
-	 */
-	@FunctionalInterface
-	interface Work<T extends @Nullable Object> {
-
-		/**
-		 * Do it.
-		 * @return the result
-		 * @throws IOException if the connection breaks
-		 */
-		T run() throws IOException;
-
+		this.pipe.destroy();
 	}
 
 	/**

@@ -2,8 +2,6 @@ package dev.vgi.external.rpc.pipe.client;
 
 import java.io.EOFException;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -41,8 +39,6 @@ final class PipeStream implements StreamTransport {
 
 	private final PipeConnection connection;
 
-	private final Counted written;
-
 	private @Nullable AnnotatedBatch header;
 
 	private @Nullable IpcStreamWriter input;
@@ -54,7 +50,7 @@ final class PipeStream implements StreamTransport {
 	/** Log messages that came after the data of their turn. */
 	private final List<LogMessage> early = new ArrayList<>();
 
-	/** Whether a turn was answered, so that the peer has surely opened the stream. */
+	/** Whether the header or a turn has come, so that the peer has surely opened it. */
 	private boolean answered;
 
 	private boolean over;
@@ -69,8 +65,8 @@ final class PipeStream implements StreamTransport {
 	 */
 	PipeStream(PipeConnection connection, @Nullable AnnotatedBatch header) {
 		this.connection = connection;
-		this.written = new Counted(connection.pipe().output());
 		this.header = header;
+		this.answered = header != null;
 	}
 
 	/**
@@ -124,13 +120,13 @@ final class PipeStream implements StreamTransport {
 
 	private Turn carried(@Nullable AnnotatedBatch batch, Schema schema, CallContext context) {
 		try {
-			return this.connection.within(this.connection.settings().callTimeout(), () -> {
+			return this.connection.pipe().within(this.connection.settings().callTimeout(), () -> {
 				Turn ended = (this.output != null) ? endedBefore(this.output) : null;
 				return (ended != null) ? ended : carry(batch, schema, context);
 			});
 		}
 		catch (RuntimeException | Error ex) {
-			if (!this.connection.isOpen()) {
+			if (!this.connection.pipe().isOpen()) {
 				release();
 			}
 			throw ex;
@@ -140,8 +136,8 @@ final class PipeStream implements StreamTransport {
 	// What is there before the input was sent is the end of the stream, or the log
 	// messages of the last turn, or too much.
 	private @Nullable Turn endedBefore(IpcStreamReader output) throws IOException {
-		while (this.connection.isReady()) {
-			this.connection.pipe().mark();
+		while (this.connection.pipe().isReady()) {
+			this.connection.pipe().pipe().mark();
 			AnnotatedBatch batch = output.next();
 			if (batch == null) {
 				requireMarker(output);
@@ -162,7 +158,7 @@ final class PipeStream implements StreamTransport {
 	}
 
 	private Turn carry(@Nullable AnnotatedBatch batch, Schema schema, CallContext context) throws IOException {
-		boolean sent = this.connection.isSent(() -> write(batch, schema, context));
+		boolean sent = this.connection.pipe().isSent(() -> write(batch, schema, context));
 		List<LogMessage> told = new ArrayList<>();
 		boolean first = this.output == null;
 		IpcStreamReader output = output();
@@ -213,23 +209,13 @@ final class PipeStream implements StreamTransport {
 	private void write(@Nullable AnnotatedBatch batch, Schema schema, CallContext context) throws IOException {
 		IpcStreamWriter input = this.input;
 		if (input == null) {
-			input = (batch != null) ? new IpcStreamWriter(this.written, schema, batch.dictionaries())
+			input = (batch != null)
+					? new IpcStreamWriter(this.connection.pipe().pipe().output(), schema, batch.dictionaries())
 					: this.connection.emptyInput();
 			this.input = input;
 			this.inputSchema = schema;
 		}
-		long before = this.written.count;
-		try {
-			if (batch != null) {
-				input.write(batch);
-			}
-			else {
-				input.writeEmpty(BatchMetadata.empty());
-			}
-		}
-		finally {
-			context.sent(this.written.count - before);
-		}
+		context.sent((batch != null) ? input.write(batch) : input.writeEmpty(BatchMetadata.empty()));
 	}
 
 	private IpcStreamReader output() {
@@ -239,7 +225,7 @@ final class PipeStream implements StreamTransport {
 			this.output = output;
 		}
 		else {
-			this.connection.pipe().mark();
+			this.connection.pipe().pipe().mark();
 			output.newAccount();
 		}
 		return output;
@@ -282,7 +268,7 @@ final class PipeStream implements StreamTransport {
 		this.over = true;
 		boolean inStep = false;
 		try {
-			inStep = this.connection.within(this.connection.settings().callTimeout(), () -> {
+			inStep = this.connection.pipe().within(this.connection.settings().callTimeout(), () -> {
 				IpcStreamWriter input = (this.input != null) ? this.input : this.connection.emptyInput();
 				this.input = input;
 				if (cancel) {
@@ -365,38 +351,6 @@ final class PipeStream implements StreamTransport {
 	 * @param logs log messages
 	 */
 	private record Turn(@Nullable AnnotatedBatch data, @Nullable ErrorBatchException error, List<LogMessage> logs) {
-
-	}
-
-	/**
-	 * Counts what is written.
-	 */
-	private static final class Counted implements WritableByteChannel {
-
-		private final WritableByteChannel channel;
-
-		private long count;
-
-		Counted(WritableByteChannel channel) {
-			this.channel = channel;
-		}
-
-		@Override
-		public int write(ByteBuffer source) throws IOException {
-			int written = this.channel.write(source);
-			this.count += written;
-			return written;
-		}
-
-		@Override
-		public boolean isOpen() {
-			return this.channel.isOpen();
-		}
-
-		@Override
-		public void close() {
-			// The pipe is closed by its owner.
-		}
 
 	}
 

@@ -2,21 +2,29 @@ package dev.vgi.external.rpc.pipe.client;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.nio.ByteBuffer;
+import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.ReadableByteChannel;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 import org.jspecify.annotations.Nullable;
 
 /**
- * Does what blocks in a file on a thread of the platform. A virtual thread that is
- * blocked there neither notices that the file is closed, nor lets it be closed.
+ * Does what blocks on a thread of the platform where that matters. A virtual thread that
+ * is blocked in a file neither notices that the file is closed, nor lets it be closed,
+ * and no thread that is blocked in a stream notices it.
  */
 final class PlatformIo implements AutoCloseable {
 
@@ -66,7 +74,7 @@ final class PlatformIo implements AutoCloseable {
 			return transfer.run();
 		}
 		FutureTask<T> task = new FutureTask<>(transfer::run);
-		this.executor.execute(task);
+		execute(task);
 		boolean interrupted = false;
 		try {
 			while (true) {
@@ -96,9 +104,108 @@ final class PlatformIo implements AutoCloseable {
 		}
 	}
 
+	private void execute(Runnable task) throws ClosedChannelException {
+		try {
+			this.executor.execute(task);
+		}
+		catch (RejectedExecutionException ex) {
+			throw new ClosedChannelException();
+		}
+	}
+
 	@Override
 	public void close() {
 		this.executor.shutdown();
+	}
+
+	/**
+	 * Read a stream that does not let go of a blocked thread: only a thread of the
+	 * platform is ever blocked in it, at worst until whoever holds the other end has
+	 * ended.
+	 * @param stream the stream; closed with the input
+	 * @return the input
+	 */
+	PeerInput input(InputStream stream) {
+		Stream input = new Stream(stream);
+		return new PeerInput(input, input::isReady);
+	}
+
+	/**
+	 * A stream that is read by the thread of the platform, through an array of its own.
+	 */
+	private final class Stream implements ReadableByteChannel {
+
+		private static final int PIECE = 1 << 16;
+
+		private final InputStream stream;
+
+		private final byte[] piece = new byte[PIECE];
+
+		private @Nullable CompletableFuture<Integer> reading;
+
+		private volatile boolean closed;
+
+		Stream(InputStream stream) {
+			this.stream = stream;
+		}
+
+		// A blocked thread has locked the stream.
+		synchronized boolean isReady() throws IOException {
+			return (this.reading == null || this.reading.isDone()) && this.stream.available() > 0;
+		}
+
+		@Override
+		public int read(ByteBuffer target) throws IOException {
+			CompletableFuture<Integer> reading = new CompletableFuture<>();
+			synchronized (this) {
+				if (this.closed) {
+					throw new ClosedChannelException();
+				}
+				this.reading = reading;
+			}
+			int most = Math.min(PIECE, target.remaining());
+			execute(() -> read(most, reading));
+			try {
+				int got = reading.get();
+				target.put(this.piece, 0, Math.max(0, got));
+				return got;
+			}
+			catch (InterruptedException ex) {
+				close();
+				Thread.currentThread().interrupt();
+				throw new ClosedByInterruptException();
+			}
+			catch (ExecutionException ex) {
+				throw (ex.getCause() instanceof IOException failure) ? failure : new IOException(ex.getCause());
+			}
+		}
+
+		private void read(int most, CompletableFuture<Integer> reading) {
+			try {
+				reading.complete(this.stream.read(this.piece, 0, most));
+			}
+			catch (IOException | RuntimeException ex) {
+				reading.completeExceptionally(ex);
+			}
+		}
+
+		@Override
+		public boolean isOpen() {
+			return !this.closed;
+		}
+
+		@Override
+		public void close() throws IOException {
+			synchronized (this) {
+				this.closed = true;
+				if (this.reading != null) {
+					this.reading.completeExceptionally(new AsynchronousCloseException());
+				}
+			}
+			PlatformIo.this.close();
+			this.stream.close();
+		}
+
 	}
 
 	/**

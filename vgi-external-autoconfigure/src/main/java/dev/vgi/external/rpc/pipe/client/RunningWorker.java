@@ -7,6 +7,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
+import dev.vgi.external.rpc.pipe.Pipe;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.StringUtils;
@@ -112,11 +113,19 @@ final class RunningWorker implements Lifeline {
 	}
 
 	@Override
-	public void wake() {
-		if (this.files == null) {
-			this.ended |= this.process.isAlive();
-			family().forEach(ProcessHandle::destroyForcibly);
+	public void wake(Pipe pipe) {
+		if (this.files != null) {
+			pipe.close();
+			return;
 		}
+		// Java's streams cannot even be closed while a thread is blocked in writing.
+		this.ended |= this.process.isAlive();
+		Thread thread = new Thread(() -> {
+			family().forEach(ProcessHandle::destroyForcibly);
+			pipe.close();
+		}, "vgi-external-worker-kill");
+		thread.setDaemon(true);
+		thread.start();
 	}
 
 	// children first, which a process that ends would lose
@@ -152,15 +161,14 @@ final class RunningWorker implements Lifeline {
 
 	// Java tells the end of processes that others have started no sooner.
 	private static void await(List<ProcessHandle> processes, Duration most) {
-		uninterruptibly(most, () -> !isAlive(processes),
-				(nanos) -> TimeUnit.NANOSECONDS.sleep(Math.min(nanos, LOOK)));
+		uninterruptibly(most, () -> !isAlive(processes), (nanos) -> TimeUnit.NANOSECONDS.sleep(Math.min(nanos, LOOK)));
 	}
 
 	private static void uninterruptibly(Duration most, BooleanSupplier over, Wait wait) {
 		long start = System.nanoTime();
 		boolean interrupted = false;
-		for (long left = most.toNanos(); left > 0 && !over.getAsBoolean(); left = most.toNanos()
-				- (System.nanoTime() - start)) {
+		for (long left = most.toNanos(); left > 0
+				&& !over.getAsBoolean(); left = most.toNanos() - (System.nanoTime() - start)) {
 			try {
 				wait.await(left);
 			}

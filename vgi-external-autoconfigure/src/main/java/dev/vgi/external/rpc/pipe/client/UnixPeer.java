@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,6 +17,7 @@ import dev.vgi.external.transport.TransferTimer;
 import org.apache.arrow.memory.BufferAllocator;
 
 import org.springframework.util.Assert;
+import org.springframework.util.StringUtils;
 
 /**
  * A service behind a Unix socket, which may come up later than this process.
@@ -161,14 +163,14 @@ final class UnixPeer implements Peer {
 		}
 
 		@Override
-		public void wake() {
-			// Sockets wake up when they are closed.
+		public void wake(Pipe pipe) {
+			pipe.close();
 		}
 
 		@Override
 		public WorkerFailedException failure(String problem, String words) {
-			return new WorkerFailedException(Character.toUpperCase(describe().charAt(0)) + describe().substring(1) + " "
-					+ problem + (words.isEmpty() ? "" : ". It has sent: " + words), -1);
+			return new WorkerFailedException(StringUtils.capitalize(describe()) + " " + problem
+					+ (words.isEmpty() ? "" : ". It has sent: " + words), -1);
 		}
 
 	}
@@ -176,7 +178,7 @@ final class UnixPeer implements Peer {
 	/**
 	 * A socket from which one byte may have been read ahead.
 	 */
-	private static final class Ahead implements java.nio.channels.ReadableByteChannel {
+	private static final class Ahead implements ReadableByteChannel {
 
 		private final SocketChannel socket;
 

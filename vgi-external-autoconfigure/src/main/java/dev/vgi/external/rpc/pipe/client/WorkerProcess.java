@@ -1,13 +1,11 @@
 package dev.vgi.external.rpc.pipe.client;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.channels.Channels;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-import dev.vgi.external.memory.InputStreamChannel;
 import dev.vgi.external.rpc.pipe.Pipe;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimer;
@@ -68,10 +66,25 @@ final class WorkerProcess implements Peer {
 		if (Thread.currentThread().isInterrupted()) {
 			throw new TransferCancelledException("The start of " + describe() + " was interrupted");
 		}
-		Process process = start();
-		PipeConnection connection = connect(process, ProcessFiles.of(process));
+		PipeConnection connection = connect();
 		connection.greet(this.settings.startTimeout());
 		return connection;
+	}
+
+	private PipeConnection connect() {
+		Process process = start();
+		boolean connected = false;
+		try {
+			PipeConnection connection = connect(process, ProcessFiles.of(process));
+			connected = true;
+			return connection;
+		}
+		finally {
+			if (!connected) {
+				// Such as without memory for a thread.
+				process.destroyForcibly();
+			}
+		}
 	}
 
 	/**
@@ -110,8 +123,7 @@ final class WorkerProcess implements Peer {
 			errors = StandardError.read(Channels.newInputStream(files.errors()), log, this.name);
 		}
 		else {
-			InputStream output = process.getInputStream();
-			input = new PeerInput(new InputStreamChannel(output), () -> output.available() > 0);
+			input = new PlatformIo().input(process.getInputStream());
 			pipe = Pipe.of(input, process.getOutputStream());
 			errors = StandardError.read(process.getErrorStream(), log, this.name);
 		}

@@ -113,7 +113,8 @@ final class FakePeer implements Peer {
 		}
 
 		@Override
-		public void wake() {
+		public void wake(Pipe pipe) {
+			pipe.close();
 		}
 
 		@Override

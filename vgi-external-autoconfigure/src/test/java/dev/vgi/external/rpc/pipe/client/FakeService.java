@@ -6,6 +6,7 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
@@ -133,6 +134,10 @@ final class FakeService {
 					answer(NO_COLUMNS, BatchMetadata.empty());
 				}
 			}
+			case "chatty" -> {
+				answer(NO_COLUMNS, BatchMetadata.empty());
+				this.pipe.output().write(ByteBuffer.wrap("done".getBytes(StandardCharsets.UTF_8)));
+			}
 			case "silent" -> {
 				// says nothing
 			}
@@ -235,8 +240,25 @@ final class FakeService {
 		}
 	}
 
+	/**
+	 * Write an error and close the connection.
+	 * @param output the connection
+	 */
+	static void complain(WritableByteChannel output) {
+		try (output) {
+			answer(output, NO_COLUMNS, error("too much"));
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
 	private void answer(Schema schema, BatchMetadata metadata) throws IOException {
-		try (IpcStreamWriter writer = new IpcStreamWriter(this.pipe.output(), schema,
+		answer(this.pipe.output(), schema, metadata);
+	}
+
+	private static void answer(WritableByteChannel output, Schema schema, BatchMetadata metadata) throws IOException {
+		try (IpcStreamWriter writer = new IpcStreamWriter(output, schema,
 				new DictionaryProvider.MapDictionaryProvider())) {
 			writer.writeEmpty(metadata);
 			writer.end();

@@ -117,9 +117,9 @@ class PipeConnectionTests {
 		CallContext failing = CallContext.of((message) -> {
 			throw new IllegalArgumentException("sink");
 		});
-		try (PipeConnection connection = open(); AnnotatedBatch request = this.peers.request("logs", 2, "argument", "1")) {
-			assertThatIllegalArgumentException()
-				.isThrownBy(() -> connection.call(request, failing));
+		try (PipeConnection connection = open();
+				AnnotatedBatch request = this.peers.request("logs", 2, "argument", "1")) {
+			assertThatIllegalArgumentException().isThrownBy(() -> connection.call(request, failing));
 			assertThat(call(connection, "echo", 5)).isEqualTo(5);
 		}
 	}
@@ -169,8 +169,7 @@ class PipeConnectionTests {
 	void aPeerThatDoesNotReadIsGivenUpInTime() {
 		try (PipeConnection connection = open(Peers.callTimeout(TIMEOUT), (socket) -> FakeService
 			.serve(Pipe.of(socket, socket), this.peers.allocator, true, this.reading::join))) {
-			CompletableFuture<Integer> call = CompletableFuture
-				.supplyAsync(() -> call(connection, "echo", 1_000_000));
+			CompletableFuture<Integer> call = CompletableFuture.supplyAsync(() -> call(connection, "echo", 1_000_000));
 			ring(call, TIMEOUT);
 			assertThat(call).failsWithin(Peers.LONG)
 				.withThrowableThat()
@@ -207,8 +206,7 @@ class PipeConnectionTests {
 	void anInterruptedThreadDoesNotBreakAConnection() {
 		try (PipeConnection connection = open()) {
 			Thread.currentThread().interrupt();
-			assertThatExceptionOfType(TransferCancelledException.class)
-				.isThrownBy(() -> call(connection, "echo", 1));
+			assertThatExceptionOfType(TransferCancelledException.class).isThrownBy(() -> call(connection, "echo", 1));
 			assertThat(connection.isUsable()).isTrue();
 			assertThat(Thread.interrupted()).isTrue();
 			assertThat(call(connection, "echo", 1)).isEqualTo(1);
@@ -250,15 +248,42 @@ class PipeConnectionTests {
 	void aSecondAnswerIsNotTakenForThatOfTheNextCall() {
 		try (PipeConnection connection = open()) {
 			assertThat(call(connection, "twice", 1)).isZero();
-			while (connection.isUsable()) {
-				Thread.onSpinWait();
-			}
+			awaitReady(connection);
 			CompletableFuture<Integer> call = CompletableFuture.supplyAsync(() -> call(connection, "echo", 1));
 			assertThat(call).failsWithin(Peers.LONG)
 				.withThrowableThat()
 				.havingCause()
 				.isInstanceOf(CorruptStreamException.class)
 				.withMessage("An answer came that nobody has asked for");
+		}
+	}
+
+	private static void awaitReady(PipeConnection connection) {
+		while (!connection.pipe().isReady()) {
+			Thread.onSpinWait();
+		}
+	}
+
+	@Test
+	void aPeerThatSaysMoreThanItWasAskedForIsNotUsed() {
+		for (String method : new String[] { "twice", "chatty" }) {
+			try (PipeConnection connection = open()) {
+				assertThat(call(connection, method, 1)).isZero();
+				awaitReady(connection);
+				assertThat(connection.isUsable()).isFalse();
+				assertThatExceptionOfType(ServiceUnavailableException.class)
+					.isThrownBy(() -> call(connection, "echo", 1));
+			}
+		}
+	}
+
+	@Test
+	void aPeerThatSaysWhyItStopsReadingIsHeard() {
+		try (PipeConnection connection = open(Peers.callTimeout(TIMEOUT), (socket) -> FakeService
+			.serve(Pipe.of(socket, socket), this.peers.allocator, true, () -> FakeService.complain(socket)))) {
+			assertThatExceptionOfType(ErrorBatchException.class).isThrownBy(() -> call(connection, "echo", 1_000_000))
+				.withMessageContaining("too much");
+			assertThat(connection.isUsable()).isFalse();
 		}
 	}
 
@@ -302,7 +327,8 @@ class PipeConnectionTests {
 	void aProducerEndsByItself() {
 		try (PipeConnection connection = open()) {
 			for (int turns : new int[] { 0, 1, 5 }) {
-				PipeStream stream = stream(connection, "produce", false, "argument", String.valueOf(turns), "logs", "2");
+				PipeStream stream = stream(connection, "produce", false, "argument", String.valueOf(turns), "logs",
+						"2");
 				assertThat(stream.isLive()).isTrue();
 				assertThat(produced(stream)).isEqualTo(turns);
 				assertThat(stream.isLive()).isFalse();
@@ -359,10 +385,9 @@ class PipeConnectionTests {
 			try (PipeStream stream = stream(connection, "exchange", false, "argument", "1000")) {
 				assertThat(exchange(stream, 1)).isEqualTo(1);
 				long sent = this.context.inlineBytesSent();
-				try (AnnotatedBatch other = AnnotatedBatch.of(VectorSchemaRoot
-					.of(new BigIntVector("other", this.peers.allocator)))) {
-					assertThatIllegalArgumentException()
-						.isThrownBy(() -> stream.turn(other, this.context));
+				try (AnnotatedBatch other = AnnotatedBatch
+					.of(VectorSchemaRoot.of(new BigIntVector("other", this.peers.allocator)))) {
+					assertThatIllegalArgumentException().isThrownBy(() -> stream.turn(other, this.context));
 				}
 				assertThat(this.context.inlineBytesSent()).isEqualTo(sent);
 				assertThat(exchange(stream, 2)).isEqualTo(2);
@@ -400,8 +425,8 @@ class PipeConnectionTests {
 	void anErrorInATurnEndsTheStream() {
 		try (PipeConnection connection = open()) {
 			for (int turns : new int[] { 0, 2 }) {
-				try (PipeStream stream = stream(connection, "produce", false, "argument", String.valueOf(turns), "error",
-						"1")) {
+				try (PipeStream stream = stream(connection, "produce", false, "argument", String.valueOf(turns),
+						"error", "1")) {
 					for (int turn = 0; turn < turns; turn++) {
 						stream.turn(null, this.context).close();
 					}
@@ -456,9 +481,7 @@ class PipeConnectionTests {
 		try (PipeConnection connection = open()) {
 			PipeStream stream = stream(connection, "produce", false, "argument", "5", "twice", "1");
 			stream.turn(null, this.context).close();
-			while (!connection.isReady()) {
-				Thread.onSpinWait();
-			}
+			awaitReady(connection);
 			CompletableFuture<Void> next = CompletableFuture.runAsync(() -> stream.turn(null, this.context).close());
 			assertThat(next).failsWithin(Peers.LONG)
 				.withThrowableThat()
@@ -521,9 +544,9 @@ class PipeConnectionTests {
 
 	@Test
 	void aPeerThatHasNoTransportOptionsIsUsed() {
-		PipeConnection connection = open(Peers.callTimeout(TIMEOUT), (socket) -> FakeService
-			.serve(Pipe.of(socket, socket), this.peers.allocator, false, () -> {
-			}));
+		PipeConnection connection = open(Peers.callTimeout(TIMEOUT),
+				(socket) -> FakeService.serve(Pipe.of(socket, socket), this.peers.allocator, false, () -> {
+				}));
 		try (connection) {
 			assertThat(call(connection, "echo", 1)).isEqualTo(1);
 			// It cannot be asked whether it is in step.

@@ -132,19 +132,19 @@ class WorkerProcessTests {
 	@Test
 	void saysWhatAWorkerHasPrintedBeforeItEnded() {
 		assertThatExceptionOfType(WorkerFailedException.class)
-			.isThrownBy(() -> this.peers
-				.program(Peers.settings(), "/bin/sh", "-c",
-						"echo 'Traceback (most recent call last):'; echo oops >&2; exit 4")
-				.open())
+			.isThrownBy(
+					() -> this.peers
+						.program(Peers.settings(), "/bin/sh", "-c",
+								"echo 'Traceback (most recent call last):'; echo oops >&2; exit 4")
+						.open())
 			.withMessage("The worker 'model' ended with exit code 4; the worker wrote to its standard output: "
 					+ "Traceback (most recent call last):; its standard error ends with:\noops");
 	}
 
 	@Test
 	void saysWhatAWorkerPrintsThatGoesOn() {
-		assertThatExceptionOfType(WorkerFailedException.class)
-			.isThrownBy(() -> this.peers.program(Peers.settings(), "/bin/sh", "-c", "echo Starting...; exec sleep 600")
-				.open())
+		assertThatExceptionOfType(WorkerFailedException.class).isThrownBy(
+				() -> this.peers.program(Peers.settings(), "/bin/sh", "-c", "echo Starting...; exec sleep 600").open())
 			.withMessageContaining("the worker wrote to its standard output: Starting...")
 			.satisfies((ex) -> assertThat(ex.exitCode()).isEqualTo(-1));
 	}
@@ -229,8 +229,7 @@ class WorkerProcessTests {
 	@Test
 	void aWorkerThatClosesItsOutputIsEnded() {
 		try (PipeConnection connection = fake()) {
-			assertThatExceptionOfType(WorkerFailedException.class)
-				.isThrownBy(() -> call(connection, "close_output", 1))
+			assertThatExceptionOfType(WorkerFailedException.class).isThrownBy(() -> call(connection, "close_output", 1))
 				.withMessageStartingWith("The worker 'model' has ended its output instead of answering")
 				.satisfies((ex) -> assertThat(ex.exitCode()).isEqualTo(-1));
 		}
@@ -265,7 +264,8 @@ class WorkerProcessTests {
 	@Test
 	void everythingThatAWorkerHasStartedIsEndedWithIt() {
 		for (boolean gently : new boolean[] { true, false }) {
-			PipeConnection connection = script(Peers.settings(), "sleep 600 & (sleep 600 & exec sleep 600) & exec \"$@\"");
+			PipeConnection connection = script(Peers.settings(),
+					"sleep 600 & (sleep 600 & exec sleep 600) & exec \"$@\"");
 			List<ProcessHandle> family = ProcessHandle.current().descendants().toList();
 			assertThat(family).hasSizeGreaterThanOrEqualTo(3);
 			if (gently) {
@@ -340,6 +340,50 @@ class WorkerProcessTests {
 		try (PipeConnection connection = worker.connect(worker.start(), null)) {
 			connection.greet(Peers.LONG);
 			assertThatExceptionOfType(CallTimeoutException.class).isThrownBy(() -> call(connection, "silent", 1));
+		}
+	}
+
+	@Test
+	void withoutFilesAGrandchildDoesNotKeepACallWaiting() throws Exception {
+		Path number = this.directory.resolve("pid");
+		List<String> command = new ArrayList<>(
+				List.of("/bin/sh", "-c", "sleep 600 & echo $! > " + number + "; exec \"$@\"", "sh"));
+		command.addAll(Peers.fakeCommand());
+		WorkerProcess worker = this.peers.program(Peers.settings(), command.toArray(String[]::new));
+		PipeConnection connection = worker.connect(worker.start(), null);
+		connection.greet(Peers.LONG);
+		CompletableFuture<Integer> call = CompletableFuture.supplyAsync(() -> call(connection, "silent", 1));
+		child().destroyForcibly();
+		assertThat(call).failsWithin(Peers.LONG)
+			.withThrowableThat()
+			.havingCause()
+			.isInstanceOf(WorkerFailedException.class)
+			.withMessageContaining("ended with exit code 137");
+		connection.close();
+		ProcessHandle.of(Long.parseLong(Files.readString(number).strip())).ifPresent(ProcessHandle::destroyForcibly);
+	}
+
+	@Test
+	void withoutFilesAnInterruptEndsTheCall() throws Exception {
+		WorkerProcess worker = this.peers.fake(Peers.settings());
+		try (PipeConnection connection = worker.connect(worker.start(), null)) {
+			connection.greet(Peers.LONG);
+			CompletableFuture<Throwable> failure = new CompletableFuture<>();
+			Thread caller = new Thread(() -> {
+				try {
+					call(connection, "silent", 1);
+				}
+				catch (RuntimeException ex) {
+					failure.complete(ex);
+				}
+			});
+			caller.start();
+			while (caller.getState() != Thread.State.WAITING) {
+				Thread.onSpinWait();
+			}
+			caller.interrupt();
+			assertThat(failure).succeedsWithin(Peers.LONG)
+				.isInstanceOf(dev.vgi.external.transport.TransferCancelledException.class);
 		}
 	}
 
