@@ -26,6 +26,7 @@ import org.springframework.util.ClassUtils;
  * <li>prefetching: one for each open stream,</li>
  * <li>a reader of several batches: one that reads their stream, and as many as it may
  * have requests at the same time,</li>
+ * <li>workers: one for each that starts or ends,</li>
  * <li>checks of the storage and its rules: one.</li>
  * </ul>
  * How many transfers run at the same time depends on the threads that start them and on

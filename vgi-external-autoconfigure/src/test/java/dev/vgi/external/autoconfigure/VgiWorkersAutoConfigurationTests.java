@@ -197,7 +197,8 @@ class VgiWorkersAutoConfigurationTests {
 					.hasObservationWithNameEqualTo("vgi.rpc.client")
 					.that()
 					.hasBeenStopped()
-					.hasLowCardinalityKeyValue("rpc.method", "echo");
+					.hasLowCardinalityKeyValue("rpc.method", "echo")
+					.hasLowCardinalityKeyValue("transport", "stdio");
 			});
 	}
 
