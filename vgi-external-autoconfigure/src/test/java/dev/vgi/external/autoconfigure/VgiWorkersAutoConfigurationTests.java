@@ -115,7 +115,8 @@ class VgiWorkersAutoConfigurationTests {
 			.withPropertyValues("vgi.rpc.workers.model.eager=true", "vgi.rpc.workers.other.command=/no/such/program",
 					"vgi.rpc.workers.other.eager=true")
 			.run((context) -> {
-				FailureAnalysis analysis = analyze(context.getStartupFailure());
+				FailureAnalysis analysis = new StartRefusedFailureAnalyzer().analyze(failure(context));
+				assertThat(analysis).isNotNull();
 				assertThat(analysis.getDescription())
 					.startsWith("The worker 'other', which starts with the application,")
 					.contains("/no/such/program");
@@ -124,10 +125,10 @@ class VgiWorkersAutoConfigurationTests {
 			});
 	}
 
-	private static FailureAnalysis analyze(Throwable failure) {
-		FailureAnalysis analysis = new StartRefusedFailureAnalyzer().analyze(failure);
-		assertThat(analysis).as("report for " + failure).isNotNull();
-		return analysis;
+	private static Throwable failure(AssertableApplicationContext context) {
+		Throwable failure = context.getStartupFailure();
+		assertThat(failure).isNotNull();
+		return failure;
 	}
 
 	@ParameterizedTest
@@ -182,7 +183,7 @@ class VgiWorkersAutoConfigurationTests {
 				{ "unix=/s", "vgi.rpc.workers.model.command or vgi.rpc.workers.model.unix must be set" } }) {
 			this.runner.withPropertyValues(command)
 				.withPropertyValues("vgi.rpc.workers.model." + wrong[0])
-				.run((context) -> assertThat(RangesTests.analyze(context.getStartupFailure())).contains(wrong[1])
+				.run((context) -> assertThat(RangesTests.analyze(failure(context))).contains(wrong[1])
 					.doesNotContain(secret));
 		}
 	}

@@ -49,11 +49,7 @@ final class FakePeer implements Peer {
 		if (this.broken) {
 			throw new WorkerFailedException("start " + this.attempts.size() + " failed", 7);
 		}
-		FakeWorker worker = new FakeWorker();
-		PeerInput input = new PeerInput(Channels.newChannel(InputStream.nullInputStream()), () -> false);
-		worker.connection = new PipeConnection(input,
-				Pipe.of(input, Channels.newChannel(OutputStream.nullOutputStream())), worker, SETTINGS, this.allocator,
-				new ManualTimer());
+		FakeWorker worker = new FakeWorker(this.allocator);
 		this.opened.add(worker);
 		return worker.connection;
 	}
@@ -78,7 +74,7 @@ final class FakePeer implements Peer {
 
 	static final class FakeWorker implements Lifeline {
 
-		PipeConnection connection;
+		final PipeConnection connection;
 
 		volatile boolean alive = true;
 
@@ -86,6 +82,13 @@ final class FakePeer implements Peer {
 
 		/** What its end waits for. */
 		volatile CountDownLatch gate = new CountDownLatch(0);
+
+		FakeWorker(BufferAllocator allocator) {
+			PeerInput input = new PeerInput(Channels.newChannel(InputStream.nullInputStream()), () -> false);
+			this.connection = new PipeConnection(input,
+					Pipe.of(input, Channels.newChannel(OutputStream.nullOutputStream())), this, SETTINGS, allocator,
+					new ManualTimer());
+		}
 
 		@Override
 		public String describe() {

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
@@ -421,7 +422,7 @@ class WorkerPoolTests {
 	}
 
 	private static Throwable failure(FutureTask<?> task) {
-		return catchThrowable(task::get).getCause();
+		return Objects.requireNonNull(catchThrowable(task::get).getCause());
 	}
 
 	private static void giveBack(WorkerPool pool, PipeConnection... connections) {
