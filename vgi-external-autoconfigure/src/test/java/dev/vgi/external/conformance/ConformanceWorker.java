@@ -78,6 +78,8 @@ public final class ConformanceWorker {
 		properties.put("vgi.external.storage", "none");
 		properties.put("spring.main.banner-mode", "off");
 		properties.put("logging.level.root", "warn");
+		// The older release's requests over pipes name no protocol.
+		properties.put("vgi.rpc.protocol-optional", "true");
 		for (int i = 0; i < args.length; i++) {
 			String setting = SETTINGS.get(args[i]);
 			if (setting != null && i + 1 < args.length) {
@@ -93,6 +95,7 @@ public final class ConformanceWorker {
 			}
 			else if (args[i].equals("--newest")) {
 				properties.put("conformance.newest", "true");
+				properties.remove("vgi.rpc.protocol-optional");
 			}
 			else if (args[i].equals("--auth") || args[i].equals("--cors")) {
 				// Spring Security is configured for these workers only.
@@ -147,7 +150,7 @@ public final class ConformanceWorker {
 		 */
 		@Configuration(proxyBeanMethods = false)
 		@ConditionalOnProperty("conformance.newest")
-		@Import({ NewestConformance.Additions.class, NewestConformance.Secondary.class })
+		@Import({ NewestConformance.Additions.class, NewestConformance.Secondary.class, TransportProbe.class })
 		static class Newest {
 
 		}
