@@ -77,8 +77,8 @@ public final class ClientConformance {
 		Set<String> without = new TreeSet<>(Arrays.asList(args).subList(2, args.length));
 		int failed = 0;
 		int passed = 0;
-		for (String variant : ConformancePeer.variants(args[1])) {
-			try (ConformancePeer peer = ConformancePeer.of(args[1], variant)) {
+		for (String variant : List.of("prefetch", "no-prefetch")) {
+			try (ConformancePeer peer = ConformancePeer.of(args[1], variant.equals("prefetch"))) {
 				for (Map.Entry<String, Row> entry : rows().entrySet()) {
 					String row = entry.getKey();
 					if (without.contains(row) || (row.equals(CAPABILITIES) && peer.http() == null)) {
@@ -253,7 +253,12 @@ public final class ClientConformance {
 	}
 
 	private void errorsProducer() {
-		requireError(this.streams::produceErrorOnInit, "intentional init error");
+		// Over a pipe it comes with the first turn, as the server is silent before.
+		requireError(() -> {
+			try (ProducerStream<Void> stream = this.streams.produceErrorOnInit()) {
+				stream.hasNext();
+			}
+		}, "intentional init error");
 		try (ProducerStream<Void> stream = this.streams.produceErrorMidStream(2)) {
 			stream.next().close();
 			stream.next().close();
@@ -264,7 +269,11 @@ public final class ClientConformance {
 	}
 
 	private void errorsExchange() {
-		requireError(this.streams::exchangeErrorOnInit, "intentional exchange init error");
+		requireError(() -> {
+			try (ExchangeStream<Void> stream = this.streams.exchangeErrorOnInit()) {
+				say(stream, 1);
+			}
+		}, "intentional exchange init error");
 		try (ExchangeStream<Void> stream = this.streams.exchangeErrorOnNth(2)) {
 			say(stream, 1);
 			requireError(() -> say(stream, 2), "intentional error on exchange 2");

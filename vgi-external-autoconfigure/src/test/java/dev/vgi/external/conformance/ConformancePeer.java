@@ -1,10 +1,15 @@
 package dev.vgi.external.conformance;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 import dev.vgi.external.batch.LogMessage;
+import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.rpc.client.RpcClients;
+import dev.vgi.external.rpc.pipe.client.RpcConnection;
+import dev.vgi.external.rpc.pipe.client.RpcConnectionBuilder;
+import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.client.Dialect;
 import dev.vgi.external.web.client.PlainClient;
 import dev.vgi.external.web.client.VgiClient;
@@ -22,12 +27,13 @@ abstract class ConformancePeer implements AutoCloseable {
 
 	private final List<LogMessage> logs = new CopyOnWriteArrayList<>();
 
-	static List<String> variants(String address) {
-		return address.startsWith("http") ? List.of("prefetch", "no-prefetch") : List.of("one");
-	}
-
-	static ConformancePeer of(String address, String variant) {
-		return new Http(address, variant.equals("prefetch"));
+	static ConformancePeer of(String address, boolean prefetch) {
+		if (address.startsWith("http:")) {
+			return new Http(address, prefetch);
+		}
+		String rest = address.substring(address.indexOf(':') + 1);
+		return new Piped(address.startsWith("unix:") ? RpcConnection.builder(Path.of(rest))
+				: RpcConnection.builder(List.of(rest.split(" "))), prefetch);
 	}
 
 	/**
@@ -89,6 +95,31 @@ abstract class ConformancePeer implements AutoCloseable {
 		@Override
 		public void close() {
 			this.plain.close();
+			super.close();
+		}
+
+	}
+
+	private static final class Piped extends ConformancePeer {
+
+		private final RpcConnection connection;
+
+		Piped(RpcConnectionBuilder builder, boolean prefetch) {
+			this.connection = builder.allocator(allocator())
+				.externalLocation(ExternalLocationConfig.defaults().withUrlValidator(UrlValidator.acceptAll()))
+				.logs(logs()::add)
+				.prefetch(prefetch)
+				.build();
+		}
+
+		@Override
+		<T> T client(Class<T> type) {
+			return this.connection.client(type);
+		}
+
+		@Override
+		public void close() {
+			this.connection.close();
 			super.close();
 		}
 
