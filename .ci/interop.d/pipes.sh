@@ -35,20 +35,38 @@ pipes_page() {
   mkdir "$page"
   "$venv/bin/python" -B "$parts/pipes/page.py" "$here/../docs/workers.md" "$page" || return 1
   say "pipes: the programs of docs/workers.md"
+  expect Spring "2.5" program dev.vgi.external.workers.ModelApplication --spring.main.web-application-type=none \
+    "--vgi.rpc.workers.model.command=$venv/bin/python,-B,$page/worker.py" || code=1
   jar=$(sample_jar) || return 1
-  expect client.py "[0-9]+ flights" "$venv/bin/python" -B "$page/client.py" "$jar" || code=1
-  expect Spring "2.5" program dev.vgi.external.workers.ModelApplication \
-    "--vgi.rpc.workers.model.command=$venv/bin/python,$page/worker.py" || code=1
-  expect "plain Java" "2.5" program dev.vgi.external.workers.PlainModel "$venv/bin/python" "$page/worker.py" || code=1
+  expect client.py "8323 flights" "$venv/bin/python" -B "$page/client.py" "$jar" || code=1
+  listening "$run/flights" java -jar "$jar" --vgi.rpc.unix.path="$run/flights" --spring.main.web-application-type=none &&
+    FLIGHTS=$run/flights expect program.py "8323 flights" "$venv/bin/python" -B "$page/program.py" || code=1
   return $code
 }
 
-# expect NAME LINE COMMAND...: the program succeeds, and a line of its output is LINE, an extended regular expression
+# listening SOCKET COMMAND...: starts what makes the socket, and waits for that; it is ended with the run
+listening() {
+  local socket=$1 log=$run/listening.log pid try
+  shift
+  setsid "$@" >"$log" 2>&1 9>&- &
+  pid=$!
+  touch "$run/pids/$pid"
+  for ((try = 0; try < 600; try++)); do
+    [ ! -S "$socket" ] || return 0
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  say "no socket from: $*" >&2
+  tail -n 20 "$log" >&2
+  return 1
+}
+
+# expect NAME LINE COMMAND...: the program succeeds, and its output has the line
 expect() {
   local name=$1 line=$2
   shift 2
-  if bounded 60 "$@" >"$run/page-$name.out" 2>"$run/page-$name.log" && grep -qxE "$line" "$run/page-$name.out"; then
-    say "pipes: $name: $(grep -xE "$line" "$run/page-$name.out")"
+  if bounded 120 "$@" >"$run/page-$name.out" 2>"$run/page-$name.log" && grep -qxF "$line" "$run/page-$name.out"; then
+    say "pipes: $name: $line"
     return 0
   fi
   say "pipes: $name FAILED"

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -23,7 +24,8 @@ class PageCodeTests {
 	@ParameterizedTest
 	@CsvSource({ "streams.md, sample-app/src/main/java/dev/vgi/external/sample/FlightServiceController.java, 5",
 			"security.md, vgi-external-autoconfigure/src/test/java/dev/vgi/external, 2",
-			"plain-java.md, vgi-external-autoconfigure/src/test/java/dev/vgi/external, 3" })
+			"plain-java.md, vgi-external-autoconfigure/src/test/java/dev/vgi/external, 3",
+			"workers.md, vgi-external-autoconfigure/src/test/java/dev/vgi/external, 2" })
 	void codeOfAPageIsCodeOfAProgram(String page, String sources, int blocks) throws Exception {
 		StringBuilder program = new StringBuilder();
 		try (var files = Files.walk(ROOT.resolve(sources))) {
@@ -37,6 +39,17 @@ class PageCodeTests {
 			.toList();
 		assertThat(found).hasSize(blocks);
 		assertThat(found).allSatisfy((block) -> assertThat(program).contains(withoutBlanks(block)));
+	}
+
+	@Test
+	void defaultsOfAPageAreThoseOfTheConfiguration() throws Exception {
+		List<String> keys = Files.readAllLines(ROOT.resolve("docs/workers.md"))
+			.stream()
+			.filter((line) -> line.startsWith("| `vgi."))
+			.toList();
+		assertThat(keys).isNotEmpty();
+		String configuration = Files.readString(ROOT.resolve("docs/configuration.md"));
+		assertThat(keys).allSatisfy((key) -> assertThat(configuration).contains(key + " "));
 	}
 
 	private static String withoutBlanks(String code) {
