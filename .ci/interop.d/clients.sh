@@ -3,6 +3,7 @@
 # started COMMAND... -> the address that it printed as PORT:<n> or UNIX:<path>; its process group is ended with the run
 started() {
   local log=$run/server-$((servers += 1)).log pid try
+  : >"$log"
   setsid "$@" >"$log" 2>&1 9>&- &
   pid=$!
   touch "$run/pids/$pid"

@@ -38,9 +38,9 @@ pipes_page() {
   expect Spring "2.5" program dev.vgi.external.workers.ModelApplication --spring.main.web-application-type=none \
     "--vgi.rpc.workers.model.command=$venv/bin/python,-B,$page/worker.py" || code=1
   jar=$(sample_jar) || return 1
-  expect client.py "8323 flights" "$venv/bin/python" -B "$page/client.py" "$jar" || code=1
+  expect client.py "8323 flights" bounded 120 "$venv/bin/python" -B "$page/client.py" "$jar" || code=1
   listening "$run/flights" java -jar "$jar" --vgi.rpc.unix.path="$run/flights" --spring.main.web-application-type=none &&
-    FLIGHTS=$run/flights expect program.py "8323 flights" "$venv/bin/python" -B "$page/program.py" || code=1
+    FLIGHTS=$run/flights expect program.py "8323 flights" bounded 120 "$venv/bin/python" -B "$page/program.py" || code=1
   return $code
 }
 
@@ -65,7 +65,7 @@ listening() {
 expect() {
   local name=$1 line=$2
   shift 2
-  if bounded 120 "$@" >"$run/page-$name.out" 2>"$run/page-$name.log" && grep -qxF "$line" "$run/page-$name.out"; then
+  if "$@" >"$run/page-$name.out" 2>"$run/page-$name.log" && grep -qxF "$line" "$run/page-$name.out"; then
     say "pipes: $name: $line"
     return 0
   fi
