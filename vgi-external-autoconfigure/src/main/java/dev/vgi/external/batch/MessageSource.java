@@ -310,6 +310,9 @@ abstract class MessageSource implements AutoCloseable {
 		 */
 		private static final int BODY_STEP = 32 << 20;
 
+		/** Growth of a body that is longer: once it has proved itself, one copy is enough. */
+		private static final int BODY_GROWTH = 16;
+
 		private static final int TRANSFER = 1 << 16;
 
 		private static final int REST = 512;
@@ -411,7 +414,7 @@ abstract class MessageSource implements AutoCloseable {
 						// be visible
 						return body.slice(0, length);
 					}
-					capacity = Math.min(length, 2 * done);
+					capacity = Math.min(length, BODY_GROWTH * done);
 					ArrowBuf larger = this.allocator.buffer(capacity);
 					larger.setBytes(0, body, 0, done);
 					body.close();

@@ -20,7 +20,8 @@ import tools.jackson.databind.json.JsonMapper;
  * System properties: {@code benchmark.samples} (7), {@code benchmark.java25} (the home of
  * a JDK 25; otherwise one is looked for beside this JDK), {@code benchmark.only} (names
  * of groups, see {@link Measurements}), {@code benchmark.flights} (the sample's Parquet
- * file).
+ * file), {@code benchmark.python} (an interpreter that has vgi-rpc, for calls between the
+ * two).
  */
 public final class Benchmarks {
 
@@ -60,7 +61,8 @@ public final class Benchmarks {
 		List<String> command = new ArrayList<>(List.of(home.resolve("bin").resolve("java").toString(),
 				"--add-opens=java.base/java.nio=ALL-UNNAMED", "--enable-native-access=ALL-UNNAMED", "-Xms1g", "-Xmx1g",
 				"-XX:+AlwaysPreTouch", "-XX:MaxDirectMemorySize=3g",
-				"-Dbenchmark.flights=" + System.getProperty("benchmark.flights", ""), "-cp",
+				"-Dbenchmark.flights=" + System.getProperty("benchmark.flights", ""),
+				"-Dbenchmark.python=" + System.getProperty("benchmark.python", ""), "-cp",
 				System.getProperty("java.class.path"), Measurements.class.getName(), file.toString(),
 				System.getProperty("benchmark.samples", "7")));
 		String only = System.getProperty("benchmark.only", "");

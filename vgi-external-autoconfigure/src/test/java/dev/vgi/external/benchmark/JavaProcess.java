@@ -19,7 +19,7 @@ final class JavaProcess implements AutoCloseable {
 	/** Tells an answer from anything else that is written. */
 	private static final String ANSWER = "> ";
 
-	private final Class<?> main;
+	private final String name;
 
 	private final Process process;
 
@@ -33,14 +33,39 @@ final class JavaProcess implements AutoCloseable {
 	 * @throws IOException if it cannot be started
 	 */
 	JavaProcess(Class<?> main, List<String> options, List<String> arguments) throws IOException {
-		this.main = main;
+		this(command(main, options, arguments), main.getSimpleName());
+	}
+
+	private JavaProcess(List<String> command, String name) throws IOException {
+		this.name = name;
+		this.process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+		this.output = new BufferedReader(new InputStreamReader(this.process.getInputStream(), StandardCharsets.UTF_8));
+	}
+
+	/**
+	 * Start any other program that speaks in the same way.
+	 * @param command the program and its arguments
+	 * @return the process
+	 * @throws IOException if it cannot be started
+	 */
+	static JavaProcess start(List<String> command) throws IOException {
+		return new JavaProcess(command, command.get(0));
+	}
+
+	/**
+	 * Return what starts a process with this JDK and class path.
+	 * @param main its class
+	 * @param options of the JVM
+	 * @param arguments of the class
+	 * @return the command
+	 */
+	static List<String> command(Class<?> main, List<String> options, List<String> arguments) {
 		List<String> command = new ArrayList<>();
 		command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
 		command.addAll(options);
 		command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
 		command.addAll(arguments);
-		this.process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-		this.output = new BufferedReader(new InputStreamReader(this.process.getInputStream(), StandardCharsets.UTF_8));
+		return command;
 	}
 
 	/**
@@ -67,7 +92,7 @@ final class JavaProcess implements AutoCloseable {
 			}
 			System.out.println(line);
 		}
-		throw new IOException(this.main.getSimpleName() + " has ended");
+		throw new IOException(this.name + " has ended");
 	}
 
 	double processorSeconds() {

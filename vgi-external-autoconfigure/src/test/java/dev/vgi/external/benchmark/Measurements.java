@@ -188,6 +188,7 @@ public final class Measurements implements AutoCloseable {
 			add(RpcCalls.unaryCall());
 			RpcCalls.producer().forEach(this::add);
 		});
+		measure("pipe", () -> new PipeCalls(this.server, Math.min(5, this.samples)).measure(this::add));
 		measure("results", () -> results(ReaderResults::shortResults));
 		// Takes as long as many others together, so only if asked for.
 		if (this.only.contains("long-results")) {
