@@ -186,8 +186,7 @@ class VgiWorkersAutoConfigurationTests {
 				.run((context) -> assertThat(RangesTests.analyze(failure(context))).contains(wrong[1])
 					.doesNotContain(secret));
 		}
-		this.runner
-			.withPropertyValues("vgi.rpc.workers.model.command=a", "vgi.rpc.workers.model.environment=" + secret)
+		this.runner.withPropertyValues("vgi.rpc.workers.model.command=a", "vgi.rpc.workers.model.environment=" + secret)
 			.run((context) -> assertThat(RangesTests.analyze(failure(context)))
 				.contains("vgi.rpc.workers.model.environment")
 				.doesNotContain(secret));
