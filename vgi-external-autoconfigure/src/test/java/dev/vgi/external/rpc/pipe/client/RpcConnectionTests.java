@@ -175,6 +175,23 @@ class RpcConnectionTests {
 	}
 
 	@Test
+	void aStreamThatIsStillOpenDoesNotKeepAWorker() throws Exception {
+		try (Peers peers = new Peers()) {
+			RpcConnection connection = builder().allocator(peers.allocator).eager(true).build();
+			try (AnnotatedBatch request = peers.request("produce", 10, "argument", "5");
+					ProducerCall stream = connection.service()
+						.openProducer(request, false, CallContext.of(LogSink.discarding()))) {
+				try (AnnotatedBatch batch = stream.next()) {
+					assertThat(batch).isNotNull();
+				}
+				connection.close();
+				assertThat(ProcessHandle.current().children()).isEmpty();
+			}
+			assertThat(connection.pool().inUse()).isZero();
+		}
+	}
+
+	@Test
 	void socketsAreConnectedTo() throws Exception {
 		try (Peers peers = new Peers()) {
 			Path socket = this.folder.resolve("s.sock");
