@@ -94,7 +94,7 @@ public final class PipeServer {
 	public interface Activity {
 
 		/**
-		 * A request has begun to arrive.
+		 * A request has arrived, to its end.
 		 */
 		void begins();
 

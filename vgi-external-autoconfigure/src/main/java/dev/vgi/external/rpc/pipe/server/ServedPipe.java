@@ -99,12 +99,13 @@ final class ServedPipe {
 					if (!reader.nextStream()) {
 						return Rest.END;
 					}
-					begins();
 					sent = reader.next();
 					reader.endStream();
 					if (reader.isBrokenOff()) {
 						throw new CorruptStreamException("The stream has no end");
 					}
+					// Not earlier: a peer that stalls holds memory.
+					begins();
 				}
 				catch (VgiExternalException | OutOfMemoryException ex) {
 					begins();
