@@ -12,7 +12,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -28,6 +27,8 @@ import org.jspecify.annotations.Nullable;
 final class ProcessFiles implements AutoCloseable {
 
 	private static final Path OWN = Path.of("/proc/self/fd");
+
+	private static final String PIPE = "pipe:[";
 
 	private final PlatformIo io = new PlatformIo();
 
@@ -79,16 +80,21 @@ final class ProcessFiles implements AutoCloseable {
 	// number another one may get, is only asked for the names.
 	private static @Nullable ProcessFiles open(long pid) throws IOException {
 		Path theirs = Path.of("/proc", Long.toString(pid), "fd");
-		List<String> pipes = List.of(link(theirs.resolve("0")), link(theirs.resolve("1")), link(theirs.resolve("2")));
-		Map<String, Path> own = own(new HashSet<>(pipes));
-		if (own.size() != pipes.size() || !pipes.stream().allMatch((pipe) -> pipe.startsWith("pipe:["))) {
+		String inputPipe = link(theirs.resolve("0"));
+		String outputPipe = link(theirs.resolve("1"));
+		String errorsPipe = link(theirs.resolve("2"));
+		Map<String, Path> own = own(Set.of(inputPipe, outputPipe, errorsPipe));
+		Path inputFile = own.get(inputPipe);
+		Path outputFile = own.get(outputPipe);
+		Path errorsFile = own.get(errorsPipe);
+		if (inputFile == null || outputFile == null || errorsFile == null) {
 			return null;
 		}
-		FileInputStream output = new FileInputStream(own.get(pipes.get(1)).toFile());
+		FileInputStream output = new FileInputStream(outputFile.toFile());
 		FileChannel input = null;
 		try {
-			input = FileChannel.open(own.get(pipes.get(0)), StandardOpenOption.WRITE);
-			return new ProcessFiles(output, input, FileChannel.open(own.get(pipes.get(2)), StandardOpenOption.READ));
+			input = FileChannel.open(inputFile, StandardOpenOption.WRITE);
+			return new ProcessFiles(output, input, FileChannel.open(errorsFile, StandardOpenOption.READ));
 		}
 		catch (IOException ex) {
 			output.close();
@@ -105,7 +111,7 @@ final class ProcessFiles implements AutoCloseable {
 			for (Path file : files) {
 				try {
 					String link = link(file);
-					if (pipes.contains(link)) {
+					if (link.startsWith(PIPE) && pipes.contains(link)) {
 						own.put(link, file);
 					}
 				}

@@ -3,6 +3,7 @@ package dev.vgi.external.rpc.pipe.client;
 import java.nio.charset.StandardCharsets;
 
 import dev.vgi.external.url.RedactedUrl;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Text that a peer has sent, made fit to be shown: bounded, and without control
@@ -29,21 +30,24 @@ final class Words {
 		while (length < most && bytes[length] != 0 && bytes[length] != -1) {
 			length++;
 		}
-		return shown(new String(bytes, 0, length, StandardCharsets.UTF_8));
+		return shown(new String(bytes, 0, length, StandardCharsets.UTF_8)).strip();
 	}
 
 	/**
 	 * Make a text fit to be shown.
-	 * @param text the text
-	 * @return the text without control characters but line feeds and tabs, and without
-	 * the secrets in URLs
+	 * @param text the text, or {@code null} for none
+	 * @return the text without control characters but line feeds and tabs, without the
+	 * secrets in URLs, and without blanks at its end
 	 */
-	static String shown(String text) {
+	static String shown(@Nullable String text) {
+		if (text == null) {
+			return "";
+		}
 		StringBuilder kept = new StringBuilder(text.length());
 		text.codePoints()
 			.filter((point) -> point == '\n' || point == '\t' || !Character.isISOControl(point))
 			.forEach(kept::appendCodePoint);
-		return RedactedUrl.scrub(kept.toString()).strip();
+		return RedactedUrl.scrub(kept.toString()).stripTrailing();
 	}
 
 }

@@ -102,7 +102,7 @@ final class WorkerProcess implements Peer {
 		}
 		catch (IOException ex) {
 			throw new WorkerFailedException("The worker '" + this.name + "' cannot be started with the command '"
-					+ this.command.get(0) + "': " + Words.shown(String.valueOf(ex.getMessage())), -1);
+					+ this.command.get(0) + "': " + Words.shown(ex.getMessage()), -1);
 		}
 	}
 

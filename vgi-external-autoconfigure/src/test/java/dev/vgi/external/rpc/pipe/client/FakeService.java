@@ -29,7 +29,7 @@ import org.apache.arrow.vector.types.pojo.Schema;
  * A service with good and bad manners, which speaks the protocol in the plainest way: on
  * any pipe, or on the standard streams of a process of its own.
  */
-final class FakeService {
+public final class FakeService {
 
 	private static final Schema NO_COLUMNS = new Schema(List.of());
 

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -13,12 +14,17 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.call.CallContext;
 import dev.vgi.external.transport.ManualTimer;
+import dev.vgi.external.transport.TransferCancelledException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledForJreRange;
 import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.JRE;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+
+import org.springframework.core.task.VirtualThreadTaskExecutor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -70,10 +76,10 @@ class WorkerProcessTests {
 	}
 
 	// the program may do something before and after it is the service
-	private PipeConnection script(PeerSettings settings, String script) {
+	private WorkerProcess scripted(PeerSettings settings, String script) {
 		List<String> command = new ArrayList<>(List.of("/bin/sh", "-c", script, "sh"));
 		command.addAll(Peers.fakeCommand());
-		return this.peers.program(settings, command.toArray(String[]::new)).open();
+		return this.peers.program(settings, command.toArray(String[]::new));
 	}
 
 	private static ProcessHandle child() {
@@ -211,7 +217,7 @@ class WorkerProcessTests {
 				AnnotatedBatch request = this.peers.request("produce", 2, "argument", "5", "exit", "1");
 				PipeStream stream = connection.open(request, false, this.context)) {
 			// What it has written before is not lost.
-			stream.turn(null, this.context).close();
+			Objects.requireNonNull(stream.turn(null, this.context)).close();
 			assertThatExceptionOfType(WorkerFailedException.class).isThrownBy(() -> stream.turn(null, this.context))
 				.withMessageContaining("ended with exit code 9");
 			assertThat(stream.isLive()).isFalse();
@@ -247,7 +253,7 @@ class WorkerProcessTests {
 	@Test
 	void aGrandchildDoesNotKeepACallWaiting() throws Exception {
 		Path number = this.directory.resolve("pid");
-		PipeConnection connection = script(Peers.settings(), "sleep 600 & echo $! > " + number + "; exec \"$@\"");
+		PipeConnection connection = scripted(Peers.settings(), "sleep 600 & echo $! > " + number + "; exec \"$@\"").open();
 		ProcessHandle worker = child();
 		CompletableFuture<Integer> call = CompletableFuture.supplyAsync(() -> call(connection, "silent", 1));
 		worker.destroyForcibly();
@@ -264,8 +270,8 @@ class WorkerProcessTests {
 	@Test
 	void everythingThatAWorkerHasStartedIsEndedWithIt() {
 		for (boolean gently : new boolean[] { true, false }) {
-			PipeConnection connection = script(Peers.settings(),
-					"sleep 600 & (sleep 600 & exec sleep 600) & exec \"$@\"");
+			PipeConnection connection = scripted(Peers.settings(),
+					"sleep 600 & (sleep 600 & exec sleep 600) & exec \"$@\"").open();
 			List<ProcessHandle> family = ProcessHandle.current().descendants().toList();
 			assertThat(family).hasSizeGreaterThanOrEqualTo(3);
 			if (gently) {
@@ -280,7 +286,7 @@ class WorkerProcessTests {
 	void aWorkerThatDoesNotEndIsKilled() {
 		PeerSettings settings = new PeerSettings(Peers.LONG, Peers.LONG, Duration.ofMillis(100), 1 << 20,
 				ReadLimits.defaults());
-		PipeConnection connection = script(settings, "trap '' TERM; \"$@\"; while :; do sleep 1; done");
+		PipeConnection connection = scripted(settings, "trap '' TERM; \"$@\"; while :; do sleep 1; done").open();
 		ProcessHandle worker = child();
 		connection.close();
 		assertThat(worker.isAlive()).isFalse();
@@ -297,11 +303,11 @@ class WorkerProcessTests {
 	}
 
 	@Test
+	@EnabledForJreRange(min = JRE.JAVA_21)
 	void aVirtualThreadCanBeWokenUp() throws Exception {
-		org.junit.jupiter.api.Assumptions.assumeTrue(Runtime.version().feature() >= 21);
 		try (PipeConnection connection = fake()) {
 			CompletableFuture<Throwable> failure = new CompletableFuture<>();
-			Thread thread = new org.springframework.core.task.VirtualThreadTaskExecutor().getVirtualThreadFactory()
+			Thread thread = new VirtualThreadTaskExecutor().getVirtualThreadFactory()
 				.newThread(() -> {
 					try {
 						call(connection, "echo", 1_000_000);
@@ -346,10 +352,7 @@ class WorkerProcessTests {
 	@Test
 	void withoutFilesAGrandchildDoesNotKeepACallWaiting() throws Exception {
 		Path number = this.directory.resolve("pid");
-		List<String> command = new ArrayList<>(
-				List.of("/bin/sh", "-c", "sleep 600 & echo $! > " + number + "; exec \"$@\"", "sh"));
-		command.addAll(Peers.fakeCommand());
-		WorkerProcess worker = this.peers.program(Peers.settings(), command.toArray(String[]::new));
+		WorkerProcess worker = scripted(Peers.settings(), "sleep 600 & echo $! > " + number + "; exec \"$@\"");
 		PipeConnection connection = worker.connect(worker.start(), null);
 		connection.greet(Peers.LONG);
 		CompletableFuture<Integer> call = CompletableFuture.supplyAsync(() -> call(connection, "silent", 1));
@@ -383,7 +386,7 @@ class WorkerProcessTests {
 			}
 			caller.interrupt();
 			assertThat(failure).succeedsWithin(Peers.LONG)
-				.isInstanceOf(dev.vgi.external.transport.TransferCancelledException.class);
+				.isInstanceOf(TransferCancelledException.class);
 		}
 	}
 
