@@ -6,6 +6,7 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -13,6 +14,7 @@ import java.util.Map;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.IpcStreamWriter;
@@ -80,7 +82,7 @@ public final class FakeService {
 				pause.run();
 			}
 		}
-		catch (IOException | UncheckedIOException | InterruptedException ex) {
+		catch (IOException | UncheckedIOException | CorruptStreamException | InterruptedException ex) {
 			// the client is gone
 		}
 	}
@@ -241,12 +243,14 @@ public final class FakeService {
 	}
 
 	/**
-	 * Write an error and close the connection.
-	 * @param output the connection
+	 * Stop reading once a request has begun, and say why.
+	 * @param socket the connection; left open
 	 */
-	static void complain(WritableByteChannel output) {
-		try (output) {
-			answer(output, NO_COLUMNS, error("too much"));
+	static void complain(SocketChannel socket) {
+		try {
+			socket.read(ByteBuffer.allocate(8));
+			socket.shutdownInput();
+			answer(socket, NO_COLUMNS, error("too much"));
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);

@@ -219,11 +219,17 @@ class PipeConnectionTests extends AbstractConnectionTests {
 
 	@Test
 	void aPeerThatSaysWhyItStopsReadingIsHeard() {
-		try (PipeConnection connection = open((socket) -> FakeService
-			.serve(Pipe.of(socket, socket), this.peers.allocator, true, () -> FakeService.complain(socket)))) {
+		try (PipeConnection connection = open(
+				(socket) -> FakeService.serve(Pipe.of(socket, socket), this.peers.allocator, true, () -> {
+					FakeService.complain(socket);
+					this.reading.join();
+				}))) {
 			assertThatExceptionOfType(ErrorBatchException.class).isThrownBy(() -> call(connection, "echo", 1_000_000))
 				.withMessageContaining("too much");
 			assertThat(connection.isUsable()).isFalse();
+		}
+		finally {
+			this.reading.complete(null);
 		}
 	}
 
