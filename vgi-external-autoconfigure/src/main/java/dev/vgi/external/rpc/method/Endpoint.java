@@ -3,7 +3,7 @@ package dev.vgi.external.rpc.method;
 import java.util.Locale;
 
 /**
- * The routes of a method.
+ * The parts of a method's calls; over HTTP, its routes.
  */
 public enum Endpoint {
 

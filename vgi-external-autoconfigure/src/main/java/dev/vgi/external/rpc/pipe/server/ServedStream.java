@@ -3,6 +3,7 @@ package dev.vgi.external.rpc.pipe.server;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -186,7 +187,7 @@ final class ServedStream implements AutoCloseable {
 	}
 
 	private boolean turn(Answering call, CallScope scope, AnnotatedBatch sent) throws IOException {
-		Turn turn = null;
+		AtomicReference<@Nullable Turn> returned = new AtomicReference<>();
 		AnnotatedBatch given = null;
 		try {
 			GatheredStream part;
@@ -202,8 +203,14 @@ final class ServedStream implements AutoCloseable {
 					.without(MetadataKeys.LOCATION, MetadataKeys.LOCATION_SHA256);
 				given = requests.input(call.call(), declared, batch);
 				ServedCall served = call.serve(RpcRequest.ofTurn(metadata));
-				turn = this.turns.run(served, this.state.get(), (this.input != null) ? given : null,
-						this.calls.invoker(scope, served));
+				StreamTurns.Invoker invoker = this.calls.invoker(scope, served);
+				Turn turn = this.turns.run(served, this.state.get(), (this.input != null) ? given : null,
+						(handler, provided) -> {
+							Object result = invoker.invoke(handler, provided);
+							// Also if the stream may not return it.
+							returned.set((result instanceof Turn next) ? next : null);
+							return result;
+						});
 				goesOn = turn.nextState() != null;
 				try (TurnOutput out = served.output(turn, this.shape, BatchMetadata.empty())) {
 					part = this.output.next(metadata(out.logs()), out.batch(), !goesOn);
@@ -220,6 +227,7 @@ final class ServedStream implements AutoCloseable {
 			return goesOn;
 		}
 		finally {
+			Turn turn = returned.get();
 			if (turn != null) {
 				this.state.replace(turn.nextState(), given, call.call());
 			}

@@ -1,5 +1,6 @@
 package dev.vgi.external.rpc.pipe.server;
 
+import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -7,6 +8,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.location.ExternalRef;
 import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.RpcCancel;
@@ -130,7 +132,10 @@ class CalcController implements CalcService {
 	}
 
 	@RpcTurn
-	Turn scaled(Factor state, VectorSchemaRoot input, RpcContext context) {
+	Turn scaled(Factor state, AnnotatedBatch batch, VectorSchemaRoot input, RpcContext context) {
+		if (state.how().equals("echo")) {
+			return Turn.emit(batch, state);
+		}
 		if (state.how().startsWith("turns ")) {
 			log(context, Long.parseLong(state.how().substring(6)));
 		}
@@ -168,6 +173,14 @@ class CalcController implements CalcService {
 		long[] values = new long[vector.getValueCount()];
 		for (int i = 0; i < values.length; i++) {
 			values[i] = vector.get(i);
+		}
+		BigIntVector wanted = (BigIntVector) input.root().getVector(0);
+		if (wanted.getValueCount() > 0 && wanted.get(0) < 0) {
+			Closing another = new Closing();
+			this.closings.add(another);
+			Holder next = new Holder(input, null, another);
+			return (wanted.get(0) == -1) ? Turn.emit(ExternalRef.of(URI.create("https://storage.example/x")), next)
+					: Turn.emit(VectorSchemaRoot.create(new Schema(List.of()), context.allocator()), next);
 		}
 		boolean bare = state.batch() != null;
 		return Turn.emit(numbers(context.allocator(), values),

@@ -118,6 +118,17 @@ class PipeStreamTests extends AbstractPipeServerTests {
 	}
 
 	@Test
+	void anExchangeMayEmitItsInput() throws Exception {
+		ServedPeer peer = connect();
+		try (ServedPeer.Stream stream = peer.open("scale", 3L, "echo")) {
+			assertThat(stream.exchange(1, 2).values).containsExactly(1L, 2L);
+			assertThat(stream.exchange(5).values).containsExactly(5L);
+			stream.finish();
+		}
+		assertServes(peer);
+	}
+
+	@Test
 	void inputsAreWidened() throws Exception {
 		ServedPeer peer = connect();
 		try (ServedPeer.Stream stream = peer.open("scale", 3L, "")) {
@@ -357,7 +368,7 @@ class PipeStreamTests extends AbstractPipeServerTests {
 	}
 
 	@ParameterizedTest
-	@ValueSource(strings = { "cancel", "bad input", "break off", "break off in a batch" })
+	@ValueSource(strings = { "cancel", "bad input", "bad output", "no reference", "break off", "break off in a batch" })
 	void aStateIsClosedHoweverTheStreamEnds(String how) throws Exception {
 		ServedPeer peer = connect();
 		try (ServedPeer.Stream stream = open(peer)) {
@@ -374,6 +385,11 @@ class PipeStreamTests extends AbstractPipeServerTests {
 					stream.finish();
 					assertServes(peer);
 				}
+				case "bad output", "no reference" -> {
+					stream.sendNumbers(how.equals("bad output") ? -2 : -1);
+					assertThat(stream.finish().error).isNotNull();
+					assertServes(peer);
+				}
 				case "break off" -> peer.pipe.close();
 				default -> {
 					byte[] bytes = ServedPeer
@@ -385,7 +401,7 @@ class PipeStreamTests extends AbstractPipeServerTests {
 		}
 		peer.pipe.close();
 		peer.ends();
-		assertThat(this.controller.closings).singleElement().satisfies((each) -> assertThat(each.closed).isOne());
+		assertThat(this.controller.closings).isNotEmpty().allSatisfy((each) -> assertThat(each.closed).isOne());
 		assertThat(this.allocator.getAllocatedMemory()).isZero();
 	}
 
