@@ -310,7 +310,9 @@ abstract class MessageSource implements AutoCloseable {
 		 */
 		private static final int BODY_STEP = 32 << 20;
 
-		/** Growth of a body that is longer: once it has proved itself, one copy is enough. */
+		/**
+		 * Growth of a body that is longer: once it has proved itself, one copy is enough.
+		 */
 		private static final int BODY_GROWTH = 16;
 
 		private static final int TRANSFER = 1 << 16;

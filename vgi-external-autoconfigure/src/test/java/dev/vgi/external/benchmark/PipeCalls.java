@@ -232,7 +232,9 @@ final class PipeCalls {
 
 	private Figure pool() throws Exception {
 		ExecutorService callers = Executors.newFixedThreadPool(CALLERS);
-		try (RpcConnection connection = RpcConnection.builder(java(List.of())).externalLocation(this.config).size(WORKERS)
+		try (RpcConnection connection = RpcConnection.builder(java(List.of()))
+			.externalLocation(this.config)
+			.size(WORKERS)
 			.build()) {
 			Pipes pipes = connection.client(Pipes.class);
 			double[] ratios = new double[Math.min(5, this.samples)];

@@ -113,8 +113,8 @@ class PipeConnectionTests extends AbstractConnectionTests {
 
 	@Test
 	void aPeerThatDoesNotReadIsGivenUpInTime() {
-		try (PipeConnection connection = open((socket) -> FakeService
-			.serve(Pipe.of(socket, socket), this.peers.allocator, true, this.reading::join))) {
+		try (PipeConnection connection = open((socket) -> FakeService.serve(Pipe.of(socket, socket),
+				this.peers.allocator, true, this.reading::join))) {
 			CompletableFuture<Integer> call = CompletableFuture.supplyAsync(() -> call(connection, "echo", 1_000_000));
 			ring(call, TIMEOUT);
 			assertThat(call).failsWithin(Peers.LONG)
@@ -244,15 +244,14 @@ class PipeConnectionTests extends AbstractConnectionTests {
 
 	@Test
 	void aPeerThatSpeaksSomethingElseIsNamed() {
-		CompletableFuture<PipeConnection> opened = CompletableFuture
-			.supplyAsync(() -> open((socket) -> {
-				try (socket) {
-					socket.write(ByteBuffer.wrap("HTTP/1.1 400 Bad request\r\n".getBytes(StandardCharsets.UTF_8)));
-				}
-				catch (IOException ex) {
-					throw new AssertionError(ex);
-				}
-			}));
+		CompletableFuture<PipeConnection> opened = CompletableFuture.supplyAsync(() -> open((socket) -> {
+			try (socket) {
+				socket.write(ByteBuffer.wrap("HTTP/1.1 400 Bad request\r\n".getBytes(StandardCharsets.UTF_8)));
+			}
+			catch (IOException ex) {
+				throw new AssertionError(ex);
+			}
+		}));
 		assertThat(opened).failsWithin(Peers.LONG)
 			.withThrowableThat()
 			.havingCause()

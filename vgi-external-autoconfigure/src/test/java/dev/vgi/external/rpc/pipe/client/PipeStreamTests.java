@@ -258,7 +258,8 @@ class PipeStreamTests extends AbstractConnectionTests {
 
 	@Test
 	void aPeerThatHasNoTransportOptionsIsUsed() {
-		PipeConnection connection = open((socket) -> FakeService.serve(Pipe.of(socket, socket), this.peers.allocator, false, () -> {
+		PipeConnection connection = open(
+				(socket) -> FakeService.serve(Pipe.of(socket, socket), this.peers.allocator, false, () -> {
 				}));
 		try (connection) {
 			assertThat(call(connection, "echo", 1)).isEqualTo(1);

@@ -253,7 +253,8 @@ class WorkerProcessTests {
 	@Test
 	void aGrandchildDoesNotKeepACallWaiting() throws Exception {
 		Path number = this.directory.resolve("pid");
-		PipeConnection connection = scripted(Peers.settings(), "sleep 600 & echo $! > " + number + "; exec \"$@\"").open();
+		PipeConnection connection = scripted(Peers.settings(), "sleep 600 & echo $! > " + number + "; exec \"$@\"")
+			.open();
 		ProcessHandle worker = child();
 		CompletableFuture<Integer> call = CompletableFuture.supplyAsync(() -> call(connection, "silent", 1));
 		worker.destroyForcibly();
@@ -271,7 +272,8 @@ class WorkerProcessTests {
 	void everythingThatAWorkerHasStartedIsEndedWithIt() {
 		for (boolean gently : new boolean[] { true, false }) {
 			PipeConnection connection = scripted(Peers.settings(),
-					"sleep 600 & (sleep 600 & exec sleep 600) & exec \"$@\"").open();
+					"sleep 600 & (sleep 600 & exec sleep 600) & exec \"$@\"")
+				.open();
 			List<ProcessHandle> family = ProcessHandle.current().descendants().toList();
 			assertThat(family).hasSizeGreaterThanOrEqualTo(3);
 			if (gently) {
@@ -307,16 +309,15 @@ class WorkerProcessTests {
 	void aVirtualThreadCanBeWokenUp() throws Exception {
 		try (PipeConnection connection = fake()) {
 			CompletableFuture<Throwable> failure = new CompletableFuture<>();
-			Thread thread = new VirtualThreadTaskExecutor().getVirtualThreadFactory()
-				.newThread(() -> {
-					try {
-						call(connection, "echo", 1_000_000);
-						call(connection, "silent", 1);
-					}
-					catch (RuntimeException ex) {
-						failure.complete(ex);
-					}
-				});
+			Thread thread = new VirtualThreadTaskExecutor().getVirtualThreadFactory().newThread(() -> {
+				try {
+					call(connection, "echo", 1_000_000);
+					call(connection, "silent", 1);
+				}
+				catch (RuntimeException ex) {
+					failure.complete(ex);
+				}
+			});
 			thread.start();
 			while (thread.getState() != Thread.State.WAITING) {
 				Thread.onSpinWait();
@@ -385,8 +386,7 @@ class WorkerProcessTests {
 				Thread.onSpinWait();
 			}
 			caller.interrupt();
-			assertThat(failure).succeedsWithin(Peers.LONG)
-				.isInstanceOf(TransferCancelledException.class);
+			assertThat(failure).succeedsWithin(Peers.LONG).isInstanceOf(TransferCancelledException.class);
 		}
 	}
 
