@@ -81,7 +81,9 @@ final class PipeConnection implements AutoCloseable {
 			this.answersQuestions = this.pipe.within(most, this::isAnswered);
 		}
 		catch (CallTimeoutException ex) {
-			throw this.pipe.failure("has not answered within the start-timeout of " + most.toMillis() + " ms", "");
+			throw this.pipe.failure(
+					"has not answered within the start-timeout of " + this.settings.startTimeout().toMillis() + " ms",
+					"");
 		}
 		catch (WorkerFailedException | TransferCancelledException ex) {
 			throw ex;

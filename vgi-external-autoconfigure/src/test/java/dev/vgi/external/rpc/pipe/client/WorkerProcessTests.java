@@ -299,6 +299,8 @@ class WorkerProcessTests {
 		long before = -1;
 		for (int i = 0; i < 200; i++) {
 			this.peers.program(Peers.settings(), "cat").open().close();
+			WorkerProcess broken = this.peers.program(Peers.settings(), (i % 2 == 0) ? "false" : "/does/not/exist");
+			assertThatExceptionOfType(WorkerFailedException.class).isThrownBy(broken::open);
 			before = (before < 0) ? Peers.files() : before;
 		}
 		assertThat(Peers.files()).isLessThanOrEqualTo(before + 2);
