@@ -114,12 +114,13 @@ final class RunningWorker implements Lifeline {
 
 	@Override
 	public void wake(Pipe pipe) {
+		// Without its pipe it may end by itself, but that is no reason of its own.
+		this.ended |= this.process.isAlive();
 		if (this.files != null) {
 			pipe.close();
 			return;
 		}
 		// Java's streams cannot even be closed while a thread is blocked in writing.
-		this.ended |= this.process.isAlive();
 		Thread thread = new Thread(() -> {
 			family().forEach(ProcessHandle::destroyForcibly);
 			pipe.close();

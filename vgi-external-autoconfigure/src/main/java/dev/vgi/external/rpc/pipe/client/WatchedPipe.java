@@ -195,8 +195,11 @@ final class WatchedPipe {
 		if (this.unread) {
 			return failure("has ended its input instead of reading a message", words);
 		}
-		if (!words.isEmpty() || this.ended || this.input.isEnded() || !(failure instanceof VgiExternalException)) {
+		if (this.ended || this.input.isEnded() || !(failure instanceof VgiExternalException)) {
 			return failure("has ended its output instead of answering", words);
+		}
+		if (!words.isEmpty()) {
+			return failure("has not answered", words);
 		}
 		destroy();
 		return (VgiExternalException) failure;

@@ -149,10 +149,12 @@ class WorkerProcessTests {
 
 	@Test
 	void saysWhatAWorkerPrintsThatGoesOn() {
-		assertThatExceptionOfType(WorkerFailedException.class).isThrownBy(
-				() -> this.peers.program(Peers.settings(), "/bin/sh", "-c", "echo Starting...; exec sleep 600").open())
-			.withMessageContaining("the worker wrote to its standard output: Starting...")
-			.satisfies((ex) -> assertThat(ex.exitCode()).isEqualTo(-1));
+		try (PipeConnection connection = fake()) {
+			assertThatExceptionOfType(WorkerFailedException.class).isThrownBy(() -> call(connection, "text", 1))
+				.withMessageStartingWith("The worker 'model' has not answered; "
+						+ "the worker wrote to its standard output: Traceback: https://a.example/b")
+				.satisfies((ex) -> assertThat(ex.exitCode()).isEqualTo(-1));
+		}
 	}
 
 	@Test
