@@ -3,21 +3,17 @@ package dev.vgi.external.batch;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.memory.RequestMemory;
-import org.apache.arrow.flatbuf.DictionaryBatch;
 import org.apache.arrow.flatbuf.MessageHeader;
 import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
-import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
-import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -36,19 +32,9 @@ public final class IpcStreamReader implements AutoCloseable {
 	 */
 	private static final long METADATA_HEAP = 4;
 
-	/** Heap per byte of a schema's message: a field is shorter in a message. */
-	private static final long SCHEMA_HEAP = 5;
-
-	/** Up to this size, a head is skipped even if there is no room for it. */
-	private static final int SMALL_HEAD = 1 << 16;
-
 	private final MessageSource source;
 
-	private BufferAllocator allocator;
-
 	private final ReadOptions options;
-
-	private final WorkMeter meter;
 
 	private final StreamDictionaries dictionaries;
 
@@ -67,15 +53,10 @@ public final class IpcStreamReader implements AutoCloseable {
 	/** Heap size of a batch with the current schema, without metadata. */
 	private long batchHeap;
 
-	/** The charge for the largest head of a message so far. */
-	private long headCharged;
-
-	private IpcStreamReader(MessageSource source, BufferAllocator allocator, ReadOptions options, WorkMeter meter) {
+	private IpcStreamReader(MessageSource source, ReadOptions options) {
 		this.source = source;
-		this.allocator = allocator;
 		this.options = options;
-		this.meter = meter;
-		this.dictionaries = new StreamDictionaries(meter);
+		this.dictionaries = new StreamDictionaries(source.meter);
 	}
 
 	/**
@@ -103,8 +84,7 @@ public final class IpcStreamReader implements AutoCloseable {
 	 */
 	public static IpcStreamReader of(ArrowBuf body, long length, BufferAllocator allocator, ReadOptions options) {
 		WorkMeter meter = new WorkMeter(options.watch(), options.maxSize());
-		return new IpcStreamReader(new MessageSource.Memory(body, length, options.limits(), meter), allocator, options,
-				meter);
+		return new IpcStreamReader(new MessageSource.Memory(body, length, allocator, options.limits(), meter), options);
 	}
 
 	/**
@@ -135,8 +115,7 @@ public final class IpcStreamReader implements AutoCloseable {
 	public static IpcStreamReader of(InputStream in, long maxBytes, BufferAllocator allocator, ReadOptions options) {
 		long maxSize = Math.min(maxBytes, options.maxSize());
 		WorkMeter meter = new WorkMeter(options.watch(), maxSize);
-		return new IpcStreamReader(new MessageSource.Stream(in, maxSize, allocator, options.limits(), meter), allocator,
-				options, meter);
+		return new IpcStreamReader(new ArrivingMessages(in, maxSize, allocator, options.limits(), meter), options);
 	}
 
 	/**
@@ -180,7 +159,7 @@ public final class IpcStreamReader implements AutoCloseable {
 	 */
 	public AnnotatedBatch zeroRows() {
 		Schema schema = schema();
-		return new AnnotatedBatch(VectorSchemaRoot.create(schema, this.allocator), this.dictionaries.share(),
+		return new AnnotatedBatch(VectorSchemaRoot.create(schema, this.source.allocator), this.dictionaries.share(),
 				BatchMetadata.empty());
 	}
 
@@ -227,7 +206,7 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * against their limits. Used between the turns of a stream.
 	 */
 	public void newAccount() {
-		newAccount(this.allocator);
+		newAccount(this.source.allocator);
 	}
 
 	/**
@@ -236,10 +215,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	 */
 	public void newAccount(BufferAllocator allocator) {
 		this.logBatches = 0;
-		dischargeHead();
 		this.source.newAccount(allocator);
 		this.dictionaries.newAccount(allocator);
-		this.allocator = allocator;
 	}
 
 	/**
@@ -260,28 +237,11 @@ public final class IpcStreamReader implements AutoCloseable {
 	 */
 	public boolean skipBrokenStream() {
 		try {
-			while (skipMessage()) {
-				int length = this.source.nextLength();
-				if (length == MessageSource.END_MARKER || length == MessageSource.NOTHING) {
-					return length == MessageSource.END_MARKER;
-				}
-			}
-			return false;
+			return this.source.skipToEndMarker();
 		}
 		catch (VgiExternalException ex) {
 			return false;
 		}
-	}
-
-	private boolean skipMessage() {
-		int length = this.source.unreadMetadata();
-		if (length > SMALL_HEAD) {
-			chargeHead(length);
-		}
-		if (length > 0) {
-			this.source.metadata(length);
-		}
-		return this.source.skipMessage();
 	}
 
 	private boolean skipStream() {
@@ -303,10 +263,10 @@ public final class IpcStreamReader implements AutoCloseable {
 		if (length == MessageSource.NOTHING) {
 			return false;
 		}
-		MessageHead head = schemaHead(length);
+		MessageHead head = this.source.schemaHead(length);
 		this.source.skip(head.bodyLength());
-		Schema schema = this.dictionaries.begin(head.schema(), this.allocator);
-		BatchLoader.checkVectors(schema.getFields(), this.allocator);
+		Schema schema = this.dictionaries.begin(head.schema(), this.source.allocator);
+		BatchLoader.checkVectors(schema.getFields(), this.source.allocator);
 		this.batchHeap = BatchLoader.heap(schema.getFields());
 		this.schema = schema;
 		this.inStream = true;
@@ -324,22 +284,10 @@ public final class IpcStreamReader implements AutoCloseable {
 	 */
 	public static Schema readSchema(byte[] message, BufferAllocator allocator) {
 		try (IpcStreamReader reader = of(new ByteArrayInputStream(message), message.length, allocator)) {
-			Schema schema = reader.guardedNullable(() -> reader.schemaHead(reader.source.nextLength()).schema());
+			Schema schema = reader.guardedNullable(() -> reader.source.schemaHead(reader.source.nextLength()).schema());
 			Assert.state(schema != null, "There is no schema");
 			return schema;
 		}
-	}
-
-	private MessageHead schemaHead(int length) {
-		if (length > 0) {
-			chargeHead(SCHEMA_HEAP * length);
-		}
-		MessageHead head = (length != MessageSource.END_MARKER && length != MessageSource.NOTHING) ? head(length)
-				: null;
-		if (head == null || head.type() != MessageHeader.Schema) {
-			throw new CorruptStreamException("The Arrow IPC stream does not start with a schema");
-		}
-		return head;
 	}
 
 	private @Nullable AnnotatedBatch readBatch(Schema schema) {
@@ -359,7 +307,7 @@ public final class IpcStreamReader implements AutoCloseable {
 				if (this.latest != null) {
 					return readRecordBatch(schema, head, this.latest, body);
 				}
-				readDictionaryBatch(head, body);
+				this.dictionaries.add(head, body, this.source.allocator);
 			}
 			finally {
 				body.getReferenceManager().release();
@@ -374,39 +322,15 @@ public final class IpcStreamReader implements AutoCloseable {
 			this.options.limits().checkLogBatches(++this.logBatches);
 		}
 		long heap = this.batchHeap + METADATA_HEAP * head.size();
-		RequestMemory.charge(this.allocator, heap);
-		BatchLoader loader = new BatchLoader(table, head, body, this.allocator, this.meter);
+		RequestMemory.charge(this.source.allocator, heap);
+		BatchLoader loader = new BatchLoader(table, head, body, this.source.allocator, this.source.meter);
 		try {
 			VectorSchemaRoot root = new VectorSchemaRoot(schema, loader.load(schema.getFields()), loader.rows());
 			this.dictionaries.check(loader.encoded());
 			long charged = heap + loader.charged();
-			BufferAllocator owner = this.allocator;
+			BufferAllocator owner = this.source.allocator;
 			return new AnnotatedBatch(root, this.dictionaries.share(), metadata,
 					() -> RequestMemory.discharge(owner, charged));
-		}
-		catch (RuntimeException ex) {
-			loader.discard();
-			throw ex;
-		}
-	}
-
-	private void readDictionaryBatch(MessageHead head, ArrowBuf body) {
-		DictionaryBatch table = head.dictionaryBatch();
-		RecordBatch data = table.data();
-		if (data == null) {
-			throw new CorruptStreamException("The dictionary batch message is empty");
-		}
-		BatchLoader loader = new BatchLoader(data, head, body, this.allocator, this.meter);
-		try {
-			Field field = this.dictionaries.get(table.id()).field();
-			FieldVector values = loader.load(List.of(field)).get(0);
-			if (table.isDelta()) {
-				this.dictionaries.append(table.id(), values, loader.encoded());
-				values.close();
-			}
-			else {
-				this.dictionaries.replace(table.id(), values, loader.encoded());
-			}
 		}
 		catch (RuntimeException ex) {
 			loader.discard();
@@ -422,20 +346,7 @@ public final class IpcStreamReader implements AutoCloseable {
 			this.brokenOff = length == MessageSource.NOTHING;
 			return null;
 		}
-		return head(length);
-	}
-
-	private MessageHead head(int length) {
-		chargeHead(length);
-		return new MessageHead(this.source.metadata(length), this.options.limits());
-	}
-
-	// Only one head is in memory at a time.
-	private void chargeHead(long bytes) {
-		if (bytes > this.headCharged) {
-			RequestMemory.charge(this.allocator, bytes - this.headCharged);
-			this.headCharged = bytes;
-		}
+		return this.source.head(length);
 	}
 
 	private boolean guarded(BooleanSupplier action) {
@@ -475,12 +386,6 @@ public final class IpcStreamReader implements AutoCloseable {
 		this.inStream = false;
 		this.schema = null;
 		this.source.close();
-		dischargeHead();
-	}
-
-	private void dischargeHead() {
-		RequestMemory.discharge(this.allocator, this.headCharged);
-		this.headCharged = 0;
 	}
 
 }

@@ -1,15 +1,11 @@
 package dev.vgi.external.batch;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.ReadableByteChannel;
-import java.util.Arrays;
 
-import dev.vgi.external.memory.InputStreamChannel;
+import dev.vgi.external.memory.RequestMemory;
 import org.apache.arrow.flatbuf.Message;
+import org.apache.arrow.flatbuf.MessageHeader;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 
@@ -27,11 +23,20 @@ abstract class MessageSource implements AutoCloseable {
 
 	private static final int CONTINUATION = -1;
 
+	/** Heap per byte of a schema's message: a field is shorter in a message. */
+	private static final long SCHEMA_HEAP = 5;
+
+	/** Up to this size, a head is skipped even if there is no room for it. */
+	private static final int SMALL_HEAD = 1 << 16;
+
 	private static final long UNKNOWN = -1;
 
 	private final ReadLimits limits;
 
 	final WorkMeter meter;
+
+	/** The owner of the memory that is charged and allocated. */
+	BufferAllocator allocator;
 
 	private long position;
 
@@ -43,7 +48,11 @@ abstract class MessageSource implements AutoCloseable {
 	/** How much of the current message's body was not read yet. */
 	long unread = UNKNOWN;
 
-	MessageSource(ReadLimits limits, WorkMeter meter) {
+	/** The charge for the largest head of a message so far. */
+	private long headCharged;
+
+	MessageSource(BufferAllocator allocator, ReadLimits limits, WorkMeter meter) {
+		this.allocator = allocator;
 		this.limits = limits;
 		this.meter = meter;
 	}
@@ -60,7 +69,13 @@ abstract class MessageSource implements AutoCloseable {
 		return this.position - this.accountFrom;
 	}
 
-	void newAccount(BufferAllocator allocator) {
+	/**
+	 * What was read so far no longer counts against the maximum.
+	 * @param allocator the owner of the memory from now on
+	 */
+	final void newAccount(BufferAllocator allocator) {
+		dischargeHead();
+		this.allocator = allocator;
 		this.accountFrom = this.position;
 		this.meter.newAccount();
 	}
@@ -121,11 +136,45 @@ abstract class MessageSource implements AutoCloseable {
 	}
 
 	/**
-	 * Read a message's metadata.
-	 * @param length its length
-	 * @return the bytes
+	 * Read the head of a message of a stream's beginning.
+	 * @param length the result of {@link #nextLength()}
+	 * @return the head of a schema
 	 */
-	final ByteBuffer metadata(int length) {
+	final MessageHead schemaHead(int length) {
+		if (length > 0) {
+			chargeHead(SCHEMA_HEAP * length);
+		}
+		MessageHead head = (length != END_MARKER && length != NOTHING) ? head(length) : null;
+		if (head == null || head.type() != MessageHeader.Schema) {
+			throw new CorruptStreamException("The Arrow IPC stream does not start with a schema");
+		}
+		return head;
+	}
+
+	/**
+	 * Read the head of a message.
+	 * @param length its length
+	 * @return the head
+	 */
+	final MessageHead head(int length) {
+		chargeHead(length);
+		return new MessageHead(metadata(length), this.limits);
+	}
+
+	// Only one head is in memory at a time.
+	private void chargeHead(long bytes) {
+		if (bytes > this.headCharged) {
+			RequestMemory.charge(this.allocator, bytes - this.headCharged);
+			this.headCharged = bytes;
+		}
+	}
+
+	private void dischargeHead() {
+		RequestMemory.discharge(this.allocator, this.headCharged);
+		this.headCharged = 0;
+	}
+
+	private ByteBuffer metadata(int length) {
 		checkAvailable(length);
 		this.unreadMetadata = 0;
 		ByteBuffer bytes = ByteBuffer.wrap(readMetadata(length)).order(ByteOrder.LITTLE_ENDIAN);
@@ -144,18 +193,28 @@ abstract class MessageSource implements AutoCloseable {
 	}
 
 	/**
-	 * Return the length of the current message's metadata that was not read yet.
-	 * @return the length, 0 if it was read or is not known
+	 * Skip all messages up to the end marker and no further, also what was not read of
+	 * the current one, whatever is wrong with it.
+	 * @return {@code false} if it is unknown where a message ends, or there is no marker
 	 */
-	final int unreadMetadata() {
-		return this.unreadMetadata;
+	final boolean skipToEndMarker() {
+		while (skipMessage()) {
+			int length = nextLength();
+			if (length == END_MARKER || length == NOTHING) {
+				return length == END_MARKER;
+			}
+		}
+		return false;
 	}
 
-	/**
-	 * Skip what was not read of the current message's body, whatever is wrong with it.
-	 * @return whether the end of the message is known
-	 */
-	final boolean skipMessage() {
+	private boolean skipMessage() {
+		int length = this.unreadMetadata;
+		if (length > SMALL_HEAD) {
+			chargeHead(length);
+		}
+		if (length > 0) {
+			metadata(length);
+		}
 		boolean known = this.unread >= 0;
 		if (known) {
 			skipBody(this.unread);
@@ -233,6 +292,7 @@ abstract class MessageSource implements AutoCloseable {
 
 	@Override
 	public void close() {
+		dischargeHead();
 	}
 
 	/**
@@ -246,8 +306,8 @@ abstract class MessageSource implements AutoCloseable {
 
 		private boolean closed;
 
-		Memory(ArrowBuf bytes, long length, ReadLimits limits, WorkMeter meter) {
-			super(limits, meter);
+		Memory(ArrowBuf bytes, long length, BufferAllocator allocator, ReadLimits limits, WorkMeter meter) {
+			super(allocator, limits, meter);
 			if (length < 0 || length > bytes.capacity()) {
 				throw new IllegalArgumentException("'length' must be from 0 to " + bytes.capacity());
 			}
@@ -286,206 +346,11 @@ abstract class MessageSource implements AutoCloseable {
 
 		@Override
 		public void close() {
+			super.close();
 			if (!this.closed) {
 				this.closed = true;
 				this.bytes.getReferenceManager().release();
 			}
-		}
-
-	}
-
-	/**
-	 * Bytes that are still arriving.
-	 */
-	static final class Stream extends MessageSource {
-
-		/**
-		 * Most memory that a declared length may allocate before its bytes have arrived.
-		 */
-		private static final int STEP = 1 << 20;
-
-		/**
-		 * The same for off-heap memory, which the system provides page by page when it is
-		 * written. With this size most batches need no second copy.
-		 */
-		private static final int BODY_STEP = 32 << 20;
-
-		/**
-		 * Growth of a body that is longer: once it has proved itself, one copy is enough.
-		 */
-		private static final int BODY_GROWTH = 16;
-
-		private static final int TRANSFER = 1 << 16;
-
-		private static final int REST = 512;
-
-		/** The length of an NIO buffer is an int. */
-		private static final long WINDOW = 1L << 30;
-
-		private final InputStream in;
-
-		private final ReadableByteChannel bodies;
-
-		private final long maxBytes;
-
-		private BufferAllocator allocator;
-
-		private byte[] dropped = new byte[0];
-
-		Stream(InputStream in, long maxBytes, BufferAllocator allocator, ReadLimits limits, WorkMeter meter) {
-			super(limits, meter);
-			this.in = in;
-			this.bodies = (in instanceof ReadableByteChannel channel) ? channel : new InputStreamChannel(in);
-			this.maxBytes = maxBytes;
-			this.allocator = allocator;
-		}
-
-		@Override
-		void newAccount(BufferAllocator allocator) {
-			super.newAccount(allocator);
-			this.allocator = allocator;
-		}
-
-		@Override
-		int read(byte[] target) {
-			long room = this.maxBytes - accounted();
-			if (room >= target.length) {
-				return read(target, 0, target.length);
-			}
-			// the end may come exactly at the cap
-			int got = read(target, 0, (int) Math.max(room, 1));
-			if (got > room || got == room && got > 0) {
-				throw new StreamTooLongException(this.maxBytes);
-			}
-			return got;
-		}
-
-		@Override
-		void checkAvailable(long length) {
-			if (length > this.maxBytes - accounted() - this.meter.expanded()) {
-				throw new StreamTooLongException(this.maxBytes);
-			}
-		}
-
-		private int read(byte[] target, int offset, int length) {
-			return arriving(() -> this.in.readNBytes(target, offset, length));
-		}
-
-		private static int arriving(Reading reading) {
-			try {
-				return reading.read();
-			}
-			catch (IOException ex) {
-				throw (ex.getCause() instanceof CorruptStreamException corrupt) ? corrupt
-						: new UncheckedIOException(ex);
-			}
-			catch (RuntimeException ex) {
-				// as thrown by the bodies of Reactor's client
-				throw (ex.getCause() instanceof IOException broken) ? new UncheckedIOException(broken) : ex;
-			}
-		}
-
-		@Override
-		byte[] readMetadata(int length) {
-			byte[] metadata = new byte[Math.min(length, STEP)];
-			int done = 0;
-			while (true) {
-				int got = read(metadata, done, metadata.length - done);
-				done += got;
-				if (done < metadata.length) {
-					throw truncated();
-				}
-				if (done == length) {
-					return metadata;
-				}
-				metadata = Arrays.copyOf(metadata, (int) Math.min(length, 2L * done));
-			}
-		}
-
-		@Override
-		ArrowBuf readBody(long length) {
-			long capacity = Math.min(length, BODY_STEP);
-			ArrowBuf body = this.allocator.buffer(capacity);
-			try {
-				long done = 0;
-				while (true) {
-					fill(body, done, capacity);
-					done = capacity;
-					if (done == length) {
-						// an allocator rounds up, and bytes that were not sent must not
-						// be visible
-						return body.slice(0, length);
-					}
-					capacity = Math.min(length, BODY_GROWTH * done);
-					ArrowBuf larger = this.allocator.buffer(capacity);
-					larger.setBytes(0, body, 0, done);
-					body.close();
-					body = larger;
-				}
-			}
-			catch (RuntimeException ex) {
-				body.close();
-				throw ex;
-			}
-		}
-
-		private void fill(ArrowBuf body, long from, long to) {
-			for (long done = from; done < to;) {
-				ByteBuffer window = body.nioBuffer(done, (int) Math.min(to - done, WINDOW));
-				while (window.hasRemaining()) {
-					if (arriving(() -> this.bodies.read(window)) < 0) {
-						throw truncated();
-					}
-				}
-				done += window.position();
-				this.unread -= window.position();
-			}
-		}
-
-		@Override
-		void skipBody(long length) {
-			byte[] bytes = dropped(length);
-			long left = length;
-			while (left > 0) {
-				int got = read(bytes, 0, (int) Math.min(bytes.length, left));
-				if (got == 0) {
-					throw truncated();
-				}
-				left -= got;
-				this.unread -= got;
-			}
-		}
-
-		@Override
-		void skipRest() {
-			// Usually there is nothing.
-			byte[] bytes = dropped(REST);
-			long room = this.maxBytes - accounted();
-			int got;
-			while ((got = read(bytes, 0, bytes.length)) > 0) {
-				room -= got;
-				if (room < 0) {
-					throw new StreamTooLongException(this.maxBytes);
-				}
-			}
-		}
-
-		private byte[] dropped(long wanted) {
-			int size = (int) Math.min(wanted, TRANSFER);
-			if (this.dropped.length < size) {
-				this.dropped = new byte[size];
-			}
-			return this.dropped;
-		}
-
-		/**
-		 * Reads some bytes.
-		 */
-		@FunctionalInterface
-		private interface Reading {
-
-			int read() throws IOException;
-
 		}
 
 	}

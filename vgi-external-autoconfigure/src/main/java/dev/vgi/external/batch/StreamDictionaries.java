@@ -11,6 +11,9 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.batch.ReaderDictionary.Indices;
+import org.apache.arrow.flatbuf.DictionaryBatch;
+import org.apache.arrow.flatbuf.RecordBatch;
+import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
@@ -112,7 +115,7 @@ final class StreamDictionaries implements AutoCloseable {
 	 * @return the dictionary
 	 * @throws CorruptStreamException if the schema has no dictionary with this identifier
 	 */
-	ReaderDictionary get(long id) {
+	private ReaderDictionary get(long id) {
 		ReaderDictionary dictionary = this.dictionaries.get(id);
 		if (dictionary == null) {
 			throw new CorruptStreamException("The schema has no dictionary " + id);
@@ -121,12 +124,42 @@ final class StreamDictionaries implements AutoCloseable {
 	}
 
 	/**
+	 * Read a batch of a dictionary, which replaces its values or adds to them.
+	 * @param head the message's head
+	 * @param body the message's body; borrowed
+	 * @param allocator the owner of the values
+	 * @throws CorruptStreamException if it is no batch of a dictionary of the schema
+	 */
+	void add(MessageHead head, ArrowBuf body, BufferAllocator allocator) {
+		DictionaryBatch table = head.dictionaryBatch();
+		RecordBatch data = table.data();
+		if (data == null) {
+			throw new CorruptStreamException("The dictionary batch message is empty");
+		}
+		BatchLoader loader = new BatchLoader(data, head, body, allocator, this.meter);
+		try {
+			FieldVector values = loader.load(List.of(get(table.id()).field())).get(0);
+			if (table.isDelta()) {
+				append(table.id(), values, loader.encoded());
+				values.close();
+			}
+			else {
+				replace(table.id(), values, loader.encoded());
+			}
+		}
+		catch (RuntimeException ex) {
+			loader.discard();
+			throw ex;
+		}
+	}
+
+	/**
 	 * Replace the values of a dictionary.
 	 * @param id its identifier
 	 * @param replacement the values; taken over
 	 * @param encoded the dictionary-encoded vectors in the values
 	 */
-	void replace(long id, FieldVector replacement, List<Indices> encoded) {
+	private void replace(long id, FieldVector replacement, List<Indices> encoded) {
 		Map<Long, Integer> added = uses(encoded);
 		get(id).replace(replacement);
 		Map<Long, Integer> dropped = this.uses.remove(id);
@@ -145,7 +178,7 @@ final class StreamDictionaries implements AutoCloseable {
 	 * @param delta the values; borrowed
 	 * @param encoded the dictionary-encoded vectors in the values
 	 */
-	void append(long id, FieldVector delta, List<Indices> encoded) {
+	private void append(long id, FieldVector delta, List<Indices> encoded) {
 		Map<Long, Integer> added = uses(encoded);
 		get(id).append(delta, this.meter);
 		changed(id, added);

@@ -12,7 +12,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.Deadline;

@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.GatheredStream;
@@ -23,6 +22,7 @@ import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.location.ResultBatches;
 import dev.vgi.external.memory.OutputStreamChannel;
 import dev.vgi.external.memory.RequestMemory;
+import dev.vgi.external.storage.ArrowMediaType;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;

@@ -12,7 +12,7 @@ import java.util.concurrent.ExecutionException;
 
 import com.google.auth.Credentials;
 import com.google.cloud.storage.StorageOptions;
-import dev.vgi.external.batch.ArrowMediaType;
+import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ErrorDocument;

@@ -8,7 +8,7 @@ import java.nio.channels.Channels;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpHandler;
-import dev.vgi.external.batch.ArrowMediaType;
+import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.local.LocalAccessException.Reason;
 import dev.vgi.external.transport.StorageUnavailableException;

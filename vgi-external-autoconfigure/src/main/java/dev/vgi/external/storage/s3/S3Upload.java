@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
-import dev.vgi.external.batch.ArrowMediaType;
+import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.ObjectUpload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.transfer.RetryPolicy;

@@ -7,9 +7,9 @@ import java.time.Duration;
 import java.util.Map;
 
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;

@@ -6,9 +6,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.function.Predicate;
 
-import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.web.Capabilities;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;

@@ -6,8 +6,8 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SeekableByteChannel;
 import java.util.List;
 
-import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.memory.OutputStreamChannel;
+import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.local.LocalAccessException;
 import dev.vgi.external.storage.local.LocalStorage;

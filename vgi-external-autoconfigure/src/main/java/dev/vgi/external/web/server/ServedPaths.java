@@ -3,7 +3,7 @@ package dev.vgi.external.web.server;
 import java.util.function.Supplier;
 
 import dev.vgi.external.Internal;
-import dev.vgi.external.batch.ArrowMediaType;
+import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.local.LocalStorage;
 import jakarta.servlet.http.HttpServletRequest;
 import org.jspecify.annotations.Nullable;

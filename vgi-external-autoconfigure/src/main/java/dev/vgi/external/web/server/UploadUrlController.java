@@ -9,13 +9,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.TransferListener;

@@ -4,7 +4,6 @@ import java.io.IOException;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamReader;
@@ -12,6 +11,7 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.rpc.server.MethodTable;
+import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.web.server.ErrorWriter;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;

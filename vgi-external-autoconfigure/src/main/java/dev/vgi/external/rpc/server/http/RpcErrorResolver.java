@@ -3,7 +3,6 @@ package dev.vgi.external.rpc.server.http;
 import java.io.IOException;
 import java.util.List;
 
-import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.rpc.RpcBadRequestException;
 import dev.vgi.external.rpc.mapping.RowMapping;
@@ -11,6 +10,7 @@ import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import dev.vgi.external.rpc.server.CallFailures;
 import dev.vgi.external.rpc.server.RpcCall;
 import dev.vgi.external.rpc.server.RpcErrors;
+import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.server.ErrorWriter;
 import dev.vgi.external.web.server.RequestTooLargeException;

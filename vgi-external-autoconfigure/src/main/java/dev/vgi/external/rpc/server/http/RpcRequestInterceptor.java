@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.location.Externalizer;
@@ -22,6 +21,7 @@ import dev.vgi.external.rpc.server.RpcCall;
 import dev.vgi.external.rpc.server.RpcRequest;
 import dev.vgi.external.rpc.server.ServedCall;
 import dev.vgi.external.rpc.server.http.StreamHandler.TurnRequest;
+import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.server.ClosingAsyncListener;
 import dev.vgi.external.web.server.RequestTooLargeException;

@@ -2,11 +2,11 @@ package dev.vgi.external.rpc.server.http;
 
 import java.io.IOException;
 
-import dev.vgi.external.batch.ArrowMediaType;
 import dev.vgi.external.rpc.server.CallArguments;
 import dev.vgi.external.rpc.server.RpcCall;
 import dev.vgi.external.rpc.server.ServedCall;
 import dev.vgi.external.rpc.server.http.StreamHandler.TurnRequest;
+import dev.vgi.external.storage.ArrowMediaType;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.jspecify.annotations.Nullable;

@@ -1,4 +1,4 @@
-package dev.vgi.external.batch;
+package dev.vgi.external.storage;
 
 import dev.vgi.external.Internal;
 import org.jspecify.annotations.Nullable;
