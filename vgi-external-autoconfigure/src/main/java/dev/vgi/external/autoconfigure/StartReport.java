@@ -1,5 +1,8 @@
 package dev.vgi.external.autoconfigure;
 
+import dev.vgi.external.autoconfigure.selection.StorageSelection;
+import dev.vgi.external.autoconfigure.selection.StorageType;
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.local.LocalStorage;

@@ -2,6 +2,7 @@ package dev.vgi.external.autoconfigure;
 
 import java.util.function.Supplier;
 
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.rpc.pipe.server.UnixListener;
 import dev.vgi.external.rpc.pipe.server.UnusableSocketException;
 import org.jspecify.annotations.Nullable;

@@ -1,5 +1,7 @@
 package dev.vgi.external.autoconfigure;
 
+import dev.vgi.external.autoconfigure.start.SecretKeys;
+
 import org.springframework.boot.actuate.autoconfigure.web.exchanges.HttpExchangesProperties;
 import org.springframework.boot.actuate.endpoint.SanitizingFunction;
 import org.springframework.boot.actuate.web.exchanges.HttpExchangeRepository;

@@ -3,6 +3,8 @@ package dev.vgi.external.autoconfigure;
 import java.time.Duration;
 import java.util.List;
 
+import dev.vgi.external.autoconfigure.selection.StorageSelection;
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.codec.ZstdContentCodec;
 import dev.vgi.external.location.ExternalLocationConfig;

@@ -11,6 +11,8 @@ import java.util.Map;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
+import dev.vgi.external.autoconfigure.selection.StorageType;
+import dev.vgi.external.autoconfigure.start.Ranges;
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.storage.ObjectKey;

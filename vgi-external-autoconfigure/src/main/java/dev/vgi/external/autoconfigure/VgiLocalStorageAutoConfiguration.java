@@ -4,6 +4,10 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 
+import dev.vgi.external.autoconfigure.selection.ConditionalOnStorage;
+import dev.vgi.external.autoconfigure.selection.StorageSelection;
+import dev.vgi.external.autoconfigure.selection.StorageType;
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.observation.LocalStorageMetrics;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.local.LocalStorage;

@@ -3,6 +3,7 @@ package dev.vgi.external.autoconfigure;
 import java.nio.file.Path;
 
 import dev.vgi.external.autoconfigure.security.AnonymousCalls;
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.autoconfigure.stdio.StdioServer;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;

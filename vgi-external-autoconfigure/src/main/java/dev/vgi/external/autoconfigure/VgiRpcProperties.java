@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
 
+import dev.vgi.external.autoconfigure.start.Ranges;
 import dev.vgi.external.rpc.server.http.TokenKey;
 import org.jspecify.annotations.Nullable;
 

@@ -6,6 +6,10 @@ import java.time.Clock;
 import java.util.List;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.autoconfigure.selection.ConditionalOnStorage;
+import dev.vgi.external.autoconfigure.selection.StorageSelection;
+import dev.vgi.external.autoconfigure.selection.StorageType;
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.observation.UrlLifetimeMetrics;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.s3.S3Clients;

@@ -3,6 +3,7 @@ package dev.vgi.external.autoconfigure;
 import java.time.InstantSource;
 import java.util.List;
 
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.observation.RpcClientObservationConvention;

@@ -5,6 +5,9 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
 
+import dev.vgi.external.autoconfigure.selection.StorageSelection;
+import dev.vgi.external.autoconfigure.selection.StorageType;
+import dev.vgi.external.autoconfigure.start.StartRefusedFailureAnalyzer;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.url.UrlValidator;

@@ -9,6 +9,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 
+import dev.vgi.external.autoconfigure.start.StartRefusedFailureAnalyzer;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.location.ExternalLocationConfig;

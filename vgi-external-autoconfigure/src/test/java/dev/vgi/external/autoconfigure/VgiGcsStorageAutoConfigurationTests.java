@@ -12,6 +12,8 @@ import com.google.auth.oauth2.GoogleCredentials;
 import com.google.cloud.spring.autoconfigure.core.GcpContextAutoConfiguration;
 import com.google.cloud.spring.autoconfigure.storage.GcpStorageAutoConfiguration;
 import com.google.cloud.storage.Storage;
+import dev.vgi.external.autoconfigure.selection.GcsCredentialsFailureAnalyzer;
+import dev.vgi.external.autoconfigure.start.StartRefusedFailureAnalyzer;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.UploadUrl;

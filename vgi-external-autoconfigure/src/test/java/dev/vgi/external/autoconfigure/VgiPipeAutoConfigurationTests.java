@@ -10,6 +10,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 
+import dev.vgi.external.autoconfigure.start.StartRefusedFailureAnalyzer;
 import dev.vgi.external.observation.RpcObservations;
 import dev.vgi.external.observation.RpcServerRequestObservationConvention;
 import dev.vgi.external.rpc.MemoryStorage;

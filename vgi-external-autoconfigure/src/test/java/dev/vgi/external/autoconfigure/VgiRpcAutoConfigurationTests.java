@@ -4,6 +4,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
+import dev.vgi.external.autoconfigure.start.StartRefusedFailureAnalyzer;
 import dev.vgi.external.conformance.ConformanceController;
 import dev.vgi.external.observation.RpcObservations;
 import dev.vgi.external.observation.RpcServerRequestObservationConvention;

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
+import dev.vgi.external.autoconfigure.start.StartRefusedFailureAnalyzer;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcParam;
 import dev.vgi.external.rpc.RpcService;

@@ -1,4 +1,4 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.autoconfigure.selection;
 
 /**
  * Which storage backend is used.

@@ -1,7 +1,9 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.autoconfigure.selection;
 
 import java.util.Locale;
 
+import dev.vgi.external.Internal;
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.aot.AotDetector;
@@ -21,7 +23,8 @@ import org.springframework.web.context.ConfigurableWebEnvironment;
  * @param problem why no storage is selected, or {@code null}
  * @param action which key to set, or {@code null}
  */
-record StorageSelection(@Nullable StorageType type, @Nullable String problem, @Nullable String action) {
+@Internal
+public record StorageSelection(@Nullable StorageType type, @Nullable String problem, @Nullable String action) {
 
 	private static final String S3_BUCKET = "vgi.external.s3.bucket";
 
@@ -37,7 +40,7 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 	 * @param environment contains the settings
 	 * @return the selection
 	 */
-	static StorageSelection of(Environment environment) {
+	public static StorageSelection of(Environment environment) {
 		if (!isEnabled(environment)) {
 			return selected(StorageType.NONE);
 		}
@@ -78,7 +81,7 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 	 * @param environment contains the settings
 	 * @return whether the storage is {@code auto} in an application without web server
 	 */
-	static boolean isInlineWithoutWebServer(Environment environment) {
+	public static boolean isInlineWithoutWebServer(Environment environment) {
 		return isEnabled(environment) && configured(environment) == StorageType.AUTO
 				&& of(environment).type() == StorageType.NONE;
 	}
@@ -93,7 +96,7 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 	 * @param type the storage
 	 * @param environment contains the settings
 	 */
-	static void require(StorageType type, Environment environment) {
+	public static void require(StorageType type, Environment environment) {
 		// Nothing is used if the library is disabled.
 		if (isEnabled(environment)) {
 			StorageSelection selection = of(environment);
@@ -107,7 +110,7 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 	 * Refuse the start if the settings select a storage although none was created.
 	 * @param environment contains the settings
 	 */
-	static void requireNone(Environment environment) {
+	public static void requireNone(Environment environment) {
 		StorageSelection selection = of(environment);
 		if (selection.type() != StorageType.NONE) {
 			throw selection.refusal(StorageType.NONE);
@@ -131,7 +134,12 @@ record StorageSelection(@Nullable StorageType type, @Nullable String problem, @N
 		return clientMissing(this.type);
 	}
 
-	static StartRefusedException clientMissing(StorageType type) {
+	/**
+	 * Describe a selected storage whose client is missing.
+	 * @param type the storage
+	 * @return the refusal
+	 */
+	public static StartRefusedException clientMissing(StorageType type) {
 		String what = switch (type) {
 			case S3 -> "io.awspring.cloud:spring-cloud-aws-starter-s3 to the application and configure it";
 			case GCS -> "com.google.cloud:spring-cloud-gcp-starter-storage to the application and configure it";

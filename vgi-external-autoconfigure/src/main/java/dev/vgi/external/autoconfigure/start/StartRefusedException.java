@@ -1,4 +1,4 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.autoconfigure.start;
 
 import org.jspecify.annotations.Nullable;
 
@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
  * The application cannot work with its configuration and does not start. The report says
  * what is wrong and what to do about it, without a stack trace.
  */
-class StartRefusedException extends RuntimeException {
+public final class StartRefusedException extends RuntimeException {
 
 	private final String action;
 
@@ -15,7 +15,7 @@ class StartRefusedException extends RuntimeException {
 	 * @param description what is wrong, as sentences without secrets
 	 * @param action what to do about it, naming the settings
 	 */
-	StartRefusedException(String description, String action) {
+	public StartRefusedException(String description, String action) {
 		this(description, action, null);
 	}
 
@@ -25,7 +25,7 @@ class StartRefusedException extends RuntimeException {
 	 * @param action what to do about it, naming the settings
 	 * @param cause what led to it, without secrets, or {@code null}
 	 */
-	StartRefusedException(String description, String action, @Nullable Throwable cause) {
+	public StartRefusedException(String description, String action, @Nullable Throwable cause) {
 		super(description, cause);
 		this.action = action;
 	}

@@ -1,8 +1,9 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.autoconfigure.selection;
 
 import java.io.FileNotFoundException;
 import java.io.IOException;
 
+import dev.vgi.external.Internal;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.BeanCreationException;
@@ -14,7 +15,8 @@ import org.springframework.core.env.Environment;
  * Tells which key to set if Google Cloud Storage is selected and its client cannot be
  * created because credentials are missing.
  */
-class GcsCredentialsFailureAnalyzer extends AbstractFailureAnalyzer<IOException> {
+@Internal
+public final class GcsCredentialsFailureAnalyzer extends AbstractFailureAnalyzer<IOException> {
 
 	private static final String SPRING_CLOUD_GCP = "com.google.cloud.spring.";
 
@@ -22,7 +24,11 @@ class GcsCredentialsFailureAnalyzer extends AbstractFailureAnalyzer<IOException>
 
 	private final Environment environment;
 
-	GcsCredentialsFailureAnalyzer(Environment environment) {
+	/**
+	 * Create an analyzer.
+	 * @param environment contains the settings
+	 */
+	public GcsCredentialsFailureAnalyzer(Environment environment) {
 		this.environment = environment;
 	}
 

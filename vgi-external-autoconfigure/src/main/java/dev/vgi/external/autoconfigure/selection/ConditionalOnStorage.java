@@ -1,10 +1,12 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.autoconfigure.selection;
 
 import java.lang.annotation.Documented;
 import java.lang.annotation.ElementType;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
+
+import dev.vgi.external.Internal;
 
 import org.springframework.context.annotation.Conditional;
 
@@ -15,7 +17,8 @@ import org.springframework.context.annotation.Conditional;
 @Retention(RetentionPolicy.RUNTIME)
 @Documented
 @Conditional(OnStorageCondition.class)
-@interface ConditionalOnStorage {
+@Internal
+public @interface ConditionalOnStorage {
 
 	/**
 	 * The backend.

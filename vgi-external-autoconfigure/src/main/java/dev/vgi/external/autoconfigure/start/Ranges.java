@@ -1,4 +1,4 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.autoconfigure.start;
 
 import org.jspecify.annotations.Nullable;
 
@@ -10,10 +10,10 @@ import org.springframework.util.Assert;
  * message starts with the key and tells the range, both as they are written in a
  * configuration.
  */
-final class Ranges {
+public final class Ranges {
 
 	/** Far more than this cannot be counted in nanoseconds. */
-	static final String LONGEST = "36500d";
+	public static final String LONGEST = "36500d";
 
 	private Ranges() {
 	}
@@ -26,7 +26,7 @@ final class Ranges {
 	 * @param least the smallest value
 	 * @param most the largest value
 	 */
-	static <T extends Comparable<T>> void check(String key, @Nullable T value, String least, String most) {
+	public static <T extends Comparable<T>> void check(String key, @Nullable T value, String least, String most) {
 		Assert.isTrue(isAtLeast(value, least) && (value == null || value.compareTo(convert(most, value)) <= 0),
 				() -> key + " must be from " + least + " to " + most);
 	}
@@ -38,7 +38,7 @@ final class Ranges {
 	 * @param value its value, or {@code null} if it is not set
 	 * @param least the smallest value
 	 */
-	static <T extends Comparable<T>> void check(String key, @Nullable T value, String least) {
+	public static <T extends Comparable<T>> void check(String key, @Nullable T value, String least) {
 		Assert.isTrue(isAtLeast(value, least), () -> key + " must be at least " + least);
 	}
 

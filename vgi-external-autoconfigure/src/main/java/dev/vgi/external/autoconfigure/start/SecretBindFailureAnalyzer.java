@@ -1,4 +1,4 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.autoconfigure.start;
 
 import java.util.ArrayList;
 import java.util.List;

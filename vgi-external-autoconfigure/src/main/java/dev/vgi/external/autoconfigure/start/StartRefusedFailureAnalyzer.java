@@ -1,4 +1,4 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.autoconfigure.start;
 
 import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
@@ -6,7 +6,7 @@ import org.springframework.boot.diagnostics.FailureAnalysis;
 /**
  * Tells what is wrong and which key to set if a start is refused.
  */
-class StartRefusedFailureAnalyzer extends AbstractFailureAnalyzer<StartRefusedException> {
+public final class StartRefusedFailureAnalyzer extends AbstractFailureAnalyzer<StartRefusedException> {
 
 	@Override
 	protected FailureAnalysis analyze(Throwable rootFailure, StartRefusedException cause) {

@@ -1,4 +1,4 @@
-package dev.vgi.external.autoconfigure;
+package dev.vgi.external.autoconfigure.selection;
 
 import org.springframework.boot.autoconfigure.condition.ConditionMessage;
 import org.springframework.boot.autoconfigure.condition.ConditionOutcome;
