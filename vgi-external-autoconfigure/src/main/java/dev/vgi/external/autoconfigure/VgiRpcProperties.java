@@ -129,7 +129,8 @@ public record VgiRpcProperties(@DefaultValue("") String prefix, @DefaultValue("6
 	 * @param mode Permissions of the file as four octal digits, in quotes in YAML: 0600
 	 * for the user of this service alone, 0660 for its group too.
 	 * @param maxConnections Most connections at the same time. Further ones wait.
-	 * @param idleTimeout How long a connection may be open without a call.
+	 * @param idleTimeout How long a connection may wait for its peer: for a call, for the
+	 * rest of one, or until its answer is read.
 	 * @param trusted Whether everyone whom the file's permissions admit may call
 	 * everything. Required with Spring Security, whose filters do not see the socket.
 	 */

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Serves a Unix socket: one thread for each connection, a limited number of connections,
- * and none that is idle for long. A connection beyond the limit waits in the system's
+ * and none whose peer lets wait for long. A connection beyond the limit waits in the system's
  * queue until another one ends. Thread-safe.
  */
 public final class UnixListener implements AutoCloseable {
@@ -60,7 +60,7 @@ public final class UnixListener implements AutoCloseable {
 	 * @param settings how to serve
 	 * @param handler serves a connection until its end
 	 * @param threads creates the threads of connections
-	 * @param timer ends idle connections; taken over
+	 * @param timer ends connections whose peers let wait; taken over
 	 */
 	public UnixListener(UnixSettings settings, BiConsumer<Pipe, PipeServer.Activity> handler, TransferThreads threads,
 			TransferTimer timer) {
@@ -112,8 +112,9 @@ public final class UnixListener implements AutoCloseable {
 	}
 
 	private void serve(SocketChannel channel) {
-		Pipe pipe = Pipe.of(channel, channel);
-		ServedConnection connection = new ServedConnection(pipe, this.timer, this.settings.idleTimeout());
+		PatientChannel patient = new PatientChannel(channel, this.timer, this.settings.idleTimeout());
+		Pipe pipe = Pipe.of(patient, patient);
+		ServedConnection connection = new ServedConnection(pipe);
 		try {
 			Thread thread = this.threads.named("unix").newThread(() -> serve(pipe, connection));
 			synchronized (this) {

@@ -11,7 +11,7 @@ import java.util.Set;
  * @param path the file of the socket
  * @param mode its permissions
  * @param maxConnections most connections at the same time
- * @param idleTimeout how long a connection may be open without a call
+ * @param idleTimeout how long a connection may wait for its peer
  */
 public record UnixSettings(Path path, Set<PosixFilePermission> mode, int maxConnections, Duration idleTimeout) {
 

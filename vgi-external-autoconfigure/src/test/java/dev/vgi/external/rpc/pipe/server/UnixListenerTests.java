@@ -18,6 +18,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 
 import dev.vgi.external.VgiExternalException;
@@ -87,6 +88,12 @@ class UnixListenerTests {
 		return new UnixListener(
 				new UnixSettings(this.folder.resolve(name), PosixFilePermissions.fromString(mode), connections, IDLE),
 				this::serve, TransferThreads.platform(), this.timer);
+	}
+
+	private UnixListener listener(BiConsumer<Pipe, PipeServer.Activity> handler) {
+		return new UnixListener(
+				new UnixSettings(path(), PosixFilePermissions.fromString("rw-------"), 2, IDLE), handler,
+				TransferThreads.platform(), this.timer);
 	}
 
 	// One byte for each empty stream.
@@ -259,12 +266,81 @@ class UnixListenerTests {
 			this.mayAnswer = new CountDownLatch(1);
 			busy.write(request());
 			awaitEvents("called", 3);
-			this.timer.advance(IDLE);
-			assertThat(read(idle)).isEqualTo(-1);
-			this.timer.advance(IDLE);
+			assertThat(readWhileTimePasses(idle, IDLE)).isEqualTo(-1);
+			this.timer.advance(IDLE.multipliedBy(2));
 			this.mayAnswer.countDown();
 			assertThat(read(busy)).isEqualTo(1);
 		}
+	}
+
+	@Test
+	void aPeerThatLetsWaitWithinACallIsEnded() throws Exception {
+		this.listener = listener((pipe, activity) -> {
+			activity.begins();
+			serve(pipe, activity);
+		});
+		this.listener.open();
+		try (SocketChannel stalling = connect()) {
+			awaitEvents("connected", 1);
+			stalling.write(request().limit(20));
+			assertThat(readWhileTimePasses(stalling, IDLE)).isEqualTo(-1);
+		}
+	}
+
+	@Test
+	void aPeerThatSendsSingleBytesIsEnded() throws Exception {
+		this.listener.open();
+		try (SocketChannel dribbling = connect()) {
+			CompletableFuture<Integer> end = CompletableFuture.supplyAsync(() -> read(dribbling));
+			// A message of 1 MiB.
+			dribbling.write(ByteBuffer.wrap(new byte[] { -1, -1, -1, -1, 0, 0, 16, 0 }));
+			int sent = 0;
+			try {
+				while (!end.isDone()) {
+					dribbling.write(ByteBuffer.allocate(1));
+					sent++;
+					this.timer.advance(IDLE.dividedBy(50));
+				}
+			}
+			catch (IOException ex) {
+				// It is ended.
+			}
+			// What nobody has read makes it a reset.
+			assertThat(end.get()).isNegative();
+			assertThat(sent).isLessThan(1 << 20);
+		}
+	}
+
+	@Test
+	void aPeerThatDoesNotReadIsEnded() throws Exception {
+		this.listener = listener((pipe, activity) -> {
+			activity.begins();
+			try {
+				while (true) {
+					pipe.output().write(ByteBuffer.allocate(1 << 20));
+				}
+			}
+			catch (IOException ex) {
+				this.events.add("broken");
+			}
+		});
+		this.listener.open();
+		try (SocketChannel mute = connect()) {
+			while (!"broken".equals(this.events.poll())) {
+				this.timer.advance(IDLE);
+			}
+			assertThat(mute.isOpen()).isTrue();
+		}
+	}
+
+	// A step of time may come before the server waits.
+	private int readWhileTimePasses(SocketChannel channel, Duration step) throws Exception {
+		CompletableFuture<Integer> result = CompletableFuture.supplyAsync(() -> read(channel));
+		while (!result.isDone()) {
+			this.timer.advance(step);
+			Thread.onSpinWait();
+		}
+		return result.get();
 	}
 
 	private void awaitEvents(String event, int count) throws InterruptedException {
@@ -342,8 +418,12 @@ class UnixListenerTests {
 		CompletableFuture<Void> drained = new CompletableFuture<>();
 		this.listener.drain(() -> drained.complete(null));
 		drained.get();
-		assertThat(Thread.getAllStackTraces().keySet()).extracting(Thread::getName)
-			.doesNotContain("vgi-external-unix-accept");
+		while (Thread.getAllStackTraces()
+			.keySet()
+			.stream()
+			.anyMatch((thread) -> thread.getName().equals("vgi-external-unix-accept"))) {
+			Thread.onSpinWait();
+		}
 	}
 
 }
