@@ -40,14 +40,20 @@ public record LogMessage(String level, String message, Map<String, Object> extra
 
 	/**
 	 * Return the metadata of the batch that carries this message.
-	 * @return level, message and, if there are any, the further fields
+	 * @return level, message and, if there are any and they can be written as JSON, the
+	 * further fields
 	 */
 	public BatchMetadata toMetadata() {
 		Map<String, String> entries = new LinkedHashMap<>();
 		entries.put(MetadataKeys.LOG_LEVEL, this.level);
 		entries.put(MetadataKeys.LOG_MESSAGE, this.message);
 		if (!this.extra.isEmpty()) {
-			entries.put(MetadataKeys.LOG_EXTRA, JSON.writeValueAsString(this.extra));
+			try {
+				entries.put(MetadataKeys.LOG_EXTRA, JSON.writeValueAsString(this.extra));
+			}
+			catch (JacksonException ex) {
+				// the message goes without them: it must not be the end of its call
+			}
 		}
 		return BatchMetadata.of(entries);
 	}

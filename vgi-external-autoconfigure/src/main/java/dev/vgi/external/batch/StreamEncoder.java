@@ -1,6 +1,7 @@
 package dev.vgi.external.batch;
 
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -204,8 +205,8 @@ final class StreamEncoder implements AutoCloseable {
 			int[] entries = new int[metadata.asMap().size()];
 			int count = 0;
 			for (Map.Entry<String, String> entry : metadata.asMap().entrySet()) {
-				int key = builder.createString(entry.getKey());
-				int value = builder.createString(entry.getValue());
+				int key = text(builder, entry.getKey());
+				int value = text(builder, entry.getValue());
 				entries[count++] = KeyValue.createKeyValue(builder, key, value);
 			}
 			custom = Message.createCustomMetadataVector(builder, entries);
@@ -226,6 +227,12 @@ final class StreamEncoder implements AutoCloseable {
 		gatherer.intLittleEndian(length + padding);
 		gatherer.bytes(flatBuffer);
 		gatherer.zeros(padding);
+	}
+
+	// The builder's own method refuses half a surrogate pair, such as the end of a message
+	// that was cut off.
+	private static int text(FlatBufferBuilder builder, String text) {
+		return builder.createString(StandardCharsets.UTF_8.encode(text));
 	}
 
 	@Override

@@ -2,6 +2,7 @@ package dev.vgi.external.rpc.pipe.server;
 
 import java.net.URI;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -68,6 +69,13 @@ class CalcController implements CalcService {
 			case "denied" -> throw new org.springframework.security.access.AccessDeniedException("not for you: secret");
 			case "unknown" -> throw new org.springframework.security.authentication.BadCredentialsException("secret");
 			case "error" -> throw new StackOverflowError("too deep");
+			case "cut off" -> throw new IllegalStateException("half of it: \ud83d");
+			case "logs itself" -> {
+				Map<String, Object> extra = new HashMap<>();
+				extra.put("itself", extra);
+				RpcContext.current().log(RpcContext.Level.INFO, "circle", extra);
+				throw new IllegalStateException("afterwards");
+			}
 			default -> throw new IllegalStateException(how);
 		}
 	}

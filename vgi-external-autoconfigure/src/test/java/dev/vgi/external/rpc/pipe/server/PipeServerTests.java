@@ -149,6 +149,22 @@ class PipeServerTests extends AbstractPipeServerTests {
 	}
 
 	@Test
+	void textsThatAreNoUnicodeEndNoConnection() throws Exception {
+		ServedPeer peer = connect();
+		assertThat(peer.call("fail", "cut off").error.errorMessage()).isEqualTo("half of it: ?");
+		assertServes(peer);
+	}
+
+	@Test
+	void messagesWhoseFieldsCannotBeWrittenEndNoConnection() throws Exception {
+		ServedPeer peer = connect();
+		ServedPeer.Answer answer = peer.call("fail", "logs itself");
+		assertThat(answer.logs).containsExactly("circle");
+		assertThat(answer.error.errorMessage()).isEqualTo("afterwards");
+		assertServes(peer);
+	}
+
+	@Test
 	void callsAreObserved() throws Exception {
 		List<String> events = new CopyOnWriteArrayList<>();
 		this.listener.set((call) -> new RecordingWatch(call, events));
