@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
+import org.springframework.beans.factory.config.BeanFactoryPostProcessor;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -32,9 +33,12 @@ import org.springframework.boot.context.properties.EnableConfigurationProperties
 import org.springframework.context.ApplicationListener;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Lazy;
+import org.springframework.core.env.Environment;
 import org.springframework.util.ClassUtils;
 import org.springframework.validation.Validator;
 import org.springframework.web.bind.support.ConfigurableWebBindingInitializer;
+import org.springframework.web.context.WebApplicationContext;
+import org.springframework.web.context.request.RequestScope;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of serving RPC methods over pipes: the
@@ -49,6 +53,18 @@ import org.springframework.web.bind.support.ConfigurableWebBindingInitializer;
 public final class VgiPipeAutoConfiguration {
 
 	private static final String SECURITY = "org.springframework.security.core.context.SecurityContextHolder";
+
+	// A context without a web server has no such scope, but each call has its attributes.
+	@Bean
+	static BeanFactoryPostProcessor vgiRequestScope(Environment environment) {
+		return (beans) -> {
+			boolean serves = environment.containsProperty("vgi.rpc.stdio")
+					|| environment.containsProperty("vgi.rpc.unix.path");
+			if (serves && beans.getRegisteredScope(WebApplicationContext.SCOPE_REQUEST) == null) {
+				beans.registerScope(WebApplicationContext.SCOPE_REQUEST, new RequestScope());
+			}
+		};
+	}
 
 	// Bean methods decide, and not conditions, which are evaluated at build time.
 	@Bean

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
+import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 
 import dev.vgi.external.autoconfigure.start.StartRefusedFailureAnalyzer;
@@ -57,7 +58,9 @@ import org.springframework.security.config.annotation.method.configuration.Enabl
 import org.springframework.security.core.Authentication;
 import org.springframework.security.core.context.SecurityContextHolder;
 import org.springframework.web.bind.annotation.RequestHeader;
+import org.springframework.stereotype.Component;
 import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.context.annotation.RequestScope;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -242,6 +245,24 @@ class VgiPipeAutoConfigurationTests {
 	}
 
 	@Test
+	void beansMayLiveAsLongAsACallWithoutAWebServerToo() {
+		this.alone.withPropertyValues(path())
+			.withUserConfiguration(CallBean.class, ScopedController.class)
+			.run((context) -> {
+				try (BufferAllocator allocator = new RootAllocator();
+						SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
+					TextPeer peer = new TextPeer(Pipe.of(channel, channel), "Scoped", allocator);
+					String first = peer.call("echo", "");
+					assertThat(first).isNotEqualTo(peer.call("echo", ""));
+				}
+			});
+		this.alone.run((context) -> assertThat(
+				((ConfigurableApplicationContext) context.getSourceApplicationContext()).getBeanFactory()
+					.getRegisteredScope("request"))
+			.isNull());
+	}
+
+	@Test
 	void callsAreObservedWithoutAWebServerToo() {
 		this.alone.withPropertyValues(path())
 			.run((context) -> assertThat(context).hasSingleBean(RpcObservations.class)
@@ -343,6 +364,43 @@ class VgiPipeAutoConfigurationTests {
 			this.waiting.countDown();
 			new CountDownLatch(1).await();
 			return text;
+		}
+
+	}
+
+	@RpcService(name = "Scoped")
+	interface Scoped {
+
+		@RpcMethod("echo")
+		String echo(String text);
+
+	}
+
+	@RestController
+	static class ScopedController implements Scoped {
+
+		private final CallBean bean;
+
+		ScopedController(CallBean bean) {
+			this.bean = bean;
+		}
+
+		@Override
+		public String echo(String text) {
+			assertThat(this.bean.name()).isEqualTo(this.bean.name());
+			return this.bean.name();
+		}
+
+	}
+
+	@Component
+	@RequestScope
+	static class CallBean {
+
+		private final String name = UUID.randomUUID().toString();
+
+		String name() {
+			return this.name;
 		}
 
 	}
