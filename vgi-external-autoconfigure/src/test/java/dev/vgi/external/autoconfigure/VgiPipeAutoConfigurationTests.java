@@ -309,8 +309,9 @@ class VgiPipeAutoConfigurationTests {
 		new ApplicationContextRunner().withConfiguration(OURS)
 			.withUserConfiguration(HeaderController.class)
 			.withPropertyValues(path(), "vgi.rpc.unix.trusted=true")
-			.run((context) -> assertRefused(context.getStartupFailure(), "HeaderController.echo",
-					"Remove the parameter"));
+			.run((context) -> assertRefused(context.getStartupFailure(), "Parameter 2 (java.lang.String tenant) of",
+					"Remove the parameter"))
+			.run((context) -> assertRefused(context.getStartupFailure(), "HeaderController.echo", "RpcContext"));
 	}
 
 	@Test

@@ -5,8 +5,8 @@ import dev.vgi.external.VgiExternalException;
 import org.springframework.core.MethodParameter;
 
 /**
- * A handler has a parameter that only HTTP has a value for, so that its method cannot be
- * called on a pipe.
+ * A handler has a parameter that has a value over HTTP only, so its method cannot be
+ * called over a pipe.
  */
 public class HttpOnlyParameterException extends VgiExternalException {
 
@@ -17,8 +17,8 @@ public class HttpOnlyParameterException extends VgiExternalException {
 	 * @param parameter the parameter
 	 */
 	HttpOnlyParameterException(MethodParameter parameter) {
-		super(Kind.UNSUPPORTED, "Parameter " + (parameter.getParameterIndex() + 1) + " of " + parameter.getMethod()
-				+ " has a value over HTTP only", null);
+		super(Kind.UNSUPPORTED, "Parameter " + (parameter.getParameterIndex() + 1) + " (" + parameter.getParameter()
+				+ ") of " + parameter.getMethod() + " has a value over HTTP only", null);
 		this.parameter = parameter;
 	}
 
