@@ -101,7 +101,7 @@ class StdioProcessTests {
 	void onATerminalOneSentenceIsAllThereIs() throws Exception {
 		Path script = Path.of("/usr/bin/script");
 		assumeTrue(Files.isExecutable(script), "without 'script' there is no terminal");
-		List<String> java = new ArrayList<>(command(STDIO));
+		List<String> java = new ArrayList<>(command(Application.class, STDIO));
 		java.replaceAll((argument) -> "'" + argument + "'");
 		Process process = new ProcessBuilder(script.toString(), "-qec", String.join(" ", java), "/dev/null")
 			.redirectErrorStream(true)
@@ -117,7 +117,7 @@ class StdioProcessTests {
 		// The shell holds the other end of the input.
 		List<String> command = new ArrayList<>(List.of("/bin/sh", "-c",
 				"mkfifo \"$0\"; \"$@\" <\"$0\" & exec 3>\"$0\"; echo $! >&2; read x", this.folder + "/input"));
-		command.addAll(command(STDIO));
+		command.addAll(command(Application.class, STDIO));
 		Process parent = new ProcessBuilder(command).start();
 		this.processes.add(parent);
 		ProcessHandle worker = ProcessHandle.of(Long.parseLong(parent.errorReader().readLine())).orElseThrow();
@@ -167,7 +167,7 @@ class StdioProcessTests {
 	}
 
 	private Worker start(Map<String, String> environment, String... arguments) throws IOException {
-		ProcessBuilder builder = new ProcessBuilder(command(arguments));
+		ProcessBuilder builder = new ProcessBuilder(command(Application.class, arguments));
 		builder.environment().keySet().removeIf((key) -> key.startsWith("VGI_") || key.startsWith("AWS_"));
 		builder.environment().putAll(environment);
 		Process process = builder.start();
@@ -175,7 +175,8 @@ class StdioProcessTests {
 		return new Worker(process, this.allocator);
 	}
 
-	private static List<String> command(String... arguments) {
+	/** The command line of an application that is on the class path. */
+	static List<String> command(Class<?> application, String... arguments) {
 		List<String> command = new ArrayList<>(
 				List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
 		ManagementFactory.getRuntimeMXBean()
@@ -184,7 +185,7 @@ class StdioProcessTests {
 			.filter((argument) -> argument.startsWith("--add-opens"))
 			.forEach(command::add);
 		command.addAll(List.of("-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", System.getProperty("java.class.path"),
-				Application.class.getName()));
+				application.getName()));
 		command.addAll(List.of(arguments));
 		return command;
 	}

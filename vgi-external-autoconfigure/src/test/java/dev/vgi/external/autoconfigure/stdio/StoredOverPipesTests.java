@@ -1,13 +1,11 @@
 package dev.vgi.external.autoconfigure.stdio;
 
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
@@ -176,19 +174,10 @@ class StoredOverPipesTests {
 	}
 
 	private List<String> command(Path socket) {
-		List<String> command = new ArrayList<>(
-				List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
-		ManagementFactory.getRuntimeMXBean()
-			.getInputArguments()
-			.stream()
-			.filter((argument) -> argument.startsWith("--add-opens"))
-			.forEach(command::add);
-		command.addAll(List.of("-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", System.getProperty("java.class.path"),
-				Application.class.getName(), "--vgi.rpc.stdio=true", "--vgi.rpc.unix.path=" + socket,
+		return StdioProcessTests.command(Application.class, "--vgi.rpc.stdio=true", "--vgi.rpc.unix.path=" + socket,
 				"--vgi.rpc.unix.trusted=true", "--vgi.external.storage=local",
 				"--vgi.external.local.directory=" + this.folder.resolve("store"),
-				"--vgi.external.local.base-url=" + url(this.store), "--vgi.external.externalize-threshold=10KB"));
-		return command;
+				"--vgi.external.local.base-url=" + url(this.store), "--vgi.external.externalize-threshold=10KB");
 	}
 
 	/**
