@@ -45,7 +45,7 @@ public record VgiWorkersProperties(@DefaultValue Map<String, Worker> workers) {
 	 * or one turn of it. Also the longest wait for a connection.
 	 * @param idleTimeout How long an unused connection is kept. As long as the
 	 * application runs by default.
-	 * @param maxWaiting Calls that may wait for a connection at once.
+	 * @param maxWaiting Most calls that wait for a connection at once. Further ones fail.
 	 * @param eager Whether all connections are opened with the application, and not when
 	 * they are first needed.
 	 */

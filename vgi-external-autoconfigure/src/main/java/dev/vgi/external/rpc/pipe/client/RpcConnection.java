@@ -17,8 +17,8 @@ import org.springframework.web.service.invoker.HttpServiceProxyFactory;
  * A connection to a worker: a process that this program starts and calls over its
  * standard streams, or a peer that it calls over a Unix socket. Thread-safe; as many
  * calls run at the same time as the connection's size says, and others wait. A worker
- * that dies, does not answer in time or answers nonsense is ended and replaced. A call
- * that may have run is never repeated.
+ * that dies, does not answer in time or sends something that is no answer is ended and
+ * replaced. A call that may have run is never repeated.
  */
 public final class RpcConnection implements AutoCloseable {
 
@@ -96,8 +96,8 @@ public final class RpcConnection implements AutoCloseable {
 	}
 
 	/**
-	 * Add RPC methods to the methods that a factory's clients support, over this
-	 * connection. Other methods of their interfaces are not affected.
+	 * Let the clients of a factory call their RPC methods over this connection. Other
+	 * methods of their interfaces are not affected.
 	 * @param builder the factory's builder
 	 */
 	public void configure(HttpServiceProxyFactory.Builder builder) {
@@ -105,17 +105,18 @@ public final class RpcConnection implements AutoCloseable {
 	}
 
 	/**
-	 * Return what calls methods with batches.
-	 * @return the service behind this connection
+	 * Return the client that calls methods with batches instead of Java values.
+	 * @return the client of the service behind this connection
 	 */
 	public ServiceClient service() {
 		return this.service;
 	}
 
 	/**
-	 * Open what is not open yet, up to the connection's size. Otherwise each connection
-	 * is opened when it is first needed.
-	 * @throws dev.vgi.external.VgiExternalException if that fails; the rest works
+	 * Start all workers that do not run yet, up to the connection's size. Otherwise each
+	 * one is started when it is first needed.
+	 * @throws dev.vgi.external.VgiExternalException if one cannot be started; the others
+	 * serve calls
 	 */
 	public void open() {
 		this.pool.openAll();
@@ -134,8 +135,8 @@ public final class RpcConnection implements AutoCloseable {
 
 	/**
 	 * Refuse further calls, end all workers and wait until nothing of them is left: no
-	 * process, no thread and no descriptor. A worker has a short time to end by itself,
-	 * and may finish the call that runs. Idempotent.
+	 * process, no thread and no file descriptor. A worker may finish its running call and
+	 * has a short time to end by itself. Idempotent.
 	 */
 	@Override
 	public void close() {

@@ -96,10 +96,8 @@ public final class RpcConnectionBuilder {
 	}
 
 	/**
-	 * Set where the settings of the worker are written, for messages that say which one
-	 * to change.
-	 * @param prefix prefix of their keys, such as {@code vgi.rpc.workers.model.}; empty
-	 * by default
+	 * Set the prefix of the settings that messages name.
+	 * @param prefix such as {@code vgi.rpc.workers.model.}; empty by default
 	 * @return this builder
 	 */
 	public RpcConnectionBuilder keys(String prefix) {
@@ -109,7 +107,7 @@ public final class RpcConnectionBuilder {
 
 	/**
 	 * Set the working directory of the worker.
-	 * @param directory that of this program by default
+	 * @param directory the folder; by default the working directory of this program
 	 * @return this builder
 	 */
 	public RpcConnectionBuilder directory(Path directory) {
@@ -129,8 +127,9 @@ public final class RpcConnectionBuilder {
 
 	/**
 	 * Set how many calls run at the same time, each on a worker of its own.
-	 * @param size processes, or connections to the socket, positive; 1 by default. More
-	 * than one connection to a worker that serves one after the other hang
+	 * @param size processes, or connections to the socket, positive; 1 by default. Leave
+	 * it at 1 for a socket whose worker serves one connection after the other: a second
+	 * one would wait until its timeout
 	 * @return this builder
 	 */
 	public RpcConnectionBuilder size(int size) {
@@ -170,8 +169,8 @@ public final class RpcConnectionBuilder {
 	}
 
 	/**
-	 * Set how many calls may wait for a worker.
-	 * @param calls most calls, not negative; 64 by default. Further ones fail at once
+	 * Set how many calls may wait for a worker. Further calls fail at once.
+	 * @param calls most calls, not negative; 64 by default
 	 * @return this builder
 	 */
 	public RpcConnectionBuilder maxWaiting(int calls) {
@@ -181,7 +180,7 @@ public final class RpcConnectionBuilder {
 
 	/**
 	 * Set whether {@link #build()} starts all workers.
-	 * @param eager {@code false} by default: each is started when it is first needed
+	 * @param eager {@code false} by default: each one is started when it is first needed
 	 * @return this builder
 	 */
 	public RpcConnectionBuilder eager(boolean eager) {
@@ -200,7 +199,7 @@ public final class RpcConnectionBuilder {
 	}
 
 	/**
-	 * Set what transfers share.
+	 * Set what the fetches of this connection share with other transfers.
 	 * @param resources borrowed; made for the connection by default
 	 * @return this builder
 	 */
@@ -264,7 +263,7 @@ public final class RpcConnectionBuilder {
 
 	/**
 	 * Set what receives the log messages of calls, on the calling thread.
-	 * @param logs {@code null}, the default, for this application's log
+	 * @param logs the sink; {@code null}, the default, for this application's log
 	 * @return this builder
 	 */
 	public RpcConnectionBuilder logs(@Nullable LogSink logs) {

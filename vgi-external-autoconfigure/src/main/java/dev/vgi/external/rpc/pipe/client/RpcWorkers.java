@@ -57,7 +57,7 @@ public final class RpcWorkers implements AutoCloseable {
 	}
 
 	/**
-	 * End all workers, side by side, and wait until nothing of them is left.
+	 * End all workers at the same time and wait until nothing of them is left.
 	 */
 	@Override
 	public void close() {

@@ -23,7 +23,7 @@ public class WorkerFailedException extends ServiceUnavailableException {
 
 	/**
 	 * Return how the process ended.
-	 * @return its exit code; -1 if there is no process, or it did not end by itself
+	 * @return its exit code; -1 if there is no process, or if it did not end by itself
 	 */
 	public int exitCode() {
 		return this.exitCode;

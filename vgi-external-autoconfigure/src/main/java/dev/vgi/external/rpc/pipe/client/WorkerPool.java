@@ -224,7 +224,8 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 			failure = ex;
 		}
 		catch (Error ex) {
-			failure = new ServiceUnavailableException(this.peer.describe() + " cannot be opened: " + ex);
+			failure = new ServiceUnavailableException(
+					"No connection to " + this.peer.describe() + " can be opened: " + ex);
 		}
 		this.lock.lock();
 		try {
@@ -318,8 +319,9 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 			return again(this.lastFailure);
 		}
 		return new CallTimeoutException("No connection to " + this.peer.describe() + " was free within "
-				+ this.settings.callTimeout() + ": " + (this.opening.isEmpty() ? "all are in use" : "it still starts")
-				+ ". Raise " + this.settings.key("size") + " or " + this.settings.key("call-timeout"));
+				+ this.settings.callTimeout().toMillis() + " ms: "
+				+ (this.opening.isEmpty() ? "all are in use" : "one is still being opened") + ". Raise "
+				+ this.settings.key("size") + " or " + this.settings.key("call-timeout"));
 	}
 
 	/**

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -16,6 +17,8 @@ import dev.vgi.external.transport.ManualTimer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /**
  * Connections to a {@link FakeService} in this process, whose clock stands still.
@@ -60,6 +63,18 @@ abstract class AbstractConnectionTests {
 				AnnotatedBatch answer = connection.call(request, this.context)) {
 			return answer.rowCount();
 		}
+	}
+
+	/** Rings when the call waits for so long. */
+	void ring(CompletableFuture<?> call, Duration delay) {
+		try {
+			this.timer.awaitAlarmIn(delay);
+		}
+		catch (InterruptedException ex) {
+			throw new AssertionError(ex);
+		}
+		assertThat(call).isNotDone();
+		this.timer.advance(delay);
 	}
 
 	static void awaitReady(PipeConnection connection) {

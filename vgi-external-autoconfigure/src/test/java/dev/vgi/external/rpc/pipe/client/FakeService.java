@@ -215,6 +215,9 @@ public final class FakeService {
 							}
 							break;
 						}
+						if (request.metadata().contains("silent")) {
+							continue;
+						}
 						for (int i = 0; i < logs; i++) {
 							output.writeEmpty(new LogMessage("INFO", "turn " + turn, Map.of()).toMetadata());
 						}

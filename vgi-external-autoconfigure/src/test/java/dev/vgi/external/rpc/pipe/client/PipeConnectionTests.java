@@ -10,6 +10,8 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LimitExceededException;
+import dev.vgi.external.batch.ReadLimits;
+import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.call.CallContext;
 import dev.vgi.external.call.ServiceUnavailableException;
@@ -83,18 +85,6 @@ class PipeConnectionTests extends AbstractConnectionTests {
 				.withMessageNotContaining("secret");
 			assertThat(connection.isUsable()).isFalse();
 		}
-	}
-
-	// rings when the call waits for so long
-	private void ring(CompletableFuture<?> call, Duration delay) {
-		try {
-			this.timer.awaitAlarmIn(delay);
-		}
-		catch (InterruptedException ex) {
-			throw new AssertionError(ex);
-		}
-		assertThat(call).isNotDone();
-		this.timer.advance(delay);
 	}
 
 	@Test
@@ -230,6 +220,20 @@ class PipeConnectionTests extends AbstractConnectionTests {
 		}
 		finally {
 			this.reading.complete(null);
+		}
+	}
+
+	@Test
+	void anAnswerThatIsTooLargeEndsTheConnection() throws Exception {
+		PeerSettings small = new PeerSettings(Peers.LONG, TIMEOUT, TIMEOUT, 1 << 16, ReadLimits.defaults());
+		try (PipeConnection connection = this.peers
+			.unix(small, this.directory, (socket) -> FakeService.serve(Pipe.of(socket, socket), this.peers.allocator))
+			.open()) {
+			assertThat(call(connection, "echo", 1000)).isEqualTo(1000);
+			assertThat(call(connection, "echo", 1000)).isEqualTo(1000);
+			assertThatExceptionOfType(StreamTooLongException.class)
+				.isThrownBy(() -> call(connection, "echo", 1_000_000));
+			assertThat(connection.isUsable()).isFalse();
 		}
 	}
 
