@@ -212,11 +212,20 @@ public final class IpcStreamReader implements AutoCloseable {
 	/**
 	 * Start a new account with another owner of the memory.
 	 * @param allocator the owner of what is read from now on; with the same root
+	 * @see #endAccount()
 	 */
 	public void newAccount(BufferAllocator allocator) {
 		this.logBatches = 0;
 		this.source.newAccount(allocator);
 		this.dictionaries.newAccount(allocator);
+	}
+
+	/**
+	 * Free what is kept to be shared by the batches of one account. Called before the
+	 * owner of its memory may be closed: shared memory may be charged to somebody else.
+	 */
+	public void endAccount() {
+		this.dictionaries.endAccount();
 	}
 
 	/**

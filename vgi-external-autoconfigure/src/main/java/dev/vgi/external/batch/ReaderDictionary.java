@@ -59,7 +59,6 @@ final class ReaderDictionary implements AutoCloseable {
 	 */
 	void newAccount(BufferAllocator allocator) {
 		this.allocator = allocator;
-		closeVersion();
 	}
 
 	Field field() {
@@ -157,7 +156,10 @@ final class ReaderDictionary implements AutoCloseable {
 		return this.version.retain();
 	}
 
-	private void closeVersion() {
+	/**
+	 * Free the current version, apart from those who hold it.
+	 */
+	void closeVersion() {
 		if (this.version != null) {
 			this.version.release();
 			this.version = null;

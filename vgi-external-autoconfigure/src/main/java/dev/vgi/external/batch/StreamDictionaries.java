@@ -72,8 +72,16 @@ final class StreamDictionaries implements AutoCloseable {
 	 * @param allocator the owner
 	 */
 	void newAccount(BufferAllocator allocator) {
-		closeSnapshot();
+		endAccount();
 		this.dictionaries.values().forEach((dictionary) -> dictionary.newAccount(allocator));
+	}
+
+	/**
+	 * Free what the batches share.
+	 */
+	void endAccount() {
+		closeSnapshot();
+		this.dictionaries.values().forEach(ReaderDictionary::closeVersion);
 	}
 
 	// otherwise a schema could stand for many more fields than it contains

@@ -151,6 +151,9 @@ class BrokenStreamTests {
 						more = batch != null;
 						assertThat(!more || batch.rowCount() > 0).isTrue();
 					}
+					finally {
+						reader.endAccount();
+					}
 				}
 			}
 		}

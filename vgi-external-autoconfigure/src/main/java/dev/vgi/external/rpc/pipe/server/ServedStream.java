@@ -116,8 +116,13 @@ final class ServedStream implements AutoCloseable {
 						reader = this.calls.reader(this.pipe, scope);
 					}
 					reader.newAccount(scope.allocator());
-					if (!turn(reader, scope, first)) {
-						return endInput(reader);
+					try {
+						if (!turn(reader, scope, first)) {
+							return endInput(reader);
+						}
+					}
+					finally {
+						reader.endAccount();
 					}
 				}
 			}
