@@ -14,6 +14,7 @@ import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.call.CallContext;
 import dev.vgi.external.rpc.pipe.Pipe;
 import dev.vgi.external.transport.ManualTimer;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -74,7 +75,11 @@ abstract class AbstractConnectionTests {
 			throw new AssertionError(ex);
 		}
 		assertThat(call).isNotDone();
-		this.timer.advance(delay);
+		// The alarm may be that of an earlier wait, and the call may begin later.
+		Awaitility.await().until(() -> {
+			this.timer.advance(delay);
+			return call.isDone();
+		});
 	}
 
 	static void awaitReady(PipeConnection connection) {
