@@ -77,7 +77,8 @@ public final class ProducerCall extends StreamCall {
 	// prefetching stops.
 	private Step takeAhead(Prefetcher<Step> ahead) {
 		Step step = ahead.take();
-		if (this.refused == null) {
+		// What was refused belongs to the step after this one if this one has a batch.
+		if (step.batch() != null || this.refused == null) {
 			return step;
 		}
 		Step again = advance();
