@@ -151,6 +151,10 @@ final class Prefetcher<T> {
 	}
 
 	private T taken() {
+		if (!this.running && !this.over) {
+			// Without a thread to be had nothing was taken.
+			begin();
+		}
 		T taken = this.ready.poll();
 		if (taken == null) {
 			Throwable thrown = this.failure;
@@ -162,18 +166,15 @@ final class Prefetcher<T> {
 			throw (RuntimeException) thrown;
 		}
 		this.changed.signalAll();
-		if (!this.running && !this.over) {
-			begin();
-		}
 		return taken;
 	}
 
 	private void begin() {
 		Thread thread = this.threads.newThread(TransferThreads.inheriting(this::run));
+		thread.start();
 		this.thread = thread;
 		this.running = true;
 		this.working = true;
-		thread.start();
 	}
 
 	private void run() {

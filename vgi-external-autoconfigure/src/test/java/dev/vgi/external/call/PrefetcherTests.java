@@ -8,6 +8,7 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
+import dev.vgi.external.transport.Uninterruptibles;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -97,6 +98,32 @@ class PrefetcherTests {
 		this.ahead.start();
 		assertThatIllegalArgumentException().isThrownBy(this.ahead::take).withMessage("planted");
 		assertThat(this.ahead.hasMore()).isFalse();
+	}
+
+	@Test
+	void withoutAThreadNothingIsTakenAndNobodyWaits() {
+		AtomicInteger made = new AtomicInteger();
+		List<Thread> threads = new ArrayList<>();
+		Prefetcher<String> ahead = new Prefetcher<>((task) -> {
+			Thread thread = new Thread(task) {
+
+				@Override
+				public void start() {
+					if (threads.size() > 1) {
+						throw new OutOfMemoryError("planted");
+					}
+					super.start();
+				}
+
+			};
+			threads.add(thread);
+			return thread;
+		}, () -> String.valueOf(made.incrementAndGet()), LAST::equals, 1);
+		ahead.start();
+		Uninterruptibles.join(threads.get(0));
+		assertThatExceptionOfType(OutOfMemoryError.class).isThrownBy(ahead::take);
+		assertThatExceptionOfType(OutOfMemoryError.class).isThrownBy(ahead::take);
+		assertThat(ahead.abort()).containsExactly("1");
 	}
 
 	@Test
