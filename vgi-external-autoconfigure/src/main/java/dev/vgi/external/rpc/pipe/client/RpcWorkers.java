@@ -6,6 +6,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 
+import org.apache.arrow.util.AutoCloseables;
+
 import org.springframework.util.Assert;
 
 /**
@@ -63,7 +65,7 @@ public final class RpcWorkers implements AutoCloseable {
 	public void close() {
 		Collection<RpcConnection> all = this.workers.values();
 		all.forEach(RpcConnection::shutDown);
-		all.forEach(RpcConnection::close);
+		AutoCloseables.closeNoChecked(() -> AutoCloseables.close(all));
 	}
 
 }

@@ -179,6 +179,7 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 				}
 				if (usable) {
 					hand(used);
+					openWanted();
 				}
 				else {
 					end(used);

@@ -270,6 +270,20 @@ class WorkerPoolTests {
 	}
 
 	@Test
+	void aCallThatSucceedsEndsThePauseForAllThatWait() throws Exception {
+		WorkerPool pool = pool(2, null);
+		PipeConnection first = pool.take();
+		this.peer.broken = true;
+		FutureTask<PipeConnection> second = waitingCall(pool);
+		Awaitility.await().until(() -> this.timer.alarms() == 2);
+		this.peer.broken = false;
+		FutureTask<PipeConnection> third = waitingCall(pool);
+		pool.giveBack(first);
+		giveBack(pool, second.get(), third.get());
+		assertThat(this.peer.attempts()).isEqualTo(3);
+	}
+
+	@Test
 	void aCallWithoutTimeForThePauseGetsTheLastFailure() {
 		this.peer.broken = true;
 		WorkerPool pool = pool(new PoolSettings("", 1, Duration.ofMillis(50), null, 2));
@@ -377,6 +391,8 @@ class WorkerPoolTests {
 					assertThat(users.put(connection, Thread.currentThread())).isNull();
 					Thread.yield();
 					users.remove(connection);
+					// Otherwise a pause begins, which never ends here.
+					connection.served();
 					if (calls.incrementAndGet() % 100 == 0) {
 						this.peer.worker(connection).alive = false;
 					}
