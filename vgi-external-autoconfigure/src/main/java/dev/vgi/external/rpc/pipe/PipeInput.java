@@ -65,18 +65,23 @@ final class PipeInput extends InputStream implements ReadableByteChannel {
 	// Fills the buffer if it is empty: returns how much can be taken, or -1 at the end.
 	private int available(int most) throws IOException {
 		if (!this.buffer.hasRemaining()) {
+			int taken = this.buffer.position();
 			this.buffer.clear();
-			this.mark = 0;
 			int got = -1;
 			try {
 				got = this.source.read(this.buffer);
 			}
 			finally {
-				this.buffer.flip();
+				if (got < 0) {
+					// What was there before it ended may tell why.
+					this.buffer.limit(taken).position(taken);
+				}
 			}
 			if (got < 0) {
 				return -1;
 			}
+			this.buffer.flip();
+			this.mark = 0;
 		}
 		return Math.min(most, this.buffer.remaining());
 	}

@@ -1,5 +1,6 @@
 package dev.vgi.external.rpc.pipe.client;
 
+import java.io.IOException;
 import java.time.Duration;
 
 import dev.vgi.external.rpc.pipe.Pipe;
@@ -22,10 +23,13 @@ interface Lifeline {
 	boolean isAlive();
 
 	/**
-	 * Wait until the other end has ended by itself, since its input has ended.
+	 * End the input of the other end, and wait until it has ended by itself, and with it
+	 * everything that it has started.
+	 * @param pipe the pipe to it
 	 * @param most how long
+	 * @throws IOException if the input cannot be ended
 	 */
-	void awaitEnd(Duration most);
+	void awaitEnd(Pipe pipe, Duration most) throws IOException;
 
 	/**
 	 * End the other end and everything that it has started. Returns soon, and nothing is

@@ -83,7 +83,7 @@ final class PipeConnection implements AutoCloseable {
 		catch (CallTimeoutException ex) {
 			throw this.pipe.failure(
 					"has not answered within the start-timeout of " + this.settings.startTimeout().toMillis() + " ms",
-					"");
+					Words.instead(this.pipe.pipe().sinceMark()));
 		}
 		catch (WorkerFailedException | TransferCancelledException ex) {
 			throw ex;

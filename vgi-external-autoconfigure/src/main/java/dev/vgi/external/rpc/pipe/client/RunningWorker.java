@@ -1,5 +1,6 @@
 package dev.vgi.external.rpc.pipe.client;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,8 +88,10 @@ final class RunningWorker implements Lifeline {
 	}
 
 	@Override
-	public void awaitEnd(Duration most) {
+	public void awaitEnd(Pipe pipe, Duration most) throws IOException {
+		// Before the input ends, since a worker may end faster than its family is found.
 		List<ProcessHandle> family = family().toList();
+		pipe.endOutput();
 		await(most);
 		this.ended |= this.process.isAlive();
 		end(family, this.grace);

@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -27,6 +29,9 @@ final class UnixPeer implements Peer {
 	private static final Duration FIRST_PAUSE = Duration.ofMillis(10);
 
 	private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
+
+	/** Longest path that the systems' addresses have room for. */
+	private static final int MOST_BYTES = 107;
 
 	private final Path path;
 
@@ -74,7 +79,7 @@ final class UnixPeer implements Peer {
 				if (Thread.currentThread().isInterrupted()) {
 					throw new TransferCancelledException("The connection was interrupted");
 				}
-				if (deadline.remaining().compareTo(pause) <= 0) {
+				if (deadline.remaining().compareTo(pause) <= 0 || isTooLong()) {
 					throw new WorkerFailedException(
 							"The socket " + this.path + " cannot be connected to: " + Words.shown(ex.getMessage()), -1);
 				}
@@ -82,6 +87,10 @@ final class UnixPeer implements Peer {
 			await(pause);
 			pause = (pause.compareTo(LONGEST_PAUSE) < 0) ? pause.multipliedBy(2) : LONGEST_PAUSE;
 		}
+	}
+
+	private boolean isTooLong() {
+		return this.path.toString().getBytes(StandardCharsets.UTF_8).length > MOST_BYTES;
 	}
 
 	private SocketChannel tryToConnect(Duration most) throws IOException {
@@ -94,6 +103,9 @@ final class UnixPeer implements Peer {
 			socket.connect(UnixDomainSocketAddress.of(this.path));
 			connected = true;
 			return socket;
+		}
+		catch (AsynchronousCloseException ex) {
+			throw new IOException("nobody accepts the connection", ex);
 		}
 		finally {
 			watchdog.close();
@@ -153,8 +165,8 @@ final class UnixPeer implements Peer {
 		}
 
 		@Override
-		public void awaitEnd(Duration most) {
-			// It need not end.
+		public void awaitEnd(Pipe pipe, Duration most) throws IOException {
+			pipe.endOutput();
 		}
 
 		@Override

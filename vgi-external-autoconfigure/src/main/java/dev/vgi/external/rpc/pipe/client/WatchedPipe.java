@@ -1,5 +1,6 @@
 package dev.vgi.external.rpc.pipe.client;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -191,7 +192,7 @@ final class WatchedPipe {
 			destroy();
 			return new ServiceUnavailableException("The connection to " + this.peer.describe() + " was closed");
 		}
-		String words = (failure instanceof CorruptStreamException) ? words() : "";
+		String words = (failure instanceof CorruptStreamException || failure instanceof EOFException) ? words() : "";
 		if (this.unread) {
 			return failure("has ended its input instead of reading a message", words);
 		}
@@ -270,10 +271,10 @@ final class WatchedPipe {
 	 * @param grace how long it may take to end by itself
 	 */
 	void close(Duration grace) {
-		if (this.closed.compareAndSet(false, true)) {
+		// Nobody waits for a peer that is out of step.
+		if (this.closed.compareAndSet(false, true) && this.pipe.isOpen()) {
 			try {
-				this.pipe.endOutput();
-				this.peer.awaitEnd(grace);
+				this.peer.awaitEnd(this.pipe, grace);
 			}
 			catch (IOException ex) {
 				logger.debug("The output to " + this.peer.describe() + " could not be ended: " + ex.getMessage());

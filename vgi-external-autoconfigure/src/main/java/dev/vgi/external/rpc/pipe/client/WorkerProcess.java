@@ -96,13 +96,26 @@ final class WorkerProcess implements Peer {
 		if (this.directory != null) {
 			builder.directory(this.directory.toFile());
 		}
-		builder.environment().putAll(this.environment);
+		this.environment.forEach((name, value) -> set(builder.environment(), name, value));
 		try {
 			return builder.start();
 		}
 		catch (IOException ex) {
 			throw new WorkerFailedException("The worker '" + this.name + "' cannot be started with the command '"
 					+ this.command.get(0) + "': " + Words.shown(ex.getMessage()), -1);
+		}
+	}
+
+	// Java's own message shows the value.
+	private void set(Map<String, String> variables, String name, String value) {
+		try {
+			variables.put(name, value);
+		}
+		catch (IllegalArgumentException ex) {
+			throw new WorkerFailedException(
+					"The worker '" + this.name + "' cannot be started: the environment variable '" + Words.shown(name)
+							+ "' has a name or a value that the system does not take",
+					-1);
 		}
 	}
 

@@ -101,7 +101,7 @@ final class FakePeer implements Peer {
 		}
 
 		@Override
-		public void awaitEnd(Duration most) {
+		public void awaitEnd(Pipe pipe, Duration most) {
 			try {
 				this.gate.await();
 			}

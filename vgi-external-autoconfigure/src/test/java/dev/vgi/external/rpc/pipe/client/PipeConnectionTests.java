@@ -73,6 +73,14 @@ class PipeConnectionTests extends AbstractConnectionTests {
 	}
 
 	@Test
+	void aSocketWhosePathIsTooLongIsNotTriedAgain() {
+		UnixPeer peer = new UnixPeer(this.directory.resolve("x".repeat(108)), Peers.settings(), this.peers.allocator,
+				this.timer);
+		assertThatExceptionOfType(WorkerFailedException.class).isThrownBy(peer::open)
+			.withMessageEndingWith("cannot be connected to: Unix domain path too long");
+	}
+
+	@Test
 	void textInsteadOfAnAnswerIsShownWithoutSecrets() {
 		try (PipeConnection connection = open()) {
 			CompletableFuture<Integer> call = CompletableFuture.supplyAsync(() -> call(connection, "text", 1));

@@ -116,6 +116,16 @@ class WorkerProcessTests {
 	}
 
 	@Test
+	void anEnvironmentThatIsRefusedIsNotShown() {
+		WorkerProcess worker = new WorkerProcess("model", List.of("cat"), null, Map.of("KEY", "sec\0ret"),
+				Peers.settings(), this.peers.allocator, this.peers.timer);
+		assertThatExceptionOfType(WorkerFailedException.class).isThrownBy(worker::open)
+			.withMessageContaining("'KEY'")
+			.withMessageNotContaining("sec")
+			.withNoCause();
+	}
+
+	@Test
 	void aCommandThatDoesNotExistIsNamed() {
 		assertThatExceptionOfType(WorkerFailedException.class)
 			.isThrownBy(() -> this.peers.program(Peers.settings(), "/does/not/exist", "--secret=1").open())
@@ -155,6 +165,19 @@ class WorkerProcessTests {
 						+ "the worker wrote to its standard output: Traceback: https://a.example/b")
 				.satisfies((ex) -> assertThat(ex.exitCode()).isEqualTo(-1));
 		}
+	}
+
+	@Test
+	void aWordThatIsShorterThanAnyAnswerIsShown() {
+		assertThatExceptionOfType(WorkerFailedException.class)
+			.isThrownBy(() -> this.peers.program(Peers.settings(), "/bin/sh", "-c", "printf no; exit 4").open())
+			.withMessage("The worker 'model' ended with exit code 4; the worker wrote to its standard output: no");
+		PeerSettings settings = new PeerSettings(Duration.ofMillis(500), Peers.LONG, Duration.ofMillis(100), 1 << 20,
+				ReadLimits.defaults());
+		assertThatExceptionOfType(WorkerFailedException.class)
+			.isThrownBy(() -> this.peers.program(settings, "/bin/sh", "-c", "printf no; sleep 600").open())
+			.withMessageContaining("has not answered within the start-timeout of 500 ms; "
+					+ "the worker wrote to its standard output: no");
 	}
 
 	@Test
@@ -284,6 +307,28 @@ class WorkerProcessTests {
 			connection.destroy();
 			assertThat(family).noneMatch(ProcessHandle::isAlive);
 		}
+	}
+
+	@Test
+	void whatAWorkerHasStartedIsEndedAlthoughItEndsAtOnce() {
+		PipeConnection connection = this.peers.program(Peers.settings(), "/bin/sh", "-c", "sleep 600 & exec cat")
+			.open();
+		List<ProcessHandle> family = ProcessHandle.current().descendants().toList();
+		assertThat(family).hasSize(2);
+		connection.close();
+		assertThat(family).noneMatch(ProcessHandle::isAlive);
+	}
+
+	@Test
+	void nobodyWaitsForAWorkerThatIsOutOfStep() {
+		PeerSettings settings = new PeerSettings(Peers.LONG, Peers.LONG, Peers.LONG.multipliedBy(10), 1 << 20,
+				ReadLimits.defaults());
+		PipeConnection connection = scripted(settings, "\"$@\"; exec sleep 600").open();
+		assertThat(call(connection, "twice", 1)).isZero();
+		while (connection.isUsable()) {
+			Thread.onSpinWait();
+		}
+		connection.close();
 	}
 
 	@Test
