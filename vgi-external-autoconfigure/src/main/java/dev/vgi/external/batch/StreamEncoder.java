@@ -229,7 +229,8 @@ final class StreamEncoder implements AutoCloseable {
 		gatherer.zeros(padding);
 	}
 
-	// The builder's own method refuses half a surrogate pair, such as the end of a message
+	// The builder's own method refuses half a surrogate pair, such as the end of a
+	// message
 	// that was cut off.
 	private static int text(FlatBufferBuilder builder, String text) {
 		return builder.createString(StandardCharsets.UTF_8.encode(text));

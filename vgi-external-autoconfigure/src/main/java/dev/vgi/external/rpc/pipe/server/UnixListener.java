@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Serves a Unix socket: one thread for each connection, a limited number of connections,
- * and none whose peer lets wait for long. A connection beyond the limit waits in the system's
- * queue until another one ends. Thread-safe.
+ * and none whose peer lets wait for long. A connection beyond the limit waits in the
+ * system's queue until another one ends. Thread-safe.
  */
 public final class UnixListener implements AutoCloseable {
 

@@ -91,9 +91,8 @@ class UnixListenerTests {
 	}
 
 	private UnixListener listener(BiConsumer<Pipe, PipeServer.Activity> handler) {
-		return new UnixListener(
-				new UnixSettings(path(), PosixFilePermissions.fromString("rw-------"), 2, IDLE), handler,
-				TransferThreads.platform(), this.timer);
+		return new UnixListener(new UnixSettings(path(), PosixFilePermissions.fromString("rw-------"), 2, IDLE),
+				handler, TransferThreads.platform(), this.timer);
 	}
 
 	// One byte for each empty stream.
