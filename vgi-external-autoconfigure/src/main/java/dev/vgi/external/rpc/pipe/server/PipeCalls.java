@@ -33,6 +33,8 @@ import dev.vgi.external.rpc.server.RpcRequest;
 import dev.vgi.external.rpc.server.ServedCall;
 import dev.vgi.external.rpc.server.StreamTurns;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.StringUtils;
@@ -45,6 +47,8 @@ import org.springframework.web.bind.support.WebBindingInitializer;
  * failures are answered. Thread-safe.
  */
 final class PipeCalls {
+
+	private static final Log logger = LogFactory.getLog(PipeCalls.class);
 
 	private final PipeMethods methods;
 
@@ -316,7 +320,13 @@ final class PipeCalls {
 
 		@Override
 		public void close() {
-			this.call.close();
+			try {
+				this.call.close();
+			}
+			catch (RuntimeException ex) {
+				// The answer is complete all the same, and the next call has its own.
+				logger.warn("What a call of " + this.call.descriptor() + " has cannot be closed", ex);
+			}
 		}
 
 	}

@@ -103,24 +103,6 @@ public final class PipeServer {
 		 */
 		void ends();
 
-		/**
-		 * Return an activity that nobody is told of.
-		 * @return the activity
-		 */
-		static Activity none() {
-			return new Activity() {
-
-				@Override
-				public void begins() {
-				}
-
-				@Override
-				public void ends() {
-				}
-
-			};
-		}
-
 	}
 
 }

@@ -181,6 +181,34 @@ class PipeServerTests extends AbstractPipeServerTests {
 	}
 
 	@Test
+	void whatCannotBeClosedAfterACallEndsNoConnection() throws Exception {
+		this.listener.set((call) -> {
+			RpcCallListener.Watch watch = RpcCallListener.none().begin(call);
+			return new RpcCallListener.Watch() {
+
+				@Override
+				public void enter() {
+					watch.enter();
+				}
+
+				@Override
+				public void leave() {
+					watch.leave();
+				}
+
+				@Override
+				public void end() {
+					throw new IllegalStateException("expected by the test");
+				}
+
+			};
+		});
+		ServedPeer peer = connect();
+		assertServes(peer);
+		assertServes(peer);
+	}
+
+	@Test
 	void beansLiveAsLongAsTheCall() throws Exception {
 		ServedPeer peer = connect(server(ScopedController.class));
 		peer.write(ServedPeer.bytes(empty(peer, BatchMetadata.of(Map.of(MetadataKeys.METHOD, "scoped",
