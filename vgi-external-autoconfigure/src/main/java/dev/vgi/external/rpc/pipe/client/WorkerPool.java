@@ -225,8 +225,7 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 			failure = ex;
 		}
 		catch (Error ex) {
-			failure = new ServiceUnavailableException(
-					"No connection to " + this.peer.describe() + " can be opened: " + ex);
+			failure = new ServiceUnavailableException("Cannot connect to " + this.peer.describe() + ": " + ex);
 		}
 		this.lock.lock();
 		try {
@@ -319,10 +318,10 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 		if (this.places == 0 && this.lastFailure != null) {
 			return again(this.lastFailure);
 		}
+		String why = this.opening.isEmpty() ? "all are in use" : "one is still being opened";
 		return new CallTimeoutException("No connection to " + this.peer.describe() + " was free within "
-				+ this.settings.callTimeout().toMillis() + " ms: "
-				+ (this.opening.isEmpty() ? "all are in use" : "one is still being opened") + ". Raise "
-				+ this.settings.key("size") + " or " + this.settings.key("call-timeout"));
+				+ this.settings.callTimeout().toMillis() + " ms: " + why + ". Raise " + this.settings.key("size")
+				+ " or " + this.settings.key("call-timeout"));
 	}
 
 	/**

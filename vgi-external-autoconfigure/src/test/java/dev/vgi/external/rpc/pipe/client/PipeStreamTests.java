@@ -10,7 +10,6 @@ import dev.vgi.external.batch.LimitExceededException;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.call.CallContext;
 import dev.vgi.external.rpc.pipe.Pipe;
-import dev.vgi.external.transport.TransferCancelledException;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.junit.jupiter.api.Test;
@@ -231,38 +230,16 @@ class PipeStreamTests extends AbstractConnectionTests {
 		try (PipeConnection connection = open();
 				PipeStream stream = stream(connection, "produce", false, "argument", "3", "silent", "1")) {
 			CompletableFuture<AnnotatedBatch> turn = CompletableFuture.supplyAsync(() -> turn(stream));
-			ring(turn, TIMEOUT);
+			// an alarm of the opening may still be set, so one ring may come too early
+			while (!turn.isDone()) {
+				this.timer.advance(TIMEOUT);
+				Thread.onSpinWait();
+			}
 			assertThat(turn).failsWithin(Peers.LONG)
 				.withThrowableThat()
 				.havingCause()
 				.isInstanceOf(CallTimeoutException.class)
 				.withMessageContaining("within 7000 ms");
-			assertThat(connection.isUsable()).isFalse();
-		}
-	}
-
-	@Test
-	void anInterruptInATurnEndsTheConnection() throws Exception {
-		try (PipeConnection connection = open();
-				PipeStream stream = stream(connection, "exchange", false, "argument", "3", "silent", "1");
-				AnnotatedBatch input = this.peers.request("input", 1)) {
-			CompletableFuture<Boolean> flag = new CompletableFuture<>();
-			Thread caller = new Thread(() -> {
-				try {
-					stream.turn(input, this.context);
-				}
-				catch (TransferCancelledException ex) {
-					flag.complete(Thread.currentThread().isInterrupted());
-				}
-				finally {
-					flag.complete(null);
-				}
-			});
-			caller.start();
-			this.timer.awaitAlarmIn(TIMEOUT);
-			caller.interrupt();
-			assertThat(flag).succeedsWithin(Peers.LONG).isEqualTo(true);
-			caller.join();
 			assertThat(connection.isUsable()).isFalse();
 		}
 	}
