@@ -1,6 +1,9 @@
 package dev.vgi.external.rpc.pipe.client;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -139,7 +142,7 @@ final class RunningWorker implements Lifeline {
 	}
 
 	private void end(List<ProcessHandle> family, Duration patience) {
-		if (!isAlive(family)) {
+		if (!this.process.isAlive() && !isAlive(family)) {
 			return;
 		}
 		family.forEach(ProcessHandle::destroy);
@@ -154,7 +157,20 @@ final class RunningWorker implements Lifeline {
 	}
 
 	private static boolean isAlive(List<ProcessHandle> processes) {
-		return processes.stream().anyMatch(ProcessHandle::isAlive);
+		return processes.stream().anyMatch((process) -> process.isAlive() && !isZombie(process));
+	}
+
+	// What has ended but was not waited for counts as alive to Java. In a container whose
+	// first process is this one, nobody ever waits for what a worker has left.
+	private static boolean isZombie(ProcessHandle process) {
+		try {
+			String stat = Files.readString(Path.of("/proc", String.valueOf(process.pid()), "stat"),
+					StandardCharsets.ISO_8859_1);
+			return stat.startsWith(" Z", stat.lastIndexOf(')') + 1);
+		}
+		catch (IOException ex) {
+			return false;
+		}
 	}
 
 	// Waits for the process, whatever interrupts.
