@@ -10,10 +10,12 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.observation.RpcClientObservationConvention;
 import dev.vgi.external.observation.RpcClientObservations;
+import dev.vgi.external.observation.WorkerMetrics;
 import dev.vgi.external.rpc.client.RpcClientListener;
 import dev.vgi.external.rpc.pipe.client.RpcConnection;
 import dev.vgi.external.rpc.pipe.client.RpcConnectionBuilder;
 import dev.vgi.external.rpc.pipe.client.RpcWorkers;
+import io.micrometer.core.instrument.binder.MeterBinder;
 import io.micrometer.observation.ObservationRegistry;
 import org.apache.arrow.memory.BufferAllocator;
 
@@ -26,6 +28,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.DependsOn;
 import org.springframework.context.annotation.Fallback;
 import org.springframework.context.annotation.Lazy;
@@ -116,6 +119,26 @@ public final class VgiWorkersAutoConfiguration {
 	@Fallback
 	RpcWorkerGroups vgiRpcWorkerGroups(RpcWorkers workers) {
 		return new RpcWorkerGroups(workers);
+	}
+
+	/**
+	 * Reports how much the workers have to do.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	@ConditionalOnClass(MeterBinder.class)
+	static class MetricsConfiguration {
+
+		@Bean
+		@Fallback
+		MeterBinder vgiWorkerMetrics(VgiWorkersProperties properties, ObjectProvider<RpcWorkers> workers) {
+			return (registry) -> {
+				// Meters of no workers do not need their bean, which may be lazy.
+				if (!properties.workers().isEmpty()) {
+					workers.ifAvailable((each) -> new WorkerMetrics(each).bindTo(registry));
+				}
+			};
+		}
+
 	}
 
 }

@@ -1,5 +1,8 @@
 package dev.vgi.external.transport;
 
+import java.time.Duration;
+import java.util.function.BooleanSupplier;
+
 import dev.vgi.external.Internal;
 
 /**
@@ -28,6 +31,46 @@ public final class Uninterruptibles {
 		if (interrupted) {
 			Thread.currentThread().interrupt();
 		}
+	}
+
+	/**
+	 * Wait until a condition holds. The interrupt flag is restored afterwards.
+	 * @param most how long
+	 * @param condition what is waited for
+	 * @param waiting waits for a change
+	 * @return whether the condition holds
+	 */
+	public static boolean await(Duration most, BooleanSupplier condition, Waiting waiting) {
+		long start = System.nanoTime();
+		boolean interrupted = false;
+		for (long left = most.toNanos(); left > 0
+				&& !condition.getAsBoolean(); left = most.toNanos() - (System.nanoTime() - start)) {
+			try {
+				waiting.await(left);
+			}
+			catch (InterruptedException ex) {
+				interrupted = true;
+			}
+		}
+		if (interrupted) {
+			Thread.currentThread().interrupt();
+		}
+		return condition.getAsBoolean();
+	}
+
+	/**
+	 * Waits for a change.
+	 */
+	@FunctionalInterface
+	public interface Waiting {
+
+		/**
+		 * Wait.
+		 * @param nanos how long at most
+		 * @throws InterruptedException if interrupted
+		 */
+		void await(long nanos) throws InterruptedException;
+
 	}
 
 }

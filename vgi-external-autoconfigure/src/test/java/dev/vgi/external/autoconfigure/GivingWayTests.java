@@ -103,7 +103,8 @@ class GivingWayTests {
 					// Collected by Boot and Spring.
 					"vgiArrowModule", "vgiClientConverters", "vgiPointerAnnouncement", "vgiTemplatePointerAnnouncement",
 					"vgiRpcHttpServiceGroups", "vgiRpcWorkerGroups", "vgiWebMvcConfigurer", "vgiRpcWebMvc",
-					"vgiLocalStorageMetrics", "vgiExternalStorageHealthIndicator", "vgiSanitizingFunction",
+					"vgiLocalStorageMetrics", "vgiWorkerMetrics", "vgiExternalStorageHealthIndicator",
+					"vgiSanitizingFunction",
 					// Instead of Boot's default.
 					"vgiServerRequestObservationConvention",
 					// Nobody asks for a supplier of URLs.

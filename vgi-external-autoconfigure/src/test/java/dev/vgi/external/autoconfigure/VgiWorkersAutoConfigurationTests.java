@@ -10,6 +10,9 @@ import dev.vgi.external.rpc.RpcParam;
 import dev.vgi.external.rpc.RpcService;
 import dev.vgi.external.rpc.pipe.client.RpcWorkers;
 import dev.vgi.external.rpc.pipe.client.WorkerFailedException;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.MeterBinder;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.micrometer.observation.tck.TestObservationRegistry;
 import io.micrometer.observation.tck.TestObservationRegistryAssert;
 import org.apache.arrow.memory.BufferAllocator;
@@ -74,6 +77,37 @@ class VgiWorkersAutoConfigurationTests {
 				.withMessage("There is no worker 'other': the workers are [model]");
 			assertThat(context.getBean(BufferAllocator.class).getAllocatedMemory()).isZero();
 		});
+	}
+
+	@Test
+	void metersSayHowMuchAWorkerHasToDo() {
+		this.runner.withPropertyValues(model())
+			.withPropertyValues("vgi.rpc.workers.broken.command=" + COMMAND.get(0) + "-missing")
+			.run((context) -> {
+				RpcWorkers workers = context.getBean(RpcWorkers.class);
+				MeterRegistry registry = new SimpleMeterRegistry();
+				context.getBean("vgiWorkerMetrics", MeterBinder.class).bindTo(registry);
+				assertThat(meter(registry, "connections", "model")).isZero();
+				workers.client("model", Echo.class).echo(5);
+				assertThat(meter(registry, "connections", "model")).isOne();
+				assertThat(meter(registry, "running", "model")).isZero();
+				assertThat(meter(registry, "waiting", "model")).isZero();
+				Echo broken = workers.client("broken", Echo.class);
+				assertThatExceptionOfType(WorkerFailedException.class).isThrownBy(() -> broken.echo(5));
+				assertThat(meter(registry, "start.failures", "broken")).isOne();
+				assertThat(meter(registry, "start.failures", "model")).isZero();
+				assertThat(meter(registry, "lost", "model")).isZero();
+			});
+	}
+
+	private static double meter(MeterRegistry registry, String name, String worker) {
+		return registry.get("vgi.rpc.workers." + name)
+			.tag("worker", worker)
+			.meter()
+			.measure()
+			.iterator()
+			.next()
+			.getValue();
 	}
 
 	@Test

@@ -67,6 +67,10 @@ final class IdleConnections {
 		return (entry != null) ? entry.connection() : null;
 	}
 
+	int size() {
+		return this.entries.size();
+	}
+
 	/**
 	 * Hand out all connections and keep none.
 	 * @return the connections

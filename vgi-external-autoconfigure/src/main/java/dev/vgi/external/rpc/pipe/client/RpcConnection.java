@@ -122,8 +122,12 @@ public final class RpcConnection implements AutoCloseable {
 		this.pool.openAll();
 	}
 
-	WorkerPool pool() {
-		return this.pool;
+	/**
+	 * Return how much the worker has to do.
+	 * @return numbers of now, and counts since this connection was created
+	 */
+	public WorkerStatistics statistics() {
+		return this.pool.statistics();
 	}
 
 	/**

@@ -8,10 +8,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
 import dev.vgi.external.rpc.pipe.Pipe;
+import dev.vgi.external.transport.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.StringUtils;
@@ -175,30 +175,14 @@ final class RunningWorker implements Lifeline {
 
 	// Waits for the process, whatever interrupts.
 	private void await(Duration most) {
-		uninterruptibly(most, () -> !this.process.isAlive(),
+		Uninterruptibles.await(most, () -> !this.process.isAlive(),
 				(nanos) -> this.process.waitFor(nanos, TimeUnit.NANOSECONDS));
 	}
 
 	// Java tells the end of processes that others have started no sooner.
 	private static void await(List<ProcessHandle> processes, Duration most) {
-		uninterruptibly(most, () -> !isAlive(processes), (nanos) -> TimeUnit.NANOSECONDS.sleep(Math.min(nanos, LOOK)));
-	}
-
-	private static void uninterruptibly(Duration most, BooleanSupplier over, Wait wait) {
-		long start = System.nanoTime();
-		boolean interrupted = false;
-		for (long left = most.toNanos(); left > 0
-				&& !over.getAsBoolean(); left = most.toNanos() - (System.nanoTime() - start)) {
-			try {
-				wait.await(left);
-			}
-			catch (InterruptedException ex) {
-				interrupted = true;
-			}
-		}
-		if (interrupted) {
-			Thread.currentThread().interrupt();
-		}
+		Uninterruptibles.await(most, () -> !isAlive(processes),
+				(nanos) -> TimeUnit.NANOSECONDS.sleep(Math.min(nanos, LOOK)));
 	}
 
 	@Override
@@ -217,21 +201,6 @@ final class RunningWorker implements Lifeline {
 			message.append("; its standard error ends with:\n").append(String.join("\n", lines));
 		}
 		return new WorkerFailedException(message.toString(), exitCode);
-	}
-
-	/**
-	 * Waits.
-	 */
-	@FunctionalInterface
-	private interface Wait {
-
-		/**
-		 * Wait.
-		 * @param nanos how long at most
-		 * @throws InterruptedException if interrupted
-		 */
-		void await(long nanos) throws InterruptedException;
-
 	}
 
 }

@@ -1,5 +1,6 @@
 package dev.vgi.external.rpc.pipe.client;
 
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -7,15 +8,14 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.BooleanSupplier;
 
 import dev.vgi.external.call.ServiceUnavailableException;
 import dev.vgi.external.rpc.pipe.client.IdleConnections.Pooled;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimer;
+import dev.vgi.external.transport.Uninterruptibles;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
@@ -31,10 +31,10 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 	private static final Log logger = LogFactory.getLog(WorkerPool.class);
 
 	/** Enough for all connections to end, which they do side by side. */
-	private static final long PATIENCE = TimeUnit.MINUTES.toNanos(1);
+	private static final Duration PATIENCE = Duration.ofMinutes(1);
 
 	/** Enough for calls to notice that their connection has ended. */
-	private static final long CALLS_PATIENCE = TimeUnit.SECONDS.toNanos(1);
+	private static final Duration CALLS_PATIENCE = Duration.ofSeconds(1);
 
 	private final Peer peer;
 
@@ -59,6 +59,10 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 
 	/** Connections, including those that are being opened or ended. */
 	private int places;
+
+	private long failedStarts;
+
+	private long lost;
 
 	private @Nullable RuntimeException lastFailure;
 
@@ -182,6 +186,7 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 					openWanted();
 				}
 				else {
+					this.lost++;
 					end(used);
 				}
 			}
@@ -248,6 +253,7 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 
 	private void failed(int failuresBefore, RuntimeException failure) {
 		this.places--;
+		this.failedStarts += this.closed ? 0 : 1;
 		this.lastFailure = failure;
 		if (!this.closed) {
 			this.pauses.failed(failuresBefore);
@@ -325,13 +331,14 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 	}
 
 	/**
-	 * Return how many connections are in use.
-	 * @return the number of connections that were taken and not given back
+	 * Return what happens at the moment, and what has happened so far.
+	 * @return the numbers, which belong together
 	 */
-	int inUse() {
+	WorkerStatistics statistics() {
 		this.lock.lock();
 		try {
-			return this.busy.size();
+			return new WorkerStatistics(this.idle.size() + this.busy.size(), this.busy.size(), this.waiting.size(),
+					this.failedStarts, this.lost);
 		}
 		finally {
 			this.lock.unlock();
@@ -371,31 +378,14 @@ final class WorkerPool implements ConnectionSource, AutoCloseable {
 		shutDown();
 		this.lock.lock();
 		try {
-			if (!awaitQuietly(PATIENCE, () -> this.places == 0)) {
+			if (!Uninterruptibles.await(PATIENCE, () -> this.places == 0, this.changed::awaitNanos)) {
 				logger.warn(this.places + " connections to " + this.peer.describe() + " did not end");
 			}
-			awaitQuietly(CALLS_PATIENCE, this.busy::isEmpty);
+			Uninterruptibles.await(CALLS_PATIENCE, this.busy::isEmpty, this.changed::awaitNanos);
 		}
 		finally {
 			this.lock.unlock();
 		}
-	}
-
-	private boolean awaitQuietly(long nanos, BooleanSupplier condition) {
-		boolean interrupted = false;
-		long deadline = System.nanoTime() + nanos;
-		for (long left = nanos; !condition.getAsBoolean() && left > 0; left = deadline - System.nanoTime()) {
-			try {
-				this.changed.awaitNanos(left);
-			}
-			catch (InterruptedException ex) {
-				interrupted = true;
-			}
-		}
-		if (interrupted) {
-			Thread.currentThread().interrupt();
-		}
-		return condition.getAsBoolean();
 	}
 
 }

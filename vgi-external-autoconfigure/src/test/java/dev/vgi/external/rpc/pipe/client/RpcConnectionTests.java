@@ -167,7 +167,7 @@ class RpcConnectionTests {
 		RpcConnection connection = builder().eager(true).build();
 		Echo echo = connection.client(Echo.class);
 		FutureTask<Long> call = start(() -> echo.silent(5));
-		Awaitility.await().until(() -> connection.pool().inUse() == 1);
+		Awaitility.await().until(() -> connection.statistics().running() == 1);
 		connection.close();
 		assertThat(catchThrowable(call::get)).hasCauseInstanceOf(ServiceUnavailableException.class);
 		connection.close();
@@ -187,7 +187,7 @@ class RpcConnectionTests {
 				connection.close();
 				assertThat(ProcessHandle.current().children()).isEmpty();
 			}
-			assertThat(connection.pool().inUse()).isZero();
+			assertThat(connection.statistics().running()).isZero();
 		}
 	}
 
