@@ -77,8 +77,10 @@ final class PipeConnection implements AutoCloseable {
 	 * @throws TransferCancelledException if interrupted
 	 */
 	void greet(Duration most) {
+		boolean answered = false;
 		try {
 			this.answersQuestions = this.pipe.within(most, this::isAnswered);
+			answered = true;
 		}
 		catch (CallTimeoutException ex) {
 			throw this.pipe.failure(
@@ -90,6 +92,12 @@ final class PipeConnection implements AutoCloseable {
 		}
 		catch (VgiExternalException ex) {
 			throw this.pipe.failure("does not speak the protocol: " + ex.getMessage(), "");
+		}
+		finally {
+			if (!answered) {
+				// Nobody has it yet, also if nothing was said because of an interrupt.
+				destroy();
+			}
 		}
 	}
 

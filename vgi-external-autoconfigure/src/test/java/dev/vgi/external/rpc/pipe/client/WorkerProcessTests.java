@@ -383,6 +383,18 @@ class WorkerProcessTests {
 	}
 
 	@Test
+	void aWorkerThatNobodyWantsAnyMoreIsEndedBeforeItIsGreeted() {
+		WorkerProcess worker = this.peers.fake(Peers.settings());
+		Process process = worker.start();
+		PipeConnection connection = worker.connect(process, ProcessFiles.of(process));
+		Thread.currentThread().interrupt();
+		assertThatExceptionOfType(TransferCancelledException.class).isThrownBy(() -> connection.greet(Peers.LONG));
+		assertThat(Thread.interrupted()).isTrue();
+		assertThat(process.isAlive()).isFalse();
+		assertThat(connection.isUsable()).isFalse();
+	}
+
+	@Test
 	void withoutFilesTheStreamsOfJavaAreUsed() {
 		WorkerProcess worker = this.peers.fake(Peers.settings());
 		try (PipeConnection connection = worker.connect(worker.start(), null)) {
