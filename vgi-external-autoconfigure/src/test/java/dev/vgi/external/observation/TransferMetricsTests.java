@@ -22,6 +22,8 @@ import java.util.stream.Collectors;
 import dev.vgi.external.VgiExternalException.Kind;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.rpc.pipe.client.RpcConnection;
+import dev.vgi.external.rpc.pipe.client.RpcWorkers;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
@@ -165,6 +167,11 @@ class TransferMetricsTests {
 		everyEvent();
 		new UrlLifetimeMetrics("s3", () -> ELAPSED).bindTo(this.registry);
 		new LocalStorageMetrics(localStorage()).bindTo(this.registry);
+		// Nothing is started before it is called.
+		try (RpcWorkers workers = new RpcWorkers(
+				Map.of("model", RpcConnection.builder(List.of("/no/such/program")).build()))) {
+			new WorkerMetrics(workers).bindTo(this.registry);
+		}
 		Map<String, Set<String>> actual = new LinkedHashMap<>();
 		for (Meter meter : this.registry.getMeters()) {
 			actual.computeIfAbsent(meter.getId().getName(), (name) -> new TreeSet<>())
