@@ -348,7 +348,7 @@ def main() -> int:
                 start_seconds=90,
             )
             worker.start()
-            base = f"http://127.0.0.1:{worker.port}"
+            base = f"http://127.0.0.1:{worker.address}"
         base = base.rstrip("/")
         await_ready(base)
         passed = failed = 0

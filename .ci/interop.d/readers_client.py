@@ -352,7 +352,7 @@ def main() -> int:
     name = f"python {compression}"
     failed = 0
     try:
-        service = Service(f"http://127.0.0.1:{worker.port}", compression, tuple(reader))
+        service = Service(f"http://127.0.0.1:{worker.address}", compression, tuple(reader))
         for row, action in ALL.items():
             try:
                 action(service)

@@ -172,7 +172,11 @@ const handle = createHttpHandler(protocol, {
 });
 const server = createServer(async (incoming, outgoing) => {
   const chunks = [];
-  for await (const chunk of incoming) chunks.push(chunk);
+  try {
+    for await (const chunk of incoming) chunks.push(chunk);
+  } catch {
+    return; // the client has given up its request, for example by closing a stream that it was fetching ahead
+  }
   const hasBody = incoming.method !== "GET" && incoming.method !== "HEAD" && chunks.length > 0;
   const request = new Request(`http://127.0.0.1${incoming.url}`, {
     method: incoming.method,
