@@ -40,6 +40,9 @@ final class PipeCalls {
 
 	private static final int CALLS = 2000;
 
+	/** Rounds of as many calls, before the first one counts. */
+	private static final int WARM_UPS = 20;
+
 	private static final int WORKERS = 4;
 
 	private static final int CALLERS = 64;
@@ -100,6 +103,11 @@ final class PipeCalls {
 			theirs.answer();
 			theirsOnOurs.answer();
 			Pipes pipes = ours.client(Pipes.class);
+			// The compiler of this JVM, and that of the worker, need their time.
+			for (int i = 0; i < WARM_UPS; i++) {
+				callsPerSecond(pipes);
+				callsPerSecond(theirsOnOurs);
+			}
 			double[] asClient = new double[this.samples];
 			double[] asWorker = new double[this.samples];
 			for (int i = -2; i < this.samples; i++) {
