@@ -20,7 +20,10 @@ final class StandardError {
 
 	private static final int LINES = 20;
 
-	/** Longer lines are cut into several. */
+	/**
+	 * The rest of a longer line is dropped: on a line of its own, the query of a URL
+	 * would not be recognised as one.
+	 */
 	private static final int LONGEST = 4096;
 
 	private final InputStream in;
@@ -58,11 +61,11 @@ final class StandardError {
 		try (InputStream in = this.in) {
 			for (int got = in.read(block); got >= 0; got = in.read(block)) {
 				for (int i = 0; i < got; i++) {
-					if (block[i] == '\n' || length == LONGEST) {
+					if (block[i] == '\n') {
 						line(line, length);
 						length = 0;
 					}
-					if (block[i] != '\n') {
+					else if (length < LONGEST) {
 						line[length++] = block[i];
 					}
 				}
