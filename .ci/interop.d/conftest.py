@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from vgi_rpc.conformance import ConformanceService
 from vgi_rpc.external import ClientExternalConfig
-from results import DEATHS
 from workers import UnknownFlag, WorkerFailed, WorkerPool
 
-pytest_plugins = ["results"]
+pytest_plugins = ["results", "shared_fixtures"]
 
 MIB = 1 << 20
 
@@ -52,29 +51,6 @@ STARTED_EARLY = {
     "TestCors": ("cors",),
     "TestColdCallStateCache": ("plain",),
 }
-
-
-@pytest.fixture(scope="session")
-def workers(request: pytest.FixtureRequest) -> Iterator[WorkerPool]:
-    """All workers of the session."""
-    pool = WorkerPool(os.environ["VGI_CONFORMANCE_WORKER"])
-    request.config.stash[DEATHS] = pool.deaths  # the report outlives the fixtures
-    try:
-        yield pool
-    finally:
-        pool.close()
-
-
-@pytest.fixture(scope="session")
-def conformance_fake_storage() -> Iterator[str]:
-    """Base URL of the suite's own in-memory storage."""
-    from vgi_rpc.conformance.fake_storage import serve_in_thread
-
-    base_url, shutdown = serve_in_thread()
-    try:
-        yield base_url
-    finally:
-        shutdown()
 
 
 @pytest.fixture(scope="session")

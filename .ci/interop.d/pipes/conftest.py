@@ -12,14 +12,13 @@ from typing import Any, ClassVar, Protocol
 
 import pytest
 from peers import KINDS
-from results import DEATHS
 from vgi_rpc.conformance import ConformanceService
 from vgi_rpc.external import ClientExternalConfig
 from vgi_rpc.introspect import introspect
 from vgi_rpc.rpc import RpcConnection
 from workers import UnknownFlag, WorkerFailed, WorkerPool
 
-pytest_plugins = ["results"]
+pytest_plugins = ["results", "shared_fixtures"]
 
 NEWEST = os.environ.get("VGI_INTEROP_RELEASE", "").endswith("newest")
 
@@ -41,29 +40,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.cls is not None and metafunc.cls.__name__ in BY_TRANSPORT:
         metafunc.fixturenames.append("byte_stream")
         metafunc.parametrize("byte_stream", BY_TRANSPORT[metafunc.cls.__name__], indirect=True)
-
-
-@pytest.fixture(scope="session")
-def workers(request: pytest.FixtureRequest) -> Iterator[WorkerPool]:
-    """All workers of the session."""
-    pool = WorkerPool(os.environ["VGI_CONFORMANCE_WORKER"])
-    request.config.stash[DEATHS] = pool.deaths  # the report outlives the fixtures
-    try:
-        yield pool
-    finally:
-        pool.close()
-
-
-@pytest.fixture(scope="session")
-def conformance_fake_storage() -> Iterator[str]:
-    """Base URL of the suite's own in-memory storage."""
-    from vgi_rpc.conformance.fake_storage import serve_in_thread
-
-    base_url, shutdown = serve_in_thread()
-    try:
-        yield base_url
-    finally:
-        shutdown()
 
 
 @pytest.fixture
