@@ -15,8 +15,8 @@ import dev.vgi.external.rpc.pipe.server.PipeServer;
 import dev.vgi.external.rpc.pipe.server.PipeSettings;
 import dev.vgi.external.rpc.pipe.server.UnixListener;
 import dev.vgi.external.rpc.pipe.server.UnixSettings;
+import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.TransferTimer;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 

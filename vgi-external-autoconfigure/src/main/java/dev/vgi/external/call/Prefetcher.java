@@ -11,8 +11,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 
+import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;

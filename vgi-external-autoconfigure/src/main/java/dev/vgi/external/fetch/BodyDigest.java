@@ -6,8 +6,8 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 import dev.vgi.external.memory.SlabPool.Slab;
+import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transfer.Sha256;
-import dev.vgi.external.transport.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
 /**

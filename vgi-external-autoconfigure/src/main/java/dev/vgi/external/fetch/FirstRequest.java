@@ -4,9 +4,9 @@ import java.time.Duration;
 import java.util.concurrent.ThreadFactory;
 import java.util.function.Function;
 
+import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.transport.Cancellation;
 import dev.vgi.external.transport.StorageUnavailableException;
-import dev.vgi.external.transport.TransferTimer;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -5,10 +5,10 @@ import java.time.Instant;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.Cancellation;
 import dev.vgi.external.transport.ClockSkew;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;

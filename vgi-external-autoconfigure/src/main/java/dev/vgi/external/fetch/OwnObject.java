@@ -7,7 +7,7 @@ import java.nio.channels.SeekableByteChannel;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.storage.StoredObject;
-import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
 

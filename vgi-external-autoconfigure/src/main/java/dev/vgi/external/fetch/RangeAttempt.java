@@ -4,9 +4,9 @@ import java.nio.ByteBuffer;
 import java.util.Queue;
 
 import dev.vgi.external.memory.SlabPool.Slab;
+import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
-import dev.vgi.external.transport.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -4,9 +4,9 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.function.BooleanSupplier;
 
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.Retries;
 import dev.vgi.external.transfer.RetryPolicy;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageUnavailableException;
 import org.jspecify.annotations.Nullable;
 

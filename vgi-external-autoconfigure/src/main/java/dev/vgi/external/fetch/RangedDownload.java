@@ -11,11 +11,11 @@ import java.util.concurrent.TimeUnit;
 
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget.Lease;
+import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.TransferTimer;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadFactory;
 
+import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.Uninterruptibles;
 
 /**
  * The threads that work for one reader. Thread-safe.

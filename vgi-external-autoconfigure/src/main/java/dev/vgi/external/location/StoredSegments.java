@@ -15,9 +15,9 @@ import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.batch.segment.Segments;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.TransferBudget.Lease;
+import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.Uninterruptibles;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 

@@ -8,8 +8,8 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;
 import org.jspecify.annotations.Nullable;

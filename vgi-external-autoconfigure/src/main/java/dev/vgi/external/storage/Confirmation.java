@@ -2,8 +2,8 @@ package dev.vgi.external.storage;
 
 import java.net.URI;
 
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.ByteRange;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;

@@ -3,8 +3,8 @@ package dev.vgi.external.storage;
 import java.net.URI;
 import java.time.Duration;
 
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.upload.Payload.Part;
 import org.jspecify.annotations.Nullable;

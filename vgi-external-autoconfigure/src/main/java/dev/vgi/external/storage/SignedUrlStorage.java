@@ -12,9 +12,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.ClockSkew;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;

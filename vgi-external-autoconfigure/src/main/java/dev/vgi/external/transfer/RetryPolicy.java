@@ -9,12 +9,12 @@ import java.util.function.IntFunction;
 import java.util.function.LongUnaryOperator;
 
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.time.Deadline;
+import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.transport.StorageBusyException;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.TransferTimer;
 import dev.vgi.external.transport.TransportClosedException;
 import org.jspecify.annotations.Nullable;
 

@@ -9,6 +9,8 @@ import java.util.Arrays;
 import java.util.stream.Collectors;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.time.Deadline;
+import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlRejectedException;
 import org.apache.hc.core5.http.Header;

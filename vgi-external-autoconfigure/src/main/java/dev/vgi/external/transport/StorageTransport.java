@@ -8,6 +8,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
+import dev.vgi.external.time.Deadline;
+import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;

@@ -7,9 +7,9 @@ import java.util.concurrent.FutureTask;
 
 import dev.vgi.external.Internal;
 import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transfer.Sha256;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.Uninterruptibles;
 
 /**
  * SHA-256 of a gathered stream, computed on its own thread in parallel with the upload.

@@ -14,7 +14,7 @@ import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.TransferCancelledException;
 import org.jspecify.annotations.Nullable;
 

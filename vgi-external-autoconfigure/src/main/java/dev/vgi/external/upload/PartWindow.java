@@ -9,9 +9,9 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.TransferCancelledException;
 import org.jspecify.annotations.Nullable;
 

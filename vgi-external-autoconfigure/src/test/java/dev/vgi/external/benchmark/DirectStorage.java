@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.UUID;
 
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.upload.Payload;

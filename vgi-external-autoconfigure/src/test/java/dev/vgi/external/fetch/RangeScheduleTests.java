@@ -3,10 +3,10 @@ package dev.vgi.external.fetch;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
+import dev.vgi.external.time.Deadline;
+import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transfer.RetryPolicy;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.LinkExpiredException;
-import dev.vgi.external.transport.ManualTimer;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;

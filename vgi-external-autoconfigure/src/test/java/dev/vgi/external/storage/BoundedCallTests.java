@@ -6,7 +6,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
-import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.TransferTimeoutException;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-import dev.vgi.external.transport.TransferTimer;
+import dev.vgi.external.time.TransferTimer;
 
 /**
  * A clock by which every pause between attempts passes at once, and a note of how long it

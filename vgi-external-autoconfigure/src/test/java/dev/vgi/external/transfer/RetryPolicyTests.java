@@ -13,8 +13,8 @@ import java.util.stream.Stream;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.UploadRefusedException;
-import dev.vgi.external.transport.Deadline;
-import dev.vgi.external.transport.ManualTimer;
+import dev.vgi.external.time.Deadline;
+import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transport.StorageBusyException;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;

@@ -15,6 +15,8 @@ import java.util.concurrent.TimeUnit;
 
 import javax.net.ssl.SSLContext;
 
+import dev.vgi.external.time.Deadline;
+import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;

@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
 
+import dev.vgi.external.time.TransferTimer;
+
 /**
  * Ways in which a storage misbehaves, each for one answer of a {@link FaultServer}.
  */

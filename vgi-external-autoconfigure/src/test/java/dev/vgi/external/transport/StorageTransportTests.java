@@ -22,6 +22,8 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import dev.vgi.external.time.Deadline;
+import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;

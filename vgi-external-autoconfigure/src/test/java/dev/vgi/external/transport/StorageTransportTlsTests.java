@@ -16,6 +16,8 @@ import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
+import dev.vgi.external.time.Deadline;
+import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeAll;

@@ -20,9 +20,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.storage.BytesPayload;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import org.jspecify.annotations.Nullable;

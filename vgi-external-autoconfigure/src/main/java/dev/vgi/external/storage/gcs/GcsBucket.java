@@ -18,7 +18,7 @@ import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ErrorDocument;
 import dev.vgi.external.storage.TextBody;
 import dev.vgi.external.storage.UploadRefusedException;
-import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;

@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 
 import dev.vgi.external.storage.TextBody;
 import dev.vgi.external.storage.UploadRefusedException;
-import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;

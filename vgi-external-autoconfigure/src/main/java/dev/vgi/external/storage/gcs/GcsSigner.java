@@ -22,7 +22,7 @@ import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.VendedUrlMatcher;
-import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.time.Deadline;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;

@@ -3,8 +3,8 @@ package dev.vgi.external.storage.gcs;
 import java.net.URI;
 
 import dev.vgi.external.storage.ObjectUpload;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.upload.PartWindow;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.upload.Payload.Part;

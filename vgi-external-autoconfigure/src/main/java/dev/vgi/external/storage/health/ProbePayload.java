@@ -10,7 +10,7 @@ import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.StoredObject;
-import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;

@@ -9,8 +9,8 @@ import java.util.function.BiFunction;
 
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
-import dev.vgi.external.transport.Deadline;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;

@@ -16,7 +16,7 @@ import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.VendedUrlMatcher;
-import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageUnavailableException;
 import org.apache.commons.logging.Log;

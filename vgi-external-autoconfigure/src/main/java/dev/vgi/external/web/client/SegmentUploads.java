@@ -20,9 +20,9 @@ import dev.vgi.external.batch.segment.Segments;
 import dev.vgi.external.call.CallContext;
 import dev.vgi.external.location.Pointer;
 import dev.vgi.external.storage.UploadUrl;
+import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.Uninterruptibles;
 import dev.vgi.external.upload.Digest;
 import dev.vgi.external.url.UrlValidator;
 

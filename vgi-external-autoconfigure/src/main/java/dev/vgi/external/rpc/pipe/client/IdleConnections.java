@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 
-import dev.vgi.external.transport.TransferTimer;
+import dev.vgi.external.time.TransferTimer;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -11,7 +11,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 import dev.vgi.external.rpc.pipe.Pipe;
-import dev.vgi.external.transport.Uninterruptibles;
+import dev.vgi.external.time.Uninterruptibles;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.StringUtils;

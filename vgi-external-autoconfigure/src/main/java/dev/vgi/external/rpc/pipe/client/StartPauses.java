@@ -2,7 +2,7 @@ package dev.vgi.external.rpc.pipe.client;
 
 import java.time.Duration;
 
-import dev.vgi.external.transport.TransferTimer;
+import dev.vgi.external.time.TransferTimer;
 import org.jspecify.annotations.Nullable;
 
 /**

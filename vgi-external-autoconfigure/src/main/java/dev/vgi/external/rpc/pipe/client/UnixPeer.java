@@ -13,9 +13,9 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 
 import dev.vgi.external.rpc.pipe.Pipe;
-import dev.vgi.external.transport.Deadline;
+import dev.vgi.external.time.Deadline;
+import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.TransferTimer;
 import org.apache.arrow.memory.BufferAllocator;
 
 import org.springframework.util.Assert;

@@ -8,7 +8,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
-import dev.vgi.external.transport.TransferTimer;
+import dev.vgi.external.time.TransferTimer;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -13,9 +13,9 @@ import java.util.concurrent.locks.ReentrantLock;
 
 import dev.vgi.external.call.ServiceUnavailableException;
 import dev.vgi.external.rpc.pipe.client.IdleConnections.Pooled;
+import dev.vgi.external.time.TransferTimer;
+import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.TransferTimer;
-import dev.vgi.external.transport.Uninterruptibles;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;

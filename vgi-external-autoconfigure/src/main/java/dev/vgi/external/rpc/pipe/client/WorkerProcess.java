@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 import dev.vgi.external.rpc.pipe.Pipe;
+import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.transport.TransferTimer;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;

@@ -7,7 +7,7 @@ import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 
-import dev.vgi.external.transport.TransferTimer;
+import dev.vgi.external.time.TransferTimer;
 import org.jspecify.annotations.Nullable;
 
 /**

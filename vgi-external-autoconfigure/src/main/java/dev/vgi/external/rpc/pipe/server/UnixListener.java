@@ -13,8 +13,8 @@ import java.util.concurrent.Semaphore;
 import java.util.function.BiConsumer;
 
 import dev.vgi.external.rpc.pipe.Pipe;
+import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.TransferTimer;
 import org.apache.arrow.util.AutoCloseables;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;

@@ -13,7 +13,7 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.call.CallContext;
 import dev.vgi.external.rpc.pipe.Pipe;
-import dev.vgi.external.transport.ManualTimer;
+import dev.vgi.external.time.ManualTimer;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Timeout;

@@ -10,7 +10,7 @@ import java.util.concurrent.CountDownLatch;
 
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.rpc.pipe.Pipe;
-import dev.vgi.external.transport.ManualTimer;
+import dev.vgi.external.time.ManualTimer;
 import org.apache.arrow.memory.BufferAllocator;
 
 /**

@@ -3,7 +3,7 @@ package dev.vgi.external.rpc.pipe.client;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 
-import dev.vgi.external.transport.ManualTimer;
+import dev.vgi.external.time.ManualTimer;
 import org.junit.jupiter.api.Test;
 
 import static org.assertj.core.api.Assertions.assertThat;

@@ -13,8 +13,8 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.call.ServiceUnavailableException;
+import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transport.ManualTimer;
 import dev.vgi.external.transport.TransferCancelledException;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;

@@ -13,7 +13,7 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.call.CallContext;
-import dev.vgi.external.transport.ManualTimer;
+import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transport.TransferCancelledException;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;

@@ -1,4 +1,4 @@
-package dev.vgi.external.transport;
+package dev.vgi.external.time;
 
 import java.time.Duration;
 import java.util.function.BooleanSupplier;
