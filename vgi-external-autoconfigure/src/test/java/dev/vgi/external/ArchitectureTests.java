@@ -27,7 +27,7 @@ class ArchitectureTests {
 	private static final String BASE = "dev.vgi.external";
 
 	/** Ground floor first, as in docs/architecture.md. */
-	private static final String[] ROOMS = { "url", "time", "memory", "batch", "codec", "transport", "transfer",
+	private static final String[] ROOMS = { "url", "time", "memory", "batch", "codec", "pace", "transport", "transfer",
 			"upload", "storage", "fetch", "location", "call", "web", "rpc", "observation", "autoconfigure" };
 
 	private static final JavaClasses CLASSES = new ClassFileImporter()

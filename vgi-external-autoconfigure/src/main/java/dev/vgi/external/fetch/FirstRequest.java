@@ -2,11 +2,12 @@ package dev.vgi.external.fetch;
 
 import java.time.Duration;
 import java.util.concurrent.ThreadFactory;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 
 import dev.vgi.external.time.TransferTimer;
-import dev.vgi.external.transport.Cancellation;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferRequest;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,10 +21,10 @@ import org.jspecify.annotations.Nullable;
 final class FirstRequest<T extends AutoCloseable> {
 
 	/**
-	 * Sends one copy, which the cancellation ends as long as its response is open. Called
+	 * Sends one copy, which the given request ends as long as its response is open. Called
 	 * by two threads at the same time.
 	 */
-	private final Function<Cancellation, T> request;
+	private final Function<TransferRequest, T> request;
 
 	private final TransferTimer timer;
 
@@ -31,24 +32,31 @@ final class FirstRequest<T extends AutoCloseable> {
 
 	private final FetchShare share;
 
-	private final Cancellation firstCancellation = new Cancellation();
+	private final TransferRequest firstCopy;
 
-	private final Cancellation secondCancellation = new Cancellation();
+	private final TransferRequest secondCopy;
 
-	/** Guarded by this object's monitor, as are the next three. */
+	private final BooleanSupplier mayHedge;
+
+	/** Guarded by this object's monitor, as are the next four. */
 	private boolean over;
 
 	private boolean firstWon;
 
 	private @Nullable Thread second;
 
+	private TransferTimer.@Nullable Alarm alarm;
+
 	private @Nullable T secondAnswer;
 
-	FirstRequest(Function<Cancellation, T> request, TransferTimer timer, ThreadFactory workers, FetchShare share) {
+	FirstRequest(Function<TransferRequest, T> request, ObjectRequests requests, FetchContext context) {
 		this.request = request;
-		this.timer = timer;
-		this.workers = workers;
-		this.share = share;
+		this.firstCopy = requests.request(false);
+		this.secondCopy = requests.request(true);
+		this.mayHedge = requests::tryHedge;
+		this.timer = context.transport().timer();
+		this.workers = context.workers();
+		this.share = context.share();
 	}
 
 	/**
@@ -59,17 +67,16 @@ final class FirstRequest<T extends AutoCloseable> {
 	 */
 	T send(long lateAfter) {
 		if (lateAfter == Long.MAX_VALUE) {
-			return this.request.apply(this.firstCancellation);
+			return this.request.apply(this.firstCopy);
 		}
-		TransferTimer.Alarm alarm = this.timer.schedule(Duration.ofNanos(lateAfter), this::startSecond);
+		setAlarm(lateAfter, lateAfter);
 		T answer;
 		try {
-			answer = this.request.apply(this.firstCancellation);
+			answer = this.request.apply(this.firstCopy);
 		}
 		catch (StorageUnavailableException ex) {
 			// This copy failed or was cancelled by the second one, which may have
 			// succeeded.
-			alarm.cancel();
 			endSecond(Thread.currentThread().isInterrupted());
 			T other = takeSecond();
 			if (other == null) {
@@ -78,11 +85,9 @@ final class FirstRequest<T extends AutoCloseable> {
 			return other;
 		}
 		catch (RuntimeException | Error ex) {
-			alarm.cancel();
 			endSecond(true);
 			throw ex;
 		}
-		alarm.cancel();
 		T faster = claimFirst();
 		if (faster != null) {
 			closeQuietly(answer);
@@ -101,6 +106,26 @@ final class FirstRequest<T extends AutoCloseable> {
 		return this.second != null;
 	}
 
+	private synchronized void setAlarm(long delay, long lateAfter) {
+		if (!this.over) {
+			this.alarm = this.timer.schedule(Duration.ofNanos(delay), () -> checkLate(lateAfter));
+		}
+	}
+
+	// Runs on the timer's thread. The time in which the request waits for its turn does
+	// not count.
+	private void checkLate(long lateAfter) {
+		long sentAt = this.firstCopy.sentAt();
+		long left = (sentAt == TransferRequest.NOT_SENT) ? lateAfter
+				: lateAfter - (this.timer.nanoTime() - sentAt);
+		if (left > 0) {
+			setAlarm(left, lateAfter);
+		}
+		else if (this.mayHedge.getAsBoolean()) {
+			startSecond();
+		}
+	}
+
 	// Runs on the timer's thread, or on that of a fetch that has freed a connection.
 	private synchronized void startSecond() {
 		if (!this.over && this.second == null && this.share.tryConnect(this::startSecond)) {
@@ -112,7 +137,7 @@ final class FirstRequest<T extends AutoCloseable> {
 	private void sendSecond() {
 		T answer;
 		try {
-			answer = this.request.apply(this.secondCancellation);
+			answer = this.request.apply(this.secondCopy);
 		}
 		catch (RuntimeException ex) {
 			return; // The first copy continues.
@@ -123,7 +148,7 @@ final class FirstRequest<T extends AutoCloseable> {
 			this.secondAnswer = won ? answer : null;
 		}
 		if (won) {
-			this.firstCancellation.cancel();
+			this.firstCopy.cancel();
 		}
 		else {
 			closeQuietly(answer);
@@ -151,10 +176,13 @@ final class FirstRequest<T extends AutoCloseable> {
 		synchronized (this) {
 			this.over = true;
 			worker = this.second;
+			if (this.alarm != null) {
+				this.alarm.cancel();
+			}
 		}
 		this.share.waive();
 		if (useless) {
-			this.secondCancellation.cancel();
+			this.secondCopy.cancel();
 		}
 		boolean interrupted = false;
 		while (worker != null && worker.isAlive()) {
@@ -163,7 +191,7 @@ final class FirstRequest<T extends AutoCloseable> {
 			}
 			catch (InterruptedException ex) {
 				interrupted = true;
-				this.secondCancellation.cancel();
+				this.secondCopy.cancel();
 			}
 		}
 		if (worker != null) {

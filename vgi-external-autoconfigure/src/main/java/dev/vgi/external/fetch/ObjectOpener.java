@@ -4,8 +4,8 @@ import java.util.function.Function;
 
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.transport.ByteRange;
-import dev.vgi.external.transport.Cancellation;
 import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.TransferRequest;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,13 +60,11 @@ final class ObjectOpener {
 	// The first ranged GET is probe and first chunk in one.
 	private @Nullable OpenedObject openRanged(Announcement announced) {
 		ByteRange range = new ByteRange(0, Math.min(this.config.chunkSize(), this.config.maxFetchSize()) - 1);
-		Function<Cancellation, FirstAnswer> request = (cancellation) -> {
-			long sentAt = this.requests.nanoTime();
-			StorageResponse response = this.requests.get(range, null, cancellation);
-			return new FirstAnswer(openRanged(response, range, announced, sentAt));
+		Function<TransferRequest, FirstAnswer> request = (copy) -> {
+			StorageResponse response = this.requests.get(range, null, copy);
+			return new FirstAnswer(openRanged(response, range, announced, copy.sentAt()));
 		};
-		FirstRequest<FirstAnswer> first = new FirstRequest<>(request, this.context.transport().timer(),
-				this.context.workers(), this.context.share());
+		FirstRequest<FirstAnswer> first = new FirstRequest<>(request, this.requests, this.context);
 		HedgePolicy hedging = this.requests.hedging;
 		try {
 			return first.send((this.config.maxParallelRequests() > 1) ? hedging.lateAfter(false) : Long.MAX_VALUE)
@@ -115,7 +113,7 @@ final class ObjectOpener {
 	}
 
 	private OpenedObject openWhole(Announcement announced) {
-		return whole(this.requests.get(null, null, null), announced);
+		return whole(this.requests.get(null, null, this.requests.request(false)), announced);
 	}
 
 	// Opens the object again by a response with all of it.

@@ -5,13 +5,15 @@ import java.time.Instant;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.pace.PacedTransfer;
+import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.ByteRange;
-import dev.vgi.external.transport.Cancellation;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferRequest;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.SignedUrl;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +32,8 @@ final class ObjectRequests {
 
 	private final SignedUrl signature;
 
+	private final PacedTransfer transfer;
+
 	private final AtomicInteger sent = new AtomicInteger();
 
 	/** The location of the object, as it may be shown. */
@@ -46,6 +50,8 @@ final class ObjectRequests {
 		this.url = url;
 		this.origin = url.getHost() + ":" + url.getPort();
 		this.signature = SignedUrl.of(url);
+		ExternalStorage storage = context.storage();
+		this.transfer = (storage != null && storage.isOwn(url)) ? PacedTransfer.own() : PacedTransfer.foreign();
 		this.shown = RedactedUrl.of(url);
 		this.deadline = deadline;
 		this.hedging = new HedgePolicy(context.config().speculativeRetryMultiplier(),
@@ -57,6 +63,23 @@ final class ObjectRequests {
 		return this.signature.isSigned();
 	}
 
+	/**
+	 * Create a request of this fetch.
+	 * @param hedge whether it is the second copy of a late one
+	 * @return the request, not sent yet
+	 */
+	TransferRequest request(boolean hedge) {
+		return new TransferRequest(this.transfer, hedge);
+	}
+
+	/**
+	 * Pay for a second copy of a late request.
+	 * @return whether it may be sent
+	 */
+	boolean tryHedge() {
+		return this.context.transport().paces().of(this.transfer, this.url).tryHedge();
+	}
+
 	// How many requests were sent, redirects included.
 	int sent() {
 		return this.sent.get();
@@ -64,7 +87,7 @@ final class ObjectRequests {
 
 	StorageResponse head() {
 		StorageResponse response = this.context.transport()
-			.head(this.url, this.context.validator(), this.context.config().maxRedirects(), this.deadline);
+			.head(this.url, this.context.validator(), this.context.config().maxRedirects(), this.deadline, request(false));
 		this.sent.addAndGet(response.requests());
 		return response;
 	}
@@ -73,23 +96,22 @@ final class ObjectRequests {
 	 * Send a GET.
 	 * @param range what to request, or {@code null} for everything
 	 * @param entityTag the tag that the object must have, or {@code null}
-	 * @param cancellation cancels the request, or {@code null}
+	 * @param request one of {@link #request}, which tells when it is sent, and cancels it
 	 * @return the response of any status; the caller closes it
 	 */
-	StorageResponse get(@Nullable ByteRange range, @Nullable String entityTag, @Nullable Cancellation cancellation) {
-		long sentAt = nanoTime();
+	StorageResponse get(@Nullable ByteRange range, @Nullable String entityTag, TransferRequest request) {
 		StorageResponse response;
 		try {
 			response = this.context.transport()
 				.get(this.url, range, entityTag, this.context.validator(), this.context.config().maxRedirects(),
-						this.deadline, cancellation);
+						this.deadline, request);
 		}
 		catch (StorageUnavailableException ex) {
 			this.sent.incrementAndGet();
 			throw ex;
 		}
 		this.sent.addAndGet(response.requests());
-		this.context.firstByteTimes().add(this.origin, nanoTime() - sentAt);
+		this.context.firstByteTimes().add(this.origin, nanoTime() - request.sentAt());
 		return response;
 	}
 

@@ -10,6 +10,7 @@ import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageBusyException;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferRequest;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -100,27 +101,29 @@ final class OpenedObject implements AutoCloseable {
 	 * condition, as all later ones are, and the tag of the response decides. Workers call
 	 * this, too.
 	 * @param range the range
+	 * @param request tells when it is sent
 	 * @return a response of any status; the caller closes it
 	 */
-	StorageResponse request(ByteRange range) {
+	StorageResponse request(ByteRange range, TransferRequest request) {
 		String condition = this.unconditional ? null : strongTag();
-		StorageResponse answer = this.requests.get(range, condition, null);
+		StorageResponse answer = this.requests.get(range, condition, request);
 		if (condition == null || (answer.status() != 412 && answer.status() != 501)) {
 			return answer;
 		}
 		answer.close();
 		this.unconditional = true;
-		return this.requests.get(range, null, null);
+		return this.requests.get(range, null, request);
 	}
 
 	/**
 	 * Request a range and check that the response has exactly that. Workers call this,
 	 * too.
 	 * @param range the range, inside the object
+	 * @param request tells when it is sent
 	 * @return the response; the caller closes it
 	 */
-	StorageResponse requestExactly(ByteRange range) {
-		StorageResponse answer = request(range);
+	StorageResponse requestExactly(ByteRange range, TransferRequest request) {
+		StorageResponse answer = request(range, request);
 		try {
 			if (checkRange(answer, range, this.total).length() != range.length()) {
 				throw new CorruptStreamException("Range chunk size mismatch: " + this.requests.shown

@@ -7,6 +7,7 @@ import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
+import dev.vgi.external.transport.TransferRequest;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,8 +36,8 @@ final class RangeAttempt implements Runnable {
 	/** Position in the target of the first requested byte. */
 	private final long offset;
 
-	/** When the request was sent. */
-	final long sentAt;
+	/** Tells when it is sent. */
+	private final TransferRequest request;
 
 	/** The response if there is one already, or {@code null}. */
 	private final @Nullable StorageResponse response;
@@ -54,7 +55,7 @@ final class RangeAttempt implements Runnable {
 	private volatile boolean ended;
 
 	RangeAttempt(OpenedObject object, Queue<? super RangeAttempt> events, int index, boolean hedge, ByteRange range,
-			Slab target, long offset, long sentAt, @Nullable StorageResponse response) {
+			Slab target, long offset, @Nullable StorageResponse response) {
 		this.object = object;
 		this.events = events;
 		this.index = index;
@@ -62,7 +63,7 @@ final class RangeAttempt implements Runnable {
 		this.range = range;
 		this.target = target;
 		this.offset = offset;
-		this.sentAt = sentAt;
+		this.request = object.requests.request(hedge);
 		this.response = response;
 		this.firstByte = response != null;
 	}
@@ -74,7 +75,7 @@ final class RangeAttempt implements Runnable {
 
 	@Override
 	public void run() {
-		try (StorageResponse open = (this.response != null) ? this.response : this.object.requestExactly(this.range)) {
+		try (StorageResponse open = (this.response != null) ? this.response : this.object.requestExactly(this.range, this.request)) {
 			this.firstByte = true;
 			receive(open);
 		}
@@ -145,6 +146,14 @@ final class RangeAttempt implements Runnable {
 
 	boolean hasEnded() {
 		return this.ended;
+	}
+
+	/**
+	 * Return when the request was sent.
+	 * @return the time, or {@link TransferRequest#NOT_SENT} as long as it waits
+	 */
+	long sentAt() {
+		return (this.response != null) ? this.object.sentAt : this.request.sentAt();
 	}
 
 	boolean hasFirstByte() {

@@ -3,11 +3,13 @@ package dev.vgi.external.fetch;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
 
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.Retries;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferRequest;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +19,12 @@ import org.jspecify.annotations.Nullable;
  * memory. Belongs to one thread.
  */
 final class RangeSchedule {
+
+	/** Pause before a hedge that was not paid for is asked for again; doubled each time. */
+	private static final long FIRST_DEFERRAL = HedgePolicy.SHORTEST_NANOS;
+
+	/** A hedge may be as slow as the first request, but hardly a second one, too. */
+	private static final int HEDGES = 2;
 
 	private final int maxRequests;
 
@@ -45,17 +53,14 @@ final class RangeSchedule {
 
 	/**
 	 * Return a range that is late: it comes before all others, since it may hold up
-	 * everything. Each range is returned once.
+	 * everything. A range whose second request is as late is returned once more. Either
+	 * {@link #hedged} or {@link #notHedged} has to follow.
 	 * @param first the first range that is missing
 	 * @param now the time
-	 * @return index of a range to request a second time, or -1
+	 * @return index of a range to request again, or -1
 	 */
 	int nextLate(int first, long now) {
-		int late = late(first, now);
-		if (late >= 0) {
-			this.turns[late].hedged = true;
-		}
-		return late;
+		return late(first, now);
 	}
 
 	private int late(int first, long now) {
@@ -118,20 +123,26 @@ final class RangeSchedule {
 
 	private long lateIn(Turn turn, long now) {
 		BooleanSupplier firstByte = turn.firstByte;
-		if (firstByte == null || turn.hedged) {
+		long sentAt = turn.sentAt.getAsLong();
+		if (firstByte == null || sentAt == TransferRequest.NOT_SENT || turn.hedges == HEDGES) {
 			return Long.MAX_VALUE;
 		}
 		long lateAfter = this.hedging.lateAfter(firstByte.getAsBoolean());
-		return (lateAfter == Long.MAX_VALUE) ? lateAfter : lateAfter - (now - turn.sentAt);
+		if (lateAfter == Long.MAX_VALUE) {
+			return lateAfter;
+		}
+		long left = lateAfter - (now - sentAt);
+		return (turn.deferrals > 0) ? Math.max(left, turn.deferredUntil - now) : left;
 	}
 
 	/**
 	 * Record that a range has been requested.
 	 * @param range index of the range
-	 * @param sentAt when
+	 * @param sentAt when it was sent, or {@link TransferRequest#NOT_SENT} as long as it
+	 * waits for its turn
 	 * @param firstByte whether the first byte has arrived, as long as the request runs
 	 */
-	void sent(int range, long sentAt, BooleanSupplier firstByte) {
+	void sent(int range, LongSupplier sentAt, BooleanSupplier firstByte) {
 		Turn turn = this.turns[range];
 		turn.sentAt = sentAt;
 		turn.firstByte = firstByte;
@@ -140,10 +151,29 @@ final class RangeSchedule {
 		this.running++;
 	}
 
-	// A late range has been requested a second time.
-	void hedged() {
+	/**
+	 * Record that a late range has been requested again.
+	 * @param range index of the range
+	 * @param sentAt as for {@link #sent}
+	 */
+	void hedged(int range, LongSupplier sentAt) {
+		Turn turn = this.turns[range];
+		turn.hedges++;
+		turn.sentAt = sentAt;
+		turn.deferrals = 0;
 		this.hedging.hedged();
 		this.running++;
+	}
+
+	/**
+	 * Record that a late range must not be requested again now.
+	 * @param range index of the range
+	 * @param now the time
+	 */
+	void notHedged(int range, long now) {
+		Turn turn = this.turns[range];
+		turn.deferredUntil = now + (FIRST_DEFERRAL << Math.min(turn.deferrals, 8));
+		turn.deferrals++;
 	}
 
 	void ended(int range) {
@@ -178,12 +208,18 @@ final class RangeSchedule {
 
 	private static final class Turn {
 
-		private long sentAt;
+		/** When the last request for the range was sent. */
+		private LongSupplier sentAt = () -> TransferRequest.NOT_SENT;
 
-		/** Not {@code null} as long as a request runs that is not a second one. */
+		/** Not {@code null} as long as a request runs that is not a hedge. */
 		private @Nullable BooleanSupplier firstByte;
 
-		private boolean hedged;
+		private int hedges;
+
+		/** How often a hedge was asked for in vain. */
+		private int deferrals;
+
+		private long deferredUntil;
 
 		private boolean pauses;
 

@@ -113,7 +113,7 @@ final class RangedDownload {
 		}
 		this.slots.begin(this.object.head);
 		if (this.slots.kept(0) < length) {
-			send(0, this.object.sentAt, this.object.response);
+			send(0, this.object.response);
 			return;
 		}
 		this.object.response.close();
@@ -139,25 +139,32 @@ final class RangedDownload {
 	private void sendNext(int first, long now) {
 		int late = this.schedule.nextLate(first, now);
 		if (late < 0) {
-			send(this.schedule.nextDue(first, now, this.slots.hasRoom()), now, null);
+			send(this.schedule.nextDue(first, now, this.slots.hasRoom()), null);
 			return;
 		}
+		// Memory first: it is given back if the hedge is not paid for.
 		Slab spare = this.slots.spare(late);
-		if (spare == null) {
-			this.share.disconnect();
+		if (spare != null && this.object.requests.tryHedge()) {
+			RangeAttempt hedge = new RangeAttempt(this.object, this.events, late, true, this.plan.get(late), spare, 0,
+					null);
+			this.schedule.hedged(late, hedge::sentAt);
+			start(hedge);
 			return;
 		}
-		this.schedule.hedged();
-		start(new RangeAttempt(this.object, this.events, late, true, this.plan.get(late), spare, 0, now, null));
+		if (spare != null) {
+			this.slots.release(late, spare);
+		}
+		this.schedule.notHedged(late, now);
+		this.share.disconnect();
 	}
 
-	private void send(int range, long sentAt, @Nullable StorageResponse response) {
+	private void send(int range, @Nullable StorageResponse response) {
 		ByteRange whole = this.plan.get(range);
 		long kept = this.slots.kept(range);
 		RangeAttempt attempt = new RangeAttempt(this.object, this.events, range, false,
 				new ByteRange(whole.first() + kept, whole.last()), this.slots.memory(range),
-				this.slots.offset(range) + kept, sentAt, response);
-		this.schedule.sent(range, sentAt, attempt::hasFirstByte);
+				this.slots.offset(range) + kept, response);
+		this.schedule.sent(range, attempt::sentAt, attempt::hasFirstByte);
 		start(attempt);
 	}
 
@@ -204,51 +211,42 @@ final class RangedDownload {
 			return; // Its rival has won and waited for it.
 		}
 		join(attempt);
-		if (attempt.hedge) {
-			hedgeEnded(attempt);
-			return;
-		}
-		int range = attempt.index;
-		RangeAttempt hedge = running(range, true);
-		RuntimeException failure = attempt.failure();
-		if (failure == null || isWhole(range, failure)) {
-			this.slots.complete(range);
-			if (hedge != null) {
-				hedge.cancel();
+		try {
+			if (!this.slots.isComplete(attempt.index)) {
+				settle(attempt, attempt.failure());
 			}
 		}
-		else if (hedge == null) {
+		finally {
+			if (attempt.hedge) {
+				this.slots.release(attempt.index, attempt.target);
+			}
+		}
+	}
+
+	private void settle(RangeAttempt attempt, @Nullable RuntimeException failure) {
+		int range = attempt.index;
+		if (attempt.hedge && failure == null) {
+			RangeAttempt late = running(range, false);
+			if (late != null) {
+				// The late request must have ended before its place is filled.
+				late.cancel();
+				join(late);
+			}
+			this.slots.fill(range, attempt.target);
+			complete(range);
+		}
+		else if (failure == null || (running(range, false) == null && isWhole(range, failure))) {
+			complete(range);
+		}
+		else if (running(range, false) == null && running(range, true) == null) {
 			this.schedule.failed(range, failure, this.timer.nanoTime());
 		}
 	}
 
-	private void hedgeEnded(RangeAttempt hedge) {
-		int range = hedge.index;
-		RangeAttempt late = running(range, false);
-		RuntimeException failure = hedge.failure();
-		try {
-			if (this.slots.isComplete(range)) {
-				return;
-			}
-			if (failure == null) {
-				if (late != null) {
-					// The late request must have ended before its place is filled.
-					late.cancel();
-					join(late);
-				}
-				this.slots.fill(range, hedge.target);
-				this.slots.complete(range);
-			}
-			else if (late == null && isWhole(range, failure)) {
-				this.slots.complete(range);
-			}
-			else if (late == null) {
-				this.schedule.failed(range, failure, this.timer.nanoTime());
-			}
-		}
-		finally {
-			this.slots.release(range, hedge.target);
-		}
+	// The hedges that still run are of no use any more.
+	private void complete(int range) {
+		this.slots.complete(range);
+		this.running.stream().filter((other) -> other.index == range).forEach(RangeAttempt::cancel);
 	}
 
 	// A request may have broken off after its last byte.
@@ -279,7 +277,7 @@ final class RangedDownload {
 		}
 		if (attempt.failure() == null && attempt.range.equals(this.plan.get(attempt.index))
 				&& !this.slots.isComplete(attempt.index)) {
-			this.object.requests.hedging.completed(this.timer.nanoTime() - attempt.sentAt);
+			this.object.requests.hedging.completed(this.timer.nanoTime() - attempt.sentAt());
 		}
 	}
 

@@ -91,7 +91,7 @@ final class SequentialDownload {
 	}
 
 	private @Nullable StorageResponse resume(ByteRange asked) {
-		StorageResponse response = this.object.request(asked);
+		StorageResponse response = this.object.request(asked, this.object.requests.request(false));
 		boolean startsOver = false;
 		try {
 			if (this.total < 0 && response.status() == 416) {

@@ -94,6 +94,9 @@ public final class Retries {
 			if (this.earlier.size() >= this.policy.maxRetries()) {
 				throw (failures() == 0) ? failure : exhausted(unavailable, "");
 			}
+			if (!unavailable.tryRetry()) {
+				throw exhausted(unavailable, "; it was not tried again, since too many requests to this storage fail");
+			}
 			pause = this.policy.delay();
 		}
 		if (pause.compareTo(remaining) >= 0) {

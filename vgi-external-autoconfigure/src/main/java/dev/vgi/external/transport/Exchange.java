@@ -4,11 +4,15 @@ import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.Collectors;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.pace.Pace;
+import dev.vgi.external.pace.Permit;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.url.RedactedUrl;
@@ -30,7 +34,16 @@ final class Exchange implements StorageResponse {
 
 	private final Deadline deadline;
 
+	private final TransferRequest sender;
+
+	private final Pace pace;
+
 	private final ConnectionPool.Lease lease;
+
+	/** Opens when the request may be sent, or must not be any more. */
+	private final CountDownLatch decided = new CountDownLatch(1);
+
+	private @Nullable Permit permit;
 
 	private State state = State.RUNNING;
 
@@ -40,8 +53,10 @@ final class Exchange implements StorageResponse {
 
 	private @Nullable ReceivedResponse response;
 
-	Exchange(StorageTransport transport, StorageRequest request, Deadline deadline) {
+	Exchange(StorageTransport transport, StorageRequest request, Deadline deadline, TransferRequest sender) {
 		this.transport = transport;
+		this.sender = sender;
+		this.pace = transport.paces().of(sender.transfer(), request.url());
 		this.request = request;
 		this.deadline = deadline;
 		this.lease = transport.connections().new Lease(request.route());
@@ -54,10 +69,9 @@ final class Exchange implements StorageResponse {
 	/**
 	 * Send the request and receive the head of the response.
 	 * @param before number of requests sent for earlier hops
-	 * @param cancellation may cancel this exchange; or {@code null}
 	 * @return this exchange, which the caller closes; on failure it has ended
 	 */
-	Exchange execute(int before, @Nullable Cancellation cancellation) {
+	Exchange execute(int before) {
 		this.requests = before;
 		Duration remaining = this.deadline.remaining();
 		if (remaining.isZero()) {
@@ -65,26 +79,63 @@ final class Exchange implements StorageResponse {
 			throw timedOut();
 		}
 		this.transport.started(this);
-		if (cancellation != null) {
-			cancellation.watch(this);
-		}
+		this.sender.watch(this);
 		try {
 			synchronized (this) {
 				if (this.state == State.RUNNING) {
 					this.alarm = this.transport.timer().schedule(remaining, () -> end(State.TIMED_OUT));
 				}
 			}
+			awaitTurn();
 			open(sendAndReceive());
 			return this;
 		}
 		catch (IOException | HttpException ex) {
 			VgiExternalException failure = failure((this.requests > before) ? "No answer from" : "Cannot reach", ex);
+			broken(failure, ex);
 			end(State.CANCELLED);
 			throw failure;
 		}
 		catch (RuntimeException | Error ex) {
 			end(State.CANCELLED);
 			throw ex;
+		}
+	}
+
+	private void awaitTurn() throws IOException {
+		if (!cleansUp()) {
+			Permit asked = this.pace.request(this.sender.transfer(), this.sender.isHedge(),
+					(permit) -> this.decided.countDown());
+			synchronized (this) {
+				this.permit = asked;
+				if (this.state != State.RUNNING) {
+					asked.cancelled();
+					this.decided.countDown();
+				}
+			}
+			try {
+				this.decided.await();
+			}
+			catch (InterruptedException ex) {
+				Thread.currentThread().interrupt();
+				throw new ClosedByInterruptException();
+			}
+			String refusal = asked.refusal();
+			if (refusal != null) {
+				throw new ExplainedException(refusal);
+			}
+		}
+		if (state() != State.RUNNING) {
+			throw new IOException("ended while waiting for its turn");
+		}
+		this.sender.sent(this.transport.timer().nanoTime());
+	}
+
+	// Tells the pace about a failure, unless this side has caused it.
+	private void broken(VgiExternalException failure, Exception cause) {
+		Permit granted = this.permit;
+		if (granted != null && failure.getClass() == StorageUnavailableException.class && state() == State.RUNNING) {
+			granted.broken(FailureReason.of(cause));
 		}
 	}
 
@@ -114,6 +165,15 @@ final class Exchange implements StorageResponse {
 			if (this.state == State.RUNNING) {
 				received.watchSilence();
 			}
+		}
+		int status = received.head.getCode();
+		Permit granted = this.permit;
+		if (granted != null && (status == 503 || status == 429)) {
+			granted.busy(RetryAfter.parse(header("Retry-After"), header("Date")));
+		}
+		else if (granted != null && status >= 500) {
+			// An answer, but none that shows that the storage works.
+			granted.cancelled();
 		}
 		if (received.isComplete()) {
 			end(State.COMPLETE);
@@ -177,6 +237,7 @@ final class Exchange implements StorageResponse {
 			VgiExternalException failure = failure(
 					"Broke off after " + received.bytesRead() + ((length >= 0) ? " of " + length : "") + " bytes of",
 					ex);
+			broken(failure, ex);
 			end(State.CANCELLED);
 			throw failure;
 		}
@@ -211,14 +272,28 @@ final class Exchange implements StorageResponse {
 		return this.state;
 	}
 
+	private static void tellPace(Permit granted, State end) {
+		if (end == State.COMPLETE) {
+			granted.succeeded();
+		}
+		else if (end == State.TIMED_OUT && granted.isGranted()) {
+			granted.broken("it takes too long");
+		}
+		else {
+			granted.cancelled();
+		}
+	}
+
 	private void end(State end) {
 		ReceivedResponse received;
+		Permit granted;
 		synchronized (this) {
 			if (this.state != State.RUNNING) {
 				return;
 			}
 			this.state = end;
 			received = this.response;
+			granted = this.permit;
 			if (this.alarm != null) {
 				this.alarm.cancel();
 			}
@@ -227,6 +302,10 @@ final class Exchange implements StorageResponse {
 			received.stopWatching();
 		}
 		this.lease.end((received != null && end == State.COMPLETE) ? received.keepAlive() : null);
+		this.decided.countDown();
+		if (granted != null) {
+			tellPace(granted, end);
+		}
 		this.transport.ended(this);
 	}
 
@@ -254,7 +333,11 @@ final class Exchange implements StorageResponse {
 		}
 		String reason = (cause instanceof SocketTimeoutException) ? "it was silent for too long"
 				: FailureReason.of(cause);
-		return new StorageUnavailableException(what + " " + shown + ": " + reason, 0, null);
+		return new StorageUnavailableException(what + " " + shown + ": " + reason, 0, null).at(this.pace);
+	}
+
+	Pace pace() {
+		return this.pace;
 	}
 
 	private TransferTimeoutException timedOut() {

@@ -8,6 +8,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
+import dev.vgi.external.pace.PaceSettings;
+import dev.vgi.external.pace.PacedTransfer;
+import dev.vgi.external.pace.Paces;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.url.RedactedUrl;
@@ -34,6 +37,8 @@ public final class StorageTransport implements AutoCloseable {
 	private final boolean ownsTimer;
 
 	private final ConnectionPool connections;
+
+	private final Paces paces;
 
 	private final Set<Exchange> exchanges = ConcurrentHashMap.newKeySet();
 
@@ -68,6 +73,7 @@ public final class StorageTransport implements AutoCloseable {
 		this.connections = new ConnectionPool(
 				new Connector(settings, (hostResolver != null) ? hostResolver : InetAddress::getAllByName), this.timer,
 				settings.maxConnections());
+		this.paces = new Paces(new PaceSettings(settings.maxConnections(), true), this.timer);
 	}
 
 	/**
@@ -85,22 +91,23 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public StorageResponse get(URI url, @Nullable ByteRange range, @Nullable String entityTag, UrlValidator validator,
 			int maxRedirects, Deadline deadline) {
-		return get(url, range, entityTag, validator, maxRedirects, deadline, null);
+		return get(url, range, entityTag, validator, maxRedirects, deadline,
+				new TransferRequest(PacedTransfer.own(), false));
 	}
 
 	/**
-	 * Send a GET that another thread may cancel.
+	 * Send a GET of a transfer, which another thread may cancel.
 	 * @param url the absolute URL
 	 * @param range the range to request, or {@code null} for everything
 	 * @param entityTag sent as {@code If-Match} with a range, or {@code null}
 	 * @param validator asked before every hop
 	 * @param maxRedirects how many redirects to follow, 0 for none
 	 * @param deadline covers the body too
-	 * @param cancellation cancels the request, its body included; or {@code null}
+	 * @param request whose request it is; cancels it, its body included
 	 * @return as for the other method
 	 */
 	public StorageResponse get(URI url, @Nullable ByteRange range, @Nullable String entityTag, UrlValidator validator,
-			int maxRedirects, Deadline deadline, @Nullable Cancellation cancellation) {
+			int maxRedirects, Deadline deadline, TransferRequest request) {
 		Map<String, String> headers = new LinkedHashMap<>();
 		if (range != null) {
 			headers.put("Range", "bytes=" + range.first() + "-" + range.last());
@@ -108,7 +115,7 @@ public final class StorageTransport implements AutoCloseable {
 				headers.put("If-Match", entityTag);
 			}
 		}
-		return follow("GET", url, headers, validator, maxRedirects, deadline, cancellation);
+		return follow("GET", url, headers, validator, maxRedirects, deadline, request);
 	}
 
 	/**
@@ -117,14 +124,17 @@ public final class StorageTransport implements AutoCloseable {
 	 * @param validator asked before every hop
 	 * @param maxRedirects how many redirects to follow, 0 for none
 	 * @param deadline covers the whole exchange
+	 * @param request whose request it is
 	 * @return the response without a body; the caller closes it
 	 */
-	public StorageResponse head(URI url, UrlValidator validator, int maxRedirects, Deadline deadline) {
-		return follow("HEAD", url, Map.of(), validator, maxRedirects, deadline, null);
+	public StorageResponse head(URI url, UrlValidator validator, int maxRedirects, Deadline deadline,
+			TransferRequest request) {
+		return follow("HEAD", url, Map.of(), validator, maxRedirects, deadline, request);
 	}
 
 	/**
-	 * Send a PUT with exactly the given headers; redirects are not followed.
+	 * Send a PUT to the service's own storage with exactly the given headers; redirects
+	 * are not followed.
 	 * @param url the absolute, usually signed, URL
 	 * @param body the bytes
 	 * @param headers further request headers, such as {@code Content-Type}
@@ -136,7 +146,25 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public StorageResponse put(URI url, RequestBody body, Map<String, String> headers, UrlValidator validator,
 			Deadline deadline) {
-		return send("PUT", url, body, headers, validator, deadline);
+		return put(url, body, headers, validator, deadline, PacedTransfer.own());
+	}
+
+	/**
+	 * Send a PUT of a transfer; otherwise like the other method.
+	 * @param url the absolute, usually signed, URL
+	 * @param body the bytes
+	 * @param headers further request headers, such as {@code Content-Type}
+	 * @param validator asked before anything is sent
+	 * @param deadline covers the whole exchange
+	 * @param transfer the transfer that the request belongs to
+	 * @return the response of any status; the caller closes it
+	 * @throws dev.vgi.external.VgiExternalException if the URL is refused, the deadline
+	 * passes or the storage cannot be reached
+	 */
+	public StorageResponse put(URI url, RequestBody body, Map<String, String> headers, UrlValidator validator,
+			Deadline deadline, PacedTransfer transfer) {
+		return exchange("PUT", url, body, headers, validator, deadline, new TransferRequest(transfer, false))
+			.execute(0);
 	}
 
 	/**
@@ -152,16 +180,17 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public StorageResponse send(String method, URI url, RequestBody body, Map<String, String> headers,
 			UrlValidator validator, Deadline deadline) {
-		return exchange(method, url, body, headers, validator, deadline).execute(0, null);
+		return exchange(method, url, body, headers, validator, deadline,
+				new TransferRequest(PacedTransfer.own(), false))
+			.execute(0);
 	}
 
 	private StorageResponse follow(String method, URI url, Map<String, String> headers, UrlValidator validator,
-			int maxRedirects, Deadline deadline, @Nullable Cancellation cancellation) {
+			int maxRedirects, Deadline deadline, TransferRequest request) {
 		URI hop = url;
 		int requests = 0;
 		for (int redirects = 0;; redirects++) {
-			Exchange exchange = exchange(method, hop, null, headers, validator, deadline).execute(requests,
-					cancellation);
+			Exchange exchange = exchange(method, hop, null, headers, validator, deadline, request).execute(requests);
 			if (!isRedirect(exchange.status())) {
 				return exchange;
 			}
@@ -177,13 +206,13 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	private Exchange exchange(String method, URI url, @Nullable RequestBody body, Map<String, String> headers,
-			UrlValidator validator, Deadline deadline) {
+			UrlValidator validator, Deadline deadline, TransferRequest sender) {
 		validator.requireAccepted(url);
 		if (url.getHost() == null || !isHttp(url)) {
 			throw new UrlRejectedException(url, "only absolute http and https URLs can be requested");
 		}
 		return new Exchange(this,
-				new StorageRequest(method, url, !validator.admitsPrivateAddresses(url), headers, body), deadline);
+				new StorageRequest(method, url, !validator.admitsPrivateAddresses(url), headers, body), deadline, sender);
 	}
 
 	private static boolean isHttp(URI url) {
@@ -223,6 +252,14 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public TransferTimer timer() {
 		return this.timer;
+	}
+
+	/**
+	 * Return the paces that all requests of this transport follow.
+	 * @return one for each place
+	 */
+	public Paces paces() {
+		return this.paces;
 	}
 
 	/**

@@ -3,6 +3,7 @@ package dev.vgi.external.transport;
 import java.util.function.Function;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.pace.Pace;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,6 +12,9 @@ import org.jspecify.annotations.Nullable;
 public class StorageUnavailableException extends VgiExternalException {
 
 	private final int status;
+
+	/** The pace of the request that failed. */
+	private transient @Nullable Pace pace;
 
 	/**
 	 * Create an error.
@@ -21,6 +25,7 @@ public class StorageUnavailableException extends VgiExternalException {
 	public StorageUnavailableException(String message, int status, @Nullable Throwable cause) {
 		super(Kind.STORAGE_UNAVAILABLE, message, cause);
 		this.status = status;
+		this.pace = (cause instanceof StorageUnavailableException known) ? known.pace : null;
 	}
 
 	/**
@@ -41,7 +46,8 @@ public class StorageUnavailableException extends VgiExternalException {
 	 * later
 	 */
 	public static StorageUnavailableException answered(String message, StorageResponse response) {
-		return answered(message, response.status(), false, response::header);
+		StorageUnavailableException failure = answered(message, response.status(), false, response::header);
+		return (response instanceof Exchange exchange) ? failure.at(exchange.pace()) : failure;
 	}
 
 	/**
@@ -59,6 +65,20 @@ public class StorageUnavailableException extends VgiExternalException {
 				? new StorageBusyException(message, status,
 						RetryAfter.parse(header.apply("Retry-After"), header.apply("Date")))
 				: new StorageUnavailableException(message, status, null);
+	}
+
+	StorageUnavailableException at(Pace pace) {
+		this.pace = pace;
+		return this;
+	}
+
+	/**
+	 * Pay for a further attempt of what has failed.
+	 * @return {@code false} if so many requests to the same place have failed that no
+	 * further attempt is allowed
+	 */
+	public boolean tryRetry() {
+		return this.pace == null || this.pace.tryRetry();
 	}
 
 	/**

@@ -9,6 +9,7 @@ import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferRequest;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -40,7 +41,7 @@ class RangeScheduleTests {
 	}
 
 	private void send(int range, long sentAt) {
-		this.schedule.sent(range, sentAt, () -> false);
+		this.schedule.sent(range, () -> sentAt, () -> false);
 	}
 
 	@Test
@@ -56,19 +57,43 @@ class RangeScheduleTests {
 	}
 
 	@Test
-	void eachRangeIsLateOnce() {
+	void aRangeIsLateOnceMoreIfItsHedgeIsLateToo() {
 		send(0, 0);
 		send(1, SECOND);
 		assertThat(this.schedule.nextLate(0, 2 * SECOND - 1)).isEqualTo(-1);
 		assertThat(this.schedule.nextIn(0, SECOND)).isEqualTo(SECOND);
 		assertThat(this.schedule.nextLate(0, 2 * SECOND)).isZero();
-		this.schedule.hedged();
+		this.schedule.hedged(0, () -> 2 * SECOND);
 		assertThat(this.schedule.nextIn(0, 2 * SECOND)).isEqualTo(SECOND);
 		assertThat(this.schedule.nextLate(0, 3 * SECOND)).isEqualTo(-1);
 		this.schedule.hedgeEnded();
 		assertThat(this.schedule.nextLate(0, 3 * SECOND)).isEqualTo(1);
+		this.schedule.hedged(1, () -> 3 * SECOND);
+		this.schedule.hedgeEnded();
+		assertThat(this.schedule.nextLate(0, 4 * SECOND)).isZero();
+		this.schedule.hedged(0, () -> 4 * SECOND);
+		this.schedule.hedgeEnded();
+		assertThat(this.schedule.nextLate(0, 4 * SECOND)).isEqualTo(-1);
+		assertThat(this.schedule.nextLate(0, 9 * SECOND)).isEqualTo(1);
+	}
+
+	@Test
+	void rangeThatWaitsForItsTurnIsNotLate() {
+		this.schedule.sent(0, () -> TransferRequest.NOT_SENT, () -> false);
 		assertThat(this.schedule.nextLate(0, 9 * SECOND)).isEqualTo(-1);
 		assertThat(this.schedule.nextIn(0, 9 * SECOND)).isEqualTo(Long.MAX_VALUE);
+	}
+
+	@Test
+	void rangeWhoseHedgeIsNotPaidForIsLateAgainLater() {
+		send(0, 0);
+		assertThat(this.schedule.nextLate(0, 2 * SECOND)).isZero();
+		this.schedule.notHedged(0, 2 * SECOND);
+		assertThat(this.schedule.nextLate(0, 2 * SECOND)).isEqualTo(-1);
+		assertThat(this.schedule.nextIn(0, 2 * SECOND)).isEqualTo(SECOND / 50);
+		assertThat(this.schedule.nextLate(0, 3 * SECOND)).isZero();
+		this.schedule.notHedged(0, 3 * SECOND);
+		assertThat(this.schedule.nextIn(0, 3 * SECOND)).isEqualTo(SECOND / 25);
 	}
 
 	@Test

@@ -241,15 +241,15 @@ class RangedDownloadTests {
 		});
 		this.multiplier = 0;
 		Future<FetchStatistics> call = start(server.url("/o"), "plain");
-		// Only that range is missing, and waits the 30 s that are believed.
-		while (server.requests().size() < CHUNKS || this.transport.leasedConnections() > 0) {
+		// All ranges wait the 30 s that are believed.
+		while (server.requests().stream().noneMatch((request) -> chunkOf(request) == 5)
+				|| this.transport.leasedConnections() > 0) {
 			Thread.onSpinWait();
 		}
 		this.timer.advance(Duration.ofSeconds(31));
 		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> get(call))
 			.withCauseInstanceOf(AttemptsExhaustedException.class)
 			.withMessageContaining("deadline of 60000 ms");
-		assertThat(server.requests()).filteredOn((request) -> chunkOf(request) != 5).hasSize(CHUNKS - 1);
 	}
 
 	@ParameterizedTest
@@ -308,7 +308,8 @@ class RangedDownloadTests {
 		asked.await();
 		FetchStatistics statistics = drive(call);
 		assertThat(statistics.hedges()).isPositive();
-		assertThat(server.requests()).filteredOn((request) -> chunkOf(request) == stalled).hasSize(2);
+		// While the clock races, the hedge may be late, too.
+		assertThat(server.requests()).filteredOn((request) -> chunkOf(request) == stalled).hasSizeBetween(2, 3);
 	}
 
 	@Test

@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 
 import javax.net.ssl.SSLContext;
 
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.url.UrlValidator;
@@ -87,7 +88,7 @@ class ConnectionReuseTests {
 
 	private void send(String method, URI url) {
 		StorageResponse response = switch (method) {
-			case "HEAD" -> this.transport.head(url, UrlValidator.acceptAll(), 0, deadline());
+			case "HEAD" -> this.transport.head(url, UrlValidator.acceptAll(), 0, deadline(), new TransferRequest(PacedTransfer.own(), false));
 			case "GET" -> this.transport.get(url, null, null, UrlValidator.acceptAll(), 1, deadline());
 			default -> this.transport.send(method, url, new Body(), Map.of(), UrlValidator.acceptAll(), deadline());
 		};
@@ -198,7 +199,7 @@ class ConnectionReuseTests {
 	@Test
 	void bodyThatACancellationEndsEndsItsConnection() {
 		FaultServer server = serve(false, (request, reply) -> reply.object(new byte[300_000]));
-		Cancellation cancellation = new Cancellation();
+		TransferRequest cancellation = new TransferRequest(PacedTransfer.own(), false);
 		try (StorageResponse response = this.transport.get(server.url("/first"), null, null, UrlValidator.acceptAll(),
 				0, deadline(), cancellation)) {
 			response.read(ByteBuffer.allocate(1));

@@ -22,6 +22,7 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.url.UrlRejectedException;
@@ -144,7 +145,7 @@ class StorageTransportTests {
 	void headHasNoBody() {
 		FaultServer server = serve(FaultServer.object(bytes(1000)));
 		try (StorageResponse response = this.transport.head(server.url("/x"), UrlValidator.acceptAll(), 0,
-				deadline())) {
+				deadline(), new TransferRequest(PacedTransfer.own(), false))) {
 			assertThat(response.contentLength()).isEqualTo(1000);
 			assertThat(readAll(response)).isEmpty();
 		}

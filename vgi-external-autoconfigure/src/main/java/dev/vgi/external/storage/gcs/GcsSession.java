@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.storage.TextBody;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.time.Deadline;
@@ -129,7 +130,7 @@ final class GcsSession {
 			String operation = "store a chunk";
 			Map<String, String> headers = Map.of("Content-Range", "bytes " + range + "/" + this.total);
 			try (StorageResponse response = GcsSession.this.transport.put(GcsSession.this.session, body, headers,
-					UrlValidator.acceptAll(), this.deadline)) {
+					UrlValidator.acceptAll(), this.deadline, PacedTransfer.own())) {
 				int status = response.status();
 				if (status == RESUME_INCOMPLETE) {
 					String stored = response.header("Range");

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.function.BiFunction;
 
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.time.Deadline;
@@ -90,7 +91,7 @@ final class S3Bucket {
 	void put(PutObjectRequest request, RequestBody body, Deadline deadline) {
 		String operation = "store an object";
 		String tag = send(operation, this.signer.put(request, this.signer.credentials(operation, deadline)), body,
-				deadline);
+				deadline, PacedTransfer.own());
 		confirm(tag, request.key(), body.length(), deadline);
 	}
 
@@ -99,12 +100,13 @@ final class S3Bucket {
 	 * @param request identifies the part
 	 * @param body its bytes
 	 * @param deadline covers the request
+	 * @param transfer the upload that the part belongs to
 	 * @return its entity tag
 	 */
-	String putPart(UploadPartRequest request, RequestBody body, Deadline deadline) {
+	String putPart(UploadPartRequest request, RequestBody body, Deadline deadline, PacedTransfer transfer) {
 		String operation = "store a part";
 		String tag = send(operation, this.signer.part(request, this.signer.credentials(operation, deadline)), body,
-				deadline);
+				deadline, transfer);
 		if (tag == null || !Confirmation.isGivenBy(tag)) {
 			throw new StorageUnavailableException("S3 was to " + operation + ", and answered without its entity tag", 0,
 					null);
@@ -112,7 +114,8 @@ final class S3Bucket {
 		return tag;
 	}
 
-	private @Nullable String send(String operation, PresignedRequest signed, RequestBody body, Deadline deadline) {
+	private @Nullable String send(String operation, PresignedRequest signed, RequestBody body, Deadline deadline,
+			PacedTransfer transfer) {
 		Map<String, String> headers = new HashMap<>();
 		signed.signedHeaders().forEach((name, values) -> {
 			if (!name.equalsIgnoreCase("host")) {
@@ -120,7 +123,7 @@ final class S3Bucket {
 			}
 		});
 		try (StorageResponse response = this.transport.put(S3Signer.url(signed), body, headers,
-				UrlValidator.acceptAll(), deadline)) {
+				UrlValidator.acceptAll(), deadline, transfer)) {
 			if (response.status() / 100 != 2) {
 				throw S3Failures.of(operation, response, this.clock.instant());
 			}

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.ObjectUpload;
 import dev.vgi.external.storage.UploadRefusedException;
@@ -38,6 +39,8 @@ final class S3Upload extends ObjectUpload {
 
 	private final PartWindow window;
 
+	private final PacedTransfer transfer = PacedTransfer.own();
+
 	private final String key;
 
 	private final @Nullable String coding;
@@ -69,7 +72,7 @@ final class S3Upload extends ObjectUpload {
 			List<CompletedPart> parts = this.window.send(first, payload, partSize, this::stepDeadline,
 					(part, failures, deadline) -> {
 						requireNoMoreParts(part, partSize);
-						String tag = this.bucket.putPart(partRequest(uploadId, part.number()), part, deadline);
+						String tag = this.bucket.putPart(partRequest(uploadId, part.number()), part, deadline, this.transfer);
 						length.addAndGet(part.length());
 						return CompletedPart.builder().partNumber(part.number()).eTag(tag).build();
 					});

@@ -9,6 +9,7 @@ import java.util.Map;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.UploadRefusedException;
@@ -111,7 +112,7 @@ public final class PayloadUploader {
 			Deadline deadline) {
 		Map<String, String> headers = Map.of(HttpHeaders.CONTENT_TYPE, ArrowMediaType.NAME);
 		try (StorageResponse response = this.transport.put(target.uploadUrl(), new StreamBody(stream, this.listener),
-				headers, validator, deadline)) {
+				headers, validator, deadline, PacedTransfer.foreign())) {
 			int status = response.status();
 			String answered = "Storage answered the upload to " + RedactedUrl.of(target.uploadUrl()) + " with status "
 					+ status;

@@ -1,0 +1,81 @@
+package dev.vgi.external.pace;
+
+import java.net.URI;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
+
+import org.jspecify.annotations.Nullable;
+
+import dev.vgi.external.Internal;
+import dev.vgi.external.time.TransferTimer;
+
+/**
+ * The paces of all places that this process transfers to and from. Keeps those that were
+ * used last. Thread-safe.
+ */
+@Internal
+public final class Paces {
+
+	private static final int KEPT = 256;
+
+	private final PaceSettings settings;
+
+	private final TransferTimer timer;
+
+	/** Guarded by its own monitor. */
+	private final Map<Key, Pace> paces = new LinkedHashMap<>(16, 0.75f, true);
+
+	/**
+	 * Create an empty set.
+	 * @param settings the bounds of each pace
+	 * @param timer measures their pauses; not closed by this object
+	 */
+	public Paces(PaceSettings settings, TransferTimer timer) {
+		this.settings = settings;
+		this.timer = timer;
+	}
+
+	/**
+	 * Return the pace of a request.
+	 * @param transfer whose request it is
+	 * @param url an absolute http or https URL
+	 * @return the pace that it shares with all requests to the same place
+	 */
+	public Pace of(PacedTransfer transfer, URI url) {
+		Key key = transfer.keyFor(url);
+		synchronized (this.paces) {
+			Pace pace = this.paces.computeIfAbsent(key, (absent) -> new Pace(this.settings, this.timer,
+					(most) -> ThreadLocalRandom.current().nextLong(most + 1)));
+			if (this.paces.size() > KEPT) {
+				dropIdle(pace);
+			}
+			return pace;
+		}
+	}
+
+	private void dropIdle(Pace used) {
+		for (Iterator<Pace> oldest = this.paces.values().iterator(); oldest.hasNext();) {
+			Pace pace = oldest.next();
+			if (pace != used && pace.isIdle()) {
+				oldest.remove();
+				return;
+			}
+		}
+	}
+
+	/**
+	 * What is paced as one.
+	 *
+	 * @param own whether it belongs to the service's own storage
+	 * @param scheme in lower case
+	 * @param host in lower case
+	 * @param port explicit or of the scheme
+	 * @param bucket the part of the host that is paced by itself, or {@code null}
+	 */
+	record Key(boolean own, String scheme, String host, int port, @Nullable String bucket) {
+
+	}
+
+}
