@@ -248,7 +248,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 	 *
 	 * @param proxy HTTP proxy.
 	 * @param ssl Transport security.
-	 * @param connectTimeout Longest wait for a connection to open.
+	 * @param connectTimeout Longest wait for a connection to open, for all addresses of
+	 * the host, the proxy's tunnel and the TLS handshake together.
 	 * @param readTimeout Longest silence while waiting for bytes.
 	 * @param maxConnections Most connections open at once.
 	 */

@@ -1,7 +1,7 @@
 package dev.vgi.external.transport;
 
+import java.io.Closeable;
 import java.io.IOException;
-import java.net.Socket;
 import java.nio.channels.ClosedByInterruptException;
 import java.time.Duration;
 import java.util.concurrent.CancellationException;
@@ -94,7 +94,7 @@ final class ConnectionPool {
 
 		private @Nullable Future<PoolEntry<Route, StorageConnection>> waiting;
 
-		private @Nullable Socket opening;
+		private @Nullable Closeable opening;
 
 		private @Nullable PoolEntry<Route, StorageConnection> entry;
 
@@ -206,10 +206,10 @@ final class ConnectionPool {
 			throw new IOException("ended while connecting");
 		}
 
-		private synchronized void opening(Socket socket) {
-			this.opening = socket;
+		private synchronized void opening(Closeable part) {
+			this.opening = part;
 			if (this.ended) {
-				Connector.closeQuietly(socket);
+				Connector.closeQuietly(part);
 			}
 		}
 

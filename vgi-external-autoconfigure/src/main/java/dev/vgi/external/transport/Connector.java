@@ -1,22 +1,25 @@
 package dev.vgi.external.transport;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.UnknownHostException;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 
+import dev.vgi.external.time.Deadline;
+import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.url.PublicAddresses;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.HttpException;
@@ -24,9 +27,10 @@ import org.apache.hc.core5.http.HttpHost;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Opens connections: resolves the host, connects to exactly the addresses that the
+ * Opens connections: resolves the host, connects to one of exactly the addresses that the
  * resolver returned, tunnels through the proxy if there is one, and performs the TLS
- * handshake, verifying the host's name.
+ * handshake, verifying the host's name. All of it, except for the look-up, ends within
+ * the connect timeout.
  */
 final class Connector {
 
@@ -34,11 +38,17 @@ final class Connector {
 
 	private final HostResolver hostResolver;
 
+	private final TransferTimer timer;
+
+	private final AddressMemory memory;
+
 	private final @Nullable String proxyAuthorization;
 
-	Connector(TransportSettings settings, HostResolver hostResolver) {
+	Connector(TransportSettings settings, HostResolver hostResolver, TransferTimer timer) {
 		this.settings = settings;
 		this.hostResolver = hostResolver;
+		this.timer = timer;
+		this.memory = new AddressMemory(timer::nanoTime);
 		this.proxyAuthorization = (settings.proxyUsername() != null)
 				? basic(settings.proxyUsername(), settings.proxyPassword()) : null;
 	}
@@ -51,29 +61,33 @@ final class Connector {
 	/**
 	 * Open a connection.
 	 * @param route the target, and whether its address has to be public
-	 * @param opening receives every socket before it blocks, so that it can be closed
+	 * @param opening receives whatever has to be closed to end the opening, one after the
+	 * other, before this thread waits for it
 	 * @return the open connection; the caller closes it
 	 * @throws IOException if no connection could be opened
 	 * @throws HttpException if the proxy's response is not HTTP
 	 */
-	StorageConnection connect(ConnectionPool.Route route, Consumer<Socket> opening) throws IOException, HttpException {
+	StorageConnection connect(ConnectionPool.Route route, Consumer<Closeable> opening)
+			throws IOException, HttpException {
 		HttpHost target = route.host();
 		InetSocketAddress proxy = this.settings.proxy();
 		boolean secure = "https".equals(target.getSchemeName());
-		Socket socket = (proxy != null) ? connect(proxy, opening) : connect(resolve(route), target.getPort(), opening);
+		List<InetAddress> addresses = (proxy != null) ? resolve(proxy) : resolve(route);
+		Deadline limit = Deadline.in(this.settings.connectTimeout(), this.timer::nanoTime);
+		Socket socket = (proxy != null) ? connect(proxy, addresses, limit, opening)
+				: connect(addresses, target.getPort(), limit, opening);
 		try {
+			opening.accept(socket);
 			socket.setTcpNoDelay(true);
 			socket.setKeepAlive(true);
-			// The handshake needs a time-out, like the connect.
-			socket.setSoTimeout(millis(this.settings.connectTimeout()));
-			SSLSocket sslSocket = null;
-			if (secure) {
-				if (proxy != null) {
-					tunnel(socket, target);
-				}
-				sslSocket = secure(socket, target);
-			}
 			socket.setSoTimeout(millis(this.settings.readTimeout()));
+			if (secure && proxy != null) {
+				within(limit, socket, "the proxy opened no tunnel", () -> tunnel(socket, target));
+			}
+			SSLSocket sslSocket = secure ? secure(socket, target) : null;
+			if (sslSocket != null) {
+				within(limit, socket, "no TLS connection came about", sslSocket::startHandshake);
+			}
 			return new StorageConnection(socket, sslSocket, proxy != null && !secure, this.proxyAuthorization);
 		}
 		catch (IOException | HttpException | RuntimeException ex) {
@@ -82,15 +96,15 @@ final class Connector {
 		}
 	}
 
-	private InetAddress[] resolve(ConnectionPool.Route route) throws UnknownHostException {
+	private List<InetAddress> resolve(ConnectionPool.Route route) throws UnknownHostException {
 		String host = route.host().getHostName();
-		InetAddress[] addresses = this.hostResolver.resolve(host);
+		List<InetAddress> addresses = List.of(this.hostResolver.resolve(host));
 		if (!route.publicOnly()) {
 			return addresses;
 		}
 		// Connect to exactly the checked addresses, without a second look-up.
-		InetAddress[] open = Arrays.stream(addresses).filter(PublicAddresses::isPublic).toArray(InetAddress[]::new);
-		if (open.length == 0) {
+		List<InetAddress> open = addresses.stream().filter(PublicAddresses::isPublic).toList();
+		if (open.isEmpty()) {
 			throw new AddressRejectedException("host " + host
 					+ " has no public address, and the allowed hosts of vgi.external.url or vgi.external.client.url do"
 					+ " not list it");
@@ -98,41 +112,66 @@ final class Connector {
 		return open;
 	}
 
-	private Socket connect(InetSocketAddress proxy, Consumer<Socket> opening) throws IOException {
+	private List<InetAddress> resolve(InetSocketAddress proxy) throws IOException {
 		try {
-			return connect(InetAddress.getAllByName(proxy.getHostString()), proxy.getPort(), opening);
+			return List.of(InetAddress.getAllByName(proxy.getHostString()));
 		}
-		catch (IOException ex) {
-			// The failure has nothing to do with the storage.
-			throw new ExplainedException("the proxy at " + proxy.getHostString() + ":" + proxy.getPort()
-					+ " cannot be reached: " + FailureReason.of(ex));
+		catch (UnknownHostException ex) {
+			throw unreachable(proxy, ex);
 		}
 	}
 
-	private Socket connect(InetAddress[] addresses, int port, Consumer<Socket> opening) throws IOException {
-		IOException failure = null;
-		for (InetAddress address : addresses) {
-			// A channel's socket, since an interrupt wakes a thread that is blocked in a
-			// channel.
-			Socket socket = SocketChannel.open().socket();
-			try {
-				opening.accept(socket);
-				socket.connect(new InetSocketAddress(address, port), millis(this.settings.connectTimeout()));
-				return socket;
-			}
-			catch (IOException ex) {
+	private Socket connect(InetSocketAddress proxy, List<InetAddress> addresses, Deadline limit,
+			Consumer<Closeable> opening) throws IOException {
+		try {
+			return connect(addresses, proxy.getPort(), limit, opening);
+		}
+		catch (IOException ex) {
+			throw unreachable(proxy, ex);
+		}
+	}
+
+	// Such a failure has nothing to do with the storage.
+	private static IOException unreachable(InetSocketAddress proxy, IOException reason) {
+		return new ExplainedException("the proxy at " + proxy.getHostString() + ":" + proxy.getPort()
+				+ " cannot be reached: " + FailureReason.of(reason));
+	}
+
+	private Socket connect(List<InetAddress> addresses, int port, Deadline limit, Consumer<Closeable> opening)
+			throws IOException {
+		AddressRace race = new AddressRace(this.memory.order(addresses), port, limit, this.timer);
+		opening.accept(race);
+		return race.run(this.memory);
+	}
+
+	// Executes a step on a connected socket, which is closed if the time is over before.
+	private void within(Deadline limit, Socket socket, String failure, Step step) throws IOException, HttpException {
+		AtomicBoolean decided = new AtomicBoolean();
+		TransferTimer.Alarm alarm = this.timer.schedule(limit.remaining(), () -> {
+			if (decided.compareAndSet(false, true)) {
 				closeQuietly(socket);
-				if (Thread.currentThread().isInterrupted()) {
-					throw ex;
-				}
-				failure = ex;
 			}
-			catch (RuntimeException ex) {
-				closeQuietly(socket);
+		});
+		try {
+			step.execute();
+			if (decided.compareAndSet(false, true)) {
+				return;
+			}
+		}
+		catch (IOException ex) {
+			if (decided.compareAndSet(false, true)) {
 				throw ex;
 			}
 		}
-		throw (failure != null) ? failure : new UnknownHostException("no address");
+		finally {
+			alarm.cancel();
+		}
+		throw outOfTime(failure);
+	}
+
+	private IOException outOfTime(String failure) {
+		return new ExplainedException(failure + " within " + this.settings.connectTimeout().toMillis()
+				+ " ms (vgi.external.http.connect-timeout)");
 	}
 
 	private void tunnel(Socket socket, HttpHost target) throws IOException, HttpException {
@@ -154,7 +193,6 @@ final class Connector {
 		SSLParameters parameters = sslSocket.getSSLParameters();
 		parameters.setEndpointIdentificationAlgorithm("HTTPS");
 		sslSocket.setSSLParameters(parameters);
-		sslSocket.startHandshake();
 		return sslSocket;
 	}
 
@@ -175,13 +213,28 @@ final class Connector {
 		return (int) Math.max(1, Math.min(Integer.MAX_VALUE, duration.toMillis()));
 	}
 
-	static void closeQuietly(Socket socket) {
+	static void closeQuietly(Closeable closeable) {
 		try {
-			socket.close();
+			closeable.close();
 		}
 		catch (IOException ex) {
-			// The socket is not used any more.
+			// It is not used any more.
 		}
+	}
+
+	/**
+	 * A part of the opening.
+	 */
+	@FunctionalInterface
+	private interface Step {
+
+		/**
+		 * Execute it on this thread.
+		 * @throws IOException if it fails
+		 * @throws HttpException if a response is not HTTP
+		 */
+		void execute() throws IOException, HttpException;
+
 	}
 
 }

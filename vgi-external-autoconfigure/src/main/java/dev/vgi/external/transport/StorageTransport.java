@@ -71,8 +71,8 @@ public final class StorageTransport implements AutoCloseable {
 		this.ownsTimer = timer == null;
 		this.timer = (timer != null) ? timer : TransferTimer.system();
 		this.connections = new ConnectionPool(
-				new Connector(settings, (hostResolver != null) ? hostResolver : InetAddress::getAllByName), this.timer,
-				settings.maxConnections());
+				new Connector(settings, (hostResolver != null) ? hostResolver : InetAddress::getAllByName, this.timer),
+				this.timer, settings.maxConnections());
 		this.paces = new Paces(new PaceSettings(settings.maxConnections(), true), this.timer);
 	}
 

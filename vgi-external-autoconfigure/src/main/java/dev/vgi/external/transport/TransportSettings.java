@@ -12,7 +12,8 @@ import org.springframework.util.Assert;
 /**
  * Settings of the storage traffic.
  *
- * @param connectTimeout longest wait for a connection to open; default 10 s
+ * @param connectTimeout longest wait for a connection to open, for all addresses of the
+ * host, the proxy's tunnel and the TLS handshake together; default 10 s
  * @param readTimeout longest time without receiving bytes; default 30 s
  * @param maxConnections most connections open at the same time; default 64
  * @param proxy the HTTP proxy, or {@code null} for none; its host is looked up again for

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.VgiExternalException;
@@ -36,6 +37,7 @@ import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -143,7 +145,7 @@ class PayloadUploaderTests {
 
 	@ParameterizedTest
 	@CsvSource({ "408, 8", "429, 8", "503, 8", "500, 2", "502, 2", "504, 2" })
-	void storageThatFailsForNowIsAskedAgain(int status, int failures) {
+	void storageThatFailsForNowIsAskedAgain(int status, int failures) throws Exception {
 		try (FaultServer storage = new FaultServer((request, reply) -> {
 			int length = request.body().length;
 			if (request.index() < failures) {
@@ -154,7 +156,15 @@ class PayloadUploaderTests {
 				reply.empty(200, "ETag: \"tag\"");
 			}
 		})) {
-			upload(storage);
+			FutureTask<@Nullable Void> upload = new FutureTask<>(() -> upload(storage), null);
+			new Thread(upload, "caller").start();
+			// The pauses of the pace pass.
+			while (!upload.isDone()) {
+				if (!this.timer.advanceToAlarmWithin(Duration.ofSeconds(5))) {
+					Thread.onSpinWait();
+				}
+			}
+			upload.get();
 			assertThat(storage.requests()).hasSize(failures + 1);
 			assertThat(this.events).singleElement().asString().startsWith("vended ");
 		}
