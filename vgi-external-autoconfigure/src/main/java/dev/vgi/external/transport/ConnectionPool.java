@@ -263,7 +263,15 @@ final class ConnectionPool {
 				connection.abort();
 				held.discardConnection(CloseMode.IMMEDIATE);
 			}
-			connections.release(held, kept);
+			try {
+				connections.release(held, kept);
+			}
+			catch (IllegalStateException ex) {
+				// The pool was closed meanwhile, and has closed the connection.
+				if (!connections.isShutdown()) {
+					throw ex;
+				}
+			}
 			if (kept) {
 				scheduleEviction();
 			}
