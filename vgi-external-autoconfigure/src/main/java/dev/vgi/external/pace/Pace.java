@@ -3,6 +3,7 @@ package dev.vgi.external.pace;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.function.LongUnaryOperator;
 
@@ -128,6 +129,31 @@ public final class Pace {
 	 */
 	public synchronized boolean tryRetry() {
 		return !this.settings.adaptive() || this.retries.trySpend(1);
+	}
+
+	/**
+	 * Return for how long no request is sent.
+	 * @return nanoseconds, 0 if there is no pause
+	 */
+	public synchronized long pauseNanos() {
+		return this.settings.adaptive() ? this.outage.waitNanos(this.timer.nanoTime()) : 0;
+	}
+
+	/**
+	 * Explain why a request has to wait for its turn.
+	 * @return half a sentence
+	 */
+	public synchronized String describeWait() {
+		if (this.outage.isClosed() || this.outage.waitNanos(this.timer.nanoTime()) > 0) {
+			return "storage has said that it is busy, and gets one request at a time until it answers again";
+		}
+		if (!Double.isInfinite(this.rate.perSecond())) {
+			return String.format(Locale.ROOT, "storage has said that it is busy, and gets %.1f requests a second",
+					this.rate.perSecond());
+		}
+		return (this.window.size() < this.settings.maxInFlight())
+				? "requests have failed, and storage gets " + this.window.size() + " at the same time"
+				: "as many requests are in flight as 'vgi.external.http.max-connections' allows";
 	}
 
 	/**

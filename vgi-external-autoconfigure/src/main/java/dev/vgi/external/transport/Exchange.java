@@ -104,6 +104,10 @@ final class Exchange implements StorageResponse {
 
 	private void awaitTurn() throws IOException {
 		if (!cleansUp()) {
+			// A pause that would end too late is not begun.
+			if (this.pace.pauseNanos() >= this.deadline.remaining().toNanos()) {
+				throw waitedInVain();
+			}
 			Permit asked = this.pace.request(this.sender.transfer(), this.sender.isHedge(),
 					(permit) -> this.decided.countDown());
 			synchronized (this) {
@@ -315,7 +319,7 @@ final class Exchange implements StorageResponse {
 	private VgiExternalException failure(String what, Exception cause) {
 		State now = state();
 		if (now == State.TIMED_OUT || this.deadline.hasPassed()) {
-			return timedOut();
+			return (this.sender.sentAt() == TransferRequest.NOT_SENT && this.permit != null) ? waitedInVain() : timedOut();
 		}
 		URI url = this.request.url();
 		String shown = RedactedUrl.of(url);
@@ -338,6 +342,11 @@ final class Exchange implements StorageResponse {
 
 	Pace pace() {
 		return this.pace;
+	}
+
+	private StorageBusyException waitedInVain() {
+		return new StorageBusyException("Transfer of " + RedactedUrl.of(this.request.url()) + " had no turn within "
+				+ this.deadline.timeout().toMillis() + " ms: " + this.pace.describeWait(), 0, null);
 	}
 
 	private TransferTimeoutException timedOut() {

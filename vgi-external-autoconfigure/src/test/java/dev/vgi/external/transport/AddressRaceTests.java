@@ -17,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.url.UrlRejectedException;
@@ -114,14 +115,18 @@ class AddressRaceTests {
 		return bytes;
 	}
 
+	private static TransferRequest request() {
+		return new TransferRequest(PacedTransfer.own(), false);
+	}
+
 	private int get(StorageTransport transport, String url) {
-		return get(transport, url, UrlValidator.acceptAll(), null);
+		return get(transport, url, UrlValidator.acceptAll(), request());
 	}
 
 	private int get(StorageTransport transport, String url, UrlValidator validator,
-			@Nullable Cancellation cancellation) {
+			TransferRequest request) {
 		try (StorageResponse response = transport.get(URI.create(url), null, null, validator, 0,
-				Deadline.in(Duration.ofSeconds(60), this.timer::nanoTime), cancellation)) {
+				Deadline.in(Duration.ofSeconds(60), this.timer::nanoTime), request)) {
 			return response.status();
 		}
 	}
@@ -186,7 +191,7 @@ class AddressRaceTests {
 		String url = "http://a.invalid:" + this.server.port() + "/x";
 		StorageTransport transport = transport(Duration.ofSeconds(10), "mapped:127.0.0.2", "mapped:127.0.0.1");
 		assertThat(get(transport, url)).isEqualTo(200);
-		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> get(transport, url, PUBLIC_ONLY, null))
+		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> get(transport, url, PUBLIC_ONLY, request()))
 			.withMessageContaining("no public address");
 		assertThat(this.server.connections()).isOne();
 	}
@@ -299,7 +304,7 @@ class AddressRaceTests {
 	void raceThatEndsClosesAllItsSockets(Ending ending) throws Exception {
 		int port = blackHole("::1", "127.0.0.2", "127.0.0.3");
 		StorageTransport transport = transport(Duration.ofSeconds(90), "::1", "127.0.0.2", "127.0.0.3");
-		Cancellation cancellation = new Cancellation();
+		TransferRequest cancellation = request();
 		CompletableFuture<Integer> call = new CompletableFuture<>();
 		CompletableFuture<Boolean> flag = new CompletableFuture<>();
 		Thread caller = new Thread(() -> {
