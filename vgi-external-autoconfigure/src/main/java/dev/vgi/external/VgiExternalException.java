@@ -70,6 +70,9 @@ public abstract class VgiExternalException extends RuntimeException {
 		/** Storage refused a link that has expired. */
 		LINK_EXPIRED,
 
+		/** The object of a link was removed from storage. */
+		OBJECT_GONE,
+
 		/** The caller interrupted or cancelled the transfer. */
 		CANCELLED,
 

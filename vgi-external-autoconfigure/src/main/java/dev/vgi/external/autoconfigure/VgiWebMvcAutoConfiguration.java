@@ -144,7 +144,7 @@ public final class VgiWebMvcAutoConfiguration {
 		boolean stores = config.storage() != null;
 		return new Capabilities(maxRequestBytes(rpc, budget), bytes(rpc.maxResponseSize()),
 				stores ? bytes(rpc.maxExternalizedResponseSize()) : null, stores, ContentCodec.available(), vends,
-				properties.maxUploadSize());
+				properties.maxUploadSize(), false);
 	}
 
 	private static boolean vendsUploadUrls(VgiExternalProperties properties, @Nullable UploadUrlProvider provider) {

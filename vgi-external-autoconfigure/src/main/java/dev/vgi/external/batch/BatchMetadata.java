@@ -131,7 +131,18 @@ public final class BatchMetadata {
 	public BatchMetadata withoutProtocolKeys() {
 		Map<String, String> copy = new LinkedHashMap<>(this.entries);
 		copy.keySet().removeIf((key) -> key.startsWith(MetadataKeys.PREFIX));
+		copy.remove(MetadataKeys.RENEWAL);
+		copy.remove(MetadataKeys.RENEWAL_PATH);
 		return of(copy);
+	}
+
+	/**
+	 * Return a copy without what makes a batch a pointer.
+	 * @return the copy, without location, digest and renewal
+	 */
+	public BatchMetadata withoutPointerKeys() {
+		return without(MetadataKeys.LOCATION, MetadataKeys.LOCATION_SHA256, MetadataKeys.RENEWAL,
+				MetadataKeys.RENEWAL_PATH);
 	}
 
 	/**

@@ -62,6 +62,12 @@ public final class MetadataKeys {
 	/** SHA-256 of the raw stream, 64 lowercase hexadecimal digits. */
 	public static final String LOCATION_SHA256 = "vgi_rpc.location.sha256";
 
+	/** Token that renews an expired location; a text without meaning to receivers. */
+	public static final String RENEWAL = "vgi_external.renewal";
+
+	/** Where to send the token: a path of the service that was called, without a host. */
+	public static final String RENEWAL_PATH = "vgi_external.renewal_path";
+
 	/** Milliseconds that a resolution took; added locally, never sent. */
 	public static final String LOCATION_FETCH_MS = "vgi_rpc.location.fetch_ms";
 

@@ -209,7 +209,7 @@ public final class Externalizer {
 		try (GatheredStream stream = IpcStreamWriter.gather(cycle)) {
 			budget.store(stream.length());
 			Pointer pointer = this.uploads.upload(stream, schema, true, 0);
-			return cycle.data().zeroRows(pointer.toMetadata(), this.allocator);
+			return cycle.data().zeroRows(budget.metadata(pointer), this.allocator);
 		}
 	}
 

@@ -2,11 +2,14 @@ package dev.vgi.external.location;
 
 import java.util.concurrent.atomic.AtomicLong;
 
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.MetadataKeys;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one response may put into its body and into storage. Checked before anything is
- * uploaded or written. Thread-safe.
+ * What one response may put into its body and into storage, and whether the caller may
+ * renew its links. Checked before anything is uploaded or written. Thread-safe.
  */
 public final class ResponseBudget {
 
@@ -16,6 +19,8 @@ public final class ResponseBudget {
 	private final @Nullable Long maxResponseBytes;
 
 	private final @Nullable Long maxExternalizedBytes;
+
+	private final PointerRenewal renewal;
 
 	/** Shared with the budgets that are tightened from this one. */
 	private final AtomicLong externalized;
@@ -28,13 +33,14 @@ public final class ResponseBudget {
 	 * {@code null} for no limit
 	 */
 	public ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes) {
-		this(maxResponseBytes, maxExternalizedBytes, new AtomicLong());
+		this(maxResponseBytes, maxExternalizedBytes, PointerRenewal.none(), new AtomicLong());
 	}
 
-	private ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes,
+	private ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes, PointerRenewal renewal,
 			AtomicLong externalized) {
 		this.maxResponseBytes = maxResponseBytes;
 		this.maxExternalizedBytes = maxExternalizedBytes;
+		this.renewal = renewal;
 		this.externalized = externalized;
 	}
 
@@ -63,7 +69,37 @@ public final class ResponseBudget {
 		if (limit == null || (this.maxResponseBytes != null && this.maxResponseBytes <= limit)) {
 			return this;
 		}
-		return new ResponseBudget(limit, this.maxExternalizedBytes, this.externalized);
+		return new ResponseBudget(limit, this.maxExternalizedBytes, this.renewal, this.externalized);
+	}
+
+	/**
+	 * Return a budget whose pointers the caller may renew. Both count what either stores.
+	 * @param renewal makes pointers renewable
+	 * @return the budget
+	 */
+	public ResponseBudget renewing(PointerRenewal renewal) {
+		return new ResponseBudget(this.maxResponseBytes, this.maxExternalizedBytes, renewal, this.externalized);
+	}
+
+	/**
+	 * Return the metadata of a pointer of this response.
+	 * @param pointer the pointer
+	 * @return its metadata, with what renews it
+	 */
+	BatchMetadata metadata(Pointer pointer) {
+		return pointer.toMetadata().with(this.renewal.of(pointer.location(), pointer.sha256()));
+	}
+
+	/**
+	 * Give a pointer of an application what renews it in this response. What it carried
+	 * of another response, perhaps of another service, is left out.
+	 * @param batch the pointer batch; taken over
+	 * @return the pointer batch for this response
+	 */
+	public AnnotatedBatch renewable(AnnotatedBatch batch) {
+		BatchMetadata bare = batch.metadata().without(MetadataKeys.RENEWAL, MetadataKeys.RENEWAL_PATH);
+		Pointer pointer = Pointer.from(bare);
+		return batch.withMetadata(bare.with(this.renewal.of(pointer.location(), pointer.sha256())));
 	}
 
 	/**

@@ -147,7 +147,7 @@ final class StoredSegments implements ResultBatches {
 
 	private AnnotatedBatch result(Upload upload) {
 		try {
-			return this.shape.zeroRows(upload.await().toMetadata(), this.allocator);
+			return this.shape.zeroRows(this.budget.metadata(upload.await()), this.allocator);
 		}
 		catch (VgiExternalException ex) {
 			if (!this.externalizer.mayFallBack(ex)) {

@@ -60,6 +60,7 @@ public final class TransferMetrics implements TransferListener {
 		// Registered at the start, so that a dashboard shows zero instead of a gap.
 		hedges();
 		uploadUrls();
+		renewals(SUCCESS);
 	}
 
 	@Override
@@ -114,6 +115,18 @@ public final class TransferMetrics implements TransferListener {
 	@Override
 	public void uploadUrlsVended(int count) {
 		uploadUrls().increment(count);
+	}
+
+	@Override
+	public void linkRenewalServed(VgiExternalException.@Nullable Kind failure) {
+		renewals((failure != null) ? failure.code() : SUCCESS).increment();
+	}
+
+	private Counter renewals(String outcome) {
+		return Counter.builder("vgi.external.renewals.served")
+			.description("Requests for a new link to a stored object")
+			.tag(OUTCOME, outcome)
+			.register(this.registry);
 	}
 
 	private Timer uploadTimer(String storage, String outcome, @Nullable String coding) {

@@ -60,6 +60,31 @@ public interface ExternalStorage {
 	}
 
 	/**
+	 * Return what {@link #signAgain} needs to make a new URL for an object. Does no I/O.
+	 * @param url an absolute URL from anywhere, expired or not
+	 * @return the object's key, at most 1,024 bytes of UTF-8; {@code null} if the URL is
+	 * not one of this storage's, or if this storage cannot sign again, as by default
+	 */
+	default @Nullable String renewableKey(URI url) {
+		return null;
+	}
+
+	/**
+	 * Sign a new download URL of an object that was stored earlier, perhaps by another
+	 * process, after making sure that it is still there. Does I/O, bounded in time.
+	 * @param key what {@link #renewableKey} returned; only keys of this storage's own
+	 * prefix are signed, whoever gave them
+	 * @return the URL, which works as long as that of a new object
+	 * @throws ObjectGoneException if there is no such object, or no longer
+	 * @throws dev.vgi.external.VgiExternalException if the storage cannot be reached or
+	 * takes too long
+	 * @throws UnsupportedOperationException by default
+	 */
+	default URI signAgain(String key) {
+		throw new UnsupportedOperationException("The storage '" + name() + "' cannot sign an object again");
+	}
+
+	/**
 	 * Open an object of this storage without HTTP.
 	 * @param url a URL for which {@link #isOwn} holds
 	 * @return the object, which the caller closes; or {@code null} if it has to be

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 
 import dev.vgi.external.VgiExternalException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Passes every event on to several listeners.
@@ -54,6 +55,11 @@ final class CompositeTransferListener implements TransferListener {
 	@Override
 	public void fellBackInline(VgiExternalException.Kind kind) {
 		this.listeners.forEach((listener) -> listener.fellBackInline(kind));
+	}
+
+	@Override
+	public void linkRenewalServed(VgiExternalException.@Nullable Kind failure) {
+		this.listeners.forEach((listener) -> listener.linkRenewalServed(failure));
 	}
 
 	@Override

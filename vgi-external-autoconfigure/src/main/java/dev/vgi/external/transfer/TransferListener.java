@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 
 import dev.vgi.external.VgiExternalException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Receives events about transfers. Called on the transferring thread once per transfer,
@@ -77,6 +78,13 @@ public interface TransferListener {
 	 * @param count how many pairs
 	 */
 	default void uploadUrlsVended(int count) {
+	}
+
+	/**
+	 * This service was asked to renew a link to one of its objects.
+	 * @param failure why it did not, or {@code null} if it did
+	 */
+	default void linkRenewalServed(VgiExternalException.@Nullable Kind failure) {
 	}
 
 	/**

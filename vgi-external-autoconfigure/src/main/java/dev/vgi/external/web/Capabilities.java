@@ -20,10 +20,11 @@ import org.springframework.http.HttpHeaders;
  * {@code identity}
  * @param uploadUrlSupport whether the server vends upload URLs
  * @param maxUploadBytes most bytes of a vended upload, or {@code null} for no limit
+ * @param pointerRenewal whether the links of pointers may be renewed
  */
 public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxResponseBytes,
 		@Nullable Long maxExternalizedResponseBytes, boolean externalizationEnabled, List<String> supportedEncodings,
-		boolean uploadUrlSupport, @Nullable Long maxUploadBytes) {
+		boolean uploadUrlSupport, @Nullable Long maxUploadBytes, boolean pointerRenewal) {
 
 	/** Header: most bytes of a request. */
 	public static final String MAX_REQUEST_BYTES = "VGI-Max-Request-Bytes";
@@ -45,6 +46,9 @@ public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxRes
 
 	/** Header: most bytes of a vended upload. */
 	public static final String MAX_UPLOAD_BYTES = "VGI-Max-Upload-Bytes";
+
+	/** Header: whether the links of pointers may be renewed. */
+	public static final String POINTER_RENEWAL = "VGI-Pointer-Renewal";
 
 	/** Header: the server understands a caller's own response limit. */
 	public static final String ACCEPT_MAX_RESPONSE_BYTES_SUPPORT = "VGI-Accept-Max-Response-Bytes-Support";
@@ -77,7 +81,7 @@ public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxRes
 
 	private static final List<String> RESPONSE_HEADERS = List.of(MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
 			MAX_EXTERNALIZED_RESPONSE_BYTES, EXTERNALIZATION_ENABLED, SUPPORTED_ENCODINGS, UPLOAD_URL_SUPPORT,
-			MAX_UPLOAD_BYTES, ACCEPT_MAX_RESPONSE_BYTES_SUPPORT, REQUEST_ID, RPC_ERROR, AUTH_REASON,
+			MAX_UPLOAD_BYTES, POINTER_RENEWAL, ACCEPT_MAX_RESPONSE_BYTES_SUPPORT, REQUEST_ID, RPC_ERROR, AUTH_REASON,
 			"X-VGI-Content-Encoding", HttpHeaders.WWW_AUTHENTICATE, HttpHeaders.RETRY_AFTER, HttpHeaders.ETAG,
 			HttpHeaders.ACCEPT_RANGES, HttpHeaders.CONTENT_RANGE);
 
@@ -108,6 +112,9 @@ public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxRes
 			headers.set(UPLOAD_URL_SUPPORT, "true");
 			write(headers, MAX_UPLOAD_BYTES, this.maxUploadBytes);
 		}
+		if (this.pointerRenewal) {
+			headers.set(POINTER_RENEWAL, "true");
+		}
 		headers.set(ACCEPT_MAX_RESPONSE_BYTES_SUPPORT, "true");
 	}
 
@@ -132,7 +139,7 @@ public record Capabilities(@Nullable Long maxRequestBytes, @Nullable Long maxRes
 				bytes(headers, MAX_EXTERNALIZED_RESPONSE_BYTES), isTrue(headers, EXTERNALIZATION_ENABLED),
 				// An absent header means an old server. All of those decode zstd.
 				(encodings != null) ? split(encodings) : List.of("zstd"), isTrue(headers, UPLOAD_URL_SUPPORT),
-				bytes(headers, MAX_UPLOAD_BYTES));
+				bytes(headers, MAX_UPLOAD_BYTES), isTrue(headers, POINTER_RENEWAL));
 	}
 
 	private static List<String> split(String encodings) {

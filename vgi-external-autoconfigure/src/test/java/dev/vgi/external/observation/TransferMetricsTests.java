@@ -113,6 +113,8 @@ class TransferMetricsTests {
 			assertCounter("vgi.external.failures", 1, "direction", "fetch", "kind", tag);
 			assertCounter("vgi.external.fetch.retries", 1, "kind", tag);
 			assertCounter("vgi.external.inline.fallbacks", 1, "kind", tag);
+			this.metrics.linkRenewalServed(kind);
+			assertCounter("vgi.external.renewals.served", 1, "outcome", tag);
 		}
 	}
 
@@ -130,6 +132,13 @@ class TransferMetricsTests {
 		this.metrics.uploadUrlsVended(3);
 		this.metrics.uploadUrlsVended(1);
 		assertCounter("vgi.external.upload.urls", 4);
+	}
+
+	@Test
+	void renewalsAreCountedFromZero() {
+		assertCounter("vgi.external.renewals.served", 0, "outcome", "success");
+		this.metrics.linkRenewalServed(null);
+		assertCounter("vgi.external.renewals.served", 1, "outcome", "success");
 	}
 
 	@Test

@@ -93,8 +93,7 @@ public final class RequestReader {
 		BatchMetadata metadata = sent.metadata();
 		AnnotatedBatch received = sent.isPointer() ? resolve(call, sent, () -> checkPointer(descriptor, sent)) : sent;
 		try (AnnotatedBatch batch = received) {
-			BatchMetadata merged = batch.metadata()
-				.with(metadata.without(MetadataKeys.LOCATION, MetadataKeys.LOCATION_SHA256));
+			BatchMetadata merged = batch.metadata().with(metadata.withoutPointerKeys());
 			checkMetadata(descriptor, merged);
 			RowMapping parameters = descriptor.parameters();
 			parameters.check(batch);

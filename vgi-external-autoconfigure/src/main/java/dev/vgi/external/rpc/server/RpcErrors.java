@@ -133,6 +133,10 @@ public final class RpcErrors {
 		if (failure instanceof BudgetExhaustedException) {
 			return "budget_exhausted";
 		}
+		if (failure instanceof VgiExternalException external && (external.kind() == VgiExternalException.Kind.OBJECT_GONE
+				|| external.kind() == VgiExternalException.Kind.LINK_EXPIRED)) {
+			return external.kind().code().replace('-', '_');
+		}
 		return (failure instanceof ErrorBatchException remote) ? remote.errorKind() : null;
 	}
 
@@ -155,6 +159,7 @@ public final class RpcErrors {
 				case CANCELLED -> "CANCELLED";
 				case STORAGE_UNAVAILABLE -> "UNAVAILABLE";
 				case UNSUPPORTED -> "UNIMPLEMENTED";
+				case OBJECT_GONE -> "NOT_FOUND";
 				default -> "UNKNOWN";
 			};
 		}

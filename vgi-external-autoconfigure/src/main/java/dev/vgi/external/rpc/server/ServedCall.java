@@ -103,7 +103,7 @@ public final class ServedCall implements RpcContext {
 
 	private AnnotatedBatch pointer(ExternalRef ref) {
 		try (AnnotatedBatch shape = descriptor().result().empty(BatchMetadata.empty(), allocator())) {
-			return ref.pointerBatch(shape, allocator());
+			return this.budget.renewable(ref.pointerBatch(shape, allocator()));
 		}
 	}
 
@@ -153,7 +153,7 @@ public final class ServedCall implements RpcContext {
 		messages.addAll(turn.logs());
 		AnnotatedBatch batch = turn.batch();
 		if (turn.ref() != null) {
-			return new TurnOutput(messages, turn.ref().pointerBatch(shape, allocator()));
+			return new TurnOutput(messages, this.budget.renewable(turn.ref().pointerBatch(shape, allocator())));
 		}
 		if (batch == null) {
 			return new TurnOutput(messages, null);

@@ -27,9 +27,9 @@ class CapabilitiesFilterTests {
 	private static final FilterChain NOTHING = (request, response) -> {
 	};
 
-	private static final Capabilities ALL = new Capabilities(1L, 2L, 3L, true, List.of("zstd", "gzip"), true, 4L);
+	private static final Capabilities ALL = new Capabilities(1L, 2L, 3L, true, List.of("zstd", "gzip"), true, 4L, true);
 
-	private static final Capabilities NONE = new Capabilities(null, null, null, false, List.of(), false, 4L);
+	private static final Capabilities NONE = new Capabilities(null, null, null, false, List.of(), false, 4L, false);
 
 	private final MockHttpServletRequest request = new MockHttpServletRequest("POST", "/method");
 
@@ -45,6 +45,7 @@ class CapabilitiesFilterTests {
 		assertHeaders("VGI-Supported-Encodings", "zstd, gzip");
 		assertHeaders("VGI-Upload-URL-Support", "true");
 		assertHeaders("VGI-Max-Upload-Bytes", "4");
+		assertHeaders("VGI-Pointer-Renewal", "true");
 		assertHeaders("VGI-Accept-Max-Response-Bytes-Support", "true");
 		assertThat(this.response.getHeader("Cache-Control")).isNull();
 	}

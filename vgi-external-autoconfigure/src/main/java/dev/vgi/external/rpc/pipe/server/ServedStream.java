@@ -203,9 +203,7 @@ final class ServedStream implements AutoCloseable {
 				AnnotatedBatch batch = sent.isPointer()
 						? requests.resolve(call.call(), sent, () -> requests.checkInput(call.call(), declared, sent))
 						: sent;
-				BatchMetadata metadata = sent.metadata()
-					.with(batch.metadata())
-					.without(MetadataKeys.LOCATION, MetadataKeys.LOCATION_SHA256);
+				BatchMetadata metadata = sent.metadata().with(batch.metadata()).withoutPointerKeys();
 				given = requests.input(call.call(), declared, batch);
 				ServedCall served = call.serve(RpcRequest.ofTurn(metadata));
 				StreamTurns.Invoker invoker = this.calls.invoker(scope, served);

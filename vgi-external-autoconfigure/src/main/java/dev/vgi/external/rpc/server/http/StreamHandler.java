@@ -114,8 +114,8 @@ final class StreamHandler {
 		OpenStream stream = position.stream();
 		AnnotatedBatch input = (stream.input() != null && !cancelled) ? this.reader.input(call, stream.input(), batch)
 				: null;
-		RpcRequest request = RpcRequest.ofTurn(merged.without(MetadataKeys.STREAM_STATE, MetadataKeys.CALL_STATE,
-				MetadataKeys.LOCATION, MetadataKeys.LOCATION_SHA256));
+		RpcRequest request = RpcRequest
+			.ofTurn(merged.without(MetadataKeys.STREAM_STATE, MetadataKeys.CALL_STATE).withoutPointerKeys());
 		return new TurnRequest(request, stream, position.state(), input, cancelled);
 	}
 
