@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Confirmation {
 
+	/** What to ask for, to see whether an object is there. */
+	public static final ByteRange FIRST_BYTE = new ByteRange(0, 0);
+
 	private Confirmation() {
 	}
 
@@ -28,6 +31,19 @@ public final class Confirmation {
 	 */
 	public static boolean isGivenBy(@Nullable String entityTag) {
 		return entityTag != null && !entityTag.replace("\"", "").isBlank();
+	}
+
+	/**
+	 * Return whether the response to a request for the first byte of an object shows that
+	 * the object is there.
+	 * @param response the response
+	 * @return {@code true} also for an object without any byte
+	 */
+	public static boolean isGivenBy(StorageResponse response) {
+		return switch (response.status()) {
+			case 200, 206, 416 -> true;
+			default -> false;
+		};
 	}
 
 	/**
@@ -42,7 +58,7 @@ public final class Confirmation {
 	 */
 	public static void ask(StorageTransport transport, URI downloadUrl, long length, UrlValidator validator,
 			Deadline deadline) {
-		try (StorageResponse response = transport.get(downloadUrl, new ByteRange(0, 0), null, validator, 0, deadline)) {
+		try (StorageResponse response = transport.get(downloadUrl, FIRST_BYTE, null, validator, 0, deadline)) {
 			String range = response.header("Content-Range");
 			boolean stored = switch (response.status()) {
 				case 200 -> response.contentLength() == length;

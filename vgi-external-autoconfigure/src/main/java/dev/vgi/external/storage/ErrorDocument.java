@@ -25,6 +25,17 @@ public final class ErrorDocument {
 	}
 
 	/**
+	 * Return whether a bucket says that it does not have an object. It also denies access
+	 * to a missing object if the credentials may not list the bucket.
+	 * @param status the status of its response
+	 * @param code the code of its response, or an empty text
+	 * @return {@code false} for any other failure
+	 */
+	public static boolean meansGone(int status, String code) {
+		return status == 404 && !code.equals("NoSuchBucket") || status == 403 && code.equals("AccessDenied");
+	}
+
+	/**
 	 * Read the error code of a response.
 	 * @param response the response, whose body was not read yet
 	 * @return the code, or an empty text

@@ -8,6 +8,13 @@ import dev.vgi.external.VgiExternalException;
 public class ObjectGoneException extends VgiExternalException {
 
 	/**
+	 * Create an error that says no more than that.
+	 */
+	public ObjectGoneException() {
+		this("There is no such object in storage, or no longer");
+	}
+
+	/**
 	 * Create an error.
 	 * @param message what happened, without secrets
 	 */

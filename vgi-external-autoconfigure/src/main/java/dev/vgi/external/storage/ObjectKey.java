@@ -62,6 +62,16 @@ public final class ObjectKey {
 	}
 
 	/**
+	 * Return whether a text is a key below a prefix.
+	 * @param key the key, from anywhere
+	 * @param prefix the prefix of all keys, may be empty
+	 * @return whether the name of an object follows the prefix
+	 */
+	public static boolean matches(String key, String prefix) {
+		return key.startsWith(prefix) && matches(key.substring(prefix.length()));
+	}
+
+	/**
 	 * Return whether a text is a name of an object.
 	 * @param name the name, without a prefix
 	 * @return whether it has the form of a name

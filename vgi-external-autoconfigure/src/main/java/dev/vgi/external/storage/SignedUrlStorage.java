@@ -157,6 +157,34 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	}
 
 	@Override
+	public final @Nullable String renewableKey(URI url) {
+		return isOwn(url) ? url.toString().replaceFirst("\\?.*", "").substring(this.base.length()) : null;
+	}
+
+	@Override
+	public final URI signAgain(String key) {
+		if (!ObjectKey.matches(key)) {
+			throw new ObjectGoneException();
+		}
+		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
+		return this.attempts.run(deadline, (failures) -> signAgain(key, deadline));
+	}
+
+	private URI signAgain(String key, Deadline deadline) {
+		URI url = signed(URI.create(this.base + key), "GET", expiry(), deadline);
+		try (StorageResponse response = this.transport.get(url, Confirmation.FIRST_BYTE, null,
+				UrlValidator.acceptAll(), 0, deadline)) {
+			if (response.status() == 404 || response.status() == 410) {
+				throw new ObjectGoneException();
+			}
+			if (!Confirmation.isGivenBy(response)) {
+				throw unavailable(response);
+			}
+			return url;
+		}
+	}
+
+	@Override
 	public final @Nullable Instant expiresAt(URI url) {
 		Matcher parameter = this.expires.matcher(url.toString());
 		if (!parameter.find()) {

@@ -68,19 +68,28 @@ public final class VendedUrlMatcher {
 	 * signature, not that it is valid
 	 */
 	public boolean contains(URI url) {
+		return key(url) != null;
+	}
+
+	/**
+	 * Return the key in a URL that could be one of them.
+	 * @param url an absolute URL from anywhere
+	 * @return the key with its prefix, or {@code null} for every other URL
+	 */
+	public @Nullable String key(URI url) {
 		Origin origin = Origin.of(url);
 		if (origin == null || url.getRawUserInfo() != null || url.getRawFragment() != null
 				|| !this.signed.matcher(String.valueOf(url.getRawQuery())).find()) {
-			return false;
+			return null;
 		}
 		for (Origin own : this.origins) {
 			String base = own.base() + this.prefix;
 			if (origin.withBase(own.base()).equals(own) && url.getPath().startsWith(base)
 					&& ObjectKey.matches(url.getPath().substring(base.length()))) {
-				return true;
+				return url.getPath().substring(own.base().length());
 			}
 		}
-		return false;
+		return null;
 	}
 
 	/**

@@ -190,6 +190,14 @@ public abstract class ExternalStorageContractTests {
 		return true;
 	}
 
+	/**
+	 * Return whether the backend signs its objects again.
+	 * @return {@code false} for one that leaves the default methods alone
+	 */
+	protected boolean signsAgain() {
+		return true;
+	}
+
 	@ParameterizedTest
 	@ValueSource(ints = { 1, 8, 1000, 1_000_000 })
 	void uploadedObjectIsDownloadedByUrl(int size) throws Exception {
@@ -395,6 +403,120 @@ public abstract class ExternalStorageContractTests {
 		URI url = storage().upload(BytesPayload.random(100, 8), NO_FIELDS, null);
 		assertThat(get(url).statusCode()).isEqualTo(200);
 		assertThat(get(expired(url)).statusCode()).isEqualTo(403);
+	}
+
+	@Test
+	void objectIsSignedAgain() throws Exception {
+		BytesPayload payload = BytesPayload.random(1000, 27);
+		URI url = storage().upload(payload, NO_FIELDS, "zstd");
+		String key = keyOf(url);
+		String tag = get(url).headers().firstValue("ETag").orElseThrow();
+		URI renewed = storage().signAgain(key);
+		assertThat(storage().isOwn(renewed)).isTrue();
+		assertThat(storage().renewableKey(renewed)).isEqualTo(key);
+		assertThat(storage().expiresAt(renewed)).isAfterOrEqualTo(storage().expiresAt(url));
+		HttpResponse<byte[]> response = get(renewed);
+		assertThat(response.statusCode()).isEqualTo(200);
+		assertThat(response.body()).isEqualTo(payload.bytes());
+		assertThat(response.headers().firstValue("Content-Encoding")).hasValue("zstd");
+		assertThat(response.headers().firstValue("ETag")).hasValue(tag);
+		assertThat(contents()).hasSize(1);
+	}
+
+	@Test
+	void objectOfAnExpiredUrlIsSignedAgain() throws Exception {
+		URI url = storage().upload(BytesPayload.random(100, 31), NO_FIELDS, null);
+		String key = keyOf(url);
+		URI old = expired(url);
+		assertThat(storage().renewableKey(old)).isEqualTo(key);
+		URI renewed = storage().signAgain(key);
+		assertThat(storage().expiresAt(renewed)).isAfter(storage().expiresAt(old));
+		assertThat(get(old).statusCode()).isEqualTo(403);
+		assertThat(get(renewed).statusCode()).isEqualTo(200);
+	}
+
+	@Test
+	void uploadOfAPeerIsSignedAgain() throws Exception {
+		UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS);
+		String key = keyOf(pair.downloadUrl());
+		byte[] bytes = BytesPayload.random(1000, 28).bytes();
+		assertThat(put(pair.uploadUrl(), bytes).statusCode()).isBetween(200, 204);
+		assertThat(get(storage().signAgain(key)).body()).isEqualTo(bytes);
+	}
+
+	@Test
+	void objectThatIsGoneIsNotSignedAgain() {
+		String key = keyOf(uploadUrls().generateUploadUrl(NO_FIELDS).downloadUrl());
+		assertGone(storage(), key);
+		assertThat(contents()).isEmpty();
+	}
+
+	@Test
+	void onlyOwnKeysAreSignedAgain() {
+		URI url = storage().upload(BytesPayload.random(100, 29), NO_FIELDS, null);
+		String key = keyOf(url);
+		assertThat(foreign(url)).allSatisfy((other) -> assertThat(storage().renewableKey(other)).isNull());
+		String name = key.substring(key.lastIndexOf('/') + 1);
+		for (String other : List.of("", "/" + key, "x/" + key, "../" + name, key + "?", key + "/..", key + "/" + name,
+				key.replace(".arrow", ""), "other/" + name, key.replace(name, "elsewhere/" + name))) {
+			assertGone(storage(), other);
+		}
+		// A folder has no prefix, and the other one has other objects.
+		assertGone(withPrefix("other"), key);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "données/日本", "a b+c", "100%", "q?u=e&r#y" })
+	void oddPrefixesAreSignedAgain(String prefix) throws Exception {
+		ExternalStorage storage = withPrefix(prefix);
+		BytesPayload payload = BytesPayload.random(100, 30);
+		String key = storage.renewableKey(storage.upload(payload, NO_FIELDS, null));
+		assumeSigningAgain(key);
+		assertThat(get(storage.signAgain(key)).body()).isEqualTo(payload.bytes());
+	}
+
+	@Test
+	void temporaryFailureOfSigningAgainIsTriedAgain() throws Exception {
+		String key = keyOf(uploadUrls().generateUploadUrl(NO_FIELDS).downloadUrl());
+		AtomicInteger looks = new AtomicInteger();
+		try (ScriptedServer server = new ScriptedServer((request, puts) -> (looks.incrementAndGet() == 1) ? 503 : 206,
+				true)) {
+			ExternalStorage storage = servedBy(server);
+			assertThat(storage.renewableKey(storage.signAgain(key))).isEqualTo(key);
+			assertThat(server.requests()).containsExactly("GET", "GET");
+		}
+	}
+
+	@Test
+	void brokenStorageSignsNothingAgain() {
+		String key = keyOf(uploadUrls().generateUploadUrl(NO_FIELDS).downloadUrl());
+		broken().forEach((text, storage) -> assertThatExceptionOfType(VgiExternalException.class).as(text)
+			.isThrownBy(() -> storage.signAgain(key))
+			.satisfies(ExternalStorageContractTests::namesNoSecret)
+			.satisfies((ex) -> assertThat(ex.kind()).isNotEqualTo(Kind.OBJECT_GONE))
+			.withMessageContaining(text));
+	}
+
+	private String keyOf(URI url) {
+		String key = storage().renewableKey(url);
+		assumeSigningAgain(key);
+		assertThat(key.length()).isBetween(1, 1024);
+		return key;
+	}
+
+	private void assumeSigningAgain(@Nullable String key) {
+		if (!signsAgain()) {
+			assertThat(key).isNull();
+			throw new TestAbortedException("The backend does not sign its objects again");
+		}
+		assertThat(key).isNotNull();
+	}
+
+	private static void assertGone(ExternalStorage storage, String key) {
+		assertThatExceptionOfType(ObjectGoneException.class).as(key)
+			.isThrownBy(() -> storage.signAgain(key))
+			.satisfies(ExternalStorageContractTests::namesNoSecret)
+			.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(Kind.OBJECT_GONE));
 	}
 
 	@Test

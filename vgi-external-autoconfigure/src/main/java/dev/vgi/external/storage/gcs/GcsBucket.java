@@ -127,6 +127,28 @@ final class GcsBucket {
 	}
 
 	/**
+	 * Sign the download URL of an object that was stored earlier, once, and make sure
+	 * that the object is still there.
+	 * @param key its name
+	 * @param deadline covers all requests
+	 * @return the URL
+	 */
+	URI downloadUrlOfStored(String key, Deadline deadline) {
+		String operation = "look at an object";
+		URI url = downloadUrl(key, deadline);
+		try (StorageResponse response = this.transport.get(url, Confirmation.FIRST_BYTE, null,
+				UrlValidator.acceptAll(), 0, deadline)) {
+			if (!Confirmation.isGivenBy(response)) {
+				throw GcsFailures.missing(operation, response, this.clock.instant());
+			}
+			return url;
+		}
+		catch (StorageUnavailableException ex) {
+			throw GcsFailures.explained(operation, ex);
+		}
+	}
+
+	/**
 	 * Open a session that stores an object in parts.
 	 * @param key the object's name
 	 * @param coding its coding, or {@code null}

@@ -10,6 +10,7 @@ import com.google.api.client.http.HttpResponseException;
 import com.google.cloud.storage.StorageException;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.ErrorDocument;
+import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.FailureReason;
@@ -67,6 +68,20 @@ final class GcsFailures {
 	 */
 	static VgiExternalException of(String operation, StorageResponse response, String code, Instant now) {
 		return of(operation, response.status(), code, response::header, ClockSkew.note(response.header("Date"), now));
+	}
+
+	/**
+	 * Create the error for an unsuccessful request for an object that was stored earlier.
+	 * @param operation the operation, in the words of an error
+	 * @param response the response, whose body was not read yet
+	 * @param now the time by the clock of this machine
+	 * @return the error
+	 */
+	static VgiExternalException missing(String operation, StorageResponse response, Instant now) {
+		String code = ErrorDocument.code(response);
+		boolean gone = ErrorDocument.meansGone(response.status(), code)
+				&& (response.status() == 404 || ClockSkew.note(response.header("Date"), now) == null);
+		return gone ? new ObjectGoneException() : of(operation, response, code, now);
 	}
 
 	static VgiExternalException of(String operation, StorageException ex) {

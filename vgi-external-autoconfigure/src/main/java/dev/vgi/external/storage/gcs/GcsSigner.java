@@ -155,12 +155,12 @@ final class GcsSigner {
 	}
 
 	/**
-	 * Return whether a URL has the form of those that are signed here.
+	 * Return the key in a URL that has the form of those that are signed here.
 	 * @param url an absolute URL from anywhere
-	 * @return {@code false} for every other URL
+	 * @return the key, or {@code null} for every other URL
 	 */
-	boolean isOwn(URI url) {
-		return this.vendedUrls.contains(url);
+	@Nullable String keyOf(URI url) {
+		return this.vendedUrls.key(url);
 	}
 
 	/**

@@ -11,8 +11,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
 import dev.vgi.external.batch.CorruptStreamException;
-import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.ObjectGoneException;
+import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
@@ -136,7 +137,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
 		String coding;
 		try {
-			coding = coding(contentCoding);
+			coding = ObjectFile.coding(contentCoding);
 		}
 		catch (CorruptStreamException ex) {
 			throw new UploadRefusedException("The local store keeps objects coded with zstd, gzip or not at all", null);
@@ -188,13 +189,39 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	 */
 	@Override
 	public boolean isOwn(URI url) {
-		return this.urls.isOwn(url);
+		return this.urls.ownKey(url) != null;
 	}
 
 	@Override
 	public @Nullable Instant expiresAt(URI url) {
 		SignedKey signed = SignedKey.of(url);
 		return (signed != null) ? Instant.ofEpochSecond(signed.expires()) : null;
+	}
+
+	@Override
+	public @Nullable String renewableKey(URI url) {
+		return this.urls.ownKey(url);
+	}
+
+	/**
+	 * Sign a new download URL, and keep the object for the whole retention from now on.
+	 */
+	@Override
+	public URI signAgain(String key) {
+		String id = ObjectKey.matches(key) ? ObjectFile.id(key) : null;
+		URI base = this.urls.base();
+		// A full store removes uploads earlier than results.
+		long expires = this.urls.expires((id != null && ObjectFile.uploader(id) != null)
+				? this.settings.uploadUrlExpiry() : this.settings.urlExpiry());
+		try {
+			if (id == null || !this.folder.keep(id)) {
+				throw new ObjectGoneException();
+			}
+		}
+		catch (IOException ex) {
+			throw new StorageUnavailableException(failure("look at an object", ex), 0, ex);
+		}
+		return this.urls.sign(base, LocalUrls.GET, key, expires);
 	}
 
 	@Override
@@ -270,7 +297,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		}
 		String coding;
 		try {
-			coding = coding(contentEncoding);
+			coding = ObjectFile.coding(contentEncoding);
 		}
 		catch (CorruptStreamException ex) {
 			throw new LocalAccessException(Reason.UNSUPPORTED_CODING, String.valueOf(ex.getMessage()), null);
@@ -359,18 +386,6 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			throw new StorageUnavailableException("Another folder has taken the place of the one of "
 					+ "'vgi.external.local.directory', and other users may write to it", 0, ex);
 		}
-	}
-
-	/**
-	 * Return the coding of a body. A body with the chunk framing of a signed upload is
-	 * refused: no storage has removed the framing.
-	 * @param contentEncoding value of {@code Content-Encoding}, or {@code null}
-	 * @return its name, or the empty string for none
-	 * @throws CorruptStreamException if the coding is not supported
-	 */
-	private static String coding(@Nullable String contentEncoding) {
-		ContentCodec codec = ContentCodec.ofRequest(contentEncoding);
-		return (codec != null) ? codec.coding() : "";
 	}
 
 	private static String failure(String what, IOException ex) {

@@ -78,13 +78,14 @@ final class LocalUrls {
 	}
 
 	/**
-	 * Return whether a download URL was signed here, expired or not.
+	 * Return the key in a download URL that was signed here, expired or not.
 	 * @param url an absolute URL from anywhere
-	 * @return whether its signature is valid
+	 * @return the key, or {@code null} for every URL without a valid signature
 	 */
-	boolean isOwn(URI url) {
+	@Nullable String ownKey(URI url) {
 		SignedKey signed = SignedKey.of(url);
-		return signed != null && this.signer.isValid(GET, signed.key(), signed.expires(), signed.signature());
+		return (signed != null && this.signer.isValid(GET, signed.key(), signed.expires(), signed.signature()))
+				? signed.key() : null;
 	}
 
 	/**

@@ -4,6 +4,8 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
+import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.codec.ContentCodec;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +43,18 @@ final class ObjectFile {
 	 */
 	static @Nullable String uploader(String id) {
 		return id.startsWith(NO_UPLOADER) ? null : id.substring(0, NO_UPLOADER.length());
+	}
+
+	/**
+	 * Return the coding of a body. A body with the chunk framing of a signed upload is
+	 * refused: no storage has removed the framing.
+	 * @param contentEncoding value of {@code Content-Encoding}, or {@code null}
+	 * @return its name, or the empty string for none
+	 * @throws CorruptStreamException if the coding is not supported
+	 */
+	static String coding(@Nullable String contentEncoding) {
+		ContentCodec codec = ContentCodec.ofRequest(contentEncoding);
+		return (codec != null) ? codec.coding() : "";
 	}
 
 	/**

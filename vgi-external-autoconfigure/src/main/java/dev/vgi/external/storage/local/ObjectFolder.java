@@ -7,17 +7,13 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
 
 import dev.vgi.external.storage.StoredObject;
@@ -41,6 +37,8 @@ final class ObjectFolder {
 	private static final Duration LOOK_INTERVAL = Duration.ofSeconds(1);
 
 	private final StoreDirectory directory;
+
+	private final ObjectFiles files;
 
 	private final LocalStorageSettings settings;
 
@@ -68,6 +66,7 @@ final class ObjectFolder {
 	 */
 	ObjectFolder(StoreDirectory directory, LocalStorageSettings settings, Clock clock) throws IOException {
 		this.directory = directory;
+		this.files = new ObjectFiles(directory);
 		this.settings = settings;
 		this.clock = clock;
 		this.room = new Room(settings.maxTotalSize());
@@ -83,25 +82,24 @@ final class ObjectFolder {
 	 * @throws IOException if it cannot be read
 	 */
 	@Nullable StoredObject open(String id) throws IOException {
-		for (Map.Entry<String, String> suffix : ObjectFile.SUFFIXES.entrySet()) {
-			try {
-				FileChannel channel = FileChannel.open(this.directory.resolve(id + suffix.getValue()),
-						StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
-				try {
-					String coding = suffix.getKey().isEmpty() ? null : suffix.getKey();
-					// The id alone identifies the bytes, since they are never replaced.
-					return new StoredObject(channel, channel.size(), coding, '"' + id + '"');
-				}
-				catch (IOException ex) {
-					channel.close();
-					throw ex;
-				}
-			}
-			catch (NoSuchFileException ex) {
-				// No file with this coding.
-			}
+		return this.files.open(id);
+	}
+
+	/**
+	 * Keep an object for the whole retention from now on.
+	 * @param id its 32 hex digits
+	 * @return {@code false} if there is no such object
+	 * @throws IOException if the folder fails
+	 */
+	boolean keep(String id) throws IOException {
+		// Not while objects are removed: one that is kept is not among those.
+		this.lock.lock();
+		try {
+			return this.files.touch(id, this.clock.instant());
 		}
-		return null;
+		finally {
+			this.lock.unlock();
+		}
 	}
 
 	/**
@@ -121,7 +119,7 @@ final class ObjectFolder {
 	 */
 	boolean store(String id, String coding, long maxLength, Writer writer) throws IOException {
 		String uploader = ObjectFile.uploader(id);
-		if (uploader != null && isStored(id)) {
+		if (uploader != null && this.files.isStored(id)) {
 			return false;
 		}
 		Arrival arrival = new Arrival(uploader);
@@ -148,12 +146,6 @@ final class ObjectFolder {
 			arrival.end();
 			Files.deleteIfExists(temporary);
 		}
-	}
-
-	private boolean isStored(String id) {
-		return ObjectFile.SUFFIXES.values()
-			.stream()
-			.anyMatch((suffix) -> Files.exists(this.directory.resolve(id + suffix), LinkOption.NOFOLLOW_LINKS));
 	}
 
 	private void requireRoom(@Nullable String uploader, long bytes) throws IOException {
@@ -206,7 +198,7 @@ final class ObjectFolder {
 				this.directory.open(claim).close();
 			}
 			try {
-				if (uploader != null && isStored(id)) {
+				if (uploader != null && this.files.isStored(id)) {
 					return false;
 				}
 				Files.move(temporary, this.directory.resolve(id + ObjectFile.SUFFIXES.get(coding)),
@@ -247,7 +239,7 @@ final class ObjectFolder {
 		try (DirectoryStream<Path> files = Files.newDirectoryStream(this.directory.path())) {
 			for (Path file : files) {
 				String id = ObjectFile.id(file.getFileName().toString());
-				BasicFileAttributes attributes = (id != null || isTemporary(file)) ? attributes(file) : null;
+				BasicFileAttributes attributes = (id != null || isTemporary(file)) ? ObjectFiles.attributes(file) : null;
 				if (attributes == null) {
 					continue;
 				}
@@ -277,16 +269,6 @@ final class ObjectFolder {
 	private static boolean isTemporary(Path file) {
 		String name = file.getFileName().toString();
 		return name.startsWith(StoreDirectory.TEMPORARY_PREFIX) && name.endsWith(StoreDirectory.TEMPORARY_SUFFIX);
-	}
-
-	private static @Nullable BasicFileAttributes attributes(Path file) throws IOException {
-		try {
-			return Files.readAttributes(file, BasicFileAttributes.class);
-		}
-		catch (NoSuchFileException ex) {
-			// The file was published or deleted in the meantime.
-			return null;
-		}
 	}
 
 	/**

@@ -158,6 +158,28 @@ final class S3Bucket {
 		return url("sign a download URL", key, this.settings.presignExpiry(), deadline);
 	}
 
+	/**
+	 * Sign the download URL of an object that was stored earlier, once, and make sure
+	 * that the object is still there.
+	 * @param key its key
+	 * @param deadline covers all requests
+	 * @return the URL
+	 */
+	URI downloadUrlOfStored(String key, Deadline deadline) {
+		String operation = "look at an object";
+		URI url = downloadUrl(key, deadline);
+		try (StorageResponse response = this.transport.get(url, Confirmation.FIRST_BYTE, null,
+				UrlValidator.acceptAll(), 0, deadline)) {
+			if (!Confirmation.isGivenBy(response)) {
+				throw S3Failures.missing(operation, response, this.clock.instant());
+			}
+			return url;
+		}
+		catch (StorageUnavailableException ex) {
+			throw S3Failures.explained(operation, ex);
+		}
+	}
+
 	private URI url(String operation, String key, Duration expiry, Deadline deadline) {
 		return S3Signer.url(this.signer.get(key, expiry, this.signer.credentials(operation, deadline)));
 	}

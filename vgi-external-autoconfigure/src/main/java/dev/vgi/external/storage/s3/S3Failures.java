@@ -9,6 +9,7 @@ import javax.xml.stream.XMLStreamException;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.ErrorDocument;
+import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.FailureReason;
@@ -134,6 +135,23 @@ final class S3Failures {
 	static VgiExternalException of(String operation, StorageResponse response, Instant now) {
 		return of(operation, response.status(), ErrorDocument.code(response), response.header("x-amz-request-id"),
 				response::header, ClockSkew.note(response.header("Date"), now));
+	}
+
+	/**
+	 * Create the error for an unsuccessful request for an object that was stored earlier.
+	 * @param operation the operation, in the words of an error
+	 * @param response the response, whose body was not read yet
+	 * @param now the time by the clock of this machine
+	 * @return the error
+	 */
+	static VgiExternalException missing(String operation, StorageResponse response, Instant now) {
+		String code = ErrorDocument.code(response);
+		String skew = ClockSkew.note(response.header("Date"), now);
+		// S3 also denies access to a URL that is not valid yet.
+		if (ErrorDocument.meansGone(response.status(), code) && (response.status() == 404 || skew == null)) {
+			return new ObjectGoneException();
+		}
+		return of(operation, response.status(), code, response.header("x-amz-request-id"), response::header, skew);
 	}
 
 	private static VgiExternalException of(String operation, int status, @Nullable String errorCode,

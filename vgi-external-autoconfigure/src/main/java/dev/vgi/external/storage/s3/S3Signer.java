@@ -187,11 +187,11 @@ final class S3Signer {
 	}
 
 	/**
-	 * Return whether a URL has the form of those that are signed here.
+	 * Return the key in a URL that has the form of those that are signed here.
 	 * @param url an absolute URL from anywhere
-	 * @return {@code false} for every other URL, or if nothing can be signed
+	 * @return the key; {@code null} for every other URL, or if nothing can be signed
 	 */
-	boolean isOwn(URI url) {
+	@Nullable String keyOf(URI url) {
 		VendedUrlMatcher own = this.vendedUrls;
 		if (own == null) {
 			String key = this.settings.prefix() + ObjectKey.OF_NO_OBJECT;
@@ -202,11 +202,11 @@ final class S3Signer {
 						this.settings.bucket(), this.settings.prefix(), key, "X-Amz-Signature");
 			}
 			catch (UploadRefusedException ex) {
-				return false;
+				return null;
 			}
 			this.vendedUrls = own;
 		}
-		return own.contains(url);
+		return own.key(url);
 	}
 
 	static URI url(PresignedRequest signed) {

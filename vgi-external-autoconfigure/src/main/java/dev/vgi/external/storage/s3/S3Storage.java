@@ -10,6 +10,7 @@ import java.util.Locale;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.LifecycleVerifier;
+import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
@@ -132,7 +133,21 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	@Override
 	public boolean isOwn(URI url) {
-		return this.signer.isOwn(url);
+		return this.signer.keyOf(url) != null;
+	}
+
+	@Override
+	public @Nullable String renewableKey(URI url) {
+		return this.signer.keyOf(url);
+	}
+
+	@Override
+	public URI signAgain(String key) {
+		if (!ObjectKey.matches(key, this.settings.prefix())) {
+			throw new ObjectGoneException();
+		}
+		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
+		return this.attempts.run(deadline, (failures) -> this.bucket.downloadUrlOfStored(key, deadline));
 	}
 
 	@Override

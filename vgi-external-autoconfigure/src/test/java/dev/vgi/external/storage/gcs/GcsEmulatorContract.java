@@ -46,13 +46,15 @@ class GcsEmulatorContract extends ExternalStorageContractTests {
 
 	private static final String NO_SIGNATURES = "fake-gcs-server verifies no signatures";
 
+	private static final String NO_BUCKET = "fake-gcs-server does not tell a missing bucket from a missing object";
+
 	/** What the emulator cannot do, by test; {@link GcsStorageContractTests} does it. */
 	private static final Map<String, String> NOT_EMULATED = Map.of("vendedUrlsAreBoundToTheirMethods", NO_SIGNATURES,
 			"tamperedUrlsAreRefused", NO_SIGNATURES, "expiredUrlsAreRefused", NO_SIGNATURES,
-			"urlsOfOthersCredentialsAreRefused", NO_SIGNATURES, "entityTagTiesRangesToOneObject",
-			"fake-gcs-server ignores If-Match", "failedUploadLeavesNothing",
-			"fake-gcs-server stores bodies that broke off", "misconfigurationIsAClearError",
-			"fake-gcs-server does not tell a missing bucket from a missing object");
+			"objectOfAnExpiredUrlIsSignedAgain", NO_SIGNATURES, "urlsOfOthersCredentialsAreRefused", NO_SIGNATURES,
+			"entityTagTiesRangesToOneObject", "fake-gcs-server ignores If-Match", "failedUploadLeavesNothing",
+			"fake-gcs-server stores bodies that broke off", "misconfigurationIsAClearError", NO_BUCKET,
+			"brokenStorageSignsNothingAgain", NO_BUCKET);
 
 	@RegisterExtension
 	static final ExecutionCondition emulated = (context) -> {
