@@ -11,7 +11,7 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.autoconfigure.start.Ranges;
-import dev.vgi.external.rpc.server.http.TokenKey;
+import dev.vgi.external.seal.TokenKey;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.context.properties.ConfigurationProperties;

@@ -13,7 +13,7 @@ import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.server.http.RpcSettings;
 import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.rpc.server.http.StreamTokens;
-import dev.vgi.external.rpc.server.http.TokenKey;
+import dev.vgi.external.seal.TokenKey;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.transfer.TransferListener;

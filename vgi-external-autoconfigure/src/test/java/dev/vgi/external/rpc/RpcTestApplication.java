@@ -16,7 +16,7 @@ import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.rpc.server.http.RpcSettings;
 import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.rpc.server.http.StreamTokens;
-import dev.vgi.external.rpc.server.http.TokenKey;
+import dev.vgi.external.seal.TokenKey;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.url.UrlValidator;
 import jakarta.servlet.http.HttpServletRequest;

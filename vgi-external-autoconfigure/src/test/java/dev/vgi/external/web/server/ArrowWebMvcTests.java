@@ -15,7 +15,7 @@ import dev.vgi.external.rpc.RpcService;
 import dev.vgi.external.rpc.server.http.RpcSettings;
 import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.rpc.server.http.StreamTokens;
-import dev.vgi.external.rpc.server.http.TokenKey;
+import dev.vgi.external.seal.TokenKey;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import org.apache.arrow.memory.BufferAllocator;

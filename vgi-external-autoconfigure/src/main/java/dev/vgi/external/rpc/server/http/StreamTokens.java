@@ -1,52 +1,28 @@
 package dev.vgi.external.rpc.server.http;
 
-import java.io.ByteArrayOutputStream;
-import java.io.DataOutputStream;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Arrays;
-import java.util.Base64;
 import java.util.List;
-
-import javax.crypto.AEADBadTagException;
-import javax.crypto.Cipher;
-import javax.crypto.spec.GCMParameterSpec;
-import javax.crypto.spec.SecretKeySpec;
 
 import dev.vgi.external.codec.ZstdContentCodec;
 import dev.vgi.external.rpc.RpcBadRequestException;
+import dev.vgi.external.seal.Sealer;
+import dev.vgi.external.seal.TokenKey;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
 
 /**
  * Seals the state of a stream in a text that the caller keeps and can neither read nor
- * change: AES-256-GCM, bound to the service, the method, the caller and the use of the
- * token. Thread-safe.
+ * change, bound to the service, the method, the caller and the use of the token.
+ * Thread-safe.
  * <p>
- * A token is the Base64 of: version, salt, nonce, encrypted content with its tag. The
- * content consists of the time of sealing, a coding, and the bytes.
+ * What is sealed consists of the time of sealing, a coding, and the bytes.
  */
 public final class StreamTokens {
-
-	private static final byte VERSION = 1;
-
-	private static final int SALT = 16;
-
-	private static final int NONCE = 12;
-
-	private static final int TAG_BITS = 128;
-
-	private static final int HEAD = 1 + SALT + NONCE;
-
-	/** Length of a token without content: head, time, coding and tag. */
-	private static final int MIN_LENGTH = HEAD + Long.BYTES + 1 + TAG_BITS / Byte.SIZE;
 
 	private static final byte PLAIN = 0;
 
@@ -61,9 +37,7 @@ public final class StreamTokens {
 	/** Largest size of a sealed state after decompression. */
 	private static final int MAX_CONTENT = 64 << 20;
 
-	private final SecureRandom random = new SecureRandom();
-
-	private final List<TokenKey> keys;
+	private final Sealer sealer;
 
 	private final Duration ttl;
 
@@ -76,9 +50,8 @@ public final class StreamTokens {
 	 * @param clock the current time
 	 */
 	public StreamTokens(List<TokenKey> keys, Duration ttl, InstantSource clock) {
-		Assert.notEmpty(keys, "'keys' must not be empty");
 		Assert.isTrue(!ttl.isNegative() && !ttl.isZero(), "'ttl' must be positive");
-		this.keys = List.copyOf(keys);
+		this.sealer = new Sealer(keys);
 		this.ttl = ttl;
 		this.clock = clock;
 	}
@@ -92,18 +65,7 @@ public final class StreamTokens {
 	 */
 	String seal(Use use, Binding binding, byte[] content) {
 		Assert.state(content.length <= MAX_CONTENT, "The state of a stream is too large to travel");
-		byte[] head = new byte[HEAD];
-		this.random.nextBytes(head);
-		head[0] = VERSION;
-		try {
-			Cipher cipher = cipher(Cipher.ENCRYPT_MODE, this.keys.get(0), head, use, binding);
-			byte[] sealed = cipher.doFinal(encode(content));
-			return Base64.getEncoder()
-				.encodeToString(ByteBuffer.allocate(HEAD + sealed.length).put(head).put(sealed).array());
-		}
-		catch (GeneralSecurityException ex) {
-			throw new IllegalStateException("A token cannot be sealed", ex);
-		}
+		return this.sealer.seal(binding.parts(use), encode(content));
 	}
 
 	/**
@@ -116,24 +78,11 @@ public final class StreamTokens {
 	 * message
 	 */
 	byte[] open(Use use, Binding binding, @Nullable String token) {
-		byte[] bytes = decodeText(token);
-		if (bytes.length < MIN_LENGTH || bytes[0] != VERSION) {
+		byte[] opened = this.sealer.open(binding.parts(use), token);
+		if (opened == null) {
 			throw invalid();
 		}
-		byte[] head = Arrays.copyOf(bytes, HEAD);
-		for (TokenKey key : this.keys) {
-			try {
-				Cipher cipher = cipher(Cipher.DECRYPT_MODE, key, head, use, binding);
-				return decode(use, cipher.doFinal(bytes, HEAD, bytes.length - HEAD));
-			}
-			catch (AEADBadTagException ex) {
-				// The token may have been sealed with another key.
-			}
-			catch (GeneralSecurityException ex) {
-				throw invalid();
-			}
-		}
-		throw invalid();
+		return decode(use, opened);
 	}
 
 	/**
@@ -142,29 +91,6 @@ public final class StreamTokens {
 	 */
 	static RpcBadRequestException invalid() {
 		return new RpcBadRequestException("ValueError", null, "The stream's token is missing, invalid or expired");
-	}
-
-	private static byte[] decodeText(@Nullable String token) {
-		try {
-			byte[] bytes = (token != null) ? Base64.getDecoder().decode(token) : new byte[0];
-			// The decoder accepts a few other texts for the same bytes.
-			if (!Base64.getEncoder().encodeToString(bytes).equals(token)) {
-				throw invalid();
-			}
-			return bytes;
-		}
-		catch (IllegalArgumentException ex) {
-			throw invalid();
-		}
-	}
-
-	private static Cipher cipher(int mode, TokenKey key, byte[] head, Use use, Binding binding)
-			throws GeneralSecurityException {
-		SecretKeySpec derived = key.derive(Arrays.copyOfRange(head, 1, 1 + SALT));
-		Cipher cipher = Cipher.getInstance("AES/GCM/NoPadding");
-		cipher.init(mode, derived, new GCMParameterSpec(TAG_BITS, head, 1 + SALT, NONCE));
-		cipher.updateAAD(binding.bytes(use));
-		return cipher;
 	}
 
 	private byte[] encode(byte[] content) {
@@ -225,21 +151,8 @@ public final class StreamTokens {
 	 */
 	record Binding(String protocol, String method, @Nullable String principal) {
 
-		byte[] bytes(Use use) {
-			ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-			try (DataOutputStream out = new DataOutputStream(bytes)) {
-				// With their lengths, so that different bindings always differ.
-				for (String part : List.of(use.name(), this.protocol, this.method,
-						(this.principal != null) ? "=" + this.principal : "")) {
-					byte[] text = part.getBytes(StandardCharsets.UTF_8);
-					out.writeInt(text.length);
-					out.write(text);
-				}
-			}
-			catch (IOException ex) {
-				throw new UncheckedIOException(ex);
-			}
-			return bytes.toByteArray();
+		List<String> parts(Use use) {
+			return List.of(use.name(), this.protocol, this.method, Sealer.caller(this.principal));
 		}
 
 	}

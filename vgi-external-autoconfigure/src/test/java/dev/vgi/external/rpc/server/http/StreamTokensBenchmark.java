@@ -14,6 +14,7 @@ import javax.crypto.spec.SecretKeySpec;
 
 import dev.vgi.external.rpc.server.http.StreamTokens.Binding;
 import dev.vgi.external.rpc.server.http.StreamTokens.Use;
+import dev.vgi.external.seal.TokenKey;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;

@@ -11,6 +11,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import dev.vgi.external.rpc.RpcBadRequestException;
 import dev.vgi.external.rpc.server.http.StreamTokens.Binding;
 import dev.vgi.external.rpc.server.http.StreamTokens.Use;
+import dev.vgi.external.seal.TokenKey;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

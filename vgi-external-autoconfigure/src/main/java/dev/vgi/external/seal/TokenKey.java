@@ -1,4 +1,4 @@
-package dev.vgi.external.rpc.server.http;
+package dev.vgi.external.seal;
 
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
@@ -11,8 +11,8 @@ import javax.crypto.spec.SecretKeySpec;
 import org.springframework.util.Assert;
 
 /**
- * A key that seals the tokens of streams: 32 random bytes that all processes of a service
- * share. Its value never appears in text.
+ * A key that seals tokens: 32 random bytes that all processes of a service share. Its
+ * value never appears in text.
  */
 public final class TokenKey {
 
