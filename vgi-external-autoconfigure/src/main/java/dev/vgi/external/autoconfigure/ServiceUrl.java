@@ -53,7 +53,11 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 		return (ofRequest != null) ? ofRequest : ofConnector();
 	}
 
-	private ForwardedHeaders forwardedHeaders() {
+	/**
+	 * Return who reads the headers of a proxy, as Boot is configured.
+	 * @return who
+	 */
+	ForwardedHeaders forwardedHeaders() {
 		String strategy = this.environment.getProperty("server.forward-headers-strategy");
 		if (strategy == null) {
 			// The same decision as in Boot's web servers.
@@ -80,8 +84,12 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 		return URI.create((secure ? "https" : "http") + "://" + literal(host) + ":" + port + path + dispatcherPath());
 	}
 
-	// Spring MVC serves the objects, whatever servlet this request is for.
-	private String dispatcherPath() {
+	/**
+	 * Return the path of Spring MVC, which serves the objects, whatever servlet this
+	 * request is for.
+	 * @return the path below the context path, may be empty
+	 */
+	String dispatcherPath() {
 		return StringUtils.trimTrailingCharacter(this.environment.getProperty("spring.mvc.servlet.path", ""), '/');
 	}
 

@@ -52,6 +52,7 @@ import org.springframework.util.unit.DataSize;
  * @param url URLs that callers of this service may send.
  * @param client Settings of this application's own calls.
  * @param uploadUrl Upload URLs for large inputs.
+ * @param renewal Renewal of the links that callers were given.
  * @param s3 Amazon S3 and compatible stores.
  * @param gcs Google Cloud Storage.
  * @param local Folder of this machine.
@@ -65,7 +66,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		@DefaultValue("2") int maxRetries, @DefaultValue("500ms") Duration retryDelay,
 		@DefaultValue Compression compression, @DefaultValue Fetch fetch, @DefaultValue Upload upload,
 		@DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Limits limits, @DefaultValue Url url,
-		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue S3 s3, @DefaultValue Gcs gcs,
+		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue Renewal renewal,
+		@DefaultValue S3 s3, @DefaultValue Gcs gcs,
 		@DefaultValue Local local, @DefaultValue Lifecycle lifecycle, @DefaultValue Health health) {
 
 	private static final long DEFAULT_SEGMENT = 32L << 20;
@@ -435,6 +437,21 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		public UploadUrl {
 			Ranges.check("vgi.external.upload-url.max-upload-size", maxUploadSize, "1B");
 			Ranges.check("vgi.external.upload-url.expiry", expiry, SHORTEST_EXPIRY, LONGEST_EXPIRY);
+		}
+
+	}
+
+	/**
+	 * Renewal of the links that callers were given.
+	 *
+	 * @param enabled Whether callers may renew the links of pointers. By default if
+	 * 'vgi.rpc.token-keys' is set and the storage supports it.
+	 * @param maxAge How long after it was written a pointer may be renewed.
+	 */
+	public record Renewal(@Nullable Boolean enabled, @DefaultValue("24h") Duration maxAge) {
+
+		public Renewal {
+			Ranges.check("vgi.external.renewal.max-age", maxAge, "1s", "365d");
 		}
 
 	}

@@ -2,18 +2,21 @@ package dev.vgi.external.autoconfigure;
 
 import java.time.InstantSource;
 import java.util.List;
+import java.util.function.Function;
 
 import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.PointerRenewal;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.server.http.RpcSettings;
 import dev.vgi.external.rpc.server.http.RpcWebMvc;
 import dev.vgi.external.rpc.server.http.StreamTokens;
 import dev.vgi.external.seal.TokenKey;
+import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.transfer.TransferListener;
@@ -25,10 +28,15 @@ import dev.vgi.external.web.server.ArrowWebMvc;
 import dev.vgi.external.web.server.CapabilitiesFilter;
 import dev.vgi.external.web.server.ContentCodingFilter;
 import dev.vgi.external.web.server.LocalStorageController;
+import dev.vgi.external.web.server.PointerRenewals;
+import dev.vgi.external.web.server.RenewUrlController;
+import dev.vgi.external.web.server.RequestUrl;
+import dev.vgi.external.web.server.RequestUrl.ForwardedHeaders;
 import dev.vgi.external.web.server.ServedArrowHttpMessageConverter;
 import dev.vgi.external.web.server.ServedPaths;
 import dev.vgi.external.web.server.SignedQueryFilter;
 import dev.vgi.external.web.server.UploadUrlController;
+import jakarta.servlet.http.HttpServletRequest;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
@@ -89,13 +97,18 @@ public final class VgiWebMvcAutoConfiguration {
 	RpcWebMvc vgiRpcWebMvc(VgiRpcProperties properties, VgiExternalProperties external,
 			BufferAllocator vgiBufferAllocator, @Qualifier("vgiLocationResolver") LocationResolver resolver,
 			Externalizer externalizer, TransferBudget budget, ObjectProvider<RpcCallListener> listener,
-			Environment environment) {
+			ObjectProvider<PointerRenewals> renewals, Environment environment) {
 		RpcSettings settings = new RpcSettings(properties.prefix(), ServerId.VALUE,
 				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS,
 				maxRequestBytes(properties, budget), bytes(properties.maxResponseSize()),
 				bytes(properties.maxExternalizedResponseSize()), external.limits().toReadLimits());
 		return new RpcWebMvc(settings, vgiBufferAllocator, resolver, externalizer,
-				() -> streamTokens(properties, environment), listener.getIfAvailable(RpcCallListener::none));
+				() -> streamTokens(properties, environment), listener.getIfAvailable(RpcCallListener::none),
+				of(renewals.getIfAvailable()));
+	}
+
+	private static Function<HttpServletRequest, @Nullable PointerRenewal> of(@Nullable PointerRenewals renewals) {
+		return (renewals != null) ? renewals::of : (request) -> null;
 	}
 
 	private static StreamTokens streamTokens(VgiRpcProperties properties, Environment environment) {
@@ -125,26 +138,29 @@ public final class VgiWebMvcAutoConfiguration {
 	@ConditionalOnMissingBean
 	ArrowWebMvc vgiWebMvcConfigurer(TransferBudget budget, BufferAllocator vgiBufferAllocator,
 			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
-			VgiRpcProperties rpc, VgiExternalProperties properties, ObjectProvider<LocalStorage> localStorage) {
+			VgiRpcProperties rpc, VgiExternalProperties properties, ObjectProvider<LocalStorage> localStorage,
+			ObjectProvider<PointerRenewals> renewals) {
 		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator,
 				maxRequestBytes(rpc, budget), true, properties.limits().toReadLimits());
 		LocalStorage store = (properties.local().baseUrl() == null) ? localStorage.getIfAvailable() : null;
 		return new ArrowWebMvc(
 				new ServedArrowHttpMessageConverter(arrow, resolver, externalizer,
 						properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT,
-						(store != null) ? store::isOwn : (url) -> false, bytes(rpc.maxExternalizedResponseSize())),
+						(store != null) ? store::isOwn : (url) -> false, bytes(rpc.maxExternalizedResponseSize()),
+						of(renewals.getIfAvailable())),
 				budget, vgiBufferAllocator);
 	}
 
 	@Bean
 	@ConditionalOnMissingBean
 	Capabilities vgiCapabilities(VgiRpcProperties rpc, VgiExternalProperties properties, ExternalLocationConfig config,
-			ObjectProvider<UploadUrlProvider> uploadUrls, TransferBudget budget) {
+			ObjectProvider<UploadUrlProvider> uploadUrls, ObjectProvider<PointerRenewals> renewals,
+			TransferBudget budget) {
 		boolean vends = vendsUploadUrls(properties, uploadUrls.getIfAvailable());
 		boolean stores = config.storage() != null;
 		return new Capabilities(maxRequestBytes(rpc, budget), bytes(rpc.maxResponseSize()),
 				stores ? bytes(rpc.maxExternalizedResponseSize()) : null, stores, ContentCodec.available(), vends,
-				properties.maxUploadSize(), false);
+				properties.maxUploadSize(), renewals.getIfAvailable() != null);
 	}
 
 	private static boolean vendsUploadUrls(VgiExternalProperties properties, @Nullable UploadUrlProvider provider) {
@@ -176,7 +192,7 @@ public final class VgiWebMvcAutoConfiguration {
 		// belong to this library.
 		FilterRegistrationBean<CapabilitiesFilter> registration = new FilterRegistrationBean<>(new CapabilitiesFilter(
 				capabilities, (request) -> paths.bringsArrow(request) || paths.isUploadUrls(request)
-						|| rpc.getObject().servesMethods() && paths.isProtocol(request)));
+						|| paths.isRenewals(request) || rpc.getObject().servesMethods() && paths.isProtocol(request)));
 		registration.setOrder(CAPABILITIES_ORDER);
 		return registration;
 	}
@@ -226,6 +242,50 @@ public final class VgiWebMvcAutoConfiguration {
 				TransferListener.all(listeners.orderedStream().toList()));
 	}
 
+	@Bean
+	@ConditionalOnMissingBean
+	@Nullable PointerRenewals vgiPointerRenewals(VgiExternalProperties properties, VgiRpcProperties rpc,
+			ExternalLocationConfig config, Environment environment) {
+		VgiExternalProperties.Renewal renewal = properties.renewal();
+		boolean required = Boolean.TRUE.equals(renewal.enabled());
+		List<TokenKey> keys = rpc.toKeys();
+		if (required && keys.isEmpty()) {
+			throw new StartRefusedException(
+					"vgi.external.renewal.enabled is true, but there is no key that seals what callers renew their links"
+							+ " with.",
+					"""
+							Set vgi.rpc.token-keys to 32 random bytes, the same in every process of the service:
+							    openssl rand -base64 32
+							or do not set vgi.external.renewal.enabled.""");
+		}
+		ExternalStorage storage = config.storage();
+		if (required && properties.enabled() && (storage == null || !storage.signsAgain())) {
+			logger.warn("vgi.external.renewal.enabled is true, but "
+					+ ((storage != null) ? "the storage '" + storage.name() + "' does not sign an object twice"
+							: "there is no storage")
+					+ ": callers cannot renew their links");
+		}
+		if (Boolean.FALSE.equals(renewal.enabled()) || keys.isEmpty() || storage == null || !storage.signsAgain()) {
+			return null;
+		}
+		ServiceUrl url = new ServiceUrl(null, environment);
+		ForwardedHeaders forwarded = url.forwardedHeaders();
+		String dispatcherPath = url.dispatcherPath();
+		String route = rpc.prefix() + RenewUrlController.PATH;
+		return new PointerRenewals(storage, keys, environment.getProperty("spring.application.name", ""),
+				renewal.maxAge(), (request) -> RequestUrl.path(request, forwarded, dispatcherPath) + route,
+				InstantSource.system());
+	}
+
+	@Bean
+	@ConditionalOnMissingBean
+	@Nullable RenewUrlController vgiRenewUrlController(ObjectProvider<PointerRenewals> renewals,
+			BufferAllocator vgiBufferAllocator, RpcWebMvc rpc, ObjectProvider<TransferListener> listeners) {
+		PointerRenewals available = renewals.getIfAvailable();
+		return (available != null) ? new RenewUrlController(available, vgiBufferAllocator, rpc,
+				TransferListener.all(listeners.orderedStream().toList())) : null;
+	}
+
 	private static boolean isSecured(ListableBeanFactory beans) {
 		ClassLoader classLoader = VgiWebMvcAutoConfiguration.class.getClassLoader();
 		return ClassUtils.isPresent(SECURITY, classLoader) && beans
@@ -239,12 +299,13 @@ public final class VgiWebMvcAutoConfiguration {
 			@Qualifier("requestMappingHandlerMapping") RequestMappingHandlerMapping mapping,
 			@Qualifier("requestMappingHandlerAdapter") RequestMappingHandlerAdapter adapter, ArrowWebMvc arrow,
 			RpcWebMvc rpc, VgiRpcProperties properties, ObjectProvider<UploadUrlController> uploadUrls,
-			ObjectProvider<LocalStorageController> localStorage) {
+			ObjectProvider<RenewUrlController> renewals, ObjectProvider<LocalStorageController> localStorage) {
 		return () -> {
 			arrow.install(adapter);
 			rpc.install(mapping, adapter);
 			AddedRoutes routes = new AddedRoutes(mapping);
 			uploadUrls.ifAvailable((controller) -> routes.add(properties.prefix(), controller));
+			renewals.ifAvailable((controller) -> routes.add(properties.prefix(), controller));
 			localStorage.ifAvailable((controller) -> routes.add("", controller));
 		};
 	}

@@ -103,6 +103,11 @@ public final class Externalizer {
 	public OutputCycle externalize(OutputCycle cycle, ResponseBudget budget) {
 		boolean keep = false;
 		try {
+			if (cycle.data().isPointer()) {
+				keep = true;
+				AnnotatedBatch pointer = budget.renewable(cycle.data());
+				return (pointer == cycle.data()) ? cycle : new OutputCycle(cycle.logs(), pointer);
+			}
 			keep = !exceedsThreshold(cycle.data()) && !isRescued(cycle.data(), budget);
 			return keep ? cycle : OutputCycle.of(pointerTo(cycle, budget));
 		}

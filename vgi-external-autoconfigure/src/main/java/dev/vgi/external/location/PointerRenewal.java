@@ -21,12 +21,4 @@ public interface PointerRenewal {
 	 */
 	BatchMetadata of(URI location, @Nullable String sha256);
 
-	/**
-	 * Return a renewal that adds nothing.
-	 * @return what responses without tokens have
-	 */
-	static PointerRenewal none() {
-		return (location, sha256) -> BatchMetadata.empty();
-	}
-
 }

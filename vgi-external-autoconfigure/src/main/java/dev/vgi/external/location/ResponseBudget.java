@@ -20,7 +20,7 @@ public final class ResponseBudget {
 
 	private final @Nullable Long maxExternalizedBytes;
 
-	private final PointerRenewal renewal;
+	private final @Nullable PointerRenewal renewal;
 
 	/** Shared with the budgets that are tightened from this one. */
 	private final AtomicLong externalized;
@@ -33,11 +33,11 @@ public final class ResponseBudget {
 	 * {@code null} for no limit
 	 */
 	public ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes) {
-		this(maxResponseBytes, maxExternalizedBytes, PointerRenewal.none(), new AtomicLong());
+		this(maxResponseBytes, maxExternalizedBytes, null, new AtomicLong());
 	}
 
-	private ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes, PointerRenewal renewal,
-			AtomicLong externalized) {
+	private ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes,
+			@Nullable PointerRenewal renewal, AtomicLong externalized) {
 		this.maxResponseBytes = maxResponseBytes;
 		this.maxExternalizedBytes = maxExternalizedBytes;
 		this.renewal = renewal;
@@ -74,10 +74,10 @@ public final class ResponseBudget {
 
 	/**
 	 * Return a budget whose pointers the caller may renew. Both count what either stores.
-	 * @param renewal makes pointers renewable
+	 * @param renewal makes pointers renewable, or {@code null} for those that are not
 	 * @return the budget
 	 */
-	public ResponseBudget renewing(PointerRenewal renewal) {
+	public ResponseBudget renewing(@Nullable PointerRenewal renewal) {
 		return new ResponseBudget(this.maxResponseBytes, this.maxExternalizedBytes, renewal, this.externalized);
 	}
 
@@ -87,7 +87,8 @@ public final class ResponseBudget {
 	 * @return its metadata, with what renews it
 	 */
 	BatchMetadata metadata(Pointer pointer) {
-		return pointer.toMetadata().with(this.renewal.of(pointer.location(), pointer.sha256()));
+		BatchMetadata metadata = pointer.toMetadata();
+		return (this.renewal != null) ? metadata.with(this.renewal.of(pointer.location(), pointer.sha256())) : metadata;
 	}
 
 	/**
@@ -97,9 +98,13 @@ public final class ResponseBudget {
 	 * @return the pointer batch for this response
 	 */
 	public AnnotatedBatch renewable(AnnotatedBatch batch) {
-		BatchMetadata bare = batch.metadata().without(MetadataKeys.RENEWAL, MetadataKeys.RENEWAL_PATH);
-		Pointer pointer = Pointer.from(bare);
-		return batch.withMetadata(bare.with(this.renewal.of(pointer.location(), pointer.sha256())));
+		BatchMetadata metadata = batch.metadata();
+		if (this.renewal == null && !metadata.contains(MetadataKeys.RENEWAL)
+				&& !metadata.contains(MetadataKeys.RENEWAL_PATH)) {
+			return batch;
+		}
+		BatchMetadata bare = metadata.without(MetadataKeys.RENEWAL, MetadataKeys.RENEWAL_PATH);
+		return batch.withMetadata(bare.with(metadata(Pointer.from(bare))));
 	}
 
 	/**

@@ -60,10 +60,19 @@ public interface ExternalStorage {
 	}
 
 	/**
+	 * Return whether {@link #signAgain} is implemented.
+	 * @return {@code false} by default: the pointers to objects of this storage are not
+	 * renewable
+	 */
+	default boolean signsAgain() {
+		return false;
+	}
+
+	/**
 	 * Return what {@link #signAgain} needs to make a new URL for an object. Does no I/O.
 	 * @param url an absolute URL from anywhere, expired or not
 	 * @return the object's key, at most 1,024 bytes of UTF-8; {@code null} if the URL is
-	 * not one of this storage's, or if this storage cannot sign again, as by default
+	 * not one of this storage's, or if this storage does not sign again
 	 */
 	default @Nullable String renewableKey(URI url) {
 		return null;

@@ -157,6 +157,11 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	}
 
 	@Override
+	public final boolean signsAgain() {
+		return true;
+	}
+
+	@Override
 	public final @Nullable String renewableKey(URI url) {
 		return isOwn(url) ? url.toString().replaceFirst("\\?.*", "").substring(this.base.length()) : null;
 	}

@@ -128,7 +128,20 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 			write(open(reader), outputMessage, ResponseBudget.unlimited());
 			return;
 		}
-		write(value, outputMessage, (this.externalizer != null) ? this.externalizer::externalize : (cycle) -> cycle);
+		write(value, outputMessage, ResponseBudget.unlimited());
+	}
+
+	/**
+	 * Write a value that is no reader.
+	 * @param value an Arrow value
+	 * @param outputMessage the HTTP message
+	 * @param budget what may be stored; ignored without an externalizer
+	 * @throws IOException if the message fails
+	 */
+	public void write(Object value, HttpOutputMessage outputMessage, ResponseBudget budget) throws IOException {
+		Externalizer storing = this.externalizer;
+		write(value, outputMessage,
+				(storing != null) ? (cycle) -> storing.externalize(cycle, budget) : (cycle) -> cycle);
 	}
 
 	/**

@@ -20,13 +20,15 @@ public final class VgiRequest {
 	}
 
 	/**
-	 * Match RPC methods, their streams, and the endpoints that describe them. Includes
-	 * neither upload URLs nor health.
+	 * Match RPC methods, their streams, the endpoints that describe them, and the route
+	 * on which callers renew the links they were given. Includes neither upload URLs nor
+	 * health.
 	 * @return the matcher
 	 */
 	public static RequestMatcher toRpc() {
 		return new PathMatcher("toRpc()",
-				(context, request) -> context.getBean(RpcWebMvc.class).isRoute(ServedPaths.of(request)));
+				(context, request) -> context.getBean(RpcWebMvc.class).isRoute(ServedPaths.of(request))
+						|| context.getBean(ServedPaths.class).isRenewals(request));
 	}
 
 	/**

@@ -145,6 +145,11 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	}
 
 	@Override
+	public boolean signsAgain() {
+		return true;
+	}
+
+	@Override
 	public @Nullable String renewableKey(URI url) {
 		return this.signer.keyOf(url);
 	}

@@ -199,6 +199,11 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	@Override
+	public boolean signsAgain() {
+		return true;
+	}
+
+	@Override
 	public @Nullable String renewableKey(URI url) {
 		return this.urls.ownKey(url);
 	}

@@ -137,6 +137,11 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	}
 
 	@Override
+	public boolean signsAgain() {
+		return true;
+	}
+
+	@Override
 	public @Nullable String renewableKey(URI url) {
 		return this.signer.keyOf(url);
 	}

@@ -72,6 +72,25 @@ public final class RequestUrl {
 	}
 
 	/**
+	 * Determine the path of the URL under which the sender of a request reaches this
+	 * application.
+	 * @param request the request
+	 * @param forwardedHeaders whether the headers of a proxy count
+	 * @param dispatcherPath the path of Spring MVC below the context path, may be empty
+	 * @return the path without a trailing slash
+	 */
+	public static String path(HttpServletRequest request, ForwardedHeaders forwardedHeaders, String dispatcherPath) {
+		String path = request.getContextPath() + dispatcherPath;
+		if (forwardedHeaders != ForwardedHeaders.READ_BY_WEB_SERVER) {
+			// Spring's filter makes the prefix a part of the context path.
+			return path;
+		}
+		HttpServletRequest original = original(request);
+		return (wasForwarded(original) && isBelieved(original))
+				? prefix(new ServletServerHttpRequest(original).getHeaders()) + path : path;
+	}
+
+	/**
 	 * Return a task that serves the same request as the current thread.
 	 * @param task the task, for another thread, which ends before the request does
 	 * @return the task with the request, if there is one
@@ -121,11 +140,16 @@ public final class RequestUrl {
 	private static UriComponentsBuilder adapt(UriComponentsBuilder builder, HttpServletRequest original) {
 		HttpHeaders headers = new ServletServerHttpRequest(original).getHeaders();
 		URI url = builder.build().toUri();
+		return ForwardedHeaderUtils.adaptFromForwardedHeaders(url, headers)
+			.replacePath(prefix(headers) + url.getRawPath());
+	}
+
+	private static String prefix(HttpHeaders headers) {
 		StringBuilder path = new StringBuilder();
 		for (String prefix : headers.getValuesAsList("X-Forwarded-Prefix")) {
 			path.append(StringUtils.trimTrailingCharacter(prefix, '/'));
 		}
-		return ForwardedHeaderUtils.adaptFromForwardedHeaders(url, headers).replacePath(path + url.getRawPath());
+		return path.toString();
 	}
 
 	/**

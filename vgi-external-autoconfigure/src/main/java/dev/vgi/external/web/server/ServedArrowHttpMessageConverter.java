@@ -8,6 +8,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
@@ -18,6 +19,7 @@ import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.Pointer;
+import dev.vgi.external.location.PointerRenewal;
 import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.ArrowValues;
@@ -71,6 +73,8 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 
 	private final @Nullable Long maxExternalizedSize;
 
+	private final Function<HttpServletRequest, @Nullable PointerRenewal> renewals;
+
 	/**
 	 * Create a converter that stores result sets of any size.
 	 * @param arrow reads and writes the streams
@@ -82,7 +86,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	 */
 	public ServedArrowHttpMessageConverter(ArrowStreamHttpMessageConverter arrow, LocationResolver resolver,
 			Externalizer externalizer, boolean redirect, Predicate<URI> here) {
-		this(arrow, resolver, externalizer, redirect, here, null);
+		this(arrow, resolver, externalizer, redirect, here, null, (request) -> null);
 	}
 
 	/**
@@ -95,15 +99,19 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	 * @param here which stored objects this service itself serves, wherever it is reached
 	 * @param maxExternalizedSize most bytes, before compression, that are stored of one
 	 * result set; {@code null} for no limit
+	 * @param renewals makes the pointers renewable that the sender of a request gets, or
+	 * returns {@code null}
 	 */
 	public ServedArrowHttpMessageConverter(ArrowStreamHttpMessageConverter arrow, LocationResolver resolver,
-			Externalizer externalizer, boolean redirect, Predicate<URI> here, @Nullable Long maxExternalizedSize) {
+			Externalizer externalizer, boolean redirect, Predicate<URI> here, @Nullable Long maxExternalizedSize,
+			Function<HttpServletRequest, @Nullable PointerRenewal> renewals) {
 		this.delegate = new ExternalLocationHttpMessageConverter(arrow, () -> resolver, externalizer,
 				LogSink.discarding());
 		this.externalizer = externalizer;
 		this.redirect = redirect;
 		this.here = here;
 		this.maxExternalizedSize = maxExternalizedSize;
+		this.renewals = renewals;
 	}
 
 	@Override
@@ -196,7 +204,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 			if (response != null && mayHavePointers(batches) && !isPrivate(response)) {
 				forbidToKeep(response);
 			}
-			this.delegate.write(value, ResolvableType.NONE, null, message, null);
+			this.delegate.write(value, message, ResponseBudget.unlimited().renewing(this.renewals.apply(request)));
 			return;
 		}
 		// Some responses are committed before there is a value: emitters have sent the
@@ -227,7 +235,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 				// Each pointer is read as soon as it is there.
 				CodedResponse.requirePlain(response.getServletResponse());
 			}
-			this.delegate.write(batches, message, budget);
+			this.delegate.write(batches, message, budget.renewing(this.renewals.apply(request)));
 		}
 		else if (request != null && response != null && !isNeverRedirected(request) && this.redirect
 				&& this.externalizer.storesWhileReading() && this.externalizer.isLarge(batches)) {

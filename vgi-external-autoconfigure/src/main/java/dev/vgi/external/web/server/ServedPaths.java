@@ -127,6 +127,15 @@ public final class ServedPaths {
 	}
 
 	/**
+	 * Return whether a request is to renew a link.
+	 * @param request the request
+	 * @return whether Spring MVC would route it to the renewals
+	 */
+	public boolean isRenewals(HttpServletRequest request) {
+		return this.patterns.get().renewals.matches(of(request));
+	}
+
+	/**
 	 * Return whether a request is for the health of this service.
 	 * @param request the request
 	 * @return whether Spring MVC would route it to the health
@@ -142,10 +151,11 @@ public final class ServedPaths {
 	 * @param actuator everything below Actuator's base path, or {@code null}
 	 * @param localStore the objects
 	 * @param uploadUrls the route that vends upload URLs
+	 * @param renewals the route that renews links
 	 * @param health the health route
 	 */
 	private record Patterns(PathPattern prefix, @Nullable PathPattern actuator, PathPattern localStore,
-			PathPattern uploadUrls, PathPattern health) {
+			PathPattern uploadUrls, PathPattern renewals, PathPattern health) {
 
 		static Patterns of(String prefix, String actuator, @Nullable PathPatternParser given) {
 			PathPatternParser parser = (given != null) ? given : PathPatternParser.defaultInstance;
@@ -153,6 +163,7 @@ public final class ServedPaths {
 					!actuator.isEmpty() ? parser.parse(actuator + "/**") : null,
 					parser.parse(LocalStorage.PATH + "/{key}"),
 					parser.parse(prefix + "/" + UploadUrlController.METHOD + "/init"),
+					parser.parse(prefix + RenewUrlController.PATH),
 					parser.parse(prefix + "/health"));
 		}
 

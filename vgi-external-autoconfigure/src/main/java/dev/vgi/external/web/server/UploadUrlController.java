@@ -1,6 +1,5 @@
 package dev.vgi.external.web.server;
 
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -8,14 +7,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 
-import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.CorruptStreamException;
-import dev.vgi.external.batch.GatheredStream;
-import dev.vgi.external.batch.IpcStreamReader;
-import dev.vgi.external.batch.IpcStreamWriter;
-import dev.vgi.external.batch.MetadataKeys;
-import dev.vgi.external.batch.OutputCycle;
-import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.TransferListener;
@@ -45,9 +37,6 @@ public final class UploadUrlController {
 	public static final String METHOD = "__upload_url__";
 
 	private static final int MAX_COUNT = 100;
-
-	/** A request is one number. A larger body is something else. */
-	private static final int MAX_REQUEST = 64 * 1024;
 
 	private static final Schema SCHEMA = new Schema(List.of(
 			new Field("upload_url", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null),
@@ -87,21 +76,13 @@ public final class UploadUrlController {
 	 */
 	@PostMapping("/" + METHOD + "/init")
 	public void init(HttpServletRequest request, HttpServletResponse response) throws IOException {
-		String contentType = request.getContentType();
-		if (!ArrowMediaType.isNamedBy(contentType)) {
-			response.sendError(HttpServletResponse.SC_UNSUPPORTED_MEDIA_TYPE);
-			return;
-		}
-		// Read to the end before anything is vended: a larger body is refused, not cut
-		// off.
-		byte[] body = request.getInputStream().readNBytes(MAX_REQUEST + 1);
-		if (body.length > MAX_REQUEST) {
-			response.sendError(HttpServletResponse.SC_REQUEST_ENTITY_TOO_LARGE);
+		byte[] body = InitRequest.body(request, response);
+		if (body == null) {
 			return;
 		}
 		List<UploadUrl> urls;
 		try {
-			urls = vend(readCount(body));
+			urls = vend(InitRequest.read(body, METHOD, this.allocator, (root) -> count(root.getVector("count"))));
 		}
 		catch (CorruptStreamException ex) {
 			this.errors.writeError(request, response, HttpServletResponse.SC_BAD_REQUEST, ex);
@@ -113,22 +94,6 @@ public final class UploadUrlController {
 		}
 		this.listener.uploadUrlsVended(urls.size());
 		write(urls, response);
-	}
-
-	private int readCount(byte[] body) {
-		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(body), MAX_REQUEST, this.allocator);
-				AnnotatedBatch batch = reader.nextStream() ? reader.next() : null) {
-			if (batch == null || batch.rowCount() == 0) {
-				throw new CorruptStreamException("The request has no row");
-			}
-			if (!METHOD.equals(batch.metadata().get(MetadataKeys.METHOD))) {
-				throw new CorruptStreamException("The request is not for " + METHOD);
-			}
-			if (!"1".equals(batch.metadata().get(MetadataKeys.REQUEST_VERSION))) {
-				throw new CorruptStreamException("The request has no version that is known here");
-			}
-			return count(batch.root().getVector("count"));
-		}
 	}
 
 	private static int count(@Nullable FieldVector vector) {
@@ -157,11 +122,7 @@ public final class UploadUrlController {
 				expiry.setSafe(i, ChronoUnit.MICROS.between(Instant.EPOCH, url.expiresAt()));
 			}
 			root.setRowCount(urls.size());
-			try (GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(AnnotatedBatch.of(root)))) {
-				response.setContentType(ArrowMediaType.NAME);
-				response.setContentLengthLong(body.length());
-				body.writeTo(response.getOutputStream());
-			}
+			InitRequest.answer(root, response);
 		}
 	}
 

@@ -4,12 +4,14 @@ import java.io.IOException;
 import java.security.Principal;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.location.Externalizer;
+import dev.vgi.external.location.PointerRenewal;
 import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.rpc.RpcBadRequestException;
@@ -65,6 +67,8 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 
 	private final RpcCallListener listener;
 
+	private final Function<HttpServletRequest, @Nullable PointerRenewal> renewals;
+
 	/**
 	 * Create an interceptor.
 	 * @param routes the methods
@@ -73,15 +77,18 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 	 * @param reader reads requests
 	 * @param externalizer sends large results through storage
 	 * @param listener observes calls
+	 * @param renewals makes the pointers of a response renewable
 	 */
 	RpcRequestInterceptor(RpcRoutes routes, RpcSettings settings, BufferAllocator allocator, RequestReader reader,
-			Externalizer externalizer, RpcCallListener listener) {
+			Externalizer externalizer, RpcCallListener listener,
+			Function<HttpServletRequest, @Nullable PointerRenewal> renewals) {
 		this.routes = routes;
 		this.settings = settings;
 		this.allocator = allocator;
 		this.reader = reader;
 		this.externalizer = externalizer;
 		this.listener = listener;
+		this.renewals = renewals;
 	}
 
 	@Override
@@ -104,7 +111,8 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 	private void read(HttpServletRequest request, HttpServletResponse response, RpcMethodDescriptor method,
 			HandlerMethod handler) throws IOException {
 		ResponseBudget budget = new ResponseBudget(this.settings.maxResponseBytes(),
-				this.settings.maxExternalizedResponseBytes());
+				this.settings.maxExternalizedResponseBytes())
+			.renewing(this.renewals.apply(request));
 		RpcCall call = null;
 		AnnotatedBatch sent = null;
 		try {
