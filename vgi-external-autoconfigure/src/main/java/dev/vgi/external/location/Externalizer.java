@@ -13,6 +13,7 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.transfer.TransferResources;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -206,6 +207,30 @@ public final class Externalizer {
 			Pointer pointer = this.uploads.upload(stream, batch.schema(), true, 0);
 			return new ExternalRef(pointer.location(), pointer.sha256(), batch.schema(),
 					storage.expiresAt(pointer.location()));
+		}
+	}
+
+	/**
+	 * Sign the object of a reference again, so that it can be used for longer. Uploads
+	 * nothing.
+	 * @param ref the reference, expired or not
+	 * @return a reference to the same object; {@code null} if the object is gone, is not
+	 * one of this storage, or the storage does not sign again
+	 * @throws VgiExternalException if the storage fails; contains no signed URL
+	 * @see Publications
+	 */
+	public @Nullable ExternalRef signAgain(ExternalRef ref) {
+		ExternalStorage storage = this.config.storage();
+		String key = (storage != null) ? storage.renewableKey(ref.url()) : null;
+		if (storage == null || key == null) {
+			return null;
+		}
+		try {
+			URI url = storage.signAgain(key);
+			return new ExternalRef(url, ref.sha256(), ref.schema(), storage.expiresAt(url));
+		}
+		catch (ObjectGoneException ex) {
+			return null;
 		}
 	}
 

@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 import org.jspecify.annotations.Nullable;
@@ -13,9 +14,10 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * References by key. The first request for a key publishes the batch. It is published
- * again before its URL expires, so that a caller who gets a reference has at least a
- * quarter of the URL's lifetime left to fetch it. Thread-safe.
+ * References by key. The first request for a key publishes the batch. Before its URL
+ * expires it is published again or, if that was chosen, its object is signed again, so
+ * that a caller who gets a reference has at least a quarter of the URL's lifetime left to
+ * fetch it. Thread-safe.
  * <p>
  * Keeps a key until its URL has expired; if URLs do not expire, until the key is
  * {@linkplain #forget forgotten}.
@@ -30,15 +32,38 @@ public final class Publications<K> {
 
 	private final Clock clock;
 
+	private final Function<ExternalRef, @Nullable ExternalRef> signing;
+
+	private final Duration maxAge;
+
 	private volatile Instant nextSweep = Instant.MIN;
 
 	/**
-	 * Create an empty instance.
+	 * Create an empty instance that publishes again before a URL expires, so that what
+	 * callers see is never older than the URL.
 	 * @param clock tells whether URLs have expired
 	 */
 	public Publications(Clock clock) {
+		this(clock, (ref) -> null, Duration.ZERO);
+	}
+
+	/**
+	 * Create an empty instance that signs the object of a publication again, without an
+	 * upload, while the object is young enough. What callers see changes only with a new
+	 * publication.
+	 * @param clock tells whether URLs have expired
+	 * @param signing signs again, usually {@link Externalizer#signAgain}; returns
+	 * {@code null} if the batch has to be published again
+	 * @param maxAge age of an object up to which its URLs have to end; at most the time
+	 * for which the storage keeps objects
+	 */
+	public Publications(Clock clock, Function<ExternalRef, @Nullable ExternalRef> signing, Duration maxAge) {
 		Assert.notNull(clock, "'clock' must not be null");
+		Assert.notNull(signing, "'signing' must not be null");
+		Assert.isTrue(!maxAge.isNegative(), "'maxAge' must not be negative");
 		this.clock = clock;
+		this.signing = signing;
+		this.maxAge = maxAge;
 	}
 
 	/**
@@ -116,8 +141,9 @@ public final class Publications<K> {
 				return known.ref();
 			}
 			try {
-				ExternalRef ref = publish.get();
-				this.dated = Dated.of(ref, start);
+				ExternalRef again = (known != null) ? signedAgain(known, start) : null;
+				ExternalRef ref = (again != null) ? again : publish.get();
+				this.dated = Dated.of(ref, start, (known != null && again != null) ? known.stored() : start);
 				removeEnded();
 				return ref;
 			}
@@ -128,6 +154,12 @@ public final class Publications<K> {
 				Publications.this.publications.remove(key, this);
 				throw ex;
 			}
+		}
+
+		private @Nullable ExternalRef signedAgain(Dated known, Instant start) {
+			Instant end = start.plus(known.life());
+			return end.isAfter(known.stored().plus(Publications.this.maxAge)) ? null
+					: Publications.this.signing.apply(known.ref());
 		}
 
 		boolean hasEnded() {
@@ -145,17 +177,19 @@ public final class Publications<K> {
 	 * A reference and when to replace it.
 	 *
 	 * @param ref the reference
+	 * @param stored when its object was stored
+	 * @param life how long its URL works; zero if it does not expire
 	 * @param renewAt from when on to replace it; {@code null} for never
 	 */
-	private record Dated(ExternalRef ref, @Nullable Instant renewAt) {
+	private record Dated(ExternalRef ref, Instant stored, Duration life, @Nullable Instant renewAt) {
 
-		static Dated of(ExternalRef ref, Instant published) {
+		static Dated of(ExternalRef ref, Instant signed, Instant stored) {
 			Instant end = ref.expiresAt();
 			if (end == null) {
-				return new Dated(ref, null);
+				return new Dated(ref, stored, Duration.ZERO, null);
 			}
-			Duration life = Duration.between(published, end);
-			return new Dated(ref, published.plus(life.multipliedBy(3).dividedBy(4)));
+			Duration life = Duration.between(signed, end);
+			return new Dated(ref, stored, life, signed.plus(life.multipliedBy(3).dividedBy(4)));
 		}
 
 		boolean isFresh(Instant now) {

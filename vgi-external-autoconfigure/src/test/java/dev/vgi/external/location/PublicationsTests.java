@@ -3,6 +3,8 @@ package dev.vgi.external.location;
 import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -86,6 +88,48 @@ class PublicationsTests {
 		this.clock.step(HOUR);
 		this.publications.get("c", this::forAnHour);
 		assertThat(this.publications.size()).isEqualTo(2);
+	}
+
+	@Test
+	void objectIsSignedAgainWhileItIsYoungEnough() {
+		List<ExternalRef> signed = new ArrayList<>();
+		Publications<String> publications = new Publications<>(this.clock, (ref) -> {
+			signed.add(ref);
+			return new ExternalRef(URI.create(ref.url() + "?" + signed.size()), null, null,
+					this.clock.instant().plus(HOUR));
+		}, Duration.ofHours(3));
+		publications.get("a", this::forAnHour);
+		List<String> urls = new ArrayList<>();
+		for (int i = 0; i < 4; i++) {
+			this.clock.step(Duration.ofMinutes(45));
+			urls.add(publications.get("a", this::forAnHour).url().toString());
+		}
+		// The third one would have worked for longer than three hours.
+		assertThat(urls).containsExactly("https://storage.example/1?1", "https://storage.example/1?1?2",
+				"https://storage.example/2", "https://storage.example/2?3");
+		assertThat(this.published).isEqualTo(2);
+		publications.forget("a");
+		assertThat(publications.get("a", this::forAnHour).url()).hasPath("/3");
+	}
+
+	@Test
+	void objectThatCannotBeSignedAgainIsPublishedAgain() {
+		Publications<String> publications = new Publications<>(this.clock, (ref) -> null, Duration.ofDays(1));
+		publications.get("a", this::forAnHour);
+		this.clock.step(Duration.ofMinutes(50));
+		assertThat(publications.get("a", this::forAnHour).url()).hasPath("/2");
+	}
+
+	@Test
+	void failureToSignAgainLeavesTheOldReferenceAsLongAsItWorks() {
+		Publications<String> publications = new Publications<>(this.clock, (ref) -> fail(), Duration.ofDays(1));
+		ExternalRef first = publications.get("a", this::forAnHour);
+		this.clock.step(HOUR.minusNanos(1));
+		assertThat(publications.get("a", this::forAnHour)).isSameAs(first);
+		this.clock.step(Duration.ofNanos(1));
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> publications.get("a", this::forAnHour));
+		assertThat(publications.get("a", this::forAnHour).url()).hasPath("/2");
 	}
 
 	@Test
