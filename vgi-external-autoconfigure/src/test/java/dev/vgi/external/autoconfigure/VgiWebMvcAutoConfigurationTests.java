@@ -2,24 +2,33 @@ package dev.vgi.external.autoconfigure;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.conformance.ConformanceController;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.upload.Payload;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
+import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.server.ArrowWebMvc;
+import dev.vgi.external.web.server.PointerRenewals;
 import dev.vgi.external.web.server.ServedArrowHttpMessageConverter;
 import jakarta.servlet.Filter;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -30,6 +39,8 @@ import org.springframework.boot.http.converter.autoconfigure.HttpMessageConverte
 import org.springframework.boot.jackson.autoconfigure.JacksonAutoConfiguration;
 import org.springframework.boot.test.context.assertj.AssertableWebApplicationContext;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration;
 import org.springframework.context.annotation.Bean;
@@ -57,6 +68,8 @@ class VgiWebMvcAutoConfigurationTests {
 
 	@TempDir
 	private Path folder;
+
+	private static final String TOKEN_KEY = "ab".repeat(32);
 
 	private WebApplicationContextRunner runner = new WebApplicationContextRunner();
 
@@ -120,6 +133,40 @@ class VgiWebMvcAutoConfigurationTests {
 			}
 			assertThat(mvc.get().uri("/health")).bodyText().contains("\"status\":\"ok\"");
 		});
+	}
+
+	@Test
+	void linksAreRenewableWhereThereAreKeys() {
+		this.runner.run((context) -> assertThat(context.getBeanProvider(PointerRenewals.class).getIfAvailable()).isNull());
+		this.runner.withPropertyValues("vgi.rpc.token-keys=" + TOKEN_KEY).run((context) -> {
+			assertThat(context.getBeanProvider(PointerRenewals.class).getIfAvailable()).isNotNull();
+			assertThat(context.getBean(Capabilities.class).pointerRenewal()).isTrue();
+		});
+		this.runner
+			.withPropertyValues("vgi.rpc.token-keys=" + TOKEN_KEY, "vgi.external.renewal.enabled=false")
+			.run((context) -> assertThat(context.getBean(Capabilities.class).pointerRenewal()).isFalse());
+	}
+
+	@Test
+	void renewalWithoutAKeyFailsTheStart() {
+		this.runner.withPropertyValues("vgi.external.renewal.enabled=true")
+			.run((context) -> assertThat(context).getFailure()
+				.rootCause()
+				.isInstanceOf(StartRefusedException.class)
+				.hasMessageContaining("vgi.external.renewal.enabled"));
+	}
+
+	@Test
+	@ExtendWith(OutputCaptureExtension.class)
+	void renewalWithAStorageThatCannotIsLogged(CapturedOutput output) {
+		this.runner.withBean(ExternalStorage.class, OnceSigned::new)
+			.withPropertyValues("vgi.rpc.token-keys=" + TOKEN_KEY)
+			.run((context) -> assertThat(context.getBean(Capabilities.class).pointerRenewal()).isFalse());
+		assertThat(output).doesNotContain("renewal");
+		this.runner.withBean(ExternalStorage.class, OnceSigned::new)
+			.withPropertyValues("vgi.rpc.token-keys=" + TOKEN_KEY, "vgi.external.renewal.enabled=true")
+			.run((context) -> assertThat(context.getBean(Capabilities.class).pointerRenewal()).isFalse());
+		assertThat(output).contains("vgi.external.renewal.enabled is true, but the storage '");
 	}
 
 	@ParameterizedTest
@@ -217,6 +264,28 @@ class VgiWebMvcAutoConfigurationTests {
 		@Bean
 		RequestMappingHandlerAdapter legacyAdapter() {
 			return new RequestMappingHandlerAdapter();
+		}
+
+	}
+
+	/**
+	 * A storage with the methods that every storage has.
+	 */
+	private static final class OnceSigned implements ExternalStorage {
+
+		@Override
+		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+			throw new UnsupportedOperationException();
+		}
+
+		@Override
+		public boolean isOwn(URI url) {
+			return false;
+		}
+
+		@Override
+		public String name() {
+			return "once";
 		}
 
 	}

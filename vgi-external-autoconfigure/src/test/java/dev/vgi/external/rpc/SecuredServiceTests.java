@@ -59,7 +59,8 @@ import static org.assertj.core.api.Assertions.assertThat;
  * Tests for a service behind Spring Security, as {@code docs/security.md} configures it.
  */
 @SpringBootTest(webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
-		properties = { "spring.autoconfigure.exclude=", "vgi.external.storage=local" })
+		properties = { "spring.autoconfigure.exclude=", "vgi.external.storage=local",
+				"vgi.rpc.token-keys=abababababababababababababababababababababababababababababababab" })
 @NullUnmarked
 class SecuredServiceTests {
 
@@ -131,7 +132,8 @@ class SecuredServiceTests {
 	@ParameterizedTest
 	@ValueSource(strings = { "/double_it", "/double_it;a=b", "/double%5Fit", "//double_it", "/double_it/", "/DOUBLE_IT",
 			"/SecuredService/double_it", "/count/init", "/count/exchange", "/SecuredService/count/init",
-			"/__describe__", "/vgi_rpc.Reflection.v1/list_protocols", "/__upload_url__/init", "/nothing" })
+			"/__describe__", "/vgi_rpc.Reflection.v1/list_protocols", "/__upload_url__/init",
+			"/__renew_url__/init", "/__renew_url__;a=b/init", "/nothing" })
 	void noSpellingOfAPathLetsAnybodyIn(String path) {
 		assertThat(call(path, null).statusCode()).isIn(400, 401);
 	}
@@ -165,6 +167,14 @@ class SecuredServiceTests {
 		assertThat(post("/__upload_url__/init", request, ANN).statusCode()).isEqualTo(403);
 		// Past security: a request without rows is no request.
 		assertThat(post("/__upload_url__/init", request, ADMIN).statusCode()).isEqualTo(400);
+	}
+
+	@Test
+	void whoMayCallMayRenewItsLinks() {
+		byte[] request = body(List.of(), 0, metadata("__renew_url__"));
+		assertThat(post("/__renew_url__/init", request, null).statusCode()).isEqualTo(401);
+		// Past security: a request without rows is no request.
+		assertThat(post("/__renew_url__/init", request, ANN).statusCode()).isEqualTo(400);
 	}
 
 	@Test

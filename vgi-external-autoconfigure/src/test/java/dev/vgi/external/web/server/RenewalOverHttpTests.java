@@ -276,6 +276,24 @@ class RenewalOverHttpTests {
 	}
 
 	@Test
+	void publicationIsSignedAgainWithoutAnUpload() throws Exception {
+		start("vgi.rpc.token-keys=" + KEY);
+		Externalizer externalizer = this.context.getBean(Externalizer.class);
+		try (AnnotatedBatch batch = AnnotatedBatch.of(numbers(this.allocator))) {
+			ExternalRef ref = externalizer.publish(batch);
+			ExternalRef again = externalizer.signAgain(ref);
+			assertThat(again.url().getPath()).isEqualTo(ref.url().getPath());
+			assertThat(again.sha256()).isEqualTo(ref.sha256());
+			assertThat(again.schema()).isEqualTo(ref.schema());
+			assertThat(again.expiresAt()).isAfterOrEqualTo(ref.expiresAt());
+			assertThat(get(again.url()).statusCode()).isEqualTo(200);
+			assertThat(externalizer.signAgain(ExternalRef.of(URI.create("https://elsewhere.example/x")))).isNull();
+			Files.delete(this.folder.resolve(Path.of(ref.url().getPath()).getFileName()));
+			assertThat(externalizer.signAgain(ref)).isNull();
+		}
+	}
+
+	@Test
 	void routeFollowsTheRulesOfTheOthers() throws Exception {
 		start("vgi.rpc.token-keys=" + KEY, "vgi.rpc.prefix=/vgi");
 		String path = "/vgi/__renew_url__/init";
