@@ -117,6 +117,22 @@ final class FakeStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	@Override
+	public boolean signsAgain() {
+		return true;
+	}
+
+	@Override
+	public @Nullable String renewableKey(URI url) {
+		return isOwn(url) ? url.getRawPath() : null;
+	}
+
+	@Override
+	public URI signAgain(String key) {
+		// Nothing is signed here.
+		return this.base.resolve(key);
+	}
+
+	@Override
 	public String name() {
 		return "fake";
 	}
