@@ -13,6 +13,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.library.Architectures;
 import com.tngtech.archunit.library.Architectures.LayeredArchitecture;
 import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
+import dev.vgi.external.location.PointerRenewal;
 import org.junit.jupiter.api.Test;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
@@ -110,6 +111,16 @@ class ArchitectureTests {
 			.should()
 			.dependOnClassesThat()
 			.resideInAnyPackage(BASE + ".rpc.server..", BASE + ".rpc.pipe.server..")
+			.check(CLASSES);
+	}
+
+	@Test
+	void pointersOverAPipeAreNotRenewable() {
+		noClasses().that()
+			.resideInAPackage(BASE + ".rpc.pipe..")
+			.should()
+			.dependOnClassesThat()
+			.areAssignableTo(PointerRenewal.class)
 			.check(CLASSES);
 	}
 

@@ -67,8 +67,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		@DefaultValue Compression compression, @DefaultValue Fetch fetch, @DefaultValue Upload upload,
 		@DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Limits limits, @DefaultValue Url url,
 		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue Renewal renewal,
-		@DefaultValue S3 s3, @DefaultValue Gcs gcs,
-		@DefaultValue Local local, @DefaultValue Lifecycle lifecycle, @DefaultValue Health health) {
+		@DefaultValue S3 s3, @DefaultValue Gcs gcs, @DefaultValue Local local, @DefaultValue Lifecycle lifecycle,
+		@DefaultValue Health health) {
 
 	private static final long DEFAULT_SEGMENT = 32L << 20;
 

@@ -143,12 +143,10 @@ public final class VgiWebMvcAutoConfiguration {
 		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator,
 				maxRequestBytes(rpc, budget), true, properties.limits().toReadLimits());
 		LocalStorage store = (properties.local().baseUrl() == null) ? localStorage.getIfAvailable() : null;
-		return new ArrowWebMvc(
-				new ServedArrowHttpMessageConverter(arrow, resolver, externalizer,
-						properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT,
-						(store != null) ? store::isOwn : (url) -> false, bytes(rpc.maxExternalizedResponseSize()),
-						of(renewals.getIfAvailable())),
-				budget, vgiBufferAllocator);
+		return new ArrowWebMvc(new ServedArrowHttpMessageConverter(arrow, resolver, externalizer,
+				properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT,
+				(store != null) ? store::isOwn : (url) -> false, bytes(rpc.maxExternalizedResponseSize()),
+				of(renewals.getIfAvailable())), budget, vgiBufferAllocator);
 	}
 
 	@Bean
@@ -260,9 +258,8 @@ public final class VgiWebMvcAutoConfiguration {
 		}
 		ExternalStorage storage = config.storage();
 		if (required && properties.enabled() && (storage == null || !storage.signsAgain())) {
-			logger.warn("vgi.external.renewal.enabled is true, but "
-					+ ((storage != null) ? "the storage '" + storage.name() + "' does not sign an object twice"
-							: "there is no storage")
+			logger.warn("vgi.external.renewal.enabled is true, but " + ((storage != null)
+					? "the storage '" + storage.name() + "' does not sign an object twice" : "there is no storage")
 					+ ": callers cannot renew their links");
 		}
 		if (Boolean.FALSE.equals(renewal.enabled()) || keys.isEmpty() || storage == null || !storage.signsAgain()) {

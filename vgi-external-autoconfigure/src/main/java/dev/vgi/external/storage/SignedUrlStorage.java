@@ -177,8 +177,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	private URI signAgain(String key, Deadline deadline) {
 		URI url = signed(URI.create(this.base + key), "GET", expiry(), deadline);
-		try (StorageResponse response = this.transport.get(url, Confirmation.FIRST_BYTE, null,
-				UrlValidator.acceptAll(), 0, deadline)) {
+		try (StorageResponse response = this.transport.get(url, Confirmation.FIRST_BYTE, null, UrlValidator.acceptAll(),
+				0, deadline)) {
 			if (response.status() == 404 || response.status() == 410) {
 				throw new ObjectGoneException();
 			}

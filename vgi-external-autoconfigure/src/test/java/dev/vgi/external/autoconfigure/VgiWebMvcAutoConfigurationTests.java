@@ -137,13 +137,13 @@ class VgiWebMvcAutoConfigurationTests {
 
 	@Test
 	void linksAreRenewableWhereThereAreKeys() {
-		this.runner.run((context) -> assertThat(context.getBeanProvider(PointerRenewals.class).getIfAvailable()).isNull());
+		this.runner
+			.run((context) -> assertThat(context.getBeanProvider(PointerRenewals.class).getIfAvailable()).isNull());
 		this.runner.withPropertyValues("vgi.rpc.token-keys=" + TOKEN_KEY).run((context) -> {
 			assertThat(context.getBeanProvider(PointerRenewals.class).getIfAvailable()).isNotNull();
 			assertThat(context.getBean(Capabilities.class).pointerRenewal()).isTrue();
 		});
-		this.runner
-			.withPropertyValues("vgi.rpc.token-keys=" + TOKEN_KEY, "vgi.external.renewal.enabled=false")
+		this.runner.withPropertyValues("vgi.rpc.token-keys=" + TOKEN_KEY, "vgi.external.renewal.enabled=false")
 			.run((context) -> assertThat(context.getBean(Capabilities.class).pointerRenewal()).isFalse());
 	}
 

@@ -133,8 +133,9 @@ public final class RpcErrors {
 		if (failure instanceof BudgetExhaustedException) {
 			return "budget_exhausted";
 		}
-		if (failure instanceof VgiExternalException external && (external.kind() == VgiExternalException.Kind.OBJECT_GONE
-				|| external.kind() == VgiExternalException.Kind.LINK_EXPIRED)) {
+		if (failure instanceof VgiExternalException external
+				&& (external.kind() == VgiExternalException.Kind.OBJECT_GONE
+						|| external.kind() == VgiExternalException.Kind.LINK_EXPIRED)) {
 			return external.kind().code().replace('-', '_');
 		}
 		return (failure instanceof ErrorBatchException remote) ? remote.errorKind() : null;

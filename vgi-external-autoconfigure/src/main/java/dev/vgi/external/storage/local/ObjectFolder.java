@@ -239,7 +239,8 @@ final class ObjectFolder {
 		try (DirectoryStream<Path> files = Files.newDirectoryStream(this.directory.path())) {
 			for (Path file : files) {
 				String id = ObjectFile.id(file.getFileName().toString());
-				BasicFileAttributes attributes = (id != null || isTemporary(file)) ? ObjectFiles.attributes(file) : null;
+				BasicFileAttributes attributes = (id != null || isTemporary(file)) ? ObjectFiles.attributes(file)
+						: null;
 				if (attributes == null) {
 					continue;
 				}

@@ -168,8 +168,8 @@ final class S3Bucket {
 	URI downloadUrlOfStored(String key, Deadline deadline) {
 		String operation = "look at an object";
 		URI url = downloadUrl(key, deadline);
-		try (StorageResponse response = this.transport.get(url, Confirmation.FIRST_BYTE, null,
-				UrlValidator.acceptAll(), 0, deadline)) {
+		try (StorageResponse response = this.transport.get(url, Confirmation.FIRST_BYTE, null, UrlValidator.acceptAll(),
+				0, deadline)) {
 			if (!Confirmation.isGivenBy(response)) {
 				throw S3Failures.missing(operation, response, this.clock.instant());
 			}

@@ -38,9 +38,9 @@ public final class RenewUrlController {
 	/** Path of the route below the prefix of all routes. */
 	public static final String PATH = "/" + METHOD + "/init";
 
-	private static final Schema SCHEMA = new Schema(
-			List.of(new Field("download_url", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null), new Field(
-					"expires_at", FieldType.nullable(new ArrowType.Timestamp(TimeUnit.MICROSECOND, "UTC")), null)));
+	private static final Schema SCHEMA = new Schema(List.of(
+			new Field("download_url", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null),
+			new Field("expires_at", FieldType.nullable(new ArrowType.Timestamp(TimeUnit.MICROSECOND, "UTC")), null)));
 
 	private final PointerRenewals renewals;
 

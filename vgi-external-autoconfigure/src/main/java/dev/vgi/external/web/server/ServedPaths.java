@@ -163,8 +163,7 @@ public final class ServedPaths {
 					!actuator.isEmpty() ? parser.parse(actuator + "/**") : null,
 					parser.parse(LocalStorage.PATH + "/{key}"),
 					parser.parse(prefix + "/" + UploadUrlController.METHOD + "/init"),
-					parser.parse(prefix + RenewUrlController.PATH),
-					parser.parse(prefix + "/health"));
+					parser.parse(prefix + RenewUrlController.PATH), parser.parse(prefix + "/health"));
 		}
 
 	}

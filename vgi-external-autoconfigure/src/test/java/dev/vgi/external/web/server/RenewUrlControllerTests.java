@@ -271,8 +271,7 @@ class RenewUrlControllerTests {
 		String token = vend(url, SHA256, "ann").get(MetadataKeys.RENEWAL);
 		Files.delete(this.folder.resolve(Objects.requireNonNull(this.storage.renewableKey(url))));
 		renew(token, "ann");
-		assertThat(this.errors)
-			.containsExactly("200 OBJECT_GONE There is no such object in storage, or no longer");
+		assertThat(this.errors).containsExactly("200 OBJECT_GONE There is no such object in storage, or no longer");
 		assertThat(this.told).containsExactly(Kind.OBJECT_GONE);
 	}
 
@@ -286,9 +285,11 @@ class RenewUrlControllerTests {
 			}
 
 		}, Duration.ofDays(1), this.key);
-		renew(renewals, Objects.requireNonNull(renewals.of(request(null, null, null)))
-			.of(URI.create("https://storage.example/key"), SHA256)
-			.get(MetadataKeys.RENEWAL), null);
+		renew(renewals,
+				Objects.requireNonNull(renewals.of(request(null, null, null)))
+					.of(URI.create("https://storage.example/key"), SHA256)
+					.get(MetadataKeys.RENEWAL),
+				null);
 		assertThat(this.errors).containsExactly("200 STORAGE_UNAVAILABLE no credentials");
 	}
 
@@ -394,8 +395,10 @@ class RenewUrlControllerTests {
 			}
 
 		};
-		return new RenewUrlController(renewals, this.allocator, (request, response, status, failure) -> this.errors
-			.add(status + " " + ((VgiExternalException) failure).kind() + " " + failure.getMessage()), listener);
+		return new RenewUrlController(renewals, this.allocator,
+				(request, response, status, failure) -> this.errors
+					.add(status + " " + ((VgiExternalException) failure).kind() + " " + failure.getMessage()),
+				listener);
 	}
 
 	private static MockHttpServletRequest request(byte @Nullable [] body, @Nullable String contentType,

@@ -112,9 +112,9 @@ class RenewalOverHttpTests {
 	}
 
 	private void start(String... settings) {
-		List<String> arguments = new ArrayList<>(List.of("--server.port=0", "--server.address=127.0.0.1",
-				"--spring.main.banner-mode=off", "--vgi.external.local.directory=" + this.folder,
-				"--vgi.external.externalize-threshold=1B"));
+		List<String> arguments = new ArrayList<>(
+				List.of("--server.port=0", "--server.address=127.0.0.1", "--spring.main.banner-mode=off",
+						"--vgi.external.local.directory=" + this.folder, "--vgi.external.externalize-threshold=1B"));
 		Stream.of(settings).map((setting) -> "--" + setting).forEach(arguments::add);
 		this.context = new SpringApplication(Application.class).run(arguments.toArray(String[]::new));
 		this.port = this.context.getEnvironment().getRequiredProperty("local.server.port", Integer.class);
@@ -213,8 +213,7 @@ class RenewalOverHttpTests {
 		refused(renew("/__renew_url__/init", cursor, "ann"), 400);
 		refused(renew("/__renew_url__/init", call, "ann"), 400);
 		String token = first.only(BatchKind.POINTER).metadata().get(MetadataKeys.RENEWAL);
-		for (BatchMetadata swapped : List.of(
-				first.tokens().with(MetadataKeys.STREAM_STATE, token),
+		for (BatchMetadata swapped : List.of(first.tokens().with(MetadataKeys.STREAM_STATE, token),
 				first.tokens().with(MetadataKeys.CALL_STATE, token))) {
 			assertThat(this.loopback.post("/pages/exchange", ARROW, numbers(swapped), "X-User", "ann").statusCode())
 				.isEqualTo(400);
@@ -261,14 +260,15 @@ class RenewalOverHttpTests {
 	}
 
 	@ParameterizedTest
-	@ValueSource(strings = { "spring.main.lazy-initialization=false", "vgi.rpc.token-keys=" + KEY + "&vgi.external.renewal.enabled=false",
+	@ValueSource(strings = { "spring.main.lazy-initialization=false",
+			"vgi.rpc.token-keys=" + KEY + "&vgi.external.renewal.enabled=false",
 			"vgi.rpc.token-keys=" + KEY + "&vgi.external.enabled=false" })
 	void withoutKeysOrConsentNothingIsVended(String settings) throws Exception {
 		start(settings.split("&"));
 		HttpResponse<byte[]> response = this.loopback.post("/greeting", ARROW, call("greeting"));
 		assertThat(response.headers().firstValue("VGI-Pointer-Renewal")).isEmpty();
-		assertThat(StreamReply.of(response, this.allocator).data()).noneMatch(
-				(batch) -> batch.metadata().contains(MetadataKeys.RENEWAL));
+		assertThat(StreamReply.of(response, this.allocator).data())
+			.noneMatch((batch) -> batch.metadata().contains(MetadataKeys.RENEWAL));
 		response = renew("/__renew_url__/init", "x", null);
 		assertThat(response.statusCode()).isEqualTo(404);
 		assertThat(refused(response, 404).errorMessage()).contains("__renew_url__");
@@ -392,8 +392,8 @@ class RenewalOverHttpTests {
 		vector.setSafe(0, token.getBytes());
 		vector.setValueCount(1);
 		try (AnnotatedBatch batch = AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)))
-			.withMetadata(BatchMetadata.of(
-					Map.of(MetadataKeys.METHOD, "__renew_url__", MetadataKeys.REQUEST_VERSION, "1")))) {
+			.withMetadata(BatchMetadata
+				.of(Map.of(MetadataKeys.METHOD, "__renew_url__", MetadataKeys.REQUEST_VERSION, "1")))) {
 			return Loopback.bytes(batch);
 		}
 	}
@@ -546,9 +546,9 @@ class RenewalOverHttpTests {
 
 		@GetMapping("/foreign")
 		AnnotatedBatch foreign() {
-			return AnnotatedBatch.empty(NUMBERS,
-					BatchMetadata.of(Map.of(MetadataKeys.LOCATION, "https://elsewhere.example/x", MetadataKeys.RENEWAL,
-							"planted", MetadataKeys.RENEWAL_PATH, "/planted", "kept", "yes")),
+			return AnnotatedBatch.empty(
+					NUMBERS, BatchMetadata.of(Map.of(MetadataKeys.LOCATION, "https://elsewhere.example/x",
+							MetadataKeys.RENEWAL, "planted", MetadataKeys.RENEWAL_PATH, "/planted", "kept", "yes")),
 					this.allocator);
 		}
 
