@@ -105,9 +105,9 @@ public final class Externalizer {
 		boolean keep = false;
 		try {
 			if (cycle.data().isPointer()) {
-				keep = true;
 				AnnotatedBatch pointer = budget.renewable(cycle.data());
-				return (pointer == cycle.data()) ? cycle : new OutputCycle(cycle.logs(), pointer);
+				keep = true;
+				return (pointer != cycle.data()) ? new OutputCycle(cycle.logs(), pointer) : cycle;
 			}
 			keep = !exceedsThreshold(cycle.data()) && !isRescued(cycle.data(), budget);
 			return keep ? cycle : OutputCycle.of(pointerTo(cycle, budget));

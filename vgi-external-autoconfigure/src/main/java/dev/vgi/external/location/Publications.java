@@ -6,7 +6,6 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Function;
 import java.util.function.Supplier;
 
 import org.jspecify.annotations.Nullable;
@@ -32,7 +31,7 @@ public final class Publications<K> {
 
 	private final Clock clock;
 
-	private final Function<ExternalRef, @Nullable ExternalRef> signing;
+	private final Signing signing;
 
 	private final Duration maxAge;
 
@@ -52,12 +51,11 @@ public final class Publications<K> {
 	 * upload, while the object is young enough. What callers see changes only with a new
 	 * publication.
 	 * @param clock tells whether URLs have expired
-	 * @param signing signs again, usually {@link Externalizer#signAgain}; returns
-	 * {@code null} if the batch has to be published again
+	 * @param signing signs again, usually {@link Externalizer#signAgain}
 	 * @param maxAge age of an object up to which its URLs have to end; at most the time
 	 * for which the storage keeps objects
 	 */
-	public Publications(Clock clock, Function<ExternalRef, @Nullable ExternalRef> signing, Duration maxAge) {
+	public Publications(Clock clock, Signing signing, Duration maxAge) {
 		Assert.notNull(clock, "'clock' must not be null");
 		Assert.notNull(signing, "'signing' must not be null");
 		Assert.isTrue(!maxAge.isNegative(), "'maxAge' must not be negative");
@@ -104,6 +102,22 @@ public final class Publications<K> {
 	 */
 	int size() {
 		return this.publications.size();
+	}
+
+	/**
+	 * Signs the objects of publications again.
+	 */
+	@FunctionalInterface
+	public interface Signing {
+
+		/**
+		 * Sign an object again.
+		 * @param ref a reference to it, expired or not
+		 * @return a reference to the same object, or {@code null} if the batch has to be
+		 * published again
+		 */
+		@Nullable ExternalRef signAgain(ExternalRef ref);
+
 	}
 
 	/**
@@ -159,7 +173,7 @@ public final class Publications<K> {
 		private @Nullable ExternalRef signedAgain(Dated known, Instant start) {
 			Instant end = start.plus(known.life());
 			return end.isAfter(known.stored().plus(Publications.this.maxAge)) ? null
-					: Publications.this.signing.apply(known.ref());
+					: Publications.this.signing.signAgain(known.ref());
 		}
 
 		boolean hasEnded() {

@@ -94,7 +94,7 @@ public final class ResponseBudget {
 	/**
 	 * Give a pointer of an application what renews it in this response. What it carried
 	 * of another response, perhaps of another service, is left out.
-	 * @param batch the pointer batch; taken over
+	 * @param batch the pointer batch; taken over, also on failure
 	 * @return the pointer batch for this response
 	 */
 	public AnnotatedBatch renewable(AnnotatedBatch batch) {
@@ -104,7 +104,13 @@ public final class ResponseBudget {
 			return batch;
 		}
 		BatchMetadata bare = metadata.without(MetadataKeys.RENEWAL, MetadataKeys.RENEWAL_PATH);
-		return batch.withMetadata(bare.with(metadata(Pointer.from(bare))));
+		try {
+			return batch.withMetadata(bare.with(metadata(Pointer.from(bare))));
+		}
+		catch (RuntimeException ex) {
+			batch.close();
+			throw ex;
+		}
 	}
 
 	/**

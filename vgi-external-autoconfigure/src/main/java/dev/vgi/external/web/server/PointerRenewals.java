@@ -106,9 +106,8 @@ public final class PointerRenewals {
 		String key = this.storage.renewableKey(location);
 		Instant now = this.clock.instant();
 		byte[] content = (key != null) ? new RenewalToken(key, sha256, now, now.plus(this.maxAge)).toBytes() : null;
-		return (content == null) ? BatchMetadata.empty()
-				: BatchMetadata.of(MetadataKeys.RENEWAL, this.sealer.seal(binding, content))
-					.with(MetadataKeys.RENEWAL_PATH, path);
+		return (content != null) ? BatchMetadata.of(MetadataKeys.RENEWAL, this.sealer.seal(binding, content))
+			.with(MetadataKeys.RENEWAL_PATH, path) : BatchMetadata.empty();
 	}
 
 	/**

@@ -435,11 +435,11 @@ class RenewalOverHttpTests {
 		protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
 				throws ServletException, IOException {
 			String user = request.getHeader("X-User");
-			chain.doFilter((user == null) ? request : new HttpServletRequestWrapper(request) {
+			chain.doFilter(new HttpServletRequestWrapper(request) {
 
 				@Override
-				public Principal getUserPrincipal() {
-					return () -> user;
+				public @Nullable Principal getUserPrincipal() {
+					return (user != null) ? () -> user : null;
 				}
 
 			}, response);
