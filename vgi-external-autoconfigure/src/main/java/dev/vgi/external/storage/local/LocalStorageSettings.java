@@ -16,8 +16,8 @@ import org.springframework.util.Assert;
  * @param urlExpiry how long a download URL works, at least a second; 1 h
  * @param uploadUrlExpiry how long both URLs of a vended pair work, at least a second; 15
  * min
- * @param retention age from which an object is removed; at least as long as its URLs
- * work; {@code urlExpiry} and 10 min
+ * @param retention age from which an object is removed, counted from the last link to it
+ * that was signed; at least as long as its URLs work; {@code urlExpiry} and 10 min
  * @param maxTotalSize most bytes of all objects together, positive; 10 GiB
  * @param maxUploadSize most bytes of one object sent to a vended upload URL, positive;
  * 256 MiB

@@ -41,8 +41,10 @@ public final class PointerRenewals {
 	/** A token of the longest key is shorter. */
 	private static final int MAX_TOKEN = 2048;
 
+	private static final int MAX_PATH = 1024;
+
 	/** Receivers refuse any other path: it could lead to another host. */
-	private static final Pattern PATH = Pattern.compile("(?:/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+");
+	private static final Pattern PATH = Pattern.compile("(?:/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@%-]++)++");
 
 	private final ExternalStorage storage;
 
@@ -87,7 +89,7 @@ public final class PointerRenewals {
 	 */
 	public @Nullable PointerRenewal of(HttpServletRequest request) {
 		String path = this.path.apply(request);
-		if (!PATH.matcher(path).matches()) {
+		if (path.length() > MAX_PATH || !PATH.matcher(path).matches()) {
 			// Somebody may have spelled the context path in an unusual way.
 			logger.debug("No pointer of this response can be renewed: its path is not one that receivers accept");
 			return null;

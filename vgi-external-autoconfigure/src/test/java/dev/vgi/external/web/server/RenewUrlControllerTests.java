@@ -328,6 +328,15 @@ class RenewUrlControllerTests {
 		assertThat(renewals.of(request(null, null, "ann"))).isNull();
 	}
 
+	@Test
+	void longPathIsNotVended() {
+		for (String path : List.of("/a".repeat(100_000), "/" + "a".repeat(2000))) {
+			PointerRenewals renewals = new PointerRenewals(this.storage, List.of(this.key), "service",
+					Duration.ofDays(1), (request) -> path, this.clock);
+			assertThat(renewals.of(request(null, null, "ann"))).isNull();
+		}
+	}
+
 	@ParameterizedTest
 	@ValueSource(strings = { "/a", "/a/b", "/..a/b..", "/%C3%A9/~x/a.b-c_d", "/a;b=c" })
 	void usualPathsAreVended(String path) {
