@@ -106,6 +106,15 @@ public interface ExternalStorage {
 	}
 
 	/**
+	 * Return what failed uploads have left behind and is still to be removed, for metrics
+	 * and for a last try when the application shuts down.
+	 * @return the leftovers, or {@code null} if there never are any
+	 */
+	default @Nullable Leftovers leftovers() {
+		return null;
+	}
+
+	/**
 	 * Check that the storage responds, for the health contribution. Creates nothing.
 	 * @throws dev.vgi.external.VgiExternalException if it does not
 	 */

@@ -1,7 +1,10 @@
 package dev.vgi.external.storage;
 
+import java.io.IOException;
 import java.net.URI;
+import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
@@ -13,14 +16,23 @@ import org.springframework.util.Assert;
 
 /**
  * The upload of one object to a storage that signs URLs: store it, with one request or in
- * parts, then sign the URL that serves it. An object whose URL cannot be signed is
- * deleted again. Used once, by one thread.
+ * parts, then sign the URL that serves it. If any of this fails, whatever may be stored
+ * is deleted again, if need be later: its key is random and nobody was told of it. Used
+ * once, by one thread.
  */
 public abstract class ObjectUpload {
+
+	/** Longest time of one attempt to clean up. */
+	private static final Duration CLEAN_UP_TIMEOUT = Duration.ofSeconds(10);
 
 	private final RetryPolicy attempts;
 
 	private final Duration timeout;
+
+	private final Leftovers leftovers;
+
+	/** How many requests may have created the object. */
+	private final AtomicInteger creations = new AtomicInteger();
 
 	private final Deadline whole;
 
@@ -32,10 +44,12 @@ public abstract class ObjectUpload {
 	 * @param attempts repeats what fails for a while
 	 * @param timeout longest time for the whole upload; for each of its steps if the
 	 * payload's length is unknown
+	 * @param leftovers removes later what cannot be removed at once
 	 */
-	protected ObjectUpload(RetryPolicy attempts, Duration timeout) {
+	protected ObjectUpload(RetryPolicy attempts, Duration timeout, Leftovers leftovers) {
 		this.attempts = attempts;
 		this.timeout = timeout;
+		this.leftovers = leftovers;
 		this.whole = attempts.newDeadline(timeout);
 	}
 
@@ -76,39 +90,63 @@ public abstract class ObjectUpload {
 	 */
 	public final URI run(Payload payload, int partSize) {
 		this.stepwise = payload.maxLength() == Payload.UNKNOWN_LENGTH;
-		try (Part first = payload.next(partSize)) {
-			Assert.isTrue(first != null, "'payload' must have bytes that were not taken yet");
-			if (first.isLast()) {
-				storeAtOnce(first);
-			}
-			else {
-				storeInParts(first, payload, partSize);
-			}
-		}
 		try {
-			return step((failures, deadline) -> signDownloadUrl(deadline));
+			store(payload, partSize);
+		}
+		catch (RuntimeException | Error ex) {
+			// A request that was refused has created nothing, but an earlier one may have.
+			if (this.creations.get() > ((ex instanceof UploadRefusedException) ? 1 : 0)) {
+				this.leftovers.add(this::delete);
+			}
+			throw ex;
+		}
+		URI url;
+		try {
+			url = step((failures, deadline) -> signDownloadUrl(deadline));
 		}
 		catch (RuntimeException | Error ex) {
 			cleanUp(ex, this::delete);
 			throw ex;
 		}
+		this.leftovers.storageAnswers();
+		return url;
+	}
+
+	private void store(Payload payload, int partSize) {
+		try (Part first = payload.next(partSize)) {
+			Assert.isTrue(first != null, "'payload' must have bytes that were not taken yet");
+			if (first.isLast()) {
+				storeAtOnce(new WholeObject(first));
+			}
+			else {
+				storeInParts(first, payload, partSize);
+			}
+		}
 	}
 
 	/**
-	 * Store an object with one request. Makes as many attempts as it takes. If it fails,
-	 * at most an object whose last answer was lost remains.
+	 * Store an object with one request. Makes as many attempts as it takes.
 	 * @param whole contains all bytes; borrowed
 	 */
 	protected abstract void storeAtOnce(Part whole);
 
 	/**
 	 * Store an object in parts. Makes as many attempts as it takes. If it fails, it has
-	 * removed the parts.
+	 * removed the parts with {@link #cleanUp}. Calls {@link #creates} before each request
+	 * that makes an object of them.
 	 * @param first the first part, which is not the last; borrowed
 	 * @param payload contains the other parts
 	 * @param partSize size of the parts
 	 */
 	protected abstract void storeInParts(Part first, Payload payload, int partSize);
+
+	/**
+	 * Note that the next request may create the object, even if it fails. Not needed for
+	 * {@link #storeAtOnce}.
+	 */
+	protected final void creates() {
+		this.creations.incrementAndGet();
+	}
 
 	/**
 	 * Make one attempt to sign the URL of the stored object.
@@ -118,29 +156,40 @@ public abstract class ObjectUpload {
 	protected abstract URI signDownloadUrl(Deadline deadline);
 
 	/**
-	 * Delete the stored object. A failure is reported, but does not hide the one that led
-	 * to this call.
+	 * Make one attempt to delete the object. Succeeds if there is none. May be called
+	 * later by another thread.
+	 * @param deadline covers the attempt
 	 */
-	protected abstract void delete();
+	protected abstract void delete(Deadline deadline);
 
 	/**
-	 * Clean up after a failure, even if the thread is interrupted.
+	 * Clean up after a failure, even if the thread is interrupted. If that fails too, it
+	 * is tried again later.
 	 * @param failure the failure to report; gets that of the clean-up suppressed
-	 * @param action cleans up
+	 * @param action cleans up; may be called later by another thread
 	 */
-	protected static void cleanUp(Throwable failure, Runnable action) {
+	protected final void cleanUp(Throwable failure, Leftovers.Removal action) {
 		boolean interrupted = Thread.interrupted();
 		try {
-			action.run();
+			action.remove(Deadline.in(CLEAN_UP_TIMEOUT));
 		}
 		catch (RuntimeException ex) {
 			failure.addSuppressed(ex);
+			this.leftovers.add(action);
 		}
 		finally {
 			if (interrupted) {
 				Thread.currentThread().interrupt();
 			}
 		}
+	}
+
+	/**
+	 * Remove later what may have been left behind.
+	 * @param action removes it; called later by another thread
+	 */
+	protected final void cleanUpLater(Leftovers.Removal action) {
+		this.leftovers.add(action);
 	}
 
 	/**
@@ -158,6 +207,40 @@ public abstract class ObjectUpload {
 		 * @return the result
 		 */
 		T attempt(int failures, Deadline deadline);
+
+	}
+
+	/**
+	 * The only part of an object. Once it is being sent, the object may exist.
+	 */
+	private final class WholeObject implements Part {
+
+		private final Part part;
+
+		WholeObject(Part part) {
+			this.part = part;
+		}
+
+		@Override
+		public boolean isLast() {
+			return true;
+		}
+
+		@Override
+		public long length() {
+			return this.part.length();
+		}
+
+		@Override
+		public void writeTo(WritableByteChannel channel) throws IOException {
+			creates();
+			this.part.writeTo(channel);
+		}
+
+		@Override
+		public void close() {
+			this.part.close();
+		}
 
 	}
 

@@ -14,12 +14,14 @@ import java.util.regex.Pattern;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.upload.Payload;
+import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
@@ -53,6 +55,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	private final RetryPolicy attempts;
 
+	private final Leftovers leftovers;
+
 	/**
 	 * Create a storage.
 	 * @param name for metrics and health, from a closed set
@@ -73,6 +77,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		this.transport = transport;
 		this.clock = clock;
 		this.attempts = attempts;
+		this.leftovers = new Leftovers(RedactedUrl.of(settings.container()),
+				"whatever removes old objects there has to remove it", transport.timer(), TransferThreads.platform());
 		String container = settings.container().toString();
 		this.base = container.endsWith("/") ? container : container + '/';
 		this.own = Pattern.compile(Pattern.quote(this.base) + ObjectKey.PATTERN + "\\?[^#]*+");
@@ -86,7 +92,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	 * library's counts as unavailable storage and is retried.
 	 * @param url location of an object, without a query
 	 * @param method the only method that the URL may work for: {@code GET}, {@code PUT}
-	 * or, for an object whose download URL could not be signed, {@code DELETE}
+	 * or, for what a failed upload may have left behind, {@code DELETE}
 	 * @param expires when it stops working, in whole seconds
 	 * @return the same URL with a query that contains both parameters of the settings
 	 * @throws dev.vgi.external.VgiExternalException if it cannot be signed
@@ -221,6 +227,11 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	}
 
 	@Override
+	public final Leftovers leftovers() {
+		return this.leftovers;
+	}
+
+	@Override
 	public final String name() {
 		return this.name;
 	}
@@ -243,7 +254,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		private final Map<String, String> headers = new LinkedHashMap<>(uploadHeaders());
 
 		Upload(@Nullable String contentCoding) {
-			super(SignedUrlStorage.this.attempts, SignedUrlStorage.this.settings.timeout());
+			super(SignedUrlStorage.this.attempts, SignedUrlStorage.this.settings.timeout(),
+					SignedUrlStorage.this.leftovers);
 			this.headers.put("Content-Type", ArrowMediaType.NAME);
 			if (contentCoding != null) {
 				this.headers.put("Content-Encoding", contentCoding);
@@ -291,12 +303,15 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		}
 
 		@Override
-		protected void delete() {
-			Deadline deadline = Deadline.in(SHORT_TIMEOUT);
+		protected void delete(Deadline deadline) {
 			try (StorageResponse response = SignedUrlStorage.this.transport.send("DELETE", signed("DELETE", deadline),
 					TextBody.EMPTY, Map.of(), UrlValidator.acceptAll(), deadline)) {
-				if (response.status() / 100 != 2) {
+				int status = response.status();
+				if (status >= 500 || status == 408 || status == 429) {
 					throw unavailable(response);
+				}
+				if (status / 100 != 2 && status != 404) {
+					throw new UploadRefusedException(answered(response), null);
 				}
 			}
 		}

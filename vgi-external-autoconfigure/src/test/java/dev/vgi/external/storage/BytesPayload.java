@@ -22,13 +22,13 @@ public final class BytesPayload implements Payload {
 
 	private int taken;
 
-	/** Interrupted instead of a failure, or {@code null}. */
-	private final @Nullable Thread interrupted;
+	/** Runs instead of a failure, or {@code null}. */
+	private final @Nullable Runnable event;
 
-	private BytesPayload(byte[] bytes, int failAt, @Nullable Thread interrupted) {
+	private BytesPayload(byte[] bytes, int failAt, @Nullable Runnable event) {
 		this.bytes = bytes;
 		this.failAt = failAt;
-		this.interrupted = interrupted;
+		this.event = event;
 	}
 
 	public static BytesPayload of(byte[] bytes) {
@@ -52,7 +52,17 @@ public final class BytesPayload implements Payload {
 	 * @return another payload
 	 */
 	public BytesPayload interruptingAt(int position) {
-		return new BytesPayload(this.bytes, position, Thread.currentThread());
+		return withEvent(position, Thread.currentThread()::interrupt);
+	}
+
+	/**
+	 * Return the same bytes, while whose writing something happens.
+	 * @param position before which byte
+	 * @param event what happens
+	 * @return another payload
+	 */
+	public BytesPayload withEvent(int position, Runnable event) {
+		return new BytesPayload(this.bytes, position, event);
 	}
 
 	public byte[] bytes() {
@@ -117,11 +127,11 @@ public final class BytesPayload implements Payload {
 				channel.write(remaining);
 			}
 			if (fails) {
-				Thread thread = BytesPayload.this.interrupted;
-				if (thread == null) {
+				Runnable event = BytesPayload.this.event;
+				if (event == null) {
 					throw new IOException("planted failure");
 				}
-				thread.interrupt();
+				event.run();
 				remaining.limit(this.end);
 				while (remaining.hasRemaining()) {
 					channel.write(remaining);

@@ -191,7 +191,7 @@ final class GcsBucket {
 	}
 
 	/**
-	 * Delete an object whose URL could not be signed.
+	 * Delete an object of a failed upload, if there is one.
 	 * @param key its name
 	 * @param deadline covers all requests
 	 */
@@ -200,7 +200,7 @@ final class GcsBucket {
 		URI url = URI.create(this.host + "/storage/v1/b/" + encoded(this.settings.bucket()) + "/o/" + encoded(key));
 		try (StorageResponse response = this.transport.send("DELETE", url, TextBody.EMPTY,
 				authorized(operation, url, deadline), UrlValidator.acceptAll(), deadline)) {
-			if (response.status() / 100 != 2) {
+			if (response.status() / 100 != 2 && response.status() != 404) {
 				throw GcsFailures.of(operation, response, this.clock.instant());
 			}
 		}

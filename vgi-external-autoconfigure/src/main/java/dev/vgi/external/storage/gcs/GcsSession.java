@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
-import java.time.Duration;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -61,12 +60,12 @@ final class GcsSession {
 
 	/**
 	 * Cancel the session and discard what it has received.
-	 * @param timeout longest time
+	 * @param deadline covers the request
 	 */
-	void cancel(Duration timeout) {
+	void cancel(Deadline deadline) {
 		String operation = "cancel an upload";
 		try (StorageResponse response = this.transport.send("DELETE", this.session, TextBody.EMPTY, Map.of(),
-				UrlValidator.acceptAll(), Deadline.in(timeout))) {
+				UrlValidator.acceptAll(), deadline)) {
 			int status = response.status();
 			if (status / 100 != 2 && status != CLIENT_CLOSED_REQUEST && status != 404 && status != 410) {
 				throw GcsFailures.of(operation, response);

@@ -20,6 +20,7 @@ import com.google.cloud.storage.Storage.BucketGetOption;
 import com.google.cloud.storage.StorageException;
 import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.ObjectKey;
@@ -48,7 +49,7 @@ import org.springframework.util.Assert;
  */
 public final class GcsStorage implements ExternalStorage, UploadUrlProvider, LifecycleVerifier {
 
-	/** Longest wait where no other limit applies: for health, rules and clean-up. */
+	/** Longest wait where no other limit applies: for health and rules. */
 	static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
 
 	private static final Pattern CODING = Pattern.compile("[a-z0-9-]{1,32}");
@@ -60,6 +61,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	private final Clock clock;
 
 	private final RetryPolicy attempts;
+
+	private final Leftovers leftovers;
 
 	private final GcsSigner signer;
 
@@ -92,6 +95,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		this.settings = settings;
 		this.clock = clock;
 		this.attempts = attempts;
+		this.leftovers = new Leftovers(describe(),
+				"a lifecycle rule of the bucket that deletes objects by their age does it", transport.timer(), threads);
 		this.signer = new GcsSigner(storage, settings);
 		this.bucket = new GcsBucket(storage.getOptions(), this.signer, transport, settings, clock);
 		this.window = PartWindow.inOrder(attempts, threads);
@@ -101,7 +106,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
 		Assert.isTrue(coding == null || CODING.matcher(coding).matches(), "'contentCoding' must be a name");
-		return new GcsUpload(this.bucket, this.settings, this.attempts, this.window, newKey(coding), coding)
+		return new GcsUpload(this.bucket, this.settings, this.attempts, this.leftovers, this.window, newKey(coding), coding)
 			.run(payload, this.settings.chunkSize());
 	}
 
@@ -166,6 +171,11 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	@Override
 	public @Nullable Instant expiresAt(URI url) {
 		return SignedUrl.of(url).expiry();
+	}
+
+	@Override
+	public Leftovers leftovers() {
+		return this.leftovers;
 	}
 
 	/**

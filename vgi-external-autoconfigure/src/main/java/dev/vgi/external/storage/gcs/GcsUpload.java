@@ -2,6 +2,7 @@ package dev.vgi.external.storage.gcs;
 
 import java.net.URI;
 
+import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.ObjectUpload;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
@@ -24,9 +25,9 @@ final class GcsUpload extends ObjectUpload {
 
 	private final @Nullable String coding;
 
-	GcsUpload(GcsBucket bucket, GcsStorageSettings settings, RetryPolicy attempts, PartWindow window, String key,
-			@Nullable String coding) {
-		super(attempts, settings.timeout());
+	GcsUpload(GcsBucket bucket, GcsStorageSettings settings, RetryPolicy attempts, Leftovers leftovers,
+			PartWindow window, String key, @Nullable String coding) {
+		super(attempts, settings.timeout(), leftovers);
 		this.bucket = bucket;
 		this.window = window;
 		this.key = key;
@@ -49,12 +50,15 @@ final class GcsUpload extends ObjectUpload {
 			// The session itself counts its chunks, so that nothing is left to confirm.
 			this.window.<@Nullable Void>send(first, payload, partSize, this::stepDeadline,
 					(part, failures, deadline) -> {
+						if (part.isLast()) {
+							creates();
+						}
 						session.send(part, failures, deadline);
 						return null;
 					});
 		}
 		catch (RuntimeException | Error ex) {
-			cleanUp(ex, () -> session.cancel(GcsStorage.SHORT_TIMEOUT));
+			cleanUp(ex, session::cancel);
 			throw ex;
 		}
 	}
@@ -65,8 +69,8 @@ final class GcsUpload extends ObjectUpload {
 	}
 
 	@Override
-	protected void delete() {
-		this.bucket.delete(this.key, Deadline.in(GcsStorage.SHORT_TIMEOUT));
+	protected void delete(Deadline deadline) {
+		this.bucket.delete(this.key, deadline);
 	}
 
 }

@@ -9,6 +9,7 @@ import java.util.Locale;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.ObjectKey;
@@ -46,7 +47,7 @@ import org.springframework.util.Assert;
 public final class S3Storage implements ExternalStorage, UploadUrlProvider, LifecycleVerifier {
 
 	/**
-	 * Longest wait where no other limit applies: for vended URLs, health and clean-up.
+	 * Longest wait where no other limit applies: for vended URLs and health.
 	 */
 	static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
 
@@ -55,6 +56,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	private final S3StorageSettings settings;
 
 	private final RetryPolicy attempts;
+
+	private final Leftovers leftovers;
 
 	private final S3Signer signer;
 
@@ -90,6 +93,9 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		this.client = client;
 		this.settings = settings;
 		this.attempts = attempts;
+		this.leftovers = new Leftovers("s3://" + settings.bucket() + "/" + settings.prefix(),
+				"a lifecycle rule of the bucket that expires objects and aborts unfinished multipart uploads does it",
+				transport.timer(), threads);
 		this.signer = new S3Signer(client, presigner, settings, clock);
 		this.bucket = new S3Bucket(client, this.signer, transport, settings, clock, attempts);
 		this.window = PartWindow.parallel(settings.maxParallelParts(), attempts, threads);
@@ -98,8 +104,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
-		return new S3Upload(this.bucket, this.settings, this.attempts, this.window, newKey(coding), coding).run(payload,
-				this.settings.partSize(payload.maxLength()));
+		return new S3Upload(this.bucket, this.settings, this.attempts, this.leftovers, this.window, newKey(coding), coding)
+			.run(payload, this.settings.partSize(payload.maxLength()));
 	}
 
 	@Override
@@ -159,6 +165,11 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	public @Nullable Instant expiresAt(URI url) {
 		// URLs are not signed for longer than the credentials live.
 		return SignedUrl.of(url).expiry();
+	}
+
+	@Override
+	public Leftovers leftovers() {
+		return this.leftovers;
 	}
 
 	@Override

@@ -4,10 +4,12 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.storage.ArrowMediaType;
+import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.ObjectUpload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.time.Deadline;
@@ -19,6 +21,7 @@ import dev.vgi.external.upload.Payload.Part;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.CreateMultipartUploadRequest;
+import software.amazon.awssdk.services.s3.model.MultipartUpload;
 import software.amazon.awssdk.services.s3.model.NoSuchUploadException;
 import software.amazon.awssdk.services.s3.model.PutObjectRequest;
 import software.amazon.awssdk.services.s3.model.Tag;
@@ -45,9 +48,9 @@ final class S3Upload extends ObjectUpload {
 
 	private final @Nullable String coding;
 
-	S3Upload(S3Bucket bucket, S3StorageSettings settings, RetryPolicy attempts, PartWindow window, String key,
-			@Nullable String coding) {
-		super(attempts, settings.timeout());
+	S3Upload(S3Bucket bucket, S3StorageSettings settings, RetryPolicy attempts, Leftovers leftovers, PartWindow window,
+			String key, @Nullable String coding) {
+		super(attempts, settings.timeout(), leftovers);
 		this.bucket = bucket;
 		this.settings = settings;
 		this.window = window;
@@ -66,7 +69,7 @@ final class S3Upload extends ObjectUpload {
 
 	@Override
 	protected void storeInParts(Part first, Payload payload, int partSize) {
-		String uploadId = step((failures, deadline) -> create(deadline));
+		String uploadId = create();
 		try {
 			AtomicLong length = new AtomicLong();
 			List<CompletedPart> parts = this.window.send(first, payload, partSize, this::stepDeadline,
@@ -77,14 +80,17 @@ final class S3Upload extends ObjectUpload {
 						return CompletedPart.builder().partNumber(part.number()).eTag(tag).build();
 					});
 			String tag = this
-				.<@Nullable String>step((failures, deadline) -> complete(uploadId, parts, failures, deadline));
+				.<@Nullable String>step((failures, deadline) -> {
+					creates();
+					return complete(uploadId, parts, failures, deadline);
+				});
 			this.<@Nullable Void>step((failures, deadline) -> {
 				this.bucket.confirm(tag, this.key, length.get(), deadline);
 				return null;
 			});
 		}
 		catch (RuntimeException | Error ex) {
-			cleanUp(ex, () -> abort(uploadId));
+			cleanUp(ex, (deadline) -> abort(uploadId, deadline));
 			throw ex;
 		}
 	}
@@ -95,6 +101,32 @@ final class S3Upload extends ObjectUpload {
 			throw new UploadRefusedException("An object in S3 has at most " + S3StorageSettings.MOST_PARTS
 					+ " parts, and " + partSize + " bytes each do not suffice: raise 'vgi.external.upload.part-size'",
 					null);
+		}
+	}
+
+	private String create() {
+		AtomicInteger unanswered = new AtomicInteger();
+		String uploadId = null;
+		try {
+			uploadId = step((failures, deadline) -> {
+				unanswered.incrementAndGet();
+				try {
+					String created = create(deadline);
+					unanswered.decrementAndGet();
+					return created;
+				}
+				catch (UploadRefusedException ex) {
+					unanswered.decrementAndGet();
+					throw ex;
+				}
+			});
+			return uploadId;
+		}
+		finally {
+			if (unanswered.get() > 0) {
+				String known = uploadId;
+				cleanUpLater((deadline) -> abortOthers(known, deadline));
+			}
 		}
 	}
 
@@ -128,17 +160,17 @@ final class S3Upload extends ObjectUpload {
 		});
 	}
 
-	private void abort(String uploadId) {
-		if (hasAborted(uploadId)) {
+	private void abort(String uploadId, Deadline deadline) {
+		if (hasAborted(uploadId, deadline)) {
 			// A part whose request was cut off after its last byte may be stored after
 			// the abort. S3 then requires another abort.
 			attempts().pause(ABORT_PAUSE);
-			hasAborted(uploadId);
+			hasAborted(uploadId, deadline);
 		}
 	}
 
-	private boolean hasAborted(String uploadId) {
-		return this.bucket.call("abort a multipart upload", Deadline.in(S3Storage.SHORT_TIMEOUT), (client, limits) -> {
+	private boolean hasAborted(String uploadId, Deadline deadline) {
+		return this.bucket.call("abort a multipart upload", deadline, (client, limits) -> {
 			try {
 				client.abortMultipartUpload((abort) -> abort.bucket(this.settings.bucket())
 					.key(this.key)
@@ -152,14 +184,32 @@ final class S3Upload extends ObjectUpload {
 		});
 	}
 
+	/**
+	 * Abort uploads that were created without an answer, so that nobody knows their ids.
+	 * @param known the id of the upload that was used, or {@code null}
+	 * @param deadline covers the attempt
+	 */
+	private void abortOthers(@Nullable String known, Deadline deadline) {
+		this.bucket
+			.call("list multipart uploads", deadline,
+					(client, limits) -> client.listMultipartUploads((list) -> list.bucket(this.settings.bucket())
+						.prefix(this.key)
+						.overrideConfiguration(limits)))
+			.uploads()
+			.stream()
+			.map(MultipartUpload::uploadId)
+			.filter((uploadId) -> !uploadId.equals(known))
+			.forEach((uploadId) -> hasAborted(uploadId, deadline));
+	}
+
 	@Override
 	protected URI signDownloadUrl(Deadline deadline) {
 		return this.bucket.downloadUrl(this.key, deadline);
 	}
 
 	@Override
-	protected void delete() {
-		this.bucket.call("delete an object that nobody can be told of", Deadline.in(S3Storage.SHORT_TIMEOUT),
+	protected void delete(Deadline deadline) {
+		this.bucket.call("delete an object that nobody can be told of", deadline,
 				(client, limits) -> client.deleteObject(
 						(delete) -> delete.bucket(this.settings.bucket()).key(this.key).overrideConfiguration(limits)));
 	}

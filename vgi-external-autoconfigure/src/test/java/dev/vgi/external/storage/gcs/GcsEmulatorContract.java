@@ -54,7 +54,8 @@ class GcsEmulatorContract extends ExternalStorageContractTests {
 			"objectOfAnExpiredUrlIsSignedAgain", NO_SIGNATURES, "urlsOfOthersCredentialsAreRefused", NO_SIGNATURES,
 			"entityTagTiesRangesToOneObject", "fake-gcs-server ignores If-Match", "failedUploadLeavesNothing",
 			"fake-gcs-server stores bodies that broke off", "misconfigurationIsAClearError", NO_BUCKET,
-			"brokenStorageSignsNothingAgain", NO_BUCKET);
+			"brokenStorageSignsNothingAgain", NO_BUCKET, "whatAnOutageHasLeftIsRemovedWhenTheStorageIsBack",
+			"fake-gcs-server's sessions are not where it was asked");
 
 	@RegisterExtension
 	static final ExecutionCondition emulated = (context) -> {
