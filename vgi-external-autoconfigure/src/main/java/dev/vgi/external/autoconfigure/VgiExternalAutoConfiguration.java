@@ -14,6 +14,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.pipe.server.PipeServer;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
@@ -205,7 +206,14 @@ public final class VgiExternalAutoConfiguration {
 	@Bean(name = END, defaultCandidate = false)
 	DisposableBean vgiTransferEnd(@Qualifier(RESOURCES) TransferResources resources, ExternalLocationConfig config,
 			BufferAllocator vgiBufferAllocator) {
-		return resources::close;
+		return () -> {
+			ExternalStorage storage = config.storage();
+			Leftovers leftovers = (storage != null) ? storage.leftovers() : null;
+			if (leftovers != null) {
+				leftovers.close();
+			}
+			resources.close();
+		};
 	}
 
 	@Bean

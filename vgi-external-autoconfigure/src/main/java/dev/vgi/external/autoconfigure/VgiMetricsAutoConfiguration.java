@@ -1,15 +1,20 @@
 package dev.vgi.external.autoconfigure;
 
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.observation.LeftoverMetrics;
 import dev.vgi.external.observation.TransferMetrics;
+import dev.vgi.external.storage.ExternalStorage;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.MeterBinder;
 import org.apache.arrow.memory.BufferAllocator;
 
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Fallback;
 import org.springframework.context.annotation.Lazy;
 
 /**
@@ -27,6 +32,12 @@ public final class VgiMetricsAutoConfiguration {
 	TransferMetrics vgiTransferMetrics(MeterRegistry registry, TransferBudget budget,
 			BufferAllocator vgiBufferAllocator) {
 		return new TransferMetrics(registry, budget, vgiBufferAllocator);
+	}
+
+	@Bean
+	@Fallback
+	MeterBinder vgiLeftoverMetrics(ObjectProvider<ExternalStorage> storages) {
+		return (registry) -> storages.ifAvailable((storage) -> new LeftoverMetrics(storage).bindTo(registry));
 	}
 
 }

@@ -26,6 +26,7 @@ import org.springframework.util.ClassUtils;
  * <li>prefetching: one for each open stream,</li>
  * <li>a reader of several batches: one that reads their stream, and as many as it may
  * have requests at the same time,</li>
+ * <li>removal of what failed uploads have left behind: one for each storage,</li>
  * <li>workers: one for each that starts or ends,</li>
  * <li>checks of the storage and its rules: one.</li>
  * </ul>

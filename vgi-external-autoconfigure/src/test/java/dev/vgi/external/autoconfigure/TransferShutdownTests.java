@@ -67,21 +67,7 @@ class TransferShutdownTests {
 				default -> reply.empty(204);
 			}
 		})) {
-			new ApplicationContextRunner()
-				.withConfiguration(AutoConfigurations.of(VgiTransportAutoConfiguration.class,
-						VgiS3StorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
-						io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration.class,
-						io.awspring.cloud.autoconfigure.core.AwsAutoConfiguration.class,
-						io.awspring.cloud.autoconfigure.core.RegionProviderAutoConfiguration.class))
-				.withUserConfiguration(Credentials.class)
-				.withBean("allocator", BufferAllocator.class, () -> allocator,
-						// The callers still free their batches when the context is gone.
-						(definition) -> ((AbstractBeanDefinition) definition).setDestroyMethodName(""))
-				.withPropertyValues("vgi.external.s3.bucket=batches", "vgi.external.s3.endpoint=" + server.url(""),
-						"vgi.external.upload.part-size=5MB", "vgi.external.upload.max-parallel-parts=2",
-						"vgi.external.url.allowed-hosts=localhost", "vgi.external.url.allowed-schemes=http",
-						"vgi.external.url.allow-private-addresses=true", "spring.cloud.aws.region.static=eu-central-1")
-				.run((context) -> {
+			runner(allocator, server).run((context) -> {
 					Externalizer externalizer = context.getBean(Externalizer.class);
 					LocationResolver resolver = context.getBean("vgiLocationResolver", LocationResolver.class);
 					TransferBudget budget = context.getBean(TransferBudget.class);
@@ -107,6 +93,48 @@ class TransferShutdownTests {
 					}
 				});
 		}
+	}
+
+	@Test
+	void objectThatMayBeStoredIsDeletedBeforeTheClientsClose() {
+		CountDownLatch uploading = new CountDownLatch(1);
+		try (RootAllocator allocator = new RootAllocator(); FaultServer server = new FaultServer((request, reply) -> {
+			if (request.method().equals("PUT")) {
+				uploading.countDown();
+				reply.stall();
+			}
+			reply.empty(204);
+		})) {
+			runner(allocator, server).run((context) -> {
+				Externalizer externalizer = context.getBean(Externalizer.class);
+				FutureTask<?> upload = start(
+						() -> externalizer.externalize(OutputCycle.of(batch(allocator, 200_000))).close());
+				uploading.await();
+				((ConfigurableApplicationContext) context.getSourceApplicationContext()).close();
+				assertThat(server.requests()).anyMatch((request) -> request.method().equals("DELETE")
+						&& request.target().matches("/batches/vgi-rpc/[0-9a-f]{32}\\.arrow"));
+				assertThatExceptionOfType(ExecutionException.class)
+					.isThrownBy(() -> upload.get(20, TimeUnit.SECONDS))
+					.withCauseInstanceOf(TransportClosedException.class);
+			});
+		}
+	}
+
+	private static ApplicationContextRunner runner(BufferAllocator allocator, FaultServer server) {
+		return new ApplicationContextRunner()
+				.withConfiguration(AutoConfigurations.of(VgiTransportAutoConfiguration.class,
+						VgiS3StorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
+						io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration.class,
+						io.awspring.cloud.autoconfigure.core.AwsAutoConfiguration.class,
+						io.awspring.cloud.autoconfigure.core.RegionProviderAutoConfiguration.class))
+				.withUserConfiguration(Credentials.class)
+				.withBean("allocator", BufferAllocator.class, () -> allocator,
+						// The callers still free their batches when the context is gone.
+						(definition) -> ((AbstractBeanDefinition) definition).setDestroyMethodName(""))
+				.withPropertyValues("vgi.external.s3.bucket=batches", "vgi.external.s3.endpoint=" + server.url(""),
+						"vgi.external.upload.part-size=5MB", "vgi.external.upload.max-parallel-parts=2",
+						"vgi.external.url.allowed-hosts=localhost", "vgi.external.url.allowed-schemes=http",
+						"vgi.external.url.allow-private-addresses=true", "spring.cloud.aws.region.static=eu-central-1");
 	}
 
 	private static FutureTask<?> start(Runnable transfer) {

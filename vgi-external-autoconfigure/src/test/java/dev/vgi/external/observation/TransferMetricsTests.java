@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
@@ -25,11 +26,16 @@ import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.pipe.client.RpcConnection;
 import dev.vgi.external.rpc.pipe.client.RpcWorkers;
 import dev.vgi.external.storage.BytesPayload;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.Leftovers;
+import dev.vgi.external.storage.custom.SignedLinkStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.transfer.FetchStatistics;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.UploadStatistics;
+import dev.vgi.external.transport.StorageTransport;
+import dev.vgi.external.transport.TransportSettings;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.Tag;
@@ -166,6 +172,31 @@ class TransferMetricsTests {
 		assertThat(this.registry.get("vgi.external.local.refused").functionCounter().count()).isZero();
 	}
 
+	@Test
+	void storageTellsWhatIsLeft() {
+		Leftovers leftovers = bindLeftovers();
+		leftovers.add((deadline) -> {
+		});
+		leftovers.add((deadline) -> {
+			throw new IllegalStateException("planted");
+		});
+		assertThat(this.registry.get("vgi.external.leftovers").tag("storage", "links").gauge().value()).isEqualTo(2);
+		leftovers.close();
+		assertThat(this.registry.get("vgi.external.leftovers").gauge().value()).isZero();
+		assertThat(this.registry.get("vgi.external.leftovers.dropped").functionCounter().count()).isEqualTo(1);
+		new LeftoverMetrics(localStorage()).bindTo(this.registry);
+		assertThat(tagValues("storage")).containsOnly("links");
+	}
+
+	private Leftovers bindLeftovers() {
+		try (StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null)) {
+			ExternalStorage storage = new SignedLinkStorage(transport, URI.create("https://storage.example/batches"),
+					new byte[32], Clock.systemUTC());
+			new LeftoverMetrics(storage).bindTo(this.registry);
+			return Objects.requireNonNull(storage.leftovers());
+		}
+	}
+
 	private LocalStorage localStorage() {
 		return new LocalStorage(LocalStorageSettings.of(this.folder), () -> URI.create("http://localhost"),
 				Clock.systemUTC());
@@ -176,6 +207,7 @@ class TransferMetricsTests {
 		everyEvent();
 		new UrlLifetimeMetrics("s3", () -> ELAPSED).bindTo(this.registry);
 		new LocalStorageMetrics(localStorage()).bindTo(this.registry);
+		bindLeftovers();
 		// Nothing is started before it is called.
 		try (RpcWorkers workers = new RpcWorkers(
 				Map.of("model", RpcConnection.builder(List.of("/no/such/program")).build()))) {
