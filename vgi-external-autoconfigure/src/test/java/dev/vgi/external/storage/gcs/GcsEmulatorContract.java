@@ -54,8 +54,7 @@ class GcsEmulatorContract extends ExternalStorageContractTests {
 			"objectOfAnExpiredUrlIsSignedAgain", NO_SIGNATURES, "urlsOfOthersCredentialsAreRefused", NO_SIGNATURES,
 			"entityTagTiesRangesToOneObject", "fake-gcs-server ignores If-Match", "failedUploadLeavesNothing",
 			"fake-gcs-server stores bodies that broke off", "misconfigurationIsAClearError", NO_BUCKET,
-			"brokenStorageSignsNothingAgain", NO_BUCKET, "whatAnOutageHasLeftIsRemovedWhenTheStorageIsBack",
-			"fake-gcs-server's sessions are not where it was asked");
+			"brokenStorageSignsNothingAgain", NO_BUCKET);
 
 	@RegisterExtension
 	static final ExecutionCondition emulated = (context) -> {
