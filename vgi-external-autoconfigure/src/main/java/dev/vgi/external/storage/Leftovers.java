@@ -95,7 +95,7 @@ public final class Leftovers implements AutoCloseable {
 	/**
 	 * Create an empty instance.
 	 * @param place where the objects are, for the log, without secrets
-	 * @param remedy what else removes leftovers, as the end of a sentence
+	 * @param remedy what else removes leftovers, as a sentence without its end
 	 * @param timer measures the pauses; closed by its owner
 	 * @param threads creates the thread that removes
 	 */
@@ -384,8 +384,8 @@ public final class Leftovers implements AutoCloseable {
 			why = " (" + ((failure instanceof VgiExternalException known) ? known.getMessage()
 					: FailureReason.of(failure)) + ")";
 		}
-		logger.warn("What failed uploads have left behind in " + this.place + " was not removed, " + since
-				+ " objects or unfinished uploads at most" + why + ": " + this.remedy);
+		logger.warn("Failed uploads may have left " + since + " objects or unfinished uploads in " + this.place
+				+ " that were not removed" + why + ": " + this.remedy);
 	}
 
 	/**

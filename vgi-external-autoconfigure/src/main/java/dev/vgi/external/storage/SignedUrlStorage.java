@@ -78,7 +78,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		this.clock = clock;
 		this.attempts = attempts;
 		this.leftovers = new Leftovers(RedactedUrl.of(settings.container()),
-				"whatever removes old objects there has to remove it", transport.timer(), TransferThreads.platform());
+				"whatever deletes old objects there has to delete them", transport.timer(), TransferThreads.platform());
 		String container = settings.container().toString();
 		this.base = container.endsWith("/") ? container : container + '/';
 		this.own = Pattern.compile(Pattern.quote(this.base) + ObjectKey.PATTERN + "\\?[^#]*+");

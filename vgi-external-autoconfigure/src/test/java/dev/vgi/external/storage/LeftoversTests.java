@@ -194,7 +194,7 @@ class LeftoversTests {
 	}
 
 	private static List<String> warnings(CapturedOutput output) {
-		return output.getAll().lines().filter((line) -> line.contains("What failed uploads have left")).toList();
+		return output.getAll().lines().filter((line) -> line.contains("Failed uploads may have left")).toList();
 	}
 
 }

@@ -96,7 +96,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		this.clock = clock;
 		this.attempts = attempts;
 		this.leftovers = new Leftovers(describe(),
-				"a lifecycle rule of the bucket that deletes objects by their age does it", transport.timer(), threads);
+				"a lifecycle rule that deletes objects by their age removes them, see docs/object-lifecycle.md",
+				transport.timer(), threads);
 		this.signer = new GcsSigner(storage, settings);
 		this.bucket = new GcsBucket(storage.getOptions(), this.signer, transport, settings, clock);
 		this.window = PartWindow.inOrder(attempts, threads);

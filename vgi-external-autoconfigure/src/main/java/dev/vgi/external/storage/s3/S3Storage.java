@@ -94,7 +94,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 		this.settings = settings;
 		this.attempts = attempts;
 		this.leftovers = new Leftovers("s3://" + settings.bucket() + "/" + settings.prefix(),
-				"a lifecycle rule of the bucket that expires objects and aborts unfinished multipart uploads does it",
+				"a lifecycle rule with Expiration and AbortIncompleteMultipartUpload removes them, see"
+						+ " docs/object-lifecycle.md",
 				transport.timer(), threads);
 		this.signer = new S3Signer(client, presigner, settings, clock);
 		this.bucket = new S3Bucket(client, this.signer, transport, settings, clock, attempts);
