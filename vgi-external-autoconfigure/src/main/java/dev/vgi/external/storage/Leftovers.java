@@ -218,7 +218,9 @@ public final class Leftovers implements AutoCloseable {
 		for (Leftover leftover : last) {
 			// Storage that is away is asked once.
 			failure = (failure == null && !deadline.hasPassed()) ? remove(leftover, deadline) : failure;
-			left += (failure != null || deadline.hasPassed()) && !leftover.removed ? 1 : 0;
+			if (!leftover.removed && (failure != null || deadline.hasPassed())) {
+				left++;
+			}
 		}
 		if (left > 0) {
 			drop(left, failure);
@@ -381,8 +383,9 @@ public final class Leftovers implements AutoCloseable {
 		}
 		String why = "";
 		if (failure != null) {
-			why = " (" + ((failure instanceof VgiExternalException known) ? known.getMessage()
-					: FailureReason.of(failure)) + ")";
+			why = " ("
+					+ ((failure instanceof VgiExternalException known) ? known.getMessage() : FailureReason.of(failure))
+					+ ")";
 		}
 		logger.warn("Failed uploads may have left " + since + " objects or unfinished uploads in " + this.place
 				+ " that were not removed" + why + ": " + this.remedy);

@@ -94,7 +94,8 @@ public abstract class ObjectUpload {
 			store(payload, partSize);
 		}
 		catch (RuntimeException | Error ex) {
-			// A request that was refused has created nothing, but an earlier one may have.
+			// A request that was refused has created nothing, but an earlier one may
+			// have.
 			if (this.creations.get() > ((ex instanceof UploadRefusedException) ? 1 : 0)) {
 				this.leftovers.add(this::delete);
 			}

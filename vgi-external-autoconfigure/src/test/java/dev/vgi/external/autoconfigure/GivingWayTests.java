@@ -103,8 +103,8 @@ class GivingWayTests {
 					// Collected by Boot and Spring.
 					"vgiArrowModule", "vgiClientConverters", "vgiPointerAnnouncement", "vgiTemplatePointerAnnouncement",
 					"vgiRpcHttpServiceGroups", "vgiRpcWorkerGroups", "vgiWebMvcConfigurer", "vgiRpcWebMvc",
-					"vgiLeftoverMetrics", "vgiLocalStorageMetrics", "vgiWorkerMetrics", "vgiExternalStorageHealthIndicator",
-					"vgiSanitizingFunction",
+					"vgiLeftoverMetrics", "vgiLocalStorageMetrics", "vgiWorkerMetrics",
+					"vgiExternalStorageHealthIndicator", "vgiSanitizingFunction",
 					// Instead of Boot's default.
 					"vgiServerRequestObservationConvention",
 					// Nobody asks for a supplier of URLs.

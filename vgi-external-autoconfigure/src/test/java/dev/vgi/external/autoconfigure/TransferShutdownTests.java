@@ -68,30 +68,29 @@ class TransferShutdownTests {
 			}
 		})) {
 			runner(allocator, server).run((context) -> {
-					Externalizer externalizer = context.getBean(Externalizer.class);
-					LocationResolver resolver = context.getBean("vgiLocationResolver", LocationResolver.class);
-					TransferBudget budget = context.getBean(TransferBudget.class);
-					SlabPool slabs = context.getBean(SlabPool.class);
-					FutureTask<?> upload = start(
-							() -> externalizer.externalize(OutputCycle.of(batch(allocator, 2_000_000))).close());
-					FutureTask<?> fetch = start(
-							() -> resolver.resolve(pointer(allocator, server.url("/o")), allocator, (message) -> {
-							}).close());
-					uploading.await();
-					fetching.await();
-					assertThat(budget.transfers().count()).isEqualTo(2);
-					((ConfigurableApplicationContext) context.getSourceApplicationContext()).close();
-					// The multipart upload was aborted by the application's own client.
-					assertThat(server.requests()).anyMatch((request) -> request.method().equals("DELETE")
-							&& request.target().contains("uploadId=upload-1"));
-					assertThat(budget.transfers().count()).isZero();
-					assertThat(slabs.leasedSlabs()).isZero();
-					for (FutureTask<?> call : new FutureTask<?>[] { upload, fetch }) {
-						assertThatExceptionOfType(ExecutionException.class)
-							.isThrownBy(() -> call.get(20, TimeUnit.SECONDS))
-							.withCauseInstanceOf(TransportClosedException.class);
-					}
-				});
+				Externalizer externalizer = context.getBean(Externalizer.class);
+				LocationResolver resolver = context.getBean("vgiLocationResolver", LocationResolver.class);
+				TransferBudget budget = context.getBean(TransferBudget.class);
+				SlabPool slabs = context.getBean(SlabPool.class);
+				FutureTask<?> upload = start(
+						() -> externalizer.externalize(OutputCycle.of(batch(allocator, 2_000_000))).close());
+				FutureTask<?> fetch = start(
+						() -> resolver.resolve(pointer(allocator, server.url("/o")), allocator, (message) -> {
+						}).close());
+				uploading.await();
+				fetching.await();
+				assertThat(budget.transfers().count()).isEqualTo(2);
+				((ConfigurableApplicationContext) context.getSourceApplicationContext()).close();
+				// The multipart upload was aborted by the application's own client.
+				assertThat(server.requests()).anyMatch((request) -> request.method().equals("DELETE")
+						&& request.target().contains("uploadId=upload-1"));
+				assertThat(budget.transfers().count()).isZero();
+				assertThat(slabs.leasedSlabs()).isZero();
+				for (FutureTask<?> call : new FutureTask<?>[] { upload, fetch }) {
+					assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> call.get(20, TimeUnit.SECONDS))
+						.withCauseInstanceOf(TransportClosedException.class);
+				}
+			});
 		}
 	}
 
@@ -113,8 +112,7 @@ class TransferShutdownTests {
 				((ConfigurableApplicationContext) context.getSourceApplicationContext()).close();
 				assertThat(server.requests()).anyMatch((request) -> request.method().equals("DELETE")
 						&& request.target().matches("/batches/vgi-rpc/[0-9a-f]{32}\\.arrow"));
-				assertThatExceptionOfType(ExecutionException.class)
-					.isThrownBy(() -> upload.get(20, TimeUnit.SECONDS))
+				assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> upload.get(20, TimeUnit.SECONDS))
 					.withCauseInstanceOf(TransportClosedException.class);
 			});
 		}
@@ -122,19 +120,19 @@ class TransferShutdownTests {
 
 	private static ApplicationContextRunner runner(BufferAllocator allocator, FaultServer server) {
 		return new ApplicationContextRunner()
-				.withConfiguration(AutoConfigurations.of(VgiTransportAutoConfiguration.class,
-						VgiS3StorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
-						io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration.class,
-						io.awspring.cloud.autoconfigure.core.AwsAutoConfiguration.class,
-						io.awspring.cloud.autoconfigure.core.RegionProviderAutoConfiguration.class))
-				.withUserConfiguration(Credentials.class)
-				.withBean("allocator", BufferAllocator.class, () -> allocator,
-						// The callers still free their batches when the context is gone.
-						(definition) -> ((AbstractBeanDefinition) definition).setDestroyMethodName(""))
-				.withPropertyValues("vgi.external.s3.bucket=batches", "vgi.external.s3.endpoint=" + server.url(""),
-						"vgi.external.upload.part-size=5MB", "vgi.external.upload.max-parallel-parts=2",
-						"vgi.external.url.allowed-hosts=localhost", "vgi.external.url.allowed-schemes=http",
-						"vgi.external.url.allow-private-addresses=true", "spring.cloud.aws.region.static=eu-central-1");
+			.withConfiguration(AutoConfigurations.of(VgiTransportAutoConfiguration.class,
+					VgiS3StorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
+					io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration.class,
+					io.awspring.cloud.autoconfigure.core.AwsAutoConfiguration.class,
+					io.awspring.cloud.autoconfigure.core.RegionProviderAutoConfiguration.class))
+			.withUserConfiguration(Credentials.class)
+			.withBean("allocator", BufferAllocator.class, () -> allocator,
+					// The callers still free their batches when the context is gone.
+					(definition) -> ((AbstractBeanDefinition) definition).setDestroyMethodName(""))
+			.withPropertyValues("vgi.external.s3.bucket=batches", "vgi.external.s3.endpoint=" + server.url(""),
+					"vgi.external.upload.part-size=5MB", "vgi.external.upload.max-parallel-parts=2",
+					"vgi.external.url.allowed-hosts=localhost", "vgi.external.url.allowed-schemes=http",
+					"vgi.external.url.allow-private-addresses=true", "spring.cloud.aws.region.static=eu-central-1");
 	}
 
 	private static FutureTask<?> start(Runnable transfer) {

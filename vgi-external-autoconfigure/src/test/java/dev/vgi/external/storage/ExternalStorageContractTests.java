@@ -629,11 +629,11 @@ public abstract class ExternalStorageContractTests {
 	@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 	void whatAnOutageHasLeftIsRemovedWhenTheStorageIsBack() throws Exception {
 		URI server = uploadUrls().generateUploadUrl(NO_FIELDS).uploadUrl();
-		if (servedBy(server.resolve("/")) == null || !takesDeletions()) {
-			throw new TestAbortedException("Uploads do not go over HTTP, or nothing can be deleted");
-		}
 		try (Outage outage = new Outage(server)) {
 			ExternalStorage storage = servedBy(outage.url());
+			if (storage == null || !takesDeletions()) {
+				throw new TestAbortedException("Uploads do not go over HTTP, or nothing can be deleted");
+			}
 			Leftovers leftovers = storage.leftovers();
 			assertThat(leftovers).isNotNull();
 			for (int position : new int[] { 1, multipartSize() / 2, multipartSize() - 1 }) {
@@ -984,8 +984,8 @@ public abstract class ExternalStorageContractTests {
 	}
 
 	private static void await(BooleanSupplier condition) {
-		assertThat(Uninterruptibles.await(Duration.ofSeconds(20), condition,
-				(nanos) -> TimeUnit.MILLISECONDS.sleep(50)))
+		assertThat(
+				Uninterruptibles.await(Duration.ofSeconds(20), condition, (nanos) -> TimeUnit.MILLISECONDS.sleep(50)))
 			.isTrue();
 	}
 

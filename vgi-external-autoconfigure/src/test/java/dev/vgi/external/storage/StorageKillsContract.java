@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -56,6 +57,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  * (random, and printed).
  */
 @ExtendWith(OutputCaptureExtension.class)
+@SuppressWarnings("NullAway.Init")
 public abstract class StorageKillsContract {
 
 	/** Longer than any pause that is planned, and than the start of any server. */
@@ -85,7 +87,7 @@ public abstract class StorageKillsContract {
 
 	private LocationResolver resolver;
 
-	private @Nullable KilledServer server;
+	private KilledServer server;
 
 	/**
 	 * Return what starts the server.
@@ -184,6 +186,11 @@ public abstract class StorageKillsContract {
 				StorageKillsContract.this.trap.event();
 			}
 
+			@Override
+			public void uploading(long sent, long size) {
+				StorageKillsContract.this.trap.event();
+			}
+
 		};
 		try (RootAllocator allocator = new RootAllocator();
 				TransferResources resources = TransferResources.create(settings, 256 << 20).withListener(listener);
@@ -200,13 +207,15 @@ public abstract class StorageKillsContract {
 				for (int round = 0; round < rounds; round++) {
 					round(random);
 				}
+				calls(rounds, random);
 				everyPointerResolves();
 				nothingElseIsStored(storage);
 			}
 			finally {
 				System.out.println("[kills] " + this.outcomes);
-				if (storage.leftovers() != null) {
-					storage.leftovers().close();
+				Leftovers leftovers = storage.leftovers();
+				if (leftovers != null) {
+					leftovers.close();
 				}
 				free();
 			}
@@ -268,37 +277,69 @@ public abstract class StorageKillsContract {
 		int size = sizes()[random.nextInt(3)];
 		List<Pointer> known = this.pointers.keySet()
 			.stream()
-			.filter((pointer) -> size(this.pointers.get(pointer)) == size)
+			.filter((pointer) -> size(known(this.pointers, pointer)) == size)
 			.toList();
 		Pointer pointer = known.get(random.nextInt(known.size()));
-		long content = upload ? (random.nextLong() << 24) | size : this.pointers.get(pointer);
-		String what = (upload ? "upload " : "fetch ") + size;
+		if (upload) {
+			long content = (random.nextLong() << 24) | size;
+			killed("upload " + size, random, furtherKinds(), () -> this.pointers.put(upload(size, content), content));
+		}
+		else {
+			killed("fetch " + size, random, Set.of(), () -> fetch(pointer, known(this.pointers, pointer)));
+		}
+		long next = (random.nextLong() << 24) | sizes()[0];
+		Pointer small = upload(size(next), next);
+		fetch(small, next);
+		this.pointers.put(small, next);
+	}
+
+	private void calls(int rounds, Random random) {
+		Runnable call = call(this.server.url(), this.allocator, this.resolver, this.resources);
+		if (call == null) {
+			return;
+		}
+		for (int i = 0; i < 3; i++) {
+			calibrate("call", call);
+		}
+		for (int round = 0; round < rounds; round++) {
+			killed("call", random, Set.of(Kind.SERVICE_UNAVAILABLE), call);
+			call.run();
+		}
+	}
+
+	/**
+	 * Return a call of the server, if it is a service: its input goes to the storage, and
+	 * its result comes from there.
+	 * @param server where it is
+	 * @param allocator owns the batches
+	 * @param resolver resolves the result
+	 * @param resources for its transfers
+	 * @return makes the call and checks the result; or {@code null} if there is none
+	 */
+	protected @Nullable Runnable call(URI server, BufferAllocator allocator, LocationResolver resolver,
+			TransferResources resources) {
+		return null;
+	}
+
+	private void killed(String what, Random random, Set<Kind> further, Runnable transfer) {
 		boolean timed = random.nextBoolean();
-		int skipped = timed ? 0 : random.nextInt(this.events.get(what) + 1);
-		int delay = timed ? random.nextInt(this.durations.get(what)) : 0;
+		int skipped = timed ? 0 : random.nextInt(known(this.events, what) + 1);
+		int delay = timed ? random.nextInt(known(this.durations, what)) : 0;
 		Duration downtime = (random.nextInt(4) == 0) ? longestDowntime()
 				: longestDowntime().multipliedBy(random.nextInt(25)).dividedBy(100);
 		KilledServer server = this.server;
-		assertThat(server).isNotNull();
 		this.trap.set(skipped, delay, () -> server.kill(downtime));
 		long start = System.nanoTime();
-		String outcome;
+		String outcome = "done";
 		try {
 			this.trap.event();
-			if (upload) {
-				this.pointers.put(upload(size, content), content);
-			}
-			else {
-				fetch(pointer, content);
-			}
-			outcome = "done";
+			transfer.run();
 		}
 		catch (VgiExternalException ex) {
+			System.out
+				.println("[kills] " + what + " at event " + skipped + " and " + delay + " µs: " + ex.getMessage());
 			Set<Kind> kinds = EnumSet.of(Kind.STORAGE_UNAVAILABLE, Kind.TIMED_OUT);
-			if (upload) {
-				kinds.addAll(furtherKinds());
-			}
-			System.out.println("[kills] " + what + " at event " + skipped + " and " + delay + " µs: " + ex.getMessage());
+			kinds.addAll(further);
 			assertThat(ex.kind()).as(what).isIn(kinds);
 			outcome = ex.kind().code();
 		}
@@ -307,10 +348,10 @@ public abstract class StorageKillsContract {
 		// If the transfer was quicker, the server is killed between two.
 		this.trap.spring();
 		server.awaitUp();
-		long next = (random.nextLong() << 24) | sizes()[0];
-		Pointer small = upload(size(next), next);
-		fetch(small, next);
-		this.pointers.put(small, next);
+	}
+
+	private static <K, V> V known(Map<K, V> map, K key) {
+		return Objects.requireNonNull(map.get(key));
 	}
 
 	private static int size(long content) {
@@ -334,8 +375,7 @@ public abstract class StorageKillsContract {
 	}
 
 	private void fetch(Pointer pointer, long content) {
-		try (AnnotatedBatch template = AnnotatedBatch
-			.of(VectorSchemaRoot.of(new BigIntVector("n", this.allocator)));
+		try (AnnotatedBatch template = AnnotatedBatch.of(VectorSchemaRoot.of(new BigIntVector("n", this.allocator)));
 				AnnotatedBatch batch = template.zeroRows(pointer.toMetadata(), this.allocator);
 				AnnotatedBatch resolved = this.resolver.resolve(batch, this.allocator, LogSink.discarding())) {
 			assertThat(resolved.rowCount()).isEqualTo(size(content) / 8);

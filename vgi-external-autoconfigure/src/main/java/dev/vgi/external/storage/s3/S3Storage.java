@@ -105,7 +105,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
-		return new S3Upload(this.bucket, this.settings, this.attempts, this.leftovers, this.window, newKey(coding), coding)
+		return new S3Upload(this.bucket, this.settings, this.attempts, this.leftovers, this.window, newKey(coding),
+				coding)
 			.run(payload, this.settings.partSize(payload.maxLength()));
 	}
 

@@ -79,11 +79,10 @@ final class S3Upload extends ObjectUpload {
 						length.addAndGet(part.length());
 						return CompletedPart.builder().partNumber(part.number()).eTag(tag).build();
 					});
-			String tag = this
-				.<@Nullable String>step((failures, deadline) -> {
-					creates();
-					return complete(uploadId, parts, failures, deadline);
-				});
+			String tag = this.<@Nullable String>step((failures, deadline) -> {
+				creates();
+				return complete(uploadId, parts, failures, deadline);
+			});
 			this.<@Nullable Void>step((failures, deadline) -> {
 				this.bucket.confirm(tag, this.key, length.get(), deadline);
 				return null;
@@ -191,10 +190,8 @@ final class S3Upload extends ObjectUpload {
 	 */
 	private void abortOthers(@Nullable String known, Deadline deadline) {
 		this.bucket
-			.call("list multipart uploads", deadline,
-					(client, limits) -> client.listMultipartUploads((list) -> list.bucket(this.settings.bucket())
-						.prefix(this.key)
-						.overrideConfiguration(limits)))
+			.call("list multipart uploads", deadline, (client, limits) -> client.listMultipartUploads(
+					(list) -> list.bucket(this.settings.bucket()).prefix(this.key).overrideConfiguration(limits)))
 			.uploads()
 			.stream()
 			.map(MultipartUpload::uploadId)

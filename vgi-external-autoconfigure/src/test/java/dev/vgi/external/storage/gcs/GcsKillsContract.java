@@ -24,6 +24,7 @@ import tools.jackson.databind.json.JsonMapper;
  * A fake-gcs-server on a folder that is killed, whose executable is that of the system
  * property {@code vgi.test.kills.fake-gcs-server}.
  */
+@SuppressWarnings("NullAway.Init")
 class GcsKillsContract extends StorageKillsContract {
 
 	private static final HttpClient HTTP = HttpClient.newHttpClient();

@@ -316,8 +316,9 @@ final class GcsServer implements AutoCloseable {
 		Session session = new Session(bucket, String.valueOf(request.parameter("name")), JSON.readTree(body));
 		String id = "planted-session-" + this.count.incrementAndGet();
 		this.sessions.put(id, session);
-		return new Answer(200, Map.of("Location", "http://" + request.headers().get("host") + request.path()
-				+ "?uploadType=resumable&upload_id=" + id), "");
+		return new Answer(200, Map.of("Location",
+				"http://" + request.headers().get("host") + request.path() + "?uploadType=resumable&upload_id=" + id),
+				"");
 	}
 
 	private Answer session(Request request, byte[] body, boolean partial) {

@@ -25,6 +25,7 @@ import software.amazon.awssdk.services.s3.presigner.S3Presigner;
  * A versitygw that is killed, whose executable is that of the system property
  * {@code vgi.test.kills.versitygw}.
  */
+@SuppressWarnings("NullAway.Init")
 class S3KillsContract extends StorageKillsContract {
 
 	private static final String REGION = "eu-central-1";
