@@ -115,11 +115,11 @@ public final class Leftovers implements AutoCloseable {
 	 * @param removal removes it
 	 */
 	public void add(Removal removal) {
-		Leftover added = new Leftover(removal, this.timer.nanoTime());
+		Leftover added = new Leftover(removal, this.timer.nanoTime(), FIRST_PAUSE);
 		if (enqueue(added)) {
 			return;
 		}
-		Throwable failure = remove(added, Deadline.in(LAST_TIMEOUT));
+		Throwable failure = added.remove(Deadline.in(LAST_TIMEOUT));
 		if (failure != null) {
 			drop(1, failure);
 		}
@@ -217,7 +217,7 @@ public final class Leftovers implements AutoCloseable {
 		Throwable failure = null;
 		for (Leftover leftover : last) {
 			// Storage that is away is asked once.
-			failure = (failure == null && !deadline.hasPassed()) ? remove(leftover, deadline) : failure;
+			failure = (failure == null && !deadline.hasPassed()) ? leftover.remove(deadline) : failure;
 			if (!leftover.removed && (failure != null || deadline.hasPassed())) {
 				left++;
 			}
@@ -268,7 +268,7 @@ public final class Leftovers implements AutoCloseable {
 	private void work() {
 		try {
 			for (Leftover next = take(); next != null; next = take()) {
-				removed(next, remove(next, Deadline.in(TIMEOUT)));
+				removed(next, next.remove(Deadline.in(TIMEOUT)));
 			}
 		}
 		finally {
@@ -307,23 +307,6 @@ public final class Leftovers implements AutoCloseable {
 		}
 		finally {
 			this.lock.unlock();
-		}
-	}
-
-	private static @Nullable Throwable remove(Leftover leftover, Deadline deadline) {
-		// The thread of a failed upload may be interrupted.
-		boolean interrupted = Thread.interrupted();
-		try {
-			leftover.removal.remove(deadline);
-			return null;
-		}
-		catch (RuntimeException ex) {
-			return ex;
-		}
-		finally {
-			if (interrupted) {
-				Thread.currentThread().interrupt();
-			}
 		}
 	}
 
@@ -403,24 +386,6 @@ public final class Leftovers implements AutoCloseable {
 		 * @throws VgiExternalException if it may still be there
 		 */
 		void remove(Deadline deadline);
-
-	}
-
-	private static final class Leftover {
-
-		private final Removal removal;
-
-		private final long since;
-
-		private long due;
-
-		private boolean removed;
-
-		Leftover(Removal removal, long now) {
-			this.removal = removal;
-			this.since = now;
-			this.due = now + FIRST_PAUSE.toNanos();
-		}
 
 	}
 

@@ -229,7 +229,14 @@ public abstract class StorageKillsContract {
 			.stream()
 			.noneMatch((thread) -> thread.getName().startsWith("vgi-external-")));
 		assertThat(output.getAll().lines().filter((line) -> line.startsWith("\tat "))).isEmpty();
-		assertThat(output.getAll().lines().filter((line) -> line.contains("WARN"))).hasSizeLessThan(rounds);
+		// A failed transfer says so once, and what cannot be removed is summed up.
+		int failed = this.outcomes.entrySet()
+			.stream()
+			.filter((entry) -> !entry.getKey().endsWith(" done"))
+			.mapToInt(Map.Entry::getValue)
+			.sum();
+		assertThat(output.getAll().lines().filter((line) -> line.contains("WARN")))
+			.hasSizeLessThanOrEqualTo(failed + 1);
 	}
 
 	private void configure(ExternalStorage storage) {

@@ -105,6 +105,10 @@ final class RecordingS3 implements AutoCloseable {
 			answer = "<Error><Code>" + failure.replaceFirst(".* ", "")
 					+ "</Code><Message>https://x/?X-Amz-Signature=planted</Message></Error>";
 		}
+		else if (request.method().equals("GET") && request.query().startsWith("uploads")) {
+			answer = "<ListMultipartUploadsResult><Upload><UploadId>upload-0</UploadId></Upload>"
+					+ "<Upload><UploadId>upload-1</UploadId></Upload></ListMultipartUploadsResult>";
+		}
 		else if (request.query().equals("uploads")) {
 			answer = "<InitiateMultipartUploadResult><UploadId>upload-1</UploadId></InitiateMultipartUploadResult>";
 		}

@@ -24,6 +24,7 @@ import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.local.SteppedClock;
 import dev.vgi.external.storage.s3.RecordingS3.Request;
+import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
@@ -33,10 +34,12 @@ import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.upload.Payload;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.assertj.core.api.InstanceOfAssertFactories;
+import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -461,6 +464,44 @@ class S3StorageTests {
 				.asInstanceOf(InstanceOfAssertFactories.THROWABLE)
 				.isInstanceOf(UploadRefusedException.class)
 				.hasMessageContaining("delete an object"));
+	}
+
+	@Test
+	@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+	void uploadWhoseCreationWasNotAnsweredIsAbortedLater() {
+		ManualTimer timer = new ManualTimer();
+		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null, timer));
+		AtomicInteger creations = new AtomicInteger();
+		this.server.failing((request) -> (request.query().equals("uploads") && creations.incrementAndGet() == 1)
+				? "500 InternalError" : null);
+		create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null);
+		assertThat(this.server.requests("DELETE")).isEmpty();
+		String key = this.server.requests("PUT").get(0).uri().getPath().substring("/batches/".length());
+		timer.advance(Duration.ofSeconds(1));
+		Awaitility.await().until(() -> !this.server.requests("DELETE").isEmpty());
+		assertThat(this.server.requests("GET")).singleElement()
+			.satisfies((request) -> assertThat(parameters(request.uri())).containsEntry("prefix", key));
+		assertThat(this.server.requests("DELETE")).extracting(Request::query).containsExactly("uploadId=upload-0");
+	}
+
+	@Test
+	@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+	void objectWhoseCompletionWasNotAnsweredIsDeletedLater() {
+		ManualTimer timer = new ManualTimer();
+		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null, timer));
+		this.server.failing((request) -> switch (request.method()) {
+			case "POST" -> request.query().equals("uploads") ? null : "500 InternalError";
+			case "DELETE" -> request.query().isEmpty() ? null : "404 NoSuchUpload";
+			default -> null;
+		});
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null));
+		assertThat(this.server.requests("DELETE")).extracting(Request::query).containsExactly("uploadId=upload-1");
+		timer.advance(Duration.ofSeconds(1));
+		Awaitility.await().until(() -> this.server.requests("DELETE").size() == 2);
+		assertThat(this.server.requests("DELETE").get(1).query()).isEmpty();
+		assertThat(this.server.requests("DELETE")).extracting((request) -> request.uri().getPath())
+			.containsOnly(this.server.requests("PUT").get(0).uri().getPath());
 	}
 
 	@Test
