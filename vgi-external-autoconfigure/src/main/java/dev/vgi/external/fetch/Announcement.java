@@ -12,17 +12,17 @@ import org.jspecify.annotations.Nullable;
  * @param coding its content coding, which applies if the GET names none; or {@code null}
  * @param version identifies the version of the object
  */
-record Announcement(long length, @Nullable String coding, ObjectVersion version) {
+record Announcement(long length, @Nullable String coding, OpenedObject.Version version) {
 
 	/** Nothing is known. */
 	static final Announcement NONE = ofCoding(null);
 
 	static Announcement of(StorageResponse head) {
-		return new Announcement(head.contentLength(), head.contentEncoding(), ObjectVersion.of(head));
+		return new Announcement(head.contentLength(), head.contentEncoding(), OpenedObject.Version.of(head));
 	}
 
 	static Announcement ofCoding(@Nullable String coding) {
-		return new Announcement(-1, coding, new ObjectVersion(null, null));
+		return new Announcement(-1, coding, new OpenedObject.Version(null, null));
 	}
 
 	/**

@@ -57,29 +57,13 @@ public final class ExternalFetcher {
 	 * {@link #isRetryable} tells whether a further attempt makes sense
 	 */
 	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator) {
-		return fetch(url, sha256, allocator, newDeadline());
+		return fetch(ObjectLink.fixed(url, ""), sha256, allocator, newDeadline(), null);
 	}
 
 	/**
 	 * Fetch, decode and verify one object in one attempt, within a deadline that several
 	 * attempts may share.
-	 * @param url the absolute URL
-	 * @param sha256 the expected digest of the decoded bytes in hexadecimal, any case; or
-	 * {@code null} if there is none to check
-	 * @param allocator the owner of the body's memory
-	 * @param deadline covers connecting, waiting for memory and the whole body
-	 * @return the verified body; the caller closes it
-	 * @throws dev.vgi.external.VgiExternalException one subtype per cause;
-	 * {@link #isRetryable} tells whether a further attempt makes sense
-	 */
-	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline) {
-		return fetch(url, sha256, allocator, deadline, null);
-	}
-
-	/**
-	 * Fetch, decode and verify one object in one attempt, as the other methods do, or as
-	 * a member of a group.
-	 * @param url the absolute URL
+	 * @param link the link to the object, which several attempts may share
 	 * @param sha256 the expected digest of the decoded bytes in hexadecimal, any case; or
 	 * {@code null} if there is none to check
 	 * @param allocator the owner of the body's memory
@@ -87,12 +71,14 @@ public final class ExternalFetcher {
 	 * @param member the member of a {@linkplain #newGroup group}, which has started; or
 	 * {@code null} if the fetch belongs to none
 	 * @return the verified body; the caller closes it
+	 * @throws dev.vgi.external.VgiExternalException one subtype per cause;
+	 * {@link #isRetryable} tells whether a further attempt makes sense
 	 */
-	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline,
+	public FetchedBody fetch(ObjectLink link, @Nullable String sha256, BufferAllocator allocator, Deadline deadline,
 			@Nullable FetchMember member) {
 		FetchContext shared = (member != null) ? this.context.withShare(member) : this.context;
 		try (RunningTransfers.Transfer transfer = this.context.budget().transfers().begin()) {
-			return new FetchAttempt(shared, url, sha256, allocator, deadline).run();
+			return new FetchAttempt(shared, link, sha256, allocator, deadline).run();
 		}
 	}
 
@@ -144,6 +130,15 @@ public final class ExternalFetcher {
 	 */
 	public ExternalFetcher withRetryPolicy(RetryPolicy retryPolicy) {
 		return new ExternalFetcher(this.context.withRetryPolicy(retryPolicy));
+	}
+
+	/**
+	 * Return a fetcher with another clock than the system's.
+	 * @param wallClock tells whether a link is about to expire
+	 * @return a fetcher that shares everything else
+	 */
+	ExternalFetcher withWallClock(InstantSource wallClock) {
+		return new ExternalFetcher(this.context.withWallClock(wallClock));
 	}
 
 }

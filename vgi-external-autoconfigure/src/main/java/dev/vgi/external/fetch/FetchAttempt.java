@@ -31,7 +31,7 @@ final class FetchAttempt {
 
 	private final FetchShare share;
 
-	private final URI url;
+	private final ObjectLink link;
 
 	private final ObjectRequests requests;
 
@@ -44,12 +44,13 @@ final class FetchAttempt {
 	/** How much of the body is still charged to its lease. */
 	private long unpaid;
 
-	FetchAttempt(FetchContext context, URI url, @Nullable String sha256, BufferAllocator allocator, Deadline deadline) {
+	FetchAttempt(FetchContext context, ObjectLink link, @Nullable String sha256, BufferAllocator allocator,
+			Deadline deadline) {
 		this.context = context;
 		this.config = context.config();
 		this.share = context.share();
-		this.url = url;
-		this.requests = new ObjectRequests(context, url, deadline);
+		this.link = link;
+		this.requests = new ObjectRequests(context, link, deadline);
 		this.sha256 = sha256;
 		this.allocator = allocator;
 		this.started = this.requests.nanoTime();
@@ -64,16 +65,20 @@ final class FetchAttempt {
 		catch (OutOfMemoryException ex) {
 			throw new BudgetExhaustedException("No room in the Arrow allocator for the fetched object", null);
 		}
+		finally {
+			this.link.abandon();
+		}
 	}
 
 	// The only hop that the transport does not check.
 	private @Nullable StoredObject openOwn() {
 		ExternalStorage storage = this.context.storage();
-		if (storage == null || !storage.isOwn(this.url)) {
+		URI url = this.link.current();
+		if (storage == null || !storage.isOwn(url)) {
 			return null;
 		}
-		this.context.validator().requireAccepted(this.url);
-		return storage.open(this.url);
+		this.context.validator().requireAccepted(url);
+		return storage.open(url);
 	}
 
 	private FetchedBody read(StoredObject stored) {

@@ -44,6 +44,11 @@ record FetchContext(FetchConfig config, UrlValidator validator, @Nullable Extern
 				this.firstByteTimes, this.wallClock, share);
 	}
 
+	FetchContext withWallClock(InstantSource wallClock) {
+		return new FetchContext(this.config, this.validator, this.storage, this.resources, this.retryPolicy,
+				this.firstByteTimes, wallClock, this.share);
+	}
+
 	StorageTransport transport() {
 		return this.resources.transport();
 	}

@@ -3,6 +3,7 @@ package dev.vgi.external.fetch;
 import java.util.function.Function;
 
 import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.fetch.ObjectRequests.Answer;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.TransferRequest;
@@ -61,8 +62,8 @@ final class ObjectOpener {
 	private @Nullable OpenedObject openRanged(Announcement announced) {
 		ByteRange range = new ByteRange(0, Math.min(this.config.chunkSize(), this.config.maxFetchSize()) - 1);
 		Function<TransferRequest, FirstAnswer> request = (copy) -> {
-			StorageResponse response = this.requests.get(range, null, copy);
-			return new FirstAnswer(openRanged(response, range, announced, copy.sentAt()));
+			Answer answer = this.requests.get(range, null, copy);
+			return new FirstAnswer(openRanged(answer, range, announced, copy.sentAt()));
 		};
 		FirstRequest<FirstAnswer> first = new FirstRequest<>(request, this.requests, this.context);
 		HedgePolicy hedging = this.requests.hedging;
@@ -78,15 +79,15 @@ final class ObjectOpener {
 	}
 
 	// Returns null if a GET without a range is required.
-	private @Nullable OpenedObject openRanged(StorageResponse response, ByteRange range, Announcement announced,
-			long sentAt) {
+	private @Nullable OpenedObject openRanged(Answer answer, ByteRange range, Announcement announced, long sentAt) {
+		StorageResponse response = answer.response();
 		boolean open = false;
 		try {
 			OpenedObject opened = null;
 			int status = response.status();
 			ContentRange answered = ContentRange.parse(response.header("Content-Range"));
 			if (status == 200) {
-				opened = whole(response, announced);
+				opened = whole(answer, announced);
 			}
 			else if (status == 206) {
 				if (answered == null || answered.first() != 0 || answered.last() > range.last()
@@ -94,7 +95,7 @@ final class ObjectOpener {
 					throw new CorruptStreamException("Range chunk size mismatch: " + this.requests.shown
 							+ " answered another range than asked for");
 				}
-				opened = opened(response, announced, answered, answered.total(), sentAt);
+				opened = opened(answer, announced, answered, answered.total(), sentAt);
 			}
 			else if (status == 416 && answered != null && answered.total() == 0) {
 				throw new CorruptStreamException("The fetched object is empty");
@@ -118,15 +119,16 @@ final class ObjectOpener {
 
 	// Opens the object again by a response with all of it.
 	OpenedObject reopen(StorageResponse response, @Nullable String coding) {
-		return whole(response, Announcement.ofCoding(coding));
+		return whole(new Answer(response, this.requests.link()), Announcement.ofCoding(coding));
 	}
 
-	private OpenedObject whole(StorageResponse response, Announcement announced) {
+	private OpenedObject whole(Answer answer, Announcement announced) {
+		StorageResponse response = answer.response();
 		try {
 			if (response.status() / 100 != 2 || response.status() == 206) {
 				throw this.requests.failed(response);
 			}
-			return opened(response, announced, null, response.contentLength(), 0);
+			return opened(answer, announced, null, response.contentLength(), 0);
 		}
 		catch (RuntimeException ex) {
 			response.close();
@@ -134,16 +136,17 @@ final class ObjectOpener {
 		}
 	}
 
-	private OpenedObject opened(StorageResponse response, Announcement announced, @Nullable ContentRange answered,
-			long total, long sentAt) {
-		if (!announced.version().mayBe(ObjectVersion.of(response))) {
+	private OpenedObject opened(Answer answer, Announcement announced, @Nullable ContentRange answered, long total,
+			long sentAt) {
+		StorageResponse response = answer.response();
+		if (!announced.version().mayBe(OpenedObject.Version.of(response))) {
 			throw OpenedObject.changed(this.requests.shown, response);
 		}
 		this.config.checkSize(total);
 		long agreed = announced.agree(total, (answered != null) ? answered.length() : 0, this.requests.shown);
 		String coding = response.contentEncoding();
-		return new OpenedObject(this.requests, response, answered, agreed,
-				(coding != null) ? coding : announced.coding(), sentAt);
+		return new OpenedObject(this.requests, answer, answered, agreed, (coding != null) ? coding : announced.coding(),
+				sentAt);
 	}
 
 	/**

@@ -1,18 +1,21 @@
 package dev.vgi.external.fetch;
 
 import java.net.URI;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.pace.PacedTransfer;
+import dev.vgi.external.storage.ErrorDocument;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.ClockSkew;
-import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferRequest;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.SignedUrl;
@@ -24,13 +27,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class ObjectRequests {
 
+	/** The clocks may differ, and a connection takes its time. */
+	private static final Duration MARGIN = Duration.ofSeconds(5);
+
 	private final FetchContext context;
 
-	private final URI url;
-
-	private final String origin;
-
-	private final SignedUrl signature;
+	private final ObjectLink link;
 
 	private final PacedTransfer transfer;
 
@@ -45,22 +47,29 @@ final class ObjectRequests {
 	/** Decides which requests are sent twice. Belongs to the caller's thread. */
 	final HedgePolicy hedging;
 
-	ObjectRequests(FetchContext context, URI url, Deadline deadline) {
+	ObjectRequests(FetchContext context, ObjectLink link, Deadline deadline) {
+		URI url = link.current();
 		this.context = context;
-		this.url = url;
-		this.origin = url.getHost() + ":" + url.getPort();
-		this.signature = SignedUrl.of(url);
+		this.link = link;
 		ExternalStorage storage = context.storage();
 		this.transfer = (storage != null && storage.isOwn(url)) ? PacedTransfer.own() : PacedTransfer.foreign();
 		this.shown = RedactedUrl.of(url);
 		this.deadline = deadline;
 		this.hedging = new HedgePolicy(context.config().speculativeRetryMultiplier(),
-				context.config().maxSpeculativeHedges(), context.firstByteTimes().median(this.origin));
+				context.config().maxSpeculativeHedges(), context.firstByteTimes().median(origin(url)));
+	}
+
+	private static String origin(URI url) {
+		return url.getHost() + ":" + url.getPort();
 	}
 
 	// A URL is usually signed for GET alone.
 	boolean isSigned() {
-		return this.signature.isSigned();
+		return SignedUrl.of(link()).isSigned();
+	}
+
+	URI link() {
+		return this.link.current();
 	}
 
 	/**
@@ -77,7 +86,7 @@ final class ObjectRequests {
 	 * @return whether it may be sent
 	 */
 	boolean tryHedge() {
-		return this.context.transport().paces().of(this.transfer, this.url).tryHedge();
+		return this.context.transport().paces().of(this.transfer, link()).tryHedge();
 	}
 
 	// How many requests were sent, redirects included.
@@ -86,33 +95,78 @@ final class ObjectRequests {
 	}
 
 	StorageResponse head() {
-		StorageResponse response = this.context.transport()
-			.head(this.url, this.context.validator(), this.context.config().maxRedirects(), this.deadline, request(false));
-		this.sent.addAndGet(response.requests());
-		return response;
+		TransferRequest head = request(false);
+		return send(false, head, (url) -> {
+			StorageResponse response = this.context.transport()
+				.head(url, this.context.validator(), this.context.config().maxRedirects(), this.deadline, head);
+			this.sent.addAndGet(response.requests());
+			return response;
+		}).response();
 	}
 
 	/**
-	 * Send a GET.
+	 * Send a GET. If its link has expired, it is sent again with a new one, as long as
+	 * there is one.
 	 * @param range what to request, or {@code null} for everything
 	 * @param entityTag the tag that the object must have, or {@code null}
 	 * @param request one of {@link #request}, which tells when it is sent, and cancels it
 	 * @return the response of any status; the caller closes it
 	 */
-	StorageResponse get(@Nullable ByteRange range, @Nullable String entityTag, TransferRequest request) {
-		StorageResponse response;
-		try {
-			response = this.context.transport()
-				.get(this.url, range, entityTag, this.context.validator(), this.context.config().maxRedirects(),
-						this.deadline, request);
+	Answer get(@Nullable ByteRange range, @Nullable String entityTag, TransferRequest request) {
+		return send(true, request, (url) -> {
+			StorageResponse response;
+			try {
+				response = this.context.transport()
+					.get(url, range, entityTag, this.context.validator(), this.context.config().maxRedirects(),
+							this.deadline, request);
+			}
+			catch (StorageUnavailableException ex) {
+				this.sent.incrementAndGet();
+				throw ex;
+			}
+			this.sent.addAndGet(response.requests());
+			this.context.firstByteTimes().add(origin(url), nanoTime() - request.sentAt());
+			return response;
+		});
+	}
+
+	private void requireWanted(TransferRequest request) {
+		this.context.retryPolicy().requireOpen();
+		if (request.isCancelled()) {
+			throw new TransferCancelledException("Another copy of the request was faster");
 		}
-		catch (StorageUnavailableException ex) {
-			this.sent.incrementAndGet();
-			throw ex;
+	}
+
+	private Answer send(boolean get, TransferRequest request, Function<URI, StorageResponse> exchange) {
+		Runnable requireWanted = () -> requireWanted(request);
+		URI url = usable(requireWanted);
+		while (true) {
+			StorageResponse response = exchange.apply(url);
+			if (!this.link.isRenewable() || !isExpired(url, response, get)) {
+				return new Answer(response, url);
+			}
+			String expired = expired(url, response);
+			// The connection may be needed while this waits.
+			response.close();
+			request.waitAgain();
+			URI fresh = this.link.renew(url, this.deadline, requireWanted);
+			if (fresh == null) {
+				throw this.link.expired(expired);
+			}
+			url = fresh;
 		}
-		this.sent.addAndGet(response.requests());
-		this.context.firstByteTimes().add(this.origin, nanoTime() - request.sentAt());
-		return response;
+	}
+
+	// A link is not used any more when it is about to expire, or is known to have.
+	private URI usable(Runnable requireWanted) {
+		URI url = link();
+		if (this.link.isBeingRenewed()) {
+			URI fresh = this.link.renew(url, this.deadline, requireWanted);
+			return (fresh != null) ? fresh : url;
+		}
+		Instant expiry = this.link.isRenewable() ? SignedUrl.of(url).expiry() : null;
+		boolean late = expiry != null && expiry.minus(MARGIN).isBefore(this.context.wallClock().instant());
+		return late ? this.link.renewAhead(url, this.deadline, requireWanted) : url;
 	}
 
 	long nanoTime() {
@@ -121,18 +175,50 @@ final class ObjectRequests {
 
 	// The error for a status that is not a success.
 	VgiExternalException failed(StorageResponse response) {
-		int status = response.status();
-		Instant expiry = this.signature.expiry();
-		Instant now = this.context.wallClock().instant();
-		String date = response.header("Date");
-		Instant storageTime = ClockSkew.time(date);
-		// The storage's clock decides; ours only if the storage sends no date.
-		if (expiry != null && mayMeanExpired(status) && !((storageTime != null) ? storageTime : now).isBefore(expiry)) {
-			return new LinkExpiredException("The link to " + this.shown + " expired at " + expiry
-					+ ": storage answered " + status + skew(date, now), null);
+		URI url = link();
+		if (isExpired(url, response)) {
+			return this.link.expired(expired(url, response));
 		}
+		int status = response.status();
 		return StorageUnavailableException.answered("Fetch of " + this.shown + " failed: storage answered " + status
-				+ (mayMeanExpired(status) ? skew(date, now) : ""), response);
+				+ (mayMeanExpired(status) ? skew(response) : ""), response);
+	}
+
+	private String expired(URI url, StorageResponse response) {
+		Instant expiry = SignedUrl.of(url).expiry();
+		return "The link to " + this.shown + " expired" + ((expiry != null) ? " at " + expiry : "")
+				+ ": storage answered " + response.status() + skew(response);
+	}
+
+	private boolean isExpired(URI url, StorageResponse response) {
+		Instant expiry = SignedUrl.of(url).expiry();
+		if (expiry == null || !mayMeanExpired(response.status())) {
+			return false;
+		}
+		// The storage's clock decides; ours only if the storage sends no date.
+		Instant storageTime = ClockSkew.time(response.header("Date"));
+		return !((storageTime != null) ? storageTime : this.context.wallClock().instant()).isBefore(expiry);
+	}
+
+	/**
+	 * Return whether a link that can be renewed has expired. It may before its time, with
+	 * the credentials that it was signed with; and if it does not say when it expires, a
+	 * refusal is worth one new link.
+	 * @param url the link
+	 * @param response the response, whose body is read if it may say so
+	 * @param get whether the request was a GET; what else is refused says nothing
+	 * @return whether it has
+	 */
+	private boolean isExpired(URI url, StorageResponse response, boolean get) {
+		if (isExpired(url, response)) {
+			return true;
+		}
+		int status = response.status();
+		if (!get || !mayMeanExpired(status)) {
+			return false;
+		}
+		return "ExpiredToken".equals(ErrorDocument.code(response))
+				|| (status != 400 && SignedUrl.of(url).expiry() == null && this.link.isOriginal());
 	}
 
 	// S3 says 403, GCS 400, a local store 403 or 410.
@@ -140,9 +226,19 @@ final class ObjectRequests {
 		return status == 400 || status == 401 || status == 403 || status == 410;
 	}
 
-	private static String skew(@Nullable String date, Instant now) {
-		String note = ClockSkew.note(date, now);
+	private String skew(StorageResponse response) {
+		String note = ClockSkew.note(response.header("Date"), this.context.wallClock().instant());
 		return (note != null) ? "; " + note : "";
+	}
+
+	/**
+	 * A response of any status.
+	 *
+	 * @param response the response; closed by its receiver
+	 * @param link the link that was used
+	 */
+	record Answer(StorageResponse response, URI link) {
+
 	}
 
 }

@@ -1,10 +1,12 @@
 package dev.vgi.external.fetch;
 
+import java.net.URI;
 import java.nio.ByteBuffer;
 import java.util.List;
 
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.fetch.ObjectRequests.Answer;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageBusyException;
@@ -49,7 +51,10 @@ final class OpenedObject implements AutoCloseable {
 	/** The requests of the fetch that opened the object. */
 	final ObjectRequests requests;
 
-	private final ObjectVersion version;
+	private final Version version;
+
+	/** The link that was answered by the first response. */
+	private final URI link;
 
 	/** Whether storage refuses conditions, so that each response has to carry the tag. */
 	private volatile boolean unconditional;
@@ -57,21 +62,23 @@ final class OpenedObject implements AutoCloseable {
 	/**
 	 * Take over a response.
 	 * @param requests the requests of the fetch, which go on to further ranges
-	 * @param response the response; closed with this object
+	 * @param answer the response and its link; closed with this object
 	 * @param range the range that it has, or {@code null} if it has the whole object
 	 * @param total bytes of the object, or -1
 	 * @param coding content coding of the object, or {@code null}
 	 * @param sentAt when the request was sent
 	 */
-	OpenedObject(ObjectRequests requests, StorageResponse response, @Nullable ContentRange range, long total,
+	OpenedObject(ObjectRequests requests, Answer answer, @Nullable ContentRange range, long total,
 			@Nullable String coding, long sentAt) {
+		StorageResponse response = answer.response();
 		this.requests = requests;
 		this.response = response;
+		this.link = answer.link();
 		this.ranged = range != null;
 		this.length = (range != null) ? range.length() : total;
 		this.total = total;
 		this.codec = ContentCodec.ofAnswer(coding);
-		this.version = ObjectVersion.of(response);
+		this.version = Version.of(response);
 		this.sentAt = sentAt;
 		this.head = ByteBuffer.allocate((this.codec != null) ? HEAD_LENGTH : 0);
 		while (this.head.hasRemaining() && response.read(this.head) >= 0) {
@@ -106,13 +113,29 @@ final class OpenedObject implements AutoCloseable {
 	 */
 	StorageResponse request(ByteRange range, TransferRequest request) {
 		String condition = this.unconditional ? null : strongTag();
-		StorageResponse answer = this.requests.get(range, condition, request);
-		if (condition == null || (answer.status() != 412 && answer.status() != 501)) {
-			return answer;
+		Answer answer = this.requests.get(range, condition, request);
+		int status = answer.response().status();
+		if (condition != null && (status == 412 || status == 501)) {
+			answer.response().close();
+			this.unconditional = true;
+			answer = this.requests.get(range, null, request);
 		}
-		answer.close();
-		this.unconditional = true;
-		return this.requests.get(range, null, request);
+		return requireSame(answer);
+	}
+
+	// Another link may lead anywhere, so it has to name the same version.
+	private StorageResponse requireSame(Answer answer) {
+		StorageResponse response = answer.response();
+		String tag = strongTag();
+		if (response.status() / 100 != 2 || answer.link().equals(this.link)
+				|| (tag != null && tag.equals(response.header("ETag")))) {
+			return response;
+		}
+		response.close();
+		throw new ChangedException(
+				"The object at " + this.requests.shown
+						+ " may have changed: its renewed link does not serve the same strong entity tag",
+				response.status());
 	}
 
 	/**
@@ -232,13 +255,38 @@ final class OpenedObject implements AutoCloseable {
 	}
 
 	private boolean isSame(StorageResponse later) {
-		ObjectVersion other = ObjectVersion.of(later);
+		Version other = Version.of(later);
 		return this.version.mayBe(other) && (!this.unconditional || other.entityTag() != null);
 	}
 
 	@Override
 	public void close() {
 		this.response.close();
+	}
+
+	/**
+	 * What distinguishes versions of an object.
+	 *
+	 * @param entityTag the entity tag, or {@code null}
+	 * @param lastModified the modification date, used if there is no tag; or {@code null}
+	 */
+	record Version(@Nullable String entityTag, @Nullable String lastModified) {
+
+		static Version of(StorageResponse response) {
+			return new Version(response.header("ETag"), response.header("Last-Modified"));
+		}
+
+		/**
+		 * Return whether two responses may be of the same version.
+		 * @param other the version of another response
+		 * @return {@code false} if both state a version and the two differ
+		 */
+		boolean mayBe(Version other) {
+			return (this.entityTag != null && other.entityTag != null) ? this.entityTag.equals(other.entityTag)
+					: this.lastModified == null || other.lastModified == null
+							|| this.lastModified.equals(other.lastModified);
+		}
+
 	}
 
 	/**

@@ -12,6 +12,7 @@ import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.fetch.FetchGroup;
 import dev.vgi.external.fetch.FetchMember;
+import dev.vgi.external.fetch.ObjectLink;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -37,6 +38,9 @@ final class BatchAhead {
 	private final @Nullable BatchMetadata pointer;
 
 	private final @Nullable Schema schema;
+
+	/** Link of the pointer, once it was resolved, perhaps several times. */
+	private @Nullable ObjectLink link;
 
 	private final List<LogMessage> logs = new ArrayList<>();
 
@@ -143,8 +147,11 @@ final class BatchAhead {
 	 */
 	void resolve(LocationResolver resolver, BufferAllocator allocator, boolean withoutLogs) {
 		try {
-			this.batch = resolver.resolve(Objects.requireNonNull(this.pointer), Objects.requireNonNull(this.schema),
-					allocator, withoutLogs ? LogSink.discarding() : this.logs::add, this.member);
+			BatchMetadata metadata = Objects.requireNonNull(this.pointer);
+			ObjectLink known = (this.link != null) ? this.link : resolver.link(metadata);
+			this.link = known;
+			this.batch = resolver.resolve(Pointer.from(metadata), known, Objects.requireNonNull(this.schema), allocator,
+					withoutLogs ? LogSink.discarding() : this.logs::add, this.member);
 		}
 		catch (RuntimeException | Error ex) {
 			this.failure = ex;

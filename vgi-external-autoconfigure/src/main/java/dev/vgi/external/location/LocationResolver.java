@@ -1,5 +1,6 @@
 package dev.vgi.external.location;
 
+import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,6 +23,7 @@ import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchGroup;
 import dev.vgi.external.fetch.FetchMember;
 import dev.vgi.external.fetch.FetchedBody;
+import dev.vgi.external.fetch.ObjectLink;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.Retries;
@@ -29,6 +31,7 @@ import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.url.AbsoluteUrl;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
@@ -45,6 +48,9 @@ public final class LocationResolver {
 
 	private static final Log logger = LogFactory.getLog(LocationResolver.class);
 
+	private static final String NOT_RENEWED = "; its pointer says how to renew it, which VgiClient and typed clients"
+			+ " over HTTP do";
+
 	private final ExternalLocationConfig config;
 
 	private final TransferResources resources;
@@ -52,6 +58,9 @@ public final class LocationResolver {
 	private final RetryPolicy retryPolicy;
 
 	private final ExternalFetcher fetcher;
+
+	/** Renews links that have expired, or {@code null}. */
+	private final @Nullable LinkRenewal renewal;
 
 	/**
 	 * Create a resolver.
@@ -66,15 +75,17 @@ public final class LocationResolver {
 	LocationResolver(ExternalLocationConfig config, TransferResources resources, RetryPolicy retryPolicy) {
 		this(config, resources, retryPolicy,
 				new ExternalFetcher(config.fetchConfig(), config.urlValidator(), config.storage(), resources)
-					.withRetryPolicy(retryPolicy));
+					.withRetryPolicy(retryPolicy),
+				null);
 	}
 
 	private LocationResolver(ExternalLocationConfig config, TransferResources resources, RetryPolicy retryPolicy,
-			ExternalFetcher fetcher) {
+			ExternalFetcher fetcher, @Nullable LinkRenewal renewal) {
 		this.config = config;
 		this.resources = resources;
 		this.retryPolicy = retryPolicy;
 		this.fetcher = fetcher;
+		this.renewal = renewal;
 	}
 
 	/**
@@ -85,7 +96,16 @@ public final class LocationResolver {
 	public LocationResolver alsoAccepting(UrlValidator additional) {
 		UrlValidator wider = this.config.urlValidator().or(additional);
 		return new LocationResolver(this.config.withUrlValidator(wider), this.resources, this.retryPolicy,
-				this.fetcher.withValidator(wider));
+				this.fetcher.withValidator(wider), this.renewal);
+	}
+
+	/**
+	 * Return a resolver that renews links that have expired, for pointers that say how.
+	 * @param renewal asks the service that the pointers came from
+	 * @return a resolver that shares everything else
+	 */
+	public LocationResolver renewing(LinkRenewal renewal) {
+		return new LocationResolver(this.config, this.resources, this.retryPolicy, this.fetcher, renewal);
 	}
 
 	/**
@@ -121,22 +141,86 @@ public final class LocationResolver {
 			return batch;
 		}
 		try (batch) {
-			return resolve(batch.metadata(), batch.schema(), allocator, logs, null);
+			BatchMetadata pointer = batch.metadata();
+			return resolve(Pointer.from(pointer), link(pointer), batch.schema(), allocator, logs, null);
+		}
+	}
+
+	/**
+	 * Create the link of a pointer, which is the same in all attempts.
+	 * @param pointer metadata of the pointer
+	 * @return the link
+	 */
+	ObjectLink link(BatchMetadata pointer) {
+		URI url = Pointer.from(pointer).location();
+		PointerToken token = PointerToken.from(pointer);
+		LinkRenewal asked = this.renewal;
+		if (token == null || asked == null) {
+			return ObjectLink.fixed(url, (token != null) ? NOT_RENEWED : "");
+		}
+		return ObjectLink.renewable(url, this.config.maxRetries(), () -> renew(token, asked),
+				this.resources.threads().named("renewal"));
+	}
+
+	private URI renew(PointerToken token, LinkRenewal asked) {
+		Kind failure = Kind.SERVICE_UNAVAILABLE;
+		try {
+			token.requireValid();
+			URI fresh = asked.renew(token.token(), token.path());
+			if (!AbsoluteUrl.matches(fresh)) {
+				throw new CorruptStreamException("The renewed link " + AbsoluteUrl.RULE);
+			}
+			this.config.urlValidator().requireAccepted(fresh);
+			failure = null;
+			logger.debug("A link was renewed: " + RedactedUrl.of(fresh));
+			return fresh;
+		}
+		catch (VgiExternalException ex) {
+			failure = ex.kind();
+			throw ex;
+		}
+		finally {
+			this.resources.listener().linkRenewed(failure);
 		}
 	}
 
 	/**
 	 * Resolve a pointer, perhaps as one of a group.
-	 * @param pointer metadata of the pointer
+	 * @param pointer the pointer
+	 * @param link its link
 	 * @param schema schema of the pointer
 	 * @param allocator the owner of the resolved batch's memory
 	 * @param logs receives the stored log messages
 	 * @param member the member of the group, which has started; or {@code null}
 	 * @return the stored batch; the caller closes it
 	 */
-	AnnotatedBatch resolve(BatchMetadata pointer, Schema schema, BufferAllocator allocator, LogSink logs,
+	AnnotatedBatch resolve(Pointer pointer, ObjectLink link, Schema schema, BufferAllocator allocator, LogSink logs,
 			@Nullable FetchMember member) {
-		return resolve(Pointer.from(pointer), schema, allocator, logs, member);
+		long start = System.nanoTime();
+		// One deadline for all attempts and the pauses between them.
+		Deadline deadline = this.fetcher.newDeadline();
+		Retries retries = this.retryPolicy.begin(deadline);
+		for (int attempt = 1;; attempt++) {
+			try {
+				return attempt(pointer, link, schema, allocator, logs, start, deadline, member);
+			}
+			catch (ErrorBatchException ex) {
+				throw ex;
+			}
+			catch (VgiExternalException ex) {
+				try {
+					if (ex instanceof BudgetExhaustedException && member != null && member.giveWay()) {
+						throw new TransferCancelledException("A fetch ahead had no memory and gave way");
+					}
+					retries.pauseAfter(ex);
+				}
+				catch (VgiExternalException last) {
+					tell(pointer, last, attempt, elapsedSince(start));
+					throw last;
+				}
+				this.resources.listener().fetchRetried(ex.kind());
+			}
+		}
 	}
 
 	/**
@@ -187,38 +271,9 @@ public final class LocationResolver {
 		return new ResolvedBatches(this, source, allocator, logs, ownThread);
 	}
 
-	private AnnotatedBatch resolve(Pointer pointer, Schema schema, BufferAllocator allocator, LogSink logs,
-			@Nullable FetchMember member) {
-		long start = System.nanoTime();
-		// One deadline for all attempts and the pauses between them.
-		Deadline deadline = this.fetcher.newDeadline();
-		Retries retries = this.retryPolicy.begin(deadline);
-		for (int attempt = 1;; attempt++) {
-			try {
-				return attempt(pointer, schema, allocator, logs, start, deadline, member);
-			}
-			catch (ErrorBatchException ex) {
-				throw ex;
-			}
-			catch (VgiExternalException ex) {
-				try {
-					if (ex instanceof BudgetExhaustedException && member != null && member.giveWay()) {
-						throw new TransferCancelledException("A fetch ahead had no memory and gave way");
-					}
-					retries.pauseAfter(ex);
-				}
-				catch (VgiExternalException last) {
-					tell(pointer, last, attempt, elapsedSince(start));
-					throw last;
-				}
-				this.resources.listener().fetchRetried(ex.kind());
-			}
-		}
-	}
-
-	private AnnotatedBatch attempt(Pointer pointer, Schema schema, BufferAllocator allocator, LogSink logs, long start,
-			Deadline deadline, @Nullable FetchMember member) {
-		try (FetchedBody body = this.fetcher.fetch(pointer.location(), pointer.sha256(), allocator, deadline, member)) {
+	private AnnotatedBatch attempt(Pointer pointer, ObjectLink link, Schema schema, BufferAllocator allocator,
+			LogSink logs, long start, Deadline deadline, @Nullable FetchMember member) {
+		try (FetchedBody body = this.fetcher.fetch(link, pointer.sha256(), allocator, deadline, member)) {
 			List<LogMessage> messages = new ArrayList<>();
 			AnnotatedBatch data = parse(body, schema, allocator, logs.isDiscarding() ? null : messages, deadline);
 			// Logs are delivered only now, so that a retried attempt does not deliver

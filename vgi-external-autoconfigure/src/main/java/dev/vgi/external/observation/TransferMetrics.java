@@ -104,6 +104,15 @@ public final class TransferMetrics implements TransferListener {
 	}
 
 	@Override
+	public void linkRenewed(VgiExternalException.@Nullable Kind failure) {
+		Counter.builder("vgi.external.links.renewed")
+			.description("Links of pointers that had expired and were renewed, or could not be")
+			.tag(OUTCOME, (failure != null) ? failure.code() : SUCCESS)
+			.register(this.registry)
+			.increment();
+	}
+
+	@Override
 	public void fellBackInline(VgiExternalException.Kind kind) {
 		Counter.builder("vgi.external.inline.fallbacks")
 			.description("Batches that could not be stored and travelled inline instead")

@@ -53,6 +53,11 @@ final class CompositeTransferListener implements TransferListener {
 	}
 
 	@Override
+	public void linkRenewed(VgiExternalException.@Nullable Kind failure) {
+		this.listeners.forEach((listener) -> listener.linkRenewed(failure));
+	}
+
+	@Override
 	public void fellBackInline(VgiExternalException.Kind kind) {
 		this.listeners.forEach((listener) -> listener.fellBackInline(kind));
 	}

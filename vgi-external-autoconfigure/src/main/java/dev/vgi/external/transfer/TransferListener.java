@@ -67,6 +67,13 @@ public interface TransferListener {
 	}
 
 	/**
+	 * The link of a pointer was renewed, or could not be.
+	 * @param failure what went wrong, or {@code null} if there is a new link
+	 */
+	default void linkRenewed(VgiExternalException.@Nullable Kind failure) {
+	}
+
+	/**
 	 * A batch that could not be stored travels inline instead.
 	 * @param kind what went wrong
 	 */

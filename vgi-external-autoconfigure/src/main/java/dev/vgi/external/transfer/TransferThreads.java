@@ -19,6 +19,8 @@ import org.springframework.util.ClassUtils;
  * <li>ranges: as many as one fetch may have requests at the same time,</li>
  * <li>a second copy of the first request of a fetch, and the digest of a fetched or
  * stored object: one,</li>
+ * <li>the renewal of a link: one for each fetch, or as many as its HTTP client goes on
+ * with after their end, until its own time-out,</li>
  * <li>parts of an upload: as many as are in memory at the same time,</li>
  * <li>segments of a result set: as many as are uploaded at the same time,</li>
  * <li>calls of providers of credentials: 64, because a call may ignore its end, and

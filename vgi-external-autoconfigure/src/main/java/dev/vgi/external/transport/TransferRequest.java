@@ -61,6 +61,22 @@ public final class TransferRequest {
 	}
 
 	/**
+	 * Forget when this was sent: it has to wait before it is sent again, and the wait says
+	 * nothing about the storage.
+	 */
+	public void waitAgain() {
+		this.sentAt = NOT_SENT;
+	}
+
+	/**
+	 * Return whether the request is no longer wanted, for waits before an exchange.
+	 * @return {@code true} once this was cancelled
+	 */
+	public synchronized boolean isCancelled() {
+		return this.cancelled;
+	}
+
+	/**
 	 * Cancel the running exchange and any later one. Idempotent.
 	 */
 	public void cancel() {

@@ -482,6 +482,45 @@ class ResolvedBatchesTests {
 		assertThat(output.toString()).doesNotContain("WARN");
 	}
 
+	@Test
+	void pointerThatGivesWayKeepsItsNewLink(CapturedOutput output) {
+		this.config = this.config.withPrefetchSize(6 * SMALL_BYTES);
+		this.faults = (request, reply) -> {
+			if (request.target().endsWith("?secret")) {
+				reply.empty(403);
+			}
+		};
+		int[] sizes = { SMALL / 10, SMALL * 4, SMALL * 5, SMALL / 10, SMALL / 10, SMALL * 10, SMALL, SMALL / 10,
+				SMALL * 5, SMALL * 5, 10, 10, 10, SMALL * 4 };
+		List<AnnotatedBatch> batches = new ArrayList<>();
+		for (int i = 0; i < sizes.length; i++) {
+			AnnotatedBatch pointer = pointer(i, sizes[i]);
+			batches.add(pointer.withMetadata(pointer.metadata()
+				.with(MetadataKeys.RENEWAL, String.valueOf(i))
+				.with(MetadataKeys.RENEWAL_PATH, "/__renew_url__/init")));
+		}
+		Map<String, Integer> renewals = new ConcurrentHashMap<>();
+		LocationResolver renewing = new LocationResolver(
+				ExternalLocationConfig.defaults()
+					.withFetchConfig(this.config)
+					.withMaxRetries(1)
+					.withUrlValidator(UrlValidator.acceptAll()),
+				new TransferResources(this.transport, this.budget, this.slabs, TransferThreads.platform(),
+						TransferListener.none()))
+			.renewing((token, path) -> {
+				renewals.merge(token, 1, Integer::sum);
+				return this.server.url("/" + token + "?new");
+			});
+		try (ResolvedBatches ahead = renewing.ahead(new BatchList(batches), this.allocator, LogSink.discarding(),
+				true)) {
+			for (int size : sizes) {
+				assertThat(rows(ahead)).isEqualTo(size);
+			}
+		}
+		assertThat(renewals).hasSize(sizes.length);
+		assertThat(output.toString()).doesNotContain("WARN");
+	}
+
 	@ParameterizedTest
 	@ValueSource(booleans = { true, false })
 	void budgetForOneIsEnough(boolean ownThread, CapturedOutput output) {

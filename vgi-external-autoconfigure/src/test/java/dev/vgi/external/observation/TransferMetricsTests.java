@@ -112,6 +112,7 @@ class TransferMetricsTests {
 			this.metrics.fetchFailed(kind, ELAPSED);
 			this.metrics.fetchRetried(kind);
 			this.metrics.fellBackInline(kind);
+			this.metrics.linkRenewed(kind);
 			String tag = kind.name().toLowerCase(Locale.ROOT).replace('_', '-');
 			assertTimer("vgi.external.upload", 1, "storage", "local", "outcome", tag, "content.coding", "none");
 			assertTimer("vgi.external.fetch", 1, "outcome", tag, "content.coding", "none");
@@ -121,7 +122,14 @@ class TransferMetricsTests {
 			assertCounter("vgi.external.inline.fallbacks", 1, "kind", tag);
 			this.metrics.linkRenewalServed(kind);
 			assertCounter("vgi.external.renewals.served", 1, "outcome", tag);
+			assertCounter("vgi.external.links.renewed", 1, "outcome", tag);
 		}
+	}
+
+	@Test
+	void renewedLinksAreCounted() {
+		this.metrics.linkRenewed(null);
+		assertCounter("vgi.external.links.renewed", 1, "outcome", "success");
 	}
 
 	@Test

@@ -1,6 +1,7 @@
 package dev.vgi.external.web.client;
 
 import java.io.IOException;
+import java.net.URI;
 import java.util.List;
 import java.util.Optional;
 
@@ -157,7 +158,9 @@ final class HttpTransport implements CallTransport {
 
 	@Override
 	public LocationResolver resolver() {
-		return this.resolver.alsoAccepting(this.service.ownStore());
+		LocationResolver trusting = this.resolver.alsoAccepting(this.service.ownStore());
+		URI called = this.service.called();
+		return (called != null) ? trusting.renewing(new RenewedLinks(this.service, called, this.allocator)) : trusting;
 	}
 
 	@Override

@@ -120,6 +120,14 @@ final class ServiceConnection {
 	}
 
 	/**
+	 * Return where the service was reached most recently.
+	 * @return a URL of the service, or {@code null} before the first call
+	 */
+	@Nullable URI called() {
+		return this.called;
+	}
+
+	/**
 	 * Return a policy that trusts the local store of this service, wherever it was
 	 * reached.
 	 * @return the policy
@@ -166,8 +174,9 @@ final class ServiceConnection {
 	}
 
 	private <T extends @Nullable Object> T exchange(ServiceRequest request, ResponseReader<T> reader) {
-		RestClient.RequestBodySpec spec = this.restClient.method(request.method())
-			.uri(this.prefix + request.path())
+		RestClient.RequestBodyUriSpec method = this.restClient.method(request.method());
+		URI url = request.url();
+		RestClient.RequestBodySpec spec = ((url != null) ? method.uri(url) : method.uri(this.prefix + request.path()))
 			.accept(request.accept())
 			.header(Capabilities.ACCEPT_POINTERS, "true")
 			// Not the standard header: HTTP clients refuse standard codings they do not

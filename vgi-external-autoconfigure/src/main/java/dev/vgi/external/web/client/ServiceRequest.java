@@ -1,5 +1,7 @@
 package dev.vgi.external.web.client;
 
+import java.net.URI;
+
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import org.jspecify.annotations.Nullable;
@@ -17,9 +19,10 @@ import org.springframework.http.MediaType;
  * @param repeatable whether the service may receive it twice
  * @param accept the media type of the answer
  * @param body the Arrow stream, borrowed, or {@code null} for none
+ * @param url the absolute URL, or {@code null} for the path
  */
 record ServiceRequest(HttpMethod method, String path, Dialect dialect, @Nullable String requestId, boolean repeatable,
-		MediaType accept, @Nullable GatheredStream body) {
+		MediaType accept, @Nullable GatheredStream body, @Nullable URI url) {
 
 	private static final MediaType ARROW = ArrowStreamHttpMessageConverter.ARROW_STREAM;
 
@@ -30,7 +33,16 @@ record ServiceRequest(HttpMethod method, String path, Dialect dialect, @Nullable
 	 * @return a request without a body
 	 */
 	static ServiceRequest repeatable(HttpMethod method, String path) {
-		return new ServiceRequest(method, path, Dialect.FLAT, null, true, ARROW, null);
+		return new ServiceRequest(method, path, Dialect.FLAT, null, true, ARROW, null, null);
+	}
+
+	/**
+	 * Create such a request for an address that the service has named.
+	 * @param url the absolute URL
+	 * @return a request without a body
+	 */
+	static ServiceRequest repeatable(URI url) {
+		return new ServiceRequest(HttpMethod.POST, url.getRawPath(), Dialect.FLAT, null, true, ARROW, null, url);
 	}
 
 	/**
@@ -41,7 +53,7 @@ record ServiceRequest(HttpMethod method, String path, Dialect dialect, @Nullable
 	 * @return a request without a body
 	 */
 	static ServiceRequest call(String path, Dialect dialect, @Nullable String requestId) {
-		return new ServiceRequest(HttpMethod.POST, path, dialect, requestId, false, ARROW, null);
+		return new ServiceRequest(HttpMethod.POST, path, dialect, requestId, false, ARROW, null, null);
 	}
 
 	/**
@@ -51,7 +63,7 @@ record ServiceRequest(HttpMethod method, String path, Dialect dialect, @Nullable
 	 */
 	ServiceRequest with(GatheredStream stream) {
 		return new ServiceRequest(this.method, this.path, this.dialect, this.requestId, this.repeatable, this.accept,
-				stream);
+				stream, this.url);
 	}
 
 	/**
@@ -60,7 +72,7 @@ record ServiceRequest(HttpMethod method, String path, Dialect dialect, @Nullable
 	 */
 	ServiceRequest acceptingAnything() {
 		return new ServiceRequest(this.method, this.path, this.dialect, this.requestId, this.repeatable, MediaType.ALL,
-				this.body);
+				this.body, this.url);
 	}
 
 }

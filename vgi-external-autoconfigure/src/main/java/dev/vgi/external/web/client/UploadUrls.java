@@ -95,27 +95,40 @@ final class UploadUrls {
 		return urls;
 	}
 
-	private static URI uri(FieldVector texts, int row) {
+	/**
+	 * Read a vended URL.
+	 * @param texts the column
+	 * @param row the row, which is not null
+	 * @return the URL
+	 */
+	static URI uri(FieldVector texts, int row) {
 		if (!(texts instanceof VarCharVector || texts instanceof LargeVarCharVector
 				|| texts instanceof ViewVarCharVector)) {
-			throw new CorruptStreamException("An upload URL of the service is no text");
+			throw new CorruptStreamException("A URL that the service vended is no text");
 		}
 		try {
 			return URI.create(String.valueOf(texts.getObject(row)));
 		}
 		catch (IllegalArgumentException ex) {
 			// The message quotes the URL, so it is not passed on as the cause.
-			throw new CorruptStreamException("An upload URL of the service is no URL");
+			throw new CorruptStreamException("A URL that the service vended is no URL");
 		}
 	}
 
-	private static FieldVector column(VectorSchemaRoot root, String name, int position) {
+	/**
+	 * Find a column by its name, or else by its position.
+	 * @param root the answer
+	 * @param name the name
+	 * @param position the position
+	 * @return the column
+	 */
+	static FieldVector column(VectorSchemaRoot root, String name, int position) {
 		FieldVector vector = root.getVector(name);
 		if (vector == null && position < root.getFieldVectors().size()) {
 			vector = root.getVector(position);
 		}
 		if (vector == null) {
-			throw new CorruptStreamException("The upload URLs of the service have no column '" + name + "'");
+			throw new CorruptStreamException("The URLs that the service vended have no column '" + name + "'");
 		}
 		return vector;
 	}

@@ -97,6 +97,25 @@ final class ArrowBodies {
 		});
 	}
 
+	/**
+	 * Answer a renewal.
+	 * @param url the new link
+	 * @return the stream
+	 */
+	static byte[] renewedUrl(String url) {
+		Schema schema = new Schema(List.of(Field.notNullable("download_url", ArrowType.Utf8.INSTANCE),
+				Field.nullable("expires_at", new ArrowType.Timestamp(TimeUnit.MICROSECOND, "UTC"))));
+		return stream(schema, (writer, allocator) -> {
+			VectorSchemaRoot root = VectorSchemaRoot.create(schema, allocator);
+			((VarCharVector) root.getVector(0)).setSafe(0, url.getBytes(StandardCharsets.UTF_8));
+			root.getVector(1).allocateNew();
+			root.setRowCount(1);
+			try (AnnotatedBatch batch = AnnotatedBatch.of(root)) {
+				writer.write(batch);
+			}
+		});
+	}
+
 	static Part data(long... values) {
 		return data(BatchMetadata.empty(), values);
 	}
@@ -110,7 +129,11 @@ final class ArrowBodies {
 	}
 
 	static Part empty(String key, String value) {
-		return (writer, allocator) -> writer.writeEmpty(BatchMetadata.of(key, value));
+		return empty(BatchMetadata.of(key, value));
+	}
+
+	static Part empty(BatchMetadata metadata) {
+		return (writer, allocator) -> writer.writeEmpty(metadata);
 	}
 
 	static Part log(String message) {
