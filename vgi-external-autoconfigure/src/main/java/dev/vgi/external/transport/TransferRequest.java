@@ -61,8 +61,8 @@ public final class TransferRequest {
 	}
 
 	/**
-	 * Forget when this was sent: it has to wait before it is sent again, and the wait says
-	 * nothing about the storage.
+	 * Forget when this was sent: it has to wait before it is sent again, and the wait
+	 * says nothing about the storage.
 	 */
 	public void waitAgain() {
 		this.sentAt = NOT_SENT;

@@ -274,6 +274,38 @@ class RenewedLinkTests {
 	}
 
 	@Test
+	void waitForANewLinkDoesNotMakeARangeLate() throws Exception {
+		this.multiplier = 2;
+		this.faults = (request, reply) -> {
+			if (isOld(request) && request.range(CONTENT.length)[1] == CONTENT.length) {
+				reply.empty(403, "Date: " + DATE.format(EXPIRY));
+			}
+		};
+		CountDownLatch asked = new CountDownLatch(1);
+		CountDownLatch gate = new CountDownLatch(1);
+		FutureTask<Void> call = start(renewing(() -> {
+			asked.countDown();
+			try {
+				gate.await();
+			}
+			catch (InterruptedException ex) {
+				throw new TransferCancelledException("interrupted");
+			}
+			return fresh(1);
+		}));
+		run(call);
+		asked.await();
+		until(() -> paths().size() == CHUNKS && this.transport.leasedConnections() == 0);
+		// The alarm of the request that was refused, and perhaps one of a hedge.
+		while (this.timer.advanceToAlarmWithin(Duration.ofSeconds(1))) {
+			Thread.onSpinWait();
+		}
+		gate.countDown();
+		get(call);
+		assertThat(paths()).filteredOn("/new1"::equals).hasSize(1);
+	}
+
+	@Test
 	void rangesThatHaveArrivedAreKept() {
 		Set<Long> arrived = ConcurrentHashMap.newKeySet();
 		this.faults = (request, reply) -> {
