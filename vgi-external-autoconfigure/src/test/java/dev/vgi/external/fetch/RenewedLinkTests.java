@@ -278,6 +278,8 @@ class RenewedLinkTests {
 		this.multiplier = 2;
 		this.faults = (request, reply) -> {
 			if (isOld(request) && request.range(CONTENT.length)[1] == CONTENT.length) {
+				// A request that is not sent yet would wait for the new link, too.
+				until(() -> this.server.requests().size() == CHUNKS);
 				reply.empty(403, "Date: " + DATE.format(EXPIRY));
 			}
 		};
@@ -295,7 +297,7 @@ class RenewedLinkTests {
 		}));
 		run(call);
 		asked.await();
-		until(() -> paths().size() == CHUNKS && this.transport.leasedConnections() == 0);
+		until(() -> this.transport.leasedConnections() == 0);
 		// The alarm of the request that was refused, and perhaps one of a hedge.
 		while (this.timer.advanceToAlarmWithin(Duration.ofSeconds(1))) {
 			Thread.onSpinWait();
@@ -310,10 +312,11 @@ class RenewedLinkTests {
 		Set<Long> arrived = ConcurrentHashMap.newKeySet();
 		this.faults = (request, reply) -> {
 			if (isOld(request) && request.index() > 6) {
-				this.storageTime = EXPIRY;
+				reply.empty(403, "Date: " + DATE.format(EXPIRY));
 			}
 			else if (isOld(request)) {
 				arrived.add(request.rangeStart());
+				reply.object(CONTENT, this.tag);
 			}
 		};
 		fetch(renewing());
