@@ -32,6 +32,12 @@ public final class Pace {
 
 	private static final double HEDGES_AT_ONCE = 10;
 
+	/** After so long without a sign of overload, late requests are hedged again. */
+	private static final long CALM_NANOS = Duration.ofSeconds(10).toNanos();
+
+	/** After so long, the window is open again even if nobody has filled it. */
+	private static final long FORGET_NANOS = Duration.ofSeconds(60).toNanos();
+
 	private final PaceSettings settings;
 
 	private final TransferTimer timer;
@@ -55,6 +61,9 @@ public final class Pace {
 
 	/** Requests that were sent before say nothing new. */
 	private long loweredAt;
+
+	/** Whether there ever was a sign of overload. */
+	private boolean lowered;
 
 	private TransferTimer.@Nullable Alarm alarm;
 
@@ -117,7 +126,8 @@ public final class Pace {
 			return true;
 		}
 		long now = this.timer.nanoTime();
-		boolean open = this.window.size() == this.settings.maxInFlight() && this.rate.waitNanos(now) == 0
+		boolean calm = !this.lowered || now - this.loweredAt > CALM_NANOS;
+		boolean open = calm && this.rate.waitNanos(now) == 0
 				&& this.outage.waitNanos(now) == 0 && !this.outage.isClosed();
 		return open && this.hedges.trySpend(1);
 	}
@@ -205,6 +215,9 @@ public final class Pace {
 			case SUCCEEDED -> {
 				this.outage.succeeded(permit.grantedAt);
 				this.window.succeeded(this.inFlight);
+				if (now - this.loweredAt > FORGET_NANOS) {
+					this.window.open();
+				}
 				this.rate.succeeded(now, permit.grantedAt);
 				this.retries.refill();
 				this.hedges.refill();
@@ -214,6 +227,7 @@ public final class Pace {
 				// In an outage, probes have pauses of their own.
 				if (permit.grantedAt - this.loweredAt >= 0 && !this.outage.isClosed()) {
 					this.loweredAt = now;
+					this.lowered = true;
 					this.window.overloaded(this.inFlight);
 					if (!broken) {
 						this.rate.lower(now, this.random.applyAsLong(1000) / 1000.0, this.inFlight);

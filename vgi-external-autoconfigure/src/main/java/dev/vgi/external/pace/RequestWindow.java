@@ -53,6 +53,15 @@ final class RequestWindow {
 	}
 
 	/**
+	 * Open it wholly, because the last signal is so old that it says nothing any more.
+	 * Requests that do not fill the window would never open it.
+	 */
+	void open() {
+		this.size = this.most;
+		this.known = this.most;
+	}
+
+	/**
 	 * Close it, because nothing succeeds.
 	 */
 	void close() {
