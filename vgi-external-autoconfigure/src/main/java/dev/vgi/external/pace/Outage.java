@@ -20,7 +20,7 @@ final class Outage {
 	private static final long FIRST_PAUSE = Duration.ofMillis(100).toNanos();
 
 	/** Longest pause between two probes of a storage that says it is busy. */
-	private static final long LONGEST_BUSY = Duration.ofSeconds(20).toNanos();
+	private static final long LONGEST_BUSY = Duration.ofSeconds(5).toNanos();
 
 	/**
 	 * Longest pause between two probes of a storage that cannot be reached. Callers who
