@@ -66,6 +66,20 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public StorageTransport(TransportSettings settings, @Nullable HostResolver hostResolver,
 			@Nullable TransferTimer timer) {
+		this(settings, hostResolver, timer, true);
+	}
+
+	/**
+	 * Create a transport whose pace may be a fixed number of requests in flight, to
+	 * compare with.
+	 * @param settings timeouts, proxy and trust
+	 * @param hostResolver as for the other constructors
+	 * @param timer as for the other constructor
+	 * @param adaptive whether anything else than the number of connections limits
+	 * requests
+	 */
+	StorageTransport(TransportSettings settings, @Nullable HostResolver hostResolver, @Nullable TransferTimer timer,
+			boolean adaptive) {
 		Assert.notNull(settings, "'settings' must not be null");
 		this.settings = settings;
 		this.ownsTimer = timer == null;
@@ -73,7 +87,7 @@ public final class StorageTransport implements AutoCloseable {
 		this.connections = new ConnectionPool(
 				new Connector(settings, (hostResolver != null) ? hostResolver : InetAddress::getAllByName, this.timer),
 				this.timer, settings.maxConnections());
-		this.paces = new Paces(new PaceSettings(settings.maxConnections(), true), this.timer);
+		this.paces = new Paces(new PaceSettings(settings.maxConnections(), adaptive), this.timer);
 	}
 
 	/**
@@ -212,7 +226,8 @@ public final class StorageTransport implements AutoCloseable {
 			throw new UrlRejectedException(url, "only absolute http and https URLs can be requested");
 		}
 		return new Exchange(this,
-				new StorageRequest(method, url, !validator.admitsPrivateAddresses(url), headers, body), deadline, sender);
+				new StorageRequest(method, url, !validator.admitsPrivateAddresses(url), headers, body), deadline,
+				sender);
 	}
 
 	private static boolean isHttp(URI url) {
