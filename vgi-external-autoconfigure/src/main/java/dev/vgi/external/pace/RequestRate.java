@@ -29,7 +29,7 @@ final class RequestRate {
 	private static final double LEARNT = 48;
 
 	/** Requests a second before anything is known. */
-	static final double FIRST = 4;
+	static final double FIRST = 2;
 
 	/** Never less than one request in ten seconds. */
 	static final double LEAST = 0.1;
@@ -37,11 +37,16 @@ final class RequestRate {
 	/** So many steps down without a success: no lower bound, since nothing is accepted. */
 	private static final int BAD = 4;
 
-	/** So many, and the storage as a whole was out of order. */
-	private static final int WORSE = 8;
+	/**
+	 * If nothing succeeds for so long, and for as long as so many requests take, it was
+	 * not the rate.
+	 */
+	private static final long OUT_OF_ORDER_NANOS = Duration.ofSeconds(2).toNanos();
+
+	private static final int OUT_OF_ORDER = 8;
 
 	/** What is left of the rate after that. */
-	private static final double KEPT_AFTERWARDS = 0.25;
+	private static final double KEPT_AFTERWARDS = 0.9;
 
 	/** Over what time successes are counted. */
 	private static final double MEMORY_SECONDS = 4;
@@ -74,8 +79,10 @@ final class RequestRate {
 	/** Whether requests had to wait since the last success. */
 	private boolean limiting;
 
-	/** Steps down since the last success, and the rate before them. */
+	/** Steps down since the last success, when they began, and the rate before them. */
 	private int stepsDown;
+
+	private long failingSince;
 
 	private double before;
 
@@ -133,7 +140,11 @@ final class RequestRate {
 	void succeeded(long now, long sentAt) {
 		decay(now);
 		this.successes++;
-		this.stepsDown = 0;
+		if (this.stepsDown > 0) {
+			double longTime = Math.max(OUT_OF_ORDER_NANOS, OUT_OF_ORDER / this.before * 1e9);
+			this.known = (now - this.failingSince > longTime) ? this.before * KEPT_AFTERWARDS : 0;
+			this.stepsDown = 0;
+		}
 		if (Double.isInfinite(this.perSecond) || sentAt - this.loweredAt < 0) {
 			return;
 		}
@@ -170,13 +181,14 @@ final class RequestRate {
 			fill(now);
 			double accepted = accepted(now);
 			if (this.stepsDown++ == 0) {
-				this.before = first ? 0 : this.perSecond;
+				this.before = first ? accepted : this.perSecond;
+				this.failingSince = now;
 			}
-			double lowered = first ? Math.max(Math.max(FIRST, inFlight), accepted) : this.perSecond * KEPT;
+			double lowered = first ? Math.max(Math.max(FIRST, inFlight * 0.5), accepted) : this.perSecond * KEPT;
 			if (this.stepsDown < BAD && !first) {
 				lowered = Math.max(lowered, Math.min(this.perSecond, accepted * ACCEPTED));
 			}
-			this.known = (this.stepsDown >= WORSE) ? this.before * KEPT_AFTERWARDS : 0;
+			this.known = 0;
 			this.perSecond = Math.max(LEAST, lowered);
 			this.tokens = Math.min(this.tokens, 1 - spread);
 		}
