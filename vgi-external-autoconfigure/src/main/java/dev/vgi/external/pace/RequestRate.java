@@ -10,9 +10,8 @@ import java.time.Duration;
  * that are refused is small whatever the rate.
  * <p>
  * It never goes below what storage has accepted lately, or hardly so. That is what lets
- * many processes find their shares within seconds without knowing of each other: what
- * all of them see accepted is, together, exactly what the storage accepts. Not
- * thread-safe.
+ * many processes find their shares within seconds without knowing of each other: what all
+ * of them see accepted is, together, exactly what the storage accepts. Not thread-safe.
  */
 final class RequestRate {
 
@@ -34,7 +33,9 @@ final class RequestRate {
 	/** Never less than one request in ten seconds. */
 	static final double LEAST = 0.1;
 
-	/** So many steps down without a success: no lower bound, since nothing is accepted. */
+	/**
+	 * So many steps down without a success: no lower bound, since nothing is accepted.
+	 */
 	private static final int BAD = 4;
 
 	/**

@@ -190,7 +190,11 @@ public final class Measurements implements AutoCloseable {
 		});
 		measure("pipe", () -> new PipeCalls(this.server, Math.min(5, this.samples)).measure(this::add));
 		measure("results", () -> results(ReaderResults::shortResults));
-		// Takes as long as many others together, so only if asked for.
+		measure("network", () -> SimulatedNetworks.measure(this::add));
+		// These take as long as many others together, so only if asked for.
+		if (this.only.contains("network-sockets")) {
+			SimulatedNetworks.compareWithSockets(this::add);
+		}
 		if (this.only.contains("long-results")) {
 			results(ReaderResults::longResults);
 		}
