@@ -19,6 +19,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.local.SteppedClock;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
@@ -46,7 +47,7 @@ class SignedUrlStorageTests {
 
 	private final List<String> requests = new ArrayList<>();
 
-	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
+	private final StorageTransport transport = FixedPace.transport(TransportSettings.defaults());
 
 	/** Method whose URLs cannot be signed. */
 	private String refused = "";

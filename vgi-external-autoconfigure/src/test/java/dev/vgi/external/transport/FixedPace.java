@@ -1,5 +1,8 @@
 package dev.vgi.external.transport;
 
+import dev.vgi.external.time.TransferTimer;
+import org.jspecify.annotations.Nullable;
+
 /**
  * Makes transports that do not adapt to the network.
  */
@@ -14,7 +17,18 @@ public final class FixedPace {
 	 * @return the transport; the caller closes it
 	 */
 	public static StorageTransport transport(TransportSettings settings) {
-		return new StorageTransport(settings, null, null, false);
+		return transport(settings, null);
+	}
+
+	/**
+	 * Make a transport, for tests whose retries go by a clock of their own: its pauses
+	 * would be real.
+	 * @param settings with as many connections as requests may be in flight
+	 * @param timer measures its deadlines, or {@code null} for the system's
+	 * @return the transport; the caller closes it
+	 */
+	public static StorageTransport transport(TransportSettings settings, @Nullable TransferTimer timer) {
+		return new StorageTransport(settings, null, timer, false);
 	}
 
 }

@@ -25,6 +25,7 @@ import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageServer;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.storage.local.SteppedClock;
+import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.AfterEach;
@@ -44,7 +45,7 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 
 	private final Map<String, LocalStorage> served = new ConcurrentHashMap<>();
 
-	private final StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
+	private final StorageTransport transport = FixedPace.transport(TransportSettings.defaults());
 
 	@TempDir
 	private Path temp;

@@ -21,6 +21,7 @@ import dev.vgi.external.storage.LifecycleVerifier.Verdict;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.AfterAll;
@@ -101,7 +102,7 @@ class GcsEmulatorContract extends ExternalStorageContractTests {
 	void create() throws Exception {
 		this.bucket = "batches-" + ProcessHandle.current().pid() + "-" + BUCKETS.incrementAndGet();
 		json("POST", "/storage/v1/b?project=project", "{\"name\": \"" + this.bucket + "\"}");
-		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null));
+		this.transport = closed(FixedPace.transport(TransportSettings.defaults()));
 		this.storage = create(this.bucket, "vgi-rpc/");
 	}
 

@@ -25,6 +25,7 @@ import dev.vgi.external.storage.ExternalStorageContractTests;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.AfterAll;
@@ -69,7 +70,7 @@ class GcsStorageContractTests extends ExternalStorageContractTests {
 	void create() {
 		this.bucket = "batches-" + BUCKETS.incrementAndGet();
 		server.bucket(this.bucket);
-		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null));
+		this.transport = closed(FixedPace.transport(TransportSettings.defaults()));
 		this.storage = create(Accounts.KEYS, server.url(), this.bucket, "vgi-rpc/");
 	}
 

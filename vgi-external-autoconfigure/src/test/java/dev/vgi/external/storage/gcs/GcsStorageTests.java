@@ -30,6 +30,7 @@ import dev.vgi.external.storage.gcs.GcsServer.Request;
 import dev.vgi.external.storage.gcs.GcsServer.Stored;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -73,7 +74,7 @@ class GcsStorageTests {
 		this.server = closed(new GcsServer());
 		this.server.account(Accounts.EMAIL, Accounts.KEYS);
 		this.server.bucket("batches");
-		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null));
+		this.transport = closed(FixedPace.transport(TransportSettings.defaults()));
 	}
 
 	@AfterEach

@@ -18,6 +18,7 @@ import dev.vgi.external.storage.gcs.GcsServer.Failure;
 import dev.vgi.external.storage.gcs.GcsServer.Request;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.upload.Payload;
@@ -59,7 +60,7 @@ class GcsStreamTests {
 		this.server = closed(new GcsServer());
 		this.server.account(Accounts.EMAIL, Accounts.KEYS);
 		this.server.bucket("batches");
-		StorageTransport transport = closed(new StorageTransport(TransportSettings.defaults(), null));
+		StorageTransport transport = closed(FixedPace.transport(TransportSettings.defaults()));
 		GcsStorageSettings settings = GcsStorageSettings.of("batches")
 			.withPartSize(CHUNK + 1)
 			.withTimeout(Duration.ofSeconds(30));

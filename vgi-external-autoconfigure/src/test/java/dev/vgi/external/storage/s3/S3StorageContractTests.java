@@ -19,6 +19,7 @@ import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.gaul.s3proxy.S3Proxy;
@@ -100,7 +101,7 @@ class S3StorageContractTests extends ExternalStorageContractTests {
 	void create() {
 		// Another server may outlive these tests.
 		this.bucket = "batches-" + BUCKETS.incrementAndGet() + "-" + Long.toString(System.nanoTime(), 36);
-		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null));
+		this.transport = closed(FixedPace.transport(TransportSettings.defaults()));
 		AwsCredentialsProvider credentials = StaticCredentialsProvider.create(IDENTITY);
 		this.client = closed(S3Clients.client(credentials, REGION, endpoint, true));
 		this.client.createBucket((create) -> create.bucket(this.bucket));

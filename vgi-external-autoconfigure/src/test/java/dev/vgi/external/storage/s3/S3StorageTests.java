@@ -27,6 +27,7 @@ import dev.vgi.external.storage.s3.RecordingS3.Request;
 import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -88,7 +89,7 @@ class S3StorageTests {
 	@BeforeEach
 	void start() throws Exception {
 		this.server = closed(new RecordingS3());
-		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null));
+		this.transport = closed(FixedPace.transport(TransportSettings.defaults()));
 	}
 
 	@AfterEach
@@ -470,7 +471,7 @@ class S3StorageTests {
 	@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 	void uploadWhoseCreationWasNotAnsweredIsAbortedLater() {
 		ManualTimer timer = new ManualTimer();
-		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null, timer));
+		this.transport = closed(FixedPace.transport(TransportSettings.defaults(), timer));
 		AtomicInteger creations = new AtomicInteger();
 		this.server.failing((request) -> (request.query().equals("uploads") && creations.incrementAndGet() == 1)
 				? "500 InternalError" : null);
@@ -488,7 +489,7 @@ class S3StorageTests {
 	@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 	void objectWhoseCompletionWasNotAnsweredIsDeletedLater() {
 		ManualTimer timer = new ManualTimer();
-		this.transport = closed(new StorageTransport(TransportSettings.defaults(), null, timer));
+		this.transport = closed(FixedPace.transport(TransportSettings.defaults(), timer));
 		this.server.failing((request) -> switch (request.method()) {
 			case "POST" -> request.query().equals("uploads") ? null : "500 InternalError";
 			case "DELETE" -> request.query().isEmpty() ? null : "404 NoSuchUpload";
