@@ -2,8 +2,10 @@ package dev.vgi.external.autoconfigure;
 
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.observation.LeftoverMetrics;
+import dev.vgi.external.observation.PaceMetrics;
 import dev.vgi.external.observation.TransferMetrics;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.transport.StorageTransport;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import org.apache.arrow.memory.BufferAllocator;
@@ -32,6 +34,12 @@ public final class VgiMetricsAutoConfiguration {
 	TransferMetrics vgiTransferMetrics(MeterRegistry registry, TransferBudget budget,
 			BufferAllocator vgiBufferAllocator) {
 		return new TransferMetrics(registry, budget, vgiBufferAllocator);
+	}
+
+	@Bean
+	@Fallback
+	MeterBinder vgiPaceMetrics(StorageTransport transport) {
+		return new PaceMetrics(transport);
 	}
 
 	@Bean

@@ -55,6 +55,27 @@ public final class Paces {
 		}
 	}
 
+	/**
+	 * Sum up what all places are allowed at the moment.
+	 * @return a snapshot
+	 */
+	public Totals totals() {
+		int inFlight = 0;
+		int waiting = 0;
+		int limited = 0;
+		int closed = 0;
+		synchronized (this.paces) {
+			for (Pace pace : this.paces.values()) {
+				PaceState state = pace.state();
+				inFlight += state.inFlight();
+				waiting += state.waiting();
+				limited += state.isDormant(this.settings) ? 0 : 1;
+				closed += state.closed() ? 1 : 0;
+			}
+		}
+		return new Totals(inFlight, waiting, limited, closed);
+	}
+
 	private void dropIdle(Pace used) {
 		for (Iterator<Pace> oldest = this.paces.values().iterator(); oldest.hasNext();) {
 			Pace pace = oldest.next();
@@ -63,6 +84,18 @@ public final class Paces {
 				return;
 			}
 		}
+	}
+
+	/**
+	 * The paces of all places together.
+	 *
+	 * @param inFlight requests in flight
+	 * @param waiting requests that wait for their turn
+	 * @param limited places that get fewer requests than is configured
+	 * @param closed places at which nothing succeeds
+	 */
+	public record Totals(int inFlight, int waiting, int limited, int closed) {
+
 	}
 
 	/**

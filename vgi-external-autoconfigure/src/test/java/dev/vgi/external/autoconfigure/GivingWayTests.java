@@ -103,7 +103,7 @@ class GivingWayTests {
 					// Collected by Boot and Spring.
 					"vgiArrowModule", "vgiClientConverters", "vgiPointerAnnouncement", "vgiTemplatePointerAnnouncement",
 					"vgiRpcHttpServiceGroups", "vgiRpcWorkerGroups", "vgiWebMvcConfigurer", "vgiRpcWebMvc",
-					"vgiLeftoverMetrics", "vgiLocalStorageMetrics", "vgiWorkerMetrics",
+					"vgiLeftoverMetrics", "vgiPaceMetrics", "vgiLocalStorageMetrics", "vgiWorkerMetrics",
 					"vgiExternalStorageHealthIndicator", "vgiSanitizingFunction",
 					// Instead of Boot's default.
 					"vgiServerRequestObservationConvention",

@@ -31,11 +31,14 @@ import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.custom.SignedLinkStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.FetchStatistics;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.UploadStatistics;
+import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.url.UrlValidator;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.Tag;
@@ -181,6 +184,22 @@ class TransferMetricsTests {
 	}
 
 	@Test
+	void requestsThatAreHeldBackAreSeen() {
+		try (FaultServer server = new FaultServer((request, reply) -> reply.empty(503));
+				StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null)) {
+			new PaceMetrics(transport).bindTo(this.registry);
+			assertThat(this.registry.get("vgi.external.origins.limited").gauge().value()).isZero();
+			transport
+				.get(server.url("/"), null, null, UrlValidator.acceptAll(), 0, Deadline.in(Duration.ofSeconds(30)))
+				.close();
+			assertThat(this.registry.get("vgi.external.origins.limited").gauge().value()).isEqualTo(1);
+			assertThat(this.registry.get("vgi.external.origins.closed").gauge().value()).isZero();
+			assertThat(this.registry.get("vgi.external.requests.in.flight").gauge().value()).isZero();
+			assertThat(this.registry.get("vgi.external.requests.waiting").gauge().value()).isZero();
+		}
+	}
+
+	@Test
 	void storageTellsWhatIsLeft() {
 		Leftovers leftovers = bindLeftovers();
 		leftovers.add((deadline) -> {
@@ -213,6 +232,9 @@ class TransferMetricsTests {
 	@Test
 	void pageListsExactlyTheMetersThereAre() throws Exception {
 		everyEvent();
+		try (StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null)) {
+			new PaceMetrics(transport).bindTo(this.registry);
+		}
 		new UrlLifetimeMetrics("s3", () -> ELAPSED).bindTo(this.registry);
 		new LocalStorageMetrics(localStorage()).bindTo(this.registry);
 		bindLeftovers();

@@ -1,0 +1,45 @@
+package dev.vgi.external.observation;
+
+import java.util.function.ToIntFunction;
+
+import dev.vgi.external.pace.Paces;
+import dev.vgi.external.transport.StorageTransport;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.MeterBinder;
+
+/**
+ * Shows whether requests to storage are held back. Places of the network are counted, not
+ * named, since they come from URLs.
+ */
+public final class PaceMetrics implements MeterBinder {
+
+	private final Paces paces;
+
+	/**
+	 * Create the binder.
+	 * @param transport whose requests are watched
+	 */
+	public PaceMetrics(StorageTransport transport) {
+		this.paces = transport.paces();
+	}
+
+	@Override
+	public void bindTo(MeterRegistry registry) {
+		gauge(registry, "vgi.external.requests.in.flight", Paces.Totals::inFlight,
+				"Requests to storage that have not ended");
+		gauge(registry, "vgi.external.requests.waiting", Paces.Totals::waiting,
+				"Requests to storage that wait for their turn");
+		gauge(registry, "vgi.external.origins.limited", Paces.Totals::limited,
+				"Origins that get fewer requests than is configured, because they were busy or failed");
+		gauge(registry, "vgi.external.origins.closed", Paces.Totals::closed,
+				"Origins at which nothing succeeds, so that they get one request at a time");
+	}
+
+	private void gauge(MeterRegistry registry, String name, ToIntFunction<Paces.Totals> value, String description) {
+		Gauge.builder(name, this.paces, (paces) -> value.applyAsInt(paces.totals()))
+			.description(description)
+			.register(registry);
+	}
+
+}
