@@ -45,7 +45,8 @@ public final class RetryPolicy {
 	 */
 	static final Duration FIRST_PAUSE = Duration.ofMillis(100);
 
-	static final Duration LONGEST_PAUSE = Duration.ofSeconds(20);
+	/** Short, since the pace of the origin holds everybody back anyway. */
+	static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
 
 	/** Longest pause that storage may ask for. */
 	static final Duration LONGEST_RETRY_AFTER = Duration.ofSeconds(30);
