@@ -53,6 +53,7 @@ class IpcStreamTests {
 				new Sample("many numbers", (allocator) -> SampleBatches.numbers(allocator, 100_000)),
 				new Sample("flat", (allocator) -> SampleBatches.flat(allocator, 37)),
 				new Sample("much flat", (allocator) -> SampleBatches.flat(allocator, 20_001)),
+				new Sample("whole words of flat", (allocator) -> SampleBatches.flat(allocator, 128)),
 				new Sample("flat without rows", (allocator) -> SampleBatches.flat(allocator, 0)),
 				new Sample("nested", (allocator) -> SampleBatches.nested(allocator, 23)),
 				new Sample("much nested", (allocator) -> SampleBatches.nested(allocator, 9_000)),
