@@ -3,8 +3,6 @@ package dev.vgi.external.storage.s3;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.function.BiFunction;
 
 import dev.vgi.external.pace.PacedTransfer;
@@ -90,23 +88,33 @@ final class S3Bucket {
 	 */
 	void put(PutObjectRequest request, RequestBody body, Deadline deadline) {
 		String operation = "store an object";
-		String tag = send(operation, this.signer.put(request, this.signer.credentials(operation, deadline)), body,
-				deadline, PacedTransfer.own());
+		PresignedRequest signed = this.signer.put(request, this.signer.credentials(operation, deadline));
+		String tag = send(operation, SignedRequest.of(signed), body, deadline, PacedTransfer.own());
 		confirm(tag, request.key(), body.length(), deadline);
 	}
 
 	/**
+	 * Return the URLs of the parts of an upload.
+	 * @param request identifies the upload
+	 * @return its URLs
+	 */
+	S3PartUrls partUrls(UploadPartRequest request) {
+		return new S3PartUrls(this.signer, this.clock, request);
+	}
+
+	/**
 	 * Send a part, once.
-	 * @param request identifies the part
+	 * @param urls signs its URL
+	 * @param number its number
 	 * @param body its bytes
 	 * @param deadline covers the request
 	 * @param transfer the upload that the part belongs to
 	 * @return its entity tag
 	 */
-	String putPart(UploadPartRequest request, RequestBody body, Deadline deadline, PacedTransfer transfer) {
+	String putPart(S3PartUrls urls, int number, RequestBody body, Deadline deadline, PacedTransfer transfer) {
 		String operation = "store a part";
-		String tag = send(operation, this.signer.part(request, this.signer.credentials(operation, deadline)), body,
-				deadline, transfer);
+		String tag = send(operation, urls.sign(number, this.signer.credentials(operation, deadline)), body, deadline,
+				transfer);
 		if (tag == null || !Confirmation.isGivenBy(tag)) {
 			throw new StorageUnavailableException("S3 was to " + operation + ", and answered without its entity tag", 0,
 					null);
@@ -114,15 +122,9 @@ final class S3Bucket {
 		return tag;
 	}
 
-	private @Nullable String send(String operation, PresignedRequest signed, RequestBody body, Deadline deadline,
+	private @Nullable String send(String operation, SignedRequest signed, RequestBody body, Deadline deadline,
 			PacedTransfer transfer) {
-		Map<String, String> headers = new HashMap<>();
-		signed.signedHeaders().forEach((name, values) -> {
-			if (!name.equalsIgnoreCase("host")) {
-				headers.put(name, String.join(",", values));
-			}
-		});
-		try (StorageResponse response = this.transport.put(S3Signer.url(signed), body, headers,
+		try (StorageResponse response = this.transport.put(signed.url(), body, signed.headers(),
 				UrlValidator.acceptAll(), deadline, transfer)) {
 			if (response.status() / 100 != 2) {
 				throw S3Failures.of(operation, response, this.clock.instant());

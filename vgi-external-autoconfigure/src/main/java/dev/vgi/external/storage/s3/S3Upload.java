@@ -71,11 +71,12 @@ final class S3Upload extends ObjectUpload {
 	protected void storeInParts(Part first, Payload payload, int partSize) {
 		String uploadId = create();
 		try {
+			S3PartUrls urls = this.bucket.partUrls(partRequest(uploadId));
 			AtomicLong length = new AtomicLong();
 			List<CompletedPart> parts = this.window.send(first, payload, partSize, this::stepDeadline,
 					(part, failures, deadline) -> {
 						requireNoMoreParts(part, partSize);
-						String tag = this.bucket.putPart(partRequest(uploadId, part.number()), part, deadline, this.transfer);
+						String tag = this.bucket.putPart(urls, part.number(), part, deadline, this.transfer);
 						length.addAndGet(part.length());
 						return CompletedPart.builder().partNumber(part.number()).eTag(tag).build();
 					});
@@ -95,11 +96,11 @@ final class S3Upload extends ObjectUpload {
 	}
 
 	private static void requireNoMoreParts(NumberedPart part, int partSize) {
-		// Not known before, unless the length is.
-		if (part.number() == S3StorageSettings.MOST_PARTS && !part.isLast()) {
-			throw new UploadRefusedException("An object in S3 has at most " + S3StorageSettings.MOST_PARTS
-					+ " parts, and " + partSize + " bytes each do not suffice: raise 'vgi.external.upload.part-size'",
-					null);
+		// Not known before, unless the length is. The parts that follow may come first.
+		int most = S3StorageSettings.MOST_PARTS;
+		if (part.number() > most || (part.number() == most && !part.isLast())) {
+			throw new UploadRefusedException("An object in S3 has at most " + most + " parts, and " + partSize
+					+ " bytes each do not suffice: raise 'vgi.external.upload.part-size'", null);
 		}
 	}
 
@@ -252,13 +253,8 @@ final class S3Upload extends ObjectUpload {
 		return request.build();
 	}
 
-	private UploadPartRequest partRequest(String uploadId, int number) {
-		return UploadPartRequest.builder()
-			.bucket(this.settings.bucket())
-			.key(this.key)
-			.uploadId(uploadId)
-			.partNumber(number)
-			.build();
+	private UploadPartRequest partRequest(String uploadId) {
+		return UploadPartRequest.builder().bucket(this.settings.bucket()).key(this.key).uploadId(uploadId).build();
 	}
 
 	private @Nullable Tagging tagging() {
