@@ -12,21 +12,29 @@ import dev.vgi.external.transport.RequestBody;
  */
 public final class NumberedPart implements RequestBody {
 
-	/** How many bytes are written between two checks for cancellation. */
-	private static final int STEP = 256 * 1024;
-
 	private final Payload.Part part;
 
 	private final int number;
 
 	private final long offset;
 
+	private final int step;
+
 	private final BooleanSupplier cancelled;
 
-	NumberedPart(Payload.Part part, int number, long offset, BooleanSupplier cancelled) {
+	/**
+	 * Number a part.
+	 * @param part the part; borrowed
+	 * @param number 1 for the first one
+	 * @param offset number of bytes before it
+	 * @param step most bytes that are written between two checks for cancellation
+	 * @param cancelled whether the transfer is cancelled
+	 */
+	NumberedPart(Payload.Part part, int number, long offset, int step, BooleanSupplier cancelled) {
 		this.part = part;
 		this.number = number;
 		this.offset = offset;
+		this.step = step;
 		this.cancelled = cancelled;
 	}
 
@@ -69,16 +77,17 @@ public final class NumberedPart implements RequestBody {
 
 	@Override
 	public void writeTo(WritableByteChannel channel) throws IOException {
-		this.part.writeTo(new CancellableChannel(channel, this.cancelled));
+		this.part.writeTo(new CancellableChannel(channel, this.step, this.cancelled));
 	}
 
 	/**
-	 * A channel that writes in small steps, until it is cancelled.
+	 * A channel that writes in steps, until it is cancelled.
 	 *
 	 * @param target where the bytes go
+	 * @param step most bytes of one write
 	 * @param cancelled whether to stop
 	 */
-	private record CancellableChannel(WritableByteChannel target,
+	private record CancellableChannel(WritableByteChannel target, int step,
 			BooleanSupplier cancelled) implements WritableByteChannel {
 
 		@Override
@@ -87,7 +96,7 @@ public final class NumberedPart implements RequestBody {
 				throw new IOException("The upload was cancelled");
 			}
 			int limit = source.limit();
-			source.limit(Math.min(limit, source.position() + STEP));
+			source.limit(source.position() + Math.min(source.remaining(), this.step));
 			try {
 				return this.target.write(source);
 			}

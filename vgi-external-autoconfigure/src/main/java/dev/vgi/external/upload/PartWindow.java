@@ -27,6 +27,13 @@ import org.springframework.util.Assert;
  */
 public final class PartWindow {
 
+	/**
+	 * How many bytes the calling thread writes between two checks for cancellation, since
+	 * it must not be interrupted. The helpers are, and each write costs: in steps of a
+	 * quarter of this, the kernel worked 1.3 times as long as without any.
+	 */
+	private static final int STEP = 1 << 20;
+
 	private final int held;
 
 	private final int sent;
@@ -114,6 +121,8 @@ public final class PartWindow {
 		private final Supplier<Deadline> deadlines;
 
 		private final Sender<R> sender;
+
+		private final Thread caller = Thread.currentThread();
 
 		/** Held by the thread that takes a part. Guards the next four. */
 		private final ReentrantLock taking = new ReentrantLock();
@@ -242,7 +251,9 @@ public final class PartWindow {
 			this.ended = part.isLast();
 			long offset = this.length;
 			this.length += part.length();
-			return new NumberedPart(part, ++this.count, offset, () -> this.cancelled);
+			// The thread that takes it also sends it.
+			int step = (Thread.currentThread() == this.caller) ? STEP : Integer.MAX_VALUE;
+			return new NumberedPart(part, ++this.count, offset, step, () -> this.cancelled);
 		}
 
 		private boolean awaitTurn(NumberedPart part) throws InterruptedException {
