@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
 final class FirstRequest<T extends AutoCloseable> {
 
 	/**
-	 * Sends one copy, which the given request ends as long as its response is open. Called
-	 * by two threads at the same time.
+	 * Sends one copy, which the given request ends as long as its response is open.
+	 * Called by two threads at the same time.
 	 */
 	private final Function<TransferRequest, T> request;
 
@@ -116,8 +116,7 @@ final class FirstRequest<T extends AutoCloseable> {
 	// not count.
 	private void checkLate(long lateAfter) {
 		long sentAt = this.firstCopy.sentAt();
-		long left = (sentAt == TransferRequest.NOT_SENT) ? lateAfter
-				: lateAfter - (this.timer.nanoTime() - sentAt);
+		long left = (sentAt == TransferRequest.NOT_SENT) ? lateAfter : lateAfter - (this.timer.nanoTime() - sentAt);
 		if (left > 0) {
 			setAlarm(left, lateAfter);
 		}

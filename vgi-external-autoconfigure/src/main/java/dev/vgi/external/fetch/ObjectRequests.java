@@ -86,7 +86,7 @@ final class ObjectRequests {
 	 * @return whether it may be sent
 	 */
 	boolean tryHedge() {
-		return this.context.transport().paces().of(this.transfer, link()).tryHedge();
+		return this.context.transport().tryHedge(this.transfer, link());
 	}
 
 	// How many requests were sent, redirects included.

@@ -75,7 +75,8 @@ final class RangeAttempt implements Runnable {
 
 	@Override
 	public void run() {
-		try (StorageResponse open = (this.response != null) ? this.response : this.object.requestExactly(this.range, this.request)) {
+		try (StorageResponse open = (this.response != null) ? this.response
+				: this.object.requestExactly(this.range, this.request)) {
 			this.firstByte = true;
 			receive(open);
 		}

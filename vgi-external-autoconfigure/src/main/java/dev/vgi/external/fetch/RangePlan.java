@@ -63,13 +63,17 @@ final class RangePlan {
 		double least = Math.min(mean, Math.max(LAST_WAVE * mean, smallest));
 		double length = (before > 0) ? Math.min(chunkSize, (rest - inLast * least) / before) : 0;
 		double last = (rest - before * length) / inLast;
+		// Stagger the last wave except its last range: that one goes to the connection
+		// that is the latest.
+		int staggered = inLast - 1;
 		// Rounding must not make a range larger than the largest.
-		double stagger = (before > 0 && inLast > 1) ? Math.max(0, Math.min(STAGGER, (chunkSize - 2) / last - 1)) : 0;
+		double stagger = (before > 0 && staggered > 1) ? Math.max(0, Math.min(STAGGER, (chunkSize - 2) / last - 1)) : 0;
 		long position = first;
 		for (long i = 0; i < count; i++) {
 			long inWave = Math.max(0, i + 1 - before);
 			// The deviations add up to zero.
-			double deviation = (stagger > 0) ? last * stagger * inWave * (inWave - inLast) / (inLast - 1) : 0;
+			double deviation = (stagger > 0 && inWave < staggered)
+					? last * stagger * inWave * (inWave - staggered) / (staggered - 1) : 0;
 			long next = (i == count - 1) ? total
 					: first + (long) (length * Math.min(before, i + 1) + last * inWave + deviation);
 			ranges.add(new ByteRange(position, next - 1));

@@ -20,7 +20,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class RangeSchedule {
 
-	/** Pause before a hedge that was not paid for is asked for again; doubled each time. */
+	/**
+	 * Pause before a hedge that was not paid for is asked for again; doubled each time.
+	 */
 	private static final long FIRST_DEFERRAL = HedgePolicy.SHORTEST_NANOS;
 
 	/** A hedge may be as slow as the first request, but hardly a second one, too. */

@@ -2,7 +2,7 @@ package dev.vgi.external.observation;
 
 import java.util.function.ToIntFunction;
 
-import dev.vgi.external.pace.Paces;
+import dev.vgi.external.pace.PaceTotals;
 import dev.vgi.external.transport.StorageTransport;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -14,30 +14,30 @@ import io.micrometer.core.instrument.binder.MeterBinder;
  */
 public final class PaceMetrics implements MeterBinder {
 
-	private final Paces paces;
+	private final StorageTransport transport;
 
 	/**
 	 * Create the binder.
 	 * @param transport whose requests are watched
 	 */
 	public PaceMetrics(StorageTransport transport) {
-		this.paces = transport.paces();
+		this.transport = transport;
 	}
 
 	@Override
 	public void bindTo(MeterRegistry registry) {
-		gauge(registry, "vgi.external.requests.in.flight", Paces.Totals::inFlight,
+		gauge(registry, "vgi.external.requests.in.flight", PaceTotals::inFlight,
 				"Requests to storage that have not ended");
-		gauge(registry, "vgi.external.requests.waiting", Paces.Totals::waiting,
+		gauge(registry, "vgi.external.requests.waiting", PaceTotals::waiting,
 				"Requests to storage that wait for their turn");
-		gauge(registry, "vgi.external.origins.limited", Paces.Totals::limited,
+		gauge(registry, "vgi.external.origins.limited", PaceTotals::limited,
 				"Origins that get fewer requests than is configured, because they were busy or failed");
-		gauge(registry, "vgi.external.origins.closed", Paces.Totals::closed,
+		gauge(registry, "vgi.external.origins.closed", PaceTotals::closed,
 				"Origins at which nothing succeeds, so that they get one request at a time");
 	}
 
-	private void gauge(MeterRegistry registry, String name, ToIntFunction<Paces.Totals> value, String description) {
-		Gauge.builder(name, this.paces, (paces) -> value.applyAsInt(paces.totals()))
+	private void gauge(MeterRegistry registry, String name, ToIntFunction<PaceTotals> value, String description) {
+		Gauge.builder(name, this.transport, (transport) -> value.applyAsInt(transport.pace()))
 			.description(description)
 			.register(registry);
 	}

@@ -127,8 +127,8 @@ public final class Pace {
 		}
 		long now = this.timer.nanoTime();
 		boolean calm = !this.lowered || now - this.loweredAt > CALM_NANOS;
-		boolean open = calm && this.rate.waitNanos(now) == 0
-				&& this.outage.waitNanos(now) == 0 && !this.outage.isClosed();
+		boolean open = calm && this.rate.waitNanos(now) == 0 && this.outage.waitNanos(now) == 0
+				&& !this.outage.isClosed();
 		return open && this.hedges.trySpend(1);
 	}
 
@@ -164,6 +164,14 @@ public final class Pace {
 		return (this.window.size() < this.settings.maxInFlight())
 				? "requests have failed, and storage gets " + this.window.size() + " at the same time"
 				: "as many requests are in flight as 'vgi.external.http.max-connections' allows";
+	}
+
+	/**
+	 * Return whether storage gets fewer requests than is configured.
+	 * @return {@code false} as long as it shows no sign of overload
+	 */
+	public boolean isLimited() {
+		return !state().isDormant(this.settings);
 	}
 
 	/**

@@ -1,8 +1,8 @@
 package dev.vgi.external.pace;
 
-import org.springframework.util.Assert;
-
 import dev.vgi.external.Internal;
+
+import org.springframework.util.Assert;
 
 /**
  * The bounds of a pace.

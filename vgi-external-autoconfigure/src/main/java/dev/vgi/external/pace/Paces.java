@@ -6,10 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 
-import org.jspecify.annotations.Nullable;
-
 import dev.vgi.external.Internal;
 import dev.vgi.external.time.TransferTimer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The paces of all places that this process transfers to and from. Keeps those that were
@@ -59,7 +58,7 @@ public final class Paces {
 	 * Sum up what all places are allowed at the moment.
 	 * @return a snapshot
 	 */
-	public Totals totals() {
+	public PaceTotals totals() {
 		int inFlight = 0;
 		int waiting = 0;
 		int limited = 0;
@@ -73,7 +72,7 @@ public final class Paces {
 				closed += state.closed() ? 1 : 0;
 			}
 		}
-		return new Totals(inFlight, waiting, limited, closed);
+		return new PaceTotals(inFlight, waiting, limited, closed);
 	}
 
 	private void dropIdle(Pace used) {
@@ -84,18 +83,6 @@ public final class Paces {
 				return;
 			}
 		}
-	}
-
-	/**
-	 * The paces of all places together.
-	 *
-	 * @param inFlight requests in flight
-	 * @param waiting requests that wait for their turn
-	 * @param limited places that get fewer requests than is configured
-	 * @param closed places at which nothing succeeds
-	 */
-	public record Totals(int inFlight, int waiting, int limited, int closed) {
-
 	}
 
 	/**

@@ -319,7 +319,8 @@ final class Exchange implements StorageResponse {
 	private VgiExternalException failure(String what, Exception cause) {
 		State now = state();
 		if (now == State.TIMED_OUT || this.deadline.hasPassed()) {
-			return (this.sender.sentAt() == TransferRequest.NOT_SENT && this.permit != null) ? waitedInVain() : timedOut();
+			return (this.sender.sentAt() == TransferRequest.NOT_SENT && this.permit != null) ? waitedInVain()
+					: timedOut();
 		}
 		URI url = this.request.url();
 		String shown = RedactedUrl.of(url);
@@ -337,16 +338,18 @@ final class Exchange implements StorageResponse {
 		}
 		String reason = (cause instanceof SocketTimeoutException) ? "it was silent for too long"
 				: FailureReason.of(cause);
-		return new StorageUnavailableException(what + " " + shown + ": " + reason, 0, null).at(this.pace);
+		return new StorageUnavailableException(this.pace, what + " " + shown + ": " + reason, 0);
 	}
 
 	Pace pace() {
 		return this.pace;
 	}
 
-	private StorageBusyException waitedInVain() {
-		return new StorageBusyException("Transfer of " + RedactedUrl.of(this.request.url()) + " had no turn within "
-				+ this.deadline.timeout().toMillis() + " ms: " + this.pace.describeWait(), 0, null);
+	private VgiExternalException waitedInVain() {
+		String message = "Transfer of " + RedactedUrl.of(this.request.url()) + " had no turn within "
+				+ this.deadline.timeout().toMillis() + " ms: " + this.pace.describeWait();
+		return this.pace.isLimited() ? new StorageBusyException(message, 0, null)
+				: new TransferTimeoutException(message, null);
 	}
 
 	private TransferTimeoutException timedOut() {

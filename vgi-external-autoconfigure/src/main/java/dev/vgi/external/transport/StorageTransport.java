@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 import dev.vgi.external.pace.PaceSettings;
+import dev.vgi.external.pace.PaceTotals;
 import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.pace.Paces;
 import dev.vgi.external.time.Deadline;
@@ -270,10 +271,24 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	/**
-	 * Return the paces that all requests of this transport follow.
-	 * @return one for each place
+	 * Return how many requests there are, and where they are held back.
+	 * @return a snapshot
 	 */
-	public Paces paces() {
+	public PaceTotals pace() {
+		return this.paces.totals();
+	}
+
+	/**
+	 * Pay for a second copy of a request that is late.
+	 * @param transfer whose request it is
+	 * @param url where it was sent
+	 * @return whether the second copy may be sent
+	 */
+	public boolean tryHedge(PacedTransfer transfer, URI url) {
+		return this.paces.of(transfer, url).tryHedge();
+	}
+
+	Paces paces() {
 		return this.paces;
 	}
 

@@ -14,7 +14,7 @@ public class StorageUnavailableException extends VgiExternalException {
 	private final int status;
 
 	/** The pace of the request that failed. */
-	private transient @Nullable Pace pace;
+	private final transient @Nullable Pace pace;
 
 	/**
 	 * Create an error.
@@ -29,6 +29,18 @@ public class StorageUnavailableException extends VgiExternalException {
 	}
 
 	/**
+	 * Create the error of a request.
+	 * @param pace what pays for further attempts
+	 * @param message what happened, without secrets
+	 * @param status the status of the response, or 0 if there was none
+	 */
+	StorageUnavailableException(Pace pace, String message, int status) {
+		super(Kind.STORAGE_UNAVAILABLE, message, null);
+		this.status = status;
+		this.pace = pace;
+	}
+
+	/**
 	 * Create an error with a kind of its own.
 	 * @param kind what went wrong
 	 * @param message what happened, without secrets
@@ -36,6 +48,7 @@ public class StorageUnavailableException extends VgiExternalException {
 	StorageUnavailableException(Kind kind, String message) {
 		super(kind, message, null);
 		this.status = 0;
+		this.pace = null;
 	}
 
 	/**
@@ -47,7 +60,8 @@ public class StorageUnavailableException extends VgiExternalException {
 	 */
 	public static StorageUnavailableException answered(String message, StorageResponse response) {
 		StorageUnavailableException failure = answered(message, response.status(), false, response::header);
-		return (response instanceof Exchange exchange) ? failure.at(exchange.pace()) : failure;
+		return (response instanceof Exchange exchange && !(failure instanceof StorageBusyException))
+				? new StorageUnavailableException(exchange.pace(), message, response.status()) : failure;
 	}
 
 	/**
@@ -65,11 +79,6 @@ public class StorageUnavailableException extends VgiExternalException {
 				? new StorageBusyException(message, status,
 						RetryAfter.parse(header.apply("Retry-After"), header.apply("Date")))
 				: new StorageUnavailableException(message, status, null);
-	}
-
-	StorageUnavailableException at(Pace pace) {
-		this.pace = pace;
-		return this;
 	}
 
 	/**

@@ -109,9 +109,8 @@ class RenewedLinksOverHttpTests {
 				}
 				return execution.execute(request, body);
 			});
-		return new VgiClient.Builder(http, this.allocator,
-				new LocationResolver(
-						ExternalLocationConfig.defaults().withUrlValidator(UrlValidator.httpsOnly()), this.resources))
+		return new VgiClient.Builder(http, this.allocator, new LocationResolver(
+				ExternalLocationConfig.defaults().withUrlValidator(UrlValidator.httpsOnly()), this.resources))
 			.baseUrl(this.url);
 	}
 
@@ -154,7 +153,9 @@ class RenewedLinksOverHttpTests {
 		assertThatExceptionOfType(LinkExpiredException.class).isThrownBy(() -> service.blob(LARGE))
 			.withMessageContaining("could not be renewed (remote-error)")
 			.withCauseInstanceOf(ErrorBatchException.class)
-			.satisfies((ex) -> assertThat(((ErrorBatchException) ex.getCause()).errorKind()).isEqualTo("object_gone"));
+			.extracting((ex) -> (ErrorBatchException) Objects.requireNonNull(ex.getCause()))
+			.extracting(ErrorBatchException::errorKind)
+			.isEqualTo("object_gone");
 		assertThat(renewals()).hasSizeBetween(1, 2);
 	}
 
@@ -207,8 +208,7 @@ class RenewedLinksOverHttpTests {
 		}
 
 		@Bean
-		LocalStorage localStorage(ServiceUrl serviceUrl, StoreClock clock,
-				Environment environment) {
+		LocalStorage localStorage(ServiceUrl serviceUrl, StoreClock clock, Environment environment) {
 			return new LocalStorage(
 					new LocalStorageSettings(Path.of(environment.getRequiredProperty("folder")), false,
 							Duration.ofHours(1), Duration.ofMinutes(15), Duration.ofMinutes(70), 1 << 30, 1 << 20),

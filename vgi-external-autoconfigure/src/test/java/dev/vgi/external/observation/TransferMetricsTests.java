@@ -189,8 +189,7 @@ class TransferMetricsTests {
 				StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null)) {
 			new PaceMetrics(transport).bindTo(this.registry);
 			assertThat(this.registry.get("vgi.external.origins.limited").gauge().value()).isZero();
-			transport
-				.get(server.url("/"), null, null, UrlValidator.acceptAll(), 0, Deadline.in(Duration.ofSeconds(30)))
+			transport.get(server.url("/"), null, null, UrlValidator.acceptAll(), 0, Deadline.in(Duration.ofSeconds(30)))
 				.close();
 			assertThat(this.registry.get("vgi.external.origins.limited").gauge().value()).isEqualTo(1);
 			assertThat(this.registry.get("vgi.external.origins.closed").gauge().value()).isZero();

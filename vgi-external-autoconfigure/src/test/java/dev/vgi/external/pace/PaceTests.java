@@ -224,7 +224,8 @@ class PaceTests {
 		PacedTransfer own = PacedTransfer.own();
 		PacedTransfer foreign = PacedTransfer.foreign();
 		Pace bucket = paces.of(own, URI.create("https://storage.googleapis.com/one/a?X-Goog-Signature=1"));
-		assertThat(paces.of(PacedTransfer.own(), URI.create("HTTPS://Storage.googleapis.com:443/one/b"))).isSameAs(bucket);
+		assertThat(paces.of(PacedTransfer.own(), URI.create("HTTPS://Storage.googleapis.com:443/one/b")))
+			.isSameAs(bucket);
 		assertThat(paces.of(own, URI.create("https://storage.googleapis.com/two/a"))).isNotSameAs(bucket);
 		assertThat(paces.of(foreign, URI.create("https://storage.googleapis.com/one/a"))).isNotSameAs(bucket);
 		Pace path = paces.of(own, URI.create("https://s3.eu-central-1.amazonaws.com/one/a"));
@@ -247,7 +248,7 @@ class PaceTests {
 		}
 		assertThat(paces.of(foreign, URI.create("https://used.example/"))).isSameAs(used);
 		assertThat(paces.of(foreign, URI.create("https://first.example/"))).isNotSameAs(first);
-		assertThat(paces.totals()).isEqualTo(new Paces.Totals(1, 0, 0, 0));
+		assertThat(paces.totals()).isEqualTo(new PaceTotals(1, 0, 0, 0));
 		permit.succeeded();
 	}
 

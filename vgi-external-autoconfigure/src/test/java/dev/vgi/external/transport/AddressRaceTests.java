@@ -123,8 +123,7 @@ class AddressRaceTests {
 		return get(transport, url, UrlValidator.acceptAll(), request());
 	}
 
-	private int get(StorageTransport transport, String url, UrlValidator validator,
-			TransferRequest request) {
+	private int get(StorageTransport transport, String url, UrlValidator validator, TransferRequest request) {
 		try (StorageResponse response = transport.get(URI.create(url), null, null, validator, 0,
 				Deadline.in(Duration.ofSeconds(60), this.timer::nanoTime), request)) {
 			return response.status();
@@ -191,7 +190,8 @@ class AddressRaceTests {
 		String url = "http://a.invalid:" + this.server.port() + "/x";
 		StorageTransport transport = transport(Duration.ofSeconds(10), "mapped:127.0.0.2", "mapped:127.0.0.1");
 		assertThat(get(transport, url)).isEqualTo(200);
-		assertThatExceptionOfType(UrlRejectedException.class).isThrownBy(() -> get(transport, url, PUBLIC_ONLY, request()))
+		assertThatExceptionOfType(UrlRejectedException.class)
+			.isThrownBy(() -> get(transport, url, PUBLIC_ONLY, request()))
 			.withMessageContaining("no public address");
 		assertThat(this.server.connections()).isOne();
 	}

@@ -88,7 +88,8 @@ class ConnectionReuseTests {
 
 	private void send(String method, URI url) {
 		StorageResponse response = switch (method) {
-			case "HEAD" -> this.transport.head(url, UrlValidator.acceptAll(), 0, deadline(), new TransferRequest(PacedTransfer.own(), false));
+			case "HEAD" -> this.transport.head(url, UrlValidator.acceptAll(), 0, deadline(),
+					new TransferRequest(PacedTransfer.own(), false));
 			case "GET" -> this.transport.get(url, null, null, UrlValidator.acceptAll(), 1, deadline());
 			default -> this.transport.send(method, url, new Body(), Map.of(), UrlValidator.acceptAll(), deadline());
 		};

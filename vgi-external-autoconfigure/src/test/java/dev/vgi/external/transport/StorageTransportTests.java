@@ -144,8 +144,8 @@ class StorageTransportTests {
 	@Test
 	void headHasNoBody() {
 		FaultServer server = serve(FaultServer.object(bytes(1000)));
-		try (StorageResponse response = this.transport.head(server.url("/x"), UrlValidator.acceptAll(), 0,
-				deadline(), new TransferRequest(PacedTransfer.own(), false))) {
+		try (StorageResponse response = this.transport.head(server.url("/x"), UrlValidator.acceptAll(), 0, deadline(),
+				new TransferRequest(PacedTransfer.own(), false))) {
 			assertThat(response.contentLength()).isEqualTo(1000);
 			assertThat(readAll(response)).isEmpty();
 		}
@@ -394,7 +394,8 @@ class StorageTransportTests {
 			this.timer.awaitAlarmIn(Duration.ofSeconds(60));
 			this.timer.advance(Duration.ofSeconds(60));
 			assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> second.get(20, TimeUnit.SECONDS))
-				.withCauseInstanceOf(TransferTimeoutException.class);
+				.withCauseInstanceOf(TransferTimeoutException.class)
+				.withMessageContaining("'vgi.external.http.max-connections'");
 			assertThat(narrow.leasedConnections()).isEqualTo(1);
 			assertThat(readAll(first)).hasSize(1_000_000);
 			narrow.get(server.url("/x"), null, null, UrlValidator.acceptAll(), 0, deadline()).close();
