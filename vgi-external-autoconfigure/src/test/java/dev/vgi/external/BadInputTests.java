@@ -44,6 +44,7 @@ import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.FaultServer.Reply;
 import dev.vgi.external.transport.FaultServer.Request;
+import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.web.client.PlainClient;
@@ -758,7 +759,7 @@ class BadInputTests {
 		// The clock of the deadlines is the test's.
 		@Bean
 		StorageTransport storageTransport() {
-			return new StorageTransport(TransportSettings.defaults(), null, timer);
+			return FixedPace.transport(TransportSettings.defaults(), timer);
 		}
 
 		@Bean

@@ -23,8 +23,8 @@ final class Outage {
 	private static final long LONGEST_BUSY = Duration.ofSeconds(5).toNanos();
 
 	/**
-	 * Longest pause between two probes of a storage that cannot be reached. Callers who
-	 * come meanwhile fail, so it is short.
+	 * Longest pause between two probes of a storage that cannot be reached. Whoever comes
+	 * meanwhile shall learn quickly what the next one finds out.
 	 */
 	private static final long LONGEST_BROKEN = Duration.ofMillis(500).toNanos();
 

@@ -101,15 +101,8 @@ public final class Pace {
 		Permit permit = new Permit(this, transfer, hedge, decided);
 		List<Permit> due = new ArrayList<>();
 		synchronized (this) {
-			long now = this.timer.nanoTime();
-			if (this.settings.adaptive() && this.outage.isDown() && this.inFlight == 0
-					&& this.outage.waitNanos(now) > 0) {
-				refuse(permit, now, due);
-			}
-			else {
-				this.turns.add(permit);
-				grant(now, due);
-			}
+			this.turns.add(permit);
+			grant(this.timer.nanoTime(), due);
 		}
 		tell(due);
 		return permit;

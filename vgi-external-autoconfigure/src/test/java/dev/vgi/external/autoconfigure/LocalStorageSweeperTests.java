@@ -3,6 +3,7 @@ package dev.vgi.external.autoconfigure;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -48,7 +49,8 @@ class LocalStorageSweeperTests {
 		Files.createFile(this.folder);
 		Awaitility.await().untilAsserted(() -> assertThat(output).contains("Old objects could not be removed"));
 		Files.delete(this.folder);
-		Files.move(moved, this.folder);
+		// The sweeper may have made it anew.
+		Files.move(moved, this.folder, StandardCopyOption.REPLACE_EXISTING);
 		assertThat(objects()).isOne();
 		clock.step(Duration.ofMinutes(71));
 		Awaitility.await().untilAsserted(() -> assertThat(objects()).isZero());
