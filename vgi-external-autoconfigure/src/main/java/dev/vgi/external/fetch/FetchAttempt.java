@@ -13,6 +13,7 @@ import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.FetchStatistics;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.FailureReason;
+import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
 import org.apache.arrow.memory.ArrowBuf;
@@ -74,11 +75,16 @@ final class FetchAttempt {
 	private @Nullable StoredObject openOwn() {
 		ExternalStorage storage = this.context.storage();
 		URI url = this.link.current();
-		if (storage == null || !storage.isOwn(url)) {
-			return null;
+		while (storage != null && storage.isOwn(url)) {
+			this.context.validator().requireAccepted(url);
+			try {
+				return storage.open(url);
+			}
+			catch (LinkExpiredException ex) {
+				url = this.requests.renewed(url);
+			}
 		}
-		this.context.validator().requireAccepted(url);
-		return storage.open(url);
+		return null;
 	}
 
 	private FetchedBody read(StoredObject stored) {

@@ -30,6 +30,8 @@ public final class ObjectLink {
 	/** How often a waiting thread checks whether waiting has become pointless. */
 	private static final long LOOK_EVERY_MILLIS = 200;
 
+	private final URI original;
+
 	private final @Nullable Supplier<URI> renewal;
 
 	private final int maxRenewals;
@@ -68,6 +70,7 @@ public final class ObjectLink {
 
 	private ObjectLink(URI url, @Nullable Supplier<URI> renewal, int maxRenewals, String without,
 			ThreadFactory threads) {
+		this.original = url;
 		this.current = url;
 		this.renewal = renewal;
 		this.maxRenewals = maxRenewals;
@@ -129,15 +132,9 @@ public final class ObjectLink {
 		}
 	}
 
-	// Whether the link is still the one that the pointer came with.
-	boolean isOriginal() {
-		this.lock.lock();
-		try {
-			return this.renewals == 0;
-		}
-		finally {
-			this.lock.unlock();
-		}
+	// Whether a URL is the one that the pointer came with.
+	boolean isOriginal(URI url) {
+		return url.equals(this.original);
 	}
 
 	/**
@@ -208,11 +205,12 @@ public final class ObjectLink {
 			return false;
 		}
 		Thread thread = this.threads.newThread(this.task);
+		// It may fail. What the thread changes, it changes after this.
+		thread.start();
 		this.renewals++;
 		this.abandoned = false;
 		this.needed = false;
 		this.running = thread;
-		thread.start();
 		return true;
 	}
 
@@ -245,7 +243,7 @@ public final class ObjectLink {
 			else if (this.abandoned) {
 				this.renewals--;
 			}
-			else if (this.needed) {
+			else if (this.needed || this.renewals >= this.maxRenewals) {
 				this.failure = thrown;
 			}
 			this.changed.signalAll();

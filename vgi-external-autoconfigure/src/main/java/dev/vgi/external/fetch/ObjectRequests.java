@@ -149,12 +149,26 @@ final class ObjectRequests {
 			// The connection may be needed while this waits.
 			response.close();
 			request.waitAgain();
-			URI fresh = this.link.renew(url, this.deadline, requireWanted);
-			if (fresh == null) {
-				throw this.link.expired(expired);
-			}
-			url = fresh;
+			url = renewed(url, expired, requireWanted);
 		}
+	}
+
+	/**
+	 * Return another link than one that turned out to have expired without a request.
+	 * @param url the link
+	 * @return the new link
+	 * @throws dev.vgi.external.transport.LinkExpiredException if there is none
+	 */
+	URI renewed(URI url) {
+		return renewed(url, expired(url), this.context.retryPolicy()::requireOpen);
+	}
+
+	private URI renewed(URI url, String expired, Runnable requireWanted) {
+		URI fresh = this.link.renew(url, this.deadline, requireWanted);
+		if (fresh == null) {
+			throw this.link.expired(expired);
+		}
+		return fresh;
 	}
 
 	// A link is not used any more when it is about to expire, or is known to have.
@@ -185,9 +199,12 @@ final class ObjectRequests {
 	}
 
 	private String expired(URI url, StorageResponse response) {
+		return expired(url) + ": storage answered " + response.status() + skew(response);
+	}
+
+	private String expired(URI url) {
 		Instant expiry = SignedUrl.of(url).expiry();
-		return "The link to " + this.shown + " expired" + ((expiry != null) ? " at " + expiry : "")
-				+ ": storage answered " + response.status() + skew(response);
+		return "The link to " + this.shown + " expired" + ((expiry != null) ? " at " + expiry : "");
 	}
 
 	private boolean isExpired(URI url, StorageResponse response) {
@@ -218,7 +235,7 @@ final class ObjectRequests {
 			return false;
 		}
 		return "ExpiredToken".equals(ErrorDocument.code(response))
-				|| (status != 400 && SignedUrl.of(url).expiry() == null && this.link.isOriginal());
+				|| (status != 400 && SignedUrl.of(url).expiry() == null && this.link.isOriginal(url));
 	}
 
 	// S3 says 403, GCS 400, a local store 403 or 410.

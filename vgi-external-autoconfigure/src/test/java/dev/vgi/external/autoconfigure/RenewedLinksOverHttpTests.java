@@ -97,6 +97,10 @@ class RenewedLinksOverHttpTests {
 
 	/** The clock of the storage goes on before the first link is renewed. */
 	private VgiClient.Builder client() {
+		return client(ExternalLocationConfig.defaults());
+	}
+
+	private VgiClient.Builder client(ExternalLocationConfig config) {
 		StoreClock clock = this.context.getBean(StoreClock.class);
 		clock.behind = Duration.ofMinutes(61);
 		RestClient.Builder http = RestClient.builder()
@@ -109,9 +113,14 @@ class RenewedLinksOverHttpTests {
 				}
 				return execution.execute(request, body);
 			});
-		return new VgiClient.Builder(http, this.allocator, new LocationResolver(
-				ExternalLocationConfig.defaults().withUrlValidator(UrlValidator.httpsOnly()), this.resources))
+		return new VgiClient.Builder(http, this.allocator,
+				new LocationResolver(config.withUrlValidator(UrlValidator.httpsOnly()), this.resources))
 			.baseUrl(this.url);
+	}
+
+	private static LocalStorageSettings settings(Path folder) {
+		return new LocalStorageSettings(folder, false, Duration.ofHours(1), Duration.ofMinutes(15),
+				Duration.ofMinutes(70), 1 << 30, 1 << 20);
 	}
 
 	private List<String> renewals() {
@@ -126,6 +135,16 @@ class RenewedLinksOverHttpTests {
 		assertThat(renewals()).containsExactly("/app/vgi/__renew_url__/init");
 		// Links of the storage's present work.
 		assertThat(service.blob(LARGE + 1)).hasSize(LARGE + 1);
+		assertThat(renewals()).hasSize(1);
+	}
+
+	@Test
+	void clientsThatShareTheFolder() {
+		ExternalLocationConfig sharing = ExternalLocationConfig.defaults()
+			.withStorage(new LocalStorage(settings(this.folder), () -> null, Clock.systemUTC()));
+		LargeService service = new RpcClients(client(sharing).prefix("/vgi").build(), this.allocator)
+			.createClient(LargeService.class);
+		assertThat(service.blob(LARGE)).hasSize(LARGE);
 		assertThat(renewals()).hasSize(1);
 	}
 
@@ -208,11 +227,9 @@ class RenewedLinksOverHttpTests {
 		}
 
 		@Bean
-		LocalStorage localStorage(ServiceUrl serviceUrl, StoreClock clock, Environment environment) {
-			return new LocalStorage(
-					new LocalStorageSettings(Path.of(environment.getRequiredProperty("folder")), false,
-							Duration.ofHours(1), Duration.ofMinutes(15), Duration.ofMinutes(70), 1 << 30, 1 << 20),
-					serviceUrl, clock);
+		LocalStorage localStorage(ServiceUrl serviceUrl, StoreClock clock,
+				Environment environment) {
+			return new LocalStorage(settings(Path.of(environment.getRequiredProperty("folder"))), serviceUrl, clock);
 		}
 
 	}

@@ -565,6 +565,17 @@ class RenewedLinkTests {
 	}
 
 	@Test
+	void renewalAheadThatFailedIsNotCalledASuccess() {
+		this.maxRenewals = 1;
+		this.now = EXPIRY;
+		this.storageTime = EXPIRY;
+		assertThatExceptionOfType(LinkExpiredException.class).isThrownBy(() -> fetch(renewing(() -> {
+			throw new CorruptStreamException("not yet");
+		}))).withMessageContaining("it could not be renewed (corrupt-stream): not yet");
+		assertThat(this.renewals).hasValue(1);
+	}
+
+	@Test
 	void linkIsUsedIfItsRenewalAheadTakesTooLong() throws Exception {
 		this.now = EXPIRY;
 		CountDownLatch asked = new CountDownLatch(1);
@@ -617,6 +628,21 @@ class RenewedLinkTests {
 		assertThatExceptionOfType(StorageUnavailableException.class)
 			.isThrownBy(() -> fetch(renewing(this.server.url("/old"), () -> this.server.url("/new"))));
 		assertThat(this.renewals).hasValue(2);
+	}
+
+	@Test
+	void refusedLinkThatDoesNotSayWhenItExpiresIsRenewedOnceForAllRanges() {
+		CountDownLatch sent = new CountDownLatch(8);
+		this.faults = (request, reply) -> {
+			if (isOld(request) && request.rangeStart() > 0) {
+				sent.countDown();
+				reply.await(sent);
+				reply.empty(403);
+			}
+		};
+		fetch(renewing(this.server.url("/old"), () -> this.server.url("/new")));
+		assertThat(this.renewals).hasValue(1);
+		assertThat(paths()).filteredOn("/old"::equals).hasSize(9);
 	}
 
 	@Test
