@@ -1,8 +1,5 @@
 package dev.vgi.external.location;
 
-import java.util.Locale;
-import java.util.regex.Pattern;
-
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.batch.MetadataKeys;
@@ -17,18 +14,7 @@ import org.jspecify.annotations.Nullable;
  */
 record PointerToken(String token, String path) {
 
-	/** Last part of the path: a service can have its token posted nowhere else. */
-	private static final String ENDPOINT = "/__renew_url__/init";
-
 	private static final int LONGEST_TOKEN = 8192;
-
-	private static final int LONGEST_PATH = 2048;
-
-	/** No segment is empty, and nothing but segments. */
-	private static final Pattern PATH = Pattern.compile("(?:/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|%[0-9A-Fa-f]{2})++)++");
-
-	/** Dots, slashes, backslashes, semicolons and control characters in disguise. */
-	private static final Pattern DISGUISED = Pattern.compile("%(?:2e|2f|5c|3b|25|7f|[01][0-9a-f])");
 
 	/**
 	 * Read what renews a pointer.
@@ -50,16 +36,10 @@ record PointerToken(String token, String path) {
 			throw new CorruptStreamException(
 					"The pointer's " + MetadataKeys.RENEWAL + " must have 1 to " + LONGEST_TOKEN + " characters");
 		}
-		if (this.path.length() > LONGEST_PATH || !this.path.endsWith(ENDPOINT) || !PATH.matcher(this.path).matches()
-				|| hasDotSegment() || DISGUISED.matcher(this.path.toLowerCase(Locale.ROOT)).find()) {
+		if (!RenewalPath.matches(this.path)) {
 			throw new CorruptStreamException("The pointer's " + MetadataKeys.RENEWAL_PATH
-					+ " must be a plain path of the called service that ends with " + ENDPOINT);
+					+ " must be a plain path of the called service that ends with " + RenewalPath.ENDPOINT);
 		}
-	}
-
-	private boolean hasDotSegment() {
-		String segments = this.path + "/";
-		return segments.contains("/./") || segments.contains("/../");
 	}
 
 	@Override

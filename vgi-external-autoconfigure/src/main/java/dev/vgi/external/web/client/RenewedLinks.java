@@ -13,6 +13,7 @@ import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.call.CallContext;
 import dev.vgi.external.location.LinkRenewal;
+import dev.vgi.external.location.RenewalPath;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VarCharVector;
@@ -31,15 +32,13 @@ import org.apache.arrow.vector.util.Text;
  */
 record RenewedLinks(ServiceConnection service, URI called, BufferAllocator allocator) implements LinkRenewal {
 
-	private static final String METHOD = "__renew_url__";
-
 	@Override
 	public URI renew(String token, String path) {
 		VarCharVector vector = new VarCharVector(
 				new Field("token", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null), this.allocator);
 		vector.setSafe(0, new Text(token));
 		vector.setValueCount(1);
-		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, METHOD).with(MetadataKeys.REQUEST_VERSION, "1");
+		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, RenewalPath.METHOD).with(MetadataKeys.REQUEST_VERSION, "1");
 		try (AnnotatedBatch request = AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector))).withMetadata(metadata);
 				AnnotatedBatch answer = send(this.called.resolve(path), request)) {
 			VectorSchemaRoot root = answer.root();

@@ -7,11 +7,11 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.function.Function;
-import java.util.regex.Pattern;
 
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.location.PointerRenewal;
+import dev.vgi.external.location.RenewalPath;
 import dev.vgi.external.seal.Sealer;
 import dev.vgi.external.seal.TokenKey;
 import dev.vgi.external.storage.ExternalStorage;
@@ -40,11 +40,6 @@ public final class PointerRenewals {
 
 	/** A token of the longest key is shorter. */
 	private static final int MAX_TOKEN = 2048;
-
-	private static final int MAX_PATH = 1024;
-
-	/** Receivers refuse any other path: it could lead to another host. */
-	private static final Pattern PATH = Pattern.compile("(?:/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@%-]++)++");
 
 	private final ExternalStorage storage;
 
@@ -89,7 +84,7 @@ public final class PointerRenewals {
 	 */
 	public @Nullable PointerRenewal of(HttpServletRequest request) {
 		String path = this.path.apply(request);
-		if (path.length() > MAX_PATH || !PATH.matcher(path).matches()) {
+		if (!RenewalPath.matches(path)) {
 			// Somebody may have spelled the context path in an unusual way.
 			logger.debug("No pointer of this response can be renewed: its path is not one that receivers accept");
 			return null;

@@ -8,6 +8,7 @@ import java.util.List;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.location.RenewalPath;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.web.server.PointerRenewals.Link;
 import jakarta.servlet.http.HttpServletRequest;
@@ -32,11 +33,8 @@ import org.springframework.web.bind.annotation.PostMapping;
  */
 public final class RenewUrlController {
 
-	/** Name of the method, as it stands in paths and metadata. */
-	public static final String METHOD = "__renew_url__";
-
 	/** Path of the route below the prefix of all routes. */
-	public static final String PATH = "/" + METHOD + "/init";
+	public static final String PATH = RenewalPath.ENDPOINT;
 
 	private static final Schema SCHEMA = new Schema(List.of(
 			new Field("download_url", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null),
@@ -83,7 +81,7 @@ public final class RenewUrlController {
 		Link link;
 		try {
 			link = this.renewals.renew(
-					InitRequest.read(body, METHOD, this.allocator, (root) -> token(root.getVector("token"))), request);
+					InitRequest.read(body, RenewalPath.METHOD, this.allocator, (root) -> token(root.getVector("token"))), request);
 		}
 		catch (CorruptStreamException | InvalidRenewalException ex) {
 			this.listener.linkRenewalServed(ex.kind());
