@@ -34,20 +34,26 @@ record RenewedLinks(ServiceConnection service, URI called, BufferAllocator alloc
 
 	@Override
 	public URI renew(String token, String path) {
-		VarCharVector vector = new VarCharVector(
-				new Field("token", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null), this.allocator);
-		vector.setSafe(0, new Text(token));
-		vector.setValueCount(1);
-		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, RenewalPath.METHOD).with(MetadataKeys.REQUEST_VERSION, "1");
-		try (AnnotatedBatch request = AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector))).withMetadata(metadata);
-				AnnotatedBatch answer = send(this.called.resolve(path), request)) {
-			VectorSchemaRoot root = answer.root();
-			FieldVector links = UploadUrls.column(root, "download_url", 0);
-			if (root.getRowCount() != 1 || links.isNull(0)) {
-				throw new CorruptStreamException("The service answered a renewal without exactly one link");
+		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, RenewalPath.METHOD)
+			.with(MetadataKeys.REQUEST_VERSION, "1");
+		// A vector that gets no memory for its value keeps what it has.
+		try (VarCharVector vector = new VarCharVector(
+				new Field("token", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null), this.allocator)) {
+			vector.setSafe(0, new Text(token));
+			vector.setValueCount(1);
+			try (AnnotatedBatch request = AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)))
+				.withMetadata(metadata); AnnotatedBatch answer = send(this.called.resolve(path), request)) {
+				return link(answer.root());
 			}
-			return UploadUrls.uri(links, 0);
 		}
+	}
+
+	private static URI link(VectorSchemaRoot root) {
+		FieldVector links = UploadUrls.column(root, "download_url", 0);
+		if (root.getRowCount() != 1 || links.isNull(0)) {
+			throw new CorruptStreamException("The service answered a renewal without exactly one link");
+		}
+		return UploadUrls.uri(links, 0);
 	}
 
 	// may be sent twice, since a link that nobody uses does no harm

@@ -3,6 +3,7 @@ package dev.vgi.external.web.client;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -46,6 +47,8 @@ import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.ipc.ArrowReader;
 import org.apache.arrow.vector.ipc.ArrowStreamReader;
 import org.jspecify.annotations.Nullable;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.OutOfMemoryException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -378,6 +381,19 @@ class RenewedLinksTests extends AbstractClientTests {
 				.satisfies((ex) -> assertThat(ex.getMessage()).hasSizeLessThan(400));
 		}
 		assertThat(this.service.paths()).containsExactly("/m", "/m");
+	}
+
+	@Test
+	void nothingIsLeftOfARequestWithoutMemory() {
+		for (long limit = 0; limit < 64 * 1024; limit = Math.max(1024, limit * 2)) {
+			try (BufferAllocator small = this.allocator.newChildAllocator("small", 0, limit)) {
+				VgiClient.Builder builder = new VgiClient.Builder(RestClient.builder(), small, resolver());
+				RenewedLinks links = new RenewedLinks(new ServiceConnection(builder, RestClient.create()),
+						URI.create(this.service.url()), small);
+				assertThatExceptionOfType(OutOfMemoryException.class)
+					.isThrownBy(() -> links.renew("t".repeat(100_000), PATH));
+			}
+		}
 	}
 
 	@Test
