@@ -30,6 +30,9 @@ final class ObjectRequests {
 	/** The clocks may differ, and a connection takes its time. */
 	private static final Duration MARGIN = Duration.ofSeconds(5);
 
+	/** Servers keep the text of their date for a second, which it may be about to end. */
+	private static final Duration DATE_LAG = Duration.ofSeconds(2);
+
 	private final FetchContext context;
 
 	private final ObjectLink link;
@@ -214,7 +217,8 @@ final class ObjectRequests {
 		}
 		// The storage's clock decides; ours only if the storage sends no date.
 		Instant storageTime = ClockSkew.time(response.header("Date"));
-		return !((storageTime != null) ? storageTime : this.context.wallClock().instant()).isBefore(expiry);
+		Instant now = (storageTime != null) ? storageTime.plus(DATE_LAG) : this.context.wallClock().instant();
+		return !now.isBefore(expiry);
 	}
 
 	/**

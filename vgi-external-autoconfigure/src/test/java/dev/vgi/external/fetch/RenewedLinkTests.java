@@ -608,6 +608,17 @@ class RenewedLinkTests {
 	}
 
 	@Test
+	void dateOfAStorageMayBeASecondOld() {
+		this.faults = (request, reply) -> {
+			if (isOld(request)) {
+				reply.empty(403, "Date: " + DATE.format(EXPIRY.minusSeconds(1)));
+			}
+		};
+		fetch(renewing());
+		assertThat(this.renewals).hasValue(1);
+	}
+
+	@Test
 	void refusalThatIsNotAboutTheTimeIsNoReasonToRenew() {
 		this.faults = (request, reply) -> reply.empty(403, "Date: " + DATE.format(START));
 		assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> fetch(renewing()))
