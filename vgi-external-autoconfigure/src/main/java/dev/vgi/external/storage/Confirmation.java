@@ -2,11 +2,13 @@ package dev.vgi.external.storage;
 
 import java.net.URI;
 
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferRequest;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
@@ -54,11 +56,13 @@ public final class Confirmation {
 	 * @param length how many bytes were uploaded
 	 * @param validator asked before anything is sent
 	 * @param deadline covers the request
+	 * @param transfer the transfer that the request belongs to
 	 * @throws StorageUnavailableException unless there is an object of this length
 	 */
 	public static void ask(StorageTransport transport, URI downloadUrl, long length, UrlValidator validator,
-			Deadline deadline) {
-		try (StorageResponse response = transport.get(downloadUrl, FIRST_BYTE, null, validator, 0, deadline)) {
+			Deadline deadline, PacedTransfer transfer) {
+		try (StorageResponse response = transport.get(downloadUrl, FIRST_BYTE, null, validator, 0, deadline,
+				new TransferRequest(transfer, false))) {
 			String range = response.header("Content-Range");
 			boolean stored = switch (response.status()) {
 				case 200 -> response.contentLength() == length;

@@ -12,6 +12,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferThreads;
@@ -282,7 +283,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 				}
 			}
 			Confirmation.ask(SignedUrlStorage.this.transport, signed("GET", deadline), whole.length(),
-					UrlValidator.acceptAll(), deadline);
+					UrlValidator.acceptAll(), deadline, PacedTransfer.own());
 			return null;
 		}
 

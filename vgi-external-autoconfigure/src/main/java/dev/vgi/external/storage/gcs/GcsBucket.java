@@ -12,6 +12,7 @@ import java.util.concurrent.ExecutionException;
 
 import com.google.auth.Credentials;
 import com.google.cloud.storage.StorageOptions;
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
@@ -107,7 +108,7 @@ final class GcsBucket {
 			throw GcsFailures.explained(operation, ex);
 		}
 		Confirmation.ask(this.transport, this.signer.get(key, forAsLongAs(deadline), deadline), body.length(),
-				UrlValidator.acceptAll(), deadline);
+				UrlValidator.acceptAll(), deadline, PacedTransfer.own());
 	}
 
 	private static Duration forAsLongAs(Deadline deadline) {

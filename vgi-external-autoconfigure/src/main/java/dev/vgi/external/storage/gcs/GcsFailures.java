@@ -14,6 +14,7 @@ import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.FailureReason;
+import dev.vgi.external.transport.StorageBusyException;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -138,8 +139,9 @@ final class GcsFailures {
 	 * @return the error
 	 */
 	static StorageUnavailableException explained(String operation, StorageUnavailableException ex) {
-		return (ex.status() != 0 || ex instanceof TransportClosedException || ex instanceof TransferCancelledException)
-				? ex : unreachable(operation, String.valueOf(ex.getMessage()), ex);
+		return (ex.status() != 0 || ex instanceof StorageBusyException || ex instanceof TransportClosedException
+				|| ex instanceof TransferCancelledException) ? ex
+						: unreachable(operation, String.valueOf(ex.getMessage()), ex);
 	}
 
 	private static StorageUnavailableException unreachable(String operation, String what,

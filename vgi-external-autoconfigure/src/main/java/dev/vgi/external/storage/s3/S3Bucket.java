@@ -146,7 +146,7 @@ final class S3Bucket {
 	void confirm(@Nullable String entityTag, String key, long length, Deadline deadline) {
 		if (!Confirmation.isGivenBy(entityTag)) {
 			URI url = url("look at an object", key, this.settings.uploadUrlExpiry(), deadline);
-			Confirmation.ask(this.transport, url, length, UrlValidator.acceptAll(), deadline);
+			Confirmation.ask(this.transport, url, length, UrlValidator.acceptAll(), deadline, PacedTransfer.own());
 		}
 	}
 

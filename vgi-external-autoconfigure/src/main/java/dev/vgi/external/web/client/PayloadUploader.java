@@ -111,8 +111,9 @@ public final class PayloadUploader {
 	private @Nullable Void send(GatheredStream stream, UploadUrl target, UrlValidator validator, int failures,
 			Deadline deadline) {
 		Map<String, String> headers = Map.of(HttpHeaders.CONTENT_TYPE, ArrowMediaType.NAME);
+		PacedTransfer transfer = PacedTransfer.foreign();
 		try (StorageResponse response = this.transport.put(target.uploadUrl(), new StreamBody(stream, this.listener),
-				headers, validator, deadline, PacedTransfer.foreign())) {
+				headers, validator, deadline, transfer)) {
 			int status = response.status();
 			String answered = "Storage answered the upload to " + RedactedUrl.of(target.uploadUrl()) + " with status "
 					+ status;
@@ -129,7 +130,7 @@ public final class PayloadUploader {
 				return null;
 			}
 		}
-		Confirmation.ask(this.transport, target.downloadUrl(), stream.length(), validator, deadline);
+		Confirmation.ask(this.transport, target.downloadUrl(), stream.length(), validator, deadline, transfer);
 		return null;
 	}
 

@@ -2,6 +2,7 @@ package dev.vgi.external.storage.gcs;
 
 import java.io.IOException;
 import java.net.SocketException;
+import java.time.Duration;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.UploadRefusedException;
@@ -22,6 +23,12 @@ class GcsFailuresTests {
 		assertThat(GcsFailures.signing(iam(503), true)).isInstanceOf(StorageBusyException.class);
 		assertThat(GcsFailures.token("store an object", iam(429))).isInstanceOf(StorageBusyException.class);
 		assertThat(GcsFailures.signing(iam(403), true)).isInstanceOf(UploadRefusedException.class);
+	}
+
+	@Test
+	void requestThatHadNoTurnIsNoReasonToCheckTheEndpoint() {
+		StorageBusyException busy = new StorageBusyException("it had no turn", 0, Duration.ofSeconds(30));
+		assertThat(GcsFailures.explained("store an object", busy)).isSameAs(busy);
 	}
 
 	@Test

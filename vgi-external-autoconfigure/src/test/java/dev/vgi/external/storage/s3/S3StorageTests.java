@@ -28,6 +28,7 @@ import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FixedPace;
+import dev.vgi.external.transport.StorageBusyException;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -518,6 +519,12 @@ class S3StorageTests {
 			assertThat(this.server.requests()).hasSize(1);
 		}
 		assertThat(this.pauses.pauses()).isEmpty();
+	}
+
+	@Test
+	void requestThatHadNoTurnIsNoReasonToCheckTheEndpoint() {
+		StorageBusyException busy = new StorageBusyException("it had no turn", 0, Duration.ofSeconds(30));
+		assertThat(S3Failures.explained("store an object", busy)).isSameAs(busy);
 	}
 
 	@Test

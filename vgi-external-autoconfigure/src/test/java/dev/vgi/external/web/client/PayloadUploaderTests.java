@@ -15,6 +15,9 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.pace.Pace;
+import dev.vgi.external.pace.PacedTransfer;
+import dev.vgi.external.pace.Permit;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.time.ManualTimer;
@@ -39,6 +42,7 @@ import org.apache.arrow.vector.VectorSchemaRoot;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -231,6 +235,33 @@ class PayloadUploaderTests {
 				.withMessageContaining("does not show an object")
 				.withMessageNotContaining("5ec7e7");
 			assertThat(this.events.get(1)).isEqualTo("vended STORAGE_UNAVAILABLE");
+		}
+	}
+
+	@Test
+	@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+	void noRequestWaitsForThoseToTheServicesOwnStorage() {
+		AtomicLong stored = new AtomicLong();
+		try (FaultServer storage = new FaultServer((request, reply) -> {
+			if ("GET".equals(request.method())) {
+				reply.head(206, "Content-Range: bytes 0-0/" + stored.get(), "Content-Length: 1");
+				reply.raw(new byte[1]);
+			}
+			else {
+				stored.set(request.body().length);
+				reply.empty(200);
+			}
+		})) {
+			PacedTransfer own = PacedTransfer.own();
+			List<Permit> all = new ArrayList<>();
+			Pace pace = this.transport.paces().of(own, storage.url("/"));
+			for (int i = 0; i < TransportSettings.defaults().maxConnections(); i++) {
+				all.add(pace.request(own, false, (permit) -> {
+				}));
+			}
+			upload(storage);
+			assertThat(storage.requests()).hasSize(2);
+			all.forEach(Permit::cancelled);
 		}
 	}
 
