@@ -23,8 +23,8 @@ final class Outage {
 	private static final long LONGEST_BUSY = Duration.ofSeconds(5).toNanos();
 
 	/**
-	 * Longest pause between two probes of a storage that cannot be reached. Whoever comes
-	 * meanwhile shall learn quickly what the next one finds out.
+	 * Longest pause between two probes of a storage that cannot be reached and says so at
+	 * once. Callers who come meanwhile fail, so it is short.
 	 */
 	private static final long LONGEST_BROKEN = Duration.ofMillis(500).toNanos();
 
@@ -85,9 +85,9 @@ final class Outage {
 	 * Record a failure.
 	 * @param now the time
 	 * @param failure how the request has failed
-	 * @param probe whether the request was a probe
+	 * @param probed how long the request took if it was a probe, or -1
 	 */
-	void failed(long now, Outcome failure, boolean probe) {
+	void failed(long now, Outcome failure, long probed) {
 		if (this.failures++ == 0) {
 			this.began = now;
 		}
@@ -101,9 +101,12 @@ final class Outage {
 		else if (isClosed()) {
 			long longest = this.broken ? LONGEST_BROKEN : LONGEST_BUSY;
 			long grown = Math.min(FIRST_PAUSE << Math.min(this.failedProbes, 10), longest);
-			pause(now, grown / 2 + this.random.applyAsLong(grown / 2));
+			// Who waits for a probe of a storage that is silent waits long, and for
+			// nothing.
+			long silent = Math.min(probed, LONGEST_BUSY);
+			pause(now, Math.max(silent, grown / 2 + this.random.applyAsLong(grown / 2)));
 		}
-		if (probe) {
+		if (probed >= 0) {
 			this.failedProbes++;
 		}
 	}

@@ -59,6 +59,9 @@ public final class Pace {
 
 	private int inFlight;
 
+	/** Sent alone while nothing succeeds, to find out whether the storage works again. */
+	private @Nullable Permit probe;
+
 	/** Requests that were sent before say nothing new. */
 	private long loweredAt;
 
@@ -147,7 +150,11 @@ public final class Pace {
 	 * @return half a sentence
 	 */
 	public synchronized String describeWait() {
-		if (this.outage.isClosed() || this.outage.waitNanos(this.timer.nanoTime()) > 0) {
+		long now = this.timer.nanoTime();
+		if (this.outage.isDown()) {
+			return this.outage.describe(now);
+		}
+		if (this.outage.isClosed() || this.outage.waitNanos(now) > 0) {
 			return "storage has said that it is busy, and gets one request at a time until it answers again";
 		}
 		if (!Double.isInfinite(this.rate.perSecond())) {
@@ -188,6 +195,28 @@ public final class Pace {
 		return permit.state == Permit.State.IN_FLIGHT;
 	}
 
+	// A body may be long, and a refusal's is hardly read: who waits need not know its
+	// end.
+	void answered(Permit permit) {
+		List<Permit> due = new ArrayList<>();
+		synchronized (this) {
+			if (permit.state == Permit.State.IN_FLIGHT && this.outage.isClosed()) {
+				works(permit);
+				grant(this.timer.nanoTime(), due);
+			}
+		}
+		tell(due);
+	}
+
+	private void works(Permit permit) {
+		if (permit == this.probe) {
+			// Those in flight were sent before the outage, and may be stuck.
+			this.window.reopen(this.inFlight + 1);
+		}
+		this.outage.succeeded(permit.grantedAt);
+		this.probe = null;
+	}
+
 	void end(Permit permit, Outcome outcome) {
 		List<Permit> due = new ArrayList<>();
 		synchronized (this) {
@@ -204,6 +233,9 @@ public final class Pace {
 				}
 				this.inFlight--;
 				this.turns.ended(permit);
+				if (permit == this.probe) {
+					this.probe = null;
+				}
 			}
 			permit.state = Permit.State.ENDED;
 			grant(now, due);
@@ -214,7 +246,7 @@ public final class Pace {
 	private void learn(Permit permit, Outcome outcome, long now, List<Permit> due) {
 		switch (outcome.kind()) {
 			case SUCCEEDED -> {
-				this.outage.succeeded(permit.grantedAt);
+				works(permit);
 				this.window.succeeded(this.inFlight);
 				if (now - this.loweredAt > FORGET_NANOS) {
 					this.window.open();
@@ -223,28 +255,34 @@ public final class Pace {
 				this.retries.refill();
 				this.hedges.refill();
 			}
-			case BUSY, BROKEN -> {
-				boolean broken = outcome.kind() == Outcome.Kind.BROKEN;
+			case BUSY, BROKEN, LATE -> {
 				// In an outage, probes have pauses of their own.
 				if (permit.grantedAt - this.loweredAt >= 0 && !this.outage.isClosed()) {
 					this.loweredAt = now;
 					this.lowered = true;
 					this.window.overloaded(this.inFlight);
-					if (!broken) {
+					if (outcome.kind() == Outcome.Kind.BUSY) {
 						this.rate.lower(now, this.random.applyAsLong(1000) / 1000.0, this.inFlight);
 					}
 				}
-				boolean wasClosed = this.outage.isClosed();
-				this.outage.failed(now, outcome, permit.probe);
-				if (this.outage.isClosed() && !wasClosed) {
-					this.window.close();
-				}
-				if (permit.probe && this.outage.isDown()) {
-					refuseAll(now, due);
+				if (outcome.kind() != Outcome.Kind.LATE) {
+					failed(permit, outcome, now, due);
 				}
 			}
 			case CANCELLED -> {
 			}
+		}
+	}
+
+	private void failed(Permit permit, Outcome outcome, long now, List<Permit> due) {
+		boolean wasClosed = this.outage.isClosed();
+		boolean probe = permit == this.probe;
+		this.outage.failed(now, outcome, probe ? now - permit.grantedAt : -1);
+		if (this.outage.isClosed() && !wasClosed) {
+			this.window.close();
+		}
+		if (probe && this.outage.isDown()) {
+			refuseAll(now, due);
 		}
 	}
 
@@ -268,7 +306,8 @@ public final class Pace {
 		}
 		while (this.turns.waiting() > 0) {
 			boolean closed = this.settings.adaptive() && this.outage.isClosed();
-			if (this.inFlight >= (closed ? 1 : this.window.size())) {
+			int most = closed ? this.settings.maxInFlight() : this.window.size();
+			if (this.inFlight >= most || (closed && this.probe != null)) {
 				return;
 			}
 			long wait = this.settings.adaptive() ? Math.max(this.outage.waitNanos(now), this.rate.waitNanos(now)) : 0;
@@ -283,7 +322,7 @@ public final class Pace {
 			this.rate.sent();
 			next.state = Permit.State.IN_FLIGHT;
 			next.grantedAt = now;
-			next.probe = closed;
+			this.probe = closed ? next : null;
 			this.inFlight++;
 			due.add(next);
 		}

@@ -22,13 +22,10 @@ public final class Permit {
 
 	final Consumer<Permit> decided;
 
-	/** Guarded by the pace's lock, as are the next two. */
+	/** Guarded by the pace's lock, as is the next one. */
 	State state = State.WAITING;
 
 	long grantedAt;
-
-	/** Whether this was sent alone, to find out whether the storage works again. */
-	boolean probe;
 
 	private volatile @Nullable String refusal;
 
@@ -61,6 +58,14 @@ public final class Permit {
 	}
 
 	/**
+	 * The storage has begun to answer, and not that it is busy. The first of all calls;
+	 * does not end this.
+	 */
+	public void answered() {
+		this.pace.answered(this);
+	}
+
+	/**
 	 * The storage has answered, and the answer has arrived.
 	 */
 	public void succeeded() {
@@ -82,6 +87,13 @@ public final class Permit {
 	 */
 	public void broken(String why) {
 		this.pace.end(this, new Outcome(Outcome.Kind.BROKEN, 0, why));
+	}
+
+	/**
+	 * The storage has answered, but the time was too short for the whole answer.
+	 */
+	public void late() {
+		this.pace.end(this, Outcome.LATE);
 	}
 
 	/**
@@ -109,11 +121,13 @@ public final class Permit {
 
 		static final Outcome SUCCEEDED = new Outcome(Kind.SUCCEEDED, 0, "");
 
+		static final Outcome LATE = new Outcome(Kind.LATE, 0, "");
+
 		static final Outcome CANCELLED = new Outcome(Kind.CANCELLED, 0, "");
 
 		enum Kind {
 
-			SUCCEEDED, BUSY, BROKEN, CANCELLED
+			SUCCEEDED, BUSY, BROKEN, LATE, CANCELLED
 
 		}
 

@@ -62,6 +62,14 @@ final class RequestWindow {
 	}
 
 	/**
+	 * Open it again after it was closed.
+	 * @param least how many requests may be in flight at least
+	 */
+	void reopen(int least) {
+		this.size = Math.min(this.most, Math.max(this.size, least));
+	}
+
+	/**
 	 * Close it, because nothing succeeds.
 	 */
 	void close() {

@@ -8,6 +8,7 @@ import java.nio.channels.ClosedByInterruptException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
 import dev.vgi.external.VgiExternalException;
@@ -27,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * ends it also releases the connection.
  */
 final class Exchange implements StorageResponse {
+
+	/** How often a wait looks whether it has become pointless. */
+	private static final long LOOK_EVERY_MILLIS = 200;
 
 	private final StorageTransport transport;
 
@@ -104,10 +108,7 @@ final class Exchange implements StorageResponse {
 
 	private void awaitTurn() throws IOException {
 		if (!cleansUp()) {
-			// A pause that would end too late is not begun.
-			if (this.pace.pauseNanos() >= this.deadline.remaining().toNanos()) {
-				throw waitedInVain();
-			}
+			requireTurn();
 			Permit asked = this.pace.request(this.sender.transfer(), this.sender.isHedge(),
 					(permit) -> this.decided.countDown());
 			synchronized (this) {
@@ -118,7 +119,9 @@ final class Exchange implements StorageResponse {
 				}
 			}
 			try {
-				this.decided.await();
+				while (!this.decided.await(LOOK_EVERY_MILLIS, TimeUnit.MILLISECONDS)) {
+					requireTurn();
+				}
 			}
 			catch (InterruptedException ex) {
 				Thread.currentThread().interrupt();
@@ -133,6 +136,14 @@ final class Exchange implements StorageResponse {
 			throw new IOException("ended while waiting for its turn");
 		}
 		this.sender.sent(this.transport.timer().nanoTime());
+	}
+
+	// A pause that would end too late is not waited for.
+	private void requireTurn() {
+		long pause = this.pace.pauseNanos();
+		if (pause >= this.deadline.remaining().toNanos()) {
+			throw waitedInVain(Duration.ofNanos(pause));
+		}
 	}
 
 	// Tells the pace about a failure, unless this side has caused it.
@@ -178,6 +189,9 @@ final class Exchange implements StorageResponse {
 		else if (granted != null && status >= 500) {
 			// An answer, but none that shows that the storage works.
 			granted.cancelled();
+		}
+		else if (granted != null) {
+			granted.answered();
 		}
 		if (received.isComplete()) {
 			end(State.COMPLETE);
@@ -276,9 +290,12 @@ final class Exchange implements StorageResponse {
 		return this.state;
 	}
 
-	private static void tellPace(Permit granted, State end) {
+	private static void tellPace(Permit granted, State end, boolean answered) {
 		if (end == State.COMPLETE) {
 			granted.succeeded();
+		}
+		else if (end == State.TIMED_OUT && answered) {
+			granted.late();
 		}
 		else if (end == State.TIMED_OUT && granted.isGranted()) {
 			granted.broken("it takes too long");
@@ -308,7 +325,7 @@ final class Exchange implements StorageResponse {
 		this.lease.end((received != null && end == State.COMPLETE) ? received.keepAlive() : null);
 		this.decided.countDown();
 		if (granted != null) {
-			tellPace(granted, end);
+			tellPace(granted, end, received != null);
 		}
 		this.transport.ended(this);
 	}
@@ -319,7 +336,7 @@ final class Exchange implements StorageResponse {
 	private VgiExternalException failure(String what, Exception cause) {
 		State now = state();
 		if (now == State.TIMED_OUT || this.deadline.hasPassed()) {
-			return (this.sender.sentAt() == TransferRequest.NOT_SENT && this.permit != null) ? waitedInVain()
+			return (this.sender.sentAt() == TransferRequest.NOT_SENT && this.permit != null) ? waitedInVain(null)
 					: timedOut();
 		}
 		URI url = this.request.url();
@@ -345,10 +362,11 @@ final class Exchange implements StorageResponse {
 		return this.pace;
 	}
 
-	private VgiExternalException waitedInVain() {
-		String message = "Transfer of " + RedactedUrl.of(this.request.url()) + " had no turn within "
-				+ this.deadline.timeout().toMillis() + " ms: " + this.pace.describeWait();
-		return this.pace.isLimited() ? new StorageBusyException(message, 0, null)
+	private VgiExternalException waitedInVain(@Nullable Duration pause) {
+		String message = "Transfer of " + RedactedUrl.of(this.request.url())
+				+ ((pause != null) ? " would have" : " had") + " no turn within " + this.deadline.timeout().toMillis()
+				+ " ms: " + this.pace.describeWait();
+		return (pause != null || this.pace.isLimited()) ? new StorageBusyException(message, 0, pause)
 				: new TransferTimeoutException(message, null);
 	}
 

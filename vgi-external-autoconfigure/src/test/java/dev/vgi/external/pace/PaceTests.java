@@ -176,6 +176,56 @@ class PaceTests {
 	}
 
 	@Test
+	void storageIsProbedAlthoughEarlierRequestsAreStuck() {
+		for (int i = 0; i < 10 + Outage.FAILURES; i++) {
+			send();
+		}
+		this.asked.subList(10, 10 + Outage.FAILURES).forEach((permit) -> permit.broken("it was reset"));
+		this.timer.advance(LONG);
+		Permit probe = send();
+		Permit[] waiting = { ask("a"), ask("b") };
+		assertThat(waiting[0].isGranted()).isFalse();
+		probe.succeeded();
+		assertThat(waiting[0].isGranted()).isTrue();
+		assertThat(waiting[1].isGranted()).isTrue();
+	}
+
+	@Test
+	void outageEndsWithTheHeadOfAnAnswer() {
+		nothingSucceeds(Outage.FAILURES, false);
+		this.timer.advance(LONG);
+		Permit probe = send();
+		Permit waiting = ask("a");
+		assertThat(waiting.isGranted()).isFalse();
+		probe.answered();
+		assertThat(waiting.isGranted()).isTrue();
+		assertThat(this.pace.state().inFlight()).isEqualTo(2);
+	}
+
+	@Test
+	void whoComesAfterAProbeThatTookLongIsRefusedForAWhile() {
+		nothingSucceeds(Outage.FAILURES, false);
+		this.timer.advance(LONG);
+		Permit probe = send();
+		this.timer.advance(Duration.ofSeconds(10));
+		probe.broken("it does not answer");
+		this.timer.advance(Duration.ofMillis(4900));
+		assertThat(ask("two").refusal()).isNotNull();
+		assertThat(this.pace.describeWait()).startsWith("it does not answer, as in all 5 requests of the last ");
+		this.timer.advance(Duration.ofMillis(101));
+		send();
+	}
+
+	@Test
+	void answersThatAreTooLateLowerTheWindowAndAreNoOutage() {
+		for (int i = 0; i < 2 * Outage.FAILURES; i++) {
+			send().late();
+		}
+		assertThat(this.pace.state().closed()).isFalse();
+		assertThat(this.pace.state().window()).isLessThan(8);
+	}
+
+	@Test
 	void aPauseThatStorageAsksForHoldsForAllAndEndsSometime() {
 		send().busy(Duration.ofDays(3));
 		Permit waiting = ask("two");
