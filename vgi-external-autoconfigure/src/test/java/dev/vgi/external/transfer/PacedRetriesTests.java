@@ -41,8 +41,8 @@ class PacedRetriesTests {
 
 	@AfterEach
 	void close() {
-		assertThat(this.transport.paces().totals().inFlight()).isZero();
-		assertThat(this.transport.paces().totals().waiting()).isZero();
+		assertThat(this.transport.pace().inFlight()).isZero();
+		assertThat(this.transport.pace().waiting()).isZero();
 		this.transport.close();
 	}
 
@@ -114,7 +114,7 @@ class PacedRetriesTests {
 		finally {
 			callers.shutdownNow();
 		}
-		assertThat(this.transport.paces().of(PacedTransfer.own(), url).state().closed()).isTrue();
+		assertThat(this.transport.pace().closed()).isEqualTo(1);
 		serve(url.getPort());
 	}
 

@@ -133,7 +133,7 @@ class ExchangePermitTests {
 	void endsWhileItWaits() throws Exception {
 		Permit[] all = { hold(), hold(), hold(), hold() };
 		assertThat(endWhileItWaits((waiting) -> this.timer.advance(Duration.ofSeconds(61))))
-			.isInstanceOf(StorageBusyException.class)
+			.isInstanceOf(TransferTimeoutException.class)
 			.hasMessageContaining("had no turn within 60000 ms")
 			.hasMessageContaining("vgi.external.http.max-connections");
 		assertThat(endWhileItWaits(Waiting::interrupt)).isInstanceOf(TransferCancelledException.class);

@@ -1,5 +1,9 @@
 package dev.vgi.external.transport;
 
+import java.net.URI;
+
+import dev.vgi.external.pace.Pace;
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.time.TransferTimer;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +22,17 @@ public final class FixedPace {
 	 */
 	public static StorageTransport transport(TransportSettings settings) {
 		return transport(settings, null);
+	}
+
+	/**
+	 * Return whose turn it is at an origin.
+	 * @param transport the transport
+	 * @param transfer whose requests are meant
+	 * @param url any URL of the origin
+	 * @return the pace of those requests
+	 */
+	public static Pace of(StorageTransport transport, PacedTransfer transfer, URI url) {
+		return transport.paces().of(transfer, url);
 	}
 
 	/**

@@ -254,7 +254,7 @@ class PayloadUploaderTests {
 		})) {
 			PacedTransfer own = PacedTransfer.own();
 			List<Permit> all = new ArrayList<>();
-			Pace pace = this.transport.paces().of(own, storage.url("/"));
+			Pace pace = FixedPace.of(this.transport, own, storage.url("/"));
 			for (int i = 0; i < TransportSettings.defaults().maxConnections(); i++) {
 				all.add(pace.request(own, false, (permit) -> {
 				}));
