@@ -61,6 +61,12 @@ final class Outage {
 		return isClosed() && this.broken;
 	}
 
+	// Whether a probe has shown that, too. Until then, it may have been a single object
+	// whose requests have failed.
+	boolean isCertain() {
+		return isDown() && this.failedProbes > 0;
+	}
+
 	long waitNanos(long now) {
 		return this.pauses ? Math.max(0, this.pausedUntil - now) : 0;
 	}

@@ -104,8 +104,14 @@ public final class Pace {
 		Permit permit = new Permit(this, transfer, hedge, decided);
 		List<Permit> due = new ArrayList<>();
 		synchronized (this) {
-			this.turns.add(permit);
-			grant(this.timer.nanoTime(), due);
+			long now = this.timer.nanoTime();
+			if (this.settings.adaptive() && this.outage.isCertain() && this.outage.waitNanos(now) > 0) {
+				refuse(permit, now, due);
+			}
+			else {
+				this.turns.add(permit);
+				grant(now, due);
+			}
 		}
 		tell(due);
 		return permit;

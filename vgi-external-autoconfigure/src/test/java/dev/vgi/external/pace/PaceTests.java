@@ -165,11 +165,10 @@ class PaceTests {
 			assertThat(each.refusal()).startsWith("the connection was refused, as in all 5 requests of the last ");
 		}
 		assertThat(this.decided).endsWith(waiting);
-		Permit next = ask("c");
-		Permit last = ask("d");
-		assertThat(next.isGranted()).isFalse();
+		assertThat(ask("c").refusal()).isNotNull();
 		this.timer.advance(Duration.ofMillis(501));
-		assertThat(next.isGranted()).isTrue();
+		Permit next = send();
+		Permit last = ask("d");
 		assertThat(last.isGranted()).isFalse();
 		next.succeeded();
 		assertThat(last.isGranted()).isTrue();
@@ -223,6 +222,19 @@ class PaceTests {
 		}
 		assertThat(this.pace.state().closed()).isFalse();
 		assertThat(this.pace.state().window()).isLessThan(8);
+	}
+
+	@Test
+	void nobodyIsRefusedBeforeAProbeHasFailed() {
+		for (int i = 0; i < Outage.FAILURES; i++) {
+			send().broken("the object is broken off");
+		}
+		Permit next = ask("another object");
+		assertThat(next.refusal()).isNull();
+		this.timer.advance(Duration.ofMillis(100));
+		assertThat(next.isGranted()).isTrue();
+		next.succeeded();
+		send();
 	}
 
 	@Test
