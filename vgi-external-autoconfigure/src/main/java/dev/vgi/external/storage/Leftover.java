@@ -39,7 +39,9 @@ final class Leftover {
 			this.removal.remove(deadline);
 			return null;
 		}
-		catch (RuntimeException ex) {
+		catch (RuntimeException | Error ex) {
+			// Also such as a class that is gone when the application ends: others are
+			// still to be removed, and the transport to be closed.
 			return ex;
 		}
 		finally {

@@ -131,9 +131,10 @@ public final class Leftovers implements AutoCloseable {
 			if (this.closed) {
 				return false;
 			}
-			if (this.waiting.size() >= MOST) {
-				this.waiting.remove(oldest());
-				drop(1, null);
+			if (waiting() >= MOST) {
+				Leftover oldest = oldest();
+				this.waiting.remove(oldest);
+				drop(List.of(oldest));
 			}
 			this.waiting.add(added);
 			schedule();
@@ -291,10 +292,8 @@ public final class Leftovers implements AutoCloseable {
 			List<Leftover> old = this.waiting.stream()
 				.filter((leftover) -> now - leftover.since >= LONGEST.toNanos())
 				.toList();
-			if (!old.isEmpty()) {
-				this.waiting.removeAll(old);
-				drop(old.size(), null);
-			}
+			this.waiting.removeAll(old);
+			drop(old);
 			if (this.closed || this.pauseEnds - now > 0) {
 				return null;
 			}
@@ -346,6 +345,14 @@ public final class Leftovers implements AutoCloseable {
 		long pause = Math.min(FIRST_PAUSE.toNanos() << Math.min(this.failures, 10), LONGEST_PAUSE.toNanos());
 		this.failures++;
 		this.pauseEnds = this.timer.nanoTime() + pause;
+	}
+
+	private void drop(List<Leftover> leftovers) {
+		// The second removal is a precaution.
+		int left = (int) leftovers.stream().filter((leftover) -> !leftover.removed).count();
+		if (left > 0) {
+			drop(left, null);
+		}
 	}
 
 	private void drop(int count, @Nullable Throwable failure) {

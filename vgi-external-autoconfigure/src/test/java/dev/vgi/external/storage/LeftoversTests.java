@@ -147,6 +147,42 @@ class LeftoversTests {
 	}
 
 	@Test
+	void whatWasRemovedOnceIsNotCountedWhenItMakesRoom(CapturedOutput output) {
+		for (int i = 0; i < Leftovers.MOST; i++) {
+			add("n" + i);
+		}
+		this.timer.advance(Leftovers.FIRST_PAUSE);
+		assertThat(this.attempts).hasSize(Leftovers.MOST);
+		add("a");
+		assertThat(this.leftovers.waiting()).isEqualTo(Leftovers.MOST);
+		assertThat(this.leftovers.dropped()).isZero();
+		assertThat(warnings(output)).isEmpty();
+	}
+
+	@Test
+	void endGoesOnAfterAnError(CapturedOutput output) {
+		this.leftovers.add((deadline) -> {
+			throw new NoClassDefFoundError("gone");
+		});
+		add("a");
+		this.leftovers.close();
+		assertThat(this.leftovers.dropped()).isEqualTo(2);
+		assertThat(warnings(output)).hasSize(1);
+	}
+
+	@Test
+	void removalUnderWayCountsAmongTheMost() {
+		this.leftovers.add((deadline) -> {
+			for (int i = 0; i < Leftovers.MOST; i++) {
+				add("n" + i);
+			}
+			throw unavailable();
+		});
+		this.timer.advance(Leftovers.FIRST_PAUSE);
+		assertThat(this.leftovers.waiting()).isEqualTo(Leftovers.MOST);
+	}
+
+	@Test
 	void endTriesEachOnceMoreAndStorageThatIsAwayOnce(CapturedOutput output) {
 		add("a");
 		add("b");

@@ -19,6 +19,8 @@ import dev.vgi.external.upload.PartWindow;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.upload.Payload.Part;
 import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.core.SdkServiceClientConfiguration;
+import software.amazon.awssdk.retries.DefaultRetryStrategy;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.CreateMultipartUploadRequest;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
@@ -131,10 +133,21 @@ final class S3Upload extends ObjectUpload {
 	}
 
 	private String create(Deadline deadline) {
+		// Of attempts that the SDK repeats itself, nobody would know that they were not
+		// answered.
 		return this.bucket.call("create a multipart upload", deadline,
 				(client, limits) -> client
-					.createMultipartUpload(multipartRequest().toBuilder().overrideConfiguration(limits).build())
+					.createMultipartUpload(multipartRequest().toBuilder()
+						.overrideConfiguration(limits.toBuilder().addPlugin(S3Upload::doNotRetry).build())
+						.build())
 					.uploadId());
+	}
+
+	private static void doNotRetry(SdkServiceClientConfiguration.Builder client) {
+		client.overrideConfiguration(client.overrideConfiguration()
+			.toBuilder()
+			.retryStrategy(DefaultRetryStrategy.doNotRetry())
+			.build());
 	}
 
 	private @Nullable String complete(String uploadId, List<CompletedPart> parts, int failures, Deadline deadline) {
@@ -195,6 +208,8 @@ final class S3Upload extends ObjectUpload {
 					(list) -> list.bucket(this.settings.bucket()).prefix(this.key).overrideConfiguration(limits)))
 			.uploads()
 			.stream()
+			// A compatible store may ignore the prefix, and list what is not ours to abort.
+			.filter((upload) -> this.key.equals(upload.key()))
 			.map(MultipartUpload::uploadId)
 			.filter((uploadId) -> !uploadId.equals(known))
 			.forEach((uploadId) -> hasAborted(uploadId, deadline));

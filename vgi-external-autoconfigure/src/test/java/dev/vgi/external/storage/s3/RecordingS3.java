@@ -106,8 +106,7 @@ final class RecordingS3 implements AutoCloseable {
 					+ "</Code><Message>https://x/?X-Amz-Signature=planted</Message></Error>";
 		}
 		else if (request.method().equals("GET") && request.query().startsWith("uploads")) {
-			answer = "<ListMultipartUploadsResult><Upload><UploadId>upload-0</UploadId></Upload>"
-					+ "<Upload><UploadId>upload-1</UploadId></Upload></ListMultipartUploadsResult>";
+			answer = uploads();
 		}
 		else if (request.query().equals("uploads")) {
 			answer = "<InitiateMultipartUploadResult><UploadId>upload-1</UploadId></InitiateMultipartUploadResult>";
@@ -128,6 +127,21 @@ final class RecordingS3 implements AutoCloseable {
 		exchange.sendResponseHeaders(status, (bytes.length > 0) ? bytes.length : -1);
 		exchange.getResponseBody().write(bytes);
 		exchange.close();
+	}
+
+	/** Two uploads for the key of the last creation, and one of somebody else. */
+	private String uploads() {
+		String key = this.requests.stream()
+			.filter((request) -> request.query().equals("uploads"))
+			.reduce((first, second) -> second)
+			.map((request) -> request.uri().getPath().replaceFirst("/[^/]*/", ""))
+			.orElse("");
+		return "<ListMultipartUploadsResult>" + upload(key, "upload-0") + upload(key, "upload-1")
+				+ upload("another", "upload-2") + "</ListMultipartUploadsResult>";
+	}
+
+	private static String upload(String key, String id) {
+		return "<Upload><Key>" + key + "</Key><UploadId>" + id + "</UploadId></Upload>";
 	}
 
 	@Override

@@ -468,9 +468,11 @@ class S3StorageTests {
 				.hasMessageContaining("delete an object"));
 	}
 
-	@Test
+	@ParameterizedTest
+	@ValueSource(ints = { 1, 2 })
 	@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
-	void uploadWhoseCreationWasNotAnsweredIsAbortedLater() {
+	void uploadWhoseCreationWasNotAnsweredIsAbortedLater(int attemptsOfTheSdk) {
+		this.attemptsOfTheSdk = attemptsOfTheSdk;
 		ManualTimer timer = new ManualTimer();
 		this.transport = closed(FixedPace.transport(TransportSettings.defaults(), timer));
 		AtomicInteger creations = new AtomicInteger();
