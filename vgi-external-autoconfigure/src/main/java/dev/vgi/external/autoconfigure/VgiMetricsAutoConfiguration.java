@@ -1,5 +1,6 @@
 package dev.vgi.external.autoconfigure;
 
+import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.observation.LeftoverMetrics;
 import dev.vgi.external.observation.PaceMetrics;
@@ -44,8 +45,15 @@ public final class VgiMetricsAutoConfiguration {
 
 	@Bean
 	@Fallback
-	MeterBinder vgiLeftoverMetrics(ObjectProvider<ExternalStorage> storages) {
-		return (registry) -> storages.ifAvailable((storage) -> new LeftoverMetrics(storage).bindTo(registry));
+	MeterBinder vgiLeftoverMetrics(ObjectProvider<ExternalLocationConfig> config) {
+		// Asked late, since a storage may need the registry; and not for beans, of which
+		// there may be several.
+		return (registry) -> {
+			ExternalStorage storage = config.getObject().storage();
+			if (storage != null) {
+				new LeftoverMetrics(storage).bindTo(registry);
+			}
+		};
 	}
 
 }

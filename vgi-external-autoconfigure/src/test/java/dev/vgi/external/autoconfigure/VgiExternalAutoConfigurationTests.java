@@ -31,6 +31,8 @@ import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.Capabilities;
 import dev.vgi.external.web.client.VgiClient;
 import dev.vgi.external.web.server.LocalStorageController;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
@@ -115,6 +117,22 @@ class VgiExternalAutoConfigurationTests {
 		this.runner.withUserConfiguration(CallingStorage.class)
 			.run((context) -> assertThat(context.getBean(ExternalLocationConfig.class).storage())
 				.isSameAs(context.getBean(SignedLinkStorage.class)));
+	}
+
+	@Test
+	void leftoversAreThoseOfTheStorageInUse() {
+		WebApplicationContextRunner metered = this.runner.withBean(MeterRegistry.class, SimpleMeterRegistry::new)
+			.withUserConfiguration(CallingStorage.class);
+		metered.withPropertyValues("management.health.vgi-external-storage.enabled=false")
+			.withBean("another", CustomStorage.class)
+			.withBean(ExternalLocationConfig.class, ExternalLocationConfig::defaults)
+			.run((context) -> {
+				assertThat(context).hasNotFailed();
+				assertThat(context.getBean(MeterRegistry.class).find("vgi.external.leftovers").gauge()).isNull();
+			});
+		metered.run((context) -> assertThat(
+				context.getBean(MeterRegistry.class).get("vgi.external.leftovers").tag("storage", "links").gauge())
+			.isNotNull());
 	}
 
 	@Test

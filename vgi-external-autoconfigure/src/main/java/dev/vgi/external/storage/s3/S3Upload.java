@@ -135,19 +135,16 @@ final class S3Upload extends ObjectUpload {
 	private String create(Deadline deadline) {
 		// Of attempts that the SDK repeats itself, nobody would know that they were not
 		// answered.
-		return this.bucket.call("create a multipart upload", deadline,
-				(client, limits) -> client
-					.createMultipartUpload(multipartRequest().toBuilder()
+		return this.bucket
+			.call("create a multipart upload", deadline,
+					(client, limits) -> client.createMultipartUpload(multipartRequest().toBuilder()
 						.overrideConfiguration(limits.toBuilder().addPlugin(S3Upload::doNotRetry).build())
-						.build())
-					.uploadId());
+						.build()).uploadId());
 	}
 
 	private static void doNotRetry(SdkServiceClientConfiguration.Builder client) {
-		client.overrideConfiguration(client.overrideConfiguration()
-			.toBuilder()
-			.retryStrategy(DefaultRetryStrategy.doNotRetry())
-			.build());
+		client.overrideConfiguration(
+				client.overrideConfiguration().toBuilder().retryStrategy(DefaultRetryStrategy.doNotRetry()).build());
 	}
 
 	private @Nullable String complete(String uploadId, List<CompletedPart> parts, int failures, Deadline deadline) {
@@ -208,7 +205,8 @@ final class S3Upload extends ObjectUpload {
 					(list) -> list.bucket(this.settings.bucket()).prefix(this.key).overrideConfiguration(limits)))
 			.uploads()
 			.stream()
-			// A compatible store may ignore the prefix, and list what is not ours to abort.
+			// A compatible store may ignore the prefix, and list what is not ours to
+			// abort.
 			.filter((upload) -> this.key.equals(upload.key()))
 			.map(MultipartUpload::uploadId)
 			.filter((uploadId) -> !uploadId.equals(known))
