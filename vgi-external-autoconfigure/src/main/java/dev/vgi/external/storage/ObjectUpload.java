@@ -78,7 +78,18 @@ public abstract class ObjectUpload {
 	 */
 	protected final <T extends @Nullable Object> T step(Step<T> step) {
 		Deadline deadline = stepDeadline();
-		return this.attempts.run(deadline, (failures) -> step.attempt(failures, deadline));
+		return this.attempts.run(deadline, (failures) -> {
+			int before = this.creations.get();
+			try {
+				return step.attempt(failures, deadline);
+			}
+			catch (UploadRefusedException ex) {
+				// A request that was refused has created nothing, but an earlier one may
+				// have.
+				this.creations.compareAndSet(before + 1, before);
+				throw ex;
+			}
+		});
 	}
 
 	/**
@@ -94,9 +105,7 @@ public abstract class ObjectUpload {
 			store(payload, partSize);
 		}
 		catch (RuntimeException | Error ex) {
-			// A request that was refused has created nothing, but an earlier one may
-			// have.
-			if (this.creations.get() > ((ex instanceof UploadRefusedException) ? 1 : 0)) {
+			if (this.creations.get() > 0) {
 				this.leftovers.add(this::delete);
 			}
 			throw ex;
@@ -142,7 +151,8 @@ public abstract class ObjectUpload {
 	protected abstract void storeInParts(Part first, Payload payload, int partSize);
 
 	/**
-	 * Note that the next request may create the object, even if it fails. Not needed for
+	 * Note that the next request may create the object, unless it is refused in the same
+	 * step; or that the last one has, whatever follows. Not needed for the requests of
 	 * {@link #storeAtOnce}.
 	 */
 	protected final void creates() {

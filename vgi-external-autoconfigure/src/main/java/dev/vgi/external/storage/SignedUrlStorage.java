@@ -282,6 +282,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 					return null;
 				}
 			}
+			// The URL for the confirmation may be refused.
+			creates();
 			Confirmation.ask(SignedUrlStorage.this.transport, signed("GET", deadline), whole.length(),
 					UrlValidator.acceptAll(), deadline, PacedTransfer.own());
 			return null;

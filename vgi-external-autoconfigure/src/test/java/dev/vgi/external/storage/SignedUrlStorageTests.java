@@ -50,7 +50,12 @@ class SignedUrlStorageTests {
 	private final StorageTransport transport = FixedPace.transport(TransportSettings.defaults());
 
 	/** Method whose URLs cannot be signed. */
-	private String refused = "";
+	private volatile String refused = "";
+
+	/** The same after the first request. */
+	private volatile String refusedLater = "";
+
+	private volatile boolean tagged = true;
 
 	private HttpServer server;
 
@@ -77,7 +82,10 @@ class SignedUrlStorageTests {
 				exchange.getRequestMethod() + ' ' + length + ' ' + exchange.getRequestHeaders().getFirst("Content-Type")
 						+ ' ' + exchange.getRequestHeaders().getFirst("Content-Encoding") + ' '
 						+ exchange.getRequestHeaders().getFirst("X-Kind"));
-		exchange.getResponseHeaders().set("ETag", "\"tag\"");
+		this.refused = this.refusedLater;
+		if (this.tagged) {
+			exchange.getResponseHeaders().set("ETag", "\"tag\"");
+		}
 		exchange.sendResponseHeaders(this.statuses.remove(), -1);
 		exchange.close();
 	}
@@ -126,10 +134,23 @@ class SignedUrlStorageTests {
 	}
 
 	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void objectThatMayBeStoredIsDeletedLaterAlsoIfTheNextStepIsRefused(boolean answered) {
+		this.tagged = false;
+		this.statuses.addAll(List.of(answered ? 201 : 500, 204));
+		this.refusedLater = answered ? "GET" : "PUT";
+		assertThatExceptionOfType(UploadRefusedException.class)
+			.isThrownBy(() -> this.storage.upload(BytesPayload.random(1000, 1), SCHEMA, null))
+			.withMessage("planted refusal");
+		this.storage.leftovers().close();
+		assertThat(this.requests).hasSize(2).last().asString().startsWith("DELETE 0 ");
+	}
+
+	@ParameterizedTest
 	@ValueSource(ints = { 204, 403 })
 	void objectWhoseUrlCannotBeSignedIsDeleted(int status) {
 		this.statuses.addAll(List.of(201, status));
-		this.refused = "GET";
+		this.refusedLater = "GET";
 		assertThatExceptionOfType(UploadRefusedException.class)
 			.isThrownBy(() -> this.storage.upload(BytesPayload.random(1000, 1), SCHEMA, null))
 			.satisfies((ex) -> assertThat(ex.getSuppressed()).hasSize((status == 204) ? 0 : 1))

@@ -214,7 +214,6 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	@Override
 	public URI signAgain(String key) {
 		String id = ObjectKey.matches(key) ? ObjectFile.id(key) : null;
-		URI base = this.urls.base();
 		// A full store removes uploads earlier than results.
 		long expires = this.urls.expires((id != null && ObjectFile.uploader(id) != null)
 				? this.settings.uploadUrlExpiry() : this.settings.urlExpiry());
@@ -226,7 +225,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		catch (IOException ex) {
 			throw new StorageUnavailableException(failure("look at an object", ex), 0, ex);
 		}
-		return this.urls.sign(base, LocalUrls.GET, key, expires);
+		return this.urls.sign(this.urls.base(), LocalUrls.GET, key, expires);
 	}
 
 	@Override
