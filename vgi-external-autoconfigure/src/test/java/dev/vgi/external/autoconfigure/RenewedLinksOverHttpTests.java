@@ -227,8 +227,7 @@ class RenewedLinksOverHttpTests {
 		}
 
 		@Bean
-		LocalStorage localStorage(ServiceUrl serviceUrl, StoreClock clock,
-				Environment environment) {
+		LocalStorage localStorage(ServiceUrl serviceUrl, StoreClock clock, Environment environment) {
 			return new LocalStorage(settings(Path.of(environment.getRequiredProperty("folder"))), serviceUrl, clock);
 		}
 

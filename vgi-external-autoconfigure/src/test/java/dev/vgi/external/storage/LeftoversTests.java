@@ -3,15 +3,20 @@ package dev.vgi.external.storage;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.time.ManualTimer;
+import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferTimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 import org.springframework.boot.test.system.CapturedOutput;
@@ -157,6 +162,36 @@ class LeftoversTests {
 		assertThat(this.leftovers.waiting()).isEqualTo(Leftovers.MOST);
 		assertThat(this.leftovers.dropped()).isZero();
 		assertThat(warnings(output)).isEmpty();
+	}
+
+	@Test
+	@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+	void endWaitsForTheRemovalUnderWayEvenIfInterrupted() throws Exception {
+		CountDownLatch begun = new CountDownLatch(1);
+		CountDownLatch end = new CountDownLatch(1);
+		Leftovers threaded = new Leftovers("s3://bucket/prefix/", "a rule of the bucket does it", this.timer,
+				TransferThreads.platform());
+		threaded.add((deadline) -> {
+			begun.countDown();
+			Uninterruptibles.await(Duration.ofSeconds(10), () -> end.getCount() == 0,
+					(nanos) -> end.await(nanos, TimeUnit.NANOSECONDS));
+			throw unavailable();
+		});
+		this.timer.advance(Leftovers.FIRST_PAUSE);
+		begun.await();
+		threaded.add((deadline) -> attempt("b", deadline));
+		FutureTask<Boolean> close = new FutureTask<>(() -> {
+			Thread.currentThread().interrupt();
+			threaded.close();
+			return Thread.interrupted();
+		});
+		new Thread(close, "closing").start();
+		end.countDown();
+		assertThat(close.get()).isTrue();
+		assertThat(this.attempts).containsExactly("b");
+		assertThat(threaded.waiting()).isZero();
+		assertThat(threaded.dropped()).isEqualTo(1);
+		assertThat(this.timer.alarms()).isZero();
 	}
 
 	@Test

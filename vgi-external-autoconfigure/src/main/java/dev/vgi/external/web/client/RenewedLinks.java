@@ -56,7 +56,7 @@ record RenewedLinks(ServiceConnection service, URI called, BufferAllocator alloc
 		return UploadUrls.uri(links, 0);
 	}
 
-	// may be sent twice, since a link that nobody uses does no harm
+	// May be sent twice, since a link that nobody uses does no harm.
 	private AnnotatedBatch send(URI url, AnnotatedBatch request) {
 		try (GatheredStream body = IpcStreamWriter.gather(OutputCycle.of(request))) {
 			return this.service.send(ServiceRequest.repeatable(url).with(body),

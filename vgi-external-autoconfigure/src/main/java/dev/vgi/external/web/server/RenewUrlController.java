@@ -80,8 +80,8 @@ public final class RenewUrlController {
 		}
 		Link link;
 		try {
-			link = this.renewals.renew(
-					InitRequest.read(body, RenewalPath.METHOD, this.allocator, (root) -> token(root.getVector("token"))), request);
+			link = this.renewals.renew(InitRequest.read(body, RenewalPath.METHOD, this.allocator,
+					(root) -> token(root.getVector("token"))), request);
 		}
 		catch (CorruptStreamException | InvalidRenewalException ex) {
 			this.listener.linkRenewalServed(ex.kind());
