@@ -183,6 +183,19 @@ final class RangeSchedule {
 		this.running--;
 	}
 
+	/**
+	 * Record that a range has only a hedge left, which may be late as well.
+	 * @param range index of the range
+	 * @param firstByte whether the first byte of the hedge has arrived
+	 */
+	void goesOn(int range, BooleanSupplier firstByte) {
+		this.turns[range].firstByte = firstByte;
+	}
+
+	void completed(int range) {
+		this.turns[range].firstByte = null;
+	}
+
 	void hedgeEnded() {
 		this.running--;
 	}
@@ -200,6 +213,7 @@ final class RangeSchedule {
 			throw failure;
 		}
 		Turn turn = this.turns[range];
+		turn.firstByte = null;
 		if (turn.retries == null) {
 			turn.retries = this.retryPolicy.begin(this.deadline);
 		}
@@ -213,7 +227,7 @@ final class RangeSchedule {
 		/** When the last request for the range was sent. */
 		private LongSupplier sentAt = () -> TransferRequest.NOT_SENT;
 
-		/** Not {@code null} as long as a request runs that is not a hedge. */
+		/** Not {@code null} as long as a request runs that may be late. */
 		private @Nullable BooleanSupplier firstByte;
 
 		private int hedges;

@@ -238,14 +238,21 @@ final class RangedDownload {
 		else if (failure == null || (running(range, false) == null && isWhole(range, failure))) {
 			complete(range);
 		}
-		else if (running(range, false) == null && running(range, true) == null) {
-			this.schedule.failed(range, failure, this.timer.nanoTime());
+		else if (running(range, false) == null) {
+			RangeAttempt hedge = running(range, true);
+			if (hedge != null) {
+				this.schedule.goesOn(range, hedge::hasFirstByte);
+			}
+			else {
+				this.schedule.failed(range, failure, this.timer.nanoTime());
+			}
 		}
 	}
 
 	// The hedges that still run are of no use any more.
 	private void complete(int range) {
 		this.slots.complete(range);
+		this.schedule.completed(range);
 		this.running.stream().filter((other) -> other.index == range).forEach(RangeAttempt::cancel);
 	}
 

@@ -335,6 +335,94 @@ class RangedDownloadTests {
 	}
 
 	@Test
+	void hedgeThatStallsIsHedgedAlthoughTheFirstRequestHasFailed() throws Exception {
+		CountDownLatch hedged = new CountDownLatch(1);
+		AtomicInteger asked = new AtomicInteger();
+		FaultServer server = serve("plain", (request, reply) -> {
+			int copy = (chunkOf(request) == 6) ? asked.getAndIncrement() : 2;
+			if (copy == 0) {
+				int[] range = reply.range(PLAIN);
+				assertThat(range).isNotNull();
+				reply.rangeHead(PLAIN, range);
+				reply.await(hedged);
+				reply.reset();
+			}
+			else if (copy == 1) {
+				hedged.countDown();
+				reply.stall();
+			}
+		});
+		this.maxHedges = 0;
+		Future<FetchStatistics> call = start(server.url("/o"), "plain");
+		while (hedged.getCount() > 0) {
+			if (!this.timer.advanceToAlarmWithin(Duration.ofSeconds(1))) {
+				Thread.onSpinWait();
+			}
+		}
+		while (this.transport.pace().inFlight() > 1) {
+			Thread.onSpinWait();
+		}
+		assertThat(drive(call).hedges()).isGreaterThanOrEqualTo(2);
+	}
+
+	/**
+	 * A late range and its two hedges end in any order, each well or not.
+	 */
+	@ParameterizedTest
+	@ValueSource(strings = { "plain", "zstd" })
+	void lateRangeAndItsHedgesEndInAnyOrder(String coding) throws Exception {
+		int[][] orders = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+		for (String ends : new String[] { "good busy short", "short good busy", "busy short good",
+				"short busy short" }) {
+			for (int[] order : orders) {
+				endInOrder(coding, ends.split(" "), order);
+				assertThat(this.budget.inUse()).isZero();
+				assertThat(this.slabs.leasedSlabs()).isZero();
+				assertThat(this.transport.pace().inFlight() + this.transport.pace().waiting()).isZero();
+			}
+		}
+	}
+
+	private void endInOrder(String coding, String[] ends, int[] order) throws Exception {
+		byte[] stored = stored(coding);
+		CountDownLatch[] released = { new CountDownLatch(1), new CountDownLatch(1), new CountDownLatch(1) };
+		CountDownLatch[] over = { new CountDownLatch(1), new CountDownLatch(1), new CountDownLatch(1) };
+		AtomicInteger asked = new AtomicInteger();
+		this.maxHedges = 0;
+		try (FaultServer server = serve(coding, (request, reply) -> {
+			int copy = (chunkOf(request) == 6) ? asked.getAndIncrement() : 3;
+			if (copy < 3) {
+				reply.onEnd(over[copy]::countDown);
+				reply.await(released[copy]);
+				switch (ends[copy]) {
+					case "busy" -> reply.empty(503);
+					case "short" -> {
+						int[] range = reply.range(stored);
+						assertThat(range).isNotNull();
+						reply.rangeHead(stored, range);
+						reply.raw(stored, range[0], range[0] + 10_000);
+						reply.hangUp();
+					}
+					default -> {
+					}
+				}
+			}
+		})) {
+			Future<FetchStatistics> call = start(server.url("/o"), coding);
+			while (asked.get() < 3) {
+				if (!this.timer.advanceToAlarmWithin(Duration.ofSeconds(1))) {
+					Thread.onSpinWait();
+				}
+			}
+			for (int copy : order) {
+				released[copy].countDown();
+				over[copy].await();
+			}
+			drive(call);
+		}
+	}
+
+	@Test
 	void withoutHedgingAStallEndsWithTheDeadline() throws Exception {
 		CountDownLatch asked = new CountDownLatch(1);
 		FaultServer server = serve("plain", (request, reply) -> {

@@ -17,6 +17,7 @@ import dev.vgi.external.pace.Permit;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.url.UrlValidator;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -186,7 +187,7 @@ class ExchangePermitTests {
 		assertThat(this.pace.state().closed()).isFalse();
 	}
 
-	private Throwable endWhileItWaits(Consumer<Waiting> action) throws Exception {
+	private @Nullable Throwable endWhileItWaits(Consumer<Waiting> action) throws Exception {
 		TransferRequest request = request();
 		CompletableFuture<StorageResponse> response = new CompletableFuture<>();
 		Thread thread = new Thread(() -> {
