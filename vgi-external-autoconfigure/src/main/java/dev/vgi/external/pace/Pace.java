@@ -105,6 +105,7 @@ public final class Pace {
 		List<Permit> due = new ArrayList<>();
 		synchronized (this) {
 			long now = this.timer.nanoTime();
+			forget(now);
 			if (this.settings.adaptive() && this.outage.isCertain() && this.outage.waitNanos(now) > 0) {
 				refuse(permit, now, due);
 			}
@@ -185,6 +186,7 @@ public final class Pace {
 	 * @return a snapshot
 	 */
 	public synchronized PaceState state() {
+		forget(this.timer.nanoTime());
 		return new PaceState(this.window.size(), this.inFlight, this.turns.waiting(), this.rate.perSecond(),
 				this.retries.left(), this.hedges.left(), this.outage.isClosed());
 	}
@@ -212,6 +214,15 @@ public final class Pace {
 			}
 		}
 		tell(due);
+	}
+
+	// Without requests, nothing else would end what a signal long ago has limited.
+	private void forget(long now) {
+		if (this.lowered && isIdle() && !this.outage.isClosed() && now - this.loweredAt > FORGET_NANOS) {
+			this.lowered = false;
+			this.window.open();
+			this.rate.end();
+		}
 	}
 
 	private void works(Permit permit) {

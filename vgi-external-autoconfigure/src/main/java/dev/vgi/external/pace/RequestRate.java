@@ -109,6 +109,11 @@ final class RequestRate {
 		return this.perSecond;
 	}
 
+	// No limit any more.
+	void end() {
+		this.perSecond = Double.POSITIVE_INFINITY;
+	}
+
 	/**
 	 * Return how long the next request has to wait.
 	 * @param now the time
@@ -162,7 +167,7 @@ final class RequestRate {
 			this.limiting = this.tokens < 1;
 		}
 		else if (now - this.loweredAt > FORGET_NANOS) {
-			this.perSecond = Double.POSITIVE_INFINITY;
+			end();
 		}
 	}
 

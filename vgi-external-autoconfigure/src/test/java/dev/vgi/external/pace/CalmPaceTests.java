@@ -43,6 +43,19 @@ class CalmPaceTests {
 		assertThat(this.pace.state().isDormant(SETTINGS)).isTrue();
 	}
 
+	@Test
+	void originThatNobodyUsesIsLimitedNoLonger() {
+		for (int i = 0; i < 3; i++) {
+			Permit permit = this.pace.request(this, false, this.granted::add);
+			this.timer.advance(Duration.ofSeconds(1));
+			permit.busy(null);
+		}
+		this.timer.advance(Duration.ofSeconds(59));
+		assertThat(this.pace.state().isDormant(SETTINGS)).isFalse();
+		this.timer.advance(Duration.ofSeconds(2));
+		assertThat(this.pace.state().isDormant(SETTINGS)).isTrue();
+	}
+
 	private Permit request() {
 		Permit permit = this.pace.request(this, false, this.granted::add);
 		assertThat(permit.isGranted()).isTrue();
