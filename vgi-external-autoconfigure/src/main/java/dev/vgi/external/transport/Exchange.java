@@ -141,7 +141,7 @@ final class Exchange implements StorageResponse {
 	// A pause that would end too late is not waited for.
 	private void requireTurn() {
 		long pause = this.pace.pauseNanos();
-		if (pause >= this.deadline.remaining().toNanos()) {
+		if (pause > 0 && pause >= this.deadline.remaining().toNanos()) {
 			throw waitedInVain(Duration.ofNanos(pause));
 		}
 	}
