@@ -230,7 +230,7 @@ public final class Measurements implements AutoCloseable {
 						() -> raw.get(plain, stored.size(), stored.memory()));
 				return ours / (limit + StorageProcess.FIRST_BYTE_SECONDS);
 			})));
-			add(Figure.atMost(zstdName, "ratio", 1.6, ratios(count, () -> {
+			add(Figure.atMost(zstdName, "ratio", 1.2, ratios(count, () -> {
 				double ours = time(zstdName, () -> fetches.fetch(zstd, stored));
 				double download = time("raw throttled " + stored.coded(),
 						() -> raw.get(zstd, stored.codedSize(), stored.codedMemory(), connections));
