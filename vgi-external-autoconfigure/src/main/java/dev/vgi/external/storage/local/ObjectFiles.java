@@ -5,6 +5,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributeView;
@@ -88,6 +89,10 @@ final class ObjectFiles {
 			catch (NoSuchFileException ex) {
 				// No file with this coding.
 			}
+		}
+		// JDK 25 reports what is below a file as missing.
+		if (!Files.isDirectory(this.directory.path())) {
+			throw new NotDirectoryException(this.directory.path().toString());
 		}
 		return false;
 	}
