@@ -31,7 +31,7 @@ import dev.vgi.external.rpc.RpcTurn;
 import dev.vgi.external.rpc.Turn;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
-import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.Transfer;
 import dev.vgi.external.transfer.TransferListener;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -441,8 +441,17 @@ class SmallRequestsTests {
 		private final AtomicInteger count = new AtomicInteger();
 
 		@Override
-		public void fetched(FetchStatistics statistics) {
-			this.count.incrementAndGet();
+		public Watch begin(Transfer transfer) {
+			return new Watch() {
+
+				@Override
+				public void ended() {
+					if (transfer.statistics() != null) {
+						Fetches.this.count.incrementAndGet();
+					}
+				}
+
+			};
 		}
 
 	}

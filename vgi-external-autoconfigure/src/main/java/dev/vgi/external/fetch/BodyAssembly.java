@@ -9,7 +9,7 @@ import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget.Lease;
-import dev.vgi.external.transfer.FetchProgress;
+import dev.vgi.external.transfer.TransferTrace;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +35,7 @@ final class BodyAssembly implements AutoCloseable {
 
 	private final FetchShare share;
 
-	private final FetchProgress progress;
+	private final TransferTrace trace;
 
 	private final SlabPool slabs;
 
@@ -74,7 +74,7 @@ final class BodyAssembly implements AutoCloseable {
 	BodyAssembly(FetchContext context, Lease lease, BodyShape shape, @Nullable String sha256) {
 		this.config = context.config();
 		this.share = context.share();
-		this.progress = context.progress();
+		this.trace = context.trace();
 		this.slabs = context.slabs();
 		this.lease = lease;
 		this.shape = shape;
@@ -166,7 +166,7 @@ final class BodyAssembly implements AutoCloseable {
 	private void count(long count) {
 		this.encoded += count;
 		this.config.checkSize(this.encoded);
-		this.progress.progress(this.encoded, isPlain() ? this.shape.size() : -1);
+		this.trace.progressed(this.encoded, isPlain() ? this.shape.size() : -1);
 	}
 
 	private void decode(ByteBuffer source) {

@@ -9,6 +9,7 @@ import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +40,7 @@ public final class ExternalFetcher {
 		Assert.notNull(resources, "'resources' must not be null");
 		this.context = new FetchContext(config, validator, storage, resources,
 				RetryPolicy.defaults(resources.transport()), new FirstByteTimes(), InstantSource.system(),
-				FetchShare.ALONE);
+				FetchShare.ALONE, TransferTrace.none());
 	}
 
 	private ExternalFetcher(FetchContext context) {
@@ -57,7 +58,7 @@ public final class ExternalFetcher {
 	 * {@link #isRetryable} tells whether a further attempt makes sense
 	 */
 	public FetchedBody fetch(URI url, @Nullable String sha256, BufferAllocator allocator) {
-		return fetch(ObjectLink.fixed(url, ""), sha256, allocator, newDeadline(), null);
+		return fetch(ObjectLink.fixed(url, ""), sha256, allocator, newDeadline(), null, TransferTrace.none());
 	}
 
 	/**
@@ -70,13 +71,14 @@ public final class ExternalFetcher {
 	 * @param deadline covers connecting, waiting for memory and the whole body
 	 * @param member the member of a {@linkplain #newGroup group}, which has started; or
 	 * {@code null} if the fetch belongs to none
+	 * @param trace is told what happens
 	 * @return the verified body; the caller closes it
 	 * @throws dev.vgi.external.VgiExternalException one subtype per cause;
 	 * {@link #isRetryable} tells whether a further attempt makes sense
 	 */
 	public FetchedBody fetch(ObjectLink link, @Nullable String sha256, BufferAllocator allocator, Deadline deadline,
-			@Nullable FetchMember member) {
-		FetchContext shared = (member != null) ? this.context.withShare(member) : this.context;
+			@Nullable FetchMember member, TransferTrace trace) {
+		FetchContext shared = this.context.of(trace, (member != null) ? member : FetchShare.ALONE);
 		try (RunningTransfers.Transfer transfer = this.context.budget().transfers().begin()) {
 			return new FetchAttempt(shared, link, sha256, allocator, deadline).run();
 		}

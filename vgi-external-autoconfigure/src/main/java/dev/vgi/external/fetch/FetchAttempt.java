@@ -10,7 +10,7 @@ import dev.vgi.external.memory.TransferBudget.Lease;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.time.Deadline;
-import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.TransferStatistics;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.LinkExpiredException;
@@ -213,9 +213,8 @@ final class FetchAttempt {
 		ArrowBuf buffer = assembly.finish(this.allocator);
 		this.unpaid = Math.max(0, assembly.length() - (reserved - lease.bytes()));
 		Duration elapsed = Duration.ofNanos(this.requests.nanoTime() - this.started);
-		return new FetchedBody(buffer, assembly.length(),
-				new FetchStatistics(assembly.encoded(), assembly.length(), assembly.coding(), this.requests.sent(),
-						this.requests.hedging.hedges(), elapsed, this.share.segment()));
+		return new FetchedBody(buffer, assembly.length(), new TransferStatistics(assembly.encoded(), assembly.length(),
+				assembly.coding(), this.requests.sent(), this.requests.hedging.hedges(), elapsed));
 	}
 
 }

@@ -6,9 +6,9 @@ import java.util.concurrent.ThreadFactory;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.transfer.FetchProgress;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
@@ -24,29 +24,30 @@ import org.jspecify.annotations.Nullable;
  * @param firstByteTimes recent response times of the origins
  * @param wallClock the wall-clock time, to tell whether a link has expired
  * @param share what the fetch may use
+ * @param trace is told what happens to the fetch
  */
 record FetchContext(FetchConfig config, UrlValidator validator, @Nullable ExternalStorage storage,
 		TransferResources resources, RetryPolicy retryPolicy, FirstByteTimes firstByteTimes, InstantSource wallClock,
-		FetchShare share) {
+		FetchShare share, TransferTrace trace) {
 
 	FetchContext withValidator(UrlValidator validator) {
 		return new FetchContext(this.config, validator, this.storage, this.resources, this.retryPolicy,
-				this.firstByteTimes, this.wallClock, this.share);
+				this.firstByteTimes, this.wallClock, this.share, this.trace);
 	}
 
 	FetchContext withRetryPolicy(RetryPolicy retryPolicy) {
 		return new FetchContext(this.config, this.validator, this.storage, this.resources, retryPolicy,
-				this.firstByteTimes, this.wallClock, this.share);
+				this.firstByteTimes, this.wallClock, this.share, this.trace);
 	}
 
-	FetchContext withShare(FetchShare share) {
-		return new FetchContext(this.config, this.validator, this.storage, this.resources, this.retryPolicy,
-				this.firstByteTimes, this.wallClock, share);
+	FetchContext of(TransferTrace trace, FetchShare share) {
+		return new FetchContext(this.config, this.validator, this.storage, this.resources,
+				this.retryPolicy.tracedBy(trace, -1), this.firstByteTimes, this.wallClock, share, trace);
 	}
 
 	FetchContext withWallClock(InstantSource wallClock) {
 		return new FetchContext(this.config, this.validator, this.storage, this.resources, this.retryPolicy,
-				this.firstByteTimes, wallClock, this.share);
+				this.firstByteTimes, wallClock, this.share, this.trace);
 	}
 
 	StorageTransport transport() {
@@ -63,10 +64,6 @@ record FetchContext(FetchConfig config, UrlValidator validator, @Nullable Extern
 
 	ThreadFactory workers() {
 		return this.resources.threads().named("range");
-	}
-
-	FetchProgress progress() {
-		return this.resources.listener()::fetching;
 	}
 
 }

@@ -1,7 +1,7 @@
 package dev.vgi.external.fetch;
 
 import dev.vgi.external.Internal;
-import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.TransferStatistics;
 import org.apache.arrow.memory.ArrowBuf;
 
 /**
@@ -13,7 +13,7 @@ import org.apache.arrow.memory.ArrowBuf;
  * @param statistics what the fetch cost
  */
 @Internal
-public record FetchedBody(ArrowBuf buffer, long length, FetchStatistics statistics) implements AutoCloseable {
+public record FetchedBody(ArrowBuf buffer, long length, TransferStatistics statistics) implements AutoCloseable {
 
 	@Override
 	public void close() {

@@ -1,7 +1,6 @@
 package dev.vgi.external.location;
 
 import java.net.URI;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -25,10 +24,14 @@ import dev.vgi.external.fetch.FetchMember;
 import dev.vgi.external.fetch.FetchedBody;
 import dev.vgi.external.fetch.ObjectLink;
 import dev.vgi.external.memory.BudgetExhaustedException;
+import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.Retries;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.Transfer.Direction;
+import dev.vgi.external.transfer.TransferEvent.Phase;
 import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.transport.TransferTimeoutException;
 import dev.vgi.external.url.AbsoluteUrl;
@@ -47,6 +50,9 @@ import org.jspecify.annotations.Nullable;
 public final class LocationResolver {
 
 	private static final Log logger = LogFactory.getLog(LocationResolver.class);
+
+	/** The backend's name for objects that are not the service's own. */
+	private static final String FOREIGN = "foreign";
 
 	private static final String NOT_RENEWED = "; its pointer says how to renew it, which VgiClient and typed clients"
 			+ " over HTTP do";
@@ -196,29 +202,45 @@ public final class LocationResolver {
 	 */
 	AnnotatedBatch resolve(Pointer pointer, ObjectLink link, Schema schema, BufferAllocator allocator, LogSink logs,
 			@Nullable FetchMember member) {
-		long start = System.nanoTime();
+		TransferTrace trace = this.resources.begin(Direction.FETCH, storageOf(link.current()), pointer.location(),
+				(member != null) ? member.segment() : 0);
+		try {
+			return resolve(pointer, link, schema, allocator, logs, member, trace);
+		}
+		catch (ErrorBatchException ex) {
+			throw ex;
+		}
+		catch (RuntimeException ex) {
+			throw trace.failed(ex);
+		}
+		catch (Error ex) {
+			trace.failed(ex);
+			throw ex;
+		}
+	}
+
+	private String storageOf(URI url) {
+		ExternalStorage storage = this.config.storage();
+		return (storage != null && storage.isOwn(url)) ? storage.name() : FOREIGN;
+	}
+
+	private AnnotatedBatch resolve(Pointer pointer, ObjectLink link, Schema schema, BufferAllocator allocator,
+			LogSink logs, @Nullable FetchMember member, TransferTrace trace) {
 		// One deadline for all attempts and the pauses between them.
 		Deadline deadline = this.fetcher.newDeadline();
-		Retries retries = this.retryPolicy.begin(deadline);
-		for (int attempt = 1;; attempt++) {
+		Retries retries = this.retryPolicy.tracedBy(trace, -1).begin(deadline);
+		while (true) {
 			try {
-				return attempt(pointer, link, schema, allocator, logs, start, deadline, member);
+				return attempt(pointer, link, schema, allocator, logs, deadline, member, trace);
 			}
 			catch (ErrorBatchException ex) {
 				throw ex;
 			}
 			catch (VgiExternalException ex) {
-				try {
-					if (ex instanceof BudgetExhaustedException && member != null && member.giveWay()) {
-						throw new TransferCancelledException("A fetch ahead had no memory and gave way");
-					}
-					retries.pauseAfter(ex);
+				if (ex instanceof BudgetExhaustedException && member != null && member.giveWay()) {
+					throw new TransferCancelledException("A fetch ahead had no memory and gave way");
 				}
-				catch (VgiExternalException last) {
-					tell(pointer, last, attempt, elapsedSince(start));
-					throw last;
-				}
-				this.resources.listener().fetchRetried(ex.kind());
+				retries.pauseAfter(ex);
 			}
 		}
 	}
@@ -272,17 +294,29 @@ public final class LocationResolver {
 	}
 
 	private AnnotatedBatch attempt(Pointer pointer, ObjectLink link, Schema schema, BufferAllocator allocator,
-			LogSink logs, long start, Deadline deadline, @Nullable FetchMember member) {
-		try (FetchedBody body = this.fetcher.fetch(link, pointer.sha256(), allocator, deadline, member)) {
+			LogSink logs, Deadline deadline, @Nullable FetchMember member, TransferTrace trace) {
+		try (FetchedBody body = this.fetcher.fetch(link, pointer.sha256(), allocator, deadline, member, trace)) {
 			List<LogMessage> messages = new ArrayList<>();
-			AnnotatedBatch data = parse(body, schema, allocator, logs.isDiscarding() ? null : messages, deadline);
+			AnnotatedBatch data;
+			trace.begins(Phase.PARSING);
+			try {
+				data = parse(body, schema, allocator, logs.isDiscarding() ? null : messages, deadline);
+			}
+			catch (ErrorBatchException ex) {
+				// What was transferred is an error.
+				trace.succeeded(body.statistics());
+				throw ex;
+			}
+			finally {
+				trace.over(Phase.PARSING);
+			}
 			// Logs are delivered only now, so that a retried attempt does not deliver
 			// them twice.
 			deliver(messages, logs, data);
-			this.resources.listener().fetched(body.statistics());
+			trace.succeeded(body.statistics());
 			return data.withMetadata(data.metadata()
 				.with(MetadataKeys.LOCATION_FETCH_MS,
-						String.format(Locale.ROOT, "%.1f", elapsedSince(start).toNanos() / 1_000_000.0))
+						String.format(Locale.ROOT, "%.1f", trace.elapsed().toNanos() / 1_000_000.0))
 				.with(MetadataKeys.LOCATION_SOURCE, pointer.location().toString()));
 		}
 	}
@@ -369,24 +403,6 @@ public final class LocationResolver {
 			messages.add(message);
 		}
 		return false;
-	}
-
-	private void tell(Pointer pointer, VgiExternalException failure, int attempt, Duration elapsed) {
-		String url = RedactedUrl.of(pointer.location());
-		this.resources.listener().fetchFailed(failure.kind(), elapsed);
-		if (failure.kind() == Kind.CANCELLED) {
-			logger.debug("Fetch of " + url + " was cancelled in attempt " + attempt + " after " + elapsed.toMillis()
-					+ " ms: " + RedactedUrl.scrub(failure.getMessage()));
-		}
-		else {
-			// A message may name columns of the stored object.
-			logger.warn("Fetch of " + url + " failed in attempt " + attempt + " after " + elapsed.toMillis() + " ms: "
-					+ RedactedUrl.scrub(failure.getMessage()));
-		}
-	}
-
-	private static Duration elapsedSince(long start) {
-		return Duration.ofNanos(System.nanoTime() - start);
 	}
 
 }

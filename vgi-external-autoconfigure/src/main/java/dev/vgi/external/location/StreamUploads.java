@@ -3,11 +3,9 @@ package dev.vgi.external.location;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
-import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 
-import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
@@ -16,16 +14,15 @@ import dev.vgi.external.codec.Compression;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.RunningTransfers;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.transfer.Transfer.Direction;
 import dev.vgi.external.transfer.TransferResources;
-import dev.vgi.external.transfer.UploadStatistics;
+import dev.vgi.external.transfer.TransferStatistics;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.upload.Digest;
 import dev.vgi.external.upload.EncodedPayload;
 import dev.vgi.external.upload.StreamedPayload;
-import dev.vgi.external.url.RedactedUrl;
 import org.apache.arrow.vector.types.pojo.Schema;
-import org.apache.commons.logging.Log;
-import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -35,8 +32,6 @@ import org.springframework.util.Assert;
  * each upload. Thread-safe.
  */
 final class StreamUploads {
-
-	private static final Log logger = LogFactory.getLog(StreamUploads.class);
 
 	private final ExternalLocationConfig config;
 
@@ -69,21 +64,31 @@ final class StreamUploads {
 	 * @return location and digest
 	 */
 	Pointer upload(GatheredStream stream, Schema schema, boolean compress, int segment) {
-		Report report = new Report(storage(), "Upload of " + stream.length() + " bytes");
+		TransferTrace trace = this.resources.begin(Direction.UPLOAD, storage().name(), null, segment);
 		try (RunningTransfers.Transfer transfer = this.resources.budget().transfers().begin();
 				Digest digest = Digest.start(stream, this.resources.threads())) {
-			Stored stored = store(stream, schema, compression(compress));
+			Stored stored = store(stream, schema, compression(compress), trace);
 			Pointer pointer = new Pointer(stored.url(), digest.await());
-			report.succeeded(stream.length(), stored.length(), stored.contentCoding(), segment);
+			succeeded(trace, stored.url(), stored.length(), stream.length(), stored.contentCoding());
 			return pointer;
 		}
-		catch (VgiExternalException ex) {
-			report.failed(ex);
+		catch (RuntimeException ex) {
+			throw trace.failed(ex);
+		}
+		catch (Error ex) {
+			trace.failed(ex);
 			throw ex;
 		}
 	}
 
-	private Stored store(GatheredStream stream, Schema schema, @Nullable Compression compression) {
+	private static void succeeded(TransferTrace trace, URI url, long storedBytes, long rawBytes,
+			@Nullable String contentCoding) {
+		trace.located(url);
+		trace.succeeded(
+				new TransferStatistics(storedBytes, rawBytes, contentCoding, trace.requests(), 0, trace.elapsed()));
+	}
+
+	private Stored store(GatheredStream stream, Schema schema, @Nullable Compression compression, TransferTrace trace) {
 		try (EncodedPayload payload = EncodedPayload.of(stream, compression, this.resources.slabs(),
 				this.resources.budget(), this.config.fetchConfig().timeout())) {
 			URI url = storage().upload(payload, schema, payload.contentCoding());
@@ -95,7 +100,7 @@ final class StreamUploads {
 			}
 			// A request that already holds memory must not wait for room to compress in.
 			// An uncompressed upload needs none.
-			return store(stream, schema, null);
+			return store(stream, schema, null, trace);
 		}
 	}
 
@@ -108,18 +113,21 @@ final class StreamUploads {
 	 */
 	URI upload(ReaderBatches batches, boolean compress, ResponseBudget budget) {
 		ExternalStorage storage = storage();
-		Report report = new Report(storage, "Upload of a result set");
+		TransferTrace trace = this.resources.begin(Direction.UPLOAD, storage.name(), null, 0);
 		try (RunningTransfers.Transfer transfer = this.resources.budget().transfers().begin();
 				StreamedPayload payload = new StreamedPayload(compression(compress), this.resources.slabs(),
 						this.resources.budget(), this.config.fetchConfig().timeout())) {
 			FutureTask<URI> upload = new FutureTask<>(
 					() -> storage.upload(payload, batches.schema(), payload.contentCoding()));
 			URI url = produce(batches, payload, budget, upload);
-			report.succeeded(payload.writtenLength(), payload.takenLength(), payload.contentCoding(), 0);
+			succeeded(trace, url, payload.takenLength(), payload.writtenLength(), payload.contentCoding());
 			return url;
 		}
-		catch (VgiExternalException ex) {
-			report.failed(ex);
+		catch (RuntimeException ex) {
+			throw trace.failed(ex);
+		}
+		catch (Error ex) {
+			trace.failed(ex);
 			throw ex;
 		}
 	}
@@ -207,48 +215,6 @@ final class StreamUploads {
 			throw new UncheckedIOException(ex);
 		}
 		return (failure instanceof RuntimeException ex) ? ex : new IllegalStateException(failure);
-	}
-
-	/**
-	 * Reports how one upload ended.
-	 */
-	private final class Report {
-
-		private final ExternalStorage storage;
-
-		private final String what;
-
-		private final long start = System.nanoTime();
-
-		Report(ExternalStorage storage, String what) {
-			this.storage = storage;
-			this.what = what;
-		}
-
-		void succeeded(long length, long storedLength, @Nullable String contentCoding, int segment) {
-			StreamUploads.this.resources.listener()
-				.uploaded(new UploadStatistics(this.storage.name(), length, storedLength, contentCoding, elapsed(),
-						segment));
-		}
-
-		void failed(VgiExternalException failure) {
-			Duration elapsed = elapsed();
-			StreamUploads.this.resources.listener().uploadFailed(this.storage.name(), failure.kind(), elapsed);
-			String upload = this.what + " to " + this.storage.name();
-			// A reader of the application may have failed, with a message of its own.
-			String reason = RedactedUrl.scrub(failure.getMessage());
-			if (failure.kind() == VgiExternalException.Kind.CANCELLED) {
-				logger.debug(upload + " was cancelled after " + elapsed.toMillis() + " ms: " + reason);
-			}
-			else {
-				logger.warn(upload + " failed after " + elapsed.toMillis() + " ms: " + reason);
-			}
-		}
-
-		private Duration elapsed() {
-			return Duration.ofNanos(System.nanoTime() - this.start);
-		}
-
 	}
 
 	/**

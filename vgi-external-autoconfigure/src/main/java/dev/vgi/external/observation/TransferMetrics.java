@@ -1,13 +1,15 @@
 package dev.vgi.external.observation;
 
-import java.time.Duration;
 import java.util.Set;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.memory.TransferBudget;
-import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.Transfer;
+import dev.vgi.external.transfer.Transfer.Direction;
+import dev.vgi.external.transfer.TransferEvent;
+import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.transfer.UploadStatistics;
+import dev.vgi.external.transfer.TransferStatistics;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.FunctionCounter;
@@ -64,43 +66,54 @@ public final class TransferMetrics implements TransferListener {
 	}
 
 	@Override
-	public void uploaded(UploadStatistics statistics) {
-		uploadTimer(statistics.storage(), SUCCESS, statistics.contentCoding()).record(statistics.elapsed());
-		bytes("upload", statistics.contentCoding()).record(statistics.storedBytes());
-		ratio("upload").record((double) statistics.storedBytes() / statistics.rawBytes());
+	public Watch begin(Transfer transfer) {
+		return new Watch() {
+
+			@Override
+			public void happened(TransferEvent event) {
+				if (event instanceof Retried retried && retried.index() < 0
+						&& transfer.direction() == Direction.FETCH) {
+					retries(retried.kind()).increment();
+				}
+			}
+
+			@Override
+			public void ended() {
+				TransferMetrics.this.ended(transfer);
+			}
+
+		};
 	}
 
-	@Override
-	public void uploadFailed(String storage, VgiExternalException.Kind kind, Duration elapsed) {
-		uploadTimer(storage, kind.code(), null).record(elapsed);
-		failures("upload", kind).increment();
+	private void ended(Transfer transfer) {
+		String direction = transfer.direction().code();
+		TransferStatistics statistics = transfer.statistics();
+		String coding = (statistics != null) ? statistics.contentCoding() : null;
+		timer(transfer, coding).record(transfer.elapsed());
+		if (statistics != null) {
+			bytes(direction, coding).record(statistics.storedBytes());
+			ratio(direction).record((double) statistics.storedBytes() / Math.max(1, statistics.decodedBytes()));
+			if (transfer.direction() == Direction.FETCH) {
+				requests().increment(statistics.requests());
+				hedges().increment(statistics.hedges());
+			}
+		}
+		else if (transfer.failure() instanceof VgiExternalException failure) {
+			failures(direction, failure.kind()).increment();
+		}
 	}
 
-	@Override
-	public void fetched(FetchStatistics statistics) {
-		fetchTimer(SUCCESS, statistics.contentCoding()).record(statistics.elapsed());
-		bytes("fetch", statistics.contentCoding()).record(statistics.encodedBytes());
-		ratio("fetch").record((double) statistics.encodedBytes() / Math.max(1, statistics.decodedBytes()));
-		Counter.builder("vgi.external.fetch.requests")
-			.description("HTTP requests sent by fetches, redirects and hedges included")
-			.register(this.registry)
-			.increment(statistics.requests());
-		hedges().increment(statistics.hedges());
-	}
-
-	@Override
-	public void fetchFailed(VgiExternalException.Kind kind, Duration elapsed) {
-		fetchTimer(kind.code(), null).record(elapsed);
-		failures("fetch", kind).increment();
-	}
-
-	@Override
-	public void fetchRetried(VgiExternalException.Kind kind) {
-		Counter.builder("vgi.external.fetch.retries")
+	private Counter retries(VgiExternalException.Kind kind) {
+		return Counter.builder("vgi.external.fetch.retries")
 			.description("Attempts to fetch that failed and were made again")
 			.tag("kind", kind.code())
-			.register(this.registry)
-			.increment();
+			.register(this.registry);
+	}
+
+	private Counter requests() {
+		return Counter.builder("vgi.external.fetch.requests")
+			.description("HTTP requests sent by fetches, redirects and hedges included")
+			.register(this.registry);
 	}
 
 	@Override
@@ -138,21 +151,13 @@ public final class TransferMetrics implements TransferListener {
 			.register(this.registry);
 	}
 
-	private Timer uploadTimer(String storage, String outcome, @Nullable String coding) {
-		return Timer.builder("vgi.external.upload")
-			.description("Time from a batch to its URL")
-			.tag("storage", storage)
-			.tag(OUTCOME, outcome)
-			.tag(CODING, coding(coding))
-			.register(this.registry);
-	}
-
-	private Timer fetchTimer(String outcome, @Nullable String coding) {
-		return Timer.builder("vgi.external.fetch")
-			.description("Time from a pointer to its verified bytes")
-			.tag(OUTCOME, outcome)
-			.tag(CODING, coding(coding))
-			.register(this.registry);
+	private Timer timer(Transfer transfer, @Nullable String coding) {
+		Timer.Builder timer = (transfer.direction() == Direction.FETCH)
+				? Timer.builder("vgi.external.fetch").description("Time from a pointer to its verified bytes")
+				: Timer.builder("vgi.external.upload")
+					.description("Time from a batch to its URL")
+					.tag("storage", transfer.storage());
+		return timer.tag(OUTCOME, transfer.outcome()).tag(CODING, coding(coding)).register(this.registry);
 	}
 
 	private DistributionSummary bytes(String direction, @Nullable String coding) {

@@ -66,6 +66,7 @@ public final class Retries {
 		if (this.cancelled.getAsBoolean()) {
 			throw cancelled("Cancelled before another attempt", failure);
 		}
+		this.policy.begins();
 	}
 
 	/**
@@ -109,6 +110,7 @@ public final class Retries {
 		else {
 			this.earlier.add(failure);
 		}
+		this.policy.retries(failure, pause);
 		return pause;
 	}
 

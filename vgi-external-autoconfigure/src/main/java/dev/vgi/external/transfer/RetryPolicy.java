@@ -11,6 +11,7 @@ import java.util.function.LongUnaryOperator;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.time.TransferTimer;
+import dev.vgi.external.transfer.TransferEvent.Phase;
 import dev.vgi.external.transport.StorageBusyException;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -64,6 +65,11 @@ public final class RetryPolicy {
 
 	private final LongUnaryOperator random;
 
+	/** Is told about further attempts, at the range or part of that index. */
+	private final TransferTrace trace;
+
+	private final int index;
+
 	/**
 	 * Create a policy.
 	 * @param maxRetries further attempts after failures other than a busy storage
@@ -76,6 +82,11 @@ public final class RetryPolicy {
 	}
 
 	RetryPolicy(int maxRetries, Duration delay, TransferTimer timer, BooleanSupplier ended, LongUnaryOperator random) {
+		this(maxRetries, delay, timer, ended, random, TransferTrace.none(), -1);
+	}
+
+	private RetryPolicy(int maxRetries, Duration delay, TransferTimer timer, BooleanSupplier ended,
+			LongUnaryOperator random, TransferTrace trace, int index) {
 		Assert.isTrue(maxRetries >= 0, "'maxRetries' must not be negative");
 		Assert.isTrue(!delay.isNegative(), "'delay' must not be negative");
 		this.maxRetries = maxRetries;
@@ -83,6 +94,8 @@ public final class RetryPolicy {
 		this.timer = timer;
 		this.ended = ended;
 		this.random = random;
+		this.trace = trace;
+		this.index = index;
 	}
 
 	/**
@@ -92,6 +105,16 @@ public final class RetryPolicy {
 	 */
 	public static RetryPolicy defaults(StorageTransport transport) {
 		return new RetryPolicy(DEFAULT_MAX_RETRIES, DEFAULT_DELAY, transport);
+	}
+
+	/**
+	 * Return a policy that reports further attempts.
+	 * @param trace is told about them
+	 * @param index the range or part that is tried; -1 for the whole transfer
+	 * @return a policy that decides in the same way
+	 */
+	public RetryPolicy tracedBy(TransferTrace trace, int index) {
+		return new RetryPolicy(this.maxRetries, this.delay, this.timer, this.ended, this.random, trace, index);
 	}
 
 	/**
@@ -175,6 +198,10 @@ public final class RetryPolicy {
 		if (duration.isZero()) {
 			return;
 		}
+		boolean whole = this.index < 0;
+		if (whole) {
+			this.trace.begins(Phase.PAUSE);
+		}
 		long until = this.timer.nanoTime() + duration.toNanos();
 		CountDownLatch over = new CountDownLatch(1);
 		TransferTimer.Alarm alarm = this.timer.schedule(duration, over::countDown);
@@ -190,6 +217,27 @@ public final class RetryPolicy {
 		}
 		finally {
 			alarm.cancel();
+			if (whole) {
+				this.trace.over(Phase.PAUSE);
+			}
+		}
+	}
+
+	/**
+	 * Tell whoever watches that a failed attempt is made again.
+	 * @param failure why it failed
+	 * @param pause time until then
+	 */
+	void retries(VgiExternalException failure, Duration pause) {
+		this.trace.retried(this.index, failure, pause);
+	}
+
+	/**
+	 * Tell that the pause is over and the next attempt begins.
+	 */
+	void begins() {
+		if (this.index < 0) {
+			this.trace.startsOver();
 		}
 	}
 

@@ -1,76 +1,23 @@
 package dev.vgi.external.transfer;
 
-import java.time.Duration;
 import java.util.List;
 
 import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Receives events about transfers. Called on the transferring thread once per transfer,
- * so implementations are quick, thread-safe and do not throw.
+ * Is told about transfers. Implementations are quick, thread-safe and do not throw.
  */
 public interface TransferListener {
 
 	/**
-	 * A batch was stored.
-	 * @param statistics what it cost
+	 * A transfer begins. Called on the thread that transfers, and so is
+	 * {@link Watch#ended()}.
+	 * @param transfer the transfer; its outcome is known once it ends
+	 * @return receives the further events
 	 */
-	default void uploaded(UploadStatistics statistics) {
-	}
-
-	/**
-	 * Bytes of a fetch have arrived. Called often.
-	 * @param received bytes so far, as they are stored
-	 * @param size bytes in all, or -1 if unknown
-	 */
-	default void fetching(long received, long size) {
-	}
-
-	/**
-	 * Bytes of a large input were sent to a vended URL. Called often.
-	 * @param sent bytes so far
-	 * @param size bytes in all
-	 */
-	default void uploading(long sent, long size) {
-	}
-
-	/**
-	 * A batch could not be stored.
-	 * @param storage name of the backend
-	 * @param kind what went wrong
-	 * @param elapsed time until it failed
-	 */
-	default void uploadFailed(String storage, VgiExternalException.Kind kind, Duration elapsed) {
-	}
-
-	/**
-	 * A pointer was resolved.
-	 * @param statistics what it cost
-	 */
-	default void fetched(FetchStatistics statistics) {
-	}
-
-	/**
-	 * A pointer could not be resolved after all attempts, or the caller was interrupted.
-	 * @param kind what went wrong, {@code CANCELLED} if the caller was interrupted
-	 * @param elapsed time until it failed
-	 */
-	default void fetchFailed(VgiExternalException.Kind kind, Duration elapsed) {
-	}
-
-	/**
-	 * An attempt to fetch failed and is repeated.
-	 * @param kind what went wrong
-	 */
-	default void fetchRetried(VgiExternalException.Kind kind) {
-	}
-
-	/**
-	 * The link of a pointer was renewed, or could not be.
-	 * @param failure what went wrong, or {@code null} if there is a new link
-	 */
-	default void linkRenewed(VgiExternalException.@Nullable Kind failure) {
+	default Watch begin(Transfer transfer) {
+		return Watch.NONE;
 	}
 
 	/**
@@ -78,6 +25,13 @@ public interface TransferListener {
 	 * @param kind what went wrong
 	 */
 	default void fellBackInline(VgiExternalException.Kind kind) {
+	}
+
+	/**
+	 * The link of a pointer was renewed, or could not be.
+	 * @param failure what went wrong, or {@code null} if there is a new link
+	 */
+	default void linkRenewed(VgiExternalException.@Nullable Kind failure) {
 	}
 
 	/**
@@ -99,7 +53,7 @@ public interface TransferListener {
 	 * @return the listener
 	 */
 	static TransferListener none() {
-		return all(List.of());
+		return TransferListeners.NONE;
 	}
 
 	/**
@@ -108,7 +62,43 @@ public interface TransferListener {
 	 * @return the listener
 	 */
 	static TransferListener all(List<TransferListener> listeners) {
-		return new CompositeTransferListener(listeners);
+		return switch (listeners.size()) {
+			case 0 -> none();
+			case 1 -> listeners.get(0);
+			default -> new TransferListeners(listeners);
+		};
+	}
+
+	/**
+	 * Receives the events of one transfer, from all threads that work for it.
+	 */
+	interface Watch {
+
+		/** Receives nothing. */
+		Watch NONE = new Watch() {
+		};
+
+		/**
+		 * Something happens.
+		 * @param event what
+		 */
+		default void happened(TransferEvent event) {
+		}
+
+		/**
+		 * Bytes have arrived or were sent. Called often, by the threads that transfer.
+		 * @param bytes bytes so far, as they are stored
+		 * @param size bytes in all, or -1 if unknown
+		 */
+		default void progressed(long bytes, long size) {
+		}
+
+		/**
+		 * The transfer has ended. Called once, and nothing else is called after it.
+		 */
+		default void ended() {
+		}
+
 	}
 
 }

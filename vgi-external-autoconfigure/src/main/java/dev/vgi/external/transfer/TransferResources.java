@@ -1,5 +1,6 @@
 package dev.vgi.external.transfer;
 
+import java.net.URI;
 import java.time.Duration;
 
 import dev.vgi.external.memory.SlabPool;
@@ -8,6 +9,7 @@ import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
 
@@ -78,6 +80,18 @@ public record TransferResources(StorageTransport transport, TransferBudget budge
 	 */
 	public TransferResources withListener(TransferListener listener) {
 		return new TransferResources(this.transport, this.budget, this.slabs, this.threads, listener);
+	}
+
+	/**
+	 * Begin a transfer on this thread.
+	 * @param direction where the batch goes
+	 * @param storage name of the backend, as for {@link Transfer#storage()}
+	 * @param location where the object is, or {@code null} if that is not known yet
+	 * @param segment its place in a stream, list or result set, from 1; or 0
+	 * @return the trace, which the same thread tells how the transfer ended
+	 */
+	public TransferTrace begin(Transfer.Direction direction, String storage, @Nullable URI location, int segment) {
+		return TransferTrace.begin(this.listener, direction, storage, location, segment);
 	}
 
 	/**

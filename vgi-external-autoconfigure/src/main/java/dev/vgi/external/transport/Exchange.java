@@ -6,19 +6,17 @@ import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.pace.Pace;
 import dev.vgi.external.pace.Permit;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.time.TransferTimer;
+import dev.vgi.external.transport.RequestWatch.End;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlRejectedException;
-import org.apache.hc.core5.http.Header;
 import org.apache.hc.core5.http.HttpException;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +38,8 @@ final class Exchange implements StorageResponse {
 
 	private final TransferRequest sender;
 
+	private final RequestWatch watch;
+
 	private final Pace pace;
 
 	private final ConnectionPool.Lease lease;
@@ -48,6 +48,9 @@ final class Exchange implements StorageResponse {
 	private final CountDownLatch decided = new CountDownLatch(1);
 
 	private @Nullable Permit permit;
+
+	/** Why it failed, for whoever watches it. */
+	private volatile @Nullable String failure;
 
 	private State state = State.RUNNING;
 
@@ -64,6 +67,7 @@ final class Exchange implements StorageResponse {
 		this.request = request;
 		this.deadline = deadline;
 		this.lease = transport.connections().new Lease(request.route());
+		this.watch = sender.beginHop();
 	}
 
 	boolean cleansUp() {
@@ -79,12 +83,12 @@ final class Exchange implements StorageResponse {
 		this.requests = before;
 		Duration remaining = this.deadline.remaining();
 		if (remaining.isZero()) {
-			this.state = State.TIMED_OUT;
+			end(State.TIMED_OUT);
 			throw timedOut();
 		}
-		this.transport.started(this);
-		this.sender.watch(this);
 		try {
+			this.transport.started(this);
+			this.sender.watch(this);
 			synchronized (this) {
 				if (this.state == State.RUNNING) {
 					this.alarm = this.transport.timer().schedule(remaining, () -> end(State.TIMED_OUT));
@@ -95,12 +99,10 @@ final class Exchange implements StorageResponse {
 			return this;
 		}
 		catch (IOException | HttpException ex) {
-			VgiExternalException failure = failure((this.requests > before) ? "No answer from" : "Cannot reach", ex);
-			broken(failure, ex);
-			end(State.CANCELLED);
-			throw failure;
+			throw broken((this.requests > before) ? "No answer from" : "Cannot reach", ex);
 		}
 		catch (RuntimeException | Error ex) {
+			this.failure = ex.getMessage();
 			end(State.CANCELLED);
 			throw ex;
 		}
@@ -136,6 +138,7 @@ final class Exchange implements StorageResponse {
 			throw new IOException("ended while waiting for its turn");
 		}
 		this.sender.sent(this.transport.timer().nanoTime());
+		this.watch.sent();
 	}
 
 	// A pause that would end too late is not waited for.
@@ -147,11 +150,15 @@ final class Exchange implements StorageResponse {
 	}
 
 	// Tells the pace about a failure, unless this side has caused it.
-	private void broken(VgiExternalException failure, Exception cause) {
+	private VgiExternalException broken(String what, Exception cause) {
+		VgiExternalException failure = failure(what, cause);
 		Permit granted = this.permit;
 		if (granted != null && failure.getClass() == StorageUnavailableException.class && state() == State.RUNNING) {
 			granted.broken(FailureReason.of(cause));
 		}
+		this.failure = (failure.kind() != VgiExternalException.Kind.CANCELLED) ? failure.getMessage() : null;
+		end(State.CANCELLED);
+		return failure;
 	}
 
 	private ReceivedResponse sendAndReceive() throws IOException, HttpException {
@@ -182,6 +189,9 @@ final class Exchange implements StorageResponse {
 			}
 		}
 		int status = received.head.getCode();
+		if (this.watch != RequestWatch.NONE) {
+			this.watch.answered(status, received.requestId());
+		}
 		Permit granted = this.permit;
 		if (granted != null && (status == 503 || status == 429)) {
 			granted.busy(RetryAfter.parse(header("Retry-After"), header("Date")));
@@ -205,15 +215,17 @@ final class Exchange implements StorageResponse {
 
 	@Override
 	public @Nullable String header(String name) {
-		Header header = response().head.getFirstHeader(name);
-		return (header != null) ? header.getValue() : null;
+		return response().header(name);
+	}
+
+	@Override
+	public @Nullable String requestId() {
+		return response().requestId();
 	}
 
 	@Override
 	public @Nullable String contentEncoding() {
-		Header[] headers = response().head.getHeaders("Content-Encoding");
-		return (headers.length > 0) ? Arrays.stream(headers).map(Header::getValue).collect(Collectors.joining(","))
-				: null;
+		return response().headers("Content-Encoding");
 	}
 
 	@Override
@@ -252,12 +264,9 @@ final class Exchange implements StorageResponse {
 		}
 		catch (IOException ex) {
 			long length = received.contentLength;
-			VgiExternalException failure = failure(
+			throw broken(
 					"Broke off after " + received.bytesRead() + ((length >= 0) ? " of " + length : "") + " bytes of",
 					ex);
-			broken(failure, ex);
-			end(State.CANCELLED);
-			throw failure;
 		}
 	}
 
@@ -328,6 +337,8 @@ final class Exchange implements StorageResponse {
 			tellPace(granted, end, received != null);
 		}
 		this.transport.ended(this);
+		End how = (end == State.CANCELLED && this.failure != null) ? End.FAILED : End.valueOf(end.name());
+		this.watch.ended(how, this.request.carried(received), this.failure);
 	}
 
 	// Messages of foreign exceptions may contain the URL, and malformed data may be

@@ -7,6 +7,10 @@ import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 import dev.vgi.external.time.TransferTimer;
 import org.apache.hc.core5.http.ClassicHttpRequest;
@@ -24,6 +28,13 @@ import org.jspecify.annotations.Nullable;
  * check for silence, which the timer runs.
  */
 final class ReceivedResponse {
+
+	/** What storages call their identifier of a request: S3, GCS, Azure, others. */
+	private static final List<String> REQUEST_IDS = List.of("x-amz-request-id", "x-guploader-uploadid",
+			"x-ms-request-id", "x-request-id");
+
+	/** The identifier comes from a foreign server, and goes to logs. */
+	private static final Pattern REQUEST_ID = Pattern.compile("[A-Za-z0-9._:=+/-]{1,128}");
 
 	private static final long NOT_READING = Long.MIN_VALUE;
 
@@ -123,6 +134,28 @@ final class ReceivedResponse {
 		catch (NumberFormatException ex) {
 			return -1;
 		}
+	}
+
+	@Nullable String header(String name) {
+		Header header = this.head.getFirstHeader(name);
+		return (header != null) ? header.getValue() : null;
+	}
+
+	// All values of a header that may be repeated, or null.
+	@Nullable String headers(String name) {
+		Header[] headers = this.head.getHeaders(name);
+		return (headers.length > 0) ? Arrays.stream(headers).map(Header::getValue).collect(Collectors.joining(","))
+				: null;
+	}
+
+	@Nullable String requestId() {
+		for (String name : REQUEST_IDS) {
+			String value = header(name);
+			if (value != null && REQUEST_ID.matcher(value).matches()) {
+				return value;
+			}
+		}
+		return null;
 	}
 
 	long bytesRead() {

@@ -34,6 +34,19 @@ record StorageRequest(String method, URI url, boolean publicOnly, Map<String, St
 		return "DELETE".equals(this.method);
 	}
 
+	/**
+	 * Return how many bytes of a body were carried: of the request's, if it has one.
+	 * @param answer the response, or {@code null} if there was none
+	 * @return bytes
+	 */
+	long carried(@Nullable ReceivedResponse answer) {
+		RequestBody sent = this.body;
+		if (answer == null) {
+			return 0;
+		}
+		return (sent != null) ? sent.length() : answer.bytesRead();
+	}
+
 	ConnectionPool.Route route() {
 		return new ConnectionPool.Route(host(), this.publicOnly);
 	}

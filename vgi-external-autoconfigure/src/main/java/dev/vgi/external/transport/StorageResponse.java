@@ -24,6 +24,12 @@ public interface StorageResponse extends AutoCloseable {
 	@Nullable String header(String name);
 
 	/**
+	 * Return the storage's own identifier of the request, which its operator asks for.
+	 * @return at most 128 printable characters, or {@code null} if it gives none
+	 */
+	@Nullable String requestId();
+
+	/**
 	 * Return the codings of the body, from all headers that may name them.
 	 * @return a list as in {@code Content-Encoding}, or {@code null}
 	 */

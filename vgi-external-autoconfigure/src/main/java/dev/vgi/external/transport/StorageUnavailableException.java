@@ -59,9 +59,11 @@ public class StorageUnavailableException extends VgiExternalException {
 	 * later
 	 */
 	public static StorageUnavailableException answered(String message, StorageResponse response) {
-		StorageUnavailableException failure = answered(message, response.status(), false, response::header);
+		String id = response.requestId();
+		String identified = (id != null) ? message + " (its request " + id + ")" : message;
+		StorageUnavailableException failure = answered(identified, response.status(), false, response::header);
 		return (response instanceof Exchange exchange && !(failure instanceof StorageBusyException))
-				? new StorageUnavailableException(exchange.pace(), message, response.status()) : failure;
+				? new StorageUnavailableException(exchange.pace(), identified, response.status()) : failure;
 	}
 
 	/**

@@ -17,6 +17,8 @@ public final class TransferRequest {
 
 	private final boolean hedge;
 
+	private final RequestWatch.Source watches;
+
 	private volatile long sentAt = NOT_SENT;
 
 	private @Nullable Exchange exchange;
@@ -30,8 +32,19 @@ public final class TransferRequest {
 	 * that wait for their turn
 	 */
 	public TransferRequest(PacedTransfer transfer, boolean hedge) {
+		this(transfer, hedge, RequestWatch.Source.NONE);
+	}
+
+	/**
+	 * Create a request that is watched.
+	 * @param transfer the transfer that it belongs to
+	 * @param hedge whether it is the second copy of a late one
+	 * @param watches is asked for a watch of each of its hops
+	 */
+	public TransferRequest(PacedTransfer transfer, boolean hedge, RequestWatch.Source watches) {
 		this.transfer = transfer;
 		this.hedge = hedge;
+		this.watches = watches;
 	}
 
 	PacedTransfer transfer() {
@@ -40,6 +53,10 @@ public final class TransferRequest {
 
 	boolean isHedge() {
 		return this.hedge;
+	}
+
+	RequestWatch beginHop() {
+		return this.watches.begin(this.hedge);
 	}
 
 	/**

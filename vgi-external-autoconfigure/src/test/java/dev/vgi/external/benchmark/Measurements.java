@@ -55,9 +55,10 @@ import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.s3.S3Clients;
 import dev.vgi.external.storage.s3.S3Storage;
 import dev.vgi.external.storage.s3.S3StorageSettings;
-import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.TestListeners;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferStatistics;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
@@ -714,7 +715,7 @@ public final class Measurements implements AutoCloseable {
 
 		private final LocationResolver resolver;
 
-		private final AtomicReference<@Nullable FetchStatistics> last = new AtomicReference<>();
+		private final AtomicReference<@Nullable TransferStatistics> last = new AtomicReference<>();
 
 		Fetches(SlabPool slabs) {
 			this(config(), slabs);
@@ -725,14 +726,7 @@ public final class Measurements implements AutoCloseable {
 		}
 
 		Fetches(FetchConfig config, SlabPool slabs, TransferBudget budget) {
-			TransferListener listener = new TransferListener() {
-
-				@Override
-				public void fetched(FetchStatistics statistics) {
-					Fetches.this.last.set(statistics);
-				}
-
-			};
+			TransferListener listener = TestListeners.ended((transfer) -> this.last.set(transfer.statistics()));
 			this.resolver = new LocationResolver(config(null, null).withFetchConfig(config), new TransferResources(
 					Measurements.this.transport, budget, slabs, Measurements.this.transferThreads, listener));
 		}
@@ -798,8 +792,8 @@ public final class Measurements implements AutoCloseable {
 			}
 		}
 
-		FetchStatistics last() {
-			FetchStatistics statistics = this.last.get();
+		TransferStatistics last() {
+			TransferStatistics statistics = this.last.get();
 			if (statistics == null) {
 				throw new IllegalStateException("Nothing was fetched");
 			}

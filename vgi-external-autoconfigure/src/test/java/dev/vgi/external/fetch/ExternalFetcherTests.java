@@ -40,9 +40,9 @@ import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transfer.AttemptsExhaustedException;
-import dev.vgi.external.transfer.FetchStatistics;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferStatistics;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.LinkExpiredException;
@@ -132,7 +132,7 @@ class ExternalFetcherTests {
 				budget, this.slabs, TransferThreads.platform(), TransferListener.none()));
 	}
 
-	private FetchStatistics fetch(URI url, byte[] expected) {
+	private TransferStatistics fetch(URI url, byte[] expected) {
 		try (FetchedBody body = fetcher().fetch(url, sha256(expected).toUpperCase(Locale.ROOT), this.allocator)) {
 			assertThat(content(body)).isEqualTo(expected);
 			assertThat(body.statistics().decodedBytes()).isEqualTo(expected.length);
@@ -192,9 +192,9 @@ class ExternalFetcherTests {
 	void objectUpToOneChunkCostsOneRequest(int length) {
 		byte[] content = bytes(length);
 		FaultServer server = serve(FaultServer.object(content));
-		FetchStatistics statistics = fetch(server.url("/o" + SIGNED), content);
+		TransferStatistics statistics = fetch(server.url("/o" + SIGNED), content);
 		assertThat(statistics.requests()).isEqualTo(1);
-		assertThat(statistics.encodedBytes()).isEqualTo(length);
+		assertThat(statistics.storedBytes()).isEqualTo(length);
 		assertThat(statistics.contentCoding()).isNull();
 		assertThat(server.requests()).hasSize(1);
 		assertThat(server.requests().get(0).header("Range")).isEqualTo("bytes=0-" + (CHUNK - 1));
@@ -257,7 +257,7 @@ class ExternalFetcherTests {
 		try (FetchedBody body = fetcher().fetch(server.url("/o"), withDigest ? sha256(content) : null,
 				this.allocator)) {
 			assertThat(content(body)).isEqualTo(content);
-			assertThat(body.statistics().encodedBytes()).isEqualTo(stored.length);
+			assertThat(body.statistics().storedBytes()).isEqualTo(stored.length);
 			assertThat(body.statistics().requests()).isEqualTo(requests);
 		}
 		// Without a digest only storage can say that nothing follows.
@@ -556,8 +556,8 @@ class ExternalFetcherTests {
 						reply.object(encoded, "Content-Encoding: " + coding);
 					}
 				})) {
-					FetchStatistics statistics = fetch(server.url("/o"), content);
-					assertThat(statistics.encodedBytes()).isEqualTo(encoded.length);
+					TransferStatistics statistics = fetch(server.url("/o"), content);
+					assertThat(statistics.storedBytes()).isEqualTo(encoded.length);
 					assertThat(statistics.contentCoding()).isEqualTo(coding);
 				}
 			}
@@ -711,8 +711,8 @@ class ExternalFetcherTests {
 				reply.object(stored, "Content-Encoding: " + coding);
 			}
 		});
-		FetchStatistics statistics = drive(() -> fetch(server.url("/o"), content));
-		assertThat(statistics.encodedBytes()).isEqualTo(stored.length);
+		TransferStatistics statistics = drive(() -> fetch(server.url("/o"), content));
+		assertThat(statistics.storedBytes()).isEqualTo(stored.length);
 		assertThat(statistics.requests()).isEqualTo(server.requests().size());
 		List<Long> starts = new ArrayList<>(List.of(0L, 10_000L));
 		if (broken == 1) {
@@ -750,7 +750,7 @@ class ExternalFetcherTests {
 				reply.hangUp();
 			}
 		});
-		assertThat(drive(() -> fetch(server.url("/o"), content)).encodedBytes()).isEqualTo(stored.length);
+		assertThat(drive(() -> fetch(server.url("/o"), content)).storedBytes()).isEqualTo(stored.length);
 		assertThat(server.requests()).extracting(FaultServer.Request::rangeStart).containsExactly(0L, 1_500_000L);
 	}
 
@@ -810,8 +810,8 @@ class ExternalFetcherTests {
 				reply.object(content);
 			}
 		});
-		FetchStatistics statistics = drive(() -> fetch(server.url("/o"), content));
-		assertThat(statistics.encodedBytes()).isEqualTo(length);
+		TransferStatistics statistics = drive(() -> fetch(server.url("/o"), content));
+		assertThat(statistics.storedBytes()).isEqualTo(length);
 		List<FaultServer.Request> refused = server.requests()
 			.stream()
 			.filter((request) -> request.header("If-Match") != null)
@@ -942,7 +942,7 @@ class ExternalFetcherTests {
 	void whoWaitsToGoOnCanBeEnded(boolean interrupted) throws Exception {
 		byte[] content = bytes(CHUNK);
 		FaultServer server = serve((request, reply) -> breakOff(content, 10_000, reply));
-		FutureTask<FetchStatistics> call = new FutureTask<>(() -> fetch(server.url("/o"), content));
+		FutureTask<TransferStatistics> call = new FutureTask<>(() -> fetch(server.url("/o"), content));
 		Thread caller = new Thread(call);
 		caller.start();
 		this.timer.awaitAlarmIn(Duration.ofMillis(500));
@@ -1118,7 +1118,7 @@ class ExternalFetcherTests {
 	void waitsForBudgetWithoutAConnection() throws Exception {
 		byte[] content = bytes(CHUNK / 2);
 		FaultServer server = serve(FaultServer.object(content));
-		CompletableFuture<FetchStatistics> call;
+		CompletableFuture<TransferStatistics> call;
 		try (Lease all = this.budget.acquire(64 << 20, Duration.ZERO)) {
 			call = CompletableFuture.supplyAsync(() -> fetch(server.url("/o"), content));
 			while (this.budget.waiting() == 0) {
@@ -1169,14 +1169,14 @@ class ExternalFetcherTests {
 		});
 		ExternalFetcher fetcher = fetcher();
 		fetcher.fetch(server.url("/o"), null, this.allocator).close();
-		CompletableFuture<FetchStatistics> call = CompletableFuture.supplyAsync(() -> {
+		CompletableFuture<TransferStatistics> call = CompletableFuture.supplyAsync(() -> {
 			try (FetchedBody body = fetcher.fetch(server.url("/o"), null, this.allocator)) {
 				return body.statistics();
 			}
 		});
 		late.await();
 		this.timer.advance(Duration.ofSeconds(1));
-		FetchStatistics statistics = call.get(20, TimeUnit.SECONDS);
+		TransferStatistics statistics = call.get(20, TimeUnit.SECONDS);
 		assertThat(statistics.hedges()).isEqualTo(1);
 		assertThat(statistics.requests()).isEqualTo(2);
 	}
@@ -1264,9 +1264,9 @@ class ExternalFetcherTests {
 		Path coded = Files.write(folder.resolve("coded"), encode("zstd", content, true));
 		this.storage = new OwnStorage(plain, coded, 0);
 		assertThat(fetch(URI.create("http://own/plain"), content).requests()).isZero();
-		FetchStatistics statistics = fetch(URI.create("http://own/coded"), content);
+		TransferStatistics statistics = fetch(URI.create("http://own/coded"), content);
 		assertThat(statistics.contentCoding()).isEqualTo("zstd");
-		assertThat(statistics.encodedBytes()).isEqualTo(Files.size(coded));
+		assertThat(statistics.storedBytes()).isEqualTo(Files.size(coded));
 		this.config = this.config.withMaxFetchSize(2_999_999).withMaxDecompressedSize(2_999_999);
 		assertThatExceptionOfType(PayloadTooLargeException.class).isThrownBy(() -> fail(URI.create("http://own/plain")))
 			.withMessageContaining("max_fetch_bytes");

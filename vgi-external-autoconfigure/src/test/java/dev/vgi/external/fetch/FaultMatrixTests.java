@@ -21,10 +21,13 @@ import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.time.ManualTimer;
-import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.TestListeners;
+import dev.vgi.external.transfer.Transfer.Direction;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferStatistics;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.Fault;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.HostResolver;
@@ -128,23 +131,14 @@ class FaultMatrixTests {
 					.answer(new Fault.Answer(server(), reply, test.stored(), this.timer, received, test.headers()));
 			}
 		});
-		AtomicBoolean watched = new AtomicBoolean();
-		ExternalFetcher fetcher = fetcher(test.mode, new TransferListener() {
-
-			@Override
-			public void fetching(long count, long size) {
-				if (watched.get()) {
-					received.countDown();
-				}
-			}
-
-		});
+		TransferListener listener = TestListeners.progressed((bytes) -> received.countDown());
+		ExternalFetcher fetcher = fetcher(test.mode);
 		if (test.mode.hedges()) {
 			// So that the usual first-byte time of the origin is known.
 			fetch(fetcher, faulty.url("/warm"), test);
 		}
-		watched.set(true);
-		FutureTask<FetchStatistics> call = new FutureTask<>(() -> fetch(fetcher, faulty.url("/o?secret"), test));
+		FutureTask<TransferStatistics> call = new FutureTask<>(() -> fetch(fetcher, faulty.url("/o?secret"), test,
+				resources(listener).begin(Direction.FETCH, "foreign", null, 0)));
 		new Thread(call, "caller").start();
 		hit.await();
 		if (test.outcome() == Outcome.TIMED_OUT) {
@@ -155,8 +149,8 @@ class FaultMatrixTests {
 		}
 		Class<? extends VgiExternalException> failure = test.outcome().failure;
 		if (failure == null) {
-			FetchStatistics statistics = call.get(10, TimeUnit.SECONDS);
-			assertThat(statistics.encodedBytes()).isEqualTo(test.stored().length);
+			TransferStatistics statistics = call.get(10, TimeUnit.SECONDS);
+			assertThat(statistics.storedBytes()).isEqualTo(test.stored().length);
 			if (STALLS.contains(test.fault)) {
 				assertThat(statistics.hedges()).isPositive();
 			}
@@ -190,7 +184,7 @@ class FaultMatrixTests {
 		byte[] stored = "zstd".equals(coding) ? ExternalFetcherTests.encode("zstd", bomb, false) : bomb;
 		FaultServer started = new FaultServer(FaultServer.object(stored, "Content-Encoding: " + coding));
 		this.server = started;
-		ExternalFetcher fetcher = fetcher(mode, TransferListener.none());
+		ExternalFetcher fetcher = fetcher(mode);
 		assertThatExceptionOfType(PayloadTooLargeException.class)
 			.isThrownBy(() -> fetcher.fetch(started.url("/o?secret"), null, this.allocator))
 			.withMessageContaining("zstd".equals(coding) ? "max_decompressed_bytes" : "max_fetch_bytes");
@@ -218,17 +212,25 @@ class FaultMatrixTests {
 		return started;
 	}
 
-	private ExternalFetcher fetcher(Mode mode, TransferListener listener) {
+	private ExternalFetcher fetcher(Mode mode) {
 		// One chunk is enough for a single request.
 		FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, mode.isSingle() ? 8 << 20 : 4 * CHUNK,
 				mode.isSingle() ? 4 << 20 : CHUNK, 4, Duration.ofSeconds(60), 8 << 20, 32 << 20, 5,
 				mode.hedges() ? 2 : 0, 0, 0);
-		return new ExternalFetcher(config, new TestPolicy(), null,
-				new TransferResources(this.transport, this.budget, this.slabs, TransferThreads.platform(), listener));
+		return new ExternalFetcher(config, new TestPolicy(), null, resources(TransferListener.none()));
 	}
 
-	private FetchStatistics fetch(ExternalFetcher fetcher, URI url, Case test) {
-		try (FetchedBody body = fetcher.fetch(url, ExternalFetcherTests.sha256(test.content()), this.allocator)) {
+	private TransferResources resources(TransferListener listener) {
+		return new TransferResources(this.transport, this.budget, this.slabs, TransferThreads.platform(), listener);
+	}
+
+	private TransferStatistics fetch(ExternalFetcher fetcher, URI url, Case test) {
+		return fetch(fetcher, url, test, TransferTrace.none());
+	}
+
+	private TransferStatistics fetch(ExternalFetcher fetcher, URI url, Case test, TransferTrace trace) {
+		try (FetchedBody body = fetcher.fetch(ObjectLink.fixed(url, ""), ExternalFetcherTests.sha256(test.content()),
+				this.allocator, fetcher.newDeadline(), null, trace)) {
 			byte[] bytes = new byte[(int) body.length()];
 			body.buffer().getBytes(0, bytes);
 			assertThat(bytes).isEqualTo(test.content());

@@ -122,7 +122,7 @@ class LargeObjectTests {
 		try (FetchedBody body = fetcher.fetch(server.url("/o"), HexFormat.of().formatHex(sha256.digest()),
 				this.allocator)) {
 			assertThat(body.length()).isEqualTo(SIZE);
-			assertThat(body.statistics().encodedBytes()).isEqualTo(stored);
+			assertThat(body.statistics().storedBytes()).isEqualTo(stored);
 			byte[] end = new byte[5];
 			body.buffer().getBytes(SIZE - 5, end);
 			assertThat(end).isEqualTo(Arrays.copyOf(CONTENT, 5));

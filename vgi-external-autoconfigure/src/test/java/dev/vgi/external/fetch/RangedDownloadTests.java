@@ -17,9 +17,9 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transfer.AttemptsExhaustedException;
-import dev.vgi.external.transfer.FetchStatistics;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferStatistics;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.FaultServer.Handler;
@@ -118,7 +118,7 @@ class RangedDownloadTests {
 		return started;
 	}
 
-	private FetchStatistics fetch(URI url, String coding) {
+	private TransferStatistics fetch(URI url, String coding) {
 		FetchConfig config = new FetchConfig(FetchConfig.Probe.RANGE, 4 * CHUNK, CHUNK, 4, Duration.ofSeconds(60),
 				8 << 20, 32 << 20, 5, this.multiplier, this.maxHedges, 0);
 		ExternalFetcher fetcher = new ExternalFetcher(config, UrlValidator.acceptAll(), null, new TransferResources(
@@ -132,8 +132,8 @@ class RangedDownloadTests {
 		}
 	}
 
-	private Future<FetchStatistics> start(URI url, String coding) {
-		FutureTask<FetchStatistics> task = new FutureTask<>(() -> fetch(url, coding));
+	private Future<TransferStatistics> start(URI url, String coding) {
+		FutureTask<TransferStatistics> task = new FutureTask<>(() -> fetch(url, coding));
 		new Thread(task, "caller").start();
 		return task;
 	}
@@ -169,9 +169,9 @@ class RangedDownloadTests {
 			most.accumulateAndGet(inFlight.incrementAndGet(), Math::max);
 			reply.onEnd(inFlight::decrementAndGet);
 		});
-		FetchStatistics statistics = fetch(server.url("/o"), coding);
+		TransferStatistics statistics = fetch(server.url("/o"), coding);
 		assertThat(statistics.requests()).isGreaterThanOrEqualTo(chunks(coding)).isEqualTo(server.requests().size());
-		assertThat(statistics.encodedBytes()).isEqualTo(stored(coding).length);
+		assertThat(statistics.storedBytes()).isEqualTo(stored(coding).length);
 		assertThat(statistics.hedges()).isZero();
 		assertThat(most.get()).isLessThanOrEqualTo(4);
 		assertThat(server.connections()).isLessThanOrEqualTo(4);
@@ -189,8 +189,8 @@ class RangedDownloadTests {
 			}
 		});
 		this.multiplier = 0;
-		Future<FetchStatistics> call = start(server.url("/o"), coding);
-		FetchStatistics statistics = drive(call);
+		Future<TransferStatistics> call = start(server.url("/o"), coding);
+		TransferStatistics statistics = drive(call);
 		assertThat(server.requests()).filteredOn((request) -> chunkOf(request) != 5)
 			.extracting(FaultServer.Request::rangeStart)
 			.doesNotHaveDuplicates();
@@ -205,7 +205,7 @@ class RangedDownloadTests {
 			}
 		});
 		this.multiplier = 0;
-		Future<FetchStatistics> call = start(server.url("/o?secret"), "plain");
+		Future<TransferStatistics> call = start(server.url("/o?secret"), "plain");
 		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> drive(call))
 			.withCauseInstanceOf(AttemptsExhaustedException.class)
 			.withMessageContaining("3 attempts")
@@ -224,7 +224,7 @@ class RangedDownloadTests {
 			}
 		});
 		this.multiplier = 0;
-		FetchStatistics statistics = drive(start(server.url("/o"), coding));
+		TransferStatistics statistics = drive(start(server.url("/o"), coding));
 		assertThat(server.requests()).hasSize(statistics.requests())
 			.filteredOn((request) -> request.rangeStart() == 0)
 			.hasSize(1);
@@ -240,7 +240,7 @@ class RangedDownloadTests {
 			}
 		});
 		this.multiplier = 0;
-		Future<FetchStatistics> call = start(server.url("/o"), "plain");
+		Future<TransferStatistics> call = start(server.url("/o"), "plain");
 		// All ranges wait the 30 s that are believed.
 		while (server.requests().stream().noneMatch((request) -> chunkOf(request) == 5)
 				|| this.transport.leasedConnections() > 0) {
@@ -272,7 +272,7 @@ class RangedDownloadTests {
 			}
 		});
 		this.multiplier = 0;
-		Future<FetchStatistics> call = start(server.url("/o"), coding);
+		Future<TransferStatistics> call = start(server.url("/o"), coding);
 		drive(call);
 		long start = server.requests()
 			.stream()
@@ -304,9 +304,9 @@ class RangedDownloadTests {
 			}
 		});
 		this.maxHedges = 0;
-		Future<FetchStatistics> call = start(server.url("/o"), coding);
+		Future<TransferStatistics> call = start(server.url("/o"), coding);
 		asked.await();
-		FetchStatistics statistics = drive(call);
+		TransferStatistics statistics = drive(call);
 		assertThat(statistics.hedges()).isPositive();
 		// While the clock races, the hedge may be late, too.
 		assertThat(server.requests()).filteredOn((request) -> chunkOf(request) == stalled).hasSizeBetween(2, 3);
@@ -330,7 +330,7 @@ class RangedDownloadTests {
 			}
 		});
 		this.maxHedges = 0;
-		Future<FetchStatistics> call = start(server.url("/o"), "plain");
+		Future<TransferStatistics> call = start(server.url("/o"), "plain");
 		assertThat(drive(call).hedges()).isPositive();
 	}
 
@@ -353,7 +353,7 @@ class RangedDownloadTests {
 			}
 		});
 		this.maxHedges = 0;
-		Future<FetchStatistics> call = start(server.url("/o"), "plain");
+		Future<TransferStatistics> call = start(server.url("/o"), "plain");
 		while (hedged.getCount() > 0) {
 			if (!this.timer.advanceToAlarmWithin(Duration.ofSeconds(1))) {
 				Thread.onSpinWait();
@@ -414,7 +414,7 @@ class RangedDownloadTests {
 				}
 			}
 		})) {
-			Future<FetchStatistics> call = start(server.url("/o"), coding);
+			Future<TransferStatistics> call = start(server.url("/o"), coding);
 			while (asked.get() < 3) {
 				if (!this.timer.advanceToAlarmWithin(Duration.ofSeconds(1))) {
 					Thread.onSpinWait();
@@ -438,7 +438,7 @@ class RangedDownloadTests {
 			}
 		});
 		this.multiplier = 0;
-		Future<FetchStatistics> call = start(server.url("/o"), "plain");
+		Future<TransferStatistics> call = start(server.url("/o"), "plain");
 		asked.await();
 		this.timer.advance(Duration.ofSeconds(60));
 		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> get(call))
@@ -477,7 +477,7 @@ class RangedDownloadTests {
 			}
 		});
 		this.multiplier = 0;
-		Future<FetchStatistics> call = start(server.url("/o?secret"), "plain");
+		Future<TransferStatistics> call = start(server.url("/o?secret"), "plain");
 		Class<? extends RuntimeException> expected = switch (fault) {
 			case "tag", "precondition", "notFound" -> StorageUnavailableException.class;
 			default -> CorruptStreamException.class;
@@ -523,7 +523,7 @@ class RangedDownloadTests {
 				reply.stall();
 			}
 		});
-		Future<FetchStatistics> call = start(server.url("/o"), coding);
+		Future<TransferStatistics> call = start(server.url("/o"), coding);
 		asked.await();
 		this.transport.close();
 		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> get(call))
@@ -541,7 +541,7 @@ class RangedDownloadTests {
 			}
 		});
 		this.multiplier = 0;
-		Future<FetchStatistics> call = start(server.url("/o"), "plain");
+		Future<TransferStatistics> call = start(server.url("/o"), "plain");
 		failed.await();
 		this.timer.awaitAlarmIn(Duration.ofMillis(500));
 		this.transport.close();
@@ -558,7 +558,7 @@ class RangedDownloadTests {
 				reply.empty(403);
 			}
 		});
-		Future<FetchStatistics> call = start(server.url("/o?Signature=secret&AWSAccessKeyId=b&Expires=1577836800"),
+		Future<TransferStatistics> call = start(server.url("/o?Signature=secret&AWSAccessKeyId=b&Expires=1577836800"),
 				coding);
 		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> get(call))
 			.withCauseInstanceOf(LinkExpiredException.class)

@@ -27,6 +27,7 @@ import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.FaultServer.Handler;
 import dev.vgi.external.transport.LinkExpiredException;
@@ -186,7 +187,7 @@ class RenewedLinkTests {
 
 	private void fetch(ExternalFetcher fetcher, ObjectLink link) {
 		try (FetchedBody body = fetcher.fetch(link, ExternalFetcherTests.sha256(CONTENT), this.allocator,
-				fetcher.newDeadline(), null)) {
+				fetcher.newDeadline(), null, TransferTrace.none())) {
 			byte[] bytes = new byte[(int) body.length()];
 			body.buffer().getBytes(0, bytes);
 			assertThat(bytes).isEqualTo(CONTENT);

@@ -19,6 +19,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.observation.TransferMetrics;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.Transfer;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FaultServer;
@@ -73,12 +74,12 @@ class CancelledFetchTests {
 
 	@BeforeEach
 	void logAll() {
-		this.logging.setLogLevel(LocationResolver.class.getName(), LogLevel.DEBUG);
+		this.logging.setLogLevel(Transfer.class.getName(), LogLevel.DEBUG);
 	}
 
 	@AfterEach
 	void nothingIsLeft() {
-		this.logging.setLogLevel(LocationResolver.class.getName(), null);
+		this.logging.setLogLevel(Transfer.class.getName(), null);
 		if (this.server != null) {
 			this.server.close();
 		}

@@ -28,10 +28,10 @@ import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.TestListeners;
+import dev.vgi.external.transfer.Transfer;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transfer.UploadStatistics;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -70,7 +70,7 @@ class StoredSegmentsTests {
 
 	private final BufferAllocator allocator = new RootAllocator();
 
-	private final List<UploadStatistics> uploaded = new ArrayList<>();
+	private final List<Transfer> uploaded = new ArrayList<>();
 
 	private final MemoryStorage storage = new MemoryStorage();
 
@@ -137,7 +137,7 @@ class StoredSegmentsTests {
 		}
 		assertThat(rows.stream().mapToInt(Integer::intValue).sum()).isEqualTo(10 * ROWS);
 		assertThat(rows).hasSizeBetween(2, 4);
-		assertThat(this.uploaded).extracting(UploadStatistics::segment)
+		assertThat(this.uploaded).extracting(Transfer::segment)
 			.containsExactlyInAnyOrderElementsOf(IntStream.rangeClosed(1, rows.size()).boxed().toList());
 	}
 
@@ -502,16 +502,14 @@ class StoredSegmentsTests {
 	private TransferResources resources(long budget, long maxPerRequest) {
 		StorageTransport transport = new StorageTransport(TransportSettings.defaults(), null);
 		return new TransferResources(transport, new TransferBudget(budget, maxPerRequest, 10, null),
-				new SlabPool(1 << 20, Duration.ofMinutes(1)), TransferThreads.platform(), new TransferListener() {
+				new SlabPool(1 << 20, Duration.ofMinutes(1)), TransferThreads.platform(),
+				TestListeners.ended(this::uploaded));
+	}
 
-					@Override
-					public void uploaded(UploadStatistics statistics) {
-						synchronized (StoredSegmentsTests.this.uploaded) {
-							StoredSegmentsTests.this.uploaded.add(statistics);
-						}
-					}
-
-				});
+	private void uploaded(Transfer transfer) {
+		synchronized (this.uploaded) {
+			this.uploaded.add(transfer);
+		}
 	}
 
 	/**

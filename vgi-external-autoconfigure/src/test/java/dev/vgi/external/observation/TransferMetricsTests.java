@@ -20,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.VgiExternalException.Kind;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.TransferBudget;
@@ -32,9 +33,13 @@ import dev.vgi.external.storage.custom.SignedLinkStorage;
 import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.time.Deadline;
-import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.EndedTransfer;
+import dev.vgi.external.transfer.Transfer;
+import dev.vgi.external.transfer.Transfer.Direction;
+import dev.vgi.external.transfer.TransferEvent;
+import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.transfer.UploadStatistics;
+import dev.vgi.external.transfer.TransferStatistics;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
@@ -49,6 +54,7 @@ import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -84,9 +90,9 @@ class TransferMetricsTests {
 
 	@Test
 	void uploads() {
-		this.metrics.uploaded(new UploadStatistics("s3", 1000, 250, "zstd", ELAPSED, 0));
-		this.metrics.uploaded(new UploadStatistics("s3", 1000, 750, "zstd", ELAPSED, 0));
-		this.metrics.uploaded(new UploadStatistics("vended", 300, 300, null, ELAPSED, 0));
+		uploaded("s3", 250, 1000, "zstd");
+		uploaded("s3", 750, 1000, "zstd");
+		uploaded("vended", 300, 300, null);
 		assertTimer("vgi.external.upload", 2, "storage", "s3", "outcome", "success", "content.coding", "zstd");
 		assertTimer("vgi.external.upload", 1, "storage", "vended", "outcome", "success", "content.coding", "none");
 		assertSummary("vgi.external.transferred", 2, 1000, "direction", "upload", "content.coding", "zstd");
@@ -96,9 +102,9 @@ class TransferMetricsTests {
 
 	@Test
 	void fetches() {
-		this.metrics.fetched(new FetchStatistics(100, 400, "gzip", 3, 1, ELAPSED, 0));
-		this.metrics.fetched(new FetchStatistics(500, 500, null, 2, 0, ELAPSED, 0));
-		this.metrics.fetched(new FetchStatistics(0, 0, null, 0, 0, ELAPSED, 0));
+		fetched(100, 400, "gzip", 3, 1);
+		fetched(500, 500, null, 2, 0);
+		fetched(0, 0, null, 0, 0);
 		assertTimer("vgi.external.fetch", 1, "outcome", "success", "content.coding", "gzip");
 		assertTimer("vgi.external.fetch", 2, "outcome", "success", "content.coding", "none");
 		assertSummary("vgi.external.transferred", 1, 100, "direction", "fetch", "content.coding", "gzip");
@@ -111,9 +117,9 @@ class TransferMetricsTests {
 	@Test
 	void everyKindOfFailureHasItsTag() {
 		for (Kind kind : Kind.values()) {
-			this.metrics.uploadFailed("local", kind, ELAPSED);
-			this.metrics.fetchFailed(kind, ELAPSED);
-			this.metrics.fetchRetried(kind);
+			told(EndedTransfer.failed(Direction.UPLOAD, "local", new Failure(kind), ELAPSED));
+			told(EndedTransfer.failed(Direction.FETCH, "foreign", new Failure(kind), ELAPSED),
+					new Retried(-1, kind, "it failed", ELAPSED), new Retried(3, kind, "a range failed", ELAPSED));
 			this.metrics.fellBackInline(kind);
 			this.metrics.linkRenewed(kind);
 			String tag = kind.name().toLowerCase(Locale.ROOT).replace('_', '-');
@@ -137,8 +143,8 @@ class TransferMetricsTests {
 
 	@Test
 	void whatAForeignStorageSaysIsNoTag() {
-		this.metrics.fetched(new FetchStatistics(1, 1, "br; https://storage.example/?sig=5ec7e7", 1, 0, ELAPSED, 0));
-		this.metrics.uploaded(new UploadStatistics("s3", 1, 1, "ZSTD", ELAPSED, 0));
+		fetched(1, 1, "br; https://storage.example/?sig=5ec7e7", 1, 0);
+		uploaded("s3", 1, 1, "ZSTD");
 		assertThat(tagValues("content.coding")).containsOnly("none");
 	}
 
@@ -262,10 +268,9 @@ class TransferMetricsTests {
 
 	// Whatever a listener can hear may make a meter.
 	private void everyEvent() throws ReflectiveOperationException {
-		Map<Class<?>, Object> arguments = Map.of(UploadStatistics.class,
-				new UploadStatistics("s3", 1, 1, null, ELAPSED, 0), FetchStatistics.class,
-				new FetchStatistics(1, 1, null, 1, 0, ELAPSED, 0), Kind.class, Kind.TIMED_OUT, Duration.class, ELAPSED,
-				String.class, "s3", long.class, 1L, int.class, 1);
+		TransferStatistics statistics = new TransferStatistics(1, 1, null, 1, 0, ELAPSED);
+		Map<Class<?>, Object> arguments = Map.of(Transfer.class, EndedTransfer.fetched(statistics), Kind.class,
+				Kind.TIMED_OUT, int.class, 1);
 		Set<String> heard = new HashSet<>();
 		for (Method event : TransferListener.class.getMethods()) {
 			if (event.isDefault()) {
@@ -275,7 +280,28 @@ class TransferMetricsTests {
 				heard.add(event.getName());
 			}
 		}
-		assertThat(heard).contains("uploaded", "fetched", "uploadFailed", "fetchFailed");
+		assertThat(heard).contains("begin");
+		fetched(1, 1, null, 1, 0);
+		uploaded("s3", 1, 1, null);
+		told(EndedTransfer.failed(Direction.FETCH, "foreign", new Failure(Kind.TIMED_OUT), ELAPSED),
+				new Retried(-1, Kind.TIMED_OUT, "it failed", ELAPSED));
+	}
+
+	private void uploaded(String storage, long stored, long raw, @Nullable String coding) {
+		told(EndedTransfer.succeeded(Direction.UPLOAD, storage,
+				new TransferStatistics(stored, raw, coding, 1, 0, ELAPSED)));
+	}
+
+	private void fetched(long stored, long decoded, @Nullable String coding, int requests, int hedges) {
+		told(EndedTransfer.fetched(new TransferStatistics(stored, decoded, coding, requests, hedges, ELAPSED)));
+	}
+
+	private void told(Transfer transfer, TransferEvent... events) {
+		TransferListener.Watch watch = this.metrics.begin(transfer);
+		for (TransferEvent event : events) {
+			watch.happened(event);
+		}
+		watch.ended();
 	}
 
 	private static Map<String, Set<String>> documentedMeters() throws IOException {
@@ -315,6 +341,19 @@ class TransferMetricsTests {
 			.map((meter) -> meter.getId().getTag(key))
 			.filter((value) -> value != null)
 			.collect(Collectors.toSet());
+	}
+
+	/**
+	 * A failure of any kind.
+	 */
+	private static final class Failure extends VgiExternalException {
+
+		private static final long serialVersionUID = 1L;
+
+		Failure(Kind kind) {
+			super(kind, "it failed", null);
+		}
+
 	}
 
 }

@@ -30,6 +30,7 @@ import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.Pointer;
 import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TestListeners;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transport.TransportSettings;
@@ -179,19 +180,7 @@ public abstract class StorageKillsContract {
 		System.out.println("[kills] seed " + seed + ", " + rounds + " rounds");
 		Random random = new Random(seed);
 		TransportSettings settings = TransportSettings.defaults();
-		TransferListener listener = new TransferListener() {
-
-			@Override
-			public void fetching(long received, long size) {
-				StorageKillsContract.this.trap.event();
-			}
-
-			@Override
-			public void uploading(long sent, long size) {
-				StorageKillsContract.this.trap.event();
-			}
-
-		};
+		TransferListener listener = TestListeners.progressed((bytes) -> this.trap.event());
 		try (RootAllocator allocator = new RootAllocator();
 				TransferResources resources = TransferResources.create(settings, 256 << 20).withListener(listener);
 				KilledServer server = new KilledServer((port) -> command(port, this.folder), environment(),

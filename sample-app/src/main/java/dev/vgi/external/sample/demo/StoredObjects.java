@@ -2,9 +2,8 @@ package dev.vgi.external.sample.demo;
 
 import java.util.concurrent.atomic.AtomicInteger;
 
-import dev.vgi.external.transfer.FetchStatistics;
+import dev.vgi.external.transfer.Transfer;
 import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.transfer.UploadStatistics;
 
 /**
  * Counts the objects that the client fetches from storage and uploads there. Thread-safe.
@@ -14,13 +13,17 @@ final class StoredObjects implements TransferListener {
 	private final AtomicInteger count = new AtomicInteger();
 
 	@Override
-	public void fetched(FetchStatistics statistics) {
-		this.count.incrementAndGet();
-	}
+	public Watch begin(Transfer transfer) {
+		return new Watch() {
 
-	@Override
-	public void uploaded(UploadStatistics statistics) {
-		this.count.incrementAndGet();
+			@Override
+			public void ended() {
+				if (transfer.statistics() != null) {
+					StoredObjects.this.count.incrementAndGet();
+				}
+			}
+
+		};
 	}
 
 	/**

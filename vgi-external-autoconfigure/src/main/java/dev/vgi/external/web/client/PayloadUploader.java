@@ -16,9 +16,10 @@ import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
-import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transfer.Transfer.Direction;
 import dev.vgi.external.transfer.TransferResources;
-import dev.vgi.external.transfer.UploadStatistics;
+import dev.vgi.external.transfer.TransferStatistics;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
@@ -52,7 +53,7 @@ public final class PayloadUploader {
 
 	private final Duration timeout;
 
-	private final TransferListener listener;
+	private final TransferResources resources;
 
 	private final RetryPolicy attempts;
 
@@ -77,7 +78,7 @@ public final class PayloadUploader {
 	public PayloadUploader(TransferResources resources, Duration timeout, RetryPolicy attempts) {
 		this.transport = resources.transport();
 		this.timeout = timeout;
-		this.listener = resources.listener();
+		this.resources = resources;
 		this.attempts = attempts;
 	}
 
@@ -94,26 +95,30 @@ public final class PayloadUploader {
 	 */
 	void upload(GatheredStream stream, UploadUrl target, UrlValidator validator, int segment) {
 		validator.requireAccepted(target.downloadUrl());
-		long start = System.nanoTime();
+		TransferTrace trace = this.resources.begin(Direction.UPLOAD, VENDED, target.downloadUrl(), segment);
 		try {
 			Deadline deadline = this.attempts.newDeadline(this.timeout);
-			this.attempts.<@Nullable Void>run(deadline,
-					(failures) -> send(stream, target, validator, failures, deadline));
-			this.listener.uploaded(new UploadStatistics(VENDED, stream.length(), stream.length(), null,
-					Duration.ofNanos(System.nanoTime() - start), segment));
+			this.attempts.tracedBy(trace, -1)
+				.<@Nullable Void>run(deadline,
+						(failures) -> send(stream, target, validator, failures, deadline, trace));
+			trace.succeeded(new TransferStatistics(stream.length(), stream.length(), null, trace.requests(), 0,
+					trace.elapsed()));
 		}
-		catch (VgiExternalException ex) {
-			this.listener.uploadFailed(VENDED, ex.kind(), Duration.ofNanos(System.nanoTime() - start));
+		catch (RuntimeException ex) {
+			throw trace.failed(ex);
+		}
+		catch (Error ex) {
+			trace.failed(ex);
 			throw ex;
 		}
 	}
 
 	private @Nullable Void send(GatheredStream stream, UploadUrl target, UrlValidator validator, int failures,
-			Deadline deadline) {
+			Deadline deadline, TransferTrace trace) {
 		Map<String, String> headers = Map.of(HttpHeaders.CONTENT_TYPE, ArrowMediaType.NAME);
 		PacedTransfer transfer = PacedTransfer.foreign();
-		try (StorageResponse response = this.transport.put(target.uploadUrl(), new StreamBody(stream, this.listener),
-				headers, validator, deadline, transfer)) {
+		try (StorageResponse response = this.transport.put(target.uploadUrl(), new StreamBody(stream, trace), headers,
+				validator, deadline, transfer)) {
 			int status = response.status();
 			String answered = "Storage answered the upload to " + RedactedUrl.of(target.uploadUrl()) + " with status "
 					+ status;
@@ -139,7 +144,7 @@ public final class PayloadUploader {
 	 * @param failure why
 	 */
 	void fellBackInline(VgiExternalException failure) {
-		this.listener.fellBackInline(failure.kind());
+		this.resources.listener().fellBackInline(failure.kind());
 		// The service may have failed to vend a URL, and its text may quote one.
 		logger
 			.warn("An input travels inline because it cannot be uploaded: " + RedactedUrl.scrub(failure.getMessage()));
@@ -149,9 +154,9 @@ public final class PayloadUploader {
 	 * A gathered stream as a request body.
 	 *
 	 * @param stream the bytes
-	 * @param listener receives the progress
+	 * @param trace receives the progress
 	 */
-	private record StreamBody(GatheredStream stream, TransferListener listener) implements RequestBody {
+	private record StreamBody(GatheredStream stream, TransferTrace trace) implements RequestBody {
 
 		@Override
 		public long length() {
@@ -169,7 +174,7 @@ public final class PayloadUploader {
 					while (step.hasRemaining()) {
 						channel.write(step);
 					}
-					this.listener.uploading(sent, length());
+					this.trace.progressed(sent, length());
 				}
 			}
 		}

@@ -281,8 +281,7 @@ class S3StreamTests {
 					.withExternalizeThreshold(1000)
 					.withSegmentSize(4_800_000),
 				new TransferResources(this.transport, budget, this.slabs, TransferThreads.platform(),
-						new TransferListener() {
-						}),
+						TransferListener.none()),
 				allocator);
 	}
 

@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
-import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.GatheredStream;
@@ -22,10 +21,12 @@ import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.TestListeners;
+import dev.vgi.external.transfer.Transfer;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferStatistics;
 import dev.vgi.external.transfer.TransferThreads;
-import dev.vgi.external.transfer.UploadStatistics;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
@@ -76,30 +77,20 @@ class PayloadUploaderTests {
 
 	private final List<Long> progress = new ArrayList<>();
 
-	private final TransferListener listener = new TransferListener() {
-
-		@Override
-		public void uploaded(UploadStatistics statistics) {
-			PayloadUploaderTests.this.events.add(statistics.storage() + " " + statistics.storedBytes() + " "
-					+ statistics.rawBytes() + " " + statistics.contentCoding());
-		}
-
-		@Override
-		public void uploadFailed(String storage, VgiExternalException.Kind kind, Duration elapsed) {
-			PayloadUploaderTests.this.events.add(storage + " " + kind);
-		}
-
-		@Override
-		public void uploading(long sent, long size) {
-			PayloadUploaderTests.this.progress.add(sent);
-		}
-
-	};
+	private final TransferListener listener = TestListeners.listener(this::ended, this.progress::add);
 
 	private final PayloadUploader uploader = new PayloadUploader(
 			new TransferResources(this.transport, new TransferBudget(1 << 20, 1),
 					new SlabPool(0, Duration.ofSeconds(1)), TransferThreads.platform(), this.listener),
 			TIMEOUT, this.pauses.policy(2));
+
+	private void ended(Transfer transfer) {
+		TransferStatistics statistics = transfer.statistics();
+		this.events.add(transfer.storage() + " "
+				+ ((statistics != null)
+						? statistics.storedBytes() + " " + statistics.decodedBytes() + " " + statistics.contentCoding()
+						: transfer.outcome()));
+	}
 
 	@AfterEach
 	void nothingIsLeft() {
@@ -142,7 +133,7 @@ class PayloadUploaderTests {
 				.withMessageContaining("/put with status " + status)
 				.withMessageNotContaining("5ec7e7");
 			assertThat(storage.requests()).hasSize(1);
-			assertThat(this.events).containsExactly("vended UPLOAD_REFUSED");
+			assertThat(this.events).containsExactly("vended upload-refused");
 		}
 	}
 
@@ -201,7 +192,7 @@ class PayloadUploaderTests {
 				.matches((ex) -> ex.status() == status)
 				.withMessageContaining("/put with status " + status)
 				.withMessageNotContaining("5ec7e7");
-			assertThat(this.events).containsExactly("vended STORAGE_UNAVAILABLE");
+			assertThat(this.events).containsExactly("vended storage-unavailable");
 		}
 	}
 
@@ -234,7 +225,7 @@ class PayloadUploaderTests {
 			assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> upload(storage))
 				.withMessageContaining("does not show an object")
 				.withMessageNotContaining("5ec7e7");
-			assertThat(this.events.get(1)).isEqualTo("vended STORAGE_UNAVAILABLE");
+			assertThat(this.events.get(1)).isEqualTo("vended storage-unavailable");
 		}
 	}
 
@@ -274,7 +265,7 @@ class PayloadUploaderTests {
 		})) {
 			assertThatExceptionOfType(TransferCancelledException.class).isThrownBy(() -> upload(storage));
 			assertThat(Thread.interrupted()).isTrue();
-			assertThat(this.events).containsExactly("vended CANCELLED");
+			assertThat(this.events).containsExactly("vended cancelled");
 		}
 	}
 
@@ -284,7 +275,7 @@ class PayloadUploaderTests {
 			assertThatExceptionOfType(StorageUnavailableException.class).isThrownBy(() -> upload(storage))
 				.withMessageNotContaining("5ec7e7")
 				.satisfies((ex) -> assertThat(String.valueOf(ex.getCause())).doesNotContain("5ec7e7"));
-			assertThat(this.events).containsExactly("vended STORAGE_UNAVAILABLE");
+			assertThat(this.events).containsExactly("vended storage-unavailable");
 		}
 	}
 
@@ -297,7 +288,7 @@ class PayloadUploaderTests {
 		})) {
 			assertThatExceptionOfType(TransferTimeoutException.class).isThrownBy(() -> upload(storage))
 				.withMessageNotContaining("5ec7e7");
-			assertThat(this.events).containsExactly("vended TIMED_OUT");
+			assertThat(this.events).containsExactly("vended timed-out");
 		}
 	}
 

@@ -1,0 +1,393 @@
+package dev.vgi.external.transfer;
+
+import java.net.URI;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.VgiExternalException.Kind;
+import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferEvent.PhaseBegan;
+import dev.vgi.external.transfer.TransferEvent.PhaseEnded;
+import dev.vgi.external.transfer.TransferEvent.Purpose;
+import dev.vgi.external.transfer.TransferEvent.RangeCompleted;
+import dev.vgi.external.transfer.TransferEvent.RequestAnswered;
+import dev.vgi.external.transfer.TransferEvent.RequestEnded;
+import dev.vgi.external.transfer.TransferEvent.RequestQueued;
+import dev.vgi.external.transfer.TransferEvent.RequestSent;
+import dev.vgi.external.transfer.TransferEvent.Retried;
+import dev.vgi.external.transfer.TransferEvent.Sized;
+import dev.vgi.external.transport.RequestWatch;
+import dev.vgi.external.transport.TransferCancelledException;
+import dev.vgi.external.url.RedactedUrl;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One transfer as the engines see it: they report what happens, and whoever listens is
+ * told. If nobody does, an event costs nothing. Begins and ends on the same thread, which
+ * must call {@link #succeeded} or {@link #failed} exactly once; events may come from any
+ * thread until then. A failure is logged here.
+ */
+public final class TransferTrace implements Transfer {
+
+	private static final TransferTrace NONE = new TransferTrace();
+
+	private final String id;
+
+	private final Direction direction;
+
+	private final String storage;
+
+	private final int segment;
+
+	private final long start = System.nanoTime();
+
+	/** Set once, before any other thread works for the transfer. */
+	private TransferListener.Watch watch = TransferListener.Watch.NONE;
+
+	private final AtomicInteger requests = new AtomicInteger();
+
+	private volatile @Nullable String location;
+
+	private volatile long storedBytes;
+
+	/** The storage's own identifier of the last request that was answered. */
+	private volatile @Nullable String requestId;
+
+	private volatile int retries;
+
+	private volatile @Nullable TransferStatistics statistics;
+
+	private volatile @Nullable Throwable failure;
+
+	private volatile @Nullable Duration duration;
+
+	/** The thread that transfers; guarded by this, and {@code null} after the end. */
+	private @Nullable Thread thread;
+
+	/** Whether somebody has ended it; guarded by this. */
+	private boolean endedByOthers;
+
+	// Nobody listens, and nothing is logged.
+	private TransferTrace() {
+		this.id = "0".repeat(16);
+		this.direction = Direction.FETCH;
+		this.storage = "none";
+		this.segment = 0;
+	}
+
+	private TransferTrace(Direction direction, String storage, @Nullable URI location, int segment) {
+		this.id = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
+		this.direction = direction;
+		this.storage = storage;
+		this.location = (location != null) ? RedactedUrl.of(location) : null;
+		this.segment = segment;
+		this.thread = Thread.currentThread();
+	}
+
+	/**
+	 * Return the trace of work that nobody watches.
+	 * @return a trace that ignores everything
+	 */
+	public static TransferTrace none() {
+		return NONE;
+	}
+
+	/**
+	 * Begin a transfer on this thread.
+	 * @param listener is told about it
+	 * @param direction where the batch goes
+	 * @param storage name of the backend, as for {@link #storage()}
+	 * @param location where the object is, or {@code null} if that is not known yet
+	 * @param segment its place in a stream, list or result set, from 1; or 0
+	 * @return the trace
+	 */
+	static TransferTrace begin(TransferListener listener, Direction direction, String storage, @Nullable URI location,
+			int segment) {
+		TransferTrace trace = new TransferTrace(direction, storage, location, segment);
+		trace.watch = listener.begin(trace);
+		return trace;
+	}
+
+	private boolean isWatched() {
+		return this.watch != TransferListener.Watch.NONE && this.duration == null;
+	}
+
+	/**
+	 * Report that a phase begins.
+	 * @param phase which one
+	 */
+	public void begins(Phase phase) {
+		if (isWatched()) {
+			this.watch.happened(new PhaseBegan(phase));
+		}
+	}
+
+	/**
+	 * Report that a phase is over. Ignored if it had not begun.
+	 * @param phase which one
+	 */
+	public void over(Phase phase) {
+		if (isWatched()) {
+			this.watch.happened(new PhaseEnded(phase));
+		}
+	}
+
+	/**
+	 * Report where the object is.
+	 * @param url its URL, of which the query is not kept
+	 */
+	public void located(URI url) {
+		if (this != NONE) {
+			this.location = RedactedUrl.of(url);
+		}
+	}
+
+	/**
+	 * Report how large the stored object is.
+	 * @param bytes its bytes as stored
+	 * @param contentCoding its coding, or {@code null}
+	 */
+	public void sized(long bytes, @Nullable String contentCoding) {
+		if (isWatched()) {
+			this.watch.happened(new Sized(bytes, contentCoding));
+		}
+	}
+
+	/**
+	 * Report progress.
+	 * @param bytes bytes so far, as they are stored
+	 * @param size bytes in all, or -1 if unknown
+	 */
+	public void progressed(long bytes, long size) {
+		if (this != NONE) {
+			this.storedBytes = bytes;
+		}
+		if (isWatched()) {
+			this.watch.progressed(bytes, size);
+		}
+	}
+
+	/**
+	 * Report that a range or part is complete.
+	 * @param index which one, from 0
+	 * @param hedge whether the second copy of its request was faster
+	 */
+	public void completed(int index, boolean hedge) {
+		if (isWatched()) {
+			this.watch.happened(new RangeCompleted(index, hedge));
+		}
+	}
+
+	/**
+	 * Report that a failed attempt is made again.
+	 * @param index the range or part; -1 if the transfer starts over
+	 * @param reason why it failed
+	 * @param pause time until the next attempt
+	 */
+	public void retried(int index, VgiExternalException reason, Duration pause) {
+		if (isWatched()) {
+			this.watch.happened(
+					new Retried(index, reason.kind(), String.valueOf(RedactedUrl.scrub(reason.getMessage())), pause));
+		}
+	}
+
+	/**
+	 * Report that another attempt at the whole object begins.
+	 */
+	void startsOver() {
+		if (this != NONE) {
+			this.retries++;
+		}
+	}
+
+	/**
+	 * Describe requests that are about to be made, so that they are reported.
+	 * @param purpose what they are for
+	 * @param index which range or part, from 0
+	 * @param offset where their bytes begin
+	 * @param length how many bytes they are for, or -1 if unknown
+	 * @return reports each of them
+	 */
+	public RequestWatch.Source requests(Purpose purpose, int index, long offset, long length) {
+		if (!isWatched()) {
+			return RequestWatch.Source.NONE;
+		}
+		return (hedge) -> {
+			int number = this.requests.incrementAndGet();
+			report(new RequestQueued(number, purpose, index, offset, length, hedge));
+			return new ReportedRequest(number);
+		};
+	}
+
+	/**
+	 * Return how many requests were reported.
+	 * @return the number so far; 0 if nobody listens
+	 */
+	public int requests() {
+		return this.requests.get();
+	}
+
+	private void report(TransferEvent event) {
+		if (isWatched()) {
+			this.watch.happened(event);
+		}
+	}
+
+	/**
+	 * Report that the transfer has succeeded, as the last event.
+	 * @param result what it cost
+	 */
+	public void succeeded(TransferStatistics result) {
+		finish();
+		if (this != NONE && this.duration == null) {
+			this.storedBytes = result.storedBytes();
+			this.statistics = result;
+			close();
+		}
+	}
+
+	/**
+	 * Report that the transfer has failed, as the last event, and log it.
+	 * @param cause why it failed
+	 * @return what to throw: the same, unless somebody has ended the transfer
+	 */
+	public RuntimeException failed(RuntimeException cause) {
+		boolean ended = finish();
+		RuntimeException thrown = cause;
+		if (ended && cause instanceof VgiExternalException known && known.kind() == Kind.CANCELLED) {
+			thrown = new TransferCancelledException("The transfer " + this.id + " was ended by an operator");
+		}
+		failedWith(thrown, ended);
+		return thrown;
+	}
+
+	/**
+	 * Report that the transfer has failed with an error, as the last event.
+	 * @param cause the error, which the caller throws
+	 */
+	public void failed(Error cause) {
+		failedWith(cause, finish());
+	}
+
+	private void failedWith(Throwable cause, boolean ended) {
+		if (this != NONE && this.duration == null) {
+			this.failure = cause;
+			close();
+			TransferFailureLog.write(this, cause, ended);
+		}
+	}
+
+	/**
+	 * Let no other thread end this any more.
+	 * @return whether one has; the interrupt that it sent is gone
+	 */
+	private synchronized boolean finish() {
+		this.thread = null;
+		if (this.endedByOthers) {
+			Thread.interrupted();
+		}
+		return this.endedByOthers;
+	}
+
+	private void close() {
+		this.duration = Duration.ofNanos(System.nanoTime() - this.start);
+		this.watch.ended();
+	}
+
+	@Override
+	public void end() {
+		synchronized (this) {
+			if (this.thread != null) {
+				this.endedByOthers = true;
+				this.thread.interrupt();
+			}
+		}
+	}
+
+	@Override
+	public String id() {
+		return this.id;
+	}
+
+	@Override
+	public Direction direction() {
+		return this.direction;
+	}
+
+	@Override
+	public String storage() {
+		return this.storage;
+	}
+
+	@Override
+	public @Nullable String location() {
+		return this.location;
+	}
+
+	@Override
+	public int segment() {
+		return this.segment;
+	}
+
+	@Override
+	public Duration elapsed() {
+		Duration whole = this.duration;
+		return (whole != null) ? whole : Duration.ofNanos(System.nanoTime() - this.start);
+	}
+
+	@Override
+	public int retries() {
+		return this.retries;
+	}
+
+	@Override
+	public @Nullable TransferStatistics statistics() {
+		return this.statistics;
+	}
+
+	@Override
+	public @Nullable Throwable failure() {
+		return this.failure;
+	}
+
+	long storedBytes() {
+		return this.storedBytes;
+	}
+
+	@Nullable String requestId() {
+		return this.requestId;
+	}
+
+	/**
+	 * One request, with its number.
+	 */
+	private final class ReportedRequest implements RequestWatch {
+
+		private final int number;
+
+		ReportedRequest(int number) {
+			this.number = number;
+		}
+
+		@Override
+		public void sent() {
+			report(new RequestSent(this.number));
+		}
+
+		@Override
+		public void answered(int status, @Nullable String requestId) {
+			TransferTrace.this.requestId = requestId;
+			report(new RequestAnswered(this.number, status, requestId));
+		}
+
+		@Override
+		public void ended(End end, long bytes, @Nullable String reason) {
+			report(new RequestEnded(this.number, end, bytes, (reason != null) ? RedactedUrl.scrub(reason) : null));
+		}
+
+	}
+
+}
