@@ -9,6 +9,7 @@ import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget.Lease;
+import dev.vgi.external.transfer.TransferEvent.Phase;
 import dev.vgi.external.transfer.TransferTrace;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
@@ -172,6 +173,7 @@ final class BodyAssembly implements AutoCloseable {
 	private void decode(ByteBuffer source) {
 		ContentCodec.Decoder codec = this.decoder;
 		Assert.state(codec != null, "not coded");
+		this.trace.begins(Phase.CODING);
 		while (source.hasRemaining()) {
 			if (!step(codec, source)) {
 				throw new CorruptStreamException("Failed to decompress " + coding() + " data: no progress");
@@ -201,7 +203,7 @@ final class BodyAssembly implements AutoCloseable {
 
 	private void grow(long cap) {
 		long capacity = Math.min(Math.max(this.length + STEP, this.length * 2), cap + 1);
-		this.share.sized(capacity);
+		this.share.sized(capacity, this.trace);
 		// The lease covers both slabs during the copy.
 		this.lease.grow(capacity);
 		this.charged += capacity;
@@ -219,6 +221,7 @@ final class BodyAssembly implements AutoCloseable {
 
 	private void digest() {
 		if (this.digest != null) {
+			this.trace.begins(Phase.DIGEST);
 			this.digest.advance(this.body, this.length);
 		}
 	}
@@ -246,13 +249,18 @@ final class BodyAssembly implements AutoCloseable {
 			if (!this.decoded) {
 				throw new CorruptStreamException("Failed to decompress " + coding() + " data: it ends early");
 			}
+			this.trace.over(Phase.CODING);
 		}
 		if (this.length == 0) {
 			throw new CorruptStreamException("The fetched object is empty");
 		}
-		if (this.digest != null && !this.digest.finish().equals(this.sha256)) {
-			throw new ChecksumMismatchException(
-					"SHA-256 checksum mismatch: the fetched object is not the one its pointer names", null);
+		if (this.digest != null) {
+			boolean matches = this.digest.finish().equals(this.sha256);
+			this.trace.over(Phase.DIGEST);
+			if (!matches) {
+				throw new ChecksumMismatchException(
+						"SHA-256 checksum mismatch: the fetched object is not the one its pointer names", null);
+			}
 		}
 		return this.body.handOver(allocator, this.length, this.lease);
 	}
@@ -282,6 +290,8 @@ final class BodyAssembly implements AutoCloseable {
 		if (this.digest != null) {
 			this.digest.close();
 		}
+		this.trace.over(Phase.CODING);
+		this.trace.over(Phase.DIGEST);
 		this.body.close();
 		if (this.input != null) {
 			this.input.close();

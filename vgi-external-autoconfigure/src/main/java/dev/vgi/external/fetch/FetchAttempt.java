@@ -10,7 +10,9 @@ import dev.vgi.external.memory.TransferBudget.Lease;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.time.Deadline;
+import dev.vgi.external.transfer.TransferEvent.Phase;
 import dev.vgi.external.transfer.TransferStatistics;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.LinkExpiredException;
@@ -32,6 +34,8 @@ final class FetchAttempt {
 
 	private final FetchShare share;
 
+	private final TransferTrace trace;
+
 	private final ObjectLink link;
 
 	private final ObjectRequests requests;
@@ -50,6 +54,7 @@ final class FetchAttempt {
 		this.context = context;
 		this.config = context.config();
 		this.share = context.share();
+		this.trace = context.trace();
 		this.link = link;
 		this.requests = new ObjectRequests(context, link, deadline);
 		this.sha256 = sha256;
@@ -92,15 +97,18 @@ final class FetchAttempt {
 		Lease lease = this.share.takeReserved();
 		try (stored) {
 			OwnObject object = new OwnObject(stored, this.requests.shown, this.config);
-			this.share.sized(object.shape.capacity());
+			this.trace.sized(object.length, object.shape.coding());
+			this.share.sized(object.shape.capacity(), this.trace);
 			long memory = object.shape.memory();
 			lease = reserve(lease, memory);
 			if (lease == null) {
 				lease = await(memory);
 			}
 			FetchedBody body;
+			this.trace.begins(Phase.DOWNLOAD);
 			try (BodyAssembly assembly = new BodyAssembly(this.context, lease, object.shape, this.sha256)) {
 				object.readInto(assembly, deadline);
+				this.trace.over(Phase.DOWNLOAD);
 				body = finish(assembly, lease);
 			}
 			fetched(lease);
@@ -112,6 +120,7 @@ final class FetchAttempt {
 					null);
 		}
 		finally {
+			this.trace.over(Phase.DOWNLOAD);
 			if (lease != null) {
 				lease.close();
 			}
@@ -141,9 +150,15 @@ final class FetchAttempt {
 
 	private Lease await(long memory) {
 		this.share.requireMayWait();
-		Lease lease = this.context.budget().acquire(memory, this.requests.deadline.remaining());
-		this.share.reserved(memory);
-		return lease;
+		this.trace.begins(Phase.MEMORY);
+		try {
+			Lease lease = this.context.budget().acquire(memory, this.requests.deadline.remaining());
+			this.share.reserved(memory);
+			return lease;
+		}
+		finally {
+			this.trace.over(Phase.MEMORY);
+		}
 	}
 
 	private FetchedBody download() {
@@ -154,10 +169,14 @@ final class FetchAttempt {
 		try {
 			while (true) {
 				long memory;
+				this.trace.begins(Phase.DOWNLOAD);
 				try (OpenedObject object = (restarted != null) ? restarted : opener.open()) {
 					restarted = null;
 					BodyShape shape = BodyShape.of(object.codec, object.head, object.total, this.config);
-					this.share.sized(shape.capacity());
+					if (object.total >= 0 || shape.codec() != null) {
+						this.trace.sized(object.total, shape.coding());
+					}
+					this.share.sized(shape.capacity(), this.trace);
 					List<ByteRange> plan = object.plan(this.config, this.share);
 					memory = shape.memory() + ((shape.codec() != null)
 							? RangeSlots.memoryFor(plan, this.config.maxParallelRequests()) : 0);
@@ -166,6 +185,7 @@ final class FetchAttempt {
 						try (BodyAssembly assembly = new BodyAssembly(this.context, lease, shape, this.sha256)) {
 							StorageResponse whole = transfer(object, plan, assembly, lease);
 							if (whole == null) {
+								this.trace.over(Phase.DOWNLOAD);
 								body = finish(assembly, lease);
 								return body;
 							}
@@ -176,10 +196,12 @@ final class FetchAttempt {
 				}
 				// The connection was released above, since a running transfer may need
 				// it.
+				this.trace.over(Phase.DOWNLOAD);
 				lease = await(memory);
 			}
 		}
 		finally {
+			this.trace.over(Phase.DOWNLOAD);
 			if (restarted != null) {
 				restarted.close();
 			}

@@ -8,6 +8,7 @@ import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.url.UrlValidator;
@@ -62,8 +63,13 @@ record FetchContext(FetchConfig config, UrlValidator validator, @Nullable Extern
 		return this.resources.slabs();
 	}
 
+	/**
+	 * Return what creates the threads of a fetch.
+	 * @return creates threads that have the trace context of the one that creates them
+	 */
 	ThreadFactory workers() {
-		return this.resources.threads().named("range");
+		ThreadFactory named = this.resources.threads().named("range");
+		return (task) -> named.newThread(TransferThreads.inheriting(task));
 	}
 
 }

@@ -2,6 +2,8 @@ package dev.vgi.external.fetch;
 
 import dev.vgi.external.Internal;
 import dev.vgi.external.memory.TransferBudget.Lease;
+import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.TransferCancelledException;
 import org.jspecify.annotations.Nullable;
 
@@ -126,12 +128,12 @@ public final class FetchMember implements FetchShare {
 	}
 
 	/**
-	 * Return whether the fetch failed only because it had to give way.
-	 * @return whether to call {@link #restart}
+	 * Return whether the fetch, if it fails, has only given way to an older one.
+	 * @return whether it is going to be fetched again, whatever it fails with
 	 */
-	public boolean gaveWay() {
+	public boolean givesWay() {
 		synchronized (this.group) {
-			return this.gaveWay;
+			return this.evicted || this.gaveWay;
 		}
 	}
 
@@ -241,7 +243,7 @@ public final class FetchMember implements FetchShare {
 	}
 
 	@Override
-	public void sized(long decoded) {
+	public void sized(long decoded, TransferTrace trace) {
 		boolean before;
 		synchronized (this.group) {
 			if (this.group.size(this, decoded)) {
@@ -255,8 +257,9 @@ public final class FetchMember implements FetchShare {
 			before = this.reserved;
 			this.reserved = false;
 		}
-		this.group.tellChanged();
+		trace.begins(Phase.MEMORY);
 		try {
+			this.group.tellChanged();
 			this.group.awaitRoom(this);
 			synchronized (this.group) {
 				this.reserved = before;
@@ -265,6 +268,9 @@ public final class FetchMember implements FetchShare {
 		catch (InterruptedException ex) {
 			Thread.currentThread().interrupt();
 			throw new TransferCancelledException("Interrupted during a fetch");
+		}
+		finally {
+			trace.over(Phase.MEMORY);
 		}
 	}
 

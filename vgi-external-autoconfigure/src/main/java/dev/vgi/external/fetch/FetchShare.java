@@ -1,6 +1,7 @@
 package dev.vgi.external.fetch;
 
 import dev.vgi.external.memory.TransferBudget.Lease;
+import dev.vgi.external.transfer.TransferTrace;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,10 +63,11 @@ interface FetchShare {
 	 * Report how large the body is, as far as known. Called before that much memory is
 	 * reserved.
 	 * @param decoded bytes
+	 * @param trace is told if this has to wait for room
 	 * @throws dev.vgi.external.transport.TransferCancelledException if this fetch has to
 	 * give way
 	 */
-	default void sized(long decoded) {
+	default void sized(long decoded, TransferTrace trace) {
 	}
 
 	/**

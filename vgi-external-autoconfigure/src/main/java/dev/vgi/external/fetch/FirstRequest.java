@@ -6,6 +6,8 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 
 import dev.vgi.external.time.TransferTimer;
+import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transport.RequestWatch;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferRequest;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +32,9 @@ final class FirstRequest<T extends AutoCloseable> {
 
 	private final ThreadFactory workers;
 
+	/** Sends the second copy, in the context of the thread that sends the first one. */
+	private Runnable task = this::sendSecond;
+
 	private final FetchShare share;
 
 	private final TransferRequest firstCopy;
@@ -49,13 +54,14 @@ final class FirstRequest<T extends AutoCloseable> {
 
 	private @Nullable T secondAnswer;
 
-	FirstRequest(Function<TransferRequest, T> request, ObjectRequests requests, FetchContext context) {
+	FirstRequest(Function<TransferRequest, T> request, ObjectRequests requests, RequestWatch.Source watches,
+			FetchContext context) {
 		this.request = request;
-		this.firstCopy = requests.request(false);
-		this.secondCopy = requests.request(true);
+		this.firstCopy = requests.request(false, watches);
+		this.secondCopy = requests.request(true, watches);
 		this.mayHedge = requests::tryHedge;
 		this.timer = context.transport().timer();
-		this.workers = context.workers();
+		this.workers = context.resources().threads().named("range");
 		this.share = context.share();
 	}
 
@@ -69,6 +75,7 @@ final class FirstRequest<T extends AutoCloseable> {
 		if (lateAfter == Long.MAX_VALUE) {
 			return this.request.apply(this.firstCopy);
 		}
+		this.task = TransferThreads.inheriting(this.task);
 		setAlarm(lateAfter, lateAfter);
 		T answer;
 		try {
@@ -128,7 +135,7 @@ final class FirstRequest<T extends AutoCloseable> {
 	// Runs on the timer's thread, or on that of a fetch that has freed a connection.
 	private synchronized void startSecond() {
 		if (!this.over && this.second == null && this.share.tryConnect(this::startSecond)) {
-			this.second = this.workers.newThread(this::sendSecond);
+			this.second = this.workers.newThread(this.task);
 			this.second.start();
 		}
 	}

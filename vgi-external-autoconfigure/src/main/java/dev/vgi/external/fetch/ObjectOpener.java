@@ -63,9 +63,10 @@ final class ObjectOpener {
 		ByteRange range = new ByteRange(0, Math.min(this.config.chunkSize(), this.config.maxFetchSize()) - 1);
 		Function<TransferRequest, FirstAnswer> request = (copy) -> {
 			Answer answer = this.requests.get(range, null, copy);
-			return new FirstAnswer(openRanged(answer, range, announced, copy.sentAt()));
+			return new FirstAnswer(openRanged(answer, range, announced, copy));
 		};
-		FirstRequest<FirstAnswer> first = new FirstRequest<>(request, this.requests, this.context);
+		FirstRequest<FirstAnswer> first = new FirstRequest<>(request, this.requests,
+				this.requests.watchRange(0, range), this.context);
 		HedgePolicy hedging = this.requests.hedging;
 		try {
 			return first.send((this.config.maxParallelRequests() > 1) ? hedging.lateAfter(false) : Long.MAX_VALUE)
@@ -79,7 +80,8 @@ final class ObjectOpener {
 	}
 
 	// Returns null if a GET without a range is required.
-	private @Nullable OpenedObject openRanged(Answer answer, ByteRange range, Announcement announced, long sentAt) {
+	private @Nullable OpenedObject openRanged(Answer answer, ByteRange range, Announcement announced,
+			TransferRequest copy) {
 		StorageResponse response = answer.response();
 		boolean open = false;
 		try {
@@ -87,7 +89,7 @@ final class ObjectOpener {
 			int status = response.status();
 			ContentRange answered = ContentRange.parse(response.header("Content-Range"));
 			if (status == 200) {
-				opened = whole(answer, announced);
+				opened = whole(answer, announced, copy);
 			}
 			else if (status == 206) {
 				if (answered == null || answered.first() != 0 || answered.last() > range.last()
@@ -95,7 +97,7 @@ final class ObjectOpener {
 					throw new CorruptStreamException("Range chunk size mismatch: " + this.requests.shown
 							+ " answered another range than asked for");
 				}
-				opened = opened(answer, announced, answered, answered.total(), sentAt);
+				opened = opened(answer, announced, answered, answered.total(), copy);
 			}
 			else if (status == 416 && answered != null && answered.total() == 0) {
 				throw new CorruptStreamException("The fetched object is empty");
@@ -114,21 +116,22 @@ final class ObjectOpener {
 	}
 
 	private OpenedObject openWhole(Announcement announced) {
-		return whole(this.requests.get(null, null, this.requests.request(false)), announced);
+		TransferRequest request = this.requests.request(false, this.requests.watchObject(announced.length()));
+		return whole(this.requests.get(null, null, request), announced, request);
 	}
 
 	// Opens the object again by a response with all of it.
 	OpenedObject reopen(StorageResponse response, @Nullable String coding) {
-		return whole(new Answer(response, this.requests.link()), Announcement.ofCoding(coding));
+		return whole(new Answer(response, this.requests.link()), Announcement.ofCoding(coding), null);
 	}
 
-	private OpenedObject whole(Answer answer, Announcement announced) {
+	private OpenedObject whole(Answer answer, Announcement announced, @Nullable TransferRequest request) {
 		StorageResponse response = answer.response();
 		try {
 			if (response.status() / 100 != 2 || response.status() == 206) {
 				throw this.requests.failed(response);
 			}
-			return opened(answer, announced, null, response.contentLength(), 0);
+			return opened(answer, announced, null, response.contentLength(), request);
 		}
 		catch (RuntimeException ex) {
 			response.close();
@@ -137,7 +140,7 @@ final class ObjectOpener {
 	}
 
 	private OpenedObject opened(Answer answer, Announcement announced, @Nullable ContentRange answered, long total,
-			long sentAt) {
+			@Nullable TransferRequest request) {
 		StorageResponse response = answer.response();
 		if (!announced.version().mayBe(OpenedObject.Version.of(response))) {
 			throw OpenedObject.changed(this.requests.shown, response);
@@ -146,7 +149,7 @@ final class ObjectOpener {
 		long agreed = announced.agree(total, (answered != null) ? answered.length() : 0, this.requests.shown);
 		String coding = response.contentEncoding();
 		return new OpenedObject(this.requests, answer, answered, agreed, (coding != null) ? coding : announced.coding(),
-				sentAt);
+				request);
 	}
 
 	/**

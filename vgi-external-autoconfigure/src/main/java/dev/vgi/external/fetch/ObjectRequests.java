@@ -11,8 +11,12 @@ import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.storage.ErrorDocument;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.time.Deadline;
+import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferEvent.Purpose;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.ClockSkew;
+import dev.vgi.external.transport.RequestWatch;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -39,6 +43,8 @@ final class ObjectRequests {
 
 	private final PacedTransfer transfer;
 
+	private final TransferTrace trace;
+
 	private final AtomicInteger sent = new AtomicInteger();
 
 	/** The location of the object, as it may be shown. */
@@ -54,6 +60,7 @@ final class ObjectRequests {
 		URI url = link.current();
 		this.context = context;
 		this.link = link;
+		this.trace = context.trace();
 		ExternalStorage storage = context.storage();
 		this.transfer = (storage != null && storage.isOwn(url)) ? PacedTransfer.own() : PacedTransfer.foreign();
 		this.shown = RedactedUrl.of(url);
@@ -78,10 +85,30 @@ final class ObjectRequests {
 	/**
 	 * Create a request of this fetch.
 	 * @param hedge whether it is the second copy of a late one
+	 * @param source is told what becomes of it
 	 * @return the request, not sent yet
 	 */
-	TransferRequest request(boolean hedge) {
-		return new TransferRequest(this.transfer, hedge);
+	TransferRequest request(boolean hedge, RequestWatch.Source source) {
+		return new TransferRequest(this.transfer, hedge, source);
+	}
+
+	/**
+	 * Describe requests for a range, so that they are reported.
+	 * @param index which one in its object, from 0
+	 * @param range the bytes, inside the object
+	 * @return reports them
+	 */
+	RequestWatch.Source watchRange(int index, ByteRange range) {
+		return this.trace.requests(Purpose.RANGE, index, range.first(), range.length());
+	}
+
+	/**
+	 * Describe requests for the whole object, so that they are reported.
+	 * @param length its bytes, or -1
+	 * @return reports them
+	 */
+	RequestWatch.Source watchObject(long length) {
+		return this.trace.requests(Purpose.OBJECT, 0, 0, length);
 	}
 
 	/**
@@ -98,7 +125,7 @@ final class ObjectRequests {
 	}
 
 	StorageResponse head() {
-		TransferRequest head = request(false);
+		TransferRequest head = request(false, this.trace.requests(Purpose.HEAD, 0, 0, -1));
 		return send(false, head, (url) -> {
 			StorageResponse response = this.context.transport()
 				.head(url, this.context.validator(), this.context.config().maxRedirects(), this.deadline, head);
@@ -167,7 +194,7 @@ final class ObjectRequests {
 	}
 
 	private URI renewed(URI url, String expired, Runnable requireWanted) {
-		URI fresh = this.link.renew(url, this.deadline, requireWanted);
+		URI fresh = awaitLink(requireWanted, (waiting) -> this.link.renew(url, this.deadline, waiting));
 		if (fresh == null) {
 			throw this.link.expired(expired);
 		}
@@ -178,12 +205,26 @@ final class ObjectRequests {
 	private URI usable(Runnable requireWanted) {
 		URI url = link();
 		if (this.link.isBeingRenewed()) {
-			URI fresh = this.link.renew(url, this.deadline, requireWanted);
+			URI fresh = awaitLink(requireWanted, (waiting) -> this.link.renew(url, this.deadline, waiting));
 			return (fresh != null) ? fresh : url;
 		}
 		Instant expiry = this.link.isRenewable() ? SignedUrl.of(url).expiry() : null;
 		boolean late = expiry != null && expiry.minus(MARGIN).isBefore(this.context.wallClock().instant());
-		return late ? this.link.renewAhead(url, this.deadline, requireWanted) : url;
+		return late ? awaitLink(requireWanted, (waiting) -> this.link.renewAhead(url, this.deadline, waiting)) : url;
+	}
+
+	// The link asks before each wait whether the request is still wanted. Several
+	// requests may wait for the same link, and all of them until it is there.
+	private <T extends @Nullable URI> T awaitLink(Runnable requireWanted, Function<Runnable, T> renewal) {
+		try {
+			return renewal.apply(() -> {
+				requireWanted.run();
+				this.trace.begins(Phase.RENEWAL);
+			});
+		}
+		finally {
+			this.trace.over(Phase.RENEWAL);
+		}
 	}
 
 	long nanoTime() {

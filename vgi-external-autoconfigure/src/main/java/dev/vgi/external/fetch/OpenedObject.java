@@ -45,6 +45,9 @@ final class OpenedObject implements AutoCloseable {
 	/** When the request was sent. */
 	final long sentAt;
 
+	/** Whether it was the second copy of a late one. */
+	final boolean hedge;
+
 	/** The first bytes of a coded body, which declare its size. */
 	final ByteBuffer head;
 
@@ -66,10 +69,11 @@ final class OpenedObject implements AutoCloseable {
 	 * @param range the range that it has, or {@code null} if it has the whole object
 	 * @param total bytes of the object, or -1
 	 * @param coding content coding of the object, or {@code null}
-	 * @param sentAt when the request was sent
+	 * @param request the request that was answered; {@code null} if it was one for the
+	 * rest of the object
 	 */
 	OpenedObject(ObjectRequests requests, Answer answer, @Nullable ContentRange range, long total,
-			@Nullable String coding, long sentAt) {
+			@Nullable String coding, @Nullable TransferRequest request) {
 		StorageResponse response = answer.response();
 		this.requests = requests;
 		this.response = response;
@@ -79,7 +83,8 @@ final class OpenedObject implements AutoCloseable {
 		this.total = total;
 		this.codec = ContentCodec.ofAnswer(coding);
 		this.version = Version.of(response);
-		this.sentAt = sentAt;
+		this.sentAt = (request != null) ? request.sentAt() : 0;
+		this.hedge = request != null && request.isHedge();
 		this.head = ByteBuffer.allocate((this.codec != null) ? HEAD_LENGTH : 0);
 		while (this.head.hasRemaining() && response.read(this.head) >= 0) {
 			continue;

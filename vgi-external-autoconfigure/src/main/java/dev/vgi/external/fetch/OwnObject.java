@@ -19,7 +19,7 @@ final class OwnObject {
 
 	private final SeekableByteChannel channel;
 
-	private final long length;
+	final long length;
 
 	private final String shown;
 

@@ -63,7 +63,7 @@ final class RangeAttempt implements Runnable {
 		this.range = range;
 		this.target = target;
 		this.offset = offset;
-		this.request = object.requests.request(hedge);
+		this.request = object.requests.request(hedge, object.requests.watchRange(index, range));
 		this.response = response;
 		this.firstByte = response != null;
 	}
@@ -155,6 +155,15 @@ final class RangeAttempt implements Runnable {
 	 */
 	long sentAt() {
 		return (this.response != null) ? this.object.sentAt : this.request.sentAt();
+	}
+
+	/**
+	 * Return whether its bytes come from the second copy of a late request, which the one
+	 * that opened the object may be.
+	 * @return whether they do
+	 */
+	boolean isHedge() {
+		return this.hedge || (this.response != null && this.object.hedge);
 	}
 
 	boolean hasFirstByte() {

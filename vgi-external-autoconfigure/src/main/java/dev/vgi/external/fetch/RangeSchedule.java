@@ -215,7 +215,7 @@ final class RangeSchedule {
 		Turn turn = this.turns[range];
 		turn.firstByte = null;
 		if (turn.retries == null) {
-			turn.retries = this.retryPolicy.begin(this.deadline);
+			turn.retries = this.retryPolicy.at(range).begin(this.deadline);
 		}
 		Duration pause = turn.retries.next(unavailable);
 		turn.pauseUntil = now + pause.toNanos();

@@ -156,6 +156,10 @@ final class RangeSlots implements AutoCloseable {
 		return this.complete.get(range);
 	}
 
+	boolean isComplete() {
+		return this.complete.cardinality() == this.plan.size();
+	}
+
 	// The range that is drained next.
 	int first() {
 		return this.first;

@@ -13,6 +13,8 @@ import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget.Lease;
 import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -46,6 +48,8 @@ final class RangedDownload {
 
 	private final FetchShare share;
 
+	private final TransferTrace trace;
+
 	private final RangeSchedule schedule;
 
 	private final RangeSlots slots;
@@ -70,6 +74,7 @@ final class RangedDownload {
 		this.timer = context.transport().timer();
 		this.workers = context.workers();
 		this.share = context.share();
+		this.trace = context.trace();
 		int maxRequests = context.config().maxParallelRequests();
 		this.schedule = new RangeSchedule(plan.size(), maxRequests, object.requests.hedging, context.retryPolicy(),
 				object.requests.deadline);
@@ -119,6 +124,7 @@ final class RangedDownload {
 		this.object.response.close();
 		this.share.disconnect();
 		this.slots.complete(0);
+		report(0, this.object.hedge);
 	}
 
 	private long sendWhatIsDue() {
@@ -233,10 +239,10 @@ final class RangedDownload {
 				join(late);
 			}
 			this.slots.fill(range, attempt.target);
-			complete(range);
+			complete(attempt);
 		}
 		else if (failure == null || (running(range, false) == null && isWhole(range, failure))) {
-			complete(range);
+			complete(attempt);
 		}
 		else if (running(range, false) == null) {
 			RangeAttempt hedge = running(range, true);
@@ -250,10 +256,19 @@ final class RangedDownload {
 	}
 
 	// The hedges that still run are of no use any more.
-	private void complete(int range) {
+	private void complete(RangeAttempt winner) {
+		int range = winner.index;
 		this.slots.complete(range);
+		report(range, winner.isHedge());
 		this.schedule.completed(range);
 		this.running.stream().filter((other) -> other.index == range).forEach(RangeAttempt::cancel);
+	}
+
+	private void report(int range, boolean hedge) {
+		this.trace.completed(range, hedge);
+		if (this.slots.isComplete()) {
+			this.trace.over(Phase.DOWNLOAD);
+		}
 	}
 
 	// A request may have broken off after its last byte.

@@ -3,6 +3,8 @@ package dev.vgi.external.fetch;
 import java.nio.ByteBuffer;
 
 import dev.vgi.external.transfer.Retries;
+import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -17,6 +19,8 @@ import org.jspecify.annotations.Nullable;
 final class SequentialDownload {
 
 	private final FetchConfig config;
+
+	private final TransferTrace trace;
 
 	private final OpenedObject object;
 
@@ -38,9 +42,10 @@ final class SequentialDownload {
 	 */
 	SequentialDownload(FetchContext context, OpenedObject object, BodyAssembly assembly) {
 		this.config = context.config();
+		this.trace = context.trace();
 		this.object = object;
 		this.assembly = assembly;
-		this.retries = context.retryPolicy().begin(object.requests.deadline);
+		this.retries = context.retryPolicy().at(0).begin(object.requests.deadline);
 		this.total = object.total;
 	}
 
@@ -67,6 +72,9 @@ final class SequentialDownload {
 				retry(ex);
 			}
 		}
+		if (restarted == null) {
+			this.trace.completed(0, this.object.hedge);
+		}
 		return restarted;
 	}
 
@@ -91,7 +99,8 @@ final class SequentialDownload {
 	}
 
 	private @Nullable StorageResponse resume(ByteRange asked) {
-		StorageResponse response = this.object.request(asked, this.object.requests.request(false));
+		StorageResponse response = this.object.request(asked,
+				this.object.requests.request(false, this.object.requests.watchRange(0, asked)));
 		boolean startsOver = false;
 		try {
 			if (this.total < 0 && response.status() == 416) {
@@ -139,6 +148,9 @@ final class SequentialDownload {
 			throw this.object.changed(response);
 		}
 		this.config.checkSize(size);
+		if (this.total < 0) {
+			this.trace.sized(size, this.assembly.coding());
+		}
 		this.total = size;
 	}
 
@@ -179,7 +191,13 @@ final class SequentialDownload {
 		if (!this.object.canResume() || !OpenedObject.isWorthARetry(failure)) {
 			throw failure;
 		}
-		this.retries.pauseAfter(failure);
+		this.trace.begins(Phase.PAUSE);
+		try {
+			this.retries.pauseAfter(failure);
+		}
+		finally {
+			this.trace.over(Phase.PAUSE);
+		}
 	}
 
 }

@@ -170,7 +170,7 @@ final class BatchAhead {
 		if (this.dropped) {
 			drop();
 		}
-		else if (this.member.isEvicted() || (this.failure != null && this.member.gaveWay())) {
+		else if (this.member.isEvicted() || (this.failure != null && this.member.givesWay())) {
 			restart();
 		}
 		else {

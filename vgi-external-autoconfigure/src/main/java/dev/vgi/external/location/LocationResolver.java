@@ -211,6 +211,10 @@ public final class LocationResolver {
 			throw ex;
 		}
 		catch (RuntimeException ex) {
+			if (member != null && member.givesWay()) {
+				trace.gaveWay();
+				throw ex;
+			}
 			throw trace.failed(ex);
 		}
 		catch (Error ex) {

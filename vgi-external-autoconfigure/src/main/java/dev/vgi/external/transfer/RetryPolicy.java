@@ -118,6 +118,15 @@ public final class RetryPolicy {
 	}
 
 	/**
+	 * Return a policy that reports further attempts at one range or part.
+	 * @param range which one, from 0
+	 * @return a policy that decides and reports in the same way
+	 */
+	public RetryPolicy at(int range) {
+		return tracedBy(this.trace, range);
+	}
+
+	/**
 	 * Return whether a failure is transient, so that another attempt may succeed.
 	 * @param failure why the transfer failed
 	 * @return {@code false} for refusals, and for transfers that were cancelled, ended by

@@ -59,7 +59,7 @@ public interface Transfer {
 
 	/**
 	 * Return what the transfer cost.
-	 * @return the statistics; {@code null} while it runs, and if it failed
+	 * @return the statistics; {@code null} while it runs, and if it did not succeed
 	 */
 	@Nullable TransferStatistics statistics();
 
@@ -70,11 +70,24 @@ public interface Transfer {
 	@Nullable Throwable failure();
 
 	/**
+	 * Return whether a fetch ahead has ended to give way to an earlier one. Nothing has
+	 * failed then, and nothing was fetched: it is fetched again, as another transfer.
+	 * @return {@code true} if it has
+	 */
+	default boolean hasGivenWay() {
+		return false;
+	}
+
+	/**
 	 * Return how the transfer ended, from a closed set.
 	 * @return {@code success}; the code of a {@linkplain VgiExternalException.Kind kind};
-	 * {@code error} for a failure of the application; {@code unknown} while it runs
+	 * {@code error} for a failure of the application; {@code gave-way} if it has
+	 * {@linkplain #hasGivenWay given way}; {@code unknown} while it runs
 	 */
 	default String outcome() {
+		if (hasGivenWay()) {
+			return "gave-way";
+		}
 		Throwable failure = failure();
 		if (failure instanceof VgiExternalException known) {
 			return known.kind().code();

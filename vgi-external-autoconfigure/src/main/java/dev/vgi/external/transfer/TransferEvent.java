@@ -31,9 +31,9 @@ public sealed interface TransferEvent {
 	}
 
 	/**
-	 * The size of the stored object has become known.
+	 * The size of the stored object has become known, or its coding.
 	 *
-	 * @param storedBytes its bytes as stored
+	 * @param storedBytes its bytes as stored, or -1 if that is not known yet
 	 * @param contentCoding its coding, or {@code null}
 	 */
 	record Sized(long storedBytes, @Nullable String contentCoding) implements TransferEvent {
@@ -89,7 +89,7 @@ public sealed interface TransferEvent {
 	}
 
 	/**
-	 * A range or part is complete.
+	 * A range or part is complete, or an object that is not cut into any.
 	 *
 	 * @param index which one, from 0
 	 * @param hedge whether the second copy of its request was faster

@@ -3,6 +3,7 @@ package dev.vgi.external.transfer;
 import java.net.URI;
 import java.time.Duration;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -14,9 +15,7 @@ import dev.vgi.external.transfer.TransferEvent.PhaseEnded;
 import dev.vgi.external.transfer.TransferEvent.Purpose;
 import dev.vgi.external.transfer.TransferEvent.RangeCompleted;
 import dev.vgi.external.transfer.TransferEvent.RequestAnswered;
-import dev.vgi.external.transfer.TransferEvent.RequestEnded;
 import dev.vgi.external.transfer.TransferEvent.RequestQueued;
-import dev.vgi.external.transfer.TransferEvent.RequestSent;
 import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferEvent.Sized;
 import dev.vgi.external.transport.RequestWatch;
@@ -49,6 +48,9 @@ public final class TransferTrace implements Transfer {
 
 	private final AtomicInteger requests = new AtomicInteger();
 
+	/** A bit for each phase that has begun and is not over. */
+	private final AtomicInteger phases = new AtomicInteger();
+
 	private volatile @Nullable String location;
 
 	private volatile long storedBytes;
@@ -64,11 +66,10 @@ public final class TransferTrace implements Transfer {
 
 	private volatile @Nullable Duration duration;
 
-	/** The thread that transfers; guarded by this, and {@code null} after the end. */
-	private @Nullable Thread thread;
+	/** Ends the work of the thread that transfers, if somebody wants that. */
+	private final Interruption interruption = new Interruption();
 
-	/** Whether somebody has ended it; guarded by this. */
-	private boolean endedByOthers;
+	private volatile boolean gaveWay;
 
 	// Nobody listens, and nothing is logged.
 	private TransferTrace() {
@@ -76,6 +77,7 @@ public final class TransferTrace implements Transfer {
 		this.direction = Direction.FETCH;
 		this.storage = "none";
 		this.segment = 0;
+		this.interruption.over();
 	}
 
 	private TransferTrace(Direction direction, String storage, @Nullable URI location, int segment) {
@@ -84,7 +86,6 @@ public final class TransferTrace implements Transfer {
 		this.storage = storage;
 		this.location = (location != null) ? RedactedUrl.of(location) : null;
 		this.segment = segment;
-		this.thread = Thread.currentThread();
 	}
 
 	/**
@@ -116,11 +117,11 @@ public final class TransferTrace implements Transfer {
 	}
 
 	/**
-	 * Report that a phase begins.
+	 * Report that a phase begins. Ignored as long as it lasts already.
 	 * @param phase which one
 	 */
 	public void begins(Phase phase) {
-		if (isWatched()) {
+		if (isWatched() && lasts(phase, true)) {
 			this.watch.happened(new PhaseBegan(phase));
 		}
 	}
@@ -130,8 +131,22 @@ public final class TransferTrace implements Transfer {
 	 * @param phase which one
 	 */
 	public void over(Phase phase) {
-		if (isWatched()) {
+		if (isWatched() && lasts(phase, false)) {
 			this.watch.happened(new PhaseEnded(phase));
+		}
+	}
+
+	// Returns whether this is a change.
+	private boolean lasts(Phase phase, boolean lasts) {
+		int bit = 1 << phase.ordinal();
+		while (true) {
+			int open = this.phases.get();
+			if (((open & bit) != 0) == lasts) {
+				return false;
+			}
+			if (this.phases.compareAndSet(open, open ^ bit)) {
+				return true;
+			}
 		}
 	}
 
@@ -147,7 +162,7 @@ public final class TransferTrace implements Transfer {
 
 	/**
 	 * Report how large the stored object is.
-	 * @param bytes its bytes as stored
+	 * @param bytes its bytes as stored, or -1 if only its coding is known
 	 * @param contentCoding its coding, or {@code null}
 	 */
 	public void sized(long bytes, @Nullable String contentCoding) {
@@ -218,7 +233,7 @@ public final class TransferTrace implements Transfer {
 		return (hedge) -> {
 			int number = this.requests.incrementAndGet();
 			report(new RequestQueued(number, purpose, index, offset, length, hedge));
-			return new ReportedRequest(number);
+			return new ReportedRequest(this, number);
 		};
 	}
 
@@ -230,7 +245,12 @@ public final class TransferTrace implements Transfer {
 		return this.requests.get();
 	}
 
-	private void report(TransferEvent event) {
+	void answered(RequestAnswered event) {
+		this.requestId = event.requestId();
+		report(event);
+	}
+
+	void report(TransferEvent event) {
 		if (isWatched()) {
 			this.watch.happened(event);
 		}
@@ -241,7 +261,7 @@ public final class TransferTrace implements Transfer {
 	 * @param result what it cost
 	 */
 	public void succeeded(TransferStatistics result) {
-		finish();
+		this.interruption.over();
 		if (this != NONE && this.duration == null) {
 			this.storedBytes = result.storedBytes();
 			this.statistics = result;
@@ -255,10 +275,11 @@ public final class TransferTrace implements Transfer {
 	 * @return what to throw: the same, unless somebody has ended the transfer
 	 */
 	public RuntimeException failed(RuntimeException cause) {
-		boolean ended = finish();
+		boolean ended = this.interruption.over();
 		RuntimeException thrown = cause;
 		if (ended && cause instanceof VgiExternalException known && known.kind() == Kind.CANCELLED) {
 			thrown = new TransferCancelledException("The transfer " + this.id + " was ended by an operator");
+			List.of(cause.getSuppressed()).forEach(thrown::addSuppressed);
 		}
 		failedWith(thrown, ended);
 		return thrown;
@@ -269,7 +290,7 @@ public final class TransferTrace implements Transfer {
 	 * @param cause the error, which the caller throws
 	 */
 	public void failed(Error cause) {
-		failedWith(cause, finish());
+		failedWith(cause, this.interruption.over());
 	}
 
 	private void failedWith(Throwable cause, boolean ended) {
@@ -281,15 +302,15 @@ public final class TransferTrace implements Transfer {
 	}
 
 	/**
-	 * Let no other thread end this any more.
-	 * @return whether one has; the interrupt that it sent is gone
+	 * Report that a fetch ahead has given way to an earlier one, as the last event. It is
+	 * not logged.
 	 */
-	private synchronized boolean finish() {
-		this.thread = null;
-		if (this.endedByOthers) {
-			Thread.interrupted();
+	public void gaveWay() {
+		this.interruption.over();
+		if (this != NONE && this.duration == null) {
+			this.gaveWay = true;
+			close();
 		}
-		return this.endedByOthers;
 	}
 
 	private void close() {
@@ -299,11 +320,8 @@ public final class TransferTrace implements Transfer {
 
 	@Override
 	public void end() {
-		synchronized (this) {
-			if (this.thread != null) {
-				this.endedByOthers = true;
-				this.thread.interrupt();
-			}
+		if (this != NONE) {
+			this.interruption.request();
 		}
 	}
 
@@ -353,41 +371,17 @@ public final class TransferTrace implements Transfer {
 		return this.failure;
 	}
 
+	@Override
+	public boolean hasGivenWay() {
+		return this.gaveWay;
+	}
+
 	long storedBytes() {
 		return this.storedBytes;
 	}
 
 	@Nullable String requestId() {
 		return this.requestId;
-	}
-
-	/**
-	 * One request, with its number.
-	 */
-	private final class ReportedRequest implements RequestWatch {
-
-		private final int number;
-
-		ReportedRequest(int number) {
-			this.number = number;
-		}
-
-		@Override
-		public void sent() {
-			report(new RequestSent(this.number));
-		}
-
-		@Override
-		public void answered(int status, @Nullable String requestId) {
-			TransferTrace.this.requestId = requestId;
-			report(new RequestAnswered(this.number, status, requestId));
-		}
-
-		@Override
-		public void ended(End end, long bytes, @Nullable String reason) {
-			report(new RequestEnded(this.number, end, bytes, (reason != null) ? RedactedUrl.scrub(reason) : null));
-		}
-
 	}
 
 }

@@ -331,14 +331,15 @@ final class Exchange implements StorageResponse {
 		if (received != null) {
 			received.stopWatching();
 		}
+		// Before anybody else notices the end, which may be that of the whole transfer.
+		End how = (end == State.CANCELLED && this.failure != null) ? End.FAILED : End.valueOf(end.name());
+		this.watch.ended(how, this.request.carried(received), this.failure);
 		this.lease.end((received != null && end == State.COMPLETE) ? received.keepAlive() : null);
 		this.decided.countDown();
 		if (granted != null) {
 			tellPace(granted, end, received != null);
 		}
 		this.transport.ended(this);
-		End how = (end == State.CANCELLED && this.failure != null) ? End.FAILED : End.valueOf(end.name());
-		this.watch.ended(how, this.request.carried(received), this.failure);
 	}
 
 	// Messages of foreign exceptions may contain the URL, and malformed data may be

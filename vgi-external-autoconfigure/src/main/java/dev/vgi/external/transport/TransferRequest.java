@@ -51,7 +51,11 @@ public final class TransferRequest {
 		return this.transfer;
 	}
 
-	boolean isHedge() {
+	/**
+	 * Return which copy this is.
+	 * @return whether it is the second copy of a late request
+	 */
+	public boolean isHedge() {
 		return this.hedge;
 	}
 

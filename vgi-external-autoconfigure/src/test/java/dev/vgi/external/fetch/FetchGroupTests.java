@@ -7,6 +7,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.memory.TransferBudget.Lease;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.TransferCancelledException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -48,7 +49,7 @@ class FetchGroupTests {
 
 	private void sized(FetchMember member, long size) {
 		Lease lease = member.takeReserved();
-		member.sized(size);
+		member.sized(size, TransferTrace.none());
 		if (lease == null) {
 			lease = this.budget.tryAcquire(size);
 		}
@@ -74,7 +75,7 @@ class FetchGroupTests {
 		assertThat(second.start()).isFalse();
 		assertThat(first.start()).isTrue();
 		assertThat(second.start()).isFalse();
-		first.sized(100 * KB);
+		first.sized(100 * KB, TransferTrace.none());
 		assertThat(second.start()).isFalse();
 		first.reserved(100 * KB);
 		assertThat(this.changes).hasPositiveValue();
@@ -107,10 +108,10 @@ class FetchGroupTests {
 		FetchMember large = this.group.add(0);
 		FetchMember small = this.group.add(0);
 		assertThat(large.start()).isFalse();
-		first.sized(100 * KB);
+		first.sized(100 * KB, TransferTrace.none());
 		assertThat(large.start()).isTrue();
-		assertThatExceptionOfType(TransferCancelledException.class).isThrownBy(() -> large.sized(1050 * KB));
-		assertThat(large.gaveWay()).isTrue();
+		assertThatExceptionOfType(TransferCancelledException.class).isThrownBy(() -> large.sized(1050 * KB, TransferTrace.none()));
+		assertThat(large.givesWay()).isTrue();
 		large.restart();
 		assertThat(small.start()).isFalse();
 		first.remove();
@@ -127,7 +128,7 @@ class FetchGroupTests {
 		assertThat(second.start()).isTrue();
 		assertThat(third.start()).isTrue();
 		int before = this.changes.get();
-		CompletableFuture<Void> sized = CompletableFuture.runAsync(() -> first.sized(950 * KB));
+		CompletableFuture<Void> sized = CompletableFuture.runAsync(() -> first.sized(950 * KB, TransferTrace.none()));
 		while (this.changes.get() == before) {
 			Thread.onSpinWait();
 		}
