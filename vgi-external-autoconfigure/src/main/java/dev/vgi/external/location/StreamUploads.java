@@ -6,6 +6,7 @@ import java.net.URI;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
@@ -15,6 +16,7 @@ import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.RunningTransfers;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.Transfer.Direction;
+import dev.vgi.external.transfer.TransferEvent.Phase;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferStatistics;
 import dev.vgi.external.transfer.TransferTrace;
@@ -66,7 +68,7 @@ final class StreamUploads {
 	Pointer upload(GatheredStream stream, Schema schema, boolean compress, int segment) {
 		TransferTrace trace = this.resources.begin(Direction.UPLOAD, storage().name(), null, segment);
 		try (RunningTransfers.Transfer transfer = this.resources.budget().transfers().begin();
-				Digest digest = Digest.start(stream, this.resources.threads())) {
+				Digest digest = Digest.start(stream, this.resources.threads(), trace)) {
 			Stored stored = store(stream, schema, compression(compress), trace);
 			Pointer pointer = new Pointer(stored.url(), digest.await());
 			succeeded(trace, stored.url(), stored.length(), stream.length(), stored.contentCoding());
@@ -89,18 +91,28 @@ final class StreamUploads {
 	}
 
 	private Stored store(GatheredStream stream, Schema schema, @Nullable Compression compression, TransferTrace trace) {
-		try (EncodedPayload payload = EncodedPayload.of(stream, compression, this.resources.slabs(),
-				this.resources.budget(), this.config.fetchConfig().timeout())) {
-			URI url = storage().upload(payload, schema, payload.contentCoding());
-			return new Stored(url, payload.takenLength(), payload.contentCoding());
+		try {
+			return storeEncoded(stream, schema, compression, trace);
 		}
 		catch (BudgetExhaustedException ex) {
-			if (compression == null) {
+			if (compression == null || ex.kind() == VgiExternalException.Kind.CANCELLED) {
 				throw ex;
 			}
 			// A request that already holds memory must not wait for room to compress in.
 			// An uncompressed upload needs none.
-			return store(stream, schema, null, trace);
+			return storeEncoded(stream, schema, null, trace);
+		}
+	}
+
+	private Stored storeEncoded(GatheredStream stream, Schema schema, @Nullable Compression compression,
+			TransferTrace trace) {
+		try (EncodedPayload payload = EncodedPayload.of(stream, compression, this.resources.slabs(),
+				this.resources.budget(), this.config.fetchConfig().timeout(), trace)) {
+			URI url = storage().upload(payload, schema, payload.contentCoding());
+			return new Stored(url, payload.takenLength(), payload.contentCoding());
+		}
+		finally {
+			trace.over(Phase.UPLOAD);
 		}
 	}
 
@@ -116,9 +128,15 @@ final class StreamUploads {
 		TransferTrace trace = this.resources.begin(Direction.UPLOAD, storage.name(), null, 0);
 		try (RunningTransfers.Transfer transfer = this.resources.budget().transfers().begin();
 				StreamedPayload payload = new StreamedPayload(compression(compress), this.resources.slabs(),
-						this.resources.budget(), this.config.fetchConfig().timeout())) {
-			FutureTask<URI> upload = new FutureTask<>(
-					() -> storage.upload(payload, batches.schema(), payload.contentCoding()));
+						this.resources.budget(), this.config.fetchConfig().timeout(), trace)) {
+			FutureTask<URI> upload = new FutureTask<>(() -> {
+				try {
+					return storage.upload(payload, batches.schema(), payload.contentCoding());
+				}
+				finally {
+					trace.over(Phase.UPLOAD);
+				}
+			});
 			URI url = produce(batches, payload, budget, upload);
 			succeeded(trace, url, payload.takenLength(), payload.writtenLength(), payload.contentCoding());
 			return url;

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Runs a call that has no deadline of its own, such as one to a credentials provider, and
  * waits no longer than a deadline allows. The call runs on its own thread, one of at most
- * 64. The thread is interrupted once the caller stops waiting.
+ * 64, which knows the caller's trace. It is interrupted once the caller stops waiting.
  */
 public final class BoundedCall {
 
@@ -49,11 +49,12 @@ public final class BoundedCall {
 	public static <T extends @Nullable Object> T run(String called, Deadline deadline, Callable<T> call)
 			throws ExecutionException {
 		FutureTask<T> task = new FutureTask<>(call);
+		Runnable observed = TransferThreads.observing(task);
 		try {
 			if (!FREE.tryAcquire(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
 				throw late(called, deadline);
 			}
-			start(task);
+			start(observed);
 			return task.get(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS);
 		}
 		catch (TimeoutException ex) {

@@ -2,7 +2,6 @@ package dev.vgi.external.storage;
 
 import java.net.URI;
 
-import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
@@ -56,13 +55,13 @@ public final class Confirmation {
 	 * @param length how many bytes were uploaded
 	 * @param validator asked before anything is sent
 	 * @param deadline covers the request
-	 * @param transfer the transfer that the request belongs to
+	 * @param request whose request it is
 	 * @throws StorageUnavailableException unless there is an object of this length
 	 */
 	public static void ask(StorageTransport transport, URI downloadUrl, long length, UrlValidator validator,
-			Deadline deadline, PacedTransfer transfer) {
+			Deadline deadline, TransferRequest request) {
 		try (StorageResponse response = transport.get(downloadUrl, FIRST_BYTE, null, validator, 0, deadline,
-				new TransferRequest(transfer, false))) {
+				request)) {
 			String range = response.header("Content-Range");
 			boolean stored = switch (response.status()) {
 				case 200 -> response.contentLength() == length;

@@ -8,6 +8,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferEvent.Retried;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.upload.Payload.Part;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +38,12 @@ public abstract class ObjectUpload {
 
 	private final Deadline whole;
 
+	private UploadRequests requests = UploadRequests.own(TransferTrace.none());
+
+	private RetryPolicy steps;
+
+	private RetryPolicy wholes;
+
 	/** Whether it is unknown how much is uploaded, and hence how long that takes. */
 	private boolean stepwise;
 
@@ -48,6 +56,8 @@ public abstract class ObjectUpload {
 	 */
 	protected ObjectUpload(RetryPolicy attempts, Duration timeout, Leftovers leftovers) {
 		this.attempts = attempts;
+		this.steps = attempts;
+		this.wholes = attempts;
 		this.timeout = timeout;
 		this.leftovers = leftovers;
 		this.whole = attempts.newDeadline(timeout);
@@ -59,6 +69,14 @@ public abstract class ObjectUpload {
 	 */
 	protected final RetryPolicy attempts() {
 		return this.attempts;
+	}
+
+	/**
+	 * Return the requests of this upload.
+	 * @return what every request of it is made of, so that it is reported
+	 */
+	protected final UploadRequests requests() {
+		return this.requests;
 	}
 
 	/**
@@ -77,8 +95,23 @@ public abstract class ObjectUpload {
 	 * @return what the first successful attempt returned
 	 */
 	protected final <T extends @Nullable Object> T step(Step<T> step) {
+		return run(this.steps, step);
+	}
+
+	/**
+	 * Store the whole object, again from its beginning until that succeeds or must not be
+	 * repeated.
+	 * @param <T> type of the result
+	 * @param step makes one attempt
+	 * @return what the first successful attempt returned
+	 */
+	protected final <T extends @Nullable Object> T whole(Step<T> step) {
+		return run(this.wholes, step);
+	}
+
+	private <T extends @Nullable Object> T run(RetryPolicy policy, Step<T> step) {
 		Deadline deadline = stepDeadline();
-		return this.attempts.run(deadline, (failures) -> {
+		return policy.run(deadline, (failures) -> {
 			int before = this.creations.get();
 			try {
 				return step.attempt(failures, deadline);
@@ -101,6 +134,9 @@ public abstract class ObjectUpload {
 	 */
 	public final URI run(Payload payload, int partSize) {
 		this.stepwise = payload.maxLength() == Payload.UNKNOWN_LENGTH;
+		this.requests = UploadRequests.own(payload.trace());
+		this.steps = this.attempts.tracedBy(payload.trace(), Retried.STEP);
+		this.wholes = this.attempts.tracedBy(payload.trace(), Retried.WHOLE);
 		try {
 			store(payload, partSize);
 		}
@@ -127,6 +163,7 @@ public abstract class ObjectUpload {
 			Assert.isTrue(first != null, "'payload' must have bytes that were not taken yet");
 			if (first.isLast()) {
 				storeAtOnce(new WholeObject(first));
+				payload.trace().progressed(first.length(), first.length());
 			}
 			else {
 				storeInParts(first, payload, partSize);
@@ -135,7 +172,8 @@ public abstract class ObjectUpload {
 	}
 
 	/**
-	 * Store an object with one request. Makes as many attempts as it takes.
+	 * Store an object with one request. Makes as many attempts as it takes, in
+	 * {@link #whole}.
 	 * @param whole contains all bytes; borrowed
 	 */
 	protected abstract void storeAtOnce(Part whole);

@@ -12,9 +12,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferEvent.Purpose;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.ClockSkew;
 import dev.vgi.external.transport.FailureReason;
@@ -265,12 +265,12 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 		@Override
 		protected void storeAtOnce(Payload.Part whole) {
-			this.<@Nullable Void>step((failures, deadline) -> put(whole, deadline));
+			this.<@Nullable Void>whole((failures, deadline) -> put(whole, deadline));
 		}
 
 		private @Nullable Void put(Payload.Part whole, Deadline deadline) {
 			try (StorageResponse response = SignedUrlStorage.this.transport.put(signed("PUT", deadline), whole,
-					this.headers, UrlValidator.acceptAll(), deadline)) {
+					this.headers, UrlValidator.acceptAll(), deadline, requests().object(whole.length()))) {
 				int status = response.status();
 				if (status >= 500 || status == 408 || status == 429) {
 					throw unavailable(response);
@@ -285,7 +285,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 			// The URL for the confirmation may be refused.
 			creates();
 			Confirmation.ask(SignedUrlStorage.this.transport, signed("GET", deadline), whole.length(),
-					UrlValidator.acceptAll(), deadline, PacedTransfer.own());
+					UrlValidator.acceptAll(), deadline, requests().other(Purpose.CONFIRMATION));
 			return null;
 		}
 
@@ -308,7 +308,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		@Override
 		protected void delete(Deadline deadline) {
 			try (StorageResponse response = SignedUrlStorage.this.transport.send("DELETE", signed("DELETE", deadline),
-					TextBody.EMPTY, Map.of(), UrlValidator.acceptAll(), deadline)) {
+					TextBody.EMPTY, Map.of(), UrlValidator.acceptAll(), deadline, requests().other(Purpose.REMOVAL))) {
 				int status = response.status();
 				if (status >= 500 || status == 408 || status == 429) {
 					throw unavailable(response);

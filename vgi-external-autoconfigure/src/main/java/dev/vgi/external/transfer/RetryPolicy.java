@@ -12,6 +12,7 @@ import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.time.TransferTimer;
 import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transport.StorageBusyException;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -82,7 +83,7 @@ public final class RetryPolicy {
 	}
 
 	RetryPolicy(int maxRetries, Duration delay, TransferTimer timer, BooleanSupplier ended, LongUnaryOperator random) {
-		this(maxRetries, delay, timer, ended, random, TransferTrace.none(), -1);
+		this(maxRetries, delay, timer, ended, random, TransferTrace.none(), Retried.WHOLE);
 	}
 
 	private RetryPolicy(int maxRetries, Duration delay, TransferTimer timer, BooleanSupplier ended,
@@ -110,7 +111,8 @@ public final class RetryPolicy {
 	/**
 	 * Return a policy that reports further attempts.
 	 * @param trace is told about them
-	 * @param index the range or part that is tried; -1 for the whole transfer
+	 * @param index the range or part that is tried, {@link Retried#WHOLE} or
+	 * {@link Retried#STEP}
 	 * @return a policy that decides in the same way
 	 */
 	public RetryPolicy tracedBy(TransferTrace trace, int index) {
@@ -207,8 +209,9 @@ public final class RetryPolicy {
 		if (duration.isZero()) {
 			return;
 		}
-		boolean whole = this.index < 0;
-		if (whole) {
+		// Where ranges or parts are tried, the others go on.
+		boolean alone = this.index < 0;
+		if (alone) {
 			this.trace.begins(Phase.PAUSE);
 		}
 		long until = this.timer.nanoTime() + duration.toNanos();
@@ -226,7 +229,7 @@ public final class RetryPolicy {
 		}
 		finally {
 			alarm.cancel();
-			if (whole) {
+			if (alone) {
 				this.trace.over(Phase.PAUSE);
 			}
 		}
@@ -245,7 +248,7 @@ public final class RetryPolicy {
 	 * Tell that the pause is over and the next attempt begins.
 	 */
 	void begins() {
-		if (this.index < 0) {
+		if (this.index == Retried.WHOLE) {
 			this.trace.startsOver();
 		}
 	}

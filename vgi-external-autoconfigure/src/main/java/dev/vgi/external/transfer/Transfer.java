@@ -52,7 +52,8 @@ public interface Transfer {
 
 	/**
 	 * Return how many attempts at the whole object have failed and were made again.
-	 * Repeated ranges and parts do not count.
+	 * Repeated ranges and parts do not count, nor do repeated steps of an upload in
+	 * parts.
 	 * @return the number so far
 	 */
 	int retries();

@@ -45,7 +45,7 @@ public sealed interface TransferEvent {
 	 *
 	 * @param request number of the request in its transfer, from 1
 	 * @param purpose what it is for
-	 * @param index which range or part, from 0
+	 * @param index which range or part, from 0; 0 if it is for none
 	 * @param offset where its bytes begin
 	 * @param length how many bytes it is for, or -1 if unknown
 	 * @param hedge whether it is the second copy of a late one
@@ -101,12 +101,21 @@ public sealed interface TransferEvent {
 	/**
 	 * An attempt has failed and is made again after a pause.
 	 *
-	 * @param index the range or part; -1 if the transfer starts over
+	 * @param index the range or part, {@link #WHOLE} or {@link #STEP}
 	 * @param kind what went wrong
 	 * @param reason the same in words, without a query
 	 * @param pause time until the next attempt
 	 */
 	record Retried(int index, VgiExternalException.Kind kind, String reason, Duration pause) implements TransferEvent {
+
+		/** The transfer starts over. */
+		public static final int WHOLE = -1;
+
+		/**
+		 * A step is made again that everything else waits for, such as opening or
+		 * completing an upload in parts. What was stored stays.
+		 */
+		public static final int STEP = -2;
 
 	}
 
@@ -168,11 +177,14 @@ public sealed interface TransferEvent {
 		/** A part of the object that is uploaded. */
 		PART,
 
-		/** To open or complete an upload in parts. */
+		/** To open or complete an upload in parts, or to ask how far it is. */
 		SESSION,
 
 		/** To make sure that the object is stored. */
-		CONFIRMATION;
+		CONFIRMATION,
+
+		/** To remove what an upload that has failed may have stored. */
+		REMOVAL;
 
 		private final String code = name().toLowerCase(Locale.ROOT);
 

@@ -111,7 +111,17 @@ public final class TransferThreads {
 	 * @return the task with that context
 	 */
 	public static Runnable inheriting(Runnable task) {
-		return RequestMemory.inherited(CONTEXT.decorate(task));
+		return RequestMemory.inherited(observing(task));
+	}
+
+	/**
+	 * Return a task that has the same trace and security context as the current thread,
+	 * and may end after the request that this thread serves.
+	 * @param task the task, for another thread
+	 * @return the task with that context
+	 */
+	public static Runnable observing(Runnable task) {
+		return CONTEXT.decorate(task);
 	}
 
 	/**

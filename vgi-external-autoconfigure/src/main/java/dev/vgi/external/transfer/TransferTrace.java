@@ -8,7 +8,6 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.VgiExternalException.Kind;
 import dev.vgi.external.transfer.TransferEvent.Phase;
 import dev.vgi.external.transfer.TransferEvent.PhaseBegan;
 import dev.vgi.external.transfer.TransferEvent.PhaseEnded;
@@ -198,7 +197,7 @@ public final class TransferTrace implements Transfer {
 
 	/**
 	 * Report that a failed attempt is made again.
-	 * @param index the range or part; -1 if the transfer starts over
+	 * @param index the range or part, {@link Retried#WHOLE} or {@link Retried#STEP}
 	 * @param reason why it failed
 	 * @param pause time until the next attempt
 	 */
@@ -221,7 +220,7 @@ public final class TransferTrace implements Transfer {
 	/**
 	 * Describe requests that are about to be made, so that they are reported.
 	 * @param purpose what they are for
-	 * @param index which range or part, from 0
+	 * @param index which range or part, from 0; 0 if they are for none
 	 * @param offset where their bytes begin
 	 * @param length how many bytes they are for, or -1 if unknown
 	 * @return reports each of them
@@ -277,9 +276,10 @@ public final class TransferTrace implements Transfer {
 	public RuntimeException failed(RuntimeException cause) {
 		boolean ended = this.interruption.over();
 		RuntimeException thrown = cause;
-		if (ended && cause instanceof VgiExternalException known && known.kind() == Kind.CANCELLED) {
+		if (ended) {
+			// The interrupt may have become any exception of whatever was interrupted.
 			thrown = new TransferCancelledException("The transfer " + this.id + " was ended by an operator");
-			List.of(cause.getSuppressed()).forEach(thrown::addSuppressed);
+			thrown.addSuppressed(cause);
 		}
 		failedWith(thrown, ended);
 		return thrown;

@@ -161,25 +161,23 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public StorageResponse put(URI url, RequestBody body, Map<String, String> headers, UrlValidator validator,
 			Deadline deadline) {
-		return put(url, body, headers, validator, deadline, PacedTransfer.own());
+		return put(url, body, headers, validator, deadline, new TransferRequest(PacedTransfer.own(), false));
 	}
 
 	/**
-	 * Send a PUT of a transfer; otherwise like the other method.
+	 * Send a PUT of a transfer, which another thread may cancel; otherwise like the other
+	 * method.
 	 * @param url the absolute, usually signed, URL
 	 * @param body the bytes
 	 * @param headers further request headers, such as {@code Content-Type}
 	 * @param validator asked before anything is sent
 	 * @param deadline covers the whole exchange
-	 * @param transfer the transfer that the request belongs to
-	 * @return the response of any status; the caller closes it
-	 * @throws dev.vgi.external.VgiExternalException if the URL is refused, the deadline
-	 * passes or the storage cannot be reached
+	 * @param request whose request it is; cancels it
+	 * @return as for the other method
 	 */
 	public StorageResponse put(URI url, RequestBody body, Map<String, String> headers, UrlValidator validator,
-			Deadline deadline, PacedTransfer transfer) {
-		return exchange("PUT", url, body, headers, validator, deadline, new TransferRequest(transfer, false))
-			.execute(0);
+			Deadline deadline, TransferRequest request) {
+		return exchange("PUT", url, body, headers, validator, deadline, request).execute(0);
 	}
 
 	/**
@@ -191,13 +189,12 @@ public final class StorageTransport implements AutoCloseable {
 	 * @param headers further request headers
 	 * @param validator asked before anything is sent
 	 * @param deadline covers the whole exchange
+	 * @param request whose request it is; cancels it
 	 * @return the response of any status; the caller closes it
 	 */
 	public StorageResponse send(String method, URI url, RequestBody body, Map<String, String> headers,
-			UrlValidator validator, Deadline deadline) {
-		return exchange(method, url, body, headers, validator, deadline,
-				new TransferRequest(PacedTransfer.own(), false))
-			.execute(0);
+			UrlValidator validator, Deadline deadline, TransferRequest request) {
+		return exchange(method, url, body, headers, validator, deadline, request).execute(0);
 	}
 
 	private StorageResponse follow(String method, URI url, Map<String, String> headers, UrlValidator validator,

@@ -9,7 +9,9 @@ import dev.vgi.external.Internal;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transfer.Sha256;
+import dev.vgi.external.transfer.TransferEvent.Phase;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transfer.TransferTrace;
 
 /**
  * SHA-256 of a gathered stream, computed on its own thread in parallel with the upload.
@@ -24,19 +26,20 @@ public final class Digest implements AutoCloseable {
 
 	private volatile boolean cancelled;
 
-	private Digest(GatheredStream stream, TransferThreads threads) {
-		this.task = new FutureTask<>(() -> digest(stream));
-		this.thread = threads.named("digest").newThread(this.task);
+	private Digest(GatheredStream stream, TransferThreads threads, TransferTrace trace) {
+		this.task = new FutureTask<>(() -> digest(stream, trace));
+		this.thread = threads.serving("digest").newThread(this.task);
 	}
 
 	/**
 	 * Start to digest.
 	 * @param stream borrowed until the digest is closed
 	 * @param threads creates the thread
+	 * @param trace the transfer that the stream belongs to
 	 * @return the running digest; the caller closes it
 	 */
-	public static Digest start(GatheredStream stream, TransferThreads threads) {
-		Digest digest = new Digest(stream, threads);
+	public static Digest start(GatheredStream stream, TransferThreads threads, TransferTrace trace) {
+		Digest digest = new Digest(stream, threads, trace);
 		try {
 			digest.thread.start();
 		}
@@ -46,12 +49,18 @@ public final class Digest implements AutoCloseable {
 		return digest;
 	}
 
-	private String digest(GatheredStream stream) {
-		Sha256 sha256 = new Sha256(stream.length());
-		for (ByteBuffer segment : stream.segments()) {
-			sha256.update(segment, () -> this.cancelled);
+	private String digest(GatheredStream stream, TransferTrace trace) {
+		trace.begins(Phase.DIGEST);
+		try {
+			Sha256 sha256 = new Sha256(stream.length());
+			for (ByteBuffer segment : stream.segments()) {
+				sha256.update(segment, () -> this.cancelled);
+			}
+			return sha256.finish();
 		}
-		return sha256.finish();
+		finally {
+			trace.over(Phase.DIGEST);
+		}
 	}
 
 	/**

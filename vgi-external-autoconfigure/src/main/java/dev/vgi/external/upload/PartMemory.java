@@ -15,6 +15,8 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.time.Deadline;
+import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.TransferCancelledException;
 import org.jspecify.annotations.Nullable;
 
@@ -34,7 +36,12 @@ final class PartMemory implements AutoCloseable {
 
 	private final Duration maxWait;
 
+	private final TransferTrace trace;
+
 	private TransferBudget.@Nullable Lease lease;
+
+	/** Whether a part was made. */
+	private boolean begun;
 
 	/** Guards everything below. */
 	private final ReentrantLock lock = new ReentrantLock();
@@ -54,8 +61,10 @@ final class PartMemory implements AutoCloseable {
 	 * @param slabs memory for the parts
 	 * @param budget the budget charged for that memory
 	 * @param maxWait longest wait for room in the budget
+	 * @param trace is told about waits, and about the first part
 	 */
-	PartMemory(SlabPool slabs, TransferBudget budget, Duration maxWait) {
+	PartMemory(SlabPool slabs, TransferBudget budget, Duration maxWait, TransferTrace trace) {
+		this.trace = trace;
 		this.slabs = slabs;
 		this.budget = budget;
 		this.maxWait = maxWait;
@@ -71,11 +80,11 @@ final class PartMemory implements AutoCloseable {
 	 */
 	Slab take(int capacity) {
 		if (this.lease == null) {
-			// The only wait for others: nothing is held yet, and no lock.
-			this.lease = this.budget.acquire(capacity, this.maxWait);
+			this.lease = acquire(capacity);
 			return opened(this.slabs.acquire(capacity));
 		}
 		Deadline deadline = Deadline.in(this.maxWait);
+		boolean waits = false;
 		this.lock.lock();
 		try {
 			while (true) {
@@ -89,11 +98,33 @@ final class PartMemory implements AutoCloseable {
 				if (refusal == null) {
 					return opened(this.slabs.acquire(capacity));
 				}
+				if (!waits) {
+					waits = true;
+					this.trace.begins(Phase.MEMORY);
+				}
 				awaitClosedPart(deadline, refusal);
 			}
 		}
 		finally {
 			this.lock.unlock();
+			if (waits) {
+				this.trace.over(Phase.MEMORY);
+			}
+		}
+	}
+
+	/** The only wait for others: nothing is held yet, and no lock. */
+	private TransferBudget.Lease acquire(int capacity) {
+		TransferBudget.Lease free = this.budget.tryAcquire(capacity);
+		if (free != null) {
+			return free;
+		}
+		this.trace.begins(Phase.MEMORY);
+		try {
+			return this.budget.acquire(capacity, this.maxWait);
+		}
+		finally {
+			this.trace.over(Phase.MEMORY);
 		}
 	}
 
@@ -143,6 +174,10 @@ final class PartMemory implements AutoCloseable {
 	 * @return the part, which gives the memory back when it is closed
 	 */
 	Payload.Part part(Slab slab, int size, boolean last) {
+		if (!this.begun) {
+			this.begun = true;
+			this.trace.begins(Phase.UPLOAD);
+		}
 		return new SlabPart(slab, size, last);
 	}
 

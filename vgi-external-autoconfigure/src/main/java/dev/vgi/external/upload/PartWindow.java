@@ -47,7 +47,7 @@ public final class PartWindow {
 		this.held = held;
 		this.sent = sent;
 		this.attempts = attempts;
-		this.threads = threads.named("upload");
+		this.threads = threads.serving("upload");
 	}
 
 	/**
@@ -135,8 +135,13 @@ public final class PartWindow {
 
 		private boolean ended;
 
-		/** Guards the next two. */
+		/** Known once the last part was taken. */
+		private volatile long size = -1;
+
+		/** Guards the next three. */
 		private final ReentrantLock lock = new ReentrantLock();
+
+		private long stored;
 
 		private final Map<Integer, R> answers = new TreeMap<>();
 
@@ -229,7 +234,8 @@ public final class PartWindow {
 			}
 			try {
 				Deadline deadline = this.deadlines.get();
-				R answer = PartWindow.this.attempts.run(deadline, () -> this.cancelled,
+				RetryPolicy attempts = PartWindow.this.attempts.tracedBy(this.payload.trace(), part.number() - 1);
+				R answer = attempts.run(deadline, () -> this.cancelled,
 						(failures) -> this.sender.send(part, failures, deadline));
 				answered(part, answer);
 				return true;
@@ -251,6 +257,9 @@ public final class PartWindow {
 			this.ended = part.isLast();
 			long offset = this.length;
 			this.length += part.length();
+			if (this.ended) {
+				this.size = this.length;
+			}
 			// The thread that takes it also sends it.
 			int step = (Thread.currentThread() == this.caller) ? STEP : Integer.MAX_VALUE;
 			return new NumberedPart(part, ++this.count, offset, step, () -> this.cancelled);
@@ -273,6 +282,9 @@ public final class PartWindow {
 			this.lock.lock();
 			try {
 				this.answers.put(part.number(), answer);
+				this.stored += part.length();
+				this.payload.trace().completed(part.number() - 1, false);
+				this.payload.trace().progressed(this.stored, this.size);
 				this.changed.signalAll();
 			}
 			finally {

@@ -3,6 +3,7 @@ package dev.vgi.external.upload;
 import java.io.IOException;
 import java.nio.channels.WritableByteChannel;
 
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.RequestBody;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +39,15 @@ public interface Payload {
 	 * @throws dev.vgi.external.VgiExternalException if the bytes cannot be produced
 	 */
 	@Nullable Part next(int size);
+
+	/**
+	 * Return the transfer that these bytes belong to, for a storage that reports what it
+	 * does. None has to.
+	 * @return its trace; by default one that nobody watches
+	 */
+	default TransferTrace trace() {
+		return TransferTrace.none();
+	}
 
 	/**
 	 * Take no further part: a call of {@link #next} that waits for bytes fails at once,

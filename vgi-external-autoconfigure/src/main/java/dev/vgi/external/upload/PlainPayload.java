@@ -6,6 +6,8 @@ import java.nio.channels.WritableByteChannel;
 import java.util.List;
 
 import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferTrace;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -19,11 +21,19 @@ final class PlainPayload implements EncodedPayload {
 
 	private final long length;
 
+	private final TransferTrace trace;
+
 	private long taken;
 
-	PlainPayload(GatheredStream stream) {
+	PlainPayload(GatheredStream stream, TransferTrace trace) {
 		this.segments = stream.segments();
 		this.length = stream.length();
+		this.trace = trace;
+	}
+
+	@Override
+	public TransferTrace trace() {
+		return this.trace;
 	}
 
 	@Override
@@ -38,6 +48,10 @@ final class PlainPayload implements EncodedPayload {
 			return null;
 		}
 		long offset = this.taken;
+		if (offset == 0) {
+			this.trace.sized(this.length, null);
+			this.trace.begins(Phase.UPLOAD);
+		}
 		this.taken = Math.min(this.length, offset + size);
 		return new View(offset, this.taken - offset);
 	}

@@ -15,6 +15,7 @@ import dev.vgi.external.codec.ZstdContentCodec;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.TransferCancelledException;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +44,8 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 	private final PartMemory memory;
 
 	private final SlabPool slabs;
+
+	private final TransferTrace trace;
 
 	/** Used by the producer, to encode bytes of the heap. */
 	private @Nullable Slab copy;
@@ -76,10 +79,13 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 	 * @param slabs memory for the parts
 	 * @param budget the budget charged for that memory
 	 * @param maxWait longest wait for room in the budget
+	 * @param trace the transfer that it belongs to
 	 */
-	public StreamedPayload(@Nullable Compression compression, SlabPool slabs, TransferBudget budget, Duration maxWait) {
+	public StreamedPayload(@Nullable Compression compression, SlabPool slabs, TransferBudget budget, Duration maxWait,
+			TransferTrace trace) {
 		this.slabs = slabs;
-		this.memory = new PartMemory(slabs, budget, maxWait);
+		this.trace = trace;
+		this.memory = new PartMemory(slabs, budget, maxWait, trace);
 		this.encoder = (compression != null) ? ZstdContentCodec.encoder(compression, -1) : null;
 	}
 
@@ -251,6 +257,11 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 	}
 
 	@Override
+	public TransferTrace trace() {
+		return this.trace;
+	}
+
+	@Override
 	public long maxLength() {
 		return UNKNOWN_LENGTH;
 	}
@@ -273,6 +284,9 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 			awaitFilled(part);
 			this.taken += part.position();
 			this.lastTaken = !this.full;
+			if (this.lastTaken) {
+				this.trace.sized(this.taken, contentCoding());
+			}
 			return this.memory.part(slab, part.position(), this.lastTaken);
 		}
 		catch (RuntimeException | Error ex) {

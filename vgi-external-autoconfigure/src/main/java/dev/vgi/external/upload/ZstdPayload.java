@@ -2,6 +2,7 @@ package dev.vgi.external.upload;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
 import java.util.Iterator;
 
@@ -12,6 +13,8 @@ import dev.vgi.external.codec.ZstdContentCodec;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferTrace;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.Assert;
@@ -32,19 +35,30 @@ final class ZstdPayload implements EncodedPayload {
 
 	private final long maxLength;
 
+	private final TransferTrace trace;
+
 	private ByteBuffer source;
+
+	/** Whether the parts are written by this, one after the other. */
+	private boolean writes;
 
 	private boolean ended;
 
 	private long taken;
 
 	ZstdPayload(GatheredStream stream, Compression compression, SlabPool slabs, TransferBudget budget,
-			Duration maxWait) {
+			Duration maxWait, TransferTrace trace) {
+		this.trace = trace;
 		this.sources = stream.segments().iterator();
 		this.source = this.sources.next();
-		this.memory = new PartMemory(slabs, budget, maxWait);
+		this.memory = new PartMemory(slabs, budget, maxWait, trace);
 		this.maxLength = ZstdContentCodec.maxEncodedLength(stream.length());
 		this.encoder = ZstdContentCodec.encoder(compression, stream.length());
+	}
+
+	@Override
+	public TransferTrace trace() {
+		return this.trace;
 	}
 
 	@Override
@@ -63,8 +77,11 @@ final class ZstdPayload implements EncodedPayload {
 		Slab slab = this.memory.take(capacity);
 		try {
 			ByteBuffer target = slab.window(0, capacity);
-			encode(target);
+			encodeAndReport(target);
 			this.taken += target.position();
+			if (this.ended) {
+				this.trace.sized(this.taken, contentCoding());
+			}
 			return this.memory.part(slab, target.position(), this.ended);
 		}
 		catch (IOException ex) {
@@ -74,6 +91,33 @@ final class ZstdPayload implements EncodedPayload {
 		catch (RuntimeException | Error ex) {
 			this.memory.giveBack(slab);
 			throw ex;
+		}
+	}
+
+	@Override
+	public void writeTo(WritableByteChannel channel) throws IOException {
+		// The storage sends no requests that would tell one part from the next.
+		this.writes = true;
+		this.trace.begins(Phase.CODING);
+		try {
+			EncodedPayload.super.writeTo(channel);
+		}
+		finally {
+			this.trace.over(Phase.CODING);
+		}
+	}
+
+	private void encodeAndReport(ByteBuffer target) throws IOException {
+		if (this.writes) {
+			encode(target);
+			return;
+		}
+		this.trace.begins(Phase.CODING);
+		try {
+			encode(target);
+		}
+		finally {
+			this.trace.over(Phase.CODING);
 		}
 	}
 

@@ -41,6 +41,7 @@ import dev.vgi.external.codec.Compression;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.time.Uninterruptibles;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.upload.StreamedPayload;
 import dev.vgi.external.upload.StreamedUpload;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -300,7 +301,7 @@ public abstract class ExternalStorageContractTests {
 		if (!storage().takesUnknownLength()) {
 			throw new TestAbortedException("The length has to be known");
 		}
-		return new StreamedPayload(compression, this.slabs, this.budget, Duration.ofSeconds(30));
+		return new StreamedPayload(compression, this.slabs, this.budget, Duration.ofSeconds(30), TransferTrace.none());
 	}
 
 	private URI upload(StreamedPayload stream) {

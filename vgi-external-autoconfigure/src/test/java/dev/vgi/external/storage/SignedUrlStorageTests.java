@@ -19,6 +19,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.local.SteppedClock;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -124,7 +125,8 @@ class SignedUrlStorageTests {
 	void streamOfUnknownLengthIsRefusedBeforeAByteIsTaken() {
 		assertThat(this.storage.takesUnknownLength()).isFalse();
 		SlabPool slabs = new SlabPool(0, Duration.ofHours(1));
-		try (StreamedPayload stream = new StreamedPayload(null, slabs, new TransferBudget(1, 0), Duration.ZERO)) {
+		try (StreamedPayload stream = new StreamedPayload(null, slabs, new TransferBudget(1, 0), Duration.ZERO,
+				TransferTrace.none())) {
 			assertThatExceptionOfType(UploadRefusedException.class)
 				.isThrownBy(() -> this.storage.upload(stream, SCHEMA, null))
 				.withMessageContaining("'links'")

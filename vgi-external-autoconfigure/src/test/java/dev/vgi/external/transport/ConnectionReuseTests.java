@@ -91,7 +91,8 @@ class ConnectionReuseTests {
 			case "HEAD" -> this.transport.head(url, UrlValidator.acceptAll(), 0, deadline(),
 					new TransferRequest(PacedTransfer.own(), false));
 			case "GET" -> this.transport.get(url, null, null, UrlValidator.acceptAll(), 1, deadline());
-			default -> this.transport.send(method, url, new Body(), Map.of(), UrlValidator.acceptAll(), deadline());
+			default -> this.transport.send(method, url, new Body(), Map.of(), UrlValidator.acceptAll(), deadline(),
+					new TransferRequest(PacedTransfer.own(), false));
 		};
 		readAll(response);
 	}

@@ -574,7 +574,7 @@ class StorageTransportTests {
 		assertThatExceptionOfType(TransportClosedException.class)
 			.isThrownBy(() -> this.transport.get(url, null, null, UrlValidator.acceptAll(), 0, deadline()));
 		try (StorageResponse response = this.transport.send("DELETE", url, body(new byte[0]), Map.of(),
-				UrlValidator.acceptAll(), deadline())) {
+				UrlValidator.acceptAll(), deadline(), new TransferRequest(PacedTransfer.own(), false))) {
 			assertThat(response.status()).isEqualTo(204);
 		}
 	}

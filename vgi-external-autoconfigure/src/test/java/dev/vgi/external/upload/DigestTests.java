@@ -11,6 +11,7 @@ import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transfer.TransferTrace;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -49,21 +50,21 @@ class DigestTests {
 
 	@Test
 	void itsOwnThreadComputesAndEndsWithIt() throws Exception {
-		try (Digest digest = Digest.start(this.stream, threads(true))) {
+		try (Digest digest = Digest.start(this.stream, threads(true), TransferTrace.none())) {
 			assertThat(digest.await()).isEqualTo(expected());
 		}
 	}
 
 	@Test
 	void withoutAnotherThreadTheCallerComputes() throws Exception {
-		try (Digest digest = Digest.start(this.stream, threads(false))) {
+		try (Digest digest = Digest.start(this.stream, threads(false), TransferTrace.none())) {
 			assertThat(digest.await()).isEqualTo(expected());
 		}
 	}
 
 	@Test
 	void aDigestThatIsClosedEarlyHasNoThread() {
-		Digest.start(this.stream, threads(true)).close();
+		Digest.start(this.stream, threads(true), TransferTrace.none()).close();
 	}
 
 	private TransferThreads threads(boolean available) {

@@ -20,6 +20,7 @@ import dev.vgi.external.codec.Compression;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.upload.Payload.Part;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -110,7 +111,7 @@ class EncodedPayloadTests {
 		ExecutorService other = Executors.newSingleThreadExecutor();
 		try (GatheredStream stream = stream(200_000, 1 << 30);
 				EncodedPayload payload = EncodedPayload.of(stream, LEVEL_1, this.slabs, small,
-						Duration.ofSeconds(30))) {
+						Duration.ofSeconds(30), TransferTrace.none())) {
 			Part first = payload.next(PART);
 			assertThat(first).isNotNull();
 			Future<?> second = other.submit(() -> {
@@ -142,7 +143,7 @@ class EncodedPayloadTests {
 	void neverWaitsForPartsThatNobodyCloses() throws Exception {
 		TransferBudget small = new TransferBudget(PART, 0);
 		try (GatheredStream stream = stream(200_000, 1 << 30);
-				EncodedPayload payload = EncodedPayload.of(stream, LEVEL_1, this.slabs, small, NO_WAIT);
+				EncodedPayload payload = EncodedPayload.of(stream, LEVEL_1, this.slabs, small, NO_WAIT, TransferTrace.none());
 				Part first = payload.next(PART)) {
 			assertThat(first).isNotNull();
 			assertThatExceptionOfType(BudgetExhaustedException.class).isThrownBy(() -> payload.next(PART));
@@ -189,7 +190,7 @@ class EncodedPayloadTests {
 	}
 
 	private EncodedPayload payload(GatheredStream stream, @Nullable Compression compression) {
-		return EncodedPayload.of(stream, compression, this.slabs, this.budget, NO_WAIT);
+		return EncodedPayload.of(stream, compression, this.slabs, this.budget, NO_WAIT, TransferTrace.none());
 	}
 
 	private static byte[] take(EncodedPayload payload, int size) throws IOException {

@@ -30,6 +30,7 @@ import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -336,7 +337,8 @@ class StreamedPayloadTests {
 		TransferBudget small = new TransferBudget(PART + PART / 2, 0);
 		byte[] bytes = bytes(PART * 7 + 5);
 		Map<Integer, byte[]> sent = new ConcurrentHashMap<>();
-		try (StreamedPayload payload = new StreamedPayload(null, this.slabs, small, Duration.ofSeconds(30))) {
+		try (StreamedPayload payload = new StreamedPayload(null, this.slabs, small, Duration.ofSeconds(30),
+				TransferTrace.none())) {
 			StreamedUpload.run(payload, (stream) -> send(stream, window(4), (part, failures, deadline) -> {
 				sent.put(part.number(), bytes(part));
 				return "";
@@ -352,7 +354,8 @@ class StreamedPayloadTests {
 		TransferBudget small = new TransferBudget(PART, 0);
 		CountDownLatch taken = new CountDownLatch(1);
 		AtomicReference<Thread> storage = new AtomicReference<>();
-		try (StreamedPayload payload = new StreamedPayload(null, this.slabs, small, Duration.ofDays(1))) {
+		try (StreamedPayload payload = new StreamedPayload(null, this.slabs, small, Duration.ofDays(1),
+				TransferTrace.none())) {
 			Thread failing = started(() -> {
 				await(taken);
 				await(storage.get(), Thread.State.TIMED_WAITING);
@@ -393,7 +396,7 @@ class StreamedPayloadTests {
 	}
 
 	private StreamedPayload payload(@Nullable Compression compression) {
-		return new StreamedPayload(compression, this.slabs, this.budget, Duration.ZERO);
+		return new StreamedPayload(compression, this.slabs, this.budget, Duration.ZERO, TransferTrace.none());
 	}
 
 	private static PartWindow window(int parallel) {

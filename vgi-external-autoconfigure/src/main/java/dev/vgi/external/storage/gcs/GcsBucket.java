@@ -12,14 +12,15 @@ import java.util.concurrent.ExecutionException;
 
 import com.google.auth.Credentials;
 import com.google.cloud.storage.StorageOptions;
-import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.ErrorDocument;
 import dev.vgi.external.storage.TextBody;
 import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.storage.UploadRequests;
 import dev.vgi.external.time.Deadline;
+import dev.vgi.external.transfer.TransferEvent.Purpose;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
@@ -81,8 +82,10 @@ final class GcsBucket {
 	 * @param body its bytes
 	 * @param failures how many attempts have failed
 	 * @param deadline covers all requests
+	 * @param requests the requests of the upload
 	 */
-	void put(URI url, String key, @Nullable String coding, RequestBody body, int failures, Deadline deadline) {
+	void put(URI url, String key, @Nullable String coding, RequestBody body, int failures, Deadline deadline,
+			UploadRequests requests) {
 		String operation = "store an object";
 		Map<String, String> headers = new LinkedHashMap<>(NEW_OBJECT);
 		headers.put("Content-Type", ArrowMediaType.NAME);
@@ -93,7 +96,8 @@ final class GcsBucket {
 			// Without this, GCS decompresses gzip for callers that do not accept it.
 			headers.put("Cache-Control", "no-transform");
 		}
-		try (StorageResponse response = this.transport.put(url, body, headers, UrlValidator.acceptAll(), deadline)) {
+		try (StorageResponse response = this.transport.put(url, body, headers, UrlValidator.acceptAll(), deadline,
+				requests.object(body.length()))) {
 			// The name is unique, so an earlier attempt has succeeded although it seemed
 			// to fail.
 			boolean exists = response.status() == 412 && failures > 0;
@@ -108,7 +112,7 @@ final class GcsBucket {
 			throw GcsFailures.explained(operation, ex);
 		}
 		Confirmation.ask(this.transport, this.signer.get(key, forAsLongAs(deadline), deadline), body.length(),
-				UrlValidator.acceptAll(), deadline, PacedTransfer.own());
+				UrlValidator.acceptAll(), deadline, requests.other(Purpose.CONFIRMATION));
 	}
 
 	private static Duration forAsLongAs(Deadline deadline) {
@@ -154,9 +158,10 @@ final class GcsBucket {
 	 * @param key the object's name
 	 * @param coding its coding, or {@code null}
 	 * @param deadline covers the request
+	 * @param requests the requests of the upload
 	 * @return the session
 	 */
-	GcsSession openSession(String key, @Nullable String coding, Deadline deadline) {
+	GcsSession openSession(String key, @Nullable String coding, Deadline deadline, UploadRequests requests) {
 		String operation = "open an upload session";
 		URI url = URI.create(this.host + "/upload/storage/v1/b/" + encoded(this.settings.bucket())
 				+ "/o?uploadType=resumable&name=" + encoded(key));
@@ -167,11 +172,11 @@ final class GcsBucket {
 		headers.put("Content-Type", "application/json; charset=UTF-8");
 		headers.put("X-Upload-Content-Type", ArrowMediaType.NAME);
 		try (StorageResponse response = this.transport.send("POST", url, new TextBody(metadata), headers,
-				UrlValidator.acceptAll(), deadline)) {
+				UrlValidator.acceptAll(), deadline, requests.other(Purpose.SESSION))) {
 			if (response.status() / 100 != 2) {
 				throw GcsFailures.of(operation, response, this.clock.instant());
 			}
-			return new GcsSession(this.transport, session(response.header("Location")));
+			return new GcsSession(this.transport, requests, session(response.header("Location")));
 		}
 		catch (StorageUnavailableException ex) {
 			throw GcsFailures.explained(operation, ex);
@@ -195,12 +200,14 @@ final class GcsBucket {
 	 * Delete an object of a failed upload, if there is one.
 	 * @param key its name
 	 * @param deadline covers all requests
+	 * @param requests the requests of the upload
 	 */
-	void delete(String key, Deadline deadline) {
+	void delete(String key, Deadline deadline, UploadRequests requests) {
 		String operation = "delete an object that nobody can be told of";
 		URI url = URI.create(this.host + "/storage/v1/b/" + encoded(this.settings.bucket()) + "/o/" + encoded(key));
 		try (StorageResponse response = this.transport.send("DELETE", url, TextBody.EMPTY,
-				authorized(operation, url, deadline), UrlValidator.acceptAll(), deadline)) {
+				authorized(operation, url, deadline), UrlValidator.acceptAll(), deadline,
+				requests.other(Purpose.REMOVAL))) {
 			if (response.status() / 100 != 2 && response.status() != 404) {
 				throw GcsFailures.of(operation, response, this.clock.instant());
 			}

@@ -8,14 +8,16 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.storage.TextBody;
 import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.storage.UploadRequests;
 import dev.vgi.external.time.Deadline;
+import dev.vgi.external.transfer.TransferEvent.Purpose;
 import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferRequest;
 import dev.vgi.external.upload.NumberedPart;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
@@ -35,15 +37,19 @@ final class GcsSession {
 
 	private final StorageTransport transport;
 
+	private final UploadRequests requests;
+
 	private final URI session;
 
 	/**
 	 * Create a session.
 	 * @param transport sends the chunks
+	 * @param requests the requests of the upload
 	 * @param session the session's URI
 	 */
-	GcsSession(StorageTransport transport, URI session) {
+	GcsSession(StorageTransport transport, UploadRequests requests, URI session) {
 		this.transport = transport;
+		this.requests = requests;
 		this.session = session;
 	}
 
@@ -65,7 +71,7 @@ final class GcsSession {
 	void cancel(Deadline deadline) {
 		String operation = "cancel an upload";
 		try (StorageResponse response = this.transport.send("DELETE", this.session, TextBody.EMPTY, Map.of(),
-				UrlValidator.acceptAll(), deadline)) {
+				UrlValidator.acceptAll(), deadline, this.requests.other(Purpose.REMOVAL))) {
 			int status = response.status();
 			if (status / 100 != 2 && status != CLIENT_CLOSED_REQUEST && status != 404 && status != 410) {
 				throw GcsFailures.of(operation, response);
@@ -105,15 +111,17 @@ final class GcsSession {
 
 		void send(int failures) {
 			if (failures > 0) {
-				put(TextBody.EMPTY, "*");
+				ask();
 			}
 			while (!isDone()) {
 				long before = this.stored;
 				if (before < this.end) {
-					put(new Tail(this.part, before - this.part.offset()), before + "-" + (this.end - 1));
+					long skipped = before - this.part.offset();
+					put(new Tail(this.part, skipped), before + "-" + (this.end - 1),
+							GcsSession.this.requests.part(this.part, skipped));
 				}
 				else {
-					put(TextBody.EMPTY, "*");
+					ask();
 				}
 				if (!isDone() && this.stored <= before) {
 					throw new StorageUnavailableException("GCS stored nothing of a chunk", 0, null);
@@ -125,11 +133,15 @@ final class GcsSession {
 			return this.complete || (!this.part.isLast() && this.stored == this.end);
 		}
 
-		private void put(RequestBody body, String range) {
+		private void ask() {
+			put(TextBody.EMPTY, "*", GcsSession.this.requests.other(Purpose.SESSION));
+		}
+
+		private void put(RequestBody body, String range, TransferRequest request) {
 			String operation = "store a chunk";
 			Map<String, String> headers = Map.of("Content-Range", "bytes " + range + "/" + this.total);
 			try (StorageResponse response = GcsSession.this.transport.put(GcsSession.this.session, body, headers,
-					UrlValidator.acceptAll(), this.deadline, PacedTransfer.own())) {
+					UrlValidator.acceptAll(), this.deadline, request)) {
 				int status = response.status();
 				if (status == RESUME_INCOMPLETE) {
 					String stored = response.header("Range");

@@ -37,15 +37,16 @@ final class GcsUpload extends ObjectUpload {
 	@Override
 	protected void storeAtOnce(Part whole) {
 		URI url = step((failures, deadline) -> this.bucket.uploadUrl(this.key, deadline));
-		this.<@Nullable Void>step((failures, deadline) -> {
-			this.bucket.put(url, this.key, this.coding, whole, failures, deadline);
+		this.<@Nullable Void>whole((failures, deadline) -> {
+			this.bucket.put(url, this.key, this.coding, whole, failures, deadline, requests());
 			return null;
 		});
 	}
 
 	@Override
 	protected void storeInParts(Part first, Payload payload, int partSize) {
-		GcsSession session = step((failures, deadline) -> this.bucket.openSession(this.key, this.coding, deadline));
+		GcsSession session = step(
+				(failures, deadline) -> this.bucket.openSession(this.key, this.coding, deadline, requests()));
 		try {
 			// The session itself counts its chunks, so that nothing is left to confirm.
 			this.window.<@Nullable Void>send(first, payload, partSize, this::stepDeadline,
@@ -70,7 +71,7 @@ final class GcsUpload extends ObjectUpload {
 
 	@Override
 	protected void delete(Deadline deadline) {
-		this.bucket.delete(this.key, deadline);
+		this.bucket.delete(this.key, deadline, requests());
 	}
 
 }

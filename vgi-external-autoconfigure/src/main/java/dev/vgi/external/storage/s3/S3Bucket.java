@@ -5,16 +5,21 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.function.BiFunction;
 
-import dev.vgi.external.pace.PacedTransfer;
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.Confirmation;
+import dev.vgi.external.storage.UploadRequests;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferEvent.Purpose;
 import dev.vgi.external.transport.RequestBody;
+import dev.vgi.external.transport.RequestWatch;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.transport.TransferRequest;
 import dev.vgi.external.transport.TransferTimeoutException;
+import dev.vgi.external.upload.NumberedPart;
 import dev.vgi.external.url.UrlValidator;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
@@ -62,16 +67,46 @@ final class S3Bucket {
 	 */
 	<T extends @Nullable Object> T call(String operation, Deadline deadline,
 			BiFunction<S3Client, AwsRequestOverrideConfiguration, T> call) {
-		// The SDK would request credentials outside of its own limits, and only once.
-		AwsCredentialsIdentity credentials = triedCredentials(operation, deadline);
-		Duration timeout = deadline.remaining();
-		if (timeout.isZero()) {
-			throw new TransferTimeoutException("No time is left to " + operation, null);
-		}
+		return call(operation, deadline, RequestWatch.NONE, call);
+	}
+
+	/**
+	 * Call the SDK once for an upload.
+	 * @param <T> type of the result
+	 * @param operation the operation, in the words of an error
+	 * @param deadline limits the call, and the attempts to obtain credentials for it
+	 * @param watch is told what becomes of the call
+	 * @param call takes the client and the configuration of the call; may return
+	 * {@code null} if what it is about is not there
+	 * @return the result
+	 */
+	<T extends @Nullable Object> T call(String operation, Deadline deadline, RequestWatch watch,
+			BiFunction<S3Client, AwsRequestOverrideConfiguration, T> call) {
+		WatchedCall watched = new WatchedCall(watch);
 		try {
-			return call.apply(this.client, S3Signer.override(credentials).apiCallTimeout(timeout).build());
+			// The SDK would request credentials outside of its own limits, and only once.
+			AwsCredentialsIdentity credentials = triedCredentials(operation, deadline);
+			Duration timeout = deadline.remaining();
+			if (timeout.isZero()) {
+				throw new TransferTimeoutException("No time is left to " + operation, null);
+			}
+			watch.sent();
+			return watched.answered(call(operation, S3Signer.override(credentials).apiCallTimeout(timeout).build(),
+					watched, call));
+		}
+		catch (VgiExternalException ex) {
+			watched.failed(ex);
+			throw ex;
+		}
+	}
+
+	private <T extends @Nullable Object> T call(String operation, AwsRequestOverrideConfiguration limits,
+			WatchedCall watched, BiFunction<S3Client, AwsRequestOverrideConfiguration, T> call) {
+		try {
+			return call.apply(this.client, limits);
 		}
 		catch (RuntimeException ex) {
+			watched.refused(ex);
 			throw S3Failures.of(operation, ex, this.clock.instant());
 		}
 	}
@@ -85,12 +120,13 @@ final class S3Bucket {
 	 * @param request describes the object
 	 * @param body its bytes
 	 * @param deadline covers all requests
+	 * @param requests the requests of the upload
 	 */
-	void put(PutObjectRequest request, RequestBody body, Deadline deadline) {
+	void put(PutObjectRequest request, RequestBody body, Deadline deadline, UploadRequests requests) {
 		String operation = "store an object";
 		PresignedRequest signed = this.signer.put(request, this.signer.credentials(operation, deadline));
-		String tag = send(operation, SignedRequest.of(signed), body, deadline, PacedTransfer.own());
-		confirm(tag, request.key(), body.length(), deadline);
+		String tag = send(operation, SignedRequest.of(signed), body, deadline, requests.object(body.length()));
+		confirm(tag, request.key(), body.length(), deadline, requests);
 	}
 
 	/**
@@ -105,16 +141,15 @@ final class S3Bucket {
 	/**
 	 * Send a part, once.
 	 * @param urls signs its URL
-	 * @param number its number
-	 * @param body its bytes
+	 * @param part the part
 	 * @param deadline covers the request
-	 * @param transfer the upload that the part belongs to
+	 * @param requests the requests of the upload
 	 * @return its entity tag
 	 */
-	String putPart(S3PartUrls urls, int number, RequestBody body, Deadline deadline, PacedTransfer transfer) {
+	String putPart(S3PartUrls urls, NumberedPart part, Deadline deadline, UploadRequests requests) {
 		String operation = "store a part";
-		String tag = send(operation, urls.sign(number, this.signer.credentials(operation, deadline)), body, deadline,
-				transfer);
+		String tag = send(operation, urls.sign(part.number(), this.signer.credentials(operation, deadline)), part,
+				deadline, requests.part(part, 0));
 		if (tag == null || !Confirmation.isGivenBy(tag)) {
 			throw new StorageUnavailableException("S3 was to " + operation + ", and answered without its entity tag", 0,
 					null);
@@ -123,9 +158,9 @@ final class S3Bucket {
 	}
 
 	private @Nullable String send(String operation, SignedRequest signed, RequestBody body, Deadline deadline,
-			PacedTransfer transfer) {
+			TransferRequest request) {
 		try (StorageResponse response = this.transport.put(signed.url(), body, signed.headers(),
-				UrlValidator.acceptAll(), deadline, transfer)) {
+				UrlValidator.acceptAll(), deadline, request)) {
 			if (response.status() / 100 != 2) {
 				throw S3Failures.of(operation, response, this.clock.instant());
 			}
@@ -142,11 +177,13 @@ final class S3Bucket {
 	 * @param key its key
 	 * @param length its length
 	 * @param deadline covers the request
+	 * @param requests the requests of the upload
 	 */
-	void confirm(@Nullable String entityTag, String key, long length, Deadline deadline) {
+	void confirm(@Nullable String entityTag, String key, long length, Deadline deadline, UploadRequests requests) {
 		if (!Confirmation.isGivenBy(entityTag)) {
 			URI url = url("look at an object", key, this.settings.uploadUrlExpiry(), deadline);
-			Confirmation.ask(this.transport, url, length, UrlValidator.acceptAll(), deadline, PacedTransfer.own());
+			Confirmation.ask(this.transport, url, length, UrlValidator.acceptAll(), deadline,
+					requests.other(Purpose.CONFIRMATION));
 		}
 	}
 

@@ -7,13 +7,13 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
-import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.ObjectUpload;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferEvent.Purpose;
 import dev.vgi.external.upload.NumberedPart;
 import dev.vgi.external.upload.PartWindow;
 import dev.vgi.external.upload.Payload;
@@ -21,6 +21,8 @@ import dev.vgi.external.upload.Payload.Part;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.core.SdkServiceClientConfiguration;
 import software.amazon.awssdk.retries.DefaultRetryStrategy;
+import software.amazon.awssdk.services.s3.model.AbortMultipartUploadResponse;
+import software.amazon.awssdk.services.s3.model.CompleteMultipartUploadResponse;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.CreateMultipartUploadRequest;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
@@ -44,8 +46,6 @@ final class S3Upload extends ObjectUpload {
 
 	private final PartWindow window;
 
-	private final PacedTransfer transfer = PacedTransfer.own();
-
 	private final String key;
 
 	private final @Nullable String coding;
@@ -63,8 +63,8 @@ final class S3Upload extends ObjectUpload {
 	@Override
 	protected void storeAtOnce(Part whole) {
 		PutObjectRequest request = putRequest();
-		this.<@Nullable Void>step((failures, deadline) -> {
-			this.bucket.put(request, whole, deadline);
+		this.<@Nullable Void>whole((failures, deadline) -> {
+			this.bucket.put(request, whole, deadline, requests());
 			return null;
 		});
 	}
@@ -78,7 +78,7 @@ final class S3Upload extends ObjectUpload {
 			List<CompletedPart> parts = this.window.send(first, payload, partSize, this::stepDeadline,
 					(part, failures, deadline) -> {
 						requireNoMoreParts(part, partSize);
-						String tag = this.bucket.putPart(urls, part.number(), part, deadline, this.transfer);
+						String tag = this.bucket.putPart(urls, part, deadline, requests());
 						length.addAndGet(part.length());
 						return CompletedPart.builder().partNumber(part.number()).eTag(tag).build();
 					});
@@ -87,7 +87,7 @@ final class S3Upload extends ObjectUpload {
 				return complete(uploadId, parts, failures, deadline);
 			});
 			this.<@Nullable Void>step((failures, deadline) -> {
-				this.bucket.confirm(tag, this.key, length.get(), deadline);
+				this.bucket.confirm(tag, this.key, length.get(), deadline, requests());
 				return null;
 			});
 		}
@@ -136,10 +136,11 @@ final class S3Upload extends ObjectUpload {
 		// Of attempts that the SDK repeats itself, nobody would know that they were not
 		// answered.
 		return this.bucket
-			.call("create a multipart upload", deadline,
+			.call("create a multipart upload", deadline, requests().watch(Purpose.SESSION),
 					(client, limits) -> client.createMultipartUpload(multipartRequest().toBuilder()
 						.overrideConfiguration(limits.toBuilder().addPlugin(S3Upload::doNotRetry).build())
-						.build()).uploadId());
+						.build()))
+			.uploadId();
 	}
 
 	private static void doNotRetry(SdkServiceClientConfiguration.Builder client) {
@@ -148,26 +149,28 @@ final class S3Upload extends ObjectUpload {
 	}
 
 	private @Nullable String complete(String uploadId, List<CompletedPart> parts, int failures, Deadline deadline) {
-		return this.bucket.<@Nullable String>call("complete a multipart upload", deadline, (client, limits) -> {
-			try {
-				return client
-					.completeMultipartUpload((complete) -> complete.bucket(this.settings.bucket())
-						.key(this.key)
-						.uploadId(uploadId)
-						.multipartUpload((upload) -> upload.parts(parts))
-						.overrideConfiguration(limits))
-					.eTag();
-			}
-			catch (NoSuchUploadException ex) {
-				Integer attempts = ex.numAttempts();
-				if (failures == 0 && (attempts == null || attempts <= 1)) {
-					throw ex;
-				}
-				// An earlier attempt may have succeeded although it seemed to fail. The
-				// confirmation will tell.
-				return null;
-			}
-		});
+		CompleteMultipartUploadResponse completed = this.bucket
+			.<@Nullable CompleteMultipartUploadResponse>call("complete a multipart upload", deadline,
+					requests().watch(Purpose.SESSION), (client, limits) -> {
+						try {
+							return client
+								.completeMultipartUpload((complete) -> complete.bucket(this.settings.bucket())
+									.key(this.key)
+									.uploadId(uploadId)
+									.multipartUpload((upload) -> upload.parts(parts))
+									.overrideConfiguration(limits));
+						}
+						catch (NoSuchUploadException ex) {
+							Integer attempts = ex.numAttempts();
+							if (failures == 0 && (attempts == null || attempts <= 1)) {
+								throw ex;
+							}
+							// An earlier attempt may have succeeded although it seemed to
+							// fail. The confirmation will tell.
+							return null;
+						}
+					});
+		return (completed != null) ? completed.eTag() : null;
 	}
 
 	private void abort(String uploadId, Deadline deadline) {
@@ -180,18 +183,18 @@ final class S3Upload extends ObjectUpload {
 	}
 
 	private boolean hasAborted(String uploadId, Deadline deadline) {
-		return this.bucket.call("abort a multipart upload", deadline, (client, limits) -> {
-			try {
-				client.abortMultipartUpload((abort) -> abort.bucket(this.settings.bucket())
-					.key(this.key)
-					.uploadId(uploadId)
-					.overrideConfiguration(limits));
-				return true;
-			}
-			catch (NoSuchUploadException ex) {
-				return false;
-			}
-		});
+		return this.bucket.<@Nullable AbortMultipartUploadResponse>call("abort a multipart upload", deadline,
+				requests().watch(Purpose.REMOVAL), (client, limits) -> {
+					try {
+						return client.abortMultipartUpload((abort) -> abort.bucket(this.settings.bucket())
+							.key(this.key)
+							.uploadId(uploadId)
+							.overrideConfiguration(limits));
+					}
+					catch (NoSuchUploadException ex) {
+						return null;
+					}
+				}) != null;
 	}
 
 	/**
@@ -201,7 +204,7 @@ final class S3Upload extends ObjectUpload {
 	 */
 	private void abortOthers(@Nullable String known, Deadline deadline) {
 		this.bucket
-			.call("list multipart uploads", deadline, (client, limits) -> client.listMultipartUploads(
+			.call("list multipart uploads", deadline, requests().watch(Purpose.REMOVAL), (client, limits) -> client.listMultipartUploads(
 					(list) -> list.bucket(this.settings.bucket()).prefix(this.key).overrideConfiguration(limits)))
 			.uploads()
 			.stream()
@@ -220,7 +223,7 @@ final class S3Upload extends ObjectUpload {
 
 	@Override
 	protected void delete(Deadline deadline) {
-		this.bucket.call("delete an object that nobody can be told of", deadline,
+		this.bucket.call("delete an object that nobody can be told of", deadline, requests().watch(Purpose.REMOVAL),
 				(client, limits) -> client.deleteObject(
 						(delete) -> delete.bucket(this.settings.bucket()).key(this.key).overrideConfiguration(limits)));
 	}

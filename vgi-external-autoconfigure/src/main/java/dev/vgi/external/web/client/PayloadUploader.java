@@ -5,18 +5,23 @@ import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
 import java.util.Map;
+import java.util.function.Function;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.location.ExternalLocationConfig;
-import dev.vgi.external.pace.PacedTransfer;
+import dev.vgi.external.location.Pointer;
 import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.storage.UploadRequests;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.Transfer.Direction;
+import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferEvent.Purpose;
+import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferStatistics;
 import dev.vgi.external.transfer.TransferTrace;
@@ -24,6 +29,7 @@ import dev.vgi.external.transport.RequestBody;
 import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.upload.Digest;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.commons.logging.Log;
@@ -94,15 +100,39 @@ public final class PayloadUploader {
 	 * cannot be reached, fails or does not confirm the stream, or the deadline passes
 	 */
 	void upload(GatheredStream stream, UploadUrl target, UrlValidator validator, int segment) {
+		this.<@Nullable Void>upload(stream, target, validator, segment, (trace) -> {
+			send(stream, target, validator, trace);
+			return null;
+		});
+	}
+
+	/**
+	 * Upload a stream as the other method does, and digest it meanwhile.
+	 * @param stream the bytes; borrowed
+	 * @param target the vended pair
+	 * @param validator the caller's URL policy, asked about both URLs
+	 * @param segment the number of the segment of a result set, from 1; 0 for a stream of
+	 * its own
+	 * @return location and digest
+	 */
+	Pointer uploadDigested(GatheredStream stream, UploadUrl target, UrlValidator validator, int segment) {
+		return upload(stream, target, validator, segment, (trace) -> {
+			try (Digest digest = Digest.start(stream, this.resources.threads(), trace)) {
+				send(stream, target, validator, trace);
+				return new Pointer(target.downloadUrl(), digest.await());
+			}
+		});
+	}
+
+	private <T extends @Nullable Object> T upload(GatheredStream stream, UploadUrl target, UrlValidator validator,
+			int segment, Function<TransferTrace, T> upload) {
 		validator.requireAccepted(target.downloadUrl());
 		TransferTrace trace = this.resources.begin(Direction.UPLOAD, VENDED, target.downloadUrl(), segment);
 		try {
-			Deadline deadline = this.attempts.newDeadline(this.timeout);
-			this.attempts.tracedBy(trace, -1)
-				.<@Nullable Void>run(deadline,
-						(failures) -> send(stream, target, validator, failures, deadline, trace));
+			T result = upload.apply(trace);
 			trace.succeeded(new TransferStatistics(stream.length(), stream.length(), null, trace.requests(), 0,
 					trace.elapsed()));
+			return result;
 		}
 		catch (RuntimeException ex) {
 			throw trace.failed(ex);
@@ -113,12 +143,27 @@ public final class PayloadUploader {
 		}
 	}
 
-	private @Nullable Void send(GatheredStream stream, UploadUrl target, UrlValidator validator, int failures,
-			Deadline deadline, TransferTrace trace) {
+	private void send(GatheredStream stream, UploadUrl target, UrlValidator validator, TransferTrace trace) {
+		Deadline deadline = this.attempts.newDeadline(this.timeout);
+		UploadRequests requests = UploadRequests.foreign(trace);
+		trace.sized(stream.length(), null);
+		trace.begins(Phase.UPLOAD);
+		try {
+			this.attempts.tracedBy(trace, Retried.WHOLE).<@Nullable Void>run(deadline, (failures) -> {
+				send(new StreamBody(stream, trace), target, validator, failures, deadline, requests);
+				return null;
+			});
+		}
+		finally {
+			trace.over(Phase.UPLOAD);
+		}
+	}
+
+	private void send(StreamBody body, UploadUrl target, UrlValidator validator, int failures, Deadline deadline,
+			UploadRequests requests) {
 		Map<String, String> headers = Map.of(HttpHeaders.CONTENT_TYPE, ArrowMediaType.NAME);
-		PacedTransfer transfer = PacedTransfer.foreign();
-		try (StorageResponse response = this.transport.put(target.uploadUrl(), new StreamBody(stream, trace), headers,
-				validator, deadline, transfer)) {
+		try (StorageResponse response = this.transport.put(target.uploadUrl(), body, headers, validator, deadline,
+				requests.object(body.length()))) {
 			int status = response.status();
 			String answered = "Storage answered the upload to " + RedactedUrl.of(target.uploadUrl()) + " with status "
 					+ status;
@@ -132,11 +177,11 @@ public final class PayloadUploader {
 				throw new UploadRefusedException(answered, null);
 			}
 			if (!taken && Confirmation.isGivenBy(response.header("ETag"))) {
-				return null;
+				return;
 			}
 		}
-		Confirmation.ask(this.transport, target.downloadUrl(), stream.length(), validator, deadline, transfer);
-		return null;
+		Confirmation.ask(this.transport, target.downloadUrl(), body.length(), validator, deadline,
+				requests.other(Purpose.CONFIRMATION));
 	}
 
 	/**

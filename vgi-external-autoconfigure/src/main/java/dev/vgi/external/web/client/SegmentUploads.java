@@ -23,7 +23,6 @@ import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.TransferCancelledException;
-import dev.vgi.external.upload.Digest;
 import dev.vgi.external.url.UrlValidator;
 
 /**
@@ -150,12 +149,11 @@ final class SegmentUploads {
 		}
 
 		private BatchMetadata upload(AnnotatedBatch segment, UploadUrl target, int number) {
-			try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(segment));
-					Digest digest = Digest.start(stream, SegmentUploads.this.threads)) {
-				SegmentUploads.this.uploader.upload(stream, target,
+			try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(segment))) {
+				Pointer pointer = SegmentUploads.this.uploader.uploadDigested(stream, target,
 						SegmentUploads.this.validator.or(SegmentUploads.this.service.ownStore()), number);
 				this.context.uploaded(stream.length());
-				return new Pointer(target.downloadUrl(), digest.await()).toMetadata();
+				return pointer.toMetadata();
 			}
 		}
 

@@ -18,6 +18,7 @@ import dev.vgi.external.storage.gcs.GcsServer.Failure;
 import dev.vgi.external.storage.gcs.GcsServer.Request;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
@@ -155,7 +156,8 @@ class GcsStreamTests {
 	}
 
 	private void upload(StreamedUpload.Producer producer) throws Exception {
-		try (StreamedPayload stream = new StreamedPayload(null, this.slabs, this.budget, Duration.ofSeconds(30))) {
+		try (StreamedPayload stream = new StreamedPayload(null, this.slabs, this.budget, Duration.ofSeconds(30),
+				TransferTrace.none())) {
 			StreamedUpload.run(stream, (payload) -> this.storage.upload(payload, SCHEMA, null), producer);
 		}
 	}

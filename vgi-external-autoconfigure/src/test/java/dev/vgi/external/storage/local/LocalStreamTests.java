@@ -15,6 +15,7 @@ import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.upload.StreamedPayload;
 import dev.vgi.external.upload.StreamedUpload;
@@ -54,7 +55,8 @@ class LocalStreamTests {
 	void whenTheFolderIsFullInTheMiddleNothingRemains() throws Exception {
 		SlabPool slabs = new SlabPool(0, Duration.ofHours(1));
 		TransferBudget budget = new TransferBudget(MIB, 0);
-		try (StreamedPayload stream = new StreamedPayload(null, slabs, budget, Duration.ofSeconds(30))) {
+		try (StreamedPayload stream = new StreamedPayload(null, slabs, budget, Duration.ofSeconds(30),
+				TransferTrace.none())) {
 			assertThatExceptionOfType(UploadRefusedException.class).isThrownBy(() -> StreamedUpload.run(stream,
 					(payload) -> this.storage.upload(payload, SCHEMA, null), (channel) -> {
 						while (true) {

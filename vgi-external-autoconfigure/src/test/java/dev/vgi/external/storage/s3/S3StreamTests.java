@@ -29,6 +29,7 @@ import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
+import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
@@ -286,7 +287,8 @@ class S3StreamTests {
 	}
 
 	private void upload(StreamedUpload.Producer producer) throws Exception {
-		try (StreamedPayload stream = new StreamedPayload(null, this.slabs, this.budget, Duration.ofSeconds(30))) {
+		try (StreamedPayload stream = new StreamedPayload(null, this.slabs, this.budget, Duration.ofSeconds(30),
+				TransferTrace.none())) {
 			StreamedUpload.run(stream, (payload) -> this.storage.upload(payload, SCHEMA, null), producer);
 		}
 	}
