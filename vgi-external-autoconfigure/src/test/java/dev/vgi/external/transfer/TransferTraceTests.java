@@ -208,11 +208,11 @@ class TransferTraceTests {
 	}
 
 	@Test
-	void otherFailuresOfAnEndedTransferStayWhatTheyAre() {
+	void whateverAnInterruptBecomesTheTransferWasEnded() {
 		TransferTrace trace = begin();
 		trace.end();
 		VgiExternalException failure = new StorageUnavailableException("broke off", 0, null);
-		assertThat(trace.failed(failure)).isSameAs(failure);
+		assertThat(trace.failed(failure)).isInstanceOf(TransferCancelledException.class).hasSuppressedException(failure);
 		assertThat(Thread.currentThread().isInterrupted()).isFalse();
 	}
 
