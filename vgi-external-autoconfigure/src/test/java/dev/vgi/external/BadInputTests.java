@@ -41,6 +41,8 @@ import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.storage.s3.S3Clients;
 import dev.vgi.external.storage.s3.S3Storage;
 import dev.vgi.external.time.ManualTimer;
+import dev.vgi.external.transfer.RecordedTransfers;
+import dev.vgi.external.transfer.Transfer;
 import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.FaultServer.Reply;
 import dev.vgi.external.transport.FaultServer.Request;
@@ -125,6 +127,8 @@ class BadInputTests {
 	private static final FaultServer server = new FaultServer((request, reply) -> storage.get().handle(request, reply));
 
 	private static final ManualTimer timer = new ManualTimer();
+
+	private static final RecordedTransfers transfers = new RecordedTransfers();
 
 	private static final AtomicReference<String> actuator = new AtomicReference<>("");
 
@@ -279,6 +283,8 @@ class BadInputTests {
 								ForeignStreams.compressed(1, 0, 1, ForeignStreams.compressedBuffer(8, new byte[9])))),
 						400, "cannot be decoded as ZSTD"),
 				BadPointer.object("no zstd", FaultServer.object(good, "Content-Encoding: zstd"), 400, "zstd"),
+				BadPointer.object("ended by an operator", BadInputTests::endByOperator, 503,
+						"was ended by an operator"),
 				BadPointer.object("too large", FaultServer.object(large), 400, "max-fetch-size"),
 				BadPointer.object("too large without a length", (request, reply) -> {
 					reply.head(200, "Connection: close");
@@ -319,6 +325,11 @@ class BadInputTests {
 		reply.rangeHead(content, new int[] { 0, content.length });
 		reply.raw(content, 0, content.length / 2);
 		timer.advance(TIMEOUT);
+		reply.stall();
+	}
+
+	private static void endByOperator(Request request, Reply reply) throws Exception {
+		transfers.transfers().forEach(Transfer::end);
 		reply.stall();
 	}
 
@@ -760,6 +771,11 @@ class BadInputTests {
 		@Bean
 		StorageTransport storageTransport() {
 			return FixedPace.transport(TransportSettings.defaults(), timer);
+		}
+
+		@Bean
+		RecordedTransfers recordedTransfers() {
+			return transfers;
 		}
 
 		@Bean

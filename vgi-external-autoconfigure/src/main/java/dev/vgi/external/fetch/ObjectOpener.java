@@ -65,8 +65,8 @@ final class ObjectOpener {
 			Answer answer = this.requests.get(range, null, copy);
 			return new FirstAnswer(openRanged(answer, range, announced, copy));
 		};
-		FirstRequest<FirstAnswer> first = new FirstRequest<>(request, this.requests,
-				this.requests.watchRange(0, range), this.context);
+		FirstRequest<FirstAnswer> first = new FirstRequest<>(request, this.requests, this.requests.watchRange(0, range),
+				this.context);
 		HedgePolicy hedging = this.requests.hedging;
 		try {
 			return first.send((this.config.maxParallelRequests() > 1) ? hedging.lateAfter(false) : Long.MAX_VALUE)

@@ -110,7 +110,8 @@ class FetchGroupTests {
 		assertThat(large.start()).isFalse();
 		first.sized(100 * KB, TransferTrace.none());
 		assertThat(large.start()).isTrue();
-		assertThatExceptionOfType(TransferCancelledException.class).isThrownBy(() -> large.sized(1050 * KB, TransferTrace.none()));
+		assertThatExceptionOfType(TransferCancelledException.class)
+			.isThrownBy(() -> large.sized(1050 * KB, TransferTrace.none()));
 		assertThat(large.givesWay()).isTrue();
 		large.restart();
 		assertThat(small.start()).isFalse();

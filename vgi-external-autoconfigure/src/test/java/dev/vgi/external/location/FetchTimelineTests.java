@@ -36,6 +36,7 @@ import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FaultServer;
+import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.url.UrlValidator;
@@ -71,9 +72,8 @@ class FetchTimelineTests {
 
 	private final ManualTimer timer = new ManualTimer();
 
-	private final StorageTransport transport = new StorageTransport(
-			new TransportSettings(Duration.ofSeconds(10), Duration.ofHours(1), 64, null, null, null, null), null,
-			this.timer);
+	private final StorageTransport transport = FixedPace.transport(
+			new TransportSettings(Duration.ofSeconds(10), Duration.ofHours(1), 64, null, null, null, null), this.timer);
 
 	private final SlabPool slabs = new SlabPool(1 << 20, Duration.ofHours(1));
 
@@ -119,8 +119,9 @@ class FetchTimelineTests {
 	}
 
 	private AnnotatedBatch pointer(AnnotatedBatch batch, URI url, String sha256) {
-		return batch.zeroRows(BatchMetadata.of(MetadataKeys.LOCATION, url.toString())
-			.with(MetadataKeys.LOCATION_SHA256, sha256), this.allocator);
+		return batch.zeroRows(
+				BatchMetadata.of(MetadataKeys.LOCATION, url.toString()).with(MetadataKeys.LOCATION_SHA256, sha256),
+				this.allocator);
 	}
 
 	private static String sha256(byte[] bytes) {
@@ -145,7 +146,12 @@ class FetchTimelineTests {
 	}
 
 	private FutureTask<Void> start(AnnotatedBatch pointer) {
-		FutureTask<Void> task = new FutureTask<>(() -> resolve(pointer), null);
+		return start(resolver(this.events, null), pointer);
+	}
+
+	private FutureTask<Void> start(LocationResolver resolver, AnnotatedBatch pointer) {
+		FutureTask<Void> task = new FutureTask<>(
+				() -> resolver.resolve(pointer, this.allocator, LogSink.discarding()).close(), null);
 		new Thread(task, "caller").start();
 		return task;
 	}
@@ -165,7 +171,7 @@ class FetchTimelineTests {
 		resolve(store(FEW));
 		int length = this.object.length;
 		assertThat(this.events.lines()).containsExactly("download begins", "range 0 queued for " + CHUNK + " at 0",
-				"range 0 sent", "range 0 answered 206", "size " + length, "digest begins", "range 0 complete " + length,
+				"range 0 sent", "range 0 answered 206", "size " + length, "range 0 complete " + length, "digest begins",
 				"0 complete", "download over", "digest over", "parsing begins", "parsing over", "success");
 	}
 
@@ -184,6 +190,264 @@ class FetchTimelineTests {
 				"range 0 sent", "range 0 answered 206", "size " + length + " zstd", "coding begins", "digest begins",
 				"range 0 complete " + length, "0 complete", "download over", "coding over", "digest over",
 				"parsing begins", "parsing over", "success");
+	}
+
+	@Test
+	void storageThatIgnoresRanges() {
+		AnnotatedBatch pointer = store(MANY);
+		this.faults = (request, reply) -> {
+			reply.head(200, "Content-Length: " + this.object.length);
+			reply.raw(this.object);
+		};
+		resolve(pointer);
+		int length = this.object.length;
+		assertThat(this.events.lines())
+			.startsWith("download begins", "range 0 queued for " + CHUNK + " at 0", "range 0 sent",
+					"range 0 answered 200", "size " + length, "digest begins")
+			.contains("range 0 complete " + length)
+			.endsWith("0 complete", "download over", "digest over", "parsing begins", "parsing over", "success");
+	}
+
+	@Test
+	void wholeObjectAfterItsHead() {
+		this.config = new FetchConfig(FetchConfig.Probe.HEAD, 64 << 20, CHUNK, 2, Duration.ofSeconds(60), 1 << 20,
+				1 << 20, 5, 2, 0, 0);
+		AnnotatedBatch pointer = store(FEW);
+		resolve(pointer(pointer, this.server.url("/o"), sha256(this.object)));
+		pointer.close();
+		int length = this.object.length;
+		assertThat(this.events.lines()).containsExactly("download begins", "head 0 queued for -1 at 0", "head 0 sent",
+				"head 0 answered 200", "head 0 complete 0", "object 0 queued for " + length + " at 0", "object 0 sent",
+				"object 0 answered 200", "size " + length, "object 0 complete " + length, "digest begins", "0 complete",
+				"download over", "digest over", "parsing begins", "parsing over", "success");
+	}
+
+	@Test
+	void redirect() {
+		AnnotatedBatch pointer = store(FEW);
+		this.faults = (request, reply) -> {
+			if (request.target().equals("/o?secret")) {
+				reply.empty(302, "Location: /elsewhere?secret");
+			}
+		};
+		resolve(pointer);
+		int length = this.object.length;
+		assertThat(this.events.lines("range")).containsExactly("range 0 queued for " + CHUNK + " at 0", "range 0 sent",
+				"range 0 answered 302", "range 0 complete 0", "range 0 queued for " + CHUNK + " at 0", "range 0 sent",
+				"range 0 answered 206", "range 0 complete " + length);
+		assertThat(this.events.lines()).endsWith("success");
+	}
+
+	@Test
+	void busyStorageThatNamesAPause() throws Exception {
+		this.config = this.config.withSpeculativeRetryMultiplier(0);
+		AnnotatedBatch pointer = store(FEW);
+		this.faults = (request, reply) -> {
+			if (request.index() == 0) {
+				reply.empty(503, "Retry-After: 2");
+			}
+		};
+		drive(start(pointer));
+		List<String> lines = new ArrayList<>(this.events.lines());
+		String again = lines.remove(6);
+		assertThat(again).matches("-1 again in 2[0-9]{3} after storage-unavailable");
+		assertThat(lines).startsWith("download begins", "range 0 queued for " + CHUNK + " at 0", "range 0 sent",
+				"range 0 answered 503", "range 0 complete 0", "download over", "pause begins", "pause over",
+				"download begins", "range 0 queued for " + CHUNK + " at 0", "range 0 sent", "range 0 answered 206");
+		assertThat(lines).endsWith("success");
+		assertThat(this.events.transfers().get(0).retries()).isOne();
+	}
+
+	@Test
+	void bodyThatBreaksOffGoesOnWhereItEnded() throws Exception {
+		AnnotatedBatch pointer = store(FEW);
+		this.faults = (request, reply) -> {
+			if (request.index() == 0) {
+				int[] range = Objects.requireNonNull(reply.range(this.object));
+				reply.rangeHead(this.object, range);
+				reply.raw(this.object, 0, 100);
+				reply.hangUp();
+			}
+		};
+		drive(start(pointer));
+		int rest = this.object.length - 100;
+		assertThat(this.events.lines("range")).containsExactly("range 0 queued for " + CHUNK + " at 0", "range 0 sent",
+				"range 0 answered 206", "range 0 failed 100", "range 0 queued for " + rest + " at 100", "range 0 sent",
+				"range 0 answered 206", "range 0 complete " + rest);
+		assertThat(this.events.lines()).containsSubsequence("range 0 failed 100", "pause begins",
+				"0 again in 500 after storage-unavailable", "pause over", "range 0 complete " + rest, "0 complete",
+				"download over", "success");
+		assertThat(this.events.transfers().get(0).retries()).isZero();
+	}
+
+	@Test
+	void objectOfTheOwnStorageIsNotRequested() {
+		ExternalStorage storage = new LocalStorage(LocalStorageSettings.of(this.folder),
+				() -> URI.create("http://127.0.0.1:1"), Clock.systemUTC());
+		LocationResolver resolver = resolver(this.events, storage);
+		Externalizer externalizer = new Externalizer(resolver.config().withExternalizeThreshold(0),
+				resolver.resources().withListener(TransferListener.none()), this.allocator);
+		try (OutputCycle cycle = externalizer.externalize(OutputCycle.of(SampleBatches.numbers(this.allocator, FEW)))) {
+			AnnotatedBatch pointer = cycle.data();
+			resolver.resolve(pointer, this.allocator, LogSink.discarding()).close();
+		}
+		assertThat(this.events.lines().get(0)).matches("size [1-9][0-9]*");
+		assertThat(this.events.lines()).startsWith(this.events.lines().get(0), "download begins", "digest begins",
+				"download over", "digest over", "parsing begins", "parsing over", "success");
+		assertThat(this.events.transfers().get(0).storage()).isEqualTo("local");
+	}
+
+	@Test
+	void waitForMemory() throws Exception {
+		AnnotatedBatch pointer = store(FEW);
+		FutureTask<Void> call;
+		try (TransferBudget.Lease all = this.budget.acquire(this.budget.maxBytes(), Duration.ZERO)) {
+			assertThat(all).isNotNull();
+			call = start(pointer);
+			while (this.budget.waiting() == 0) {
+				Thread.onSpinWait();
+			}
+			assertThat(this.events.lines()).endsWith("memory begins");
+		}
+		call.get();
+		int length = this.object.length;
+		assertThat(this.events.lines()).containsExactly("download begins", "range 0 queued for " + CHUNK + " at 0",
+				"range 0 sent", "range 0 answered 206", "size " + length, "range 0 cancelled 0", "download over",
+				"memory begins", "memory over", "download begins", "range 0 queued for " + CHUNK + " at 0",
+				"range 0 sent", "range 0 answered 206", "size " + length, "range 0 complete " + length, "digest begins",
+				"0 complete", "download over", "digest over", "parsing begins", "parsing over", "success");
+	}
+
+	private FetchConfig inRanges() {
+		return new FetchConfig(FetchConfig.Probe.RANGE, CHUNK, CHUNK, 2, Duration.ofSeconds(60), 8 << 20, 8 << 20, 5, 2,
+				1, 0);
+	}
+
+	/**
+	 * Fetch an object whose range 1 stalls until everything else is there.
+	 * @param pointer its pointer
+	 * @return the fetch, with a hedge sent
+	 */
+	private FutureTask<Void> hedged(AnnotatedBatch pointer) throws Exception {
+		FutureTask<Void> call = start(pointer);
+		while (!this.events.lines().containsAll(List.of("range 1 sent", "4 complete"))) {
+			Thread.onSpinWait();
+		}
+		while (this.events.lines("hedge").isEmpty()) {
+			this.timer.advanceToAlarmWithin(Duration.ofMillis(100));
+		}
+		return call;
+	}
+
+	@Test
+	void hedgeThatWins() throws Exception {
+		this.config = inRanges();
+		AnnotatedBatch pointer = store(MANY);
+		AtomicInteger asked = new AtomicInteger();
+		this.faults = (request, reply) -> {
+			if (request.rangeStart() == CHUNK && asked.getAndIncrement() == 0) {
+				reply.stall();
+			}
+		};
+		hedged(pointer).get();
+		List<String> queued = this.events.lines("range 1 queued");
+		assertThat(queued).hasSize(1);
+		assertThat(this.events.lines()).containsSubsequence("range 0 complete " + CHUNK, "0 complete");
+		assertThat(this.events.lines()).containsSubsequence("download begins", "range 0 answered 206", queued.get(0),
+				"range 1 sent", queued.get(0).replace("range", "hedge"), "hedge 1 sent", "hedge 1 answered 206",
+				"range 1 cancelled 0", "1 complete by its hedge", "download over", "digest over", "parsing over",
+				"success");
+		assertThat(this.events.lines("hedge 1 complete ")).hasSize(1);
+		everythingIsToldOnce(5);
+	}
+
+	@Test
+	void hedgeThatLoses() throws Exception {
+		this.config = inRanges();
+		AnnotatedBatch pointer = store(MANY);
+		AtomicInteger asked = new AtomicInteger();
+		CountDownLatch first = new CountDownLatch(1);
+		this.faults = (request, reply) -> {
+			if (request.rangeStart() == CHUNK) {
+				if (asked.getAndIncrement() == 0) {
+					reply.await(first);
+				}
+				else {
+					first.countDown();
+					reply.stall();
+				}
+			}
+		};
+		hedged(pointer).get();
+		assertThat(this.events.lines()).containsSubsequence("range 1 sent", "hedge 1 sent", "range 1 answered 206",
+				"1 complete", "hedge 1 cancelled 0", "success");
+		assertThat(this.events.lines()).containsSubsequence("1 complete", "download over", "digest over");
+		everythingIsToldOnce(5);
+	}
+
+	@Test
+	void rangeThatIsRepeated() throws Exception {
+		this.config = inRanges().withSpeculativeRetryMultiplier(0);
+		AnnotatedBatch pointer = store(MANY);
+		AtomicInteger asked = new AtomicInteger();
+		this.faults = (request, reply) -> {
+			if (request.rangeStart() == CHUNK && asked.getAndIncrement() == 0) {
+				reply.empty(500);
+			}
+		};
+		drive(start(pointer));
+		assertThat(this.events.lines("range 1 ")).hasSize(8);
+		assertThat(this.events.lines()).containsSubsequence("range 1 answered 500", "range 1 complete 0",
+				"1 again in 500 after storage-unavailable", "range 1 sent", "range 1 answered 206", "1 complete",
+				"success");
+		// Other ranges go on, so that the transfer does not pause.
+		assertThat(this.events.lines("pause")).isEmpty();
+		assertThat(this.events.transfers().get(0).retries()).isZero();
+	}
+
+	@Test
+	void firstRequestWhoseHedgeWins() throws Exception {
+		LocationResolver resolver = resolver(this.events, null);
+		resolver.resolve(store(FEW), this.allocator, LogSink.discarding()).close();
+		this.events.clear();
+		AnnotatedBatch pointer = store(FEW);
+		this.faults = (request, reply) -> {
+			if (request.index() == 1) {
+				reply.stall();
+			}
+		};
+		FutureTask<Void> call = start(resolver, pointer);
+		while (this.server.requests().size() < 2) {
+			Thread.onSpinWait();
+		}
+		drive(call);
+		assertThat(this.events.lines()).containsSubsequence("range 0 sent", "hedge 0 queued for " + CHUNK + " at 0",
+				"hedge 0 sent", "hedge 0 answered 206", "hedge 0 complete " + this.object.length,
+				"0 complete by its hedge", "success");
+		assertThat(this.events.lines("range 0")).endsWith("range 0 cancelled 0");
+	}
+
+	@Test
+	void eventsAreBoundedByTheRequests() {
+		this.config = inRanges().withMaxParallelRequests(4);
+		resolve(store(24 * MANY));
+		long requests = this.server.requests().size();
+		assertThat(requests).isGreaterThan(90);
+		assertThat(this.events.lines()).hasSizeLessThan((int) (5 * requests) + 10);
+	}
+
+	private void everythingIsToldOnce(int ranges) {
+		List<String> phases = this.events.lines()
+			.stream()
+			.filter((line) -> line.endsWith(" begins") || line.endsWith(" over"))
+			.toList();
+		assertThat(phases).containsExactlyInAnyOrder("download begins", "download over", "digest begins", "digest over",
+				"parsing begins", "parsing over");
+		for (int i = 0; i < ranges; i++) {
+			assertThat(this.events.lines(i + " complete")).hasSize(1);
+			assertThat(this.events.lines("range " + i + " ")).hasSizeBetween(3, 4);
+		}
+		assertThat(this.events.lines("size")).hasSize(1);
 	}
 
 }

@@ -29,6 +29,8 @@ import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.time.ManualTimer;
+import dev.vgi.external.transfer.RecordedTransfers;
+import dev.vgi.external.transfer.Transfer;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
@@ -93,6 +95,8 @@ class ResolvedBatchesTests {
 
 	private final AtomicInteger threads = new AtomicInteger();
 
+	private final RecordedTransfers transfers = new RecordedTransfers();
+
 	private TransferBudget budget = new TransferBudget(64 << 20, 8);
 
 	private FetchConfig config = FetchConfig.defaults()
@@ -140,7 +144,7 @@ class ResolvedBatchesTests {
 					.withFetchConfig(this.config)
 					.withMaxRetries(0)
 					.withUrlValidator(UrlValidator.acceptAll()),
-				new TransferResources(this.transport, this.budget, this.slabs, threads, TransferListener.none()));
+				new TransferResources(this.transport, this.budget, this.slabs, threads, this.transfers));
 	}
 
 	private ResolvedBatches ahead(boolean ownThread, AnnotatedBatch... batches) {
@@ -480,6 +484,49 @@ class ResolvedBatchesTests {
 			assertThat(ahead.group().peak()).isLessThanOrEqualTo(10 * SMALL_BYTES);
 		}
 		assertThat(output.toString()).doesNotContain("WARN");
+		noneHasFailed();
+	}
+
+	@Test
+	void fetchThatGivesWayHasNotFailed() {
+		this.config = this.config.withPrefetchSize(6 * SMALL_BYTES);
+		AnnotatedBatch[] batches = { pointer(0, SMALL), pointer(1, SMALL), pointer(2, SMALL * 10) };
+		try (ResolvedBatches ahead = ahead(true, batches)) {
+			assertThat(rows(ahead)).isEqualTo(SMALL);
+			until(() -> this.transfers.lines().contains("gave-way"));
+			assertThat(rows(ahead)).isEqualTo(SMALL);
+			assertThat(rows(ahead)).isEqualTo(SMALL * 10);
+		}
+		noneHasFailed();
+		List<Transfer> last = this.transfers.transfers().stream().filter((transfer) -> transfer.segment() == 3).toList();
+		assertThat(last).extracting(Transfer::outcome).containsExactly("gave-way", "success");
+		Transfer first = last.get(0);
+		assertThat(first.hasGivenWay()).isTrue();
+		assertThat(first.failure()).isNull();
+		assertThat(first.statistics()).isNull();
+	}
+
+	@Test
+	void operatorEndsOneFetchAhead() {
+		stall(1);
+		AnnotatedBatch[] batches = { pointer(0, SMALL), pointer(1, SMALL) };
+		try (ResolvedBatches ahead = ahead(true, batches)) {
+			assertThat(rows(ahead)).isEqualTo(SMALL);
+			until(() -> this.server.requests().size() == 2);
+			Transfer second = this.transfers.transfers().get(1);
+			second.end();
+			TransferCancelledException failure = catchThrowableOfType(TransferCancelledException.class,
+					() -> rows(ahead));
+			assertThat(failure).hasMessage("The transfer " + second.id() + " was ended by an operator");
+			assertThat(this.server.requests()).hasSize(2);
+			assertThat(Thread.currentThread().isInterrupted()).isFalse();
+		}
+	}
+
+	private void noneHasFailed() {
+		assertThat(this.transfers.transfers()).extracting(Transfer::outcome)
+			.contains("success")
+			.isSubsetOf("success", "gave-way");
 	}
 
 	@Test
@@ -532,6 +579,7 @@ class ResolvedBatchesTests {
 		}
 		assertThat(this.budget.peak()).isLessThanOrEqualTo(this.budget.maxBytes());
 		assertThat(output.toString()).doesNotContain("WARN");
+		noneHasFailed();
 	}
 
 	@Test

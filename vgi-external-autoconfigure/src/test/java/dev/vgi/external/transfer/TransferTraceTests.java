@@ -197,6 +197,55 @@ class TransferTraceTests {
 	}
 
 	@Test
+	void otherInterruptStaysIfItCameFirst() {
+		TransferTrace trace = begin();
+		Thread.currentThread().interrupt();
+		trace.end();
+		trace.end();
+		assertThat(trace.failed(new TransferCancelledException("Interrupted during a fetch")))
+			.hasMessageContaining("operator");
+		assertThat(Thread.interrupted()).isTrue();
+	}
+
+	@Test
+	void endedTransferShowsWhatHadFailedBefore() {
+		TransferTrace trace = begin();
+		trace.end();
+		RuntimeException failure = new TransferCancelledException("Interrupted before another attempt");
+		failure.addSuppressed(new StorageUnavailableException("broke off", 0, null));
+		assertThat(trace.failed(failure).getSuppressed()).singleElement()
+			.isInstanceOf(StorageUnavailableException.class);
+	}
+
+	@Test
+	void transferThatGivesWayHasNotFailed() {
+		TransferTrace trace = begin();
+		trace.end();
+		trace.gaveWay();
+		assertThat(Thread.currentThread().isInterrupted()).isFalse();
+		assertThat(this.told).containsExactly("gave-way");
+		assertThat(trace.hasGivenWay()).isTrue();
+		assertThat(trace.failure()).isNull();
+		assertThat(trace.statistics()).isNull();
+		assertThat(this.lines.list).isEmpty();
+	}
+
+	@Test
+	void phaseDoesNotOverlapWithItself() {
+		TransferTrace trace = begin();
+		trace.over(Phase.RENEWAL);
+		trace.begins(Phase.RENEWAL);
+		trace.begins(Phase.RENEWAL);
+		trace.begins(Phase.PAUSE);
+		trace.over(Phase.RENEWAL);
+		trace.over(Phase.RENEWAL);
+		trace.begins(Phase.RENEWAL);
+		assertThat(this.told).containsExactly(new PhaseBegan(Phase.RENEWAL), new PhaseBegan(Phase.PAUSE),
+				new PhaseEnded(Phase.RENEWAL), new PhaseBegan(Phase.RENEWAL));
+		trace.gaveWay();
+	}
+
+	@Test
 	void transferThatSucceedsFirstIsNotEnded() {
 		TransferTrace trace = begin();
 		trace.end();
