@@ -332,8 +332,10 @@ final class Exchange implements StorageResponse {
 			received.stopWatching();
 		}
 		// Before anybody else notices the end, which may be that of the whole transfer.
-		End how = (end == State.CANCELLED && this.failure != null) ? End.FAILED : End.valueOf(end.name());
-		this.watch.ended(how, this.request.carried(received), this.failure);
+		if (this.watch != RequestWatch.NONE) {
+			End how = (end == State.CANCELLED && this.failure != null) ? End.FAILED : End.valueOf(end.name());
+			this.watch.ended(how, this.request.carried(received), this.failure);
+		}
 		this.lease.end((received != null && end == State.COMPLETE) ? received.keepAlive() : null);
 		this.decided.countDown();
 		if (granted != null) {
