@@ -15,9 +15,10 @@ import dev.vgi.external.transport.TransferTimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs a call that has no deadline of its own, such as one to a credentials provider, and
- * waits no longer than a deadline allows. The call runs on its own thread, one of at most
- * 64, which knows the caller's trace. It is interrupted once the caller stops waiting.
+ * Runs a call that has no deadline of its own, such as one to a credentials provider, or
+ * that an interrupt does not end, such as a request of an SDK, and waits no longer than a
+ * deadline allows. The call runs on its own thread, one of at most 64 of its sort, which
+ * knows the caller's trace. It is interrupted once the caller stops waiting.
  */
 public final class BoundedCall {
 
@@ -28,6 +29,9 @@ public final class BoundedCall {
 	private static final int MOST = 64;
 
 	private static final Semaphore FREE = new Semaphore(MOST);
+
+	/** Of its own: a storage that hangs must not keep others from their credentials. */
+	private static final Semaphore FREE_REQUESTS = new Semaphore(MOST);
 
 	/** Never virtual ones: a foreign call may keep the thread that carries it, too. */
 	private static final ThreadFactory THREADS = TransferThreads.platform().named("call");
@@ -48,13 +52,34 @@ public final class BoundedCall {
 	 */
 	public static <T extends @Nullable Object> T run(String called, Deadline deadline, Callable<T> call)
 			throws ExecutionException {
+		return run(FREE, called, deadline, call);
+	}
+
+	/**
+	 * Run a request of a storage's SDK and wait for it; otherwise like {@link #run}. It
+	 * may be carried out although nobody waits for it any more, as a request that was cut
+	 * off.
+	 * @param <T> type of the result
+	 * @param called what is called, as the subject of an error's sentence
+	 * @param deadline covers the call
+	 * @param call runs on another thread
+	 * @return the result of the call
+	 * @throws ExecutionException if the call fails, with what it threw as the cause
+	 */
+	public static <T extends @Nullable Object> T request(String called, Deadline deadline, Callable<T> call)
+			throws ExecutionException {
+		return run(FREE_REQUESTS, called, deadline, call);
+	}
+
+	private static <T extends @Nullable Object> T run(Semaphore free, String called, Deadline deadline,
+			Callable<T> call) throws ExecutionException {
 		FutureTask<T> task = new FutureTask<>(call);
 		Runnable observed = TransferThreads.observing(task);
 		try {
-			if (!FREE.tryAcquire(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
+			if (!free.tryAcquire(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
 				throw late(called, deadline);
 			}
-			start(observed);
+			start(observed, free);
 			return task.get(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS);
 		}
 		catch (TimeoutException ex) {
@@ -74,19 +99,19 @@ public final class BoundedCall {
 		}
 	}
 
-	private static void start(Runnable task) {
+	private static void start(Runnable task, Semaphore free) {
 		try {
 			THREADS.newThread(() -> {
 				try {
 					task.run();
 				}
 				finally {
-					FREE.release();
+					free.release();
 				}
 			}).start();
 		}
 		catch (Throwable ex) {
-			FREE.release();
+			free.release();
 			throw ex;
 		}
 	}

@@ -49,13 +49,16 @@ public final class UploadRequests {
 	}
 
 	/**
-	 * Return a request that stores a part.
+	 * Return a request that stores a part. It ends with the transfer of the parts.
 	 * @param part the part
 	 * @param skipped how many of its bytes are stored already
 	 * @return the request
 	 */
 	public TransferRequest part(NumberedPart part, long skipped) {
-		return request(Purpose.PART, part.number() - 1, part.offset() + skipped, part.length() - skipped);
+		TransferRequest request = request(Purpose.PART, part.number() - 1, part.offset() + skipped,
+				part.length() - skipped);
+		part.carriedBy(request);
+		return request;
 	}
 
 	/**

@@ -23,8 +23,8 @@ import org.springframework.util.ClassUtils;
  * with after their end, until its own time-out,</li>
  * <li>parts of an upload: as many as are in memory at the same time,</li>
  * <li>segments of a result set: as many as are uploaded at the same time,</li>
- * <li>calls of providers of credentials: 64, because a call may ignore its end, and
- * always platform threads,</li>
+ * <li>calls of providers of credentials, and requests that the SDK of a storage sends: 64
+ * each, because a call may ignore its end, and always platform threads,</li>
  * <li>prefetching: one for each open stream,</li>
  * <li>a reader of several batches: one that reads their stream, and as many as it may
  * have requests at the same time,</li>

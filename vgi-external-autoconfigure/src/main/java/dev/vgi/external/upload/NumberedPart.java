@@ -6,9 +6,12 @@ import java.nio.channels.WritableByteChannel;
 import java.util.function.BooleanSupplier;
 
 import dev.vgi.external.transport.RequestBody;
+import dev.vgi.external.transport.TransferRequest;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A part and its place in the object. Writing it fails once the transfer is cancelled.
+ * A part and its place in the object. Writing it fails once the transfer is cancelled,
+ * and the request that carries it ends.
  */
 public final class NumberedPart implements RequestBody {
 
@@ -18,23 +21,21 @@ public final class NumberedPart implements RequestBody {
 
 	private final long offset;
 
-	private final int step;
-
 	private final BooleanSupplier cancelled;
+
+	private volatile @Nullable TransferRequest request;
 
 	/**
 	 * Number a part.
 	 * @param part the part; borrowed
 	 * @param number 1 for the first one
 	 * @param offset number of bytes before it
-	 * @param step most bytes that are written between two checks for cancellation
 	 * @param cancelled whether the transfer is cancelled
 	 */
-	NumberedPart(Payload.Part part, int number, long offset, int step, BooleanSupplier cancelled) {
+	NumberedPart(Payload.Part part, int number, long offset, BooleanSupplier cancelled) {
 		this.part = part;
 		this.number = number;
 		this.offset = offset;
-		this.step = step;
 		this.cancelled = cancelled;
 	}
 
@@ -63,6 +64,27 @@ public final class NumberedPart implements RequestBody {
 	}
 
 	/**
+	 * Say which request carries this part next, so that it ends with the transfer.
+	 * @param request the request
+	 */
+	public void carriedBy(TransferRequest request) {
+		this.request = request;
+		if (this.cancelled.getAsBoolean()) {
+			request.cancel();
+		}
+	}
+
+	/**
+	 * End the request that carries this part. The transfer is cancelled already.
+	 */
+	void cancel() {
+		TransferRequest running = this.request;
+		if (running != null) {
+			running.cancel();
+		}
+	}
+
+	/**
 	 * Return the part itself, which is closed once it was sent.
 	 * @return the part
 	 */
@@ -77,17 +99,16 @@ public final class NumberedPart implements RequestBody {
 
 	@Override
 	public void writeTo(WritableByteChannel channel) throws IOException {
-		this.part.writeTo(new CancellableChannel(channel, this.step, this.cancelled));
+		this.part.writeTo(new CancellableChannel(channel, this.cancelled));
 	}
 
 	/**
-	 * A channel that writes in steps, until it is cancelled.
+	 * A channel that writes until it is cancelled.
 	 *
 	 * @param target where the bytes go
-	 * @param step most bytes of one write
 	 * @param cancelled whether to stop
 	 */
-	private record CancellableChannel(WritableByteChannel target, int step,
+	private record CancellableChannel(WritableByteChannel target,
 			BooleanSupplier cancelled) implements WritableByteChannel {
 
 		@Override
@@ -95,14 +116,7 @@ public final class NumberedPart implements RequestBody {
 			if (this.cancelled.getAsBoolean()) {
 				throw new IOException("The upload was cancelled");
 			}
-			int limit = source.limit();
-			source.limit(source.position() + Math.min(source.remaining(), this.step));
-			try {
-				return this.target.write(source);
-			}
-			finally {
-				source.limit(limit);
-			}
+			return this.target.write(source);
 		}
 
 		@Override

@@ -38,10 +38,10 @@ final class PartMemory implements AutoCloseable {
 
 	private final TransferTrace trace;
 
+	private final @Nullable String contentCoding;
+
 	private TransferBudget.@Nullable Lease lease;
 
-	/** Whether a part was made. */
-	private boolean begun;
 
 	/** Guards everything below. */
 	private final ReentrantLock lock = new ReentrantLock();
@@ -52,6 +52,8 @@ final class PartMemory implements AutoCloseable {
 
 	private int open;
 
+	private long taken;
+
 	private boolean ended;
 
 	private boolean closed;
@@ -61,10 +63,13 @@ final class PartMemory implements AutoCloseable {
 	 * @param slabs memory for the parts
 	 * @param budget the budget charged for that memory
 	 * @param maxWait longest wait for room in the budget
-	 * @param trace is told about waits, and about the first part
+	 * @param trace is told about waits, about the first part and about the size
+	 * @param contentCoding the coding of the bytes, or {@code null}
 	 */
-	PartMemory(SlabPool slabs, TransferBudget budget, Duration maxWait, TransferTrace trace) {
+	PartMemory(SlabPool slabs, TransferBudget budget, Duration maxWait, TransferTrace trace,
+			@Nullable String contentCoding) {
 		this.trace = trace;
+		this.contentCoding = contentCoding;
 		this.slabs = slabs;
 		this.budget = budget;
 		this.maxWait = maxWait;
@@ -174,11 +179,35 @@ final class PartMemory implements AutoCloseable {
 	 * @return the part, which gives the memory back when it is closed
 	 */
 	Payload.Part part(Slab slab, int size, boolean last) {
-		if (!this.begun) {
-			this.begun = true;
+		long before = takenLength();
+		if (before == 0) {
 			this.trace.begins(Phase.UPLOAD);
 		}
+		if (last) {
+			this.trace.sized(before + size, this.contentCoding);
+		}
+		this.lock.lock();
+		try {
+			this.taken = before + size;
+		}
+		finally {
+			this.lock.unlock();
+		}
 		return new SlabPart(slab, size, last);
+	}
+
+	/**
+	 * Return how many bytes the parts have that were made so far.
+	 * @return bytes
+	 */
+	long takenLength() {
+		this.lock.lock();
+		try {
+			return this.taken;
+		}
+		finally {
+			this.lock.unlock();
+		}
 	}
 
 	/**

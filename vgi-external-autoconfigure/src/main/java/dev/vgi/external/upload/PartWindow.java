@@ -27,13 +27,6 @@ import org.springframework.util.Assert;
  */
 public final class PartWindow {
 
-	/**
-	 * How many bytes the calling thread writes between two checks for cancellation, since
-	 * it must not be interrupted. The helpers are, and each write costs: in steps of a
-	 * quarter of this, the kernel worked 1.3 times as long as without any.
-	 */
-	private static final int STEP = 1 << 20;
-
 	private final int held;
 
 	private final int sent;
@@ -151,6 +144,9 @@ public final class PartWindow {
 
 		private volatile boolean cancelled;
 
+		/** What the calling thread sends. */
+		private volatile @Nullable NumberedPart ofCaller;
+
 		/** Contains all helpers before the first one starts. */
 		private final List<Thread> helpers = new ArrayList<>();
 
@@ -232,6 +228,9 @@ public final class PartWindow {
 			if (!awaitTurn(part)) {
 				return false;
 			}
+			if (Thread.currentThread() == this.caller) {
+				this.ofCaller = part;
+			}
 			try {
 				Deadline deadline = this.deadlines.get();
 				RetryPolicy attempts = PartWindow.this.attempts.tracedBy(this.payload.trace(), part.number() - 1);
@@ -260,9 +259,7 @@ public final class PartWindow {
 			if (this.ended) {
 				this.size = this.length;
 			}
-			// The thread that takes it also sends it.
-			int step = (Thread.currentThread() == this.caller) ? STEP : Integer.MAX_VALUE;
-			return new NumberedPart(part, ++this.count, offset, step, () -> this.cancelled);
+			return new NumberedPart(part, ++this.count, offset, () -> this.cancelled);
 		}
 
 		private boolean awaitTurn(NumberedPart part) throws InterruptedException {
@@ -301,9 +298,12 @@ public final class PartWindow {
 					this.cancelled = true;
 					this.changed.signalAll();
 					// The transport ends an exchange whose thread is interrupted. The
-					// calling thread must not be interrupted: it stops at its next write,
-					// or when it takes the next part.
+					// calling thread belongs to others, so only its request is ended.
 					this.helpers.forEach(Thread::interrupt);
+					NumberedPart sending = this.ofCaller;
+					if (sending != null) {
+						sending.cancel();
+					}
 					this.payload.abandon();
 				}
 			}

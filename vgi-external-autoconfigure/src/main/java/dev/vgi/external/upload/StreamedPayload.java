@@ -71,8 +71,6 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 
 	private long written;
 
-	private long taken;
-
 	/**
 	 * Create a payload.
 	 * @param compression how to compress, or {@code null} for not at all
@@ -85,8 +83,8 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 			TransferTrace trace) {
 		this.slabs = slabs;
 		this.trace = trace;
-		this.memory = new PartMemory(slabs, budget, maxWait, trace);
 		this.encoder = (compression != null) ? ZstdContentCodec.encoder(compression, -1) : null;
+		this.memory = new PartMemory(slabs, budget, maxWait, trace, contentCoding());
 	}
 
 	/**
@@ -282,11 +280,7 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 		try {
 			ByteBuffer part = slab.window(0, size);
 			awaitFilled(part);
-			this.taken += part.position();
 			this.lastTaken = !this.full;
-			if (this.lastTaken) {
-				this.trace.sized(this.taken, contentCoding());
-			}
 			return this.memory.part(slab, part.position(), this.lastTaken);
 		}
 		catch (RuntimeException | Error ex) {
@@ -358,13 +352,7 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 
 	@Override
 	public long takenLength() {
-		this.lock.lock();
-		try {
-			return this.taken;
-		}
-		finally {
-			this.lock.unlock();
-		}
+		return this.memory.takenLength();
 	}
 
 	/**

@@ -44,14 +44,12 @@ final class ZstdPayload implements EncodedPayload {
 
 	private boolean ended;
 
-	private long taken;
-
 	ZstdPayload(GatheredStream stream, Compression compression, SlabPool slabs, TransferBudget budget,
 			Duration maxWait, TransferTrace trace) {
 		this.trace = trace;
 		this.sources = stream.segments().iterator();
 		this.source = this.sources.next();
-		this.memory = new PartMemory(slabs, budget, maxWait, trace);
+		this.memory = new PartMemory(slabs, budget, maxWait, trace, ZstdContentCodec.CODING);
 		this.maxLength = ZstdContentCodec.maxEncodedLength(stream.length());
 		this.encoder = ZstdContentCodec.encoder(compression, stream.length());
 	}
@@ -73,15 +71,11 @@ final class ZstdPayload implements EncodedPayload {
 			return null;
 		}
 		// The bound is never reached. If it were, the frame's end would still need room.
-		int capacity = (int) Math.min(size, Math.max(SMALLEST, this.maxLength - this.taken));
+		int capacity = (int) Math.min(size, Math.max(SMALLEST, this.maxLength - takenLength()));
 		Slab slab = this.memory.take(capacity);
 		try {
 			ByteBuffer target = slab.window(0, capacity);
 			encodeAndReport(target);
-			this.taken += target.position();
-			if (this.ended) {
-				this.trace.sized(this.taken, contentCoding());
-			}
 			return this.memory.part(slab, target.position(), this.ended);
 		}
 		catch (IOException ex) {
@@ -141,7 +135,7 @@ final class ZstdPayload implements EncodedPayload {
 
 	@Override
 	public long takenLength() {
-		return this.taken;
+		return this.memory.takenLength();
 	}
 
 	@Override

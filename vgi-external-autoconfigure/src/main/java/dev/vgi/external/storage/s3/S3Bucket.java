@@ -3,9 +3,11 @@ package dev.vgi.external.storage.s3;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.concurrent.ExecutionException;
 import java.util.function.BiFunction;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.Confirmation;
 import dev.vgi.external.storage.UploadRequests;
 import dev.vgi.external.storage.UploadUrl;
@@ -91,8 +93,8 @@ final class S3Bucket {
 				throw new TransferTimeoutException("No time is left to " + operation, null);
 			}
 			watch.sent();
-			return watched.answered(call(operation, S3Signer.override(credentials).apiCallTimeout(timeout).build(),
-					watched, call));
+			AwsRequestOverrideConfiguration limits = S3Signer.override(credentials).apiCallTimeout(timeout).build();
+			return watched.answered(call(operation, deadline, limits, watched, call));
 		}
 		catch (VgiExternalException ex) {
 			watched.failed(ex);
@@ -100,14 +102,22 @@ final class S3Bucket {
 		}
 	}
 
-	private <T extends @Nullable Object> T call(String operation, AwsRequestOverrideConfiguration limits,
-			WatchedCall watched, BiFunction<S3Client, AwsRequestOverrideConfiguration, T> call) {
+	private <T extends @Nullable Object> T call(String operation, Deadline deadline,
+			AwsRequestOverrideConfiguration limits, WatchedCall watched, BiFunction<S3Client, AwsRequestOverrideConfiguration, T> call) {
 		try {
-			return call.apply(this.client, limits);
+			// The SDK does not heed an interrupt while it waits for an answer.
+			return BoundedCall.request("S3, which was to " + operation + ",", deadline,
+					() -> call.apply(this.client, limits));
 		}
-		catch (RuntimeException ex) {
-			watched.refused(ex);
-			throw S3Failures.of(operation, ex, this.clock.instant());
+		catch (TransferTimeoutException ex) {
+			throw S3Failures.late(operation);
+		}
+		catch (ExecutionException ex) {
+			if (ex.getCause() instanceof RuntimeException thrown) {
+				watched.refused(thrown);
+				throw S3Failures.of(operation, thrown, this.clock.instant());
+			}
+			throw new IllegalStateException("The SDK throws no checked exception", ex.getCause());
 		}
 	}
 

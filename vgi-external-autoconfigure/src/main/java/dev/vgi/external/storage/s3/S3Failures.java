@@ -66,8 +66,7 @@ final class S3Failures {
 					ClockSkew.note(header(response, "Date"), now));
 		}
 		if (ex instanceof ApiCallTimeoutException || ex instanceof ApiCallAttemptTimeoutException) {
-			return new TransferTimeoutException(
-					"S3 did not answer in time to " + operation + ": check 'vgi.external.s3.endpoint'", null);
+			return late(operation);
 		}
 		Throwable root = ex;
 		while (root.getCause() != null) {
@@ -78,6 +77,16 @@ final class S3Failures {
 					+ root.getClass().getSimpleName() + ")", 0, null);
 		}
 		return unreachable(operation, FailureReason.of(ex), null);
+	}
+
+	/**
+	 * Create the error for a call that was not answered in time.
+	 * @param operation the operation, in the words of an error
+	 * @return the error
+	 */
+	static TransferTimeoutException late(String operation) {
+		return new TransferTimeoutException(
+				"S3 did not answer in time to " + operation + ": check 'vgi.external.s3.endpoint'", null);
 	}
 
 	/**

@@ -14,6 +14,10 @@ import software.amazon.awssdk.services.s3.model.S3Response;
  */
 final class WatchedCall {
 
+	private static final String REQUEST_ID = "x-amz-request-id";
+
+	private static final int OK = 200;
+
 	private static final int NOT_FOUND = 404;
 
 	private final RequestWatch watch;
@@ -36,9 +40,10 @@ final class WatchedCall {
 	 */
 	<T extends @Nullable Object> T answered(T answer) {
 		if (answer instanceof S3Response response) {
+			// A custom client may know nothing of HTTP.
 			SdkHttpResponse http = response.sdkHttpResponse();
-			this.watch.answered((http != null) ? http.statusCode() : 200,
-					(response.responseMetadata() != null) ? response.responseMetadata().requestId() : null);
+			this.watch.answered((http != null) ? http.statusCode() : OK,
+					(http != null) ? http.firstMatchingHeader(REQUEST_ID).orElse(null) : null);
 		}
 		else if (answer == null) {
 			this.watch.answered(NOT_FOUND, null);
