@@ -7,6 +7,7 @@ import dev.vgi.external.autoconfigure.selection.StorageSelection;
 import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.codec.Compression;
 import dev.vgi.external.codec.ZstdContentCodec;
+import dev.vgi.external.history.TransferHistory;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
@@ -57,7 +58,7 @@ import org.springframework.util.StringUtils;
 public final class VgiExternalAutoConfiguration {
 
 	/** Name of what all transfers of this library share. */
-	static final String RESOURCES = "vgiTransferResources";
+	public static final String RESOURCES = "vgiTransferResources";
 
 	/** Name of the bean that ends all transfers. */
 	static final String END = "vgiTransferEnd";
@@ -188,6 +189,12 @@ public final class VgiExternalAutoConfiguration {
 			ObjectProvider<Capabilities> capabilities, ObjectProvider<PipeServer> pipes, Environment environment) {
 		return new StartReport(properties, config, budget.maxBytes(), capabilities.getIfAvailable() != null,
 				pipes.getIfAvailable() != null, environment);
+	}
+
+	@Bean
+	@ConditionalOnMissingBean
+	TransferHistory vgiTransferHistory(VgiExternalProperties properties) {
+		return new TransferHistory(properties.history().size(), properties.slowTransferThreshold());
 	}
 
 	// Does not need the storage, which may itself call a service. An application replaces

@@ -58,6 +58,9 @@ import org.springframework.util.unit.DataSize;
  * @param local Folder of this machine.
  * @param lifecycle Removal of old objects by the bucket's own rules.
  * @param health Health contribution.
+ * @param history Transfers that the endpoint 'vgiexternal' shows after they have ended.
+ * @param slowTransferThreshold Time from which on a transfer is logged as slow. Use 0 to
+ * turn this off.
  */
 @ConfigurationProperties("vgi.external")
 public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @DefaultValue("auto") StorageType storage,
@@ -68,7 +71,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		@DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Limits limits, @DefaultValue Url url,
 		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue Renewal renewal,
 		@DefaultValue S3 s3, @DefaultValue Gcs gcs, @DefaultValue Local local, @DefaultValue Lifecycle lifecycle,
-		@DefaultValue Health health) {
+		@DefaultValue Health health, @DefaultValue History history,
+		@DefaultValue("10s") Duration slowTransferThreshold) {
 
 	private static final long DEFAULT_SEGMENT = 32L << 20;
 
@@ -82,6 +86,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		Ranges.check("vgi.external.segment-size", segmentSize, "1B", "2047MB");
 		Ranges.check("vgi.external.max-retries", maxRetries, "0", "2");
 		Ranges.check("vgi.external.retry-delay", retryDelay, "0s", Ranges.LONGEST);
+		Ranges.check("vgi.external.slow-transfer-threshold", slowTransferThreshold, "0s", Ranges.LONGEST);
 		url.check("vgi.external.url");
 		client.url().check("vgi.external.client.url");
 	}
@@ -626,6 +631,20 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		public Health {
 			Ranges.check("vgi.external.health.cache", cache, "0s", Ranges.LONGEST);
 			Ranges.check("vgi.external.health.timeout", timeout, "1ms", Ranges.LONGEST);
+		}
+
+	}
+
+	/**
+	 * Transfers that the endpoint 'vgiexternal' shows after they have ended.
+	 *
+	 * @param size How many transfers that finished are kept, and how many that failed.
+	 * Use 0 to show only those under way.
+	 */
+	public record History(@DefaultValue("100") int size) {
+
+		public History {
+			Ranges.check("vgi.external.history.size", size, "0", "10000");
 		}
 
 	}

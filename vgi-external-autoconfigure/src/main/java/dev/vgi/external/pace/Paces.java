@@ -1,8 +1,11 @@
 package dev.vgi.external.pace;
 
 import java.net.URI;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -75,6 +78,24 @@ public final class Paces {
 		return new PaceTotals(inFlight, waiting, limited, closed);
 	}
 
+	/**
+	 * Return what each place is allowed at the moment.
+	 * @return a snapshot, those that were used last first
+	 */
+	public List<PacedOrigin> origins() {
+		List<PacedOrigin> origins = new ArrayList<>();
+		synchronized (this.paces) {
+			this.paces.forEach((key, pace) -> {
+				PaceState state = pace.state();
+				origins.add(new PacedOrigin(key.origin(), key.own, !state.isDormant(this.settings), state.closed(),
+						state.window(), state.inFlight(), state.waiting(), state.requestsPerSecond(), state.retries(),
+						state.hedges()));
+			});
+		}
+		Collections.reverse(origins);
+		return origins;
+	}
+
 	private void dropIdle(Pace used) {
 		for (Iterator<Pace> oldest = this.paces.values().iterator(); oldest.hasNext();) {
 			Pace pace = oldest.next();
@@ -95,6 +116,12 @@ public final class Paces {
 	 * @param bucket the part of the host that is paced by itself, or {@code null}
 	 */
 	record Key(boolean own, String scheme, String host, int port, @Nullable String bucket) {
+
+		private String origin() {
+			boolean usual = this.port == ("https".equals(this.scheme) ? 443 : 80);
+			return this.scheme + "://" + this.host + (usual ? "" : ":" + this.port)
+					+ ((this.bucket != null) ? "/" + this.bucket : "");
+		}
 
 	}
 

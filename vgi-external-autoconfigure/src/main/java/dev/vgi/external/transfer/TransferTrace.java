@@ -297,7 +297,7 @@ public final class TransferTrace implements Transfer {
 		if (this != NONE && this.duration == null) {
 			this.failure = cause;
 			close();
-			TransferFailureLog.write(this, cause, ended);
+			TransferLog.failed(this, cause, ended);
 		}
 	}
 

@@ -4,12 +4,14 @@ import java.net.InetAddress;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 import dev.vgi.external.pace.PaceSettings;
 import dev.vgi.external.pace.PaceTotals;
+import dev.vgi.external.pace.PacedOrigin;
 import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.pace.Paces;
 import dev.vgi.external.time.Deadline;
@@ -276,6 +278,14 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	/**
+	 * Return what each place of the network is allowed at the moment.
+	 * @return a snapshot, those that were used last first
+	 */
+	public List<PacedOrigin> origins() {
+		return this.paces.origins();
+	}
+
+	/**
 	 * Pay for a second copy of a request that is late.
 	 * @param transfer whose request it is
 	 * @param url where it was sent
@@ -295,6 +305,14 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public int leasedConnections() {
 		return this.connections.leased();
+	}
+
+	/**
+	 * Return how many connections there may be.
+	 * @return the configured number
+	 */
+	public int maxConnections() {
+		return this.settings.maxConnections();
 	}
 
 	/**

@@ -6,6 +6,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 
 import org.junit.jupiter.api.Test;
@@ -25,13 +26,16 @@ class ConfigurationPageTests {
 
 	private static final Path PAGE = Path.of("..", "docs", "configuration.md");
 
+	/** Keys of Actuator, in a table of their own. */
+	private static final String MANAGEMENT = "| `management.";
+
 	private static final String WORKER = "| `vgi.rpc.workers.<name>.";
 
 	@Test
 	void pageListsExactlyTheKeysThereAre() throws Exception {
 		List<String> documented = Files.readAllLines(PAGE)
 			.stream()
-			.filter((line) -> line.startsWith("| `vgi.") && !line.startsWith(WORKER))
+			.filter((line) -> (line.startsWith("| `vgi.") && !line.startsWith(WORKER)) || line.startsWith(MANAGEMENT))
 			.toList();
 		// The difference is what to paste.
 		assertThat(documented).containsExactlyElementsOf(rows());
@@ -73,7 +77,8 @@ class ConfigurationPageTests {
 		return properties().stream()
 			.map((property) -> "| `" + property.get("name").asString() + "` | " + defaultOf(property) + " | "
 					+ property.path("description").asString("") + " |")
-			.sorted()
+			.sorted(Comparator.comparing((String row) -> row.startsWith(MANAGEMENT))
+				.thenComparing(Comparator.naturalOrder()))
 			.toList();
 	}
 

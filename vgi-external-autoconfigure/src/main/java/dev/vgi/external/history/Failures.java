@@ -1,0 +1,59 @@
+package dev.vgi.external.history;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+import dev.vgi.external.history.TransferTimeline.Request;
+
+/**
+ * The requests of a transfer that were of no use.
+ */
+final class Failures {
+
+	private Failures() {
+	}
+
+	private static List<Request> of(TransferTimeline timeline) {
+		return timeline.keptRequests().stream().filter(WhereTimeWent::hasFailed).toList();
+	}
+
+	/**
+	 * Describe what storage answered.
+	 * @param timeline with its requests
+	 * @return a sentence with {@code %s} for how long
+	 */
+	static String describe(TransferTimeline timeline) {
+		List<Request> failures = of(timeline);
+		int status = busyStatus(timeline);
+		String count = (failures.size() == 1) ? "" : " (" + failures.size() + " requests)";
+		if (status != 0) {
+			return "Storage answered " + status + " for %s" + count + ": see docs/network.md";
+		}
+		boolean late = failures.stream().anyMatch((request) -> "timed_out".equals(request.outcome()));
+		return failures.isEmpty() ? "Further attempts took %s"
+				: "Storage " + (late ? "did not answer" : "could not be reached or broke off") + " for %s" + count;
+	}
+
+	/**
+	 * Return the error that storage answered most often.
+	 * @param timeline with its requests
+	 * @return a status; 0 if it never answered one
+	 */
+	static int busyStatus(TransferTimeline timeline) {
+		return of(timeline).stream()
+			.map(Request::status)
+			.filter(Objects::nonNull)
+			.filter((status) -> status >= 400)
+			.collect(Collectors.groupingBy(Function.identity(), Collectors.counting()))
+			.entrySet()
+			.stream()
+			.max(Map.Entry.comparingByValue(Comparator.naturalOrder()))
+			.map(Map.Entry::getKey)
+			.orElse(0);
+	}
+
+}
