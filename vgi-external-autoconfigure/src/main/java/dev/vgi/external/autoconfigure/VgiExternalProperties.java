@@ -61,6 +61,7 @@ import org.springframework.util.unit.DataSize;
  * @param history Transfers that the endpoint 'vgiexternal' shows after they have ended.
  * @param slowTransferThreshold Time from which on a transfer is logged as slow. Use 0 to
  * turn this off.
+ * @param observation What is observed of transfers.
  */
 @ConfigurationProperties("vgi.external")
 public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @DefaultValue("auto") StorageType storage,
@@ -72,7 +73,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue Renewal renewal,
 		@DefaultValue S3 s3, @DefaultValue Gcs gcs, @DefaultValue Local local, @DefaultValue Lifecycle lifecycle,
 		@DefaultValue Health health, @DefaultValue History history,
-		@DefaultValue("10s") Duration slowTransferThreshold) {
+		@DefaultValue("10s") Duration slowTransferThreshold, @DefaultValue Observation observation) {
 
 	private static final long DEFAULT_SEGMENT = 32L << 20;
 
@@ -646,6 +647,16 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		public History {
 			Ranges.check("vgi.external.history.size", size, "0", "10000");
 		}
+
+	}
+
+	/**
+	 * What is observed of transfers.
+	 *
+	 * @param requests Whether each request to storage is an observation of its own, so
+	 * that it has a span. A large transfer has hundreds.
+	 */
+	public record Observation(@DefaultValue("false") boolean requests) {
 
 	}
 

@@ -3,6 +3,9 @@ package dev.vgi.external.autoconfigure;
 import dev.vgi.external.observation.RpcObservations;
 import dev.vgi.external.observation.RpcServerObservationConvention;
 import dev.vgi.external.observation.RpcServerRequestObservationConvention;
+import dev.vgi.external.observation.StorageRequestObservationConvention;
+import dev.vgi.external.observation.TransferObservationConvention;
+import dev.vgi.external.observation.TransferObservations;
 import dev.vgi.external.rpc.RpcCallListener;
 import io.micrometer.observation.ObservationRegistry;
 
@@ -16,13 +19,16 @@ import org.springframework.boot.micrometer.observation.autoconfigure.Observation
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Fallback;
+import org.springframework.core.Ordered;
+import org.springframework.core.annotation.Order;
 import org.springframework.http.server.observation.ServerRequestObservationConvention;
 import org.springframework.web.servlet.DispatcherServlet;
 
 /**
- * {@link AutoConfiguration Auto-configuration} of the observations of RPC calls.
+ * {@link AutoConfiguration Auto-configuration} of the observations of RPC calls and of
+ * transfers.
  */
-@AutoConfiguration(
+@AutoConfiguration(after = VgiExternalAutoConfiguration.class,
 		afterName = "org.springframework.boot.micrometer.observation.autoconfigure.ObservationAutoConfiguration",
 		beforeName = "org.springframework.boot.webmvc.autoconfigure.WebMvcObservationAutoConfiguration")
 @ConditionalOnClass({ ObservationRegistry.class, ObservationProperties.class })
@@ -34,6 +40,19 @@ public final class VgiObservationAutoConfiguration {
 	RpcObservations vgiRpcObservations(ObservationRegistry registry,
 			ObjectProvider<RpcServerObservationConvention> convention) {
 		return new RpcObservations(registry, convention.getIfAvailable());
+	}
+
+	// First of all listeners, so that the others are told in the scope of the transfer.
+	@Bean
+	@Order(Ordered.HIGHEST_PRECEDENCE)
+	@ConditionalOnMissingBean
+	@ConditionalOnBean(VgiExternalProperties.class)
+	TransferObservations vgiTransferObservations(ObservationRegistry registry, VgiExternalProperties properties,
+			ObjectProvider<TransferObservationConvention> convention,
+			ObjectProvider<StorageRequestObservationConvention> requestConvention) {
+		TransferObservations observations = new TransferObservations(registry, convention.getIfAvailable());
+		return properties.observation().requests() ? observations.withRequests(requestConvention.getIfAvailable())
+				: observations;
 	}
 
 	/**

@@ -1,7 +1,5 @@
 package dev.vgi.external.observation;
 
-import java.util.Set;
-
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.transfer.Transfer;
@@ -15,13 +13,12 @@ import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.Timer;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Counts transfers through storage. Every tag comes from a closed set, so that no URL can
- * become one.
+ * Counts what transfers through storage do; {@link TransferObservations} time them. Every
+ * tag comes from a closed set, so that no URL can become one.
  */
 public final class TransferMetrics implements TransferListener {
 
@@ -32,8 +29,6 @@ public final class TransferMetrics implements TransferListener {
 	private static final String CODING = "content.coding";
 
 	private static final String DIRECTION = "direction";
-
-	private static final Set<String> KNOWN_CODINGS = Set.of("zstd", "gzip");
 
 	private final MeterRegistry registry;
 
@@ -89,7 +84,6 @@ public final class TransferMetrics implements TransferListener {
 		String direction = transfer.direction().code();
 		TransferStatistics statistics = transfer.statistics();
 		String coding = (statistics != null) ? statistics.contentCoding() : null;
-		timer(transfer, coding).record(transfer.elapsed());
 		if (statistics != null) {
 			bytes(direction, coding).record(statistics.storedBytes());
 			ratio(direction).record((double) statistics.storedBytes() / Math.max(1, statistics.decodedBytes()));
@@ -151,21 +145,12 @@ public final class TransferMetrics implements TransferListener {
 			.register(this.registry);
 	}
 
-	private Timer timer(Transfer transfer, @Nullable String coding) {
-		Timer.Builder timer = (transfer.direction() == Direction.FETCH)
-				? Timer.builder("vgi.external.fetch").description("Time from a pointer to its verified bytes")
-				: Timer.builder("vgi.external.upload")
-					.description("Time from a batch to its URL")
-					.tag("storage", transfer.storage());
-		return timer.tag(OUTCOME, transfer.outcome()).tag(CODING, coding(coding)).register(this.registry);
-	}
-
 	private DistributionSummary bytes(String direction, @Nullable String coding) {
 		return DistributionSummary.builder("vgi.external.transferred")
 			.baseUnit("bytes")
 			.description("Bytes as they are stored")
 			.tag(DIRECTION, direction)
-			.tag(CODING, coding(coding))
+			.tag(CODING, DefaultTransferObservationConvention.coding(coding))
 			.register(this.registry);
 	}
 
@@ -194,11 +179,6 @@ public final class TransferMetrics implements TransferListener {
 		return Counter.builder("vgi.external.upload.urls")
 			.description("Pairs of upload and download URLs vended")
 			.register(this.registry);
-	}
-
-	private static String coding(@Nullable String coding) {
-		// The header of a foreign storage is not from a closed set.
-		return (coding != null && KNOWN_CODINGS.contains(coding)) ? coding : "none";
 	}
 
 }

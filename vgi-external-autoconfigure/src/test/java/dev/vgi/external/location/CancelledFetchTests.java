@@ -165,7 +165,6 @@ class CancelledFetchTests {
 			.contains("DEBUG")
 			.doesNotContain("secret");
 		assertThat(this.meters.get("vgi.external.failures").tag("kind", "cancelled").counter().count()).isOne();
-		assertThat(this.meters.get("vgi.external.fetch").tag("outcome", "cancelled").timer().count()).isOne();
 		assertThat(this.meters.get("vgi.external.failures").counters()).hasSize(1);
 	}
 
