@@ -103,6 +103,14 @@ class SampleApplicationTests {
 	}
 
 	@Test
+	void showsItsTransfersOnAPage() throws Exception {
+		HttpResponse<String> page = get("/actuator/vgiexternalpage");
+		assertThat(page.statusCode()).isEqualTo(200);
+		assertThat(page.headers().firstValue("Content-Type")).hasValue("text/html;charset=UTF-8");
+		assertThat(page.body()).contains("data-application=\"flights\" data-endpoint=\"vgiexternal\"");
+	}
+
+	@Test
 	void ourClientGetsRouteInline() {
 		try (AnnotatedBatch route = arrow("/flights/LAX/LAS")) {
 			assertThat(route.rowCount()).isEqualTo(8323);
@@ -318,7 +326,8 @@ class SampleApplicationTests {
 			.containsPattern("RPC stream_flights +external +12 +3,000,000 ")
 			.containsPattern("RPC fetch_flights +external +1 +3,000,000 ")
 			.containsPattern("RPC import_flights +external +1 +500,\\d{3} ")
-			.containsPattern("RPC import_stream +external +5 +500,\\d{3} ");
+			.containsPattern("RPC import_stream +external +5 +500,\\d{3} ")
+			.contains("/actuator/vgiexternalpage");
 		assertThat(code).isZero();
 		assertThat(get("/").body()).contains("\"flights\":3000000");
 	}

@@ -6,6 +6,7 @@ import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.CountDownLatch;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.sample.FlightStore;
@@ -70,9 +71,10 @@ public final class DemoCommand {
 		try {
 			if (options.url() != null) {
 				call(options.url(), null);
+				this.out.println("What became of these transfers: " + page(options.url()));
 			}
 			else {
-				callOwnService();
+				callOwnService(options.keep());
 			}
 			return 0;
 		}
@@ -82,12 +84,35 @@ public final class DemoCommand {
 		}
 	}
 
-	private void callOwnService() throws IOException {
+	private void callOwnService(boolean keep) throws IOException {
 		this.out.println("Starting a flight service ...");
 		try (var service = new SpringApplicationBuilder(SampleApplication.class).bannerMode(Banner.Mode.OFF)
 			.run("--server.port=0", "--logging.level.root=warn")) {
-			call(URI.create("http://localhost:" + service.getEnvironment().getRequiredProperty("local.server.port")),
-					service.getBean(FlightStore.class));
+			URI url = URI
+				.create("http://localhost:" + service.getEnvironment().getRequiredProperty("local.server.port"));
+			call(url, service.getBean(FlightStore.class));
+			if (keep) {
+				this.out.println("What became of these transfers: " + page(url));
+				this.out.println("The service stays up until Ctrl-C.");
+				awaitInterruption();
+			}
+			else {
+				this.out.println("With --keep, the service stays up and shows these transfers in a browser.");
+			}
+		}
+	}
+
+	private static String page(URI service) {
+		return service + "/actuator/vgiexternalpage";
+	}
+
+	// Ctrl-C ends the process, and Boot's hook the service.
+	private static void awaitInterruption() {
+		try {
+			new CountDownLatch(1).await();
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
 		}
 	}
 

@@ -10,15 +10,18 @@ import org.jspecify.annotations.Nullable;
  * The options of the command line.
  *
  * @param url the service to call, or {@code null} to start one
+ * @param keep whether the service that is started stays up
  * @param help whether to print only the help
  */
-record DemoOptions(@Nullable URI url, boolean help) {
+record DemoOptions(@Nullable URI url, boolean keep, boolean help) {
 
 	static final String USAGE = """
-			usage: demo [--url URL]
+			usage: demo [--keep | --url URL]
 
 			Calls the flight service both ways and prints what travelled how.
 
+			  --keep     the service that is started stays up until Ctrl-C, so
+			             that its page can be looked at
 			  --url URL  a running service, such as http://localhost:8080;
 			             without it one is started, and stopped again
 			""";
@@ -31,12 +34,16 @@ record DemoOptions(@Nullable URI url, boolean help) {
 	 */
 	static DemoOptions parse(List<String> arguments) {
 		URI url = null;
+		boolean keep = false;
 		boolean help = false;
 		Iterator<String> remaining = arguments.iterator();
 		while (remaining.hasNext()) {
 			String argument = remaining.next();
 			if (argument.equals("--help") || argument.equals("-h")) {
 				help = true;
+			}
+			else if (argument.equals("--keep")) {
+				keep = true;
 			}
 			else if (argument.startsWith("--url=")) {
 				url = url(argument.substring("--url=".length()));
@@ -48,7 +55,10 @@ record DemoOptions(@Nullable URI url, boolean help) {
 				throw new IllegalArgumentException("Not understood: " + argument);
 			}
 		}
-		return new DemoOptions(url, help);
+		if (keep && url != null) {
+			throw new IllegalArgumentException("Only a service that the demo starts can be kept: --keep or --url");
+		}
+		return new DemoOptions(url, keep, help);
 	}
 
 	private static URI url(String text) {

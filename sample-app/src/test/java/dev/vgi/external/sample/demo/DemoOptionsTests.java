@@ -15,14 +15,22 @@ class DemoOptionsTests {
 
 	@Test
 	void withoutArgumentsStartsAService() {
-		assertThat(DemoOptions.parse(List.of())).isEqualTo(new DemoOptions(null, false));
+		assertThat(DemoOptions.parse(List.of())).isEqualTo(new DemoOptions(null, false, false));
 	}
 
 	@Test
 	void urlIsTakenInBothSpellings() {
-		DemoOptions expected = new DemoOptions(URI.create("http://localhost:8080"), false);
+		DemoOptions expected = new DemoOptions(URI.create("http://localhost:8080"), false, false);
 		assertThat(DemoOptions.parse(List.of("--url", "http://localhost:8080/"))).isEqualTo(expected);
 		assertThat(DemoOptions.parse(List.of("--url=http://localhost:8080"))).isEqualTo(expected);
+	}
+
+	@Test
+	void onlyAServiceThatIsStartedCanBeKept() {
+		assertThat(DemoOptions.parse(List.of("--keep"))).isEqualTo(new DemoOptions(null, true, false));
+		assertThatIllegalArgumentException()
+			.isThrownBy(() -> DemoOptions.parse(List.of("--keep", "--url=http://localhost:8080")))
+			.withMessageContaining("--keep or --url");
 	}
 
 	@Test
