@@ -111,6 +111,11 @@ class SampleApplicationTests {
 	}
 
 	@Test
+	void prometheusFindsItsMeters() throws Exception {
+		assertThat(get("/actuator/prometheus").body()).contains("\nvgi_external_allocated_bytes ");
+	}
+
+	@Test
 	void ourClientGetsRouteInline() {
 		try (AnnotatedBatch route = arrow("/flights/LAX/LAS")) {
 			assertThat(route.rowCount()).isEqualTo(8323);
