@@ -35,6 +35,8 @@ public final class UrlLifetimeMetrics implements MeterBinder {
 					(supplier) -> supplier.get().toMillis())
 			.description("Time that a download URL signed now would work")
 			.tag("storage", this.storage)
+			// Nobody else may hold the supplier: weakly held, the meter would soon be NaN
+			.strongReference(true)
 			.register(registry);
 	}
 

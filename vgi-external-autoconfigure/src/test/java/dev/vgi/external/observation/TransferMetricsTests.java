@@ -1,6 +1,7 @@
 package dev.vgi.external.observation;
 
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.lang.reflect.Method;
 import java.net.URI;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -64,6 +66,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.api.io.TempDir;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -214,6 +218,24 @@ class TransferMetricsTests {
 		storage.upload(BytesPayload.random(300, 1), new Schema(List.of()), null);
 		assertThat(this.registry.get("vgi.external.local.stored").gauge().value()).isEqualTo(300);
 		assertThat(this.registry.get("vgi.external.local.refused").functionCounter().count()).isZero();
+	}
+
+	@Test
+	@Timeout(value = 30, threadMode = ThreadMode.SEPARATE_THREAD)
+	void lifetimeOfUrlsIsShownAsLongAsThereIsARegistry() {
+		WeakReference<Object> bound = bindLifetime();
+		while (!bound.refersTo(null)) {
+			System.gc();
+		}
+		assertThat(this.registry.get("vgi.external.url.lifetime").timeGauge().value(TimeUnit.MILLISECONDS))
+			.isEqualTo(ELAPSED.toMillis());
+	}
+
+	// Nothing but the meter holds the supplier.
+	private WeakReference<Object> bindLifetime() {
+		UrlLifetimeMetrics metrics = new UrlLifetimeMetrics("s3", ELAPSED::abs);
+		metrics.bindTo(this.registry);
+		return new WeakReference<>(metrics);
 	}
 
 	@Test
