@@ -3,7 +3,7 @@ package dev.vgi.external.fetch;
 import java.nio.ByteBuffer;
 
 import dev.vgi.external.transfer.Retries;
-import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.ByteRange;
 import dev.vgi.external.transport.StorageResponse;
@@ -45,7 +45,7 @@ final class SequentialDownload {
 		this.trace = context.trace();
 		this.object = object;
 		this.assembly = assembly;
-		this.retries = context.retryPolicy().at(0).begin(object.requests.deadline);
+		this.retries = context.retryPolicy().at(Retried.STEP).begin(object.requests.deadline);
 		this.total = object.total;
 	}
 
@@ -191,13 +191,7 @@ final class SequentialDownload {
 		if (!this.object.canResume() || !OpenedObject.isWorthARetry(failure)) {
 			throw failure;
 		}
-		this.trace.begins(Phase.PAUSE);
-		try {
-			this.retries.pauseAfter(failure);
-		}
-		finally {
-			this.trace.over(Phase.PAUSE);
-		}
+		this.retries.pauseAfter(failure);
 	}
 
 }

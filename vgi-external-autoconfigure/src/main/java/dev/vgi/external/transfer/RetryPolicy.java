@@ -120,12 +120,12 @@ public final class RetryPolicy {
 	}
 
 	/**
-	 * Return a policy that reports further attempts at one range or part.
-	 * @param range which one, from 0
+	 * Return a policy that reports further attempts at a part of the transfer.
+	 * @param index the range or part, from 0, or {@link Retried#STEP}
 	 * @return a policy that decides and reports in the same way
 	 */
-	public RetryPolicy at(int range) {
-		return tracedBy(this.trace, range);
+	public RetryPolicy at(int index) {
+		return tracedBy(this.trace, index);
 	}
 
 	/**

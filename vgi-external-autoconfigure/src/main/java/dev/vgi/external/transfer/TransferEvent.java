@@ -113,7 +113,8 @@ public sealed interface TransferEvent {
 
 		/**
 		 * A step is made again that everything else waits for, such as opening or
-		 * completing an upload in parts. What was stored stays.
+		 * completing an upload in parts, or asking for the rest of a body. What was
+		 * transferred stays.
 		 */
 		public static final int STEP = -2;
 

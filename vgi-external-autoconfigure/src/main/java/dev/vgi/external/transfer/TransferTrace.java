@@ -3,7 +3,6 @@ package dev.vgi.external.transfer;
 import java.net.URI;
 import java.time.Duration;
 import java.util.HexFormat;
-import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 

@@ -10,6 +10,7 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
@@ -25,6 +26,7 @@ import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.SampleBatches;
 import dev.vgi.external.codec.ContentCodec;
 import dev.vgi.external.fetch.FetchConfig;
+import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
@@ -32,6 +34,8 @@ import dev.vgi.external.storage.local.LocalStorage;
 import dev.vgi.external.storage.local.LocalStorageSettings;
 import dev.vgi.external.time.ManualTimer;
 import dev.vgi.external.transfer.RecordedTransfers;
+import dev.vgi.external.transfer.Transfer;
+import dev.vgi.external.transfer.TransferEvent;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
@@ -152,7 +156,7 @@ class FetchTimelineTests {
 	private FutureTask<Void> start(LocationResolver resolver, AnnotatedBatch pointer) {
 		FutureTask<Void> task = new FutureTask<>(
 				() -> resolver.resolve(pointer, this.allocator, LogSink.discarding()).close(), null);
-		new Thread(task, "caller").start();
+		new Thread(RequestMemory.inherited(task), "caller").start();
 		return task;
 	}
 
@@ -274,9 +278,9 @@ class FetchTimelineTests {
 		assertThat(this.events.lines("range")).containsExactly("range 0 queued for " + CHUNK + " at 0", "range 0 sent",
 				"range 0 answered 206", "range 0 failed 100", "range 0 queued for " + rest + " at 100", "range 0 sent",
 				"range 0 answered 206", "range 0 complete " + rest);
-		assertThat(this.events.lines()).containsSubsequence("range 0 failed 100", "pause begins",
-				"0 again in 500 after storage-unavailable", "pause over", "range 0 complete " + rest, "0 complete",
-				"download over", "success");
+		assertThat(this.events.lines()).containsSubsequence("range 0 failed 100",
+				"-2 again in 500 after storage-unavailable", "pause begins", "pause over", "range 0 complete " + rest,
+				"0 complete", "download over", "success");
 		assertThat(this.events.transfers().get(0).retries()).isZero();
 	}
 
@@ -425,6 +429,46 @@ class FetchTimelineTests {
 				"hedge 0 sent", "hedge 0 answered 206", "hedge 0 complete " + this.object.length,
 				"0 complete by its hedge", "success");
 		assertThat(this.events.lines("range 0")).endsWith("range 0 cancelled 0");
+	}
+
+	@Test
+	void threadsOfAFetchKnowWhatItServes() throws Exception {
+		this.config = inRanges();
+		List<Boolean> serving = Collections.synchronizedList(new ArrayList<>());
+		LocationResolver resolver = resolver(TransferListener.all(List.of(this.events, new TransferListener() {
+
+			@Override
+			public Watch begin(Transfer transfer) {
+				return new Watch() {
+
+					@Override
+					public void happened(TransferEvent event) {
+						serving.add(RequestMemory
+							.allocator(FetchTimelineTests.this.allocator) != FetchTimelineTests.this.allocator);
+					}
+
+				};
+			}
+
+		})), null);
+		AtomicInteger asked = new AtomicInteger();
+		this.faults = (request, reply) -> {
+			if (request.rangeStart() == 0 && asked.getAndIncrement() == 1) {
+				reply.stall();
+			}
+		};
+		try (RequestMemory request = this.budget.request("caller", this.allocator);
+				RequestMemory.Bound bound = request.bind()) {
+			assertThat(bound).isNotNull();
+			resolver.resolve(store(MANY), this.allocator, LogSink.discarding()).close();
+			FutureTask<Void> call = start(resolver, store(MANY));
+			while (asked.get() < 2) {
+				Thread.onSpinWait();
+			}
+			drive(call);
+		}
+		assertThat(this.events.lines("hedge 0 complete")).isNotEmpty();
+		assertThat(serving).isNotEmpty().doesNotContain(false);
 	}
 
 	@Test

@@ -498,7 +498,10 @@ class ResolvedBatchesTests {
 			assertThat(rows(ahead)).isEqualTo(SMALL * 10);
 		}
 		noneHasFailed();
-		List<Transfer> last = this.transfers.transfers().stream().filter((transfer) -> transfer.segment() == 3).toList();
+		List<Transfer> last = this.transfers.transfers()
+			.stream()
+			.filter((transfer) -> transfer.segment() == 3)
+			.toList();
 		assertThat(last).extracting(Transfer::outcome).containsExactly("gave-way", "success");
 		Transfer first = last.get(0);
 		assertThat(first.hasGivenWay()).isTrue();

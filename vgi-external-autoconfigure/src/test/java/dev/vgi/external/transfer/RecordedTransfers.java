@@ -3,6 +3,7 @@ package dev.vgi.external.transfer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 
@@ -15,6 +16,7 @@ import dev.vgi.external.transfer.TransferEvent.RequestQueued;
 import dev.vgi.external.transfer.TransferEvent.RequestSent;
 import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferEvent.Sized;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the events of transfers down as short lines, such as {@code range 1 sent}. A
@@ -73,7 +75,7 @@ public final class RecordedTransfers implements TransferListener {
 		}
 		if (event instanceof RequestEnded ended) {
 			return Objects.requireNonNull(requests.remove(ended.request())) + " "
-					+ ended.end().name().toLowerCase(java.util.Locale.ROOT) + " " + ended.bytes();
+					+ ended.end().name().toLowerCase(Locale.ROOT) + " " + ended.bytes();
 		}
 		if (event instanceof RangeCompleted completed) {
 			return completed.index() + " complete" + (completed.hedge() ? " by its hedge" : "");
@@ -82,7 +84,7 @@ public final class RecordedTransfers implements TransferListener {
 		return retried.index() + " again in " + retried.pause().toMillis() + " after " + retried.kind().code();
 	}
 
-	private static void assertNew(Object before) {
+	private static void assertNew(@Nullable Object before) {
 		if (before != null) {
 			throw new AssertionError("the number of " + before + " is not its own");
 		}
