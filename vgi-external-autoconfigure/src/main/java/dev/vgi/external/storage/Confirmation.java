@@ -73,6 +73,9 @@ public final class Confirmation {
 						+ " without an entity tag, and does not show an object of " + length + " bytes there (status "
 						+ response.status() + ")", response);
 			}
+			if (response.status() == 206) {
+				response.discard();
+			}
 		}
 	}
 

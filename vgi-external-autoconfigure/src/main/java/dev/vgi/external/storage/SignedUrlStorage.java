@@ -278,6 +278,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 				if (status < 200 || status >= 300) {
 					throw new UploadRefusedException(answered(response), null);
 				}
+				response.discard();
 				if (Confirmation.isGivenBy(response.header("ETag"))) {
 					return null;
 				}

@@ -270,11 +270,8 @@ final class Exchange implements StorageResponse {
 		}
 	}
 
-	/**
-	 * Finish a response whose body is not needed, and keep the connection if that is
-	 * cheap.
-	 */
-	void discard() {
+	@Override
+	public void discard() {
 		long length = contentLength();
 		if (length > 0 && length <= 16 * 1024) {
 			ByteBuffer sink = ByteBuffer.allocate((int) length);

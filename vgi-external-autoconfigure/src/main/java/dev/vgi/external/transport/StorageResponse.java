@@ -57,6 +57,12 @@ public interface StorageResponse extends AutoCloseable {
 	int read(ByteBuffer target);
 
 	/**
+	 * Close a response whose body is not needed. Reads a short one to its end before, so
+	 * that the connection can be used again.
+	 */
+	void discard();
+
+	/**
 	 * Release the connection if the body was read to its end; otherwise cancel the
 	 * exchange at once without reading on. Idempotent; may be called from another thread
 	 * to make a blocked {@link #read} fail.

@@ -18,14 +18,20 @@ import com.sun.net.httpserver.HttpServer;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.local.SteppedClock;
+import dev.vgi.external.transfer.RecordedEvents;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.Transfer.Direction;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.upload.Payload;
 import dev.vgi.external.upload.StreamedPayload;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -119,6 +125,21 @@ class SignedUrlStorageTests {
 			.withMessageContaining("answered 502")
 			.withMessageNotContaining("sig=");
 		assertThat(this.requests).hasSize(4);
+	}
+
+	@Test
+	void requestsAreReportedForASubclassThatOnlySigns() {
+		this.statuses.addAll(List.of(500, 200));
+		RecordedEvents recorded = new RecordedEvents();
+		TransferTrace trace = new TransferResources(this.transport, new TransferBudget(1, 0),
+				new SlabPool(0, Duration.ofHours(1)), TransferThreads.platform(), recorded)
+			.begin(Direction.UPLOAD, "links", null, 0);
+		this.storage.upload(new TracedPayload(BytesPayload.random(1000, 1), trace), SCHEMA, null);
+		assertThat(recorded.only().events()).containsExactly("1 object 0 0+1000", "1 sent", "1 answered 500 null",
+				"1 complete 1000", "retry -1 storage-unavailable 500 ms", "pause {", "} pause", "2 object 0 0+1000",
+				"2 sent", "2 answered 200 null", "2 complete 1000");
+		assertThat(recorded.only().progress()).containsExactly(1000L);
+		assertThat(trace.retries()).isOne();
 	}
 
 	@Test
@@ -238,6 +259,26 @@ class SignedUrlStorageTests {
 		@Override
 		protected Map<String, String> uploadHeaders() {
 			return Map.of("X-Kind", "block");
+		}
+
+	}
+
+	/**
+	 * A payload of a transfer.
+	 *
+	 * @param bytes the bytes
+	 * @param trace the transfer
+	 */
+	private record TracedPayload(BytesPayload bytes, TransferTrace trace) implements Payload {
+
+		@Override
+		public long maxLength() {
+			return this.bytes.maxLength();
+		}
+
+		@Override
+		public @Nullable Part next(int size) {
+			return this.bytes.next(size);
 		}
 
 	}

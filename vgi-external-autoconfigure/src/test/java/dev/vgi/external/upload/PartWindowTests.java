@@ -18,13 +18,16 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 
+import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.storage.BytesPayload;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RecordedPauses;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
+import dev.vgi.external.transport.TransferRequest;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -244,6 +247,44 @@ class PartWindowTests {
 			assertThat(Thread.interrupted()).isTrue();
 			assertThat(payload.open).isZero();
 		}
+	}
+
+	@Test
+	void whenAnotherPartFailsTheRequestOfTheCallerEndsWithoutAnInterrupt() {
+		BytesPayload payload = BytesPayload.random(PART * 12, 3);
+		Thread caller = Thread.currentThread();
+		CountDownLatch waiting = new CountDownLatch(1);
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> send(payload, window(2), (part, failures, deadline) -> {
+				if (Thread.currentThread() != caller) {
+					await(waiting);
+					throw new StorageUnavailableException("refused", 500, null);
+				}
+				TransferRequest request = new TransferRequest(PacedTransfer.own(), false);
+				part.carriedBy(request);
+				waiting.countDown();
+				// Everything is written, and no answer comes.
+				while (!request.isCancelled()) {
+					Thread.onSpinWait();
+				}
+				throw new StorageUnavailableException("cancelled", 0, null);
+			}))
+			.withMessage("refused");
+		assertThat(Thread.interrupted()).isFalse();
+		assertThat(payload.openParts()).isZero();
+	}
+
+	@Test
+	void requestThatBeginsAfterTheEndIsCancelledAtOnce() {
+		AtomicReference<NumberedPart> first = new AtomicReference<>();
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> send(BytesPayload.random(PART * 2, 3), window(1), (part, failures, deadline) -> {
+				first.set(part);
+				throw new StorageUnavailableException("refused", 500, null);
+			}));
+		TransferRequest late = new TransferRequest(PacedTransfer.own(), false);
+		first.get().carriedBy(late);
+		assertThat(late.isCancelled()).isTrue();
 	}
 
 	@Test

@@ -104,6 +104,7 @@ final class GcsBucket {
 			if (response.status() / 100 != 2 && !exists) {
 				throw GcsFailures.of(operation, response, this.clock.instant());
 			}
+			response.discard();
 			if (!exists && Confirmation.isGivenBy(response.header("ETag"))) {
 				return;
 			}
@@ -176,6 +177,7 @@ final class GcsBucket {
 			if (response.status() / 100 != 2) {
 				throw GcsFailures.of(operation, response, this.clock.instant());
 			}
+			response.discard();
 			return new GcsSession(this.transport, requests, session(response.header("Location")));
 		}
 		catch (StorageUnavailableException ex) {

@@ -154,6 +154,7 @@ final class GcsSession {
 				else if (status / 100 == 2) {
 					// Only the storage itself can know that all chunks have arrived.
 					this.complete = true;
+					response.discard();
 				}
 				else if (status == 404 || status == 410) {
 					throw new UploadRefusedException(

@@ -174,6 +174,7 @@ final class S3Bucket {
 			if (response.status() / 100 != 2) {
 				throw S3Failures.of(operation, response, this.clock.instant());
 			}
+			response.discard();
 			return response.header("ETag");
 		}
 		catch (StorageUnavailableException ex) {

@@ -176,6 +176,7 @@ public final class PayloadUploader {
 			if (!taken && (status < 200 || status >= 300)) {
 				throw new UploadRefusedException(answered, null);
 			}
+			response.discard();
 			if (!taken && Confirmation.isGivenBy(response.header("ETag"))) {
 				return;
 			}

@@ -17,6 +17,7 @@ import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.NumbersReader;
 import dev.vgi.external.location.ResponseBudget;
+import dev.vgi.external.location.ResultBatches;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.time.ManualTimer;
@@ -353,6 +354,29 @@ class S3TimelineTests {
 		assertRemoved();
 	}
 
+	@Test
+	void segmentThatIsEndedEndsTheResultSetAndDoesNotTravelInline() {
+		CountDownLatch release = new CountDownLatch(1);
+		this.server.failing((request) -> {
+			if (request.method().equals("PUT")) {
+				this.recorded.transfers().get(0).transfer().end();
+				await(release);
+			}
+			return null;
+		});
+		try (ReaderBatches batches = new ReaderBatches(new NumbersReader(100, 100_000), this.allocator);
+				ResultBatches result = externalizer(3, this.pauses.policy(1)).externalize(batches,
+						ResponseBudget.unlimited())) {
+			assertThatExceptionOfType(TransferCancelledException.class).isThrownBy(result::next)
+				.withMessageContaining("was ended by an operator");
+		}
+		finally {
+			release.countDown();
+		}
+		assertThat(Thread.interrupted()).isFalse();
+		assertRemoved();
+	}
+
 	private void assertEnded(Runnable upload) {
 		assertThatExceptionOfType(TransferCancelledException.class).isThrownBy(upload::run)
 			.withMessageContaining("was ended by an operator");
@@ -450,6 +474,8 @@ class S3TimelineTests {
 				ExternalLocationConfig.defaults()
 					.withStorage(storage)
 					.withCompression(new Compression(1, 0))
+					.withExternalizeThreshold(1000)
+					.withSegmentSize(1_000_000)
 					.withInlineOnFailure(true),
 				new TransferResources(this.transport, this.budget, this.slabs, TransferThreads.platform(),
 						this.recorded),
