@@ -29,7 +29,8 @@ class ArchitectureTests {
 
 	/** Ground floor first, as in docs/architecture.md. */
 	private static final String[] ROOMS = { "url", "time", "memory", "batch", "codec", "pace", "transport", "transfer",
-			"upload", "storage", "fetch", "location", "call", "seal", "web", "rpc", "history", "observation", "autoconfigure" };
+			"upload", "storage", "fetch", "location", "call", "seal", "web", "rpc", "history", "observation",
+			"autoconfigure" };
 
 	private static final JavaClasses CLASSES = new ClassFileImporter()
 		.withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)

@@ -72,8 +72,8 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		@DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Limits limits, @DefaultValue Url url,
 		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue Renewal renewal,
 		@DefaultValue S3 s3, @DefaultValue Gcs gcs, @DefaultValue Local local, @DefaultValue Lifecycle lifecycle,
-		@DefaultValue Health health, @DefaultValue History history,
-		@DefaultValue("10s") Duration slowTransferThreshold, @DefaultValue Observation observation) {
+		@DefaultValue Health health, @DefaultValue History history, @DefaultValue("10s") Duration slowTransferThreshold,
+		@DefaultValue Observation observation) {
 
 	private static final long DEFAULT_SEGMENT = 32L << 20;
 

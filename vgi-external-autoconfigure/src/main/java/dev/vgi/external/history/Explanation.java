@@ -48,15 +48,13 @@ final class Explanation {
 		boolean fetch = timeline.isFetch();
 		List<Cause> causes = new ArrayList<>();
 		add(causes, time.of(Share.MEMORY), "Waited %s for memory: raise vgi.external.memory.budget");
-		add(causes, time.of(Share.RENEWAL),
-				(timeline.renewals() > 1) ? "The link was renewed " + timeline.renewals() + " times (%s)"
-						: "The link was renewed (%s)");
+		add(causes, time.of(Share.RENEWAL), (timeline.renewals() > 1)
+				? "The link was renewed " + timeline.renewals() + " times (%s)" : "The link was renewed (%s)");
 		add(causes, time.of(Share.TURN), turn(timeline));
 		add(causes, time.of(Share.TROUBLE) + time.of(Share.PAUSE), Failures.describe(timeline));
 		add(causes, time.of(Share.FIRST_BYTE), "Waited %s for the first bytes of answers");
-		add(causes, time.of(Share.CODING),
-				fetch ? "Decompression took %s longer than the download"
-						: "Compression took %s longer than the upload: lower vgi.external.compression.level");
+		add(causes, time.of(Share.CODING), fetch ? "Decompression took %s longer than the download"
+				: "Compression took %s longer than the upload: lower vgi.external.compression.level");
 		add(causes, time.of(Share.DIGEST),
 				"The digest took %s longer than the " + (fetch ? "download" : "upload") + ": the processor is busy");
 		add(causes, time.of(Share.PARSING), "Reading the Arrow stream took %s");
@@ -77,8 +75,7 @@ final class Explanation {
 	}
 
 	private static String turn(TransferTimeline timeline) {
-		return Failures.busyStatus(timeline) != 0
-				? "Its turn came after %s: the origin is limited, see docs/network.md"
+		return Failures.busyStatus(timeline) != 0 ? "Its turn came after %s: the origin is limited, see docs/network.md"
 				: "Its turn came after %s: raise vgi.external.http.max-connections, or see docs/network.md if the"
 						+ " origin is limited";
 	}

@@ -312,11 +312,12 @@ final class TransferRecorder implements TransferListener.Watch {
 		long known = this.size;
 		return new TransferTimeline(this.id, this.direction.code(), state, this.storage,
 				(running != null) ? cut(running.location(), LONGEST_LOCATION) : this.location, this.segment,
-				this.started.truncatedTo(ChronoUnit.MILLIS).toString(), Explanation.millis(elapsed), this.contentCoding, (known >= 0) ? known : null,
-				this.storedBytes, this.decodedBytes, this.requests.count(), this.requests.hedges(), this.retries,
-				this.renewals, this.requests.requestId(), this.traceId, this.error, null, null,
-				this.phases.stream().map(Span::shown).toList(), whole ? this.requests.shown() : null,
-				whole ? List.copyOf(this.events) : null, whole ? this.dropped + this.requests.dropped() : null);
+				this.started.truncatedTo(ChronoUnit.MILLIS).toString(), Explanation.millis(elapsed), this.contentCoding,
+				(known >= 0) ? known : null, this.storedBytes, this.decodedBytes, this.requests.count(),
+				this.requests.hedges(), this.retries, this.renewals, this.requests.requestId(), this.traceId,
+				this.error, null, null, this.phases.stream().map(Span::shown).toList(),
+				whole ? this.requests.shown() : null, whole ? List.copyOf(this.events) : null,
+				whole ? this.dropped + this.requests.dropped() : null);
 	}
 
 	/**

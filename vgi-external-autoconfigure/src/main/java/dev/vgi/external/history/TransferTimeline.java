@@ -90,8 +90,8 @@ public record TransferTimeline(String id, String direction, String state, String
 	 * @return the copy
 	 */
 	public TransferTimeline withValues(Values values) {
-		Failure shownError = (this.error != null)
-				? new Failure(this.error.kind, values.message(this.error.message)) : null;
+		Failure shownError = (this.error != null) ? new Failure(this.error.kind, values.message(this.error.message))
+				: null;
 		List<Request> shownRequests = (this.requests != null)
 				? this.requests.stream().map((request) -> request.withValues(values)).toList() : null;
 		List<Event> shownEvents = (this.events != null)

@@ -60,8 +60,7 @@ public final class Confirmation {
 	 */
 	public static void ask(StorageTransport transport, URI downloadUrl, long length, UrlValidator validator,
 			Deadline deadline, TransferRequest request) {
-		try (StorageResponse response = transport.get(downloadUrl, FIRST_BYTE, null, validator, 0, deadline,
-				request)) {
+		try (StorageResponse response = transport.get(downloadUrl, FIRST_BYTE, null, validator, 0, deadline, request)) {
 			String range = response.header("Content-Range");
 			boolean stored = switch (response.status()) {
 				case 200 -> response.contentLength() == length;

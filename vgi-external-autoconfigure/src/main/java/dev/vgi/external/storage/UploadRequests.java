@@ -8,7 +8,8 @@ import dev.vgi.external.transport.TransferRequest;
 import dev.vgi.external.upload.NumberedPart;
 
 /**
- * The requests of one upload: they share its turns, and each one is reported. Thread-safe.
+ * The requests of one upload: they share its turns, and each one is reported.
+ * Thread-safe.
  */
 public final class UploadRequests {
 

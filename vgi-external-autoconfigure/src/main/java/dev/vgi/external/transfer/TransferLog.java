@@ -80,8 +80,8 @@ public final class TransferLog {
 
 	/**
 	 * Return a failure in words that may be shown. A message may name columns of the
-	 * stored object, and a reader of the application may have failed with a message of its
-	 * own.
+	 * stored object, and a reader of the application may have failed with a message of
+	 * its own.
 	 * @param cause why a transfer failed
 	 * @return its message without queries; the name of its class if it is not ours
 	 */

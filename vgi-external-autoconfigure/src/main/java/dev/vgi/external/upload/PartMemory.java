@@ -42,7 +42,6 @@ final class PartMemory implements AutoCloseable {
 
 	private TransferBudget.@Nullable Lease lease;
 
-
 	/** Guards everything below. */
 	private final ReentrantLock lock = new ReentrantLock();
 

@@ -44,8 +44,8 @@ final class ZstdPayload implements EncodedPayload {
 
 	private boolean ended;
 
-	ZstdPayload(GatheredStream stream, Compression compression, SlabPool slabs, TransferBudget budget,
-			Duration maxWait, TransferTrace trace) {
+	ZstdPayload(GatheredStream stream, Compression compression, SlabPool slabs, TransferBudget budget, Duration maxWait,
+			TransferTrace trace) {
 		this.trace = trace;
 		this.sources = stream.segments().iterator();
 		this.source = this.sources.next();

@@ -110,8 +110,8 @@ class EncodedPayloadTests {
 		TransferBudget small = new TransferBudget(PART + PART / 2, 0);
 		ExecutorService other = Executors.newSingleThreadExecutor();
 		try (GatheredStream stream = stream(200_000, 1 << 30);
-				EncodedPayload payload = EncodedPayload.of(stream, LEVEL_1, this.slabs, small,
-						Duration.ofSeconds(30), TransferTrace.none())) {
+				EncodedPayload payload = EncodedPayload.of(stream, LEVEL_1, this.slabs, small, Duration.ofSeconds(30),
+						TransferTrace.none())) {
 			Part first = payload.next(PART);
 			assertThat(first).isNotNull();
 			Future<?> second = other.submit(() -> {
@@ -143,7 +143,8 @@ class EncodedPayloadTests {
 	void neverWaitsForPartsThatNobodyCloses() throws Exception {
 		TransferBudget small = new TransferBudget(PART, 0);
 		try (GatheredStream stream = stream(200_000, 1 << 30);
-				EncodedPayload payload = EncodedPayload.of(stream, LEVEL_1, this.slabs, small, NO_WAIT, TransferTrace.none());
+				EncodedPayload payload = EncodedPayload.of(stream, LEVEL_1, this.slabs, small, NO_WAIT,
+						TransferTrace.none());
 				Part first = payload.next(PART)) {
 			assertThat(first).isNotNull();
 			assertThatExceptionOfType(BudgetExhaustedException.class).isThrownBy(() -> payload.next(PART));

@@ -71,7 +71,8 @@ class ObservedThreadsTests {
 		recorded.onEvent((transfer, event) -> seen.put(Thread.currentThread(), String.valueOf(CONTEXT.get())));
 		try (RootAllocator allocator = new RootAllocator();
 				TransferResources resources = TransferResources.create().withListener(recorded);
-				AnnotatedBatch batch = AnnotatedBatch.of(new VectorSchemaRoot(List.of(new BigIntVector("n", allocator))));
+				AnnotatedBatch batch = AnnotatedBatch
+					.of(new VectorSchemaRoot(List.of(new BigIntVector("n", allocator))));
 				GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch))) {
 			TransferTrace trace = resources.begin(Direction.UPLOAD, "s3", null, 0);
 			try (Digest digest = Digest.start(stream, this.threads, trace)) {

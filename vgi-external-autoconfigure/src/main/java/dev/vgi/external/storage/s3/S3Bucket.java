@@ -103,7 +103,8 @@ final class S3Bucket {
 	}
 
 	private <T extends @Nullable Object> T call(String operation, Deadline deadline,
-			AwsRequestOverrideConfiguration limits, WatchedCall watched, BiFunction<S3Client, AwsRequestOverrideConfiguration, T> call) {
+			AwsRequestOverrideConfiguration limits, WatchedCall watched,
+			BiFunction<S3Client, AwsRequestOverrideConfiguration, T> call) {
 		try {
 			// The SDK does not heed an interrupt while it waits for an answer.
 			return BoundedCall.request("S3, which was to " + operation + ",", deadline,

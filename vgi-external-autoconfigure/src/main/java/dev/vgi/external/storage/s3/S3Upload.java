@@ -135,11 +135,10 @@ final class S3Upload extends ObjectUpload {
 	private String create(Deadline deadline) {
 		// Of attempts that the SDK repeats itself, nobody would know that they were not
 		// answered.
-		return this.bucket
-			.call("create a multipart upload", deadline, requests().watch(Purpose.SESSION),
-					(client, limits) -> client.createMultipartUpload(multipartRequest().toBuilder()
-						.overrideConfiguration(limits.toBuilder().addPlugin(S3Upload::doNotRetry).build())
-						.build()))
+		return this.bucket.call("create a multipart upload", deadline, requests().watch(Purpose.SESSION),
+				(client, limits) -> client.createMultipartUpload(multipartRequest().toBuilder()
+					.overrideConfiguration(limits.toBuilder().addPlugin(S3Upload::doNotRetry).build())
+					.build()))
 			.uploadId();
 	}
 
@@ -149,27 +148,25 @@ final class S3Upload extends ObjectUpload {
 	}
 
 	private @Nullable String complete(String uploadId, List<CompletedPart> parts, int failures, Deadline deadline) {
-		CompleteMultipartUploadResponse completed = this.bucket
-			.<@Nullable CompleteMultipartUploadResponse>call("complete a multipart upload", deadline,
-					requests().watch(Purpose.SESSION), (client, limits) -> {
-						try {
-							return client
-								.completeMultipartUpload((complete) -> complete.bucket(this.settings.bucket())
-									.key(this.key)
-									.uploadId(uploadId)
-									.multipartUpload((upload) -> upload.parts(parts))
-									.overrideConfiguration(limits));
+		CompleteMultipartUploadResponse completed = this.bucket.<@Nullable CompleteMultipartUploadResponse>call(
+				"complete a multipart upload", deadline, requests().watch(Purpose.SESSION), (client, limits) -> {
+					try {
+						return client.completeMultipartUpload((complete) -> complete.bucket(this.settings.bucket())
+							.key(this.key)
+							.uploadId(uploadId)
+							.multipartUpload((upload) -> upload.parts(parts))
+							.overrideConfiguration(limits));
+					}
+					catch (NoSuchUploadException ex) {
+						Integer attempts = ex.numAttempts();
+						if (failures == 0 && (attempts == null || attempts <= 1)) {
+							throw ex;
 						}
-						catch (NoSuchUploadException ex) {
-							Integer attempts = ex.numAttempts();
-							if (failures == 0 && (attempts == null || attempts <= 1)) {
-								throw ex;
-							}
-							// An earlier attempt may have succeeded although it seemed to
-							// fail. The confirmation will tell.
-							return null;
-						}
-					});
+						// An earlier attempt may have succeeded although it seemed to
+						// fail. The confirmation will tell.
+						return null;
+					}
+				});
 		return (completed != null) ? completed.eTag() : null;
 	}
 
@@ -203,9 +200,9 @@ final class S3Upload extends ObjectUpload {
 	 * @param deadline covers the attempt
 	 */
 	private void abortOthers(@Nullable String known, Deadline deadline) {
-		this.bucket
-			.call("list multipart uploads", deadline, requests().watch(Purpose.REMOVAL), (client, limits) -> client.listMultipartUploads(
-					(list) -> list.bucket(this.settings.bucket()).prefix(this.key).overrideConfiguration(limits)))
+		this.bucket.call("list multipart uploads", deadline, requests().watch(Purpose.REMOVAL),
+				(client, limits) -> client.listMultipartUploads(
+						(list) -> list.bucket(this.settings.bucket()).prefix(this.key).overrideConfiguration(limits)))
 			.uploads()
 			.stream()
 			// A compatible store may ignore the prefix, and list what is not ours to

@@ -76,9 +76,8 @@ class VgiExternalEndpointTests {
 	}
 
 	private HttpResponse<String> send(String method, String path) throws Exception {
-		HttpRequest.Builder request = HttpRequest
-			.newBuilder(URI.create("http://127.0.0.1:" + this.context.getEnvironment().getProperty("local.server.port")
-					+ "/actuator/vgiexternal" + path))
+		HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:"
+				+ this.context.getEnvironment().getProperty("local.server.port") + "/actuator/vgiexternal" + path))
 			.method(method, HttpRequest.BodyPublishers.noBody());
 		if (!this.user.isEmpty()) {
 			request.header("Authorization",

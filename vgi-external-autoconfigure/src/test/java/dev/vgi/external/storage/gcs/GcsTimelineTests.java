@@ -129,10 +129,10 @@ class GcsTimelineTests {
 		RecordedEvents.Timeline timeline = this.recorded.only();
 		long length = timeline.transfer().statistics().storedBytes();
 		long last = length - 2 * CHUNK;
-		assertThat(timeline.withoutDigest()).containsExactly("size " + length + " null", "upload {",
-				"1 session 0 0+0", "1 sent", "1 answered 200 REQUEST1", "1 complete 54", "2 part 0 0+1048576",
-				"2 sent", "2 answered 308 REQUEST1", "2 complete 1048576", "done 0", "3 part 1 1048576+1048576",
-				"3 sent", "3 failed 0", "retry 1 storage-unavailable 500 ms", "4 session 0 0+0", "4 sent",
+		assertThat(timeline.withoutDigest()).containsExactly("size " + length + " null", "upload {", "1 session 0 0+0",
+				"1 sent", "1 answered 200 REQUEST1", "1 complete 54", "2 part 0 0+1048576", "2 sent",
+				"2 answered 308 REQUEST1", "2 complete 1048576", "done 0", "3 part 1 1048576+1048576", "3 sent",
+				"3 failed 0", "retry 1 storage-unavailable 500 ms", "4 session 0 0+0", "4 sent",
 				"4 answered 308 REQUEST1", "4 complete 0", "5 part 1 1572864+524288", "5 sent",
 				"5 answered 308 REQUEST1", "5 complete 524288", "done 1", "6 part 2 2097152+" + last, "6 sent",
 				"6 answered 200 REQUEST1", "6 complete " + last, "done 2", "} upload");
@@ -225,7 +225,10 @@ class GcsTimelineTests {
 		assertThat(Thread.interrupted()).isFalse();
 	}
 
-	/** A session that was opened without an answer is GCS's own business: it holds nothing. */
+	/**
+	 * A session that was opened without an answer is GCS's own business: it holds
+	 * nothing.
+	 */
 	private void assertRemoved(String where) {
 		boolean unknown = where.equals("POST") || where.equals("1 sent");
 		Awaitility.await().untilAsserted(() -> {

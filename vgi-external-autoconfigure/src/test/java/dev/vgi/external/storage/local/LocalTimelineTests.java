@@ -54,15 +54,14 @@ class LocalTimelineTests {
 
 	@BeforeEach
 	void create() {
-		LocalStorage storage = new LocalStorage(new LocalStorageSettings(this.directory, false, Duration.ofHours(1),
-				Duration.ofMinutes(15), Duration.ofMinutes(70), 100 << 20, 100 << 20),
+		LocalStorage storage = new LocalStorage(
+				new LocalStorageSettings(this.directory, false, Duration.ofHours(1), Duration.ofMinutes(15),
+						Duration.ofMinutes(70), 100 << 20, 100 << 20),
 				() -> URI.create("https://example.com"), new SteppedClock());
-		this.externalizer = new Externalizer(
-				ExternalLocationConfig.defaults()
-					.withStorage(storage)
-					.withCompression(new Compression(1, 0))
-					.withInlineOnFailure(true),
-				this.resources, this.allocator);
+		this.externalizer = new Externalizer(ExternalLocationConfig.defaults()
+			.withStorage(storage)
+			.withCompression(new Compression(1, 0))
+			.withInlineOnFailure(true), this.resources, this.allocator);
 	}
 
 	@AfterEach

@@ -133,10 +133,9 @@ class S3TimelineTests {
 		this.server.failing((request) -> (failures.getAndIncrement() == 0) ? "500 InternalError" : null);
 		long length = length(store(1000));
 		RecordedEvents.Timeline timeline = this.recorded.only();
-		assertThat(timeline.where((line) -> !line.contains("digest") && !line.startsWith("1 ")))
-			.containsExactly("size " + length + " null", "upload {", "retry -1 storage-unavailable 500 ms", "pause {",
-					"} pause", "2 object 0 0+" + length, "2 sent", "2 answered 200 REQUEST1", "2 complete " + length,
-					"} upload");
+		assertThat(timeline.where((line) -> !line.contains("digest") && !line.startsWith("1 "))).containsExactly(
+				"size " + length + " null", "upload {", "retry -1 storage-unavailable 500 ms", "pause {", "} pause",
+				"2 object 0 0+" + length, "2 sent", "2 answered 200 REQUEST1", "2 complete " + length, "} upload");
 		assertThat(timeline.where((line) -> line.startsWith("1 "))).contains("1 answered 500 REQUEST1");
 		assertThat(timeline.transfer().retries()).isOne();
 	}
@@ -286,6 +285,20 @@ class S3TimelineTests {
 	}
 
 	@Test
+	void resultSetThatWaitsForMemoryIsEnded() {
+		TransferBudget.Lease others = this.budget.acquire(4L * PART, Duration.ZERO);
+		this.recorded.onEvent((transfer, event) -> {
+			if (event.equals("memory {")) {
+				onceThat(() -> this.budget.waiting() == 1, transfer::end);
+			}
+		});
+		assertEnded(() -> store(new NumbersReader(1000, 100_000)));
+		assertThat(this.recorded.only().events()).containsExactly("memory {", "} memory");
+		assertThat(this.server.requests()).isEmpty();
+		others.close();
+	}
+
+	@Test
 	void uploadThatPausesIsEnded() {
 		ManualTimer timer = new ManualTimer();
 		RetryPolicy policy = new RetryPolicy(1, Duration.ofSeconds(10),
@@ -359,7 +372,11 @@ class S3TimelineTests {
 		CountDownLatch release = new CountDownLatch(1);
 		this.server.failing((request) -> {
 			if (request.method().equals("PUT")) {
-				this.recorded.transfers().get(0).transfer().end();
+				this.recorded.transfers()
+					.stream()
+					.map(RecordedEvents.Timeline::transfer)
+					.filter((transfer) -> transfer.segment() == 1)
+					.forEach(Transfer::end);
 				await(release);
 			}
 			return null;

@@ -18,8 +18,12 @@ import java.util.stream.Stream;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.UploadRefusedException;
+import dev.vgi.external.transfer.RecordedEvents;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.transport.TransferCancelledException;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
@@ -147,6 +151,28 @@ class SentReaderTests {
 				NO_LOGS))
 			.isEqualTo(20 * 2048 + " in 5");
 		assertThat(objects()).isEqualTo(before + 5);
+		assertThat(this.closed).hasValue(1);
+	}
+
+	@Test
+	void inputWithASegmentThatIsEndedFails() {
+		RecordedEvents recorded = new RecordedEvents();
+		recorded.onEvent((transfer, event) -> {
+			if (transfer.segment() == 2 && event.equals("1 sent")) {
+				transfer.end();
+			}
+		});
+		try (TransferResources resources = TransferResources.create().withListener(recorded)) {
+			VgiClient stranger = this.builder.baseUrl("http://127.0.0.1:" + this.port)
+				.uploader(new PayloadUploader(ExternalLocationConfig.defaults(), resources))
+				.build();
+			assertThatExceptionOfType(TransferCancelledException.class)
+				.isThrownBy(() -> stranger.send("/total", reader(IntStream.range(0, 20).map((i) -> 2048).toArray()),
+						String.class, NO_LOGS))
+				.withMessageContaining("was ended by an operator");
+		}
+		assertThat(Thread.interrupted()).isFalse();
+		assertThat(recorded.transfers()).hasSizeGreaterThan(1).allMatch(RecordedEvents.Timeline::hasEnded);
 		assertThat(this.closed).hasValue(1);
 	}
 
