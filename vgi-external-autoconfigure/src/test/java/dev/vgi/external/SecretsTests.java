@@ -201,14 +201,14 @@ class SecretsTests {
 	}
 
 	private Recording start(String... settings) {
-		List<String> arguments = new ArrayList<>(
-				List.of("--server.port=0", "--server.address=127.0.0.1", "--vgi.external.externalize-threshold=64KB",
-						"--vgi.rpc.max-request-size=64KB", "--vgi.external.retry-delay=1ms",
-						"--vgi.external.upload.max-retries=0", "--vgi.external.http.proxy.password=" + PASSWORD,
-						"--spring.http.clients.imperative.factory=http-components",
-						"--management.endpoints.web.exposure.include=*", "--management.endpoint.env.show-values=always",
-						"--management.endpoint.configprops.show-values=always",
-						"--management.endpoint.health.show-details=always"));
+		List<String> arguments = new ArrayList<>(List.of("--server.port=0", "--server.address=127.0.0.1",
+				"--vgi.external.externalize-threshold=64KB", "--vgi.rpc.max-request-size=64KB",
+				"--vgi.external.retry-delay=1ms", "--vgi.external.upload.max-retries=0",
+				"--vgi.external.http.proxy.password=" + PASSWORD,
+				"--spring.http.clients.imperative.factory=http-components",
+				"--management.endpoints.web.exposure.include=*", "--management.endpoint.env.show-values=always",
+				"--management.endpoint.configprops.show-values=always",
+				"--management.endpoint.health.show-details=always", "--vgi.external.observation.requests=true"));
 		Arrays.stream(settings).map("--"::concat).forEach(arguments::add);
 		this.context = SpringApplication.run(Application.class, arguments.toArray(String[]::new));
 		this.port = this.context.getEnvironment().getRequiredProperty("local.server.port", Integer.class);
@@ -499,6 +499,11 @@ class SecretsTests {
 	static final class Observations implements ObservationHandler<Observation.Context> {
 
 		private final List<String> seen = new CopyOnWriteArrayList<>();
+
+		@Override
+		public void onEvent(Observation.Event event, Observation.Context context) {
+			this.seen.add(event.getName() + " " + event.getContextualName());
+		}
 
 		@Override
 		public void onStop(Observation.Context context) {

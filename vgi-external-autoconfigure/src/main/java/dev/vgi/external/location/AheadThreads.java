@@ -3,16 +3,21 @@ package dev.vgi.external.location;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadFactory;
+import java.util.function.UnaryOperator;
 
+import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.time.Uninterruptibles;
 import dev.vgi.external.transfer.TransferThreads;
 
 /**
- * The threads that work for one reader. Thread-safe.
+ * The threads that work for one reader, in the context of the thread that created it: a
+ * fetch may start the thread of another one, which is no part of it. Thread-safe.
  */
 final class AheadThreads {
 
 	private final ThreadFactory factory;
+
+	private final UnaryOperator<Runnable> context = TransferThreads.currentContext();
 
 	private final List<Thread> running = new ArrayList<>();
 
@@ -21,12 +26,12 @@ final class AheadThreads {
 	}
 
 	/**
-	 * Start a thread in the context of the current one.
+	 * Start a thread that serves the same request as the current one.
 	 * @param task what it does
 	 * @return the thread
 	 */
 	synchronized Thread start(Runnable task) {
-		Thread thread = this.factory.newThread(TransferThreads.inheriting(task));
+		Thread thread = this.factory.newThread(RequestMemory.inherited(this.context.apply(task)));
 		this.running.removeIf((earlier) -> !earlier.isAlive());
 		thread.start();
 		this.running.add(thread);

@@ -1,6 +1,8 @@
 package dev.vgi.external.observation;
 
 import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.VgiExternalException;
@@ -10,7 +12,9 @@ import dev.vgi.external.transfer.Transfer.Direction;
 import dev.vgi.external.transfer.TransferEvent;
 import dev.vgi.external.transfer.TransferEvent.Phase;
 import dev.vgi.external.transfer.TransferEvent.PhaseEnded;
+import dev.vgi.external.transfer.TransferEvent.RequestEnded;
 import dev.vgi.external.transfer.TransferEvent.RequestQueued;
+import dev.vgi.external.transfer.TransferEvent.RequestSent;
 import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferListener;
 import io.micrometer.observation.Observation;
@@ -37,6 +41,9 @@ final class ObservedTransfer implements TransferListener.Watch {
 
 	private final AtomicInteger events = new AtomicInteger();
 
+	/** Second copies whose turn has not come, by their numbers. */
+	private final Map<Integer, RequestQueued> hedges = new ConcurrentHashMap<>();
+
 	/**
 	 * Open the scope of a transfer on this thread.
 	 * @param context what is known about it
@@ -53,39 +60,57 @@ final class ObservedTransfer implements TransferListener.Watch {
 	@Override
 	public void happened(TransferEvent event) {
 		Duration lasted = this.context.happened(event);
-		Observation.Event seen = seen(event, lasted);
-		if (seen != null && this.events.incrementAndGet() <= MOST_EVENTS) {
-			this.observation.event(seen);
+		if (event instanceof Retried retried) {
+			see(Happening.RETRY, shorten(what(retried.index()) + " is tried again after " + retried.pause().toMillis()
+					+ " ms: " + retried.reason()));
+		}
+		else if (event instanceof PhaseEnded ended && lasted.toMillis() > 0) {
+			waited(ended.phase(), lasted.toMillis());
+		}
+		else {
+			request(event);
 		}
 		if (this.requests != null) {
 			this.requests.happened(event);
 		}
 	}
 
-	private Observation.@Nullable Event seen(TransferEvent event, Duration lasted) {
-		if (event instanceof Retried retried) {
-			return Happening.RETRY.as(shorten(what(retried.index()) + " is tried again after "
-					+ retried.pause().toMillis() + " ms: " + retried.reason()));
+	private void waited(Phase phase, long millis) {
+		if (phase == Phase.MEMORY) {
+			see(Happening.MEMORY, "waited " + millis + " ms for memory");
 		}
+		else if (phase == Phase.RENEWAL) {
+			see(Happening.RENEWAL, "waited " + millis + " ms for a new link");
+		}
+	}
+
+	private void request(TransferEvent event) {
 		if (event instanceof RequestQueued queued && queued.hedge()) {
-			return Happening.HEDGE.as(what(queued.index()) + " is late and requested a second time");
+			this.hedges.put(queued.request(), queued);
 		}
-		if (event instanceof PhaseEnded ended && lasted.toMillis() > 0) {
-			if (ended.phase() == Phase.MEMORY) {
-				return Happening.MEMORY.as("waited " + lasted.toMillis() + " ms for memory");
-			}
-			if (ended.phase() == Phase.RENEWAL) {
-				return Happening.RENEWAL.as("waited " + lasted.toMillis() + " ms for a new link");
+		else if (event instanceof RequestSent sent) {
+			RequestQueued hedge = this.hedges.remove(sent.request());
+			if (hedge != null) {
+				this.context.hedged();
+				see(Happening.HEDGE, what(hedge.index()) + " is late and requested a second time");
 			}
 		}
-		return null;
+		else if (event instanceof RequestEnded ended) {
+			this.hedges.remove(ended.request());
+		}
+	}
+
+	private void see(Happening happening, String text) {
+		if (this.events.incrementAndGet() <= MOST_EVENTS) {
+			this.observation.event(happening.as(text));
+		}
 	}
 
 	private String what(int index) {
 		if (index < 0) {
 			return "the transfer";
 		}
-		return ((this.context.transfer().direction() == Direction.FETCH) ? "range " : "part ") + (index + 1);
+		return ((this.context.transfer().direction() == Direction.FETCH) ? "range " : "part ") + index;
 	}
 
 	private static String shorten(String text) {

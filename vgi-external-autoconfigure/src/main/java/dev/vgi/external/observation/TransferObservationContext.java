@@ -12,7 +12,6 @@ import dev.vgi.external.transfer.TransferEvent.PhaseBegan;
 import dev.vgi.external.transfer.TransferEvent.PhaseEnded;
 import dev.vgi.external.transfer.TransferEvent.RangeCompleted;
 import dev.vgi.external.transfer.TransferEvent.RequestAnswered;
-import dev.vgi.external.transfer.TransferEvent.RequestQueued;
 import dev.vgi.external.transfer.TransferEvent.RequestSent;
 import dev.vgi.external.transfer.TransferStatistics;
 import io.micrometer.observation.Observation;
@@ -113,6 +112,10 @@ public final class TransferObservationContext extends Observation.Context {
 		this.progress = bytes;
 	}
 
+	synchronized void hedged() {
+		this.hedges++;
+	}
+
 	/**
 	 * Count an event.
 	 * @param event what has happened
@@ -124,9 +127,6 @@ public final class TransferObservationContext extends Observation.Context {
 		}
 		else if (event instanceof PhaseEnded ended) {
 			return ended(ended.phase());
-		}
-		else if (event instanceof RequestQueued queued && queued.hedge()) {
-			this.hedges++;
 		}
 		else if (event instanceof RequestSent) {
 			this.requests++;

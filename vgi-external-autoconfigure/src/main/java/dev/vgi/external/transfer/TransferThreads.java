@@ -125,6 +125,26 @@ public final class TransferThreads {
 	}
 
 	/**
+	 * Keep the trace and security context of the current thread for tasks that are begun
+	 * later, perhaps on a thread that has become part of something else by then.
+	 * @return gives tasks for other threads that context
+	 */
+	public static UnaryOperator<Runnable> currentContext() {
+		// What is decorated is bound to the context of now, and runs what it is handed.
+		ThreadLocal<Runnable> handed = new ThreadLocal<>();
+		Runnable inContext = CONTEXT.decorate(() -> handed.get().run());
+		return (task) -> () -> {
+			handed.set(task);
+			try {
+				inContext.run();
+			}
+			finally {
+				handed.remove();
+			}
+		};
+	}
+
+	/**
 	 * Return a factory of threads for one purpose.
 	 * @param purpose the last part of their names, such as {@code range}
 	 * @return creates daemon threads that are not started yet

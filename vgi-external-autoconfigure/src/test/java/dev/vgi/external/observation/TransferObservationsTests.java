@@ -96,6 +96,8 @@ class TransferObservationsTests {
 			request.answered(200, "R" + hedge);
 			request.ended(End.COMPLETE, 100, null);
 		}
+		// One whose turn never came.
+		trace.requests(Purpose.PART, 7, 0, 100).begin(true).ended(End.CANCELLED, 0, null);
 		trace.completed(6, true);
 		trace.succeeded(STATISTICS);
 		Observation.Context context = this.recorder.only("vgi.external.upload");
@@ -107,7 +109,7 @@ class TransferObservationsTests {
 		expected.putAll(Map.of("vgi.wait.memory", "1800", "vgi.wait.pause", "750", "vgi.wait.renewal", "0"));
 		assertThat(high(context)).isEqualTo(expected);
 		assertThat(this.recorder.events).containsExactly("memory: waited 1800 ms for memory",
-				"hedge: part 7 is late and requested a second time");
+				"hedge: part 6 is late and requested a second time");
 	}
 
 	@Test
@@ -164,7 +166,7 @@ class TransferObservationsTests {
 			.allSatisfy((event) -> assertThat(event).hasSizeLessThan(400).doesNotContain("?", "5ec7e7"));
 		assertThat(this.recorder.events.get(0))
 			.startsWith("retry: the transfer is tried again after 500 ms: no https://storage.example/bucket/key xxx");
-		assertThat(this.recorder.events.get(1)).startsWith("retry: range 1 is tried again after 500 ms: ");
+		assertThat(this.recorder.events.get(1)).startsWith("retry: range 0 is tried again after 500 ms: ");
 	}
 
 	@Test
