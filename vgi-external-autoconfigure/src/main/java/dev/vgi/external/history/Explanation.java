@@ -52,20 +52,29 @@ final class Explanation {
 				? "The link was renewed " + timeline.renewals() + " times (%s)" : "The link was renewed (%s)");
 		add(causes, time.of(Share.TURN), turn(timeline));
 		add(causes, time.of(Share.TROUBLE) + time.of(Share.PAUSE), Failures.describe(timeline));
-		add(causes, time.of(Share.FIRST_BYTE), "Waited %s for the first bytes of answers");
-		add(causes, time.of(Share.CODING), fetch ? "Decompression took %s longer than the download"
-				: "Compression took %s longer than the upload: lower vgi.external.compression.level");
+		add(causes, time.of(Share.ANSWER), "Storage took %s to answer");
+		if (!fetch && timeline.requestCount() == 0) {
+			add(causes, time.of(Share.CODING) + time.of(Share.SENDING), "Storing took %s");
+		}
+		else {
+			add(causes, time.of(Share.CODING),
+					fetch ? "Decompression took %s longer than the download"
+							: "Compression took %s longer than the upload: lower vgi.external.compression.level");
+			add(causes, time.of(Share.SENDING), "The upload waited %s for the reader");
+		}
 		add(causes, time.of(Share.DIGEST),
 				"The digest took %s longer than the " + (fetch ? "download" : "upload") + ": the processor is busy");
 		add(causes, time.of(Share.PARSING), "Reading the Arrow stream took %s");
-		add(causes, time.of(Share.READER), "The upload waited %s for the reader");
-		String bytes = bytes(timeline, time.of(Share.BYTES));
-		if (bytes != null) {
-			add(causes, time.of(Share.BYTES), bytes);
-		}
+		double bytes = time.of(Share.BYTES);
+		double slow = bytes;
 		Stall stall = Stall.worst(timeline);
 		if (stall != null) {
 			causes.add(new Cause(stall.excess(), stall.describe(timeline)));
+			slow -= stall.excess();
+		}
+		String rate = rate(timeline, bytes);
+		if (rate != null) {
+			causes.add(new Cause(slow, rate));
 		}
 		return causes;
 	}
@@ -80,7 +89,7 @@ final class Explanation {
 						+ " origin is limited";
 	}
 
-	private static @Nullable String bytes(TransferTimeline timeline, double millis) {
+	private static @Nullable String rate(TransferTimeline timeline, double millis) {
 		double rate = timeline.storedBytes() / Math.max(millis, 0.001);
 		if (rate >= SLOW_BYTES_PER_MILLI) {
 			return null;
@@ -117,13 +126,13 @@ final class Explanation {
 			case MEMORY -> "memory";
 			case RENEWAL -> "a new link";
 			case BYTES -> onlyOne(timeline, timeline.isFetch() ? "bytes" : "storage");
-			case FIRST_BYTE, TROUBLE -> onlyOne(timeline, "first byte");
+			case ANSWER, TROUBLE -> onlyOne(timeline, timeline.isFetch() ? "first byte" : "an answer");
 			case TURN -> "its turn";
 			case PAUSE -> "the next attempt";
 			case CODING -> timeline.isFetch() ? "decoding" : "encoding";
 			case DIGEST -> "digest";
 			case PARSING -> "parsing";
-			case READER -> "the reader";
+			case SENDING -> (timeline.requestCount() > 0) ? "the reader" : "storage";
 		};
 	}
 

@@ -23,7 +23,8 @@ import org.springframework.util.Assert;
 
 /**
  * Remembers the transfers of a process: those under way, and the last ones that finished
- * and that failed. Writes a line for each one that took long. A transfer takes a few
+ * and that failed. One that has given way is forgotten: it is made again, as another one.
+ * Writes a line for each one that took long. A transfer takes a few
  * kilobytes, and never more than about 160: what is kept of its requests, events and
  * texts is bounded. Thread-safe.
  */
@@ -79,6 +80,9 @@ public final class TransferHistory implements TransferListener {
 
 	void ended(TransferRecorder recorder, Transfer transfer) {
 		this.running.remove(recorder.id());
+		if (transfer.hasGivenWay()) {
+			return;
+		}
 		Deque<TransferRecorder> kept = recorder.hasFailed() ? this.failed : this.finished;
 		if (this.size > 0) {
 			synchronized (kept) {

@@ -39,6 +39,9 @@ final class TransferRecorder implements TransferListener.Watch {
 
 	static final int MOST_EVENTS = 64;
 
+	/** A phase that goes on after so many nanoseconds is the same one. */
+	private static final long SHORTEST_GAP = 1_000_000;
+
 	private static final int LONGEST_LOCATION = 2000;
 
 	private static final int LONGEST_MESSAGE = 1000;
@@ -152,7 +155,7 @@ final class TransferRecorder implements TransferListener.Watch {
 			}
 		}
 		else if (event instanceof Sized sized) {
-			this.size = sized.storedBytes();
+			progressed(this.storedBytes, sized.storedBytes());
 			this.contentCoding = sized.contentCoding();
 		}
 		else if (event instanceof RequestQueued queued) {
@@ -183,12 +186,19 @@ final class TransferRecorder implements TransferListener.Watch {
 			this.renewals++;
 			note(at, "renewal", "a new link is asked for", null);
 		}
-		// One that was not over is followed by one of the same kind.
-		if (!this.open.containsKey(phase)) {
-			Span span = keep(new Span(phase, at));
-			if (span != null) {
-				this.open.put(phase, span);
-			}
+		Span last = null;
+		for (Span span : this.phases) {
+			last = (span.phase == phase) ? span : last;
+		}
+		if (last != null && (at - last.to < SHORTEST_GAP || this.phases.size() >= MOST_PHASES)) {
+			// Parts are coded one by one.
+			last.to = Span.LASTS;
+			this.open.put(phase, last);
+			return;
+		}
+		Span span = keep(new Span(phase, at));
+		if (span != null) {
+			this.open.put(phase, span);
 		}
 	}
 
@@ -213,13 +223,15 @@ final class TransferRecorder implements TransferListener.Watch {
 	private void retried(Retried retried, long at) {
 		this.retries++;
 		long pause = retried.pause().toNanos();
-		boolean whole = retried.index() < 0;
-		note(at, "retry",
-				(whole ? "the transfer" : what(retried.index())) + " is tried again in "
-						+ Explanation.time(Explanation.millis(pause)) + " (" + retried.kind().code() + ")",
-				cut(retried.reason(), LONGEST_REASON));
-		// The pause of a whole transfer is reported as a phase.
-		if (!whole && pause > 0) {
+		String what = switch (retried.index()) {
+			case Retried.WHOLE -> "the transfer";
+			case Retried.STEP -> "the last step";
+			default -> what(retried.index());
+		};
+		note(at, "retry", what + " is tried again in " + Explanation.time(Explanation.millis(pause)) + " ("
+				+ retried.kind().code() + ")", cut(retried.reason(), LONGEST_REASON));
+		// Only a pause in which everything waits is reported as a phase.
+		if (retried.index() >= 0 && pause > 0) {
 			Span span = keep(new Span(Phase.PAUSE, at));
 			if (span != null) {
 				span.to = at + pause;

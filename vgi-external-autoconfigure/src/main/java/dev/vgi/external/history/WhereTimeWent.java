@@ -1,26 +1,36 @@
 package dev.vgi.external.history;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 import dev.vgi.external.history.TransferTimeline.PhaseSpan;
 import dev.vgi.external.history.TransferTimeline.Request;
 import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferEvent.Purpose;
 import org.jspecify.annotations.Nullable;
 
 /**
  * How the time of a transfer divides into what it did and waited for. Each moment counts
- * once: for the first thing of {@link Share} that applies, so work that goes on beside
- * another counts only as far as it takes longer.
+ * once: for the first thing that applies, so work that goes on beside another counts only
+ * as far as it takes longer.
  *
  * @param shares milliseconds of each
  * @param now what applies at the end of the timeline
  */
 record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
+
+	private static final Set<String> CARRIES_BYTES = Set.of(Purpose.RANGE.code(), Purpose.OBJECT.code(),
+			Purpose.PART.code());
+
+	private static final List<Share> OF_FETCHES = List.of(Share.values());
+
+	/** An upload that waits for memory of its own parts waits for their requests. */
+	private static final List<Share> OF_UPLOADS = List.of(Share.RENEWAL, Share.BYTES, Share.ANSWER, Share.TROUBLE,
+			Share.TURN, Share.PAUSE, Share.MEMORY, Share.CODING, Share.DIGEST, Share.PARSING, Share.SENDING);
 
 	/**
 	 * Divide the time of a transfer.
@@ -46,18 +56,21 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 			if (hasFailed(request)) {
 				add(steps, Share.TROUBLE, sent, request.end(), end);
 			}
-			else if (timeline.isFetch() && !"head".equals(request.purpose())) {
-				add(steps, Share.FIRST_BYTE, sent, (answered != null) ? answered : request.end(), end);
+			else if (!CARRIES_BYTES.contains(request.purpose())) {
+				add(steps, Share.ANSWER, sent, request.end(), end);
+			}
+			else if (timeline.isFetch()) {
+				add(steps, Share.ANSWER, sent, (answered != null) ? answered : request.end(), end);
 				if (answered != null) {
 					add(steps, Share.BYTES, answered, request.end(), end);
 				}
 			}
 			else {
-				add(steps, timeline.isFetch() ? Share.FIRST_BYTE : Share.BYTES, sent, request.end(), end);
+				add(steps, Share.BYTES, sent, request.end(), end);
 			}
 		}
 		steps.sort(Comparator.comparingDouble(Step::at));
-		return sum(steps, end);
+		return sum(steps, end, timeline.isFetch() ? OF_FETCHES : OF_UPLOADS);
 	}
 
 	/**
@@ -81,16 +94,16 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 		}
 	}
 
-	private static WhereTimeWent sum(List<Step> steps, double end) {
+	private static WhereTimeWent sum(List<Step> steps, double end, List<Share> order) {
 		int[] open = new int[Share.values().length];
 		Map<Share, Double> shares = new EnumMap<>(Share.class);
 		double at = 0;
 		for (Step step : steps) {
-			count(shares, first(open), step.at - at);
+			count(shares, first(open, order), step.at - at);
 			at = step.at;
 			open[step.share.ordinal()] += step.change;
 		}
-		Share now = first(open);
+		Share now = first(open, order);
 		count(shares, now, end - at);
 		return new WhereTimeWent(shares, now);
 	}
@@ -101,8 +114,8 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 		}
 	}
 
-	private static @Nullable Share first(int[] open) {
-		return Arrays.stream(Share.values()).filter((share) -> open[share.ordinal()] > 0).findFirst().orElse(null);
+	private static @Nullable Share first(int[] open, List<Share> order) {
+		return order.stream().filter((share) -> open[share.ordinal()] > 0).findFirst().orElse(null);
 	}
 
 	/**
@@ -115,7 +128,7 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 	}
 
 	/**
-	 * What a transfer does or waits for; the first one that applies counts.
+	 * What a transfer does or waits for, in the order of fetches.
 	 */
 	enum Share {
 
@@ -129,7 +142,7 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 		BYTES,
 
 		/** The beginning of an answer. */
-		FIRST_BYTE,
+		ANSWER,
 
 		/** Requests that were of no use. */
 		TROUBLE,
@@ -149,8 +162,8 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 		/** The Arrow stream. */
 		PARSING,
 
-		/** Nothing that is known, while it should send. */
-		READER;
+		/** An upload that has begun, while no request is under way. */
+		SENDING;
 
 		private static @Nullable Share of(String phase) {
 			for (Phase known : Phase.values()) {
@@ -162,7 +175,7 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 						case CODING -> CODING;
 						case DIGEST -> DIGEST;
 						case PARSING -> PARSING;
-						case UPLOAD -> READER;
+						case UPLOAD -> SENDING;
 						case DOWNLOAD -> null;
 					};
 				}

@@ -1,5 +1,6 @@
 package dev.vgi.external.autoconfigure.actuate;
 
+import java.lang.management.ManagementFactory;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -8,9 +9,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+
+import javax.management.MBeanServer;
+import javax.management.ObjectName;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
@@ -29,9 +34,19 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import org.springframework.boot.SpringApplication;
+import org.springframework.boot.actuate.endpoint.SanitizingFunction;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.security.autoconfigure.actuate.web.servlet.EndpointRequest;
 import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.http.HttpMethod;
+import org.springframework.security.config.Customizer;
+import org.springframework.security.config.annotation.web.builders.HttpSecurity;
+import org.springframework.security.core.userdetails.User;
+import org.springframework.security.core.userdetails.UserDetailsService;
+import org.springframework.security.provisioning.InMemoryUserDetailsManager;
+import org.springframework.security.web.SecurityFilterChain;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -49,7 +64,7 @@ class VgiExternalEndpointTests {
 		if (request.target().startsWith("/stalled")) {
 			reply.stall();
 		}
-		reply.empty(404);
+		reply.head(404, "x-amz-request-id: request-7", "Content-Length: 0");
 	});
 
 	private final HttpClient http = HttpClient.newHttpClient();
@@ -65,13 +80,19 @@ class VgiExternalEndpointTests {
 	}
 
 	private void start(String... arguments) {
-		List<String> all = new ArrayList<>(List.of("--server.port=0", "--server.address=127.0.0.1",
-				"--spring.main.banner-mode=off", "--vgi.external.storage=none",
-				"--management.endpoints.web.exposure.include=*", "--spring.security.user.name=operator",
-				"--spring.security.user.password=secret", "--vgi.external.url.allowed-hosts=localhost",
+		start(new Class<?>[0], arguments);
+	}
+
+	private void start(Class<?>[] configurations, String... arguments) {
+		SpringApplication application = new SpringApplication(Application.class);
+		application.addPrimarySources(List.of(configurations));
+		application.setDefaultProperties(Map.of("server.port", "0", "server.address", "127.0.0.1",
+				"spring.main.banner-mode", "off", "vgi.external.storage", "none", "vgi.external.max-retries", "0",
+				"management.endpoints.web.exposure.include", "*", "spring.security.user.name", "operator",
+				"spring.security.user.password", "secret"));
+		List<String> all = new ArrayList<>(List.of("--vgi.external.url.allowed-hosts=localhost",
 				"--vgi.external.url.allowed-schemes=http", "--vgi.external.url.allow-private-addresses=true"));
 		all.addAll(List.of(arguments));
-		SpringApplication application = new SpringApplication(Application.class);
 		this.context = application.run(all.toArray(String[]::new));
 	}
 
@@ -144,6 +165,154 @@ class VgiExternalEndpointTests {
 		assertThat(send("DELETE", "/" + id).statusCode()).isEqualTo(404);
 		assertThat(send("GET", "/0000000000000000").statusCode()).isEqualTo(404);
 		assertThat(send("GET", "/" + id).body()).doesNotContain("secret");
+	}
+
+	@Test
+	void whatAFailedTransferDidIsShown() throws Exception {
+		start();
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> fetch("/gone?signature=secret").get());
+		JsonNode failed = get("/" + get("").at("/failed/0/id").asString());
+		assertThat(failed.at("/state").asString()).isEqualTo("failed");
+		assertThat(failed.at("/error/message").asString()).contains(this.storage.url("/gone").toString());
+		assertThat(failed.at("/requestId").asString()).isEqualTo("request-7");
+		assertThat(failed.at("/requests")).hasSize(1);
+		JsonNode request = failed.at("/requests/0");
+		assertThat(request.at("/purpose").asString()).isEqualTo("range");
+		assertThat(request.at("/status").asInt()).isEqualTo(404);
+		assertThat(request.at("/requestId").asString()).isEqualTo("request-7");
+		assertThat(request.at("/queued").isNumber()).isTrue();
+		assertThat(failed.at("/phases/0/phase").asString()).isEqualTo("download");
+		assertThat(failed.toString()).doesNotContain("secret");
+	}
+
+	@Test
+	void valuesAreHiddenIfTheApplicationWantsThat() throws Exception {
+		start("--management.endpoint.vgiexternal.show-values=never");
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> fetch("/gone").get());
+		JsonNode overview = get("");
+		JsonNode failed = get("/" + overview.at("/failed/0/id").asString());
+		for (String value : List.of("/location", "/error/message", "/requestId", "/requests/0/requestId")) {
+			assertThat(failed.at(value).asString()).as(value).isEqualTo("******");
+		}
+		assertThat(overview.at("/failed/0/location").asString()).isEqualTo("******");
+		assertThat(overview.at("/origins/0/origin").asString()).isEqualTo("******");
+		assertThat(failed.at("/error/kind").asString()).isNotEqualTo("******");
+		assertThat(overview.toString() + failed).doesNotContain("localhost", "gone?", "request-7");
+	}
+
+	@Test
+	void sanitizingFunctionsOfTheApplicationApply() throws Exception {
+		start(new Class<?>[] { HiddenLocations.class });
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> fetch("/gone").get());
+		JsonNode failed = get("").at("/failed/0");
+		assertThat(failed.at("/location").asString()).isEqualTo("somewhere");
+		assertThat(failed.at("/requestId").asString()).isEqualTo("request-7");
+	}
+
+	@Test
+	void withSpringSecurityEndingNeedsMoreThanAPassword() throws Exception {
+		start("--spring.autoconfigure.exclude=");
+		assertThat(send("GET", "").statusCode()).isEqualTo(401);
+		this.user = "operator:secret";
+		FutureTask<?> task = fetch("/stalled/object");
+		this.fetching.await();
+		String id = get("").at("/running/0/id").asString();
+		// Spring Security's defaults protect against forged requests.
+		assertThat(send("DELETE", "/" + id).statusCode()).isIn(401, 403);
+		assertThat(get("").at("/running")).hasSize(1);
+		assertThat(task.isDone()).isFalse();
+		this.context.close();
+	}
+
+	@Test
+	void withTheRulesOfThePageAnOperatorEndsAndOthersLook() throws Exception {
+		start(new Class<?>[] { OperatorRules.class }, "--spring.autoconfigure.exclude=",
+				"--management.endpoint.vgiexternal.show-values=when-authorized",
+				"--management.endpoint.vgiexternal.roles=OPERATOR");
+		FutureTask<?> task = fetch("/stalled/object");
+		this.fetching.await();
+		this.user = "viewer:secret";
+		JsonNode running = get("").at("/running/0");
+		assertThat(running.at("/location").asString()).isEqualTo("******");
+		String id = running.at("/id").asString();
+		assertThat(send("DELETE", "/" + id).statusCode()).isEqualTo(403);
+		this.user = "operator:secret";
+		assertThat(get("/" + id).at("/location").asString()).endsWith("/stalled/object");
+		assertThat(send("DELETE", "/" + id).statusCode()).isEqualTo(204);
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(task::get)
+			.withCauseInstanceOf(TransferCancelledException.class);
+	}
+
+	@Test
+	void theSameOverJmx() throws Exception {
+		start("--spring.jmx.enabled=true", "--management.endpoints.jmx.exposure.include=vgiexternal",
+				"--management.endpoints.jmx.domain=vgi.test");
+		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> fetch("/gone").get());
+		MBeanServer server = ManagementFactory.getPlatformMBeanServer();
+		ObjectName name = new ObjectName("vgi.test:type=Endpoint,name=Vgiexternal");
+		Map<?, ?> overview = (Map<?, ?>) server.invoke(name, "transfers", new Object[0], new String[0]);
+		Map<?, ?> failed = (Map<?, ?>) ((List<?>) overview.get("failed")).get(0);
+		Map<?, ?> whole = (Map<?, ?>) server.invoke(name, "transfer", new Object[] { failed.get("id") },
+				new String[] { String.class.getName() });
+		assertThat(whole.get("location")).isEqualTo(failed.get("location")).asString().contains("/gone");
+		assertThat((List<?>) whole.get("requests")).hasSize(1);
+		assertThat(server.invoke(name, "end", new Object[] { failed.get("id") },
+				new String[] { String.class.getName() }))
+			.isEqualTo(false);
+	}
+
+	@Test
+	void isNotThereUnlessItIsExposed() throws Exception {
+		start("--management.endpoints.web.exposure.include=health");
+		assertThat(send("GET", "").statusCode()).isEqualTo(404);
+		assertThat(this.context.getBeanProvider(VgiExternalEndpoint.class).getIfAvailable()).isNull();
+	}
+
+	@Test
+	void readOnlyAccessEndsNothing() throws Exception {
+		start("--management.endpoint.vgiexternal.access=read-only");
+		assertThat(get("").at("/running")).isEmpty();
+		assertThat(send("DELETE", "/0000000000000000").statusCode()).isEqualTo(405);
+	}
+
+	/**
+	 * Shows no locations.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	static class HiddenLocations {
+
+		@Bean
+		SanitizingFunction hiddenLocations() {
+			return (data) -> data.getKey().equals("vgi.external.transfer.location") ? data.withValue("somewhere")
+					: data;
+		}
+
+	}
+
+	/**
+	 * The rules of docs/operations/endpoint.md.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	static class OperatorRules {
+
+		@Bean
+		SecurityFilterChain operators(HttpSecurity http) {
+			return http.securityMatcher(EndpointRequest.toAnyEndpoint())
+				.authorizeHttpRequests((requests) -> requests.requestMatchers(HttpMethod.DELETE)
+					.hasRole("OPERATOR")
+					.anyRequest()
+					.authenticated())
+				.csrf((csrf) -> csrf.disable())
+				.httpBasic(Customizer.withDefaults())
+				.build();
+		}
+
+		@Bean
+		UserDetailsService users() {
+			return new InMemoryUserDetailsManager(User.withUsername("operator").password("{noop}secret").roles("OPERATOR").build(),
+					User.withUsername("viewer").password("{noop}secret").roles("VIEWER").build());
+		}
+
 	}
 
 	@Configuration(proxyBeanMethods = false)
