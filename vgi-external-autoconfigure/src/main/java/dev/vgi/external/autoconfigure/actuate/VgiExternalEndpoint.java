@@ -71,8 +71,8 @@ public class VgiExternalEndpoint {
 	 * @return whether there was one
 	 */
 	@DeleteOperation
-	public boolean end(@Selector String id) {
-		return this.history.end(id);
+	public Ended end(@Selector String id) {
+		return new Ended(this.history.end(id));
 	}
 
 	TransfersDescriptor transfers(boolean shown) {
@@ -104,6 +104,15 @@ public class VgiExternalEndpoint {
 
 	private static List<TransferTimeline> show(List<TransferTimeline> transfers, ShownValues values) {
 		return transfers.stream().map((transfer) -> transfer.withValues(values)).toList();
+	}
+
+	/**
+	 * The answer over JMX, where a plain truth value is no answer.
+	 *
+	 * @param ended whether there was a transfer to end
+	 */
+	public record Ended(boolean ended) {
+
 	}
 
 }

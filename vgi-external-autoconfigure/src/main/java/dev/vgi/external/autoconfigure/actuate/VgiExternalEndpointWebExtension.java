@@ -60,8 +60,8 @@ public class VgiExternalEndpointWebExtension {
 	 */
 	@DeleteOperation
 	public WebEndpointResponse<Void> end(@Selector String id) {
-		return new WebEndpointResponse<>(
-				this.endpoint.end(id) ? WebEndpointResponse.STATUS_NO_CONTENT : WebEndpointResponse.STATUS_NOT_FOUND);
+		return new WebEndpointResponse<>(this.endpoint.end(id).ended() ? WebEndpointResponse.STATUS_NO_CONTENT
+				: WebEndpointResponse.STATUS_NOT_FOUND);
 	}
 
 }

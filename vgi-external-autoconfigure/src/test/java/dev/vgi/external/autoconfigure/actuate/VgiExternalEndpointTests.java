@@ -258,7 +258,7 @@ class VgiExternalEndpointTests {
 		assertThat((List<?>) whole.get("requests")).hasSize(1);
 		assertThat(server.invoke(name, "end", new Object[] { failed.get("id") },
 				new String[] { String.class.getName() }))
-			.isEqualTo(false);
+			.isEqualTo(Map.of("ended", false));
 	}
 
 	@Test
