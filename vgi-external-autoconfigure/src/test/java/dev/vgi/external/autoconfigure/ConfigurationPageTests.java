@@ -75,8 +75,6 @@ class ConfigurationPageTests {
 
 	private static List<String> rows() throws Exception {
 		return properties().stream()
-			// Not what Boot offers for every endpoint
-			.filter((property) -> property.get("name").asString().startsWith("vgi."))
 			.map((property) -> "| `" + property.get("name").asString() + "` | " + defaultOf(property) + " | "
 					+ property.path("description").asString("") + " |")
 			.sorted(Comparator.comparing((String row) -> row.startsWith(MANAGEMENT))

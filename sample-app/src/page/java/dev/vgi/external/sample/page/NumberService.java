@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -49,17 +48,15 @@ final class NumberService implements AutoCloseable {
 
 	NumberService(Path folder, String... properties) throws IOException {
 		this.storage = new FaultyStorage();
-		List<String> arguments = new ArrayList<>(List.of("--server.port=0",
-				"--spring.config.location=optional:classpath:/none/", "--logging.level.root=error",
-				"--spring.application.name=numbers", "--vgi.external.local.directory=" + folder,
-				"--vgi.external.local.base-url=http://localhost:" + this.storage.port(),
-				"--vgi.external.client.url.allowed-hosts=localhost", "--vgi.external.client.url.allowed-schemes=http",
-				"--vgi.external.client.url.allow-private-addresses=true", "--vgi.external.fetch.chunk-size=1MB",
-				"--vgi.external.fetch.parallel-threshold=2MB",
-				"--management.endpoints.web.exposure.include=vgiexternal,vgiexternalpage"));
-		arguments.addAll(List.of(properties));
 		this.context = new SpringApplicationBuilder(Application.class).bannerMode(Banner.Mode.OFF)
-			.run(arguments.toArray(String[]::new));
+			.properties("server.port=0", "spring.config.location=optional:classpath:/none/", "logging.level.root=error",
+					"spring.application.name=numbers", "vgi.external.local.directory=" + folder,
+					"vgi.external.local.base-url=http://localhost:" + this.storage.port(),
+					"vgi.external.client.url.allowed-hosts=localhost", "vgi.external.client.url.allowed-schemes=http",
+					"vgi.external.client.url.allow-private-addresses=true", "vgi.external.fetch.chunk-size=1MB",
+					"vgi.external.fetch.parallel-threshold=2MB",
+					"management.endpoints.web.exposure.include=vgiexternal,vgiexternalpage")
+			.run(properties);
 		this.storage.of(URI.create("http://localhost:" + port("local.server.port")));
 	}
 

@@ -55,20 +55,23 @@ class TransfersPageTests {
 			assertThat(browser.texts("#transfers .finished .kind")).anyMatch((kind) -> kind.startsWith("↓ fetch"))
 				.anyMatch((kind) -> kind.startsWith("↑ upload · local"));
 
-			// One range stalls, one is refused
-			service.storage().faults((request) -> switch (request) {
-				case 3 -> Fault.BUSY;
-				case 5 -> Fault.STALL;
-				default -> Fault.NONE;
-			});
+			service.storage().faults((request) -> (request == 5) ? Fault.STALL : Fault.NONE);
 			assertThat(service.read(COUNT)).isEqualTo(COUNT);
 			browser.awaitText("#transfers .finished .group th", "Finished: 4");
 			browser.all("#transfers .finished a").get(0).click();
-			browser.await(".picture svg");
-			assertThat(browser.texts(".picture .label")).contains("range 0", "hedge", "retry", "digest");
-			assertThat(browser.texts(".requests .failed td")).contains("503");
+			browser.await(".picture .hedge .body");
+			assertThat(browser.texts(".picture .label")).contains("range 0", "hedge", "digest");
+			assertThat(browser.texts(".events")).singleElement().asString().contains("hedge-won");
 			browser.look("real-stall");
 			assertThat(browser.barriers()).isEmpty();
+
+			service.storage().faults((request) -> (request == 3) ? Fault.BUSY : Fault.NONE);
+			assertThat(service.read(COUNT)).isEqualTo(COUNT);
+			browser.awaitText("#transfers .finished .group th", "Finished: 6");
+			browser.all("#transfers .finished a").get(0).click();
+			browser.await(".picture .retry .body");
+			assertThat(browser.texts(".requests .failed td")).contains("503");
+			browser.look("real-busy");
 
 			// All stall: the transfer runs until it is told to end
 			service.storage().faults((request) -> Fault.STALL);

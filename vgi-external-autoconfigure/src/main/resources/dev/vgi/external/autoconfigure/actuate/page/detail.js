@@ -81,7 +81,7 @@ class Detail {
 		this.empty.hidden = true;
 		this.body.hidden = false;
 		const direction = transfer.direction === 'upload' ? 'Upload to ' : 'Fetch from ';
-		setText(this.heading, direction + transfer.storage);
+		setText(this.heading, direction + ({ foreign: 'foreign storage', vended: 'a vended URL' }[transfer.storage] ?? transfer.storage));
 		setText(this.state, transfer.state);
 		this.state.className = 'state ' + transfer.state;
 		this.end.hidden = transfer.state !== 'running';
@@ -137,11 +137,11 @@ class Detail {
 		this.requestsRegion.hidden = requests.length === 0;
 		setRows(this.requests.tBodies[0], requests.map((request, at) => [requestName(request), kind[at], duration(request.queued),
 			duration(request.sent), duration(request.firstByte), duration(request.end),
-			bytes(request.bytes), rate(request.bytes, bodyTime(transfer, request)),
-			request.status > 0 ? String(request.status) : '', request.outcome, request.reason ?? '', request.requestId ?? '']),
+			requestBytes(request), rate(request.bytes, requestTime(transfer, request)),
+			request.status > 0 ? String(request.status) : '', outcomeOf(request), request.reason ?? '', request.requestId ?? '']),
 				['nowrap', 'kind', 'number', 'number', 'number', 'number', 'number', 'number', 'number', 'outcome', '', 'code']);
 		[...this.requests.tBodies[0].rows].forEach((row, at) => {
-			row.className = kind[at] + ' ' + requests[at].outcome;
+			row.className = kind[at] + ' ' + outcomeOf(requests[at]);
 		});
 	}
 

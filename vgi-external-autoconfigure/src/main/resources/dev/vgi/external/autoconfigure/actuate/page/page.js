@@ -123,6 +123,7 @@ function show(overview) {
 	for (const { state, title, heading, body } of groups) {
 		const transfers = overview[state];
 		setText(heading, transfers.length === 0 ? `${title}: none` : `${title}: ${number(transfers.length)}`);
+		heading.classList.toggle('none', transfers.length === 0);
 		transfers.forEach((transfer, at) => {
 			seen.add(transfer.id);
 			const row = rowOf(transfer.id);
@@ -252,7 +253,8 @@ class Row {
 		setText(stored, bytes(transfer.storedBytes));
 		setText(speed, rate(transfer.storedBytes, networkTime(transfer)));
 		phases.replaceChildren(phaseBars(transfer));
-		setText(why, transfer.error ? `${transfer.error.kind}: ${transfer.explanation ?? transfer.error.message}` : explained(transfer));
+		setText(why, !transfer.error ? explained(transfer) : `${transfer.error.kind}: ${
+			transfer.error.kind === 'cancelled' ? transfer.error.message : transfer.explanation ?? transfer.error.message}`);
 	}
 
 }

@@ -22,10 +22,15 @@ function requestName(request) {
 			? `${request.purpose} ${request.index}` : request.purpose;
 }
 
+/** A complete answer may be a refusal. */
+function outcomeOf(request) {
+	return request.status >= 400 ? 'failed' : request.outcome;
+}
+
 /** First, hedge or retry: a retry is what follows a failed request for the same bytes. */
 function kinds(requests) {
 	return requests.map((request, at) => request.hedge ? 'hedge'
-			: requests.slice(0, at).some((earlier) => earlier.outcome === 'failed' && requestName(earlier) === requestName(request)
+			: requests.slice(0, at).some((earlier) => outcomeOf(earlier) === 'failed' && requestName(earlier) === requestName(request)
 					&& earlier.offset === request.offset) ? 'retry' : 'first');
 }
 
@@ -44,7 +49,9 @@ function lanes(transfer) {
 	const waits = ['memory', 'pause', 'renewal'];
 	const others = [...new Set(transfer.phases.map((phase) => phase.phase))].filter((name) => !waits.includes(name)
 			&& (requests.length === 0 || name !== 'download' && name !== 'upload'));
-	return [...of(...waits), ...[...groups.values()].flat(), ...of(...others)];
+	const purposes = [...new Set(requests.map((request) => request.purpose))];
+	const order = ([{ request }]) => purposes.indexOf(request.purpose) * 1e6 + request.index;
+	return [...of(...waits), ...[...groups.values()].sort((one, other) => order(one) - order(other)).flat(), ...of(...others)];
 }
 
 function ticks(end, wanted) {
@@ -104,7 +111,8 @@ function waterfall(transfer, width) {
 }
 
 function drawRequest(group, transfer, { request, kind }, x, y, end) {
-	group.classList.add(kind, request.outcome);
+	const outcome = outcomeOf(request);
+	group.classList.add(kind, outcome);
 	const until = request.end ?? end;
 	const sent = request.sent ?? until;
 	// An upload sends its bytes before the answer begins
@@ -124,14 +132,14 @@ function drawRequest(group, transfer, { request, kind }, x, y, end) {
 			}
 		}
 	}
-	if (request.outcome === 'failed') {
+	if (outcome === 'failed') {
 		const at = x(until) + 7;
 		group.append(svg('path', { class: 'mark', d: `M${at - 4} ${middle - 4}l8 8m0 -8l-8 8` }));
 	}
-	else if (request.outcome === 'cancelled') {
+	else if (outcome === 'cancelled') {
 		group.append(svg('circle', { class: 'mark', cx: x(until) + 6, cy: middle, r: 3.5 }));
 	}
-	else if (request.outcome === 'running') {
+	else if (outcome === 'running') {
 		const at = x(until) + 4;
 		group.append(svg('path', { class: 'mark', d: `M${at} ${middle - 4}l4 4l-4 4` }));
 	}
@@ -141,9 +149,13 @@ function bar(className, from, to, y) {
 	return svg('rect', { class: className, x: from, y: y + (LANE - BAR) / 2, width: Math.max(1.5, to - from), height: BAR, rx: 1.5 });
 }
 
-function bodyTime(transfer, request) {
-	const from = transfer.direction === 'upload' ? request.sent : request.firstByte;
-	return from === null ? null : (request.end ?? transfer.elapsed) - from;
+/** From sent to the end: a short body often comes at once with its first byte. */
+function requestTime(transfer, request) {
+	return request.sent === null ? null : (request.end ?? transfer.elapsed) - request.sent;
+}
+
+function requestBytes(request) {
+	return request.bytes === 0 && request.outcome === 'running' ? '' : bytes(request.bytes);
 }
 
 function laneText(transfer, lane) {
@@ -152,12 +164,13 @@ function laneText(transfer, lane) {
 		return { value: duration(sum), title: `${PHASES[lane.name] ?? lane.name}: ${duration(sum)}` };
 	}
 	const { request } = lane;
-	const speed = withUnit(rate(request.bytes, bodyTime(transfer, request)), 'MB/s');
-	const failure = request.status >= 400 ? String(request.status) : request.outcome;
-	return { value: request.outcome === 'complete' || request.outcome === 'running'
-			? [bytes(request.bytes), speed].filter((text) => text !== '').join(' · ') : failure,
-		title: [`${requestName(request)}${lane.kind === 'first' ? '' : ', ' + lane.kind}: ${request.outcome}`, request.reason,
-			bytes(request.bytes), speed].filter((text) => text).join(', ') };
+	const speed = withUnit(rate(request.bytes, requestTime(transfer, request)), 'MB/s');
+	const outcome = outcomeOf(request);
+	const failure = request.status >= 400 ? String(request.status) : outcome;
+	return { value: outcome === 'complete' || outcome === 'running'
+			? [requestBytes(request), speed].filter((text) => text !== '').join(' · ') : failure,
+		title: [`${requestName(request)}${lane.kind === 'first' ? '' : ', ' + lane.kind}: ${outcome}`, request.reason,
+			requestBytes(request), speed].filter((text) => text).join(', ') };
 }
 
 function described(transfer, all) {
@@ -189,7 +202,7 @@ function pattern(name, size, drawing) {
 function legend(transfer) {
 	const all = lanes(transfer);
 	const found = (kind) => all.some((lane) => lane.kind === kind);
-	const outcome = (name) => all.some((lane) => lane.request?.outcome === name);
+	const outcome = (name) => all.some((lane) => lane.request && outcomeOf(lane.request) === name);
 	const upload = transfer.direction === 'upload';
 	const entries = [];
 	if (all.some((lane) => lane.request)) {
