@@ -1,0 +1,415 @@
+package dev.vgi.external.sample;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.channels.Channels;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.GatheredStream;
+import dev.vgi.external.batch.IpcStreamWriter;
+import dev.vgi.external.batch.MetadataKeys;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.TimeStampMicroVector;
+import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+
+/**
+ * The storage of {@code .ci/board}, which fails on demand. One server on the loopback
+ * address, with
+ * <ul>
+ * <li>{@code /bucket}: as much of S3 as a service needs, in memory and without a look at
+ * signatures. {@code PUT /fault/NAME} makes it fail, see {@link Fault};</li>
+ * <li>{@code /credentials}: what the agent of EKS Pod Identity answers;</li>
+ * <li>{@code /objects/BEHAVIOUR}: flights of others, each with another fault, see
+ * {@link Behaviour};</li>
+ * <li>{@code /pointers/BEHAVIOUR}: the body of a call whose batch is a pointer to the
+ * above.</li>
+ * </ul>
+ */
+public final class BoardStorage {
+
+	private static final Pattern RANGE = Pattern.compile("bytes=(\\d+)-(\\d*)");
+
+	private static final Pattern PART = Pattern.compile("partNumber=(\\d+)");
+
+	private static final Pattern UPLOAD = Pattern.compile("uploadId=([0-9a-f]+)");
+
+	private static final int FLIGHTS = 200_000;
+
+	private static final int SLICES = 6;
+
+	private final HttpServer server;
+
+	private final byte[] flights;
+
+	private final Map<String, byte[]> stored = new ConcurrentHashMap<>();
+
+	private final Map<String, Map<Integer, byte[]>> uploads = new ConcurrentHashMap<>();
+
+	private final AtomicInteger stalls = new AtomicInteger();
+
+	private volatile Fault fault = Fault.NONE;
+
+	private BoardStorage() throws IOException {
+		this.flights = stream();
+		this.server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+		this.server.setExecutor(Executors.newCachedThreadPool());
+		this.server.createContext("/bucket", (exchange) -> answer(exchange, this::bucket));
+		this.server.createContext("/credentials", (exchange) -> answer(exchange, this::credentials));
+		this.server.createContext("/objects/", (exchange) -> answer(exchange, this::object));
+		this.server.createContext("/pointers/", (exchange) -> answer(exchange, this::pointer));
+		this.server.createContext("/fault/", (exchange) -> answer(exchange, this::setFault));
+	}
+
+	/**
+	 * Serve until the process is ended, and print the port first.
+	 * @param args none
+	 * @throws IOException if there is no port
+	 */
+	public static void main(String[] args) throws IOException {
+		BoardStorage storage = new BoardStorage();
+		storage.server.start();
+		System.out.println(storage.server.getAddress().getPort());
+	}
+
+	private void answer(HttpExchange exchange, Answer answer) throws IOException {
+		try (exchange) {
+			answer.to(exchange, last(exchange));
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+		}
+	}
+
+	private void setFault(HttpExchange exchange, String name) throws IOException {
+		this.fault = Fault.valueOf(name);
+		send(exchange, 204, new byte[0]);
+	}
+
+	// --- a bucket
+
+	private void bucket(HttpExchange exchange, String key) throws IOException, InterruptedException {
+		String method = exchange.getRequestMethod();
+		String query = (exchange.getRequestURI().getRawQuery() != null) ? exchange.getRequestURI().getRawQuery() : "";
+		byte[] body = exchange.getRequestBody().readAllBytes();
+		boolean content = method.equals("PUT") || method.equals("POST") && !query.startsWith("uploads");
+		if (this.fault == Fault.GONE || (this.fault == Fault.BREAKING && content)) {
+			return; // without an answer
+		}
+		if (this.fault == Fault.SLOW && method.equals("GET")) {
+			Thread.sleep(2_000);
+		}
+		switch (method) {
+			case "HEAD" -> send(exchange, 200, new byte[0]);
+			case "DELETE" -> {
+				if (this.fault == Fault.BREAKING) {
+					send(exchange, 403, error("AccessDenied"));
+				}
+				else {
+					send(exchange, 204, new byte[0]);
+				}
+			}
+			case "POST" -> send(exchange, 200, post(key, query));
+			case "PUT" -> put(exchange, key, query, body);
+			default -> {
+				byte[] object = this.stored.get(key);
+				if (object != null) {
+					sendRange(exchange, object);
+				}
+				else {
+					send(exchange, 404,
+							error(query.startsWith("lifecycle") ? "NoSuchLifecycleConfiguration" : "NoSuchKey"));
+				}
+			}
+		}
+	}
+
+	private void put(HttpExchange exchange, String key, String query, byte[] body) throws IOException {
+		Matcher part = PART.matcher(query);
+		Matcher upload = UPLOAD.matcher(query);
+		if (part.find() && upload.find()) {
+			parts(upload.group(1)).put(Integer.valueOf(part.group(1)), body);
+		}
+		else {
+			this.stored.put(key, body);
+		}
+		exchange.getResponseHeaders().set("ETag", etag(body));
+		send(exchange, 200, new byte[0]);
+	}
+
+	private byte[] post(String key, String query) {
+		Matcher upload = UPLOAD.matcher(query);
+		if (!upload.find()) {
+			String id = digest(("upload " + this.uploads.size()).getBytes(StandardCharsets.UTF_8));
+			parts(id);
+			return xml("InitiateMultipartUploadResult",
+					"<Bucket>bucket</Bucket><Key>" + key + "</Key><UploadId>" + id + "</UploadId>");
+		}
+		byte[] object = join(parts(upload.group(1)).values());
+		this.uploads.remove(upload.group(1));
+		this.stored.put(key, object);
+		return xml("CompleteMultipartUploadResult",
+				"<Bucket>bucket</Bucket><Key>" + key + "</Key><ETag>" + etag(object) + "</ETag>");
+	}
+
+	private Map<Integer, byte[]> parts(String upload) {
+		return this.uploads.computeIfAbsent(upload, (id) -> new ConcurrentSkipListMap<>());
+	}
+
+	private static byte[] join(Collection<byte[]> parts) {
+		byte[] whole = new byte[parts.stream().mapToInt((part) -> part.length).sum()];
+		int length = 0;
+		for (byte[] part : parts) {
+			System.arraycopy(part, 0, whole, length, part.length);
+			length += part.length;
+		}
+		return whole;
+	}
+
+	private static byte[] error(String code) {
+		return ("<?xml version=\"1.0\"?><Error><Code>" + code + "</Code><Message>planted</Message></Error>")
+			.getBytes(StandardCharsets.UTF_8);
+	}
+
+	private static byte[] xml(String name, String content) {
+		return ("<?xml version=\"1.0\"?><" + name + " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">" + content
+				+ "</" + name + ">")
+			.getBytes(StandardCharsets.UTF_8);
+	}
+
+	private void credentials(HttpExchange exchange, String ignored) throws IOException {
+		// Shorter than the links that are configured
+		Instant expiration = Instant.now().plus(10, ChronoUnit.MINUTES).truncatedTo(ChronoUnit.SECONDS);
+		send(exchange, 200, ("""
+				{"AccessKeyId": "ASIABOARD", "SecretAccessKey": "planted", "Token": "planted", "Expiration": "%s"}"""
+			.formatted(expiration)).getBytes(StandardCharsets.UTF_8));
+	}
+
+	// --- objects of others
+
+	private void object(HttpExchange exchange, String name) throws IOException, InterruptedException {
+		switch (Behaviour.valueOf(name)) {
+			case FINE, WRONG -> sendRange(exchange, this.flights);
+			case STALLING -> {
+				// Once for every object: a hedge is answered
+				if (exchange.getRequestHeaders().getFirst("Range") != null && this.stalls.incrementAndGet() % 8 == 3) {
+					stall(exchange);
+				}
+				else {
+					sendRange(exchange, this.flights);
+				}
+			}
+			case SILENT -> stall(exchange);
+			case SLOW -> trickle(exchange);
+			case EXPIRED -> send(exchange, 403, error("AccessDenied"));
+			case MISSING -> send(exchange, 404, error("NoSuchKey"));
+			case BUSY -> send(exchange, 503, error("SlowDown"));
+			case BROKEN -> {
+				// without an answer
+			}
+		}
+	}
+
+	private void pointer(HttpExchange exchange, String name) throws IOException {
+		Behaviour behaviour = Behaviour.valueOf(name);
+		Instant signed = Instant.now().minusSeconds((behaviour == Behaviour.EXPIRED) ? 7200 : 0);
+		URI location = URI
+			.create("http://127.0.0.1:" + this.server.getAddress().getPort() + "/objects/" + name + "?X-Amz-Date="
+					+ DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC).format(signed)
+					+ "&X-Amz-Expires=3600&X-Amz-Signature=5ec7e7");
+		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.LOCATION, location.toString())
+			.with(MetadataKeys.LOCATION_SHA256, (behaviour != Behaviour.WRONG) ? digest(this.flights) : "0".repeat(64));
+		ByteArrayOutputStream body = new ByteArrayOutputStream();
+		try (BufferAllocator allocator = new RootAllocator();
+				AnnotatedBatch batch = AnnotatedBatch.empty(FlightStore.SCHEMA, metadata, allocator)) {
+			write(batch, body);
+		}
+		send(exchange, 200, body.toByteArray());
+	}
+
+	// --- bytes
+
+	private static byte[] stream() throws IOException {
+		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+		try (BufferAllocator allocator = new RootAllocator();
+				VectorSchemaRoot root = VectorSchemaRoot.create(FlightStore.SCHEMA, allocator);
+				AnnotatedBatch batch = AnnotatedBatch.of(root)) {
+			root.getFieldVectors().forEach(FieldVector::allocateNew);
+			for (int row = 0; row < FLIGHTS; row++) {
+				((TimeStampMicroVector) root.getVector("date")).setSafe(row, 1_000_000L * row);
+				((BigIntVector) root.getVector("delay")).setSafe(row, row % 60);
+				((BigIntVector) root.getVector("distance")).setSafe(row, 236);
+				((VarCharVector) root.getVector("origin")).setSafe(row, "XXA".getBytes(StandardCharsets.UTF_8));
+				((VarCharVector) root.getVector("destination")).setSafe(row, "XXB".getBytes(StandardCharsets.UTF_8));
+			}
+			root.setRowCount(FLIGHTS);
+			write(batch, bytes);
+		}
+		return bytes.toByteArray();
+	}
+
+	private static void write(AnnotatedBatch batch, ByteArrayOutputStream target) throws IOException {
+		try (GatheredStream stream = IpcStreamWriter.gather(batch.schema(), List.of(batch))) {
+			stream.writeTo(Channels.newChannel(target));
+		}
+	}
+
+	private static void sendRange(HttpExchange exchange, byte[] object) throws IOException {
+		exchange.getResponseHeaders().set("ETag", etag(object));
+		byte[] range = range(exchange, object);
+		send(exchange, (range == object) ? 200 : 206, range);
+	}
+
+	private void stall(HttpExchange exchange) throws IOException, InterruptedException {
+		exchange.getResponseHeaders().set("ETag", etag(this.flights));
+		byte[] range = range(exchange, this.flights);
+		exchange.sendResponseHeaders((range == this.flights) ? 200 : 206, range.length);
+		exchange.getResponseBody().write(range, 0, 1000);
+		exchange.getResponseBody().flush();
+		Thread.sleep(60_000);
+	}
+
+	// Six seconds for each range, but never silent for long
+	private void trickle(HttpExchange exchange) throws IOException, InterruptedException {
+		exchange.getResponseHeaders().set("ETag", etag(this.flights));
+		byte[] range = range(exchange, this.flights);
+		exchange.sendResponseHeaders((range == this.flights) ? 200 : 206, range.length);
+		for (int slice = 0; slice < SLICES; slice++) {
+			Thread.sleep(6_000 / SLICES);
+			int from = (int) ((long) range.length * slice / SLICES);
+			int to = (int) ((long) range.length * (slice + 1) / SLICES);
+			exchange.getResponseBody().write(range, from, to - from);
+			exchange.getResponseBody().flush();
+		}
+	}
+
+	private static byte[] range(HttpExchange exchange, byte[] object) {
+		String header = exchange.getRequestHeaders().getFirst("Range");
+		Matcher range = RANGE.matcher((header != null) ? header : "");
+		if (!range.matches()) {
+			return object;
+		}
+		int from = Integer.parseInt(range.group(1));
+		int to = range.group(2).isEmpty() ? object.length
+				: Math.min(object.length, Integer.parseInt(range.group(2)) + 1);
+		exchange.getResponseHeaders().set("Content-Range", "bytes " + from + "-" + (to - 1) + "/" + object.length);
+		return Arrays.copyOfRange(object, from, to);
+	}
+
+	private static void send(HttpExchange exchange, int status, byte[] body) throws IOException {
+		try (InputStream rest = exchange.getRequestBody()) {
+			rest.readAllBytes();
+		}
+		boolean head = exchange.getRequestMethod().equals("HEAD");
+		exchange.sendResponseHeaders(status, (body.length == 0 || head) ? -1 : body.length);
+		if (body.length > 0 && !head) {
+			exchange.getResponseBody().write(body);
+		}
+	}
+
+	private static String last(HttpExchange exchange) {
+		String path = exchange.getRequestURI().getPath();
+		return path.substring(path.lastIndexOf('/') + 1);
+	}
+
+	private static String etag(byte[] bytes) {
+		return '"' + digest(bytes).substring(0, 32) + '"';
+	}
+
+	private static String digest(byte[] bytes) {
+		try {
+			return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+		}
+		catch (NoSuchAlgorithmException ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+	/**
+	 * What the bucket does.
+	 */
+	enum Fault {
+
+		/** It works. */
+		NONE,
+
+		/** Reading takes two seconds. */
+		SLOW,
+
+		/** Content that is sent is not answered, and nothing may be deleted. */
+		BREAKING,
+
+		/** Nothing is answered. */
+		GONE
+
+	}
+
+	/**
+	 * What happens to whoever fetches an object.
+	 */
+	enum Behaviour {
+
+		/** It is sent. */
+		FINE,
+
+		/** It has another digest than the pointer says. */
+		WRONG,
+
+		/** One range in eight is never sent. */
+		STALLING,
+
+		/** Nothing but its first bytes is sent. */
+		SILENT,
+
+		/** It comes drop by drop. */
+		SLOW,
+
+		/** The link ended an hour ago. */
+		EXPIRED,
+
+		/** It is not there. */
+		MISSING,
+
+		/** The storage asks to come back later. */
+		BUSY,
+
+		/** The connection ends without an answer. */
+		BROKEN
+
+	}
+
+	private interface Answer {
+
+		void to(HttpExchange exchange, String name) throws IOException, InterruptedException;
+
+	}
+
+}
