@@ -66,6 +66,8 @@ public final class BoardStorage {
 
 	private static final int SLICES = 6;
 
+	private static final int KEPT = 3;
+
 	private final HttpServer server;
 
 	private final byte[] flights;
@@ -159,7 +161,7 @@ public final class BoardStorage {
 			parts(upload.group(1)).put(Integer.valueOf(part.group(1)), body);
 		}
 		else {
-			this.stored.put(key, body);
+			store(key, body);
 		}
 		exchange.getResponseHeaders().set("ETag", etag(body));
 		send(exchange, 200, new byte[0]);
@@ -175,9 +177,16 @@ public final class BoardStorage {
 		}
 		byte[] object = join(parts(upload.group(1)).values());
 		this.uploads.remove(upload.group(1));
-		this.stored.put(key, object);
+		store(key, object);
 		return xml("CompleteMultipartUploadResult",
 				"<Bucket>bucket</Bucket><Key>" + key + "</Key><ETag>" + etag(object) + "</ETag>");
+	}
+
+	private void store(String key, byte[] object) {
+		if (this.stored.size() >= KEPT) {
+			this.stored.clear();
+		}
+		this.stored.put(key, object);
 	}
 
 	private Map<Integer, byte[]> parts(String upload) {
