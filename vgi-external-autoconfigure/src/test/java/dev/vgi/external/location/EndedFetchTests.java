@@ -9,6 +9,7 @@ import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.ThreadFactory;
 import java.util.function.BooleanSupplier;
 
 import dev.vgi.external.VgiExternalException.Kind;
@@ -113,6 +114,14 @@ class EndedFetchTests {
 			.noneMatch((thread) -> thread.getName().matches("vgi-external-(ahead|range|renewal)"));
 	}
 
+	/**
+	 * Return what creates the threads that fetch, and those beside them.
+	 * @return creates threads
+	 */
+	ThreadFactory callers() {
+		return Thread::new;
+	}
+
 	private AnnotatedBatch store(int rows) {
 		return store(SampleBatches.numbers(this.allocator, rows));
 	}
@@ -130,7 +139,7 @@ class EndedFetchTests {
 			.withFetchConfig(this.config)
 			.withUrlValidator(UrlValidator.acceptAll());
 		return new LocationResolver((storage != null) ? resolving.withStorage(storage) : resolving,
-				new TransferResources(this.transport, this.budget, this.slabs, TransferThreads.platform(),
+				new TransferResources(this.transport, this.budget, this.slabs, new TransferThreads(callers()),
 						this.transfers));
 	}
 
@@ -146,7 +155,7 @@ class EndedFetchTests {
 			assertThat(Thread.currentThread().isInterrupted()).isFalse();
 			return failure;
 		});
-		new Thread(call, "caller").start();
+		callers().newThread(call).start();
 		return call;
 	}
 
