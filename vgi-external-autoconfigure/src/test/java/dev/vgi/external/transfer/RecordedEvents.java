@@ -3,6 +3,7 @@ package dev.vgi.external.transfer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BiConsumer;
 import java.util.function.Predicate;
@@ -179,6 +180,14 @@ public final class RecordedEvents implements TransferListener {
 		 */
 		public synchronized List<Long> progress() {
 			return List.copyOf(this.progress);
+		}
+
+		/**
+		 * Return the size of the object.
+		 * @return bytes as they are stored; the transfer has succeeded
+		 */
+		public long storedBytes() {
+			return Objects.requireNonNull(this.transfer.statistics()).storedBytes();
 		}
 
 		/**

@@ -3,6 +3,7 @@ package dev.vgi.external.upload;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
@@ -54,7 +55,7 @@ class ObservedThreadsTests {
 		Map<Thread, String> seen = new ConcurrentHashMap<>();
 		CyclicBarrier three = new CyclicBarrier(3);
 		PartWindow.parallel(3, new RecordedPauses().policy(0), this.threads)
-			.send(payload.next(1000), payload, 1000, () -> Deadline.in(Duration.ofSeconds(30)),
+			.send(Objects.requireNonNull(payload.next(1000)), payload, 1000, () -> Deadline.in(Duration.ofSeconds(30)),
 					(part, failures, deadline) -> {
 						seen.put(Thread.currentThread(), String.valueOf(CONTEXT.get()));
 						return await(three);

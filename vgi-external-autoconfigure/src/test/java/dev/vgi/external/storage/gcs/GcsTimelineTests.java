@@ -127,7 +127,7 @@ class GcsTimelineTests {
 					? Failure.brokenAfter(600_000) : null);
 		assertThat(store(ROWS)).isNotNull();
 		RecordedEvents.Timeline timeline = this.recorded.only();
-		long length = timeline.transfer().statistics().storedBytes();
+		long length = timeline.storedBytes();
 		long last = length - 2 * CHUNK;
 		assertThat(timeline.withoutDigest()).containsExactly("size " + length + " null", "upload {", "1 session 0 0+0",
 				"1 sent", "1 answered 200 REQUEST1", "1 complete 54", "2 part 0 0+1048576", "2 sent",
@@ -144,7 +144,7 @@ class GcsTimelineTests {
 	void compressedResultSetIsThereChunkByChunk() {
 		assertThat(store(new NumbersReader(200, 20_000))).isNotNull();
 		RecordedEvents.Timeline timeline = this.recorded.only();
-		long length = timeline.transfer().statistics().storedBytes();
+		long length = timeline.storedBytes();
 		long chunks = (length - 1) / CHUNK + 1;
 		assertThat(chunks).isGreaterThan(2);
 		assertThat(timeline.where((line) -> line.startsWith("size"))).containsExactly("size " + length + " zstd");

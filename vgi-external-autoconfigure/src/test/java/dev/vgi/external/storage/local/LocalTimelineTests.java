@@ -77,7 +77,7 @@ class LocalTimelineTests {
 	void plainObjectHasPhases() {
 		assertThat(store(false)).isNotNull();
 		RecordedEvents.Timeline timeline = this.recorded.only();
-		long length = timeline.transfer().statistics().storedBytes();
+		long length = timeline.storedBytes();
 		assertThat(timeline.withoutDigest()).containsExactly("size " + length + " null", "upload {", "} upload");
 		assertThat(timeline.where((line) -> line.contains("digest"))).containsExactly("digest {", "} digest");
 	}
@@ -86,7 +86,7 @@ class LocalTimelineTests {
 	void compressedObjectHasOnePhaseOfCodingHoweverManyPartsAreWritten() {
 		assertThat(store(true)).isNotNull();
 		RecordedEvents.Timeline timeline = this.recorded.only();
-		long length = timeline.transfer().statistics().storedBytes();
+		long length = timeline.storedBytes();
 		assertThat(timeline.withoutDigest()).containsExactly("coding {", "upload {", "size " + length + " zstd",
 				"} coding", "} upload");
 	}
@@ -95,7 +95,7 @@ class LocalTimelineTests {
 	void resultSetHasPhases() {
 		assertThat(store(new NumbersReader(10, 100_000))).isNotNull();
 		RecordedEvents.Timeline timeline = this.recorded.only();
-		long length = timeline.transfer().statistics().storedBytes();
+		long length = timeline.storedBytes();
 		assertThat(timeline.events()).containsExactly("upload {", "size " + length + " zstd", "} upload");
 	}
 

@@ -440,9 +440,7 @@ class S3TimelineTests {
 
 	private long length(@Nullable URI url) {
 		assertThat(url).isNotNull();
-		Transfer transfer = this.recorded.only().transfer();
-		assertThat(transfer.statistics()).isNotNull();
-		return transfer.statistics().storedBytes();
+		return this.recorded.only().storedBytes();
 	}
 
 	private @Nullable URI store(int rows) {
