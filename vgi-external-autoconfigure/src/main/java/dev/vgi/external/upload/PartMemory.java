@@ -117,7 +117,7 @@ final class PartMemory implements AutoCloseable {
 		}
 	}
 
-	/** The only wait for others: nothing is held yet, and no lock. */
+	// The only wait for others: nothing is held yet, and no lock.
 	private TransferBudget.Lease acquire(int capacity) {
 		TransferBudget.Lease free = this.budget.tryAcquire(capacity);
 		if (free != null) {

@@ -260,7 +260,7 @@ class S3TimelineTests {
 	@ValueSource(strings = { "upload {", "1 session 0 0+0", "1 sent", "1 complete 0", "2 sent", "3 sent", "4 sent",
 			"done 0", "done 1", "done 2", "6 sent" })
 	void uploadMayBeEndedAtAnyMoment(String moment) {
-		this.server.failing((request) -> request.method().equals("POST") && !request.query().equals("uploads")
+		this.server.failing((request) -> (request.method().equals("POST") && !request.query().equals("uploads"))
 				? "500 InternalError" : null);
 		this.recorded.onEvent((transfer, event) -> {
 			if (event.equals(moment)) {
