@@ -11,8 +11,9 @@ import io.micrometer.observation.ObservationConvention;
 public interface TransferObservationConvention extends ObservationConvention<TransferObservationContext> {
 
 	/**
-	 * Return the name of the observations of one direction. There is no common one, since
-	 * uploads have a key that fetches have not.
+	 * Return the name of the observations of one direction, which counts instead of
+	 * {@link #getName()}: there is no common one, since uploads have a key that fetches
+	 * have not.
 	 * @param direction where the batch goes
 	 * @return the name, also that of the timer
 	 */

@@ -5,7 +5,9 @@ import java.util.function.LongSupplier;
 import dev.vgi.external.transfer.Transfer;
 import dev.vgi.external.transfer.Transfer.Direction;
 import dev.vgi.external.transfer.TransferListener;
+import io.micrometer.common.KeyValues;
 import io.micrometer.observation.Observation;
+import io.micrometer.observation.ObservationConvention;
 import io.micrometer.observation.ObservationRegistry;
 import org.jspecify.annotations.Nullable;
 
@@ -63,18 +65,54 @@ public final class TransferObservations implements TransferListener {
 
 	@Override
 	public Watch begin(Transfer transfer) {
-		TransferObservation kind = (transfer.direction() == Direction.FETCH) ? TransferObservation.FETCH
-				: TransferObservation.UPLOAD;
 		TransferObservationContext context = new TransferObservationContext(transfer, this.nanoTime);
-		Observation observation = kind.observation(this.convention, DEFAULT, () -> context, this.registry);
+		Named own = (this.convention != null) ? new Named(this.convention, transfer.direction()) : null;
+		Observation observation = Observation.createNotStarted(own, new Named(DEFAULT, transfer.direction()),
+				() -> context, this.registry);
 		if (observation.isNoop()) {
 			return Watch.NONE;
 		}
-		context.setName(((this.convention != null) ? this.convention : DEFAULT).getName(transfer.direction()));
 		observation.start();
 		return new ObservedTransfer(context, observation, this.requests
 				? new ObservedRequests(this.registry, this.requestConvention, transfer, observation, this.nanoTime)
 				: null);
+	}
+
+	/**
+	 * A convention for one direction, since Micrometer asks for a name before it looks at
+	 * the context.
+	 *
+	 * @param convention the keys, and the name of each direction
+	 * @param direction where the batch goes
+	 */
+	private record Named(TransferObservationConvention convention,
+			Direction direction) implements ObservationConvention<TransferObservationContext> {
+
+		@Override
+		public String getName() {
+			return this.convention.getName(this.direction);
+		}
+
+		@Override
+		public @Nullable String getContextualName(TransferObservationContext context) {
+			return this.convention.getContextualName(context);
+		}
+
+		@Override
+		public KeyValues getLowCardinalityKeyValues(TransferObservationContext context) {
+			return this.convention.getLowCardinalityKeyValues(context);
+		}
+
+		@Override
+		public KeyValues getHighCardinalityKeyValues(TransferObservationContext context) {
+			return this.convention.getHighCardinalityKeyValues(context);
+		}
+
+		@Override
+		public boolean supportsContext(Observation.Context context) {
+			return this.convention.supportsContext(context);
+		}
+
 	}
 
 }

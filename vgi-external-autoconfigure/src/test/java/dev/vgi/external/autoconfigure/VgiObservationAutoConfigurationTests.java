@@ -71,6 +71,28 @@ class VgiObservationAutoConfigurationTests {
 	}
 
 	@Test
+	void theyCanBeTurnedOff() {
+		this.observing
+			.withPropertyValues("vgi.external.observation.requests=true",
+					"management.observations.enable.vgi.external.fetch=false")
+			.run((context) -> {
+				fetch(context);
+				assertThat(context.getBean(MeterRegistry.class).getMeters())
+					.extracting((meter) -> meter.getId().getName())
+					.doesNotContain("vgi.external.fetch", "vgi.external.fetch.active", "vgi.external.request")
+					.contains("vgi.external.transferred");
+			});
+		this.observing.withPropertyValues("management.metrics.observations.ignored-meters=long-task-timer")
+			.run((context) -> {
+				fetch(context);
+				assertThat(context.getBean(MeterRegistry.class).getMeters())
+					.extracting((meter) -> meter.getId().getName())
+					.doesNotContain("vgi.external.fetch.active")
+					.contains("vgi.external.fetch");
+			});
+	}
+
+	@Test
 	void theyAreToldFirst() {
 		this.observing.withUserConfiguration(Application.class)
 			.run((context) -> assertThat(context.getBeanProvider(TransferListener.class).orderedStream().findFirst())

@@ -20,6 +20,7 @@ import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.VgiExternalException.Kind;
@@ -51,6 +52,7 @@ import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import dev.vgi.external.url.UrlValidator;
+import io.micrometer.common.docs.KeyName;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.Tag;
@@ -308,6 +310,22 @@ class TransferMetricsTests {
 		assertThat(documentedMeters()).isEqualTo(actual);
 	}
 
+	@Test
+	void pageListsExactlyTheKeysOfSpansThereAre() throws Exception {
+		List<String> lines = Files.readAllLines(PAGE);
+		Set<String> documented = new TreeSet<>();
+		lines.subList(lines.indexOf("## Spans"), lines.indexOf("## Health"))
+			.stream()
+			.filter((line) -> line.startsWith("| `vgi."))
+			.forEach((line) -> documented.addAll(quoted(line.split("\\|")[1])));
+		Set<String> actual = Stream
+			.<KeyName>concat(Arrays.stream(TransferObservation.HighCardinality.values()),
+					Arrays.stream(StorageRequestObservation.HighCardinality.values()))
+			.map(KeyName::asString)
+			.collect(Collectors.toCollection(TreeSet::new));
+		assertThat(documented).isEqualTo(actual);
+	}
+
 	private static boolean isObserved(Meter meter) {
 		return Pattern.matches("vgi\\.external\\.(fetch|upload|request)(\\.(active|hedge|memory|renewal|retry))?",
 				meter.getId().getName());
@@ -367,7 +385,8 @@ class TransferMetricsTests {
 
 	private static Map<String, Set<String>> documentedMeters() throws IOException {
 		Map<String, Set<String>> meters = new LinkedHashMap<>();
-		for (String line : Files.readAllLines(PAGE)) {
+		List<String> lines = Files.readAllLines(PAGE);
+		for (String line : lines.subList(0, lines.indexOf("## Spans"))) {
 			if (line.startsWith("| `vgi.")) {
 				String[] cells = line.split("\\|");
 				meters.put(quoted(cells[1]).get(0), new TreeSet<>(quoted(cells[3])));
