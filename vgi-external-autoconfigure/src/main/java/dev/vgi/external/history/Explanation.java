@@ -57,9 +57,8 @@ final class Explanation {
 			add(causes, time.of(Share.CODING) + time.of(Share.SENDING), "Storing took %s");
 		}
 		else {
-			add(causes, time.of(Share.CODING),
-					fetch ? "Decompression took %s longer than the download"
-							: "Compression took %s longer than the upload: lower vgi.external.compression.level");
+			add(causes, time.of(Share.CODING), fetch ? "Decompression took %s longer than the download"
+					: "Compression took %s longer than the upload: lower vgi.external.compression.level");
 			add(causes, time.of(Share.SENDING), "The upload waited %s for the reader");
 		}
 		add(causes, time.of(Share.DIGEST),

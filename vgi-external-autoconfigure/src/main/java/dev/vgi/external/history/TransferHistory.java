@@ -24,9 +24,9 @@ import org.springframework.util.Assert;
 /**
  * Remembers the transfers of a process: those under way, and the last ones that finished
  * and that failed. One that has given way is forgotten: it is made again, as another one.
- * Writes a line for each one that took long. A transfer takes a few
- * kilobytes, and never more than about 160: what is kept of its requests, events and
- * texts is bounded. Thread-safe.
+ * Writes a line for each one that took long. A transfer takes a few kilobytes, and never
+ * more than about 160: what is kept of its requests, events and texts is bounded.
+ * Thread-safe.
  */
 public final class TransferHistory implements TransferListener {
 

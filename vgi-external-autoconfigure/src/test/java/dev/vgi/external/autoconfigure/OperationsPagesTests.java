@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
+import dev.vgi.external.VgiExternalException.Kind;
 import org.junit.jupiter.api.Test;
 import org.yaml.snakeyaml.Yaml;
 
@@ -39,7 +41,7 @@ class OperationsPagesTests {
 	@Test
 	void keysAndMetersExist() throws Exception {
 		List<String> known = new ArrayList<>(firstCells("configuration.md"));
-		known.addAll(firstCells("metrics.md"));
+		known.addAll(all(NAME, Files.readString(DOCS.resolve("metrics.md"))).map((match) -> match.group(1)).toList());
 		known.addAll(firstCells("operations/logs.md"));
 		assertThat(known).hasSizeGreaterThan(100);
 		Map<String, List<String>> unknown = new TreeMap<>();
@@ -60,6 +62,53 @@ class OperationsPagesTests {
 		return all(Pattern.compile("(?m)^\\| `(vgi[^`]+)`"), Files.readString(DOCS.resolve(page)))
 			.map((match) -> match.group(1))
 			.toList();
+	}
+
+	@Test
+	void boardAndRulesAskForMetersThatExist() throws Exception {
+		List<String> known = all(NAME, Files.readString(DOCS.resolve("metrics.md")))
+			.map((match) -> match.group(1).replaceAll("[.-]", "_"))
+			.toList();
+		for (String file : List.of("grafana-dashboard.json", "prometheus-rules.yml")) {
+			List<String> asked = all(Pattern.compile("\\bvgi_(?:external|rpc)_[a-z_]+"),
+					Files.readString(OPERATIONS.resolve(file)))
+				.map((match) -> match.group().replaceAll("_(g|count|sum|max|bucket|total)$", ""))
+				.map((name) -> name.replaceAll("_(seconds(_g)?|bytes)$", "").replaceAll("_$", ""))
+				.distinct()
+				.toList();
+			assertThat(asked).as(file).hasSizeGreaterThan(8).isSubsetOf(known);
+		}
+	}
+
+	@Test
+	void everyKindHasItsRow() throws Exception {
+		String page = Files.readString(OPERATIONS.resolve("runbook.md"));
+		String table = page.substring(page.indexOf("## Kinds"), page.indexOf("\n## 502"));
+		List<String> kinds = all(Pattern.compile("(?m)^\\| (`[^|]+) \\| \\d"), table)
+			.flatMap((match) -> Arrays.stream(match.group(1).replace("`", "").split(", ")))
+			.toList();
+		assertThat(kinds)
+			.containsExactlyInAnyOrderElementsOf(Arrays.stream(Kind.values()).map((kind) -> kind.code()).toList());
+	}
+
+	@Test
+	void alertsAreThoseOfTheirPage() throws Exception {
+		String rules = Files.readString(OPERATIONS.resolve("prometheus-rules.yml"));
+		List<String> alerts = all(
+				Pattern.compile("alert: (\\w+)[\\s\\S]*?severity: (\\w+)[\\s\\S]*?runbook_url: \\S+(#\\S+)"), rules)
+			.map((match) -> match.group(1) + " " + match.group(2) + " " + match.group(3))
+			.toList();
+		assertThat(alerts).hasSizeGreaterThan(8);
+		assertThat(all(
+				Pattern
+					.compile("(?m)^\\| `(VgiExternal\\w+)` \\|.*\\| (\\w+) \\| \\[.*]\\(runbook\\.md(#\\S+)\\) \\|$"),
+				Files.readString(OPERATIONS.resolve("monitoring.md")))
+			.map((match) -> match.group(1) + " " + match.group(2) + " " + match.group(3)))
+			.containsExactlyElementsOf(alerts);
+		for (String alert : alerts) {
+			assertLeadsSomewhere(OPERATIONS.resolve("monitoring.md"),
+					"runbook.md" + alert.substring(alert.indexOf('#')));
+		}
 	}
 
 	@Test

@@ -25,8 +25,8 @@ class ExplanationTests {
 	static Stream<Arguments> ended() {
 		return Stream.of(arguments("nothing to say", fetch(900).ranges(8, 20, 120), null),
 				arguments("too short to matter", fetch(150).phase("memory", 0, 140), null),
-				arguments("a small share", fetch(20_000).phase("memory", 0, 800).bytes(2_000 * MB).object(900, 20_000, 2_000 * MB),
-						null),
+				arguments("a small share",
+						fetch(20_000).phase("memory", 0, 800).bytes(2_000 * MB).object(900, 20_000, 2_000 * MB), null),
 				arguments("memory", fetch(2500).phase("memory", 0, 1800).ranges(4, 1810, 100),
 						"Waited 1.8 s for memory: raise vgi.external.memory.budget"),
 				arguments("memory while a request is open", fetch(2500).object(0, 2500, 10).phase("memory", 50, 2450),
@@ -35,65 +35,74 @@ class ExplanationTests {
 						upload(9000).phase("memory", 100, 8900).bytes(30 * MB).part(0, 0, 4500).part(1, 4500, 9000),
 						"The bytes went at 3.5 MB/s"),
 				arguments("a hedge that won",
-						fetch(2400).ranges(6, 0, 200).range(7, 100, 2200, 0, false, "cancelled")
+						fetch(2400).ranges(6, 0, 200)
+							.range(7, 100, 2200, 0, false, "cancelled")
 							.range(7, 2000, 2200, 8 * MB, true, "complete"),
 						"Range 7 stalled 2.1 s; its hedge won"),
 				arguments("a hedge that lost",
-						fetch(2400).ranges(6, 0, 200).range(7, 100, 2200, 8 * MB, false, "complete")
+						fetch(2400).ranges(6, 0, 200)
+							.range(7, 100, 2200, 8 * MB, false, "complete")
 							.range(7, 2000, 2200, 0, true, "cancelled"),
 						"Range 7 stalled 2.1 s; its hedge was not faster"),
 				arguments("a slow range without a hedge",
 						fetch(2400).ranges(6, 0, 200).range(7, 100, 2200, 8 * MB, false, "complete"),
 						"Range 7 took 2.1 s, most others 200 ms or less"),
-				arguments("a slow part",
-						upload(5000).part(0, 0, 300).part(1, 0, 300).part(2, 0, 4900).bytes(24 * MB),
+				arguments("a slow part", upload(5000).part(0, 0, 300).part(1, 0, 300).part(2, 0, 4900).bytes(24 * MB),
 						"Part 2 took 4.9 s, most others 300 ms or less"),
-				arguments("a range that failed", fetch(3000).ranges(6, 0, 200)
-					.range(7, 100, 1000, 0, false, "failed")
-					.range(7, 1500, 2900, 8 * MB, false, "complete"),
+				arguments("a range that failed",
+						fetch(3000).ranges(6, 0, 200)
+							.range(7, 100, 1000, 0, false, "failed")
+							.range(7, 1500, 2900, 8 * MB, false, "complete"),
 						"Range 7 failed once and took 2.8 s, most others 200 ms or less"),
 				arguments("a busy storage",
-						fetch(4500).busy(0, 10, 503).phase("pause", 10, 1000).busy(1000, 1010, 503)
+						fetch(4500).busy(0, 10, 503)
+							.phase("pause", 10, 1000)
+							.busy(1000, 1010, 503)
 							.phase("pause", 1010, 3990)
 							.busy(3990, 4000, 503)
 							.range(0, 4000, 4400, 8 * MB, false, "complete"),
 						"Storage answered 503 for 4.0 s (3 requests): see docs/network.md"),
-				arguments("a storage that is limited",
-						fetch(4500).busy(0, 10, 503).queued(0, 20, 3900, 4400),
+				arguments("a storage that is limited", fetch(4500).busy(0, 10, 503).queued(0, 20, 3900, 4400),
 						"Its turn came after 3.9 s: the origin is limited, see docs/network.md"),
 				arguments("a turn", fetch(3500).queued(0, 0, 3000, 3400),
 						"Its turn came after 3.0 s: raise vgi.external.http.max-connections, or see docs/network.md if"
 								+ " the origin is limited"),
 				arguments("a storage that is gone",
-						fetch(3000).range(0, 0, 1000, 0, false, "failed").phase("pause", 1000, 1500)
+						fetch(3000).range(0, 0, 1000, 0, false, "failed")
+							.phase("pause", 1000, 1500)
 							.range(0, 1500, 3000, 0, false, "failed")
 							.failed("storage-unavailable"),
 						"Storage could not be reached or broke off for 3.0 s (2 requests)"),
 				arguments("a storage that is silent",
 						fetch(30_000).range(0, 0, 30_000, 0, false, "timed_out").failed("timed-out"),
 						"Storage did not answer for 30.0 s"),
-				arguments("a late answer", fetch(4000).late(0, 3800, 3900),
-						"Storage took 3.8 s to answer"),
+				arguments("a late answer", fetch(4000).late(0, 3800, 3900), "Storage took 3.8 s to answer"),
 				arguments("a renewed link", fetch(1000).phase("renewal", 100, 900).renewals(1),
 						"The link was renewed (800 ms)"),
 				arguments("two renewed links",
 						fetch(1000).phase("renewal", 100, 500).phase("renewal", 550, 950).renewals(2),
 						"The link was renewed 2 times (800 ms)"),
-				arguments("decompression", fetch(3000).object(0, 1000, 100 * MB).bytes(100 * MB)
-					.phase("download", 0, 1000)
-					.phase("coding", 10, 2900)
-					.phase("digest", 10, 2900), "Decompression took 1.9 s longer than the download"),
-				arguments("the digest",
-						fetch(3000).object(0, 1000, 100 * MB).bytes(100 * MB).phase("digest", 10, 2900),
+				arguments("decompression",
+						fetch(3000).object(0, 1000, 100 * MB)
+							.bytes(100 * MB)
+							.phase("download", 0, 1000)
+							.phase("coding", 10, 2900)
+							.phase("digest", 10, 2900),
+						"Decompression took 1.9 s longer than the download"),
+				arguments("the digest", fetch(3000).object(0, 1000, 100 * MB).bytes(100 * MB).phase("digest", 10, 2900),
 						"The digest took 1.9 s longer than the download: the processor is busy"),
 				arguments("parsing", fetch(2000).object(0, 500, 100 * MB).bytes(100 * MB).phase("parsing", 500, 2000),
 						"Reading the Arrow stream took 1.5 s"),
 				arguments("compression",
-						upload(4000).phase("coding", 0, 3000).phase("upload", 2900, 4000).object(3000, 4000, 30 * MB)
+						upload(4000).phase("coding", 0, 3000)
+							.phase("upload", 2900, 4000)
+							.object(3000, 4000, 30 * MB)
 							.bytes(30 * MB),
 						"Compression took 3.0 s longer than the upload: lower vgi.external.compression.level"),
 				arguments("a slow reader",
-						upload(9000).phase("upload", 0, 9000).part(0, 1000, 1200).part(1, 5000, 5200)
+						upload(9000).phase("upload", 0, 9000)
+							.part(0, 1000, 1200)
+							.part(1, 5000, 5200)
 							.part(2, 8800, 9000)
 							.bytes(24 * MB),
 						"The upload waited 8.4 s for the reader"),
@@ -211,8 +220,8 @@ class ExplanationTests {
 
 		Builder range(int index, double from, double to, long bytes, boolean hedge, String outcome) {
 			boolean complete = "complete".equals(outcome);
-			return request("range", index, from, from, complete ? Double.valueOf(from) : null, to, bytes, hedge, complete ? 206 : null,
-					outcome);
+			return request("range", index, from, from, complete ? Double.valueOf(from) : null, to, bytes, hedge,
+					complete ? 206 : null, outcome);
 		}
 
 		Builder part(int index, double from, double to) {

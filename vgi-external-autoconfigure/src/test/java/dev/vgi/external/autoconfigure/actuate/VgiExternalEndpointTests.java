@@ -256,8 +256,8 @@ class VgiExternalEndpointTests {
 				new String[] { String.class.getName() });
 		assertThat(whole.get("location")).isEqualTo(failed.get("location")).asString().contains("/gone");
 		assertThat((List<?>) whole.get("requests")).hasSize(1);
-		assertThat(server.invoke(name, "end", new Object[] { failed.get("id") },
-				new String[] { String.class.getName() }))
+		assertThat(
+				server.invoke(name, "end", new Object[] { failed.get("id") }, new String[] { String.class.getName() }))
 			.isEqualTo(Map.of("ended", false));
 	}
 
@@ -309,7 +309,8 @@ class VgiExternalEndpointTests {
 
 		@Bean
 		UserDetailsService users() {
-			return new InMemoryUserDetailsManager(User.withUsername("operator").password("{noop}secret").roles("OPERATOR").build(),
+			return new InMemoryUserDetailsManager(
+					User.withUsername("operator").password("{noop}secret").roles("OPERATOR").build(),
 					User.withUsername("viewer").password("{noop}secret").roles("VIEWER").build());
 		}
 

@@ -28,10 +28,10 @@ class VgiInfoAutoConfigurationTests {
 	private Path folder;
 
 	private final ApplicationContextRunner runner = new ApplicationContextRunner()
-		.withConfiguration(AutoConfigurations.of(VgiTransportAutoConfiguration.class,
-				VgiLocalStorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
-				VgiInfoAutoConfiguration.class, InfoContributorAutoConfiguration.class,
-				InfoEndpointAutoConfiguration.class))
+		.withConfiguration(
+				AutoConfigurations.of(VgiTransportAutoConfiguration.class, VgiLocalStorageAutoConfiguration.class,
+						VgiExternalAutoConfiguration.class, VgiInfoAutoConfiguration.class,
+						InfoContributorAutoConfiguration.class, InfoEndpointAutoConfiguration.class))
 		.withPropertyValues("management.endpoints.web.exposure.include=info",
 				"management.endpoints.jmx.exposure.include=info");
 
@@ -64,8 +64,7 @@ class VgiInfoAutoConfigurationTests {
 	void withoutActuatorIsNotThere() {
 		this.runner.withPropertyValues("vgi.external.storage=none")
 			.withClassLoader(new FilteredClassLoader(InfoContributor.class))
-			.run((context) -> assertThat(context).hasNotFailed()
-				.doesNotHaveBean("vgiExternalInfoContributor"));
+			.run((context) -> assertThat(context).hasNotFailed().doesNotHaveBean("vgiExternalInfoContributor"));
 	}
 
 }
