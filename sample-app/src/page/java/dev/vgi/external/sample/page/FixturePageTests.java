@@ -286,6 +286,15 @@ class FixturePageTests {
 	}
 
 	@Test
+	void listBesideATransferShowsIt() {
+		browser.size(1400, 500);
+		browser.open(service.page("#" + this.transfers.id("finished", 6)));
+		Awaitility.await().until(() -> Boolean.TRUE.equals(browser.script("""
+				const row = document.querySelector('[aria-current]')?.getBoundingClientRect();
+				return row !== undefined && row.top > 0 && row.bottom < innerHeight && scrollY === 0;""")));
+	}
+
+	@Test
 	void picturesFitTheirPlace() {
 		browser.size(1000, 900);
 		browser.open(service.page("#" + this.transfers.id("finished", 0)));

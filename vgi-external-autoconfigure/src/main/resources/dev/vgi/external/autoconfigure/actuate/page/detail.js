@@ -11,6 +11,7 @@ class Detail {
 		this.section = section;
 		this.id = id;
 		this.transfer = null;
+		this.listed = false;
 		this.heading = element('h2', { id: 'detail-heading', tabindex: '-1' }, 'Transfer ', element('code', {}, id));
 		this.state = element('span', { class: 'state' });
 		this.end = element('button', { type: 'button', class: 'danger', hidden: true }, 'End this transfer …');

@@ -142,7 +142,24 @@ function show(overview) {
 	if (focused !== document.activeElement && focused.isConnected) {
 		focused.focus({ preventScroll: true });
 	}
+	if (detail !== null && !detail.listed) {
+		bringIntoSight(detail);
+	}
 	announce(overview);
+}
+
+/** Scrolls the list, where it stands beside a transfer, but never the page. */
+function bringIntoSight(shown) {
+	const row = rows.get(shown.id)?.node;
+	if (row === undefined) {
+		return;
+	}
+	shown.listed = true;
+	const list = byId('list');
+	const [frame, place] = [list.getBoundingClientRect(), row.getBoundingClientRect()];
+	if (place.top < frame.top || place.bottom > frame.bottom) {
+		list.scrollTop += place.top - frame.top - list.clientHeight / 3;
+	}
 }
 
 /** Tells screen readers of failures only: what runs and finishes changes all the time. */
