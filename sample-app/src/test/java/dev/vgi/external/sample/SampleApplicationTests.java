@@ -108,6 +108,7 @@ class SampleApplicationTests {
 		assertThat(page.statusCode()).isEqualTo(200);
 		assertThat(page.headers().firstValue("Content-Type")).hasValue("text/html;charset=UTF-8");
 		assertThat(page.body()).contains("data-application=\"flights\" data-endpoint=\"vgiexternal\"");
+		assertThat(get("/actuator/vgiexternal").body()).contains("\"finished\":[");
 	}
 
 	@Test

@@ -70,8 +70,7 @@ public final class DemoCommand {
 		}
 		try {
 			if (options.url() != null) {
-				call(options.url(), null);
-				this.out.println("What became of these transfers: " + page(options.url()));
+				call(options.url(), null, options.keep());
 			}
 			else {
 				callOwnService(options.keep());
@@ -88,17 +87,8 @@ public final class DemoCommand {
 		this.out.println("Starting a flight service ...");
 		try (var service = new SpringApplicationBuilder(SampleApplication.class).bannerMode(Banner.Mode.OFF)
 			.run("--server.port=0", "--logging.level.root=warn")) {
-			URI url = URI
-				.create("http://localhost:" + service.getEnvironment().getRequiredProperty("local.server.port"));
-			call(url, service.getBean(FlightStore.class));
-			if (keep) {
-				this.out.println("What became of these transfers: " + page(url));
-				this.out.println("The service stays up until Ctrl-C.");
-				awaitInterruption();
-			}
-			else {
-				this.out.println("With --keep, the service stays up and shows these transfers in a browser.");
-			}
+			call(URI.create("http://localhost:" + service.getEnvironment().getRequiredProperty("local.server.port")),
+					service.getBean(FlightStore.class), keep);
 		}
 	}
 
@@ -116,10 +106,10 @@ public final class DemoCommand {
 		}
 	}
 
-	private void call(URI service, @Nullable FlightStore store) throws IOException {
+	private void call(URI service, @Nullable FlightStore store, boolean keep) throws IOException {
 		this.out.println("Calling " + service);
 		ProgressDisplay display = new ProgressDisplay(this.out, this.terminal, System::nanoTime);
-		try (FlightClient client = FlightClient.connect(service, display)) {
+		try (FlightClient client = FlightClient.connect(service, display, keep)) {
 			long count = client.count();
 			this.out.println(String.format(Locale.ROOT, "It has %,d flights", count));
 			long route = client.read("GET a route", "/flights/" + ORIGIN + "/" + DESTINATION, 0);
@@ -141,8 +131,20 @@ public final class DemoCommand {
 				importInBatches(client, latest);
 			}
 			require(client.count() == count, "The import of stored flights changed their number");
+			MeasurementTable.lines(display.measurements()).forEach(this.out::println);
+			if (keep) {
+				this.out.println("These transfers in a browser, until Ctrl-C:");
+				this.out.println("  as the client saw them   " + page(client.url()));
+				this.out.println("  as the service saw them  " + page(service));
+				awaitInterruption();
+			}
+			else if (store == null) {
+				this.out.println("These transfers in a browser: " + page(service));
+			}
+			else {
+				this.out.println("With --keep, these transfers can be looked at in a browser.");
+			}
 		}
-		MeasurementTable.lines(display.measurements()).forEach(this.out::println);
 	}
 
 	// For comparison: what the service does before anything travels

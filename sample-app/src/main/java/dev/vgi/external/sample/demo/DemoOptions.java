@@ -10,18 +10,18 @@ import org.jspecify.annotations.Nullable;
  * The options of the command line.
  *
  * @param url the service to call, or {@code null} to start one
- * @param keep whether the service that is started stays up
+ * @param keep whether what is started stays up
  * @param help whether to print only the help
  */
 record DemoOptions(@Nullable URI url, boolean keep, boolean help) {
 
 	static final String USAGE = """
-			usage: demo [--keep | --url URL]
+			usage: demo [--keep] [--url URL]
 
 			Calls the flight service both ways and prints what travelled how.
 
-			  --keep     the service that is started stays up until Ctrl-C, so
-			             that its page can be looked at
+			  --keep     service and client stay up until Ctrl-C, so that their
+			             transfers can be looked at in a browser
 			  --url URL  a running service, such as http://localhost:8080;
 			             without it one is started, and stopped again
 			""";
@@ -54,9 +54,6 @@ record DemoOptions(@Nullable URI url, boolean keep, boolean help) {
 			else {
 				throw new IllegalArgumentException("Not understood: " + argument);
 			}
-		}
-		if (keep && url != null) {
-			throw new IllegalArgumentException("Only a service that the demo starts can be kept: --keep or --url");
 		}
 		return new DemoOptions(url, keep, help);
 	}

@@ -28,9 +28,9 @@ import org.springframework.util.Assert;
 import org.springframework.web.client.RestClient;
 
 /**
- * Calls the flight service and measures each call. An ordinary Spring application without
- * a web server. Its calls are the same whether batches travel through storage or not. Not
- * thread-safe.
+ * Calls the flight service and measures each call. An ordinary Spring application,
+ * without a web server unless its own transfers are to be looked at. Its calls are the
+ * same whether batches travel through storage or not. Not thread-safe.
  */
 final class FlightClient implements AutoCloseable {
 
@@ -58,13 +58,15 @@ final class FlightClient implements AutoCloseable {
 	 * Create a client.
 	 * @param url the URL of the service
 	 * @param display measures the calls
+	 * @param shown whether its transfers are to be looked at
 	 * @return the client; the caller closes it
 	 */
-	static FlightClient connect(URI url, ProgressDisplay display) {
+	static FlightClient connect(URI url, ProgressDisplay display, boolean shown) {
 		ConfigurableApplicationContext context = new SpringApplicationBuilder(Application.class)
-			.web(WebApplicationType.NONE)
+			.web(shown ? WebApplicationType.SERVLET : WebApplicationType.NONE)
 			.bannerMode(Banner.Mode.OFF)
-			.run("--vgi.external.storage=none", "--logging.level.root=warn");
+			.run("--vgi.external.storage=none", "--logging.level.root=warn", "--server.port=0",
+					"--spring.application.name=flights client");
 		try {
 			return new FlightClient(context, url, display);
 		}
@@ -72,6 +74,14 @@ final class FlightClient implements AutoCloseable {
 			context.close();
 			throw ex;
 		}
+	}
+
+	/**
+	 * Return where this client's transfers can be looked at.
+	 * @return the URL of its web server
+	 */
+	URI url() {
+		return URI.create("http://localhost:" + this.context.getEnvironment().getRequiredProperty("local.server.port"));
 	}
 
 	/**
