@@ -66,7 +66,7 @@ public final class TransferMetrics implements TransferListener {
 
 			@Override
 			public void happened(TransferEvent event) {
-				if (event instanceof Retried retried && retried.index() < 0
+				if (event instanceof Retried retried && retried.index() == Retried.WHOLE
 						&& transfer.direction() == Direction.FETCH) {
 					retries(retried.kind()).increment();
 				}
