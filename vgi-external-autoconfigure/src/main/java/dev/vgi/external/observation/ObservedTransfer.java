@@ -108,7 +108,7 @@ final class ObservedTransfer implements TransferListener.Watch {
 
 	private String what(int index) {
 		if (index < 0) {
-			return "the transfer";
+			return (index != Retried.STEP) ? "the transfer" : "the last step";
 		}
 		return ((this.context.transfer().direction() == Direction.FETCH) ? "range " : "part ") + index;
 	}
