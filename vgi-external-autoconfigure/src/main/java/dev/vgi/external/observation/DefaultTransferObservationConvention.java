@@ -1,5 +1,7 @@
 package dev.vgi.external.observation;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 
 import dev.vgi.external.observation.TransferObservation.HighCardinality;
@@ -8,6 +10,7 @@ import dev.vgi.external.transfer.Transfer;
 import dev.vgi.external.transfer.Transfer.Direction;
 import dev.vgi.external.transfer.TransferEvent.Phase;
 import dev.vgi.external.transfer.TransferStatistics;
+import io.micrometer.common.KeyValue;
 import io.micrometer.common.KeyValues;
 import org.jspecify.annotations.Nullable;
 
@@ -37,30 +40,38 @@ public class DefaultTransferObservationConvention implements TransferObservation
 	@Override
 	public KeyValues getHighCardinalityKeyValues(TransferObservationContext context) {
 		Transfer transfer = context.transfer();
-		KeyValues keys = KeyValues.of(HighCardinality.TRANSFER_ID.withValue(transfer.id()),
-				HighCardinality.SEGMENT.withValue(String.valueOf(transfer.segment())),
-				HighCardinality.BYTES_STORED.withValue(String.valueOf(context.storedBytes())),
-				HighCardinality.REQUESTS.withValue(String.valueOf(context.requests())),
-				HighCardinality.RANGES.withValue(String.valueOf(context.ranges())),
-				HighCardinality.HEDGES.withValue(String.valueOf(context.hedges())),
-				HighCardinality.RETRIES.withValue(String.valueOf(transfer.retries())),
-				HighCardinality.WAIT_MEMORY.withValue(millis(context, Phase.MEMORY)),
-				HighCardinality.WAIT_PAUSE.withValue(millis(context, Phase.PAUSE)),
-				HighCardinality.WAIT_RENEWAL.withValue(millis(context, Phase.RENEWAL)));
 		TransferStatistics statistics = transfer.statistics();
+		if (statistics == null && transfer.failure() == null) {
+			// Asked at the beginning, and again at the end.
+			return KeyValues.of(HighCardinality.TRANSFER_ID.withValue(transfer.id()));
+		}
+		List<KeyValue> keys = new ArrayList<>();
+		keys.add(HighCardinality.TRANSFER_ID.withValue(transfer.id()));
+		keys.add(number(HighCardinality.SEGMENT, transfer.segment()));
+		keys.add(number(HighCardinality.BYTES_STORED, context.storedBytes()));
+		keys.add(number(HighCardinality.REQUESTS, context.requests()));
+		keys.add(number(HighCardinality.RANGES, context.ranges()));
+		keys.add(number(HighCardinality.HEDGES, context.hedges()));
+		keys.add(number(HighCardinality.RETRIES, transfer.retries()));
+		keys.add(number(HighCardinality.WAIT_MEMORY, context.spent(Phase.MEMORY).toMillis()));
+		keys.add(number(HighCardinality.WAIT_PAUSE, context.spent(Phase.PAUSE).toMillis()));
+		keys.add(number(HighCardinality.WAIT_RENEWAL, context.spent(Phase.RENEWAL).toMillis()));
 		if (statistics != null) {
-			keys = keys.and(HighCardinality.BYTES_DECODED.withValue(String.valueOf(statistics.decodedBytes())));
+			keys.add(number(HighCardinality.BYTES_DECODED, statistics.decodedBytes()));
 		}
 		String location = transfer.location();
 		if (location != null) {
-			keys = keys.and(HighCardinality.LOCATION.withValue(location));
+			keys.add(HighCardinality.LOCATION.withValue(location));
 		}
 		String requestId = context.requestId();
-		return (requestId != null) ? keys.and(HighCardinality.REQUEST_ID.withValue(requestId)) : keys;
+		if (requestId != null) {
+			keys.add(HighCardinality.REQUEST_ID.withValue(requestId));
+		}
+		return KeyValues.of(keys);
 	}
 
-	private static String millis(TransferObservationContext context, Phase phase) {
-		return String.valueOf(context.spent(phase).toMillis());
+	private static KeyValue number(HighCardinality key, long value) {
+		return key.withValue(String.valueOf(value));
 	}
 
 	/**

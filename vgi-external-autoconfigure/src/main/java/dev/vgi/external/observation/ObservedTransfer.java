@@ -3,7 +3,6 @@ package dev.vgi.external.observation;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.VgiExternalException.Kind;
@@ -39,7 +38,11 @@ final class ObservedTransfer implements TransferListener.Watch {
 	/** Of the thread that transfers. */
 	private final Observation.Scope scope;
 
-	private final AtomicInteger events = new AtomicInteger();
+	/** How many were seen; guarded by this. */
+	private int events;
+
+	/** Guarded by this. */
+	private boolean stopped;
 
 	/** Second copies whose turn has not come, by their numbers. */
 	private final Map<Integer, RequestQueued> hedges = new ConcurrentHashMap<>();
@@ -100,8 +103,10 @@ final class ObservedTransfer implements TransferListener.Watch {
 		}
 	}
 
-	private void see(Happening happening, String text) {
-		if (this.events.incrementAndGet() <= MOST_EVENTS) {
+	// A thread that works for the transfer may be late.
+	private synchronized void see(Happening happening, String text) {
+		if (!this.stopped && this.events < MOST_EVENTS) {
+			this.events++;
 			this.observation.event(happening.as(text));
 		}
 	}
@@ -132,6 +137,11 @@ final class ObservedTransfer implements TransferListener.Watch {
 		if (failure != null && !isCancelled(failure)) {
 			this.observation.error(shown(failure));
 		}
+		stop();
+	}
+
+	private synchronized void stop() {
+		this.stopped = true;
 		this.observation.stop();
 	}
 

@@ -65,6 +65,9 @@ public final class TransferObservations implements TransferListener {
 
 	@Override
 	public Watch begin(Transfer transfer) {
+		if (this.registry.isNoop()) {
+			return Watch.NONE;
+		}
 		TransferObservationContext context = new TransferObservationContext(transfer, this.nanoTime);
 		Named own = (this.convention != null) ? new Named(this.convention, transfer.direction()) : null;
 		Observation observation = Observation.createNotStarted(own, new Named(DEFAULT, transfer.direction()),
