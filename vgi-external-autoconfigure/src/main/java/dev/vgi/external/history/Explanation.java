@@ -50,9 +50,17 @@ final class Explanation {
 		add(causes, time.of(Share.MEMORY), "Waited %s for memory: raise vgi.external.memory.budget");
 		add(causes, time.of(Share.RENEWAL), (timeline.renewals() > 1)
 				? "The link was renewed " + timeline.renewals() + " times (%s)" : "The link was renewed (%s)");
-		add(causes, time.of(Share.TURN), turn(timeline));
-		add(causes, time.of(Share.TROUBLE) + time.of(Share.PAUSE), Failures.describe(timeline));
-		add(causes, time.of(Share.ANSWER), "Storage took %s to answer");
+		double turn = time.of(Share.TURN);
+		double trouble = time.of(Share.TROUBLE) + time.of(Share.PAUSE);
+		if (Failures.areLimited(timeline)) {
+			// That is also why it has to wait for its turn.
+			add(causes, trouble + turn, Failures.describe(timeline));
+		}
+		else {
+			add(causes, trouble, Failures.describe(timeline));
+			add(causes, turn, "Its turn came after %s: raise vgi.external.http.max-connections, or see"
+					+ " docs/network.md if the origin is limited");
+		}
 		if (!fetch && timeline.requestCount() == 0) {
 			add(causes, time.of(Share.CODING) + time.of(Share.SENDING), "Storing took %s");
 		}
@@ -64,28 +72,22 @@ final class Explanation {
 		add(causes, time.of(Share.DIGEST),
 				"The digest took %s longer than the " + (fetch ? "download" : "upload") + ": the processor is busy");
 		add(causes, time.of(Share.PARSING), "Reading the Arrow stream took %s");
-		double bytes = time.of(Share.BYTES);
-		double slow = bytes;
 		Stall stall = Stall.worst(timeline);
+		double stalled = (stall != null) ? stall.excess() : 0;
 		if (stall != null) {
-			causes.add(new Cause(stall.excess(), stall.describe(timeline)));
-			slow -= stall.excess();
+			causes.add(new Cause(stalled, stall.describe(timeline)));
 		}
+		add(causes, time.of(Share.ANSWER) - stalled, "Storage took %s to answer");
+		double bytes = time.of(Share.BYTES);
 		String rate = rate(timeline, bytes);
 		if (rate != null) {
-			causes.add(new Cause(slow, rate));
+			causes.add(new Cause(bytes - stalled, rate));
 		}
 		return causes;
 	}
 
 	private static void add(List<Cause> causes, double cost, String sentence) {
 		causes.add(new Cause(cost, sentence.replace("%s", time(cost))));
-	}
-
-	private static String turn(TransferTimeline timeline) {
-		return Failures.busyStatus(timeline) != 0 ? "Its turn came after %s: the origin is limited, see docs/network.md"
-				: "Its turn came after %s: raise vgi.external.http.max-connections, or see docs/network.md if the"
-						+ " origin is limited";
 	}
 
 	private static @Nullable String rate(TransferTimeline timeline, double millis) {

@@ -28,10 +28,10 @@ final class Failures {
 	 */
 	static String describe(TransferTimeline timeline) {
 		List<Request> failures = of(timeline);
-		int status = busyStatus(timeline);
+		int status = status(timeline);
 		String count = (failures.size() == 1) ? "" : " (" + failures.size() + " requests)";
 		if (status != 0) {
-			return "Storage answered " + status + " for %s" + count + ": see docs/network.md";
+			return "Storage answered " + status + " for %s" + count + (isBusy(status) ? ": see docs/network.md" : "");
 		}
 		boolean late = failures.stream().anyMatch((request) -> "timed_out".equals(request.outcome()));
 		return failures.isEmpty() ? "Further attempts took %s"
@@ -39,11 +39,20 @@ final class Failures {
 	}
 
 	/**
-	 * Return the error that storage answered most often.
+	 * Return whether storage has said that it gets too many requests.
 	 * @param timeline with its requests
-	 * @return a status; 0 if it never answered one
+	 * @return whether that is what it answered most often, if not with success
 	 */
-	static int busyStatus(TransferTimeline timeline) {
+	static boolean areLimited(TransferTimeline timeline) {
+		return isBusy(status(timeline));
+	}
+
+	private static boolean isBusy(int status) {
+		return status >= 500 || status == 429 || status == 408;
+	}
+
+	// The error that storage answered most often, or 0.
+	private static int status(TransferTimeline timeline) {
 		return of(timeline).stream()
 			.map(Request::status)
 			.filter(Objects::nonNull)

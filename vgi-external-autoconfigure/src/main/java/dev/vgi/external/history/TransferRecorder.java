@@ -225,7 +225,7 @@ final class TransferRecorder implements TransferListener.Watch {
 		long pause = retried.pause().toNanos();
 		String what = switch (retried.index()) {
 			case Retried.WHOLE -> "the transfer";
-			case Retried.STEP -> "the last step";
+			case Retried.STEP -> "the request";
 			default -> what(retried.index());
 		};
 		note(at, "retry", what + " is tried again in " + Explanation.time(Explanation.millis(pause)) + " ("

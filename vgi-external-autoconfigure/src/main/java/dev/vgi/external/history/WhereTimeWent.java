@@ -81,7 +81,7 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 	static boolean hasFailed(Request request) {
 		Integer status = request.status();
 		return "failed".equals(request.outcome()) || "timed_out".equals(request.outcome())
-				|| (status != null && (status >= 500 || status == 429 || status == 408));
+				|| (status != null && status >= 400);
 	}
 
 	private static void add(List<Step> steps, Share share, double from, @Nullable Double to, double end) {

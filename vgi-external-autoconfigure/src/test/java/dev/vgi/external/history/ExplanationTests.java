@@ -62,8 +62,15 @@ class ExplanationTests {
 							.busy(3990, 4000, 503)
 							.range(0, 4000, 4400, 8 * MB, false, "complete"),
 						"Storage answered 503 for 4.0 s (3 requests): see docs/network.md"),
+				arguments("an object that is not there",
+						fetch(1050).busy(0, 10, 404)
+							.phase("pause", 10, 510)
+							.busy(510, 520, 404)
+							.phase("pause", 520, 1020)
+							.busy(1020, 1050, 404),
+						"Storage answered 404 for 1.1 s (3 requests)"),
 				arguments("a storage that is limited", fetch(4500).busy(0, 10, 503).queued(0, 20, 3900, 4400),
-						"Its turn came after 3.9 s: the origin is limited, see docs/network.md"),
+						"Storage answered 503 for 3.9 s: see docs/network.md"),
 				arguments("a turn", fetch(3500).queued(0, 0, 3000, 3400),
 						"Its turn came after 3.0 s: raise vgi.external.http.max-connections, or see docs/network.md if"
 								+ " the origin is limited"),

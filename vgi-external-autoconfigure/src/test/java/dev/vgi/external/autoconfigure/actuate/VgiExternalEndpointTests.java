@@ -96,13 +96,16 @@ class VgiExternalEndpointTests {
 		this.context = application.run(all.toArray(String[]::new));
 	}
 
-	private HttpResponse<String> send(String method, String path) throws Exception {
+	private HttpResponse<String> send(String method, String path, String... headers) throws Exception {
 		HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:"
 				+ this.context.getEnvironment().getProperty("local.server.port") + "/actuator/vgiexternal" + path))
 			.method(method, HttpRequest.BodyPublishers.noBody());
 		if (!this.user.isEmpty()) {
 			request.header("Authorization",
 					"Basic " + Base64.getEncoder().encodeToString(this.user.getBytes(StandardCharsets.UTF_8)));
+		}
+		if (headers.length > 0) {
+			request.headers(headers);
 		}
 		return this.http.send(request.build(), HttpResponse.BodyHandlers.ofString());
 	}
@@ -225,7 +228,7 @@ class VgiExternalEndpointTests {
 	}
 
 	@Test
-	void withTheRulesOfThePageAnOperatorEndsAndOthersLook() throws Exception {
+	void withTheRulesOfTheDocsAnOperatorEndsAndOthersLook() throws Exception {
 		start(new Class<?>[] { OperatorRules.class }, "--spring.autoconfigure.exclude=",
 				"--management.endpoint.vgiexternal.show-values=when-authorized",
 				"--management.endpoint.vgiexternal.roles=OPERATOR");
@@ -237,8 +240,19 @@ class VgiExternalEndpointTests {
 		String id = running.at("/id").asString();
 		assertThat(send("DELETE", "/" + id).statusCode()).isEqualTo(403);
 		this.user = "operator:secret";
-		assertThat(get("/" + id).at("/location").asString()).endsWith("/stalled/object");
-		assertThat(send("DELETE", "/" + id).statusCode()).isEqualTo(204);
+		HttpResponse<String> shown = send("GET", "/" + id);
+		assertThat(JsonMapper.shared().readTree(shown.body()).at("/location").asString()).endsWith("/stalled/object");
+		assertThat(send("DELETE", "/" + id).statusCode()).isIn(401, 403);
+		// As any page does, the caller proves that it can read cookies.
+		String cookie = shown.headers()
+			.allValues("Set-Cookie")
+			.stream()
+			.filter((set) -> set.startsWith("XSRF-TOKEN="))
+			.map((set) -> set.substring(0, set.indexOf(';')))
+			.findFirst()
+			.orElseThrow();
+		assertThat(send("DELETE", "/" + id, "Cookie", cookie, "X-XSRF-TOKEN", cookie.substring("XSRF-TOKEN=".length()))
+			.statusCode()).isEqualTo(204);
 		assertThatExceptionOfType(ExecutionException.class).isThrownBy(task::get)
 			.withCauseInstanceOf(TransferCancelledException.class);
 	}
@@ -290,19 +304,19 @@ class VgiExternalEndpointTests {
 	}
 
 	/**
-	 * The rules of docs/operations/endpoint.md.
+	 * The rules of docs/operations/page.md.
 	 */
 	@Configuration(proxyBeanMethods = false)
 	static class OperatorRules {
 
 		@Bean
 		SecurityFilterChain operators(HttpSecurity http) {
-			return http.securityMatcher(EndpointRequest.toAnyEndpoint())
+			return http.securityMatcher(EndpointRequest.to("vgiexternal", "vgiexternalpage"))
 				.authorizeHttpRequests((requests) -> requests.requestMatchers(HttpMethod.DELETE)
 					.hasRole("OPERATOR")
 					.anyRequest()
-					.authenticated())
-				.csrf((csrf) -> csrf.disable())
+					.hasAnyRole("OPERATOR", "VIEWER"))
+				.csrf((csrf) -> csrf.spa())
 				.httpBasic(Customizer.withDefaults())
 				.build();
 		}
