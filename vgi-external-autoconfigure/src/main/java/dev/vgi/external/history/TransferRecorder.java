@@ -145,8 +145,8 @@ final class TransferRecorder implements TransferListener.Watch {
 	}
 
 	private void record(TransferEvent event, long at) {
-		if (event instanceof PhaseBegan began) {
-			begins(began.phase(), at);
+		if (event instanceof PhaseBegan phase) {
+			begins(phase.phase(), at);
 		}
 		else if (event instanceof PhaseEnded ended) {
 			Span span = this.open.remove(ended.phase());

@@ -13,7 +13,6 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 /**
  * Tests for {@link Explanation} with a table of timelines.
@@ -23,38 +22,40 @@ class ExplanationTests {
 	private static final long MB = 1 << 20;
 
 	static Stream<Arguments> ended() {
-		return Stream.of(arguments("nothing to say", fetch(900).ranges(8, 20, 120), null),
-				arguments("too short to matter", fetch(150).phase("memory", 0, 140), null),
-				arguments("a small share",
+		return Stream.of(Arguments.of("nothing to say", fetch(900).ranges(8, 20, 120), null),
+				Arguments.of("too short to matter", fetch(150).phase("memory", 0, 140), null),
+				Arguments.of("a small share",
 						fetch(20_000).phase("memory", 0, 800).bytes(2_000 * MB).object(900, 20_000, 2_000 * MB), null),
-				arguments("memory", fetch(2500).phase("memory", 0, 1800).ranges(4, 1810, 100),
+				Arguments.of("memory", fetch(2500).phase("memory", 0, 1800).ranges(4, 1810, 100),
 						"Waited 1.8 s for memory: raise vgi.external.memory.budget"),
-				arguments("memory while a request is open", fetch(2500).object(0, 2500, 10).phase("memory", 50, 2450),
+				Arguments.of("memory while a request is open",
+						fetch(2500).object(0, 2500, 10).phase("memory", 50, 2450),
 						"Waited 2.4 s for memory: raise vgi.external.memory.budget"),
-				arguments("memory of parts that are on their way",
+				Arguments.of("memory of parts that are on their way",
 						upload(9000).phase("memory", 100, 8900).bytes(30 * MB).part(0, 0, 4500).part(1, 4500, 9000),
 						"The bytes went at 3.5 MB/s"),
-				arguments("a hedge that won",
+				Arguments.of("a hedge that won",
 						fetch(2400).ranges(6, 0, 200)
 							.range(7, 100, 2200, 0, false, "cancelled")
 							.range(7, 2000, 2200, 8 * MB, true, "complete"),
 						"Range 7 stalled 2.1 s; its hedge won"),
-				arguments("a hedge that lost",
+				Arguments.of("a hedge that lost",
 						fetch(2400).ranges(6, 0, 200)
 							.range(7, 100, 2200, 8 * MB, false, "complete")
 							.range(7, 2000, 2200, 0, true, "cancelled"),
 						"Range 7 stalled 2.1 s; its hedge was not faster"),
-				arguments("a slow range without a hedge",
+				Arguments.of("a slow range without a hedge",
 						fetch(2400).ranges(6, 0, 200).range(7, 100, 2200, 8 * MB, false, "complete"),
 						"Range 7 took 2.1 s, most others 200 ms or less"),
-				arguments("a slow part", upload(5000).part(0, 0, 300).part(1, 0, 300).part(2, 0, 4900).bytes(24 * MB),
+				Arguments.of("a slow part",
+						upload(5000).part(0, 0, 300).part(1, 0, 300).part(2, 0, 4900).bytes(24 * MB),
 						"Part 2 took 4.9 s, most others 300 ms or less"),
-				arguments("a range that failed",
+				Arguments.of("a range that failed",
 						fetch(3000).ranges(6, 0, 200)
 							.range(7, 100, 1000, 0, false, "failed")
 							.range(7, 1500, 2900, 8 * MB, false, "complete"),
 						"Range 7 failed once and took 2.8 s, most others 200 ms or less"),
-				arguments("a busy storage",
+				Arguments.of("a busy storage",
 						fetch(4500).busy(0, 10, 503)
 							.phase("pause", 10, 1000)
 							.busy(1000, 1010, 503)
@@ -62,68 +63,70 @@ class ExplanationTests {
 							.busy(3990, 4000, 503)
 							.range(0, 4000, 4400, 8 * MB, false, "complete"),
 						"Storage answered 503 for 4.0 s (3 requests): see docs/network.md"),
-				arguments("an object that is not there",
+				Arguments.of("an object that is not there",
 						fetch(1050).busy(0, 10, 404)
 							.phase("pause", 10, 510)
 							.busy(510, 520, 404)
 							.phase("pause", 520, 1020)
 							.busy(1020, 1050, 404),
 						"Storage answered 404 for 1.1 s (3 requests)"),
-				arguments("a storage that is limited", fetch(4500).busy(0, 10, 503).queued(0, 20, 3900, 4400),
+				Arguments.of("a storage that is limited", fetch(4500).busy(0, 10, 503).queued(0, 20, 3900, 4400),
 						"Storage answered 503 for 3.9 s: see docs/network.md"),
-				arguments("a turn", fetch(3500).queued(0, 0, 3000, 3400),
+				Arguments.of("a turn", fetch(3500).queued(0, 0, 3000, 3400),
 						"Its turn came after 3.0 s: raise vgi.external.http.max-connections, or see docs/network.md if"
 								+ " the origin is limited"),
-				arguments("a storage that is gone",
+				Arguments.of("a storage that is gone",
 						fetch(3000).range(0, 0, 1000, 0, false, "failed")
 							.phase("pause", 1000, 1500)
 							.range(0, 1500, 3000, 0, false, "failed")
 							.failed("storage-unavailable"),
 						"Storage could not be reached or broke off for 3.0 s (2 requests)"),
-				arguments("a storage that is silent",
+				Arguments.of("a storage that is silent",
 						fetch(30_000).range(0, 0, 30_000, 0, false, "timed_out").failed("timed-out"),
 						"Storage did not answer for 30.0 s"),
-				arguments("a late answer", fetch(4000).late(0, 3800, 3900), "Storage took 3.8 s to answer"),
-				arguments("a renewed link", fetch(1000).phase("renewal", 100, 900).renewals(1),
+				Arguments.of("a late answer", fetch(4000).late(0, 3800, 3900), "Storage took 3.8 s to answer"),
+				Arguments.of("a renewed link", fetch(1000).phase("renewal", 100, 900).renewals(1),
 						"The link was renewed (800 ms)"),
-				arguments("two renewed links",
+				Arguments.of("two renewed links",
 						fetch(1000).phase("renewal", 100, 500).phase("renewal", 550, 950).renewals(2),
 						"The link was renewed 2 times (800 ms)"),
-				arguments("decompression",
+				Arguments.of("decompression",
 						fetch(3000).object(0, 1000, 100 * MB)
 							.bytes(100 * MB)
 							.phase("download", 0, 1000)
 							.phase("coding", 10, 2900)
 							.phase("digest", 10, 2900),
 						"Decompression took 1.9 s longer than the download"),
-				arguments("the digest", fetch(3000).object(0, 1000, 100 * MB).bytes(100 * MB).phase("digest", 10, 2900),
+				Arguments.of("the digest",
+						fetch(3000).object(0, 1000, 100 * MB).bytes(100 * MB).phase("digest", 10, 2900),
 						"The digest took 1.9 s longer than the download: the processor is busy"),
-				arguments("parsing", fetch(2000).object(0, 500, 100 * MB).bytes(100 * MB).phase("parsing", 500, 2000),
+				Arguments.of("parsing",
+						fetch(2000).object(0, 500, 100 * MB).bytes(100 * MB).phase("parsing", 500, 2000),
 						"Reading the Arrow stream took 1.5 s"),
-				arguments("compression",
+				Arguments.of("compression",
 						upload(4000).phase("coding", 0, 3000)
 							.phase("upload", 2900, 4000)
 							.object(3000, 4000, 30 * MB)
 							.bytes(30 * MB),
 						"Compression took 3.0 s longer than the upload: lower vgi.external.compression.level"),
-				arguments("a slow reader",
+				Arguments.of("a slow reader",
 						upload(9000).phase("upload", 0, 9000)
 							.part(0, 1000, 1200)
 							.part(1, 5000, 5200)
 							.part(2, 8800, 9000)
 							.bytes(24 * MB),
 						"The upload waited 8.4 s for the reader"),
-				arguments("a local folder", upload(2000).phase("coding", 0, 1900).phase("upload", 0, 2000),
+				Arguments.of("a local folder", upload(2000).phase("coding", 0, 1900).phase("upload", 0, 2000),
 						"Storing took 2.0 s"),
-				arguments("one slow connection", fetch(5000).object(0, 4900, 49 * MB).bytes(49 * MB),
+				Arguments.of("one slow connection", fetch(5000).object(0, 4900, 49 * MB).bytes(49 * MB),
 						"One connection carried 100 % of the bytes at 10.5 MB/s: lower"
 								+ " vgi.external.fetch.parallel-threshold"),
-				arguments("a storage that ignores ranges",
+				Arguments.of("a storage that ignores ranges",
 						fetch(5000).range(0, 0, 4900, 49 * MB, false, "complete").bytes(49 * MB),
 						"One connection carried 100 % of the bytes at 10.5 MB/s: the storage ignores ranges"),
-				arguments("a slow network", fetch(9000).ranges(8, 0, 9000).bytes(64 * MB),
+				Arguments.of("a slow network", fetch(9000).ranges(8, 0, 9000).bytes(64 * MB),
 						"The bytes came at 7.5 MB/s"),
-				arguments("a fast network", fetch(9000).ranges(8, 0, 9000).bytes(640 * MB), null));
+				Arguments.of("a fast network", fetch(9000).ranges(8, 0, 9000).bytes(640 * MB), null));
 	}
 
 	@ParameterizedTest(name = "{0}")
@@ -135,22 +138,22 @@ class ExplanationTests {
 	}
 
 	static Stream<Arguments> running() {
-		return Stream.of(arguments("nothing is known", fetch(900), null),
-				arguments("memory", fetch(900).phase("memory", 10, null), "memory"),
-				arguments("a new link", fetch(900).phase("renewal", 10, null), "a new link"),
-				arguments("a pause", fetch(900).phase("pause", 10, null), "the next attempt"),
-				arguments("a pause of a range", fetch(900).phase("pause", 10, 2000.0), "the next attempt"),
-				arguments("a turn", fetch(900).open(0, 10, null, null), "its turn"),
-				arguments("an answer", fetch(900).open(0, 10, 20.0, null), "first byte"),
-				arguments("bytes", fetch(900).open(0, 10, 20.0, 30.0).open(1, 10, 20.0, null), "bytes"),
-				arguments("the last range", fetch(900).ranges(4, 0, 100).open(7, 10, 20.0, null), "range 7"),
-				arguments("decoding", fetch(900).ranges(4, 0, 100).phase("coding", 10, null), "decoding"),
-				arguments("the digest", fetch(900).ranges(4, 0, 100).phase("digest", 10, null), "digest"),
-				arguments("parsing", fetch(900).ranges(4, 0, 100).phase("parsing", 500, null), "parsing"),
-				arguments("the last part", upload(900).part(0, 0, 100).openPart(1, 20.0), "part 1"),
-				arguments("the reader", upload(900).phase("upload", 0, null).part(0, 0, 100), "the reader"),
-				arguments("a local folder", upload(900).phase("upload", 0, null), "storage"),
-				arguments("encoding", upload(900).phase("coding", 0, null), "encoding"));
+		return Stream.of(Arguments.of("nothing is known", fetch(900), null),
+				Arguments.of("memory", fetch(900).phase("memory", 10, null), "memory"),
+				Arguments.of("a new link", fetch(900).phase("renewal", 10, null), "a new link"),
+				Arguments.of("a pause", fetch(900).phase("pause", 10, null), "the next attempt"),
+				Arguments.of("a pause of a range", fetch(900).phase("pause", 10, 2000.0), "the next attempt"),
+				Arguments.of("a turn", fetch(900).open(0, 10, null, null), "its turn"),
+				Arguments.of("an answer", fetch(900).open(0, 10, 20.0, null), "first byte"),
+				Arguments.of("bytes", fetch(900).open(0, 10, 20.0, 30.0).open(1, 10, 20.0, null), "bytes"),
+				Arguments.of("the last range", fetch(900).ranges(4, 0, 100).open(7, 10, 20.0, null), "range 7"),
+				Arguments.of("decoding", fetch(900).ranges(4, 0, 100).phase("coding", 10, null), "decoding"),
+				Arguments.of("the digest", fetch(900).ranges(4, 0, 100).phase("digest", 10, null), "digest"),
+				Arguments.of("parsing", fetch(900).ranges(4, 0, 100).phase("parsing", 500, null), "parsing"),
+				Arguments.of("the last part", upload(900).part(0, 0, 100).openPart(1, 20.0), "part 1"),
+				Arguments.of("the reader", upload(900).phase("upload", 0, null).part(0, 0, 100), "the reader"),
+				Arguments.of("a local folder", upload(900).phase("upload", 0, null), "storage"),
+				Arguments.of("encoding", upload(900).phase("coding", 0, null), "encoding"));
 	}
 
 	@ParameterizedTest(name = "{0}")

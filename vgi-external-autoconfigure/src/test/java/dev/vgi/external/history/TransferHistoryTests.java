@@ -62,8 +62,8 @@ class TransferHistoryTests {
 	}
 
 	private static Transfer fetch(String id, @Nullable Throwable failure) {
-		TransferStatistics statistics = (failure == null)
-				? new TransferStatistics(1000, 4000, "zstd", 2, 0, Duration.ofSeconds(1)) : null;
+		TransferStatistics statistics = (failure != null) ? null
+				: new TransferStatistics(1000, 4000, "zstd", 2, 0, Duration.ofSeconds(1));
 		return new EndedTransfer(id, Direction.FETCH, "s3", "https://storage.example/bucket/key", 3,
 				Duration.ofSeconds(1), 0, statistics, failure);
 	}
@@ -332,7 +332,7 @@ class TransferHistoryTests {
 
 	private static Transfer slow(Direction direction, @Nullable Throwable failure) {
 		Duration elapsed = Duration.ofSeconds(10);
-		TransferStatistics statistics = (failure == null) ? new TransferStatistics(1, 1, null, 0, 0, elapsed) : null;
+		TransferStatistics statistics = (failure != null) ? null : new TransferStatistics(1, 1, null, 0, 0, elapsed);
 		return new EndedTransfer("slow", direction, "s3", "https://storage.example/key", 0, elapsed, 0, statistics,
 				failure);
 	}

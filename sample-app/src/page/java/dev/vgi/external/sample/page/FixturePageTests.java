@@ -291,7 +291,8 @@ class FixturePageTests {
 		browser.open(service.page("#" + this.transfers.id("finished", 6)));
 		Awaitility.await().until(() -> Boolean.TRUE.equals(browser.script("""
 				const row = document.querySelector('[aria-current]')?.getBoundingClientRect();
-				return row !== undefined && row.top > 0 && row.bottom < innerHeight && scrollY === 0;""")));
+				const list = document.querySelector('#list').getBoundingClientRect();
+				return row !== undefined && row.top >= list.top && row.bottom <= list.bottom && scrollY === 0;""")));
 	}
 
 	@Test
