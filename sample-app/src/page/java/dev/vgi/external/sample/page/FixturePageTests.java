@@ -286,6 +286,19 @@ class FixturePageTests {
 	}
 
 	@Test
+	void manyRequestsAreDrawnCloserTogether() {
+		this.transfers.repeat("finished", 0, 20);
+		browser.open(service.page("#" + this.transfers.id("finished", 0)));
+		browser.await(".picture svg");
+		assertThat(browser.all(".picture .lane")).hasSizeGreaterThan(300);
+		assertThat(browser.texts(".picture .label")).hasSizeBetween(150, 200).contains("memory", "digest", "parsing");
+		assertThat(Double.parseDouble(String.valueOf(browser.all(".picture svg").get(0).getDomAttribute("height"))))
+			.isLessThan(3000);
+		assertThat(browser.texts(".requests tbody tr")).hasSize(300);
+		assertThat(browser.console()).isEmpty();
+	}
+
+	@Test
 	void listBesideATransferShowsIt() {
 		browser.size(1400, 500);
 		browser.open(service.page("#" + this.transfers.id("finished", 6)));

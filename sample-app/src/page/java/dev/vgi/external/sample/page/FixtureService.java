@@ -9,6 +9,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 import org.springframework.boot.Banner;
@@ -100,6 +101,26 @@ final class FixtureService implements AutoCloseable {
 			transfer.put("state", to);
 			changed.withArray(to).insert(0, transfer);
 			this.overview = changed;
+		}
+
+		/**
+		 * Let a transfer have had more requests.
+		 * @param list the list it is in
+		 * @param at its place there
+		 * @param times how often each request is there
+		 */
+		void repeat(String list, int at, int times) {
+			ObjectNode changed = (ObjectNode) this.timelines.deepCopy();
+			ArrayNode requests = ((ObjectNode) changed.get(id(list, at))).withArray("requests");
+			List<JsonNode> originals = requests.valueStream().toList();
+			for (int time = 1; time < times; time++) {
+				for (JsonNode original : originals) {
+					ObjectNode request = (ObjectNode) original.deepCopy();
+					request.put("index", original.get("index").asInt() + 100 * time);
+					requests.add(request);
+				}
+			}
+			this.timelines = changed;
 		}
 
 		String id(String list, int at) {

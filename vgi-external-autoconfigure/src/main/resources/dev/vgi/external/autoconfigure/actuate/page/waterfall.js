@@ -3,7 +3,10 @@
 // by pattern and label too, not only by colour.
 
 const LANE = 22;
-const BAR = 12;
+// More lanes than this are drawn closer together, and not each request is labelled
+const MANY = 48;
+const NARROW_LANE = 9;
+const LABEL = 13;
 
 /** What the parts of a picture mean. Texts of the legend, and of what is drawn for people who cannot see it. */
 const PHASES = {
@@ -77,7 +80,8 @@ function waterfall(transfer, width) {
 	const left = wide ? 96 : 74;
 	const right = wide ? 132 : 10;
 	const top = 26;
-	const height = top + all.length * LANE + 8;
+	const pitchOf = (lane) => lane.request && all.length > MANY ? NARROW_LANE : LANE;
+	const height = top + all.reduce((sum, lane) => sum + pitchOf(lane), 0) + 8;
 	const ends = all.flatMap((lane) => lane.request ? [lane.request.end, lane.request.firstByte, lane.request.sent]
 			: lane.spans.map((span) => span.to));
 	const end = Math.max(transfer.elapsed, 0.1, ...ends.map((at) => at ?? 0));
@@ -88,47 +92,53 @@ function waterfall(transfer, width) {
 		picture.append(svg('line', { class: 'grid', x1: x(at), x2: x(at), y1: top - 4, y2: height - 4 }),
 				svg('text', { class: 'axis', x: x(at), y: 14, 'text-anchor': at === 0 ? 'start' : 'middle' }, axisLabel(at, end)));
 	}
-	all.forEach((lane, at) => {
-		const y = top + at * LANE;
-		const group = svg('g', { class: 'lane' },
-				svg('rect', { class: 'band', x: 0, y, width, height: LANE, rx: 4 }),
-				svg('text', { class: 'label' + (lane.kind && lane.kind !== 'first' ? ' repeated' : ''),
-					x: lane.kind && lane.kind !== 'first' ? 20 : 8, y: y + 15 }, lane.label));
+	let y = top;
+	let free = 0;
+	all.forEach((lane) => {
+		const pitch = pitchOf(lane);
+		const group = svg('g', { class: 'lane' }, svg('rect', { class: 'band', x: 0, y, width, height: pitch, rx: pitch / 5 }));
 		if (lane.request) {
-			drawRequest(group, transfer, lane, x, y, end);
+			drawRequest(group, transfer, lane, x, y, end, pitch);
 		}
 		else {
-			lane.spans.forEach((span) => group.append(bar('phase ' + lane.name, x(span.from), x(span.to ?? end), y)));
+			lane.spans.forEach((span) => group.append(bar('phase ' + lane.name, x(span.from), x(span.to ?? end), y, pitch)));
 		}
 		const text = laneText(transfer, lane);
-		if (wide) {
-			group.append(svg('text', { class: 'value', x: width - 8, y: y + 15, 'text-anchor': 'end' }, text.value));
+		if (y >= free) {
+			free = y + LABEL;
+			const repeated = lane.kind && lane.kind !== 'first';
+			const baseline = y + pitch / 2 + 4;
+			group.append(svg('text', { class: repeated ? 'label repeated' : 'label', x: repeated ? 20 : 8, y: baseline }, lane.label));
+			if (wide) {
+				group.append(svg('text', { class: 'value', x: width - 8, y: baseline, 'text-anchor': 'end' }, text.value));
+			}
 		}
 		group.append(svg('title', {}, text.title));
 		picture.append(group);
+		y += pitch;
 	});
 	return picture;
 }
 
-function drawRequest(group, transfer, { request, kind }, x, y, end) {
+function drawRequest(group, transfer, { request, kind }, x, y, end, pitch) {
 	const outcome = outcomeOf(request);
 	group.classList.add(kind, outcome);
 	const until = request.end ?? end;
 	const sent = request.sent ?? until;
 	// An upload sends its bytes before the answer begins
 	const answered = transfer.direction === 'upload' ? request.end ?? end : request.firstByte ?? until;
-	const middle = y + LANE / 2;
+	const middle = y + pitch / 2;
 	if (request.queued !== null && sent > request.queued) {
 		group.append(svg('line', { class: 'queued', x1: x(request.queued), x2: x(sent), y1: middle, y2: middle }));
 	}
 	if (request.sent !== null) {
 		if (transfer.direction === 'upload') {
-			group.append(bar('body', x(sent), x(answered), y));
+			group.append(bar('body', x(sent), x(answered), y, pitch));
 		}
 		else {
-			group.append(bar('waiting', x(sent), x(answered), y));
+			group.append(bar('waiting', x(sent), x(answered), y, pitch));
 			if (request.firstByte !== null) {
-				group.append(bar('body', x(answered), x(until), y));
+				group.append(bar('body', x(answered), x(until), y, pitch));
 			}
 		}
 	}
@@ -145,8 +155,10 @@ function drawRequest(group, transfer, { request, kind }, x, y, end) {
 	}
 }
 
-function bar(className, from, to, y) {
-	return svg('rect', { class: className, x: from, y: y + (LANE - BAR) / 2, width: Math.max(1.5, to - from), height: BAR, rx: 1.5 });
+function bar(className, from, to, y, pitch) {
+	const margin = pitch < LANE ? 1 : 5;
+	return svg('rect', { class: className, x: from, y: y + margin, width: Math.max(1.5, to - from), height: pitch - 2 * margin,
+		rx: 1.5 });
 }
 
 /** From sent to the end: a short body often comes at once with its first byte. */
@@ -208,18 +220,18 @@ function legend(transfer) {
 	if (all.some((lane) => lane.request)) {
 		entries.push(['first', (g) => g.append(svg('line', { class: 'queued', x1: 0, x2: 28, y1: 11, y2: 11 })), 'its turn']);
 		if (!upload) {
-			entries.push(['first', (g) => g.append(bar('waiting', 0, 28, 0)), 'sent, no answer yet']);
+			entries.push(['first', (g) => g.append(bar('waiting', 0, 28, 0, LANE)), 'sent, no answer yet']);
 		}
-		entries.push(['first', (g) => g.append(bar('body', 0, 28, 0)), upload ? 'sent until answered' : 'body']);
+		entries.push(['first', (g) => g.append(bar('body', 0, 28, 0, LANE)), upload ? 'sent until answered' : 'body']);
 	}
-	['hedge', 'retry'].filter(found).forEach((kind) => entries.push([kind, (g) => g.append(bar('body', 0, 28, 0)), kind]));
+	['hedge', 'retry'].filter(found).forEach((kind) => entries.push([kind, (g) => g.append(bar('body', 0, 28, 0, LANE)), kind]));
 	if (outcome('failed')) {
 		entries.push(['failed', (g) => g.append(svg('path', { class: 'mark', d: 'M10 7l8 8m0 -8l-8 8' })), 'failed']);
 	}
 	if (outcome('cancelled')) {
 		entries.push(['cancelled', (g) => g.append(svg('circle', { class: 'mark', cx: 14, cy: 11, r: 3.5 })), 'cancelled']);
 	}
-	all.filter((lane) => lane.spans).forEach((lane) => entries.push(['', (g) => g.append(bar('phase ' + lane.name, 0, 28, 0)),
+	all.filter((lane) => lane.spans).forEach((lane) => entries.push(['', (g) => g.append(bar('phase ' + lane.name, 0, 28, 0, LANE)),
 		PHASES[lane.name] ?? lane.name]));
 	return entries.map(([kind, draw, text]) => {
 		const group = svg('g', { class: 'lane ' + kind });
