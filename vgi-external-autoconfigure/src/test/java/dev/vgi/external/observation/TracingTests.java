@@ -21,9 +21,11 @@ import dev.vgi.external.conformance.ConformanceService;
 import dev.vgi.external.conformance.ConformanceStreamController;
 import dev.vgi.external.conformance.ConformanceStreams;
 import dev.vgi.external.location.NumbersReader;
+import dev.vgi.external.rpc.Loopback;
 import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.transfer.Transfer;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transport.FaultServer;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.client.VgiClient;
 import io.micrometer.observation.Observation;
@@ -256,20 +258,44 @@ class TracingTests {
 
 	@Test
 	void aFailureIsSeenWithoutASecret() throws Exception {
+		Handlers.pointer = "https://127.0.0.1:1/bucket/key?sig=planted";
 		work((context) -> {
-			RestClient client = context.getBean(RestClient.Builder.class)
-				.baseUrl("http://localhost:" + this.port)
-				.build();
-			assertThat(catchThrowable(() -> client.get()
-				.uri("/failing")
-				.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
-				.retrieve()
-				.body(VectorSchemaRoot.class))).isNotNull();
+			assertThat(catchThrowable(() -> get(context, "/pointer", VectorSchemaRoot.class))).isNotNull();
 		});
 		SpanData fetch = one(caller("fetch foreign"));
 		assertThat(fetch.getStatus().getStatusCode()).isEqualTo(StatusData.error().getStatusCode());
 		assertThat(attribute(fetch, "outcome")).isEqualTo("url-rejected");
 		assertThat(fetch.getEvents()).extracting((event) -> event.getName()).contains("exception");
+	}
+
+	@Test
+	void aRetryIsAnEventWithItsReason() throws Exception {
+		byte[] stored;
+		try (AnnotatedBatch batch = AnnotatedBatch.of(Handlers.numbers(this.serverAllocator))) {
+			stored = Loopback.bytes(batch);
+		}
+		try (FaultServer server = new FaultServer((request, reply) -> {
+			if (request.index() == 0) {
+				reply.empty(503, "x-amz-request-id: R1");
+			}
+			else {
+				reply.object(stored, "x-amz-request-id: R2");
+			}
+		})) {
+			Handlers.pointer = server.url("/bucket/key?sig=planted").toString();
+			work((context) -> get(context, "/pointer", VectorSchemaRoot.class).close(),
+					"vgi.external.observation.requests=true",
+					"vgi.external.client.url.allowed-hosts=127.0.0.1:" + server.port() + ",localhost:" + server.port(),
+					"vgi.external.client.url.allowed-schemes=http");
+		}
+		SpanData fetch = one(caller("fetch foreign"));
+		assertThat(fetch.getEvents()).singleElement()
+			.satisfies((event) -> assertThat(event.getName()).contains("is tried again after", "503", "R1"));
+		assertThat(attribute(fetch, "vgi.requests")).isEqualTo("2");
+		assertThat(attribute(fetch, "vgi.request.id")).isEqualTo("R2");
+		List<SpanData> requests = this.called.stream().filter((span) -> span.getName().endsWith(" request")).toList();
+		assertThat(requests).extracting((request) -> attribute(request, "status")).containsExactly("5xx", "2xx");
+		assertThat(requests).allSatisfy((request) -> assertThat(parent(request)).isEqualTo(fetch));
 	}
 
 	@Test
@@ -280,6 +306,17 @@ class TracingTests {
 				.allSatisfy((seen) -> assertThat(seen).isEqualTo(this.trace));
 		});
 		assertThat(this.trace).hasSize(32);
+	}
+
+	private <T> T get(ConfigurableApplicationContext context, String path, Class<T> type) {
+		return Objects.requireNonNull(context.getBean(RestClient.Builder.class)
+			.baseUrl("http://localhost:" + this.port)
+			.build()
+			.get()
+			.uri(path)
+			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+			.retrieve()
+			.body(type));
 	}
 
 	private void work(Work work, String... properties) throws Exception {
@@ -423,6 +460,8 @@ class TracingTests {
 	@RestController
 	static class Handlers {
 
+		static volatile String pointer = "";
+
 		private final BufferAllocator allocator;
 
 		Handlers(BufferAllocator allocator) {
@@ -431,7 +470,7 @@ class TracingTests {
 
 		@GetMapping("/stream")
 		Stream<VectorSchemaRoot> stream() {
-			return Stream.of(1, 2).map((i) -> numbers());
+			return Stream.of(1, 2).map((i) -> numbers(this.allocator));
 		}
 
 		@GetMapping("/reader")
@@ -439,16 +478,15 @@ class TracingTests {
 			return new NumbersReader(50, 1000);
 		}
 
-		@GetMapping("/failing")
-		AnnotatedBatch failing() {
+		@GetMapping("/pointer")
+		AnnotatedBatch pointer() {
 			AnnotatedBatch batch = AnnotatedBatch
 				.of(new VectorSchemaRoot(List.of(new BigIntVector("n", this.allocator))));
-			return batch.withMetadata(
-					batch.metadata().with(MetadataKeys.LOCATION, "https://127.0.0.1:1/bucket/key?sig=planted"));
+			return batch.withMetadata(batch.metadata().with(MetadataKeys.LOCATION, pointer));
 		}
 
-		private VectorSchemaRoot numbers() {
-			BigIntVector vector = new BigIntVector("n", this.allocator);
+		static VectorSchemaRoot numbers(BufferAllocator allocator) {
+			BigIntVector vector = new BigIntVector("n", allocator);
 			vector.setValueCount(1000);
 			VectorSchemaRoot root = new VectorSchemaRoot(List.of(vector));
 			root.setRowCount(1000);
