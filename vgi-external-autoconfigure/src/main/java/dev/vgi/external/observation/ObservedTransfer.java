@@ -1,6 +1,7 @@
 package dev.vgi.external.observation;
 
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -16,6 +17,7 @@ import dev.vgi.external.transfer.TransferEvent.RequestQueued;
 import dev.vgi.external.transfer.TransferEvent.RequestSent;
 import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.url.RedactedUrl;
 import io.micrometer.observation.Observation;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +30,9 @@ final class ObservedTransfer implements TransferListener.Watch {
 	private static final int MOST_EVENTS = 50;
 
 	private static final int LONGEST_TEXT = 300;
+
+	/** Causes of causes that are looked at. */
+	private static final int DEEPEST = 10;
 
 	private final TransferObservationContext context;
 
@@ -150,11 +155,22 @@ final class ObservedTransfer implements TransferListener.Watch {
 		return failure instanceof VgiExternalException known && known.kind() == Kind.CANCELLED;
 	}
 
-	// Ours have no query, and neither have their causes. The application's may say
-	// anything.
+	// The application's may say anything, and it may throw ours with a text of its own.
 	private static Throwable shown(Throwable failure) {
-		return (failure instanceof VgiExternalException) ? failure
-				: new ObservedFailure("The application failed with " + failure.getClass().getName());
+		if (!(failure instanceof VgiExternalException)) {
+			return new ObservedFailure("The application failed with " + failure.getClass().getName());
+		}
+		return isClean(failure, DEEPEST) ? failure : new ObservedFailure(RedactedUrl.scrub(failure.getMessage()));
+	}
+
+	private static boolean isClean(@Nullable Throwable failure, int depth) {
+		if (failure == null) {
+			return true;
+		}
+		String message = failure.getMessage();
+		return depth > 0 && (message == null || RedactedUrl.scrub(message).equals(message))
+				&& isClean(failure.getCause(), depth - 1)
+				&& Arrays.stream(failure.getSuppressed()).allMatch((suppressed) -> isClean(suppressed, depth - 1));
 	}
 
 }

@@ -90,6 +90,9 @@ class TracingTests {
 			+ "org.springframework.boot.security.autoconfigure.web.servlet.SecurityFilterAutoConfiguration,"
 			+ "org.springframework.boot.security.autoconfigure.web.servlet.ServletWebSecurityAutoConfiguration";
 
+	/** How many requests there are depends on the time otherwise. */
+	private static final String NO_HEDGES = "vgi.external.fetch.speculative-retry-multiplier=0";
+
 	private static final String LARGE = "x".repeat(50_000);
 
 	@TempDir
@@ -241,7 +244,7 @@ class TracingTests {
 	@Test
 	void requestsToStorageIfAskedFor() throws Exception {
 		work((context) -> context.getBean(ConformanceService.class).echoString(LARGE),
-				"vgi.external.observation.requests=true", "vgi.external.fetch.parallel-threshold=16KB",
+				"vgi.external.observation.requests=true", NO_HEDGES, "vgi.external.fetch.parallel-threshold=16KB",
 				"vgi.external.fetch.chunk-size=16KB", "vgi.external.fetch.probe=head");
 		SpanData fetch = one(caller("fetch foreign"));
 		SpanData upload = one(caller("upload vended"));
@@ -259,9 +262,8 @@ class TracingTests {
 	@Test
 	void aFailureIsSeenWithoutASecret() throws Exception {
 		Handlers.pointer = "https://127.0.0.1:1/bucket/key?sig=planted";
-		work((context) -> {
-			assertThat(catchThrowable(() -> get(context, "/pointer", VectorSchemaRoot.class))).isNotNull();
-		});
+		work((context) -> assertThat(catchThrowable(() -> get(context, "/pointer", VectorSchemaRoot.class)))
+			.isNotNull());
 		SpanData fetch = one(caller("fetch foreign"));
 		assertThat(fetch.getStatus().getStatusCode()).isEqualTo(StatusData.error().getStatusCode());
 		assertThat(attribute(fetch, "outcome")).isEqualTo("url-rejected");
@@ -284,7 +286,7 @@ class TracingTests {
 		})) {
 			Handlers.pointer = server.url("/bucket/key?sig=planted").toString();
 			work((context) -> get(context, "/pointer", VectorSchemaRoot.class).close(),
-					"vgi.external.observation.requests=true",
+					"vgi.external.observation.requests=true", NO_HEDGES,
 					"vgi.external.client.url.allowed-hosts=127.0.0.1:" + server.port() + ",localhost:" + server.port(),
 					"vgi.external.client.url.allowed-schemes=http");
 		}

@@ -146,6 +146,19 @@ class TransferObservationsTests {
 	}
 
 	@Test
+	void aFailureOfOursThatTheApplicationHasFilledWithAQueryIsNotShownAsItIs() {
+		begin(this.observations, Direction.UPLOAD)
+			.failed(new StorageUnavailableException("the shelf is full: " + OBJECT, 0, null));
+		Observation.Context context = this.recorder.only("vgi.external.upload");
+		assertThat(context.getError()).isInstanceOf(ObservedFailure.class)
+			.hasMessage("the shelf is full: https://storage.example/bucket/key");
+		begin(this.observations, Direction.FETCH)
+			.failed(new StorageUnavailableException("it failed", 0, new IllegalStateException("at " + OBJECT)));
+		assertThat(this.recorder.only("vgi.external.fetch").getError()).isInstanceOf(ObservedFailure.class)
+			.hasMessage("it failed");
+	}
+
+	@Test
 	void toBeEndedIsNoError() {
 		begin(this.observations, Direction.FETCH).failed(new TransferCancelledException("not needed"));
 		Observation.Context context = this.recorder.only("vgi.external.fetch");
