@@ -47,6 +47,11 @@ final class Explanation {
 	private static List<Cause> causes(TransferTimeline timeline, WhereTimeWent time) {
 		boolean fetch = timeline.isFetch();
 		List<Cause> causes = new ArrayList<>();
+		Stall stall = Stall.worst(timeline);
+		double stalled = (stall != null) ? stall.excess() : 0;
+		if (stall != null) {
+			causes.add(new Cause(stalled, stall.describe(timeline)));
+		}
 		add(causes, time.of(Share.MEMORY), "Waited %s for memory: raise vgi.external.memory.budget");
 		add(causes, time.of(Share.RENEWAL), (timeline.renewals() > 1)
 				? "The link was renewed " + timeline.renewals() + " times (%s)" : "The link was renewed (%s)");
@@ -57,9 +62,9 @@ final class Explanation {
 			add(causes, trouble + turn, Failures.describe(timeline));
 		}
 		else {
-			add(causes, trouble, Failures.describe(timeline));
-			add(causes, turn, "Its turn came after %s: raise vgi.external.http.max-connections, or see"
-					+ " docs/network.md if the origin is limited");
+			add(causes, trouble - stalled, Failures.describe(timeline));
+			add(causes, turn, "Its turn came after %s: the origin is limited, see docs/network.md, or"
+					+ " vgi.external.http.max-connections is too low");
 		}
 		if (!fetch && timeline.requestCount() == 0) {
 			add(causes, time.of(Share.CODING) + time.of(Share.SENDING), "Storing took %s");
@@ -72,11 +77,6 @@ final class Explanation {
 		add(causes, time.of(Share.DIGEST),
 				"The digest took %s longer than the " + (fetch ? "download" : "upload") + ": the processor is busy");
 		add(causes, time.of(Share.PARSING), "Reading the Arrow stream took %s");
-		Stall stall = Stall.worst(timeline);
-		double stalled = (stall != null) ? stall.excess() : 0;
-		if (stall != null) {
-			causes.add(new Cause(stalled, stall.describe(timeline)));
-		}
 		add(causes, time.of(Share.ANSWER) - stalled, "Storage took %s to answer");
 		double bytes = time.of(Share.BYTES);
 		String rate = rate(timeline, bytes);

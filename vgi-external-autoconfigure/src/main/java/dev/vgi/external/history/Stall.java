@@ -79,19 +79,29 @@ record Stall(int index, List<Request> requests, double span, double usual) {
 
 	String describe(TransferTimeline timeline) {
 		String piece = (timeline.isFetch() ? "Range " : "Part ") + this.index;
-		long failures = this.requests.stream().filter(WhereTimeWent::hasFailed).count();
+		String took = Explanation.time(this.span);
+		boolean hedged = this.requests.stream().anyMatch(Request::hedge);
+		if (this.requests.stream().anyMatch((request) -> request.end() == null)) {
+			return piece + " has stalled for " + took + (hedged ? ", and so has its hedge" : "");
+		}
+		long failures = this.requests.stream()
+			.filter((request) -> WhereTimeWent.hasFailed(request) && !"timed_out".equals(request.outcome()))
+			.count();
 		if (failures > 0) {
-			return piece + " failed " + ((failures == 1) ? "once" : failures + " times") + " and took "
-					+ Explanation.time(this.span) + others();
+			return piece + " failed " + ((failures == 1) ? "once" : failures + " times") + " and took " + took
+					+ others();
 		}
-		if (this.requests.stream().anyMatch(Request::hedge)) {
-			boolean won = this.requests.stream()
-				.anyMatch((request) -> request.hedge() && "complete".equals(request.outcome()));
-			boolean running = this.requests.stream().anyMatch((request) -> request.end() == null);
-			return piece + " stalled " + Explanation.time(this.span) + "; "
-					+ (won ? "its hedge won" : (running ? "its hedge is under way" : "its hedge was not faster"));
+		boolean complete = this.requests.stream().anyMatch((request) -> isComplete(request));
+		if (hedged || !complete) {
+			boolean won = this.requests.stream().anyMatch((request) -> request.hedge() && isComplete(request));
+			return piece + " stalled " + took
+					+ (!hedged ? "" : (won ? "; its hedge won" : "; its hedge was not faster"));
 		}
-		return piece + " took " + Explanation.time(this.span) + others();
+		return piece + " took " + took + others();
+	}
+
+	private static boolean isComplete(Request request) {
+		return "complete".equals(request.outcome());
 	}
 
 	private String others() {

@@ -47,6 +47,11 @@ class ExplanationTests {
 				Arguments.of("a slow range without a hedge",
 						fetch(2400).ranges(6, 0, 200).range(7, 100, 2200, 8 * MB, false, "complete"),
 						"Range 7 took 2.1 s, most others 200 ms or less"),
+				Arguments.of("a range that never came",
+						fetch(9000).ranges(6, 0, 200).range(7, 100, 9000, 0, false, "timed_out"),
+						"Range 7 stalled 8.9 s"),
+				Arguments.of("a range that does not come", fetch(9000).ranges(6, 0, 200).open(7, 100, 100.0, null),
+						"Range 7 has stalled for 8.9 s"),
 				Arguments.of("a slow part",
 						upload(5000).part(0, 0, 300).part(1, 0, 300).part(2, 0, 4900).bytes(24 * MB),
 						"Part 2 took 4.9 s, most others 300 ms or less"),
@@ -73,8 +78,8 @@ class ExplanationTests {
 				Arguments.of("a storage that is limited", fetch(4500).busy(0, 10, 503).queued(0, 20, 3900, 4400),
 						"Storage answered 503 for 3.9 s: see docs/network.md"),
 				Arguments.of("a turn", fetch(3500).queued(0, 0, 3000, 3400),
-						"Its turn came after 3.0 s: raise vgi.external.http.max-connections, or see docs/network.md if"
-								+ " the origin is limited"),
+						"Its turn came after 3.0 s: the origin is limited, see docs/network.md, or"
+								+ " vgi.external.http.max-connections is too low"),
 				Arguments.of("a storage that is gone",
 						fetch(3000).range(0, 0, 1000, 0, false, "failed")
 							.phase("pause", 1000, 1500)

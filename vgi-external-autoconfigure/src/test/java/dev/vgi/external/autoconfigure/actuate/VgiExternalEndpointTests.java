@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -27,6 +28,7 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -69,13 +71,13 @@ class VgiExternalEndpointTests {
 
 	private final HttpClient http = HttpClient.newHttpClient();
 
-	private ConfigurableApplicationContext context;
+	private @Nullable ConfigurableApplicationContext context;
 
 	private String user = "";
 
 	@AfterEach
 	void stop() {
-		this.context.close();
+		context().close();
 		this.storage.close();
 	}
 
@@ -96,9 +98,13 @@ class VgiExternalEndpointTests {
 		this.context = application.run(all.toArray(String[]::new));
 	}
 
+	private ConfigurableApplicationContext context() {
+		return Objects.requireNonNull(this.context);
+	}
+
 	private HttpResponse<String> send(String method, String path, String... headers) throws Exception {
 		HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:"
-				+ this.context.getEnvironment().getProperty("local.server.port") + "/actuator/vgiexternal" + path))
+				+ context().getEnvironment().getProperty("local.server.port") + "/actuator/vgiexternal" + path))
 			.method(method, HttpRequest.BodyPublishers.noBody());
 		if (!this.user.isEmpty()) {
 			request.header("Authorization",
@@ -117,7 +123,7 @@ class VgiExternalEndpointTests {
 	}
 
 	private FutureTask<?> fetch(String path) {
-		LocationResolver resolver = this.context.getBean("vgiLocationResolver", LocationResolver.class);
+		LocationResolver resolver = context().getBean("vgiLocationResolver", LocationResolver.class);
 		FutureTask<?> task = new FutureTask<>(() -> {
 			try (BufferAllocator allocator = new RootAllocator();
 					AnnotatedBatch pointer = pointer(allocator, this.storage.url(path))) {
@@ -172,12 +178,15 @@ class VgiExternalEndpointTests {
 
 	@Test
 	void whatAFailedTransferDidIsShown() throws Exception {
-		start();
+		start("--spring.autoconfigure.exclude=");
+		this.user = "operator:secret";
 		assertThatExceptionOfType(ExecutionException.class).isThrownBy(() -> fetch("/gone?signature=secret").get());
 		JsonNode failed = get("/" + get("").at("/failed/0/id").asString());
 		assertThat(failed.at("/state").asString()).isEqualTo("failed");
 		assertThat(failed.at("/error/message").asString()).contains(this.storage.url("/gone").toString());
 		assertThat(failed.at("/requestId").asString()).isEqualTo("request-7");
+		// Of its span.
+		assertThat(failed.at("/traceId").asString()).matches("[0-9a-f]{32}");
 		assertThat(failed.at("/requests")).hasSize(1);
 		JsonNode request = failed.at("/requests/0");
 		assertThat(request.at("/purpose").asString()).isEqualTo("range");
@@ -224,7 +233,7 @@ class VgiExternalEndpointTests {
 		assertThat(send("DELETE", "/" + id).statusCode()).isIn(401, 403);
 		assertThat(get("").at("/running")).hasSize(1);
 		assertThat(task.isDone()).isFalse();
-		this.context.close();
+		context().close();
 	}
 
 	@Test
@@ -265,7 +274,7 @@ class VgiExternalEndpointTests {
 		MBeanServer server = ManagementFactory.getPlatformMBeanServer();
 		ObjectName name = new ObjectName("vgi.test:type=Endpoint,name=Vgiexternal");
 		Map<?, ?> overview = (Map<?, ?>) server.invoke(name, "transfers", new Object[0], new String[0]);
-		Map<?, ?> failed = (Map<?, ?>) ((List<?>) overview.get("failed")).get(0);
+		Map<?, ?> failed = (Map<?, ?>) ((List<?>) Objects.requireNonNull(overview.get("failed"))).get(0);
 		Map<?, ?> whole = (Map<?, ?>) server.invoke(name, "transfer", new Object[] { failed.get("id") },
 				new String[] { String.class.getName() });
 		assertThat(whole.get("location")).isEqualTo(failed.get("location")).asString().contains("/gone");
@@ -279,7 +288,7 @@ class VgiExternalEndpointTests {
 	void isNotThereUnlessItIsExposed() throws Exception {
 		start("--management.endpoints.web.exposure.include=health");
 		assertThat(send("GET", "").statusCode()).isEqualTo(404);
-		assertThat(this.context.getBeanProvider(VgiExternalEndpoint.class).getIfAvailable()).isNull();
+		assertThat(context().getBeanProvider(VgiExternalEndpoint.class).getIfAvailable()).isNull();
 	}
 
 	@Test
