@@ -202,9 +202,8 @@ public final class VgiExternalAutoConfiguration {
 	@Bean(name = RESOURCES, destroyMethod = "", defaultCandidate = false)
 	TransferResources vgiTransferResources(StorageTransport transport, TransferBudget budget, SlabPool slabs,
 			TransferThreads threads, ObjectProvider<TransferListener> listeners) {
-		List<TransferListener> all = listeners.orderedStream().toList();
 		return new TransferResources(transport, budget, slabs, threads.withContext(ServiceUrl::inherited),
-				(all.size() == 1) ? all.get(0) : TransferListener.all(all));
+				TransferListener.all(listeners.orderedStream().toList()));
 	}
 
 	// Ends transfers after everything that begins them, and before everything that they

@@ -6,7 +6,8 @@ import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Is told about transfers. Implementations are quick, thread-safe and do not throw.
+ * Is told about transfers. Implementations are quick and thread-safe. What they throw is
+ * logged and has no other consequence.
  */
 public interface TransferListener {
 
@@ -62,11 +63,7 @@ public interface TransferListener {
 	 * @return the listener
 	 */
 	static TransferListener all(List<TransferListener> listeners) {
-		return switch (listeners.size()) {
-			case 0 -> none();
-			case 1 -> listeners.get(0);
-			default -> new TransferListeners(listeners);
-		};
+		return listeners.isEmpty() ? none() : new TransferListeners(listeners);
 	}
 
 	/**

@@ -106,7 +106,7 @@ public final class TransferTrace implements Transfer {
 	static TransferTrace begin(TransferListener listener, Direction direction, String storage, @Nullable URI location,
 			int segment) {
 		TransferTrace trace = new TransferTrace(direction, storage, location, segment);
-		trace.watch = listener.begin(trace);
+		trace.watch = TransferListeners.begin(listener, trace);
 		return trace;
 	}
 
@@ -273,6 +273,9 @@ public final class TransferTrace implements Transfer {
 	 * @return what to throw: the same, unless somebody has ended the transfer
 	 */
 	public RuntimeException failed(RuntimeException cause) {
+		if (this.duration != null) {
+			return cause;
+		}
 		boolean ended = this.interruption.over();
 		RuntimeException thrown = cause;
 		if (ended) {

@@ -29,6 +29,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.KeyValuePair;
 
@@ -271,6 +273,32 @@ class TransferTraceTests {
 		assertThat(this.lines.list).isEmpty();
 	}
 
+	@ParameterizedTest
+	@ValueSource(strings = { "begin", "happened", "progressed", "ended" })
+	void listenerThatThrowsDisturbsNobody(String when) {
+		TransferListener broken = new BrokenListener(when);
+		for (TransferListener all : List.of(broken,
+				TransferListener.all(List.of(this.listener, broken, this.listener)))) {
+			TransferTrace trace = TransferTrace.begin(all, Direction.FETCH, "s3", URL, 0);
+			trace.begins(Phase.PARSING);
+			trace.progressed(1, 2);
+			trace.succeeded(STATISTICS);
+			assertThat(trace.statistics()).isEqualTo(STATISTICS);
+		}
+		PhaseBegan began = new PhaseBegan(Phase.PARSING);
+		assertThat(this.told).containsExactly(began, began, "1 of 2", "1 of 2", "success", "success");
+		TransferListener.all(List.of(broken, this.listener)).fellBackInline(Kind.TIMED_OUT);
+	}
+
+	@Test
+	void whatFailsAfterASuccessStaysWhatItIs() {
+		TransferTrace trace = begin();
+		trace.end();
+		trace.succeeded(STATISTICS);
+		RuntimeException late = new IllegalStateException("after the transfer");
+		assertThat(trace.failed(late)).isSameAs(late);
+	}
+
 	private ILoggingEvent line() {
 		assertThat(this.lines.list).hasSize(1);
 		return this.lines.list.get(0);
@@ -283,6 +311,49 @@ class TransferTraceTests {
 			}
 		}
 		return null;
+	}
+
+	/**
+	 * One of an application, with a defect.
+	 *
+	 * @param when the method that throws
+	 */
+	private record BrokenListener(String when) implements TransferListener {
+
+		@Override
+		public Watch begin(Transfer transfer) {
+			check("begin");
+			return new Watch() {
+
+				@Override
+				public void happened(TransferEvent event) {
+					check("happened");
+				}
+
+				@Override
+				public void progressed(long bytes, long size) {
+					check("progressed");
+				}
+
+				@Override
+				public void ended() {
+					check("ended");
+				}
+
+			};
+		}
+
+		@Override
+		public void fellBackInline(Kind kind) {
+			throw new IllegalStateException("no room for more");
+		}
+
+		private void check(String now) {
+			if (now.equals(this.when)) {
+				throw new IllegalStateException("cannot");
+			}
+		}
+
 	}
 
 }
