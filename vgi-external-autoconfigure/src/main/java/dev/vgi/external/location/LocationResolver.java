@@ -207,9 +207,6 @@ public final class LocationResolver {
 		try {
 			return resolve(pointer, link, schema, allocator, logs, member, trace);
 		}
-		catch (ErrorBatchException ex) {
-			throw ex;
-		}
 		catch (RuntimeException ex) {
 			if (member != null && member.givesWay()) {
 				trace.gaveWay();

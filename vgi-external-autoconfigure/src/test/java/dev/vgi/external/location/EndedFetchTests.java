@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
@@ -15,6 +16,8 @@ import java.util.function.BooleanSupplier;
 import dev.vgi.external.VgiExternalException.Kind;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.ErrorBatchException;
+import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
@@ -50,6 +53,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 /**
@@ -186,6 +190,21 @@ class EndedFetchTests {
 		assertThat(this.transfers.lines()).endsWith("cancelled");
 		assertThat(this.transfers.lines("range 0 queued for " + CHUNK + " at 0")).hasSizeLessThanOrEqualTo(1);
 		return failure;
+	}
+
+	@Test
+	void whoeverTakesTheLogFailsWithAnErrorOfAnotherService() throws Exception {
+		AnnotatedBatch pointer = store(10);
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 10)) {
+			this.object = SampleBatches.stream(batch, new LogMessage("INFO", "stored", Map.of()));
+		}
+		ErrorBatchException failure = new ErrorBatchException("ValueError", "no", null, null, null);
+		assertThatExceptionOfType(ErrorBatchException.class)
+			.isThrownBy(() -> resolver(null).resolve(pointer, this.allocator, (log) -> {
+				throw failure;
+			}))
+			.isSameAs(failure);
+		assertThat(this.transfers.lines()).endsWith("remote-error");
 	}
 
 	@Test
