@@ -1,5 +1,13 @@
 package dev.vgi.external.observation;
 
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.Set;
+import java.util.stream.Stream;
+
+import dev.vgi.external.url.RedactedUrl;
+import org.jspecify.annotations.Nullable;
+
 /**
  * Stands for a failure that cannot be shown as it is, because it is the application's and
  * may say anything, or because only its reason is known. Is never thrown.
@@ -14,6 +22,24 @@ final class ObservedFailure extends Exception {
 	 */
 	ObservedFailure(String message) {
 		super(message, null, false, false);
+	}
+
+	/**
+	 * Return whether a failure quotes a URL with its query, also in what led to it.
+	 * @param failure the failure
+	 * @return whether its stack trace may not be shown
+	 */
+	static boolean hasQuery(Throwable failure) {
+		return hasQuery(failure, Collections.newSetFromMap(new IdentityHashMap<>()));
+	}
+
+	private static boolean hasQuery(@Nullable Throwable failure, Set<Throwable> seen) {
+		if (failure == null || !seen.add(failure)) {
+			return false;
+		}
+		String message = failure.getMessage();
+		return (message != null && !message.equals(RedactedUrl.scrub(message))) || hasQuery(failure.getCause(), seen)
+				|| Stream.of(failure.getSuppressed()).anyMatch((suppressed) -> hasQuery(suppressed, seen));
 	}
 
 }

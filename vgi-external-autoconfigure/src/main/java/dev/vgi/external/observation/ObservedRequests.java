@@ -26,7 +26,7 @@ final class ObservedRequests {
 
 	private final ObservationRegistry registry;
 
-	private final @Nullable StorageRequestObservationConvention convention;
+	private final @Nullable GuardedConvention<StorageRequestObservationContext> guarded;
 
 	private final Transfer transfer;
 
@@ -51,7 +51,7 @@ final class ObservedRequests {
 	ObservedRequests(ObservationRegistry registry, @Nullable StorageRequestObservationConvention convention,
 			Transfer transfer, Observation parent, LongSupplier nanoTime) {
 		this.registry = registry;
-		this.convention = convention;
+		this.guarded = (convention != null) ? new GuardedConvention<>(convention, convention.getName()) : null;
 		this.transfer = transfer;
 		this.parent = parent;
 		this.nanoTime = nanoTime;
@@ -90,7 +90,7 @@ final class ObservedRequests {
 			StorageRequestObservationContext context = new StorageRequestObservationContext(this.transfer, queued,
 					this.nanoTime);
 			Observation observation = StorageRequestObservation.REQUEST
-				.observation(this.convention, DEFAULT, () -> context, this.registry)
+				.observation(this.guarded, DEFAULT, () -> context, this.registry)
 				.parentObservation(this.parent);
 			start(observation);
 			this.running.put(queued.request(), new Observed(context, observation));

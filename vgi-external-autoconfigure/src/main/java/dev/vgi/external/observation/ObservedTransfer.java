@@ -1,7 +1,6 @@
 package dev.vgi.external.observation;
 
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -19,6 +18,7 @@ import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.url.RedactedUrl;
 import io.micrometer.observation.Observation;
+import io.micrometer.observation.ObservationRegistry;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,8 +31,7 @@ final class ObservedTransfer implements TransferListener.Watch {
 
 	private static final int LONGEST_TEXT = 300;
 
-	/** Causes of causes that are looked at. */
-	private static final int DEEPEST = 10;
+	private final ObservationRegistry registry;
 
 	private final TransferObservationContext context;
 
@@ -54,15 +53,33 @@ final class ObservedTransfer implements TransferListener.Watch {
 
 	/**
 	 * Open the scope of a transfer on this thread.
+	 * @param registry receives the observation
 	 * @param context what is known about it
 	 * @param observation its observation, which has started
 	 * @param requests the observations of its requests, or {@code null}
 	 */
-	ObservedTransfer(TransferObservationContext context, Observation observation, @Nullable ObservedRequests requests) {
+	ObservedTransfer(ObservationRegistry registry, TransferObservationContext context, Observation observation,
+			@Nullable ObservedRequests requests) {
+		this.registry = registry;
 		this.context = context;
 		this.observation = observation;
 		this.requests = requests;
-		this.scope = observation.openScope();
+		this.scope = enter(registry, observation);
+	}
+
+	private static Observation.Scope enter(ObservationRegistry registry, Observation observation) {
+		Observation.Scope before = registry.getCurrentObservationScope();
+		try {
+			return observation.openScope();
+		}
+		catch (RuntimeException ex) {
+			// Other handlers may have opened their scopes already.
+			Observation.Scope opened = registry.getCurrentObservationScope();
+			if (opened != null && opened != before) {
+				leave(registry, opened, before);
+			}
+			throw ex;
+		}
 	}
 
 	@Override
@@ -134,20 +151,45 @@ final class ObservedTransfer implements TransferListener.Watch {
 
 	@Override
 	public void ended() {
-		if (this.requests != null) {
-			this.requests.close();
+		// Whatever handlers of the application do, the thread goes on to serve others.
+		try {
+			if (this.requests != null) {
+				this.requests.close();
+			}
 		}
-		this.scope.close();
-		Throwable failure = this.context.transfer().failure();
-		if (failure != null && !isCancelled(failure)) {
-			this.observation.error(shown(failure));
+		finally {
+			try {
+				leave(this.registry, this.scope, this.scope.getPreviousObservationScope());
+			}
+			finally {
+				stop();
+			}
 		}
-		stop();
 	}
 
 	private synchronized void stop() {
 		this.stopped = true;
-		this.observation.stop();
+		Throwable failure = this.context.transfer().failure();
+		try {
+			if (failure != null && !isCancelled(failure)) {
+				this.observation.error(shown(failure));
+			}
+		}
+		finally {
+			this.observation.stop();
+		}
+	}
+
+	// Micrometer stays in a scope if a handler fails.
+	private static void leave(ObservationRegistry registry, Observation.Scope scope,
+			Observation.@Nullable Scope before) {
+		try {
+			scope.close();
+		}
+		catch (RuntimeException ex) {
+			registry.setCurrentObservationScope(before);
+			throw ex;
+		}
 	}
 
 	// It was not needed any more, which is no fault.
@@ -155,22 +197,13 @@ final class ObservedTransfer implements TransferListener.Watch {
 		return failure instanceof VgiExternalException known && known.kind() == Kind.CANCELLED;
 	}
 
-	// The application's may say anything, and it may throw ours with a text of its own.
+	// The application's may say anything, and another service's may quote a URL.
 	private static Throwable shown(Throwable failure) {
 		if (!(failure instanceof VgiExternalException)) {
 			return new ObservedFailure("The application failed with " + failure.getClass().getName());
 		}
-		return isClean(failure, DEEPEST) ? failure : new ObservedFailure(RedactedUrl.scrub(failure.getMessage()));
-	}
-
-	private static boolean isClean(@Nullable Throwable failure, int depth) {
-		if (failure == null) {
-			return true;
-		}
-		String message = failure.getMessage();
-		return depth > 0 && (message == null || RedactedUrl.scrub(message).equals(message))
-				&& isClean(failure.getCause(), depth - 1)
-				&& Arrays.stream(failure.getSuppressed()).allMatch((suppressed) -> isClean(suppressed, depth - 1));
+		return ObservedFailure.hasQuery(failure) ? new ObservedFailure(
+				failure.getClass().getSimpleName() + ": " + RedactedUrl.scrub(failure.getMessage())) : failure;
 	}
 
 }

@@ -5,9 +5,7 @@ import java.util.function.LongSupplier;
 import dev.vgi.external.transfer.Transfer;
 import dev.vgi.external.transfer.Transfer.Direction;
 import dev.vgi.external.transfer.TransferListener;
-import io.micrometer.common.KeyValues;
 import io.micrometer.observation.Observation;
-import io.micrometer.observation.ObservationConvention;
 import io.micrometer.observation.ObservationRegistry;
 import org.jspecify.annotations.Nullable;
 
@@ -69,53 +67,31 @@ public final class TransferObservations implements TransferListener {
 			return Watch.NONE;
 		}
 		TransferObservationContext context = new TransferObservationContext(transfer, this.nanoTime);
-		Named own = (this.convention != null) ? new Named(this.convention, transfer.direction()) : null;
-		Observation observation = Observation.createNotStarted(own, new Named(DEFAULT, transfer.direction()),
+		TransferObservationConvention own = this.convention;
+		Observation observation = Observation.createNotStarted(
+				(own != null) ? guarded(own, transfer.direction()) : null, guarded(DEFAULT, transfer.direction()),
 				() -> context, this.registry);
 		if (observation.isNoop()) {
 			return Watch.NONE;
 		}
-		observation.start();
-		return new ObservedTransfer(context, observation, this.requests
+		ObservedRequests observed = this.requests
 				? new ObservedRequests(this.registry, this.requestConvention, transfer, observation, this.nanoTime)
-				: null);
+				: null;
+		observation.start();
+		try {
+			return new ObservedTransfer(this.registry, context, observation, observed);
+		}
+		catch (RuntimeException ex) {
+			// A handler of the application has failed.
+			observation.stop();
+			throw ex;
+		}
 	}
 
-	/**
-	 * A convention for one direction, since Micrometer asks for a name before it looks at
-	 * the context.
-	 *
-	 * @param convention the keys, and the name of each direction
-	 * @param direction where the batch goes
-	 */
-	private record Named(TransferObservationConvention convention,
-			Direction direction) implements ObservationConvention<TransferObservationContext> {
-
-		@Override
-		public String getName() {
-			return this.convention.getName(this.direction);
-		}
-
-		@Override
-		public @Nullable String getContextualName(TransferObservationContext context) {
-			return this.convention.getContextualName(context);
-		}
-
-		@Override
-		public KeyValues getLowCardinalityKeyValues(TransferObservationContext context) {
-			return this.convention.getLowCardinalityKeyValues(context);
-		}
-
-		@Override
-		public KeyValues getHighCardinalityKeyValues(TransferObservationContext context) {
-			return this.convention.getHighCardinalityKeyValues(context);
-		}
-
-		@Override
-		public boolean supportsContext(Observation.Context context) {
-			return this.convention.supportsContext(context);
-		}
-
+	// Micrometer asks for a name before it looks at the context.
+	private static GuardedConvention<TransferObservationContext> guarded(TransferObservationConvention convention,
+			Direction direction) {
+		return new GuardedConvention<>(convention, convention.getName(direction));
 	}
 
 }

@@ -1,5 +1,7 @@
 package dev.vgi.external.observation;
 
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -9,6 +11,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 
 import dev.vgi.external.transfer.EndedTransfer;
 import dev.vgi.external.transfer.Transfer;
@@ -19,6 +22,7 @@ import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferStatistics;
 import dev.vgi.external.transfer.TransferTrace;
+import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.RequestWatch;
 import dev.vgi.external.transport.RequestWatch.End;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -28,6 +32,7 @@ import io.micrometer.common.KeyValues;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationHandler;
 import io.micrometer.observation.ObservationRegistry;
+import org.assertj.core.data.Index;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -269,6 +274,64 @@ class TransferObservationsTests {
 		assertThat(this.recorder.only("own.request")).isNotNull();
 	}
 
+	@Test
+	void aCauseOfAnotherServiceHasNoQueryEither() {
+		StorageUnavailableException cause = new StorageUnavailableException("cannot sign " + OBJECT, 0, null);
+		LinkExpiredException failure = new LinkExpiredException("The link expired", cause);
+		begin(this.observations, Direction.FETCH).failed(failure);
+		StorageUnavailableException last = new StorageUnavailableException("down", 0, null);
+		last.addSuppressed(new StorageUnavailableException("not at " + OBJECT, 0, null));
+		begin(this.observations, Direction.FETCH).failed(last);
+		begin(this.observations, Direction.FETCH).failed(cause);
+		assertThat(this.recorder.all("vgi.external.fetch"))
+			.extracting((context) -> trace(Objects.requireNonNull(context.getError())))
+			.allSatisfy((trace) -> assertThat(trace).doesNotContain("5ec7e7"))
+			.satisfies((trace) -> assertThat(trace).contains("LinkExpiredException", "The link expired"), Index.atIndex(0))
+			.satisfies((trace) -> assertThat(trace).contains("cannot sign https://storage.example/bucket/key"),
+					Index.atIndex(2));
+	}
+
+	private static String trace(Throwable error) {
+		StringWriter text = new StringWriter();
+		error.printStackTrace(new PrintWriter(text));
+		return text.toString();
+	}
+
+	@Test
+	void conventionsThatFailAtTheEndLeaveNothingOpen() {
+		TransferObservations own = new TransferObservations(this.registry, new OwnConvention() {
+
+			@Override
+			public KeyValues getHighCardinalityKeyValues(TransferObservationContext context) {
+				return KeyValues.of("bytes", String.valueOf(Objects.requireNonNull(context.transfer().statistics())));
+			}
+
+		}).withRequests(new DefaultStorageRequestObservationConvention() {
+
+			@Override
+			public KeyValues getHighCardinalityKeyValues(StorageRequestObservationContext context) {
+				return KeyValues.of("status", String.valueOf(Objects.requireNonNull(context.answer()).status()));
+			}
+
+		});
+		TransferTrace trace = begin(own, Direction.UPLOAD);
+		trace.requests(Purpose.OBJECT, 0, 0, 5).begin(false);
+		trace.failed(new StorageUnavailableException("down", 0, null));
+	}
+
+	@Test
+	void handlersThatFailLeaveNoScope() {
+		AtomicReference<String> when = new AtomicReference<>();
+		this.registry.observationConfig().observationHandler(new BrokenHandler(when));
+		for (String each : List.of("start", "open", "close", "stop", "error")) {
+			when.set(each);
+			TransferTrace trace = begin(this.observations, Direction.FETCH);
+			trace.failed(new StorageUnavailableException("down", 0, null));
+			assertThat(this.registry.getCurrentObservation()).as(each).isNull();
+		}
+		this.recorder.running.clear();
+	}
+
 	private TransferTrace begin(TransferObservations listener, Direction direction) {
 		return this.resources.withListener(listener).begin(direction, "s3", OBJECT, 3);
 	}
@@ -298,7 +361,7 @@ class TransferObservationsTests {
 	/**
 	 * One of an application.
 	 */
-	private static final class OwnConvention implements TransferObservationConvention {
+	private static class OwnConvention implements TransferObservationConvention {
 
 		@Override
 		public String getName(Transfer.Direction direction) {
@@ -308,6 +371,51 @@ class TransferObservationsTests {
 		@Override
 		public KeyValues getLowCardinalityKeyValues(TransferObservationContext context) {
 			return KeyValues.of("which", context.transfer().direction().code());
+		}
+
+	}
+
+	/**
+	 * One of an application, with a defect.
+	 *
+	 * @param when the method that throws
+	 */
+	private record BrokenHandler(AtomicReference<String> when) implements ObservationHandler<Observation.Context> {
+
+		@Override
+		public void onStart(Observation.Context context) {
+			check("start");
+		}
+
+		@Override
+		public void onScopeOpened(Observation.Context context) {
+			check("open");
+		}
+
+		@Override
+		public void onScopeClosed(Observation.Context context) {
+			check("close");
+		}
+
+		@Override
+		public void onError(Observation.Context context) {
+			check("error");
+		}
+
+		@Override
+		public void onStop(Observation.Context context) {
+			check("stop");
+		}
+
+		@Override
+		public boolean supportsContext(Observation.Context context) {
+			return true;
+		}
+
+		private void check(String now) {
+			if (now.equals(this.when.get())) {
+				throw new IllegalStateException("cannot");
+			}
 		}
 
 	}
