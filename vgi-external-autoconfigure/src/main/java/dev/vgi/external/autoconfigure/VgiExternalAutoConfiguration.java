@@ -1,7 +1,6 @@
 package dev.vgi.external.autoconfigure;
 
 import java.time.Duration;
-import java.util.List;
 
 import dev.vgi.external.autoconfigure.selection.StorageSelection;
 import dev.vgi.external.autoconfigure.start.StartRefusedException;

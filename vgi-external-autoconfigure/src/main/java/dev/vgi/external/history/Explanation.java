@@ -47,14 +47,22 @@ final class Explanation {
 	private static List<Cause> causes(TransferTimeline timeline, WhereTimeWent time) {
 		boolean fetch = timeline.isFetch();
 		List<Cause> causes = new ArrayList<>();
+		boolean all = timeline.requestCount() == timeline.keptRequests().size();
+		if (fetch || all) {
+			add(causes, time.of(Share.MEMORY), "Waited %s for memory: raise vgi.external.memory.budget");
+		}
+		// It may have failed.
+		add(causes, time.of(Share.RENEWAL), "Waited %s for a new link");
+		if (!all) {
+			// While something else seems to have taken time, bytes may have been on their
+			// way.
+			return causes;
+		}
 		Stall stall = Stall.worst(timeline);
 		double stalled = (stall != null) ? stall.excess() : 0;
 		if (stall != null) {
 			causes.add(new Cause(stalled, stall.describe(timeline)));
 		}
-		add(causes, time.of(Share.MEMORY), "Waited %s for memory: raise vgi.external.memory.budget");
-		add(causes, time.of(Share.RENEWAL), (timeline.renewals() > 1)
-				? "The link was renewed " + timeline.renewals() + " times (%s)" : "The link was renewed (%s)");
 		double turn = time.of(Share.TURN);
 		double trouble = time.of(Share.TROUBLE) + time.of(Share.PAUSE);
 		if (Failures.areLimited(timeline)) {

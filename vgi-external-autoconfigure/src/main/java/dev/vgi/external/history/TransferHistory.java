@@ -79,10 +79,17 @@ public final class TransferHistory implements TransferListener {
 	}
 
 	void ended(TransferRecorder recorder, Transfer transfer) {
-		this.running.remove(recorder.id());
-		if (transfer.hasGivenWay()) {
-			return;
+		if (!transfer.hasGivenWay()) {
+			keep(recorder);
 		}
+		// Afterwards, so that it can always be found.
+		this.running.remove(recorder.id());
+		if (!transfer.hasGivenWay() && this.slowNanos > 0 && transfer.elapsed().toNanos() >= this.slowNanos) {
+			logSlow(recorder.timeline(true), transfer);
+		}
+	}
+
+	private void keep(TransferRecorder recorder) {
 		Deque<TransferRecorder> kept = recorder.hasFailed() ? this.failed : this.finished;
 		if (this.size > 0) {
 			synchronized (kept) {
@@ -91,9 +98,6 @@ public final class TransferHistory implements TransferListener {
 				}
 				kept.addFirst(recorder);
 			}
-		}
-		if (this.slowNanos > 0 && transfer.elapsed().toNanos() >= this.slowNanos) {
-			logSlow(recorder.timeline(true), transfer);
 		}
 	}
 
@@ -116,6 +120,7 @@ public final class TransferHistory implements TransferListener {
 			.stream()
 			.sorted(Comparator.comparingLong((recorder) -> recorder.began() - now))
 			.map((recorder) -> recorder.timeline(false))
+			.filter(TransferTimeline::isRunning)
 			.toList();
 	}
 

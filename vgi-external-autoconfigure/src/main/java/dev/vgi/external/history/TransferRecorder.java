@@ -3,6 +3,8 @@ package dev.vgi.external.history;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -190,22 +192,20 @@ final class TransferRecorder implements TransferListener.Watch {
 		for (Span span : this.phases) {
 			last = (span.phase == phase) ? span : last;
 		}
-		if (last != null && (at - last.to < SHORTEST_GAP || this.phases.size() >= MOST_PHASES)) {
+		if (last != null && at - last.to < SHORTEST_GAP) {
 			// Parts are coded one by one.
 			last.to = Span.LASTS;
 			this.open.put(phase, last);
 			return;
 		}
-		Span span = keep(new Span(phase, at));
-		if (span != null) {
-			this.open.put(phase, span);
-		}
+		this.open.put(phase, keep(new Span(phase, at)));
 	}
 
-	private @Nullable Span keep(Span span) {
+	// Instead of the shortest one, of which there are many.
+	private Span keep(Span span) {
 		if (this.phases.size() >= MOST_PHASES) {
 			this.dropped++;
-			return null;
+			this.phases.remove(Collections.min(this.phases, Comparator.comparingLong((other) -> other.to - other.from)));
 		}
 		this.phases.add(span);
 		return span;
@@ -232,10 +232,7 @@ final class TransferRecorder implements TransferListener.Watch {
 				+ retried.kind().code() + ")", cut(retried.reason(), LONGEST_REASON));
 		// Only a pause in which everything waits is reported as a phase.
 		if (retried.index() >= 0 && pause > 0) {
-			Span span = keep(new Span(Phase.PAUSE, at));
-			if (span != null) {
-				span.to = at + pause;
-			}
+			keep(new Span(Phase.PAUSE, at)).to = at + pause;
 		}
 	}
 

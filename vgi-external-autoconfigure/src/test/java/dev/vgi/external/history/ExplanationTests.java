@@ -91,10 +91,10 @@ class ExplanationTests {
 						"Storage did not answer for 30.0 s"),
 				Arguments.of("a late answer", fetch(4000).late(0, 3800, 3900), "Storage took 3.8 s to answer"),
 				Arguments.of("a renewed link", fetch(1000).phase("renewal", 100, 900).renewals(1),
-						"The link was renewed (800 ms)"),
+						"Waited 800 ms for a new link"),
 				Arguments.of("two renewed links",
 						fetch(1000).phase("renewal", 100, 500).phase("renewal", 550, 950).renewals(2),
-						"The link was renewed 2 times (800 ms)"),
+						"Waited 800 ms for a new link"),
 				Arguments.of("decompression",
 						fetch(3000).object(0, 1000, 100 * MB)
 							.bytes(100 * MB)

@@ -5,6 +5,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.VgiExternalException.Kind;
@@ -199,6 +200,120 @@ class TransferHistoryTests {
 	}
 
 	@Test
+	void oneThatEndsIsNotShownTwice() {
+		AtomicInteger seen = new AtomicInteger();
+		TransferStatistics statistics = new TransferStatistics(1000, 4000, null, 2, 0, Duration.ofSeconds(20));
+		TransferHistory watched = new TransferHistory(5, Duration.ZERO, this.now::get, () -> BEGINNING);
+		EndedTransfer transfer = EndedTransfer.fetched(statistics);
+		Watch watch = watched.begin(new Seen(transfer, () -> {
+			// In the middle of its end.
+			assertThat(watched.find(transfer.id())).isNotNull();
+			assertThat(watched.running().size() + watched.finished().size()).isLessThanOrEqualTo(1);
+			seen.incrementAndGet();
+		}));
+		watch.ended();
+		assertThat(seen).hasPositiveValue();
+		assertThat(watched.running()).isEmpty();
+		assertThat(watched.finished()).hasSize(1);
+	}
+
+	/** A transfer that is looked at while its end is recorded. */
+	private record Seen(Transfer transfer, Runnable look) implements Transfer {
+
+		@Override
+		public String id() {
+			return this.transfer.id();
+		}
+
+		@Override
+		public Direction direction() {
+			return this.transfer.direction();
+		}
+
+		@Override
+		public String storage() {
+			return this.transfer.storage();
+		}
+
+		@Override
+		public @Nullable String location() {
+			return this.transfer.location();
+		}
+
+		@Override
+		public int segment() {
+			return this.transfer.segment();
+		}
+
+		@Override
+		public Duration elapsed() {
+			return this.transfer.elapsed();
+		}
+
+		@Override
+		public int retries() {
+			return this.transfer.retries();
+		}
+
+		@Override
+		public @Nullable TransferStatistics statistics() {
+			return this.transfer.statistics();
+		}
+
+		@Override
+		public @Nullable Throwable failure() {
+			return this.transfer.failure();
+		}
+
+		@Override
+		public boolean hasGivenWay() {
+			this.look.run();
+			return false;
+		}
+
+		@Override
+		public void end() {
+		}
+
+	}
+
+	@Test
+	void whatWasNotKeptIsNotBlamedOnOthers() {
+		Watch watch = this.history.begin(new EndedTransfer("a", Direction.UPLOAD, "s3", null, 0, Duration.ofSeconds(1),
+				0, new TransferStatistics(1000 << 20, 1000 << 20, null, 1000, 0, Duration.ofSeconds(1)), null));
+		watch.happened(new PhaseBegan(Phase.UPLOAD));
+		for (int i = 1; i <= 1000; i++) {
+			at((i - 1) * 100L);
+			watch.happened(new RequestQueued(i, Purpose.PART, i - 1, 0, 1 << 20, false));
+			watch.happened(new RequestSent(i));
+			at(i * 100L);
+			watch.happened(new RequestAnswered(i, 200, null));
+			watch.happened(new RequestEnded(i, End.COMPLETE, 1 << 20, null));
+		}
+		assertThat(find("a").explanation()).isNull();
+		watch.ended();
+		assertThat(find("a").explanation()).isNull();
+	}
+
+	@Test
+	void timeBetweenManyPhasesBelongsToNone() {
+		Watch watch = this.history.begin(fetch("a", null));
+		for (int i = 0; i < TransferRecorder.MOST_PHASES; i++) {
+			at(i * 10L);
+			watch.happened(new PhaseBegan(Phase.MEMORY));
+			at(i * 10L + 2);
+			watch.happened(new PhaseEnded(Phase.MEMORY));
+		}
+		at(20_000);
+		watch.happened(new PhaseBegan(Phase.MEMORY));
+		assertThat(find("a").waitsFor()).isEqualTo("memory");
+		at(20_010);
+		watch.happened(new PhaseEnded(Phase.MEMORY));
+		watch.ended();
+		assertThat(find("a").explanation()).isNull();
+	}
+
+	@Test
 	void messageOfTheApplicationIsNotKept() {
 		run("a", new IllegalStateException("Ms. Smith's row"));
 		TransferTimeline.Failure error = find("a").error();
@@ -258,7 +373,7 @@ class TransferHistoryTests {
 		}
 		watch.ended();
 		assertThat(find("a").phases()).hasSize(TransferRecorder.MOST_PHASES).last().satisfies((phase) -> {
-			assertThat(phase.from()).isEqualTo(630);
+			assertThat(phase.from()).isEqualTo(9990);
 			assertThat(phase.to()).isEqualTo(9995);
 		});
 	}
@@ -327,7 +442,7 @@ class TransferHistoryTests {
 		watch.happened(new PhaseBegan(Phase.RENEWAL));
 		at(10_000);
 		watch.ended();
-		assertThat(output).contains("took 10000 ms. The link was renewed (10.0 s)");
+		assertThat(output).contains("took 10000 ms. Waited 10.0 s for a new link");
 	}
 
 	private static Transfer slow(Direction direction, @Nullable Throwable failure) {
