@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 import dev.vgi.external.history.TransferTimeline.Request;
@@ -17,8 +18,9 @@ import org.jspecify.annotations.Nullable;
  * @param requests its requests
  * @param span how long it took, in milliseconds
  * @param usual how long half of all took at most
+ * @param excess for how long it held the transfer up
  */
-record Stall(int index, List<Request> requests, double span, double usual) {
+record Stall(int index, List<Request> requests, double span, double usual, double excess) {
 
 	private static final int FEWEST = 3;
 
@@ -39,16 +41,38 @@ record Stall(int index, List<Request> requests, double span, double usual) {
 			return null;
 		}
 		List<Double> spans = new ArrayList<>(
-				pieces.values().stream().map((requests) -> span(requests, timeline.elapsed())).toList());
+				pieces.values().stream().map((requests) -> end(requests, timeline) - sent(requests)).toList());
 		Collections.sort(spans);
 		double usual = spans.get((spans.size() - 1) / 2);
-		return pieces.entrySet()
-			.stream()
-			.map((piece) -> new Stall(piece.getKey(), piece.getValue(), span(piece.getValue(), timeline.elapsed()),
-					usual))
-			.filter((stall) -> stall.span > FACTOR * usual)
+		List<List<Request>> others = new ArrayList<>();
+		List<Stall> stalls = new ArrayList<>();
+		pieces.forEach((index, requests) -> {
+			double span = end(requests, timeline) - sent(requests);
+			if (span > FACTOR * usual) {
+				stalls.add(new Stall(index, requests, span, usual, span - usual));
+			}
+			else {
+				others.add(requests);
+			}
+		});
+		others.sort(Comparator.comparingDouble(Stall::sent));
+		return stalls.stream()
 			.max(Comparator.comparingDouble(Stall::span))
+			.map((stall) -> stall.beside(others, timeline))
 			.orElse(null);
+	}
+
+	// While others were under way, nothing waited for this one.
+	private Stall beside(List<List<Request>> others, TransferTimeline timeline) {
+		double at = sent(this.requests);
+		double end = end(this.requests, timeline);
+		double alone = 0;
+		for (List<Request> other : others) {
+			alone += Math.max(0, Math.min(sent(other), end) - at);
+			at = Math.max(at, end(other, timeline));
+		}
+		alone += Math.max(0, end - at);
+		return new Stall(this.index, this.requests, this.span, this.usual, Math.min(this.excess, alone));
 	}
 
 	static boolean isPiece(Request request) {
@@ -59,22 +83,15 @@ record Stall(int index, List<Request> requests, double span, double usual) {
 		return timeline.isFetch() ? "range" : "part";
 	}
 
-	private static double span(List<Request> requests, double elapsed) {
-		double sent = Double.MAX_VALUE;
-		double end = 0;
-		for (Request request : requests) {
-			sent = Math.min(sent, (request.sent() != null) ? request.sent() : sent);
-			end = Math.max(end, (request.end() != null) ? request.end() : elapsed);
-		}
-		return end - sent;
+	private static double sent(List<Request> requests) {
+		return requests.stream().map(Request::sent).filter(Objects::nonNull).min(Double::compare).orElse(0.0);
 	}
 
-	/**
-	 * Return how much longer it took than usual.
-	 * @return milliseconds
-	 */
-	double excess() {
-		return this.span - this.usual;
+	private static double end(List<Request> requests, TransferTimeline timeline) {
+		return requests.stream()
+			.mapToDouble((request) -> (request.end() != null) ? request.end() : timeline.elapsed())
+			.max()
+			.orElse(0);
 	}
 
 	String describe(TransferTimeline timeline) {

@@ -205,7 +205,8 @@ final class TransferRecorder implements TransferListener.Watch {
 	private Span keep(Span span) {
 		if (this.phases.size() >= MOST_PHASES) {
 			this.dropped++;
-			this.phases.remove(Collections.min(this.phases, Comparator.comparingLong((other) -> other.to - other.from)));
+			this.phases
+				.remove(Collections.min(this.phases, Comparator.comparingLong((other) -> other.to - other.from)));
 		}
 		this.phases.add(span);
 		return span;

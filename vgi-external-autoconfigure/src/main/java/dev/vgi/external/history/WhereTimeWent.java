@@ -42,6 +42,10 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 		double end = timeline.elapsed();
 		for (PhaseSpan phase : timeline.phases()) {
 			Share share = Share.of(phase.phase());
+			if (share == null && timeline.isFetch() && timeline.requestCount() == 0) {
+				// A file is read without requests.
+				share = Share.BYTES;
+			}
 			if (share != null) {
 				add(steps, share, phase.from(), phase.to(), end);
 			}

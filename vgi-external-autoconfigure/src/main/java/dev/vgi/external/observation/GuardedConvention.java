@@ -62,8 +62,8 @@ record GuardedConvention<C extends Observation.Context>(ObservationConvention<C>
 	}
 
 	private KeyValues failed(RuntimeException ex) {
-		logger.warn("A convention failed: " + this.convention.getClass().getName() + " threw "
-				+ ex.getClass().getName());
+		logger
+			.warn("A convention failed: " + this.convention.getClass().getName() + " threw " + ex.getClass().getName());
 		logger.debug("A convention failed", ex);
 		return KeyValues.empty();
 	}

@@ -102,6 +102,20 @@ class ExplanationTests {
 							.phase("coding", 10, 2900)
 							.phase("digest", 10, 2900),
 						"Decompression took 1.9 s longer than the download"),
+				Arguments.of("a slow folder",
+						fetch(5000).bytes(10 * MB)
+							.phase("download", 0, 4900)
+							.phase("coding", 10, 4950)
+							.phase("digest", 10, 4950),
+						"The bytes came at 2.1 MB/s"),
+				Arguments.of("a slow range that nobody waited for",
+						fetch(5000).range(0, 0, 4600, 8 * MB, false, "complete").inTurn(10, 500).bytes(50 * MB),
+						"The bytes came at 10.5 MB/s"),
+				Arguments.of("two ranges that stall together",
+						fetch(5000).ranges(8, 0, 300)
+							.range(8, 0, 4900, 8 * MB, false, "complete")
+							.range(9, 0, 4800, 8 * MB, false, "complete"),
+						"Range 8 took 4.9 s, most others 300 ms or less"),
 				Arguments.of("the digest",
 						fetch(3000).object(0, 1000, 100 * MB).bytes(100 * MB).phase("digest", 10, 2900),
 						"The digest took 1.9 s longer than the download: the processor is busy"),
@@ -229,6 +243,14 @@ class ExplanationTests {
 			for (int i = 0; i < count; i++) {
 				range(i, from, from + millis, 8 * MB, false, "complete");
 				this.bytes += 8 * MB;
+			}
+			return this;
+		}
+
+		/** As many ranges from 1, one after the other. */
+		Builder inTurn(int count, double millis) {
+			for (int i = 0; i < count; i++) {
+				range(i + 1, i * millis, (i + 1) * millis, 8 * MB, false, "complete");
 			}
 			return this;
 		}
