@@ -17,8 +17,12 @@ final class Failures {
 	private Failures() {
 	}
 
+	// One that ran out of time before its turn says nothing about the storage.
 	private static List<Request> of(TransferTimeline timeline) {
-		return timeline.keptRequests().stream().filter(WhereTimeWent::hasFailed).toList();
+		return timeline.keptRequests()
+			.stream()
+			.filter((request) -> request.sent() != null && WhereTimeWent.hasFailed(request))
+			.toList();
 	}
 
 	/**
@@ -34,8 +38,10 @@ final class Failures {
 			return "Storage answered " + status + " for %s" + count + (isBusy(status) ? ": see docs/network.md" : "");
 		}
 		boolean late = failures.stream().anyMatch((request) -> "timed_out".equals(request.outcome()));
+		boolean reached = failures.stream().allMatch((request) -> request.firstByte() != null);
+		String what = reached ? "broke off or fell silent" : "could not be reached or broke off";
 		return failures.isEmpty() ? "Further attempts took %s"
-				: "Storage " + (late ? "did not answer" : "could not be reached or broke off") + " for %s" + count;
+				: "Storage " + (late ? "did not answer" : what) + " for %s" + count;
 	}
 
 	/**

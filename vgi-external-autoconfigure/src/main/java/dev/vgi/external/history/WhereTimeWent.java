@@ -32,6 +32,10 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 	private static final List<Share> OF_UPLOADS = List.of(Share.RENEWAL, Share.BYTES, Share.ANSWER, Share.TROUBLE,
 			Share.TURN, Share.PAUSE, Share.MEMORY, Share.CODING, Share.DIGEST, Share.PARSING, Share.SENDING);
 
+	/** Where no request is sent, the digest is what goes on beside storing. */
+	private static final List<Share> OF_STORING = List.of(Share.RENEWAL, Share.BYTES, Share.ANSWER, Share.TROUBLE,
+			Share.TURN, Share.PAUSE, Share.MEMORY, Share.CODING, Share.SENDING, Share.DIGEST, Share.PARSING);
+
 	/**
 	 * Divide the time of a transfer.
 	 * @param timeline with its requests
@@ -74,7 +78,7 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 			}
 		}
 		steps.sort(Comparator.comparingDouble(Step::at));
-		return sum(steps, end, timeline.isFetch() ? OF_FETCHES : OF_UPLOADS);
+		return sum(steps, end, timeline.isFetch() ? OF_FETCHES : (timeline.requestCount() > 0) ? OF_UPLOADS : OF_STORING);
 	}
 
 	/**

@@ -86,6 +86,12 @@ class ExplanationTests {
 							.range(0, 1500, 3000, 0, false, "failed")
 							.failed("storage-unavailable"),
 						"Storage could not be reached or broke off for 3.0 s (2 requests)"),
+				Arguments.of("a storage that begins and does not go on",
+						fetch(7000).brokenOff(0, 0, 3000)
+							.brokenOff(1, 3000, 6000)
+							.neverSent(2, 10, 7000)
+							.failed("storage-unavailable"),
+						"Storage broke off or fell silent for 6.0 s (2 requests)"),
 				Arguments.of("a storage that is silent",
 						fetch(30_000).range(0, 0, 30_000, 0, false, "timed_out").failed("timed-out"),
 						"Storage did not answer for 30.0 s"),
@@ -137,6 +143,8 @@ class ExplanationTests {
 						"The upload waited 8.4 s for the reader"),
 				Arguments.of("a local folder", upload(2000).phase("coding", 0, 1900).phase("upload", 0, 2000),
 						"Storing took 2.0 s"),
+				Arguments.of("a local folder and the digest", upload(610).phase("digest", 0, 609).phase("upload", 5, 275),
+						"The digest took 339 ms longer than the upload: the processor is busy"),
 				Arguments.of("one slow connection", fetch(5000).object(0, 4900, 49 * MB).bytes(49 * MB),
 						"One connection carried 100 % of the bytes at 10.5 MB/s: lower"
 								+ " vgi.external.fetch.parallel-threshold"),
@@ -279,6 +287,14 @@ class ExplanationTests {
 
 		Builder late(double from, double answered, double to) {
 			return request("range", 0, from, from, answered, to, 8 * MB, false, 206, "complete");
+		}
+
+		Builder brokenOff(int index, double from, double to) {
+			return request("range", index, from, from, from + 10, to, 1000, false, 206, "failed");
+		}
+
+		Builder neverSent(int index, double queued, double to) {
+			return request("range", index, queued, null, null, to, 0, false, null, "timed_out");
 		}
 
 		Builder open(int index, double queued, @Nullable Double sent, @Nullable Double answered) {
