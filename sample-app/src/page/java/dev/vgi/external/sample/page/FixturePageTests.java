@@ -68,8 +68,8 @@ class FixturePageTests {
 		assertThat(browser.texts("#transfers tbody a")).hasSize(11);
 		assertThat(browser.texts("#transfers .running .why")).containsExactly("Waits for range 4.",
 				"Waits for memory.");
-		assertThat(browser.texts("#transfers .failed .why").get(0))
-			.isEqualTo("storage-unavailable: Storage answered 503 for 15.3 s.");
+		assertThat(browser.texts("#transfers .failed .why").get(0)).isEqualTo(
+				"storage-unavailable: Storage answered 503 to 4 requests, the last after 15.3 s. Storage answered 503 for 15.3 s.");
 		assertThat(browser.texts("#transfers .finished .why").get(0)).startsWith("Waited 1.8 s for memory: raise");
 		assertThat(browser.all("#transfers .finished .bars").get(0).getDomAttribute("aria-label")).isEqualTo(
 				"waiting for memory 1.80 s, download 4.84 s, content coding 4.31 s, digest 4.38 s, reading Arrow 24 ms");
@@ -107,7 +107,9 @@ class FixturePageTests {
 		assertThat(browser.all(".picture svg").get(0).getDomAttribute("aria-label"))
 			.startsWith("13 requests, 1 hedge and 1 retry in 6.90 s; waiting for memory 1.80 s");
 		assertThat(browser.texts(".requests tbody tr")).hasSize(15)
-			.anyMatch((row) -> row.startsWith("range 3first") && row.contains("503failed503 Slow Down"))
+			.anyMatch((row) -> row.startsWith("range 3first") && row.contains("206failedBroke off"))
+			// Only the rest of it is asked for again
+			.anyMatch((row) -> row.startsWith("range 3retry") && row.contains("7.4 MB"))
 			.anyMatch((row) -> row.startsWith("range 7hedge"));
 		assertThat(browser.texts(".events tbody tr")).hasSize(4);
 		onlyTheServiceWasAsked();

@@ -64,11 +64,11 @@ public record TransfersDescriptor(Budget budget, Slabs slabs, Connections connec
 	 * @param inFlight requests in flight
 	 * @param waiting requests that wait for their turn
 	 * @param requestsPerSecond the rate; {@code null} if there is no limit
-	 * @param retries further attempts that are paid for
-	 * @param hedges hedges that are paid for
+	 * @param retriesLeft further attempts that would be made now, at most
+	 * @param hedgesLeft hedges that would be sent now, at most
 	 */
 	public record Origin(@Nullable String origin, boolean own, String state, int window, int inFlight, int waiting,
-			@Nullable Double requestsPerSecond, int retries, int hedges) {
+			@Nullable Double requestsPerSecond, int retriesLeft, int hedgesLeft) {
 
 	}
 

@@ -139,7 +139,7 @@ class Detail {
 		setRows(this.requests.tBodies[0], requests.map((request, at) => [requestName(request), kind[at], duration(request.queued),
 			duration(request.sent), duration(request.firstByte), duration(request.end),
 			requestBytes(request), rate(request.bytes, requestTime(transfer, request)),
-			request.status > 0 ? String(request.status) : '', outcomeOf(request), request.reason ?? '', request.requestId ?? '']),
+			request.status > 0 ? String(request.status) : '', outcomeText(request), request.reason ?? '', request.requestId ?? '']),
 				['nowrap', 'kind', 'number', 'number', 'number', 'number', 'number', 'number', 'number', 'outcome', '', 'code']);
 		[...this.requests.tBodies[0].rows].forEach((row, at) => {
 			row.className = kind[at] + ' ' + outcomeOf(requests[at]);

@@ -209,7 +209,7 @@ function showOrigins(origins) {
 	setRows(byId('origins').tBodies[0], origins.map((origin) => [`${origin.origin ?? 'not shown'}${origin.own ? '' : ' (foreign)'}`, origin.state,
 		`${number(origin.inFlight)} of ${number(origin.window)}`, number(origin.waiting),
 		typeof origin.requestsPerSecond === 'number' ? number(origin.requestsPerSecond, 1) + '/s' : 'free',
-		number(origin.retries), number(origin.hedges)]), ['origin', 'state', 'number', 'number', 'number', 'number', 'number']);
+		number(origin.retriesLeft), number(origin.hedgesLeft)]), ['origin', 'state', 'number', 'number', 'number', 'number', 'number']);
 	[...byId('origins').tBodies[0].rows].forEach((row, at) => row.cells[1].classList.add(origins[at].state));
 }
 
@@ -270,8 +270,9 @@ class Row {
 		setText(stored, bytes(transfer.storedBytes));
 		setText(speed, rate(transfer.storedBytes, networkTime(transfer)));
 		phases.replaceChildren(phaseBars(transfer));
-		setText(why, !transfer.error ? explained(transfer) : `${transfer.error.kind}: ${
-			transfer.error.kind === 'cancelled' ? transfer.error.message : transfer.explanation ?? transfer.error.message}`);
+		// Why it failed comes first: what took its time may be something else
+		setText(why, !transfer.error ? explained(transfer) : [`${transfer.error.kind}: ${transfer.error.message}`,
+			transfer.error.kind === 'cancelled' ? '' : explained(transfer)].filter((text) => text !== '').join('. '));
 	}
 
 }

@@ -30,11 +30,17 @@ function outcomeOf(request) {
 	return request.status >= 400 ? 'failed' : request.outcome;
 }
 
-/** First, hedge or retry: a retry is what follows a failed request for the same bytes. */
+/** The outcome in words. */
+function outcomeText(request) {
+	return request.outcome === 'timed_out' ? (request.sent === null ? 'never sent' : 'timed out') : outcomeOf(request);
+}
+
+/** First, hedge or retry: a retry follows a failed request for the same range or part, of which it may want only the rest. */
 function kinds(requests) {
 	return requests.map((request, at) => request.hedge ? 'hedge'
-			: requests.slice(0, at).some((earlier) => outcomeOf(earlier) === 'failed' && requestName(earlier) === requestName(request)
-					&& earlier.offset === request.offset) ? 'retry' : 'first');
+			: requests.slice(0, at).some((earlier) => ['failed', 'timed_out'].includes(outcomeOf(earlier))
+					&& requestName(earlier) === requestName(request) && (request.index >= 0 || earlier.offset === request.offset))
+					? 'retry' : 'first');
 }
 
 function lanes(transfer) {
@@ -45,7 +51,7 @@ function lanes(transfer) {
 	// Hedges and retries below what they repeat
 	const groups = new Map();
 	requests.forEach((request, at) => {
-		const key = requestName(request) + '@' + request.offset;
+		const key = requestName(request) + (request.index >= 0 ? '' : '@' + request.offset);
 		groups.set(key, [...groups.get(key) ?? [], { label: kind[at] === 'first' ? requestName(request) : kind[at],
 			kind: kind[at], request }]);
 	});
@@ -178,10 +184,10 @@ function laneText(transfer, lane) {
 	const { request } = lane;
 	const speed = withUnit(rate(request.bytes, requestTime(transfer, request)), 'MB/s');
 	const outcome = outcomeOf(request);
-	const failure = request.status >= 400 ? String(request.status) : outcome;
+	const failure = request.status >= 400 ? String(request.status) : outcomeText(request);
 	return { value: outcome === 'complete' || outcome === 'running'
 			? [requestBytes(request), speed].filter((text) => text !== '').join(' · ') : failure,
-		title: [`${requestName(request)}${lane.kind === 'first' ? '' : ', ' + lane.kind}: ${outcome}`, request.reason,
+		title: [`${requestName(request)}${lane.kind === 'first' ? '' : ', ' + lane.kind}: ${outcomeText(request)}`, request.reason,
 			requestBytes(request), speed].filter((text) => text).join(', ') };
 }
 
