@@ -78,7 +78,8 @@ record WhereTimeWent(Map<Share, Double> shares, @Nullable Share now) {
 			}
 		}
 		steps.sort(Comparator.comparingDouble(Step::at));
-		return sum(steps, end, timeline.isFetch() ? OF_FETCHES : (timeline.requestCount() > 0) ? OF_UPLOADS : OF_STORING);
+		return sum(steps, end,
+				timeline.isFetch() ? OF_FETCHES : (timeline.requestCount() > 0) ? OF_UPLOADS : OF_STORING);
 	}
 
 	/**

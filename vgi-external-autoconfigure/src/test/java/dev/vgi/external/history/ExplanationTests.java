@@ -143,7 +143,8 @@ class ExplanationTests {
 						"The upload waited 8.4 s for the reader"),
 				Arguments.of("a local folder", upload(2000).phase("coding", 0, 1900).phase("upload", 0, 2000),
 						"Storing took 2.0 s"),
-				Arguments.of("a local folder and the digest", upload(610).phase("digest", 0, 609).phase("upload", 5, 275),
+				Arguments.of("a local folder and the digest",
+						upload(610).phase("digest", 0, 609).phase("upload", 5, 275),
 						"The digest took 339 ms longer than the upload: the processor is busy"),
 				Arguments.of("one slow connection", fetch(5000).object(0, 4900, 49 * MB).bytes(49 * MB),
 						"One connection carried 100 % of the bytes at 10.5 MB/s: lower"

@@ -217,66 +217,6 @@ class TransferHistoryTests {
 		assertThat(watched.finished()).hasSize(1);
 	}
 
-	/** A transfer that is looked at while its end is recorded. */
-	private record Seen(Transfer transfer, Runnable look) implements Transfer {
-
-		@Override
-		public String id() {
-			return this.transfer.id();
-		}
-
-		@Override
-		public Direction direction() {
-			return this.transfer.direction();
-		}
-
-		@Override
-		public String storage() {
-			return this.transfer.storage();
-		}
-
-		@Override
-		public @Nullable String location() {
-			return this.transfer.location();
-		}
-
-		@Override
-		public int segment() {
-			return this.transfer.segment();
-		}
-
-		@Override
-		public Duration elapsed() {
-			return this.transfer.elapsed();
-		}
-
-		@Override
-		public int retries() {
-			return this.transfer.retries();
-		}
-
-		@Override
-		public @Nullable TransferStatistics statistics() {
-			return this.transfer.statistics();
-		}
-
-		@Override
-		public @Nullable Throwable failure() {
-			return this.transfer.failure();
-		}
-
-		@Override
-		public boolean hasGivenWay() {
-			this.look.run();
-			return false;
-		}
-
-		@Override
-		public void end() {
-		}
-
-	}
-
 	@Test
 	void whatWasNotKeptIsNotBlamedOnOthers() {
 		Watch watch = this.history.begin(new EndedTransfer("a", Direction.UPLOAD, "s3", null, 0, Duration.ofSeconds(1),
@@ -475,6 +415,66 @@ class TransferHistoryTests {
 		}
 		watch.ended();
 		assertThat(find("a").requests()).hasSize(200).allMatch((request) -> request.outcome().equals("complete"));
+	}
+
+	/** A transfer that is looked at while its end is recorded. */
+	private record Seen(Transfer transfer, Runnable look) implements Transfer {
+
+		@Override
+		public String id() {
+			return this.transfer.id();
+		}
+
+		@Override
+		public Direction direction() {
+			return this.transfer.direction();
+		}
+
+		@Override
+		public String storage() {
+			return this.transfer.storage();
+		}
+
+		@Override
+		public @Nullable String location() {
+			return this.transfer.location();
+		}
+
+		@Override
+		public int segment() {
+			return this.transfer.segment();
+		}
+
+		@Override
+		public Duration elapsed() {
+			return this.transfer.elapsed();
+		}
+
+		@Override
+		public int retries() {
+			return this.transfer.retries();
+		}
+
+		@Override
+		public @Nullable TransferStatistics statistics() {
+			return this.transfer.statistics();
+		}
+
+		@Override
+		public @Nullable Throwable failure() {
+			return this.transfer.failure();
+		}
+
+		@Override
+		public boolean hasGivenWay() {
+			this.look.run();
+			return false;
+		}
+
+		@Override
+		public void end() {
+		}
+
 	}
 
 }

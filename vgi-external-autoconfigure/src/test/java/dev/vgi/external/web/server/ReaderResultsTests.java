@@ -246,7 +246,7 @@ class ReaderResultsTests {
 		HttpResponse<byte[]> response = get("/failing-late/20");
 		assertThat(response.statusCode()).isEqualTo(502);
 		assertThat(new String(response.body(), StandardCharsets.UTF_8)).doesNotContain("5ecret");
-		assertThat(output.toString().lines().filter((line) -> line.contains("Upload of a result set"))).isNotEmpty()
+		assertThat(output.toString().lines().filter((line) -> line.contains("Upload to "))).isNotEmpty()
 			.noneMatch((line) -> line.contains("5ecret"));
 	}
 
