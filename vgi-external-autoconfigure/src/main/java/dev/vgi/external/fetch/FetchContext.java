@@ -7,6 +7,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.RetryPolicy;
+import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transfer.TransferTrace;
@@ -43,7 +44,7 @@ record FetchContext(FetchConfig config, UrlValidator validator, @Nullable Extern
 
 	FetchContext of(TransferTrace trace, FetchShare share) {
 		return new FetchContext(this.config, this.validator, this.storage, this.resources,
-				this.retryPolicy.tracedBy(trace, -1), this.firstByteTimes, this.wallClock, share, trace);
+				this.retryPolicy.tracedBy(trace, Retried.WHOLE), this.firstByteTimes, this.wallClock, share, trace);
 	}
 
 	FetchContext withWallClock(InstantSource wallClock) {

@@ -30,6 +30,7 @@ import dev.vgi.external.transfer.Retries;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.Transfer.Direction;
 import dev.vgi.external.transfer.TransferEvent.Phase;
+import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -207,16 +208,12 @@ public final class LocationResolver {
 		try {
 			return resolve(pointer, link, schema, allocator, logs, member, trace);
 		}
-		catch (RuntimeException ex) {
+		catch (RuntimeException | Error ex) {
 			if (member != null && member.givesWay()) {
 				trace.gaveWay();
 				throw ex;
 			}
 			throw trace.failed(ex);
-		}
-		catch (Error ex) {
-			trace.failed(ex);
-			throw ex;
 		}
 	}
 
@@ -229,13 +226,10 @@ public final class LocationResolver {
 			LogSink logs, @Nullable FetchMember member, TransferTrace trace) {
 		// One deadline for all attempts and the pauses between them.
 		Deadline deadline = this.fetcher.newDeadline();
-		Retries retries = this.retryPolicy.tracedBy(trace, -1).begin(deadline);
+		Retries retries = this.retryPolicy.tracedBy(trace, Retried.WHOLE).begin(deadline);
 		while (true) {
 			try {
 				return attempt(pointer, link, schema, allocator, logs, deadline, member, trace);
-			}
-			catch (ErrorBatchException ex) {
-				throw ex;
 			}
 			catch (VgiExternalException ex) {
 				if (ex instanceof BudgetExhaustedException && member != null && member.giveWay()) {

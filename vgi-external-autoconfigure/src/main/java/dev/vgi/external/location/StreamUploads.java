@@ -74,12 +74,8 @@ final class StreamUploads {
 			succeeded(trace, stored.url(), stored.length(), stream.length(), stored.contentCoding());
 			return pointer;
 		}
-		catch (RuntimeException ex) {
+		catch (RuntimeException | Error ex) {
 			throw trace.failed(ex);
-		}
-		catch (Error ex) {
-			trace.failed(ex);
-			throw ex;
 		}
 	}
 
@@ -141,12 +137,8 @@ final class StreamUploads {
 			succeeded(trace, url, payload.takenLength(), payload.writtenLength(), payload.contentCoding());
 			return url;
 		}
-		catch (RuntimeException ex) {
+		catch (RuntimeException | Error ex) {
 			throw trace.failed(ex);
-		}
-		catch (Error ex) {
-			trace.failed(ex);
-			throw ex;
 		}
 	}
 

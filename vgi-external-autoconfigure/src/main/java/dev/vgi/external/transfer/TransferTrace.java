@@ -269,30 +269,22 @@ public final class TransferTrace implements Transfer {
 
 	/**
 	 * Report that the transfer has failed, as the last event, and log it.
-	 * @param cause why it failed
+	 * @param cause why it failed; an error is thrown as it is
 	 * @return what to throw: the same, unless somebody has ended the transfer
 	 */
-	public RuntimeException failed(RuntimeException cause) {
-		if (this.duration != null) {
-			return cause;
-		}
-		boolean ended = this.interruption.over();
-		RuntimeException thrown = cause;
-		if (ended) {
+	public RuntimeException failed(Throwable cause) {
+		boolean ended = this.duration == null && this.interruption.over();
+		RuntimeException thrown = (cause instanceof RuntimeException exception) ? exception : null;
+		if (ended && thrown != null) {
 			// The interrupt may have become any exception of whatever was interrupted.
 			thrown = new TransferCancelledException("The transfer " + this.id + " was ended by an operator");
 			thrown.addSuppressed(cause);
 		}
-		failedWith(thrown, ended);
+		failedWith((thrown != null) ? thrown : cause, ended);
+		if (thrown == null) {
+			throw (cause instanceof Error error) ? error : new IllegalStateException(cause);
+		}
 		return thrown;
-	}
-
-	/**
-	 * Report that the transfer has failed with an error, as the last event.
-	 * @param cause the error, which the caller throws
-	 */
-	public void failed(Error cause) {
-		failedWith(cause, this.interruption.over());
 	}
 
 	private void failedWith(Throwable cause, boolean ended) {

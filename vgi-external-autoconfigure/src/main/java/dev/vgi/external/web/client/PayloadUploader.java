@@ -134,12 +134,8 @@ public final class PayloadUploader {
 					trace.elapsed()));
 			return result;
 		}
-		catch (RuntimeException ex) {
+		catch (RuntimeException | Error ex) {
 			throw trace.failed(ex);
-		}
-		catch (Error ex) {
-			trace.failed(ex);
-			throw ex;
 		}
 	}
 
