@@ -202,8 +202,8 @@ final class ObservedTransfer implements TransferListener.Watch {
 		if (!(failure instanceof VgiExternalException)) {
 			return new ObservedFailure("The application failed with " + failure.getClass().getName());
 		}
-		return ObservedFailure.hasQuery(failure) ? new ObservedFailure(
-				failure.getClass().getSimpleName() + ": " + RedactedUrl.scrub(failure.getMessage())) : failure;
+		return ObservedFailure.hasQuery(failure) ? new ObservedFailure(RedactedUrl.scrub(failure.getMessage()))
+				: failure;
 	}
 
 }
