@@ -208,7 +208,7 @@ public final class LocationResolver {
 		try {
 			return resolve(pointer, link, schema, allocator, logs, member, trace);
 		}
-		catch (RuntimeException | Error ex) {
+		catch (Throwable ex) {
 			if (member != null && member.givesWay()) {
 				trace.gaveWay();
 				throw ex;
@@ -320,7 +320,7 @@ public final class LocationResolver {
 		try {
 			messages.forEach(logs::log);
 		}
-		catch (RuntimeException | Error ex) {
+		catch (Throwable ex) {
 			data.close();
 			throw ex;
 		}

@@ -74,7 +74,7 @@ final class StreamUploads {
 			succeeded(trace, stored.url(), stored.length(), stream.length(), stored.contentCoding());
 			return pointer;
 		}
-		catch (RuntimeException | Error ex) {
+		catch (Throwable ex) {
 			throw trace.failed(ex);
 		}
 	}
@@ -137,7 +137,7 @@ final class StreamUploads {
 			succeeded(trace, url, payload.takenLength(), payload.writtenLength(), payload.contentCoding());
 			return url;
 		}
-		catch (RuntimeException | Error ex) {
+		catch (Throwable ex) {
 			throw trace.failed(ex);
 		}
 	}
@@ -155,8 +155,9 @@ final class StreamUploads {
 			payload.end();
 			complete = true;
 		}
-		catch (IOException | RuntimeException | Error ex) {
-			// An upload that has failed is the reason why writing to it fails.
+		catch (Throwable ex) {
+			// Kotlin and others throw any exception. An upload that has failed is the
+			// reason why writing to it fails.
 			failure = payload.fail(ex, thread) ? ex : null;
 		}
 		URI url = await(upload, thread, payload, failure);

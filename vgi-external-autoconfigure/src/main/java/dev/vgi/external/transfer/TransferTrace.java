@@ -269,7 +269,8 @@ public final class TransferTrace implements Transfer {
 
 	/**
 	 * Report that the transfer has failed, as the last event, and log it.
-	 * @param cause why it failed; an error is thrown as it is
+	 * @param cause why it failed; an error is thrown as it is, and so is a checked
+	 * exception, which other languages than Java throw anywhere
 	 * @return what to throw: the same, unless somebody has ended the transfer
 	 */
 	public RuntimeException failed(Throwable cause) {
@@ -281,10 +282,12 @@ public final class TransferTrace implements Transfer {
 			thrown.addSuppressed(cause);
 		}
 		failedWith((thrown != null) ? thrown : cause, ended);
-		if (thrown == null) {
-			throw (cause instanceof Error error) ? error : new IllegalStateException(cause);
-		}
-		return thrown;
+		return (thrown != null) ? thrown : TransferTrace.<RuntimeException>rethrow(cause);
+	}
+
+	@SuppressWarnings("unchecked")
+	private static <T extends Throwable> RuntimeException rethrow(Throwable cause) throws T {
+		throw (T) cause;
 	}
 
 	private void failedWith(Throwable cause, boolean ended) {

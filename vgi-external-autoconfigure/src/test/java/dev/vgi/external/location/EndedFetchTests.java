@@ -11,6 +11,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
 
 import dev.vgi.external.VgiExternalException.Kind;
@@ -22,6 +23,7 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.SampleBatches;
+import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.fetch.FetchConfig;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
@@ -53,6 +55,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatException;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
@@ -205,6 +208,48 @@ class EndedFetchTests {
 			}))
 			.isSameAs(failure);
 		assertThat(this.transfers.lines()).endsWith("remote-error");
+	}
+
+	@Test
+	void whoeverTakesTheLogThrowsACheckedException() throws Exception {
+		AnnotatedBatch pointer = store(10);
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 10)) {
+			this.object = SampleBatches.stream(batch, new LogMessage("INFO", "stored", Map.of()));
+		}
+		TimeoutException failure = new TimeoutException("no answer");
+		assertThatException()
+			.isThrownBy(() -> resolver(null).resolve(pointer, this.allocator,
+					(log) -> EndedFetchTests.<RuntimeException>throwAnything(failure)))
+			.isSameAs(failure);
+		assertThat(this.transfers.lines()).endsWith("error");
+	}
+
+	@Test
+	void aReaderThatIsStoredThrowsACheckedException() {
+		TimeoutException failure = new TimeoutException("no answer");
+		ExternalStorage storage = new LocalStorage(LocalStorageSettings.of(this.folder),
+				() -> URI.create("http://127.0.0.1:1"), Clock.systemUTC());
+		LocationResolver resolver = resolver(storage);
+		try (ReaderBatches batches = new ReaderBatches(new NumbersReader(2, 10) {
+
+			@Override
+			protected void beforeBatch(int number) {
+				if (number == 2) {
+					EndedFetchTests.<RuntimeException>throwAnything(failure);
+				}
+			}
+
+		}, this.allocator)) {
+			assertThatException().isThrownBy(() -> new StreamUploads(resolver.config(), resolver.resources())
+				.upload(batches, false, ResponseBudget.unlimited())).withRootCauseInstanceOf(TimeoutException.class);
+		}
+		assertThat(this.transfers.lines()).endsWith("error");
+	}
+
+	// As Kotlin does.
+	@SuppressWarnings("unchecked")
+	private static <T extends Throwable> void throwAnything(Throwable thrown) throws T {
+		throw (T) thrown;
 	}
 
 	@Test

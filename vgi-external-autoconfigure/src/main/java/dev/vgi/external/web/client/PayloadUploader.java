@@ -134,7 +134,7 @@ public final class PayloadUploader {
 					trace.elapsed()));
 			return result;
 		}
-		catch (RuntimeException | Error ex) {
+		catch (Throwable ex) {
 			throw trace.failed(ex);
 		}
 	}
