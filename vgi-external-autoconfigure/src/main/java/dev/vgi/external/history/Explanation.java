@@ -128,8 +128,12 @@ final class Explanation {
 	 */
 	static @Nullable String waitsFor(TransferTimeline timeline, WhereTimeWent time) {
 		Share now = time.now();
-		if (!timeline.isRunning() || now == null) {
+		if (!timeline.isRunning()) {
 			return null;
+		}
+		if (now == null) {
+			// Nothing was handed to the storage yet; a vended URL has to be asked for first.
+			return (timeline.isFetch() || "vended".equals(timeline.storage())) ? null : "the reader";
 		}
 		return switch (now) {
 			case MEMORY -> "memory";

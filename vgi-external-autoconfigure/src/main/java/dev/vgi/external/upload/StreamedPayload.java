@@ -15,6 +15,7 @@ import dev.vgi.external.codec.ZstdContentCodec;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.SlabPool.Slab;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.transfer.TransferEvent.Phase;
 import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.TransferCancelledException;
 import org.jspecify.annotations.Nullable;
@@ -134,7 +135,18 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 
 	private void encode(ZstdContentCodec.Encoder encoder, ByteBuffer source) throws IOException {
 		while (source.hasRemaining()) {
-			encoder.encode(source, awaitRoom(), false);
+			encode(encoder, source, awaitRoom(), false);
+		}
+	}
+
+	private boolean encode(ZstdContentCodec.Encoder encoder, ByteBuffer source, ByteBuffer room, boolean end)
+			throws IOException {
+		this.trace.begins(Phase.CODING);
+		try {
+			return encoder.encode(source, room, end);
+		}
+		finally {
+			this.trace.over(Phase.CODING);
 		}
 	}
 
@@ -170,7 +182,7 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 				ByteBuffer nothing = ByteBuffer.allocateDirect(0);
 				boolean done = false;
 				while (!done) {
-					done = this.encoder.encode(nothing, awaitRoom(), true);
+					done = encode(this.encoder, nothing, awaitRoom(), true);
 				}
 			}
 			this.ended = true;

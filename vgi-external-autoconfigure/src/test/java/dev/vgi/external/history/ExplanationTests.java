@@ -180,6 +180,7 @@ class ExplanationTests {
 				Arguments.of("parsing", fetch(900).ranges(4, 0, 100).phase("parsing", 500, null), "parsing"),
 				Arguments.of("the last part", upload(900).part(0, 0, 100).openPart(1, 20.0), "part 1"),
 				Arguments.of("the reader", upload(900).phase("upload", 0, null).part(0, 0, 100), "the reader"),
+				Arguments.of("the first rows", upload(900), "the reader"),
 				Arguments.of("a local folder", upload(900).phase("upload", 0, null), "storage"),
 				Arguments.of("encoding", upload(900).phase("coding", 0, null), "encoding"));
 	}

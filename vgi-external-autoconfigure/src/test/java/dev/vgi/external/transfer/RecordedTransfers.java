@@ -91,6 +91,14 @@ public final class RecordedTransfers implements TransferListener {
 	}
 
 	/**
+	 * Begin an upload whose events are written down.
+	 * @return its trace
+	 */
+	public TransferTrace upload() {
+		return TransferTrace.begin(this, Transfer.Direction.UPLOAD, "s3", null, 0);
+	}
+
+	/**
 	 * Return what has happened so far.
 	 * @return the lines of all transfers
 	 */

@@ -29,6 +29,7 @@ import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RecordedPauses;
+import dev.vgi.external.transfer.RecordedTransfers;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transfer.TransferTrace;
 import dev.vgi.external.transport.RequestBody;
@@ -88,6 +89,19 @@ class StreamedPayloadTests {
 			assertThat(payload.takenLength()).isEqualTo(bytes.length);
 			assertThat(payload.isOpen()).isFalse();
 		}
+	}
+
+	@Test
+	void compressionIsReported() throws Exception {
+		RecordedTransfers transfers = new RecordedTransfers();
+		try (StreamedPayload payload = new StreamedPayload(LEVEL_1, this.slabs, this.budget, Duration.ZERO,
+				transfers.upload())) {
+			StreamedUpload.run(payload, (stream) -> takeAll(stream, PART, new ArrayList<>()),
+					StreamedUpload.of(bytes(3 * PART)));
+		}
+		List<String> coding = transfers.lines("coding");
+		assertThat(coding).startsWith("coding begins", "coding over");
+		assertThat(transfers.lines().indexOf("coding begins")).isLessThan(transfers.lines().indexOf("upload begins"));
 	}
 
 	@ParameterizedTest
