@@ -74,7 +74,8 @@ final class Explanation {
 			add(causes, turn, "Its turn came after %s: the origin is limited, see docs/network.md, or"
 					+ " vgi.external.http.max-connections is too low");
 		}
-		if (!fetch && timeline.requestCount() == 0) {
+		// A folder takes the coded bytes as they come; others wait for the first part.
+		if (!fetch && timeline.requestCount() == 0 && time.of(Share.SENDING) > 0) {
 			add(causes, time.of(Share.CODING) + time.of(Share.SENDING), "Storing took %s");
 		}
 		else {
@@ -132,7 +133,8 @@ final class Explanation {
 			return null;
 		}
 		if (now == null) {
-			// Nothing was handed to the storage yet; a vended URL has to be asked for first.
+			// Nothing was handed to the storage yet; a vended URL has to be asked for
+			// first.
 			return (timeline.isFetch() || "vended".equals(timeline.storage())) ? null : "the reader";
 		}
 		return switch (now) {

@@ -134,6 +134,8 @@ class ExplanationTests {
 							.object(3000, 4000, 30 * MB)
 							.bytes(30 * MB),
 						"Compression took 3.0 s longer than the upload: lower vgi.external.compression.level"),
+				Arguments.of("compression before the first part", upload(4000).phase("coding", 10, 3990),
+						"Compression took 4.0 s longer than the upload: lower vgi.external.compression.level"),
 				Arguments.of("a slow reader",
 						upload(9000).phase("upload", 0, 9000)
 							.part(0, 1000, 1200)
