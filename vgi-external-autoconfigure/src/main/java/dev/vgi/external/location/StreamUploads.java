@@ -171,6 +171,8 @@ final class StreamUploads {
 				IpcStreamWriter writer = new IpcStreamWriter(payload, shape.schema(), shape.dictionaries())) {
 			long charged = 0;
 			while (writeNext(batches, writer)) {
+				// From here on it waits for the reader.
+				payload.trace().over(Phase.CODING);
 				budget.store(payload.writtenLength() - charged);
 				charged = payload.writtenLength();
 			}

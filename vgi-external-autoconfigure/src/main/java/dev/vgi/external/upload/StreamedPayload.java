@@ -135,18 +135,9 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 
 	private void encode(ZstdContentCodec.Encoder encoder, ByteBuffer source) throws IOException {
 		while (source.hasRemaining()) {
-			encode(encoder, source, awaitRoom(), false);
-		}
-	}
-
-	private boolean encode(ZstdContentCodec.Encoder encoder, ByteBuffer source, ByteBuffer room, boolean end)
-			throws IOException {
-		this.trace.begins(Phase.CODING);
-		try {
-			return encoder.encode(source, room, end);
-		}
-		finally {
-			this.trace.over(Phase.CODING);
+			ByteBuffer room = awaitRoom();
+			this.trace.begins(Phase.CODING);
+			encoder.encode(source, room, false);
 		}
 	}
 
@@ -180,11 +171,11 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 			requireTaker();
 			if (this.encoder != null) {
 				ByteBuffer nothing = ByteBuffer.allocateDirect(0);
-				boolean done = false;
-				while (!done) {
-					done = encode(this.encoder, nothing, awaitRoom(), true);
+				while (!this.encoder.encode(nothing, awaitRoom(), true)) {
+					continue;
 				}
 			}
+			this.trace.over(Phase.CODING);
 			this.ended = true;
 			this.changed.signalAll();
 		}
@@ -252,6 +243,7 @@ public final class StreamedPayload implements EncodedPayload, WritableByteChanne
 					this.full = true;
 					this.changed.signalAll();
 				}
+				this.trace.over(Phase.CODING);
 				this.changed.await();
 				requireTaker();
 			}

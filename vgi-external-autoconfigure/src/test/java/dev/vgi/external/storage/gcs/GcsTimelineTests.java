@@ -150,9 +150,10 @@ class GcsTimelineTests {
 		assertThat(timeline.where((line) -> line.startsWith("size"))).containsExactly("size " + length + " zstd");
 		assertThat(timeline.where((line) -> line.contains(" part ")).size()).isEqualTo((int) chunks);
 		assertThat(timeline.where((line) -> line.startsWith("done")).size()).isEqualTo((int) chunks);
-		assertThat(timeline.events()).startsWith("upload {").endsWith("} upload");
+		List<String> events = timeline.where((line) -> !line.contains("coding"));
+		assertThat(events).startsWith("upload {").endsWith("} upload");
 		// Four for each request, one for each part, the phase and the size.
-		assertThat(timeline.events()).hasSize((int) (4 * (chunks + 1) + chunks + 3));
+		assertThat(events).hasSize((int) (4 * (chunks + 1) + chunks + 3));
 		assertThat(timeline.progress()).isSorted().endsWith(length);
 	}
 

@@ -96,7 +96,10 @@ class LocalTimelineTests {
 		assertThat(store(new NumbersReader(10, 100_000))).isNotNull();
 		RecordedEvents.Timeline timeline = this.recorded.only();
 		long length = timeline.storedBytes();
-		assertThat(timeline.events()).containsExactly("upload {", "size " + length + " zstd", "} upload");
+		assertThat(timeline.where((line) -> !line.contains("coding"))).containsExactly("upload {",
+				"size " + length + " zstd", "} upload");
+		// Twice for each batch, and for each part that it waits for.
+		assertThat(timeline.where((line) -> line.contains("coding"))).hasSizeBetween(2, 2 * (10 + 3));
 	}
 
 	@ParameterizedTest
