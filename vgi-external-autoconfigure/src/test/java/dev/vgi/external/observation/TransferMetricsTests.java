@@ -111,6 +111,7 @@ class TransferMetricsTests {
 
 	@AfterEach
 	void nothingIsLeft() {
+		assertThat(this.observations.getCurrentObservation()).isNull();
 		this.allocator.close();
 		this.registry.close();
 	}
@@ -350,7 +351,9 @@ class TransferMetricsTests {
 			if (event.isDefault()) {
 				Object[] values = Arrays.stream(event.getParameterTypes()).map(arguments::get).toArray();
 				assertThat(values).as(event.getName()).doesNotContainNull();
-				event.invoke(this.listener, values);
+				if (event.invoke(this.listener, values) instanceof TransferListener.Watch watch) {
+					watch.ended();
+				}
 				heard.add(event.getName());
 			}
 		}
