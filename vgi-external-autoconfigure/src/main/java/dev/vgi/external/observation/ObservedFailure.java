@@ -25,12 +25,14 @@ final class ObservedFailure extends Exception {
 	}
 
 	/**
-	 * Return whether a failure quotes a URL with its query, also in what led to it.
+	 * Return what may be shown of a failure, with its stack trace.
 	 * @param failure the failure
-	 * @return whether its stack trace may not be shown
+	 * @return the same; if it quotes a URL with its query, also in what led to it, only
+	 * its redacted message
 	 */
-	static boolean hasQuery(Throwable failure) {
-		return hasQuery(failure, Collections.newSetFromMap(new IdentityHashMap<>()));
+	static Throwable of(Throwable failure) {
+		return hasQuery(failure, Collections.newSetFromMap(new IdentityHashMap<>()))
+				? new ObservedFailure(RedactedUrl.scrub(failure.getMessage())) : failure;
 	}
 
 	private static boolean hasQuery(@Nullable Throwable failure, Set<Throwable> seen) {

@@ -16,7 +16,6 @@ import dev.vgi.external.transfer.TransferEvent.RequestQueued;
 import dev.vgi.external.transfer.TransferEvent.RequestSent;
 import dev.vgi.external.transfer.TransferEvent.Retried;
 import dev.vgi.external.transfer.TransferListener;
-import dev.vgi.external.url.RedactedUrl;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationRegistry;
 import org.jspecify.annotations.Nullable;
@@ -202,8 +201,7 @@ final class ObservedTransfer implements TransferListener.Watch {
 		if (!(failure instanceof VgiExternalException)) {
 			return new ObservedFailure("The application failed with " + failure.getClass().getName());
 		}
-		return ObservedFailure.hasQuery(failure) ? new ObservedFailure(RedactedUrl.scrub(failure.getMessage()))
-				: failure;
+		return ObservedFailure.of(failure);
 	}
 
 }

@@ -104,7 +104,7 @@ public final class RpcClientObservations implements RpcClientListener {
 		public void end() {
 			Throwable failure = this.call.failure();
 			if (failure != null) {
-				this.observation.error(failure);
+				this.observation.error(ObservedFailure.of(failure));
 			}
 			this.observation.stop();
 		}

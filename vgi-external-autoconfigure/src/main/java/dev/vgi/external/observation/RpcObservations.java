@@ -57,7 +57,7 @@ public final class RpcObservations implements RpcCallListener {
 			public void end() {
 				Throwable failure = call.failure();
 				if (failure != null) {
-					observation.error(failure);
+					observation.error(ObservedFailure.of(failure));
 				}
 				observation.stop();
 			}

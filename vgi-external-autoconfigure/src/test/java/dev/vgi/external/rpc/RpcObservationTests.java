@@ -1,5 +1,6 @@
 package dev.vgi.external.rpc;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -19,6 +20,7 @@ import io.micrometer.observation.tck.TestObservationRegistryAssert;
 import io.micrometer.observation.transport.ReceiverContext;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
@@ -99,6 +101,18 @@ class RpcObservationTests extends AbstractRpcTests {
 	}
 
 	@Test
+	void aFailureThatQuotesAQueryIsNotShownAsItIs() {
+		VarCharVector message = new VarCharVector(
+				new Field("message", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null), this.allocator);
+		message.setSafe(0,
+				"cannot read https://storage.example/o?X-Amz-Signature=5ec7e7".getBytes(StandardCharsets.UTF_8));
+		message.setValueCount(1);
+		post("/raise_value_error", metadata("raise_value_error"), new String[0], List.of(message), 1);
+		assertThat(only().getError()).hasMessage("cannot read https://storage.example/o").hasNoCause();
+		assertThat(low(only())).containsEntry("rpc.error.kind", "application");
+	}
+
+	@Test
 	void aRequestThatIsRefusedIsObservedToo() {
 		send("/echo_int", metadata("another"), "value");
 		assertThat(low(only())).containsEntry("outcome", "refused").containsEntry("rpc.error.kind", "bad-request");
@@ -169,8 +183,12 @@ class RpcObservationTests extends AbstractRpcTests {
 			vector.setValueCount(1);
 			row.add(vector);
 		}
+		return post(path, metadata, headers, row, columns.length);
+	}
+
+	private StreamReply post(String path, BatchMetadata metadata, String[] headers, List<FieldVector> row, int rows) {
 		VectorSchemaRoot root = new VectorSchemaRoot(row);
-		root.setRowCount(columns.length);
+		root.setRowCount(rows);
 		try (AnnotatedBatch batch = AnnotatedBatch.of(root).withMetadata(metadata)) {
 			return StreamReply.of(this.loopback.post(path, Loopback.ARROW, Loopback.bytes(batch), headers),
 					this.allocator);
