@@ -200,6 +200,8 @@ final class RangedDownload {
 	// costly.
 	private void setAlarm(long now) {
 		if (this.alarm != null && now - this.alarmAt >= 0) {
+			// Time has passed before it was set, if it has not rung.
+			this.alarm.cancel();
 			this.alarm = null;
 		}
 		long left = this.schedule.nextIn(this.slots.first(), now);
