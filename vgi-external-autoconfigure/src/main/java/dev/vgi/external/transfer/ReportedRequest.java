@@ -22,7 +22,7 @@ record ReportedRequest(TransferTrace trace, int number) implements RequestWatch 
 
 	@Override
 	public void answered(int status, @Nullable String requestId) {
-		this.trace.answered(new RequestAnswered(this.number, status, requestId));
+		this.trace.answered(new RequestAnswered(this.number, status, RequestWatch.identifier(requestId)));
 	}
 
 	@Override

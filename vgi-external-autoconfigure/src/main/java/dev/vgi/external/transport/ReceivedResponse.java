@@ -9,7 +9,6 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 import dev.vgi.external.time.TransferTimer;
@@ -32,9 +31,6 @@ final class ReceivedResponse {
 	/** What storages call their identifier of a request: S3, GCS, Azure, others. */
 	private static final List<String> REQUEST_IDS = List.of("x-amz-request-id", "x-guploader-uploadid",
 			"x-ms-request-id", "x-request-id");
-
-	/** The identifier comes from a foreign server, and goes to logs. */
-	private static final Pattern REQUEST_ID = Pattern.compile("[A-Za-z0-9._:=+/-]{1,128}");
 
 	private static final long NOT_READING = Long.MIN_VALUE;
 
@@ -150,8 +146,8 @@ final class ReceivedResponse {
 
 	@Nullable String requestId() {
 		for (String name : REQUEST_IDS) {
-			String value = header(name);
-			if (value != null && REQUEST_ID.matcher(value).matches()) {
+			String value = RequestWatch.identifier(header(name));
+			if (value != null) {
 				return value;
 			}
 		}

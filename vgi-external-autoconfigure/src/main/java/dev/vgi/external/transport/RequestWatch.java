@@ -1,5 +1,7 @@
 package dev.vgi.external.transport;
 
+import java.util.regex.Pattern;
+
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +14,19 @@ public interface RequestWatch {
 	/** Does nothing. */
 	RequestWatch NONE = new RequestWatch() {
 	};
+
+	/** What an identifier of a request may look like. */
+	Pattern IDENTIFIER = Pattern.compile("[A-Za-z0-9._:=+/-]{1,128}");
+
+	/**
+	 * Return a storage's identifier of a request as it may be shown. It comes from a
+	 * foreign server, and goes to logs and spans.
+	 * @param value what the server calls the request, or {@code null}
+	 * @return the same; {@code null} if it does not look like an identifier
+	 */
+	static @Nullable String identifier(@Nullable String value) {
+		return (value != null && IDENTIFIER.matcher(value).matches()) ? value : null;
+	}
 
 	/**
 	 * It is the request's turn: the connection is taken or opened next.

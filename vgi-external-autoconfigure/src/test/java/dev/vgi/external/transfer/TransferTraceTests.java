@@ -135,9 +135,11 @@ class TransferTraceTests {
 	void reasonsHaveNoQuery() {
 		TransferTrace trace = begin();
 		RequestWatch request = trace.requests(Purpose.OBJECT, 0, 0, -1).begin(false);
+		request.answered(503, "see " + URL);
 		request.ended(End.FAILED, 0, "No answer from " + URL);
 		trace.retried(-1, new StorageUnavailableException("No answer from " + URL, 0, null), Duration.ofSeconds(1));
-		assertThat(this.told).hasSize(3)
+		assertThat(this.told).contains(new RequestAnswered(1, 503, null))
+			.hasSize(4)
 			.last()
 			.isInstanceOfSatisfying(Retried.class,
 					(retried) -> assertThat(retried.kind()).isEqualTo(Kind.STORAGE_UNAVAILABLE));
