@@ -118,7 +118,7 @@ public class FlightStore implements AutoCloseable {
 	 * Return all flights as one batch, for callers who cannot take several.
 	 * @return the batch; the caller closes it
 	 */
-	VectorSchemaRoot allInOneBatch() {
+	public VectorSchemaRoot allInOneBatch() {
 		return batch(count(), ALL);
 	}
 

@@ -6,12 +6,16 @@ import java.util.List;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
+import dev.vgi.external.location.ExternalRef;
+import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.rpc.ExchangeStream;
 import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.sample.FlightCount;
 import dev.vgi.external.sample.FlightService;
 import dev.vgi.external.sample.RouteSummary;
+import dev.vgi.external.url.AllowedUrlValidator;
+import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.client.ArrowResponses;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
@@ -42,6 +46,10 @@ final class FlightClient implements AutoCloseable {
 
 	private final RestClient restClient;
 
+	private final BufferAllocator allocator;
+
+	private final LocationResolver resolver;
+
 	private final FlightService service;
 
 	private FlightClient(ConfigurableApplicationContext context, URI url, ProgressDisplay display) {
@@ -50,7 +58,9 @@ final class FlightClient implements AutoCloseable {
 		this.objects = context.getBean(StoredObjects.class);
 		this.restClient = context.getBean(RestClient.Builder.class).baseUrl(url.toString()).build();
 		VgiClient vgiClient = context.getBean(VgiClient.Builder.class).baseUrl(url.toString()).build();
-		this.service = new RpcClients(vgiClient, context.getBean(BufferAllocator.class), LogSink.discarding())
+		this.allocator = context.getBean(BufferAllocator.class);
+		this.resolver = context.getBean("vgiClientLocationResolver", LocationResolver.class);
+		this.service = new RpcClients(vgiClient, this.allocator, LogSink.discarding())
 			.createClient(FlightService.class);
 	}
 
@@ -154,6 +164,18 @@ final class FlightClient implements AutoCloseable {
 			progress.add(flights);
 			return flights;
 		});
+	}
+
+	/**
+	 * Download a stored batch, without a call.
+	 * @param ref the batch, in a storage that this client trusts
+	 * @param shape a batch with the same columns; borrowed
+	 * @return the batch; the caller closes it
+	 */
+	AnnotatedBatch download(ExternalRef ref, AnnotatedBatch shape) {
+		UrlValidator policy = AllowedUrlValidator.builder().schemes("http", "https").hosts(ref.url().getHost()).build();
+		return this.resolver.alsoAccepting(policy)
+			.resolve(ref.pointerBatch(shape, this.allocator), this.allocator, LogSink.discarding());
 	}
 
 	/**

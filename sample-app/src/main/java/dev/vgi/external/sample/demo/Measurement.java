@@ -27,8 +27,6 @@ record Measurement(String call, Travelled travelled, int objects, long rows, lon
 	 */
 	enum Travelled {
 
-		/** Nowhere: they stay in the process that queried them. */
-		NOWHERE,
 		/** In the body of the call. */
 		INLINE,
 		/** Through storage. */

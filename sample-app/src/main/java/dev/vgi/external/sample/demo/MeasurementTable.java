@@ -9,7 +9,11 @@ import java.util.Locale;
  */
 final class MeasurementTable {
 
-	private static final List<String> HEADINGS = List.of("call", "travelled", "objects", "rows", "bytes", "ms", "MB/s");
+	private static final List<String> CALL_HEADINGS = List.of("call", "travelled", "objects", "rows", "bytes", "ms",
+			"MB/s");
+
+	private static final List<String> STAGE_HEADINGS = List.of("stage", "what it does", "ms", "MB/s",
+			"x bare download");
 
 	private static final int TEXT_COLUMNS = 2;
 
@@ -17,15 +21,28 @@ final class MeasurementTable {
 	}
 
 	/**
-	 * Lay out measurements.
-	 * @param measurements the rows
+	 * Lay out measurements of calls.
+	 * @param calls the rows
 	 * @return the lines, heading and rule included
 	 */
-	static List<String> lines(List<Measurement> measurements) {
+	static List<String> calls(List<Measurement> calls) {
+		return lines(CALL_HEADINGS, calls.stream().map(MeasurementTable::cells).toList());
+	}
+
+	/**
+	 * Lay out measurements of stages.
+	 * @param stages the rows
+	 * @return the lines, heading and rule included
+	 */
+	static List<String> stages(List<StageMeasurement> stages) {
+		return lines(STAGE_HEADINGS, stages.stream().map(MeasurementTable::cells).toList());
+	}
+
+	private static List<String> lines(List<String> headings, List<List<String>> cells) {
 		List<List<String>> rows = new ArrayList<>();
-		rows.add(HEADINGS);
-		measurements.forEach((measurement) -> rows.add(cells(measurement)));
-		int[] widths = new int[HEADINGS.size()];
+		rows.add(headings);
+		rows.addAll(cells);
+		int[] widths = new int[headings.size()];
 		for (List<String> row : rows) {
 			for (int column = 0; column < widths.length; column++) {
 				widths[column] = Math.max(widths[column], row.get(column).length());
@@ -42,6 +59,13 @@ final class MeasurementTable {
 				number(measurement.objects()), number(measurement.rows()), number(measurement.bytes()),
 				String.format(Locale.ROOT, "%,d", measurement.elapsed().toMillis()),
 				(measurement.bytes() > 0) ? String.format(Locale.ROOT, "%,.1f", measurement.megabytesPerSecond()) : "");
+	}
+
+	private static List<String> cells(StageMeasurement stage) {
+		return List.of(stage.stage(), stage.description(),
+				String.format(Locale.ROOT, "%,.1f", stage.elapsed().toNanos() / 1e6),
+				String.format(Locale.ROOT, "%,.0f", stage.megabytesPerSecond()),
+				String.format(Locale.ROOT, "%.2f", stage.ratio()));
 	}
 
 	private static String number(long value) {

@@ -36,7 +36,7 @@ final class ProgressDisplay {
 
 	private String call = "";
 
-	private Travelled travelled = Travelled.NOWHERE;
+	private Travelled travelled = Travelled.INLINE;
 
 	private int objects;
 
@@ -52,6 +52,8 @@ final class ProgressDisplay {
 
 	private long quarter;
 
+	private boolean rehearsing;
+
 	/**
 	 * Create a display.
 	 * @param out where to print
@@ -62,6 +64,21 @@ final class ProgressDisplay {
 		this.out = out;
 		this.terminal = terminal;
 		this.nanoTime = nanoTime;
+	}
+
+	/**
+	 * Make calls that are neither measured nor shown.
+	 * @param calls makes the calls
+	 * @throws IOException if a call does
+	 */
+	void rehearse(Rehearsal calls) throws IOException {
+		this.rehearsing = true;
+		try {
+			calls.run();
+		}
+		finally {
+			this.rehearsing = false;
+		}
 	}
 
 	/**
@@ -76,7 +93,7 @@ final class ProgressDisplay {
 	<T> T measure(String name, long expectedRows, Work<T> work) throws IOException {
 		this.call = name;
 		this.expected = expectedRows;
-		this.travelled = Travelled.NOWHERE;
+		this.travelled = Travelled.INLINE;
 		this.objects = 0;
 		this.rows = 0;
 		this.bytes = 0;
@@ -84,8 +101,10 @@ final class ProgressDisplay {
 		this.startedAt = this.nanoTime.getAsLong();
 		try {
 			T result = work.run(this);
-			this.measurements
-				.add(new Measurement(name, this.travelled, this.objects, this.rows, this.bytes, elapsed()));
+			if (!this.rehearsing) {
+				this.measurements
+					.add(new Measurement(name, this.travelled, this.objects, this.rows, this.bytes, elapsed()));
+			}
 			return result;
 		}
 		finally {
@@ -142,7 +161,7 @@ final class ProgressDisplay {
 	void add(long moreRows, long moreBytes) {
 		this.rows += moreRows;
 		this.bytes += moreBytes;
-		if (this.expected < SHORT) {
+		if (this.rehearsing || this.expected < SHORT) {
 			return;
 		}
 		long done = Math.min(100, this.rows * 100 / this.expected);
@@ -185,6 +204,15 @@ final class ProgressDisplay {
 	interface Work<T> {
 
 		T run(ProgressDisplay progress) throws IOException;
+
+	}
+
+	/**
+	 * Calls that are only made to warm up.
+	 */
+	interface Rehearsal {
+
+		void run() throws IOException;
 
 	}
 

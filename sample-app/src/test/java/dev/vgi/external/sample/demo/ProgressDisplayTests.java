@@ -71,6 +71,23 @@ class ProgressDisplayTests {
 		assertThat(this.printed.toString()).as("these are short").isEmpty();
 	}
 
+	@Test
+	void rehearsalLeavesNoTrace() throws Exception {
+		ProgressDisplay display = display(true);
+		display.rehearse(() -> display.measure("fetch", 1_000_000, (progress) -> {
+			progress.add(1_000_000, 8_000_000);
+			return "";
+		}));
+		assertThat(display.measurements()).isEmpty();
+		assertThat(this.printed.toString()).isEmpty();
+		display.measure("fetch", 1_000_000, (progress) -> {
+			progress.add(1_000_000, 8_000_000);
+			return "";
+		});
+		assertThat(display.measurements()).hasSize(1);
+		assertThat(this.printed.toString()).contains("100 %");
+	}
+
 	private void measure(boolean terminal, int batches, long rows, long bytes) throws IOException {
 		display(terminal).measure("fetch", 1_000_000, (progress) -> {
 			for (int i = 0; i < batches; i++) {
