@@ -121,11 +121,11 @@ public final class ObjectLink {
 		return this.renewal != null;
 	}
 
-	// Whether a request has found that the latest link has expired.
-	boolean isBeingRenewed() {
+	// The latest link, if a request has found that it has expired and it is being renewed.
+	@Nullable URI beingRenewed() {
 		this.lock.lock();
 		try {
-			return this.running != null && this.needed;
+			return (this.running != null && this.needed) ? this.current : null;
 		}
 		finally {
 			this.lock.unlock();

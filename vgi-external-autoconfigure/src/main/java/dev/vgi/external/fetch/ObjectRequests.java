@@ -203,11 +203,12 @@ final class ObjectRequests {
 
 	// A link is not used any more when it is about to expire, or is known to have.
 	private URI usable(Runnable requireWanted) {
-		URI url = link();
-		if (this.link.isBeingRenewed()) {
-			URI fresh = awaitLink(requireWanted, (waiting) -> this.link.renew(url, this.deadline, waiting));
-			return (fresh != null) ? fresh : url;
+		URI expired = this.link.beingRenewed();
+		if (expired != null) {
+			URI fresh = awaitLink(requireWanted, (waiting) -> this.link.renew(expired, this.deadline, waiting));
+			return (fresh != null) ? fresh : expired;
 		}
+		URI url = link();
 		Instant expiry = this.link.isRenewable() ? SignedUrl.of(url).expiry() : null;
 		boolean late = expiry != null && expiry.minus(MARGIN).isBefore(this.context.wallClock().instant());
 		return late ? awaitLink(requireWanted, (waiting) -> this.link.renewAhead(url, this.deadline, waiting)) : url;
