@@ -46,6 +46,14 @@ public final class PacedTransfer {
 	}
 
 	/**
+	 * Return whether the requests go to the service's own storage.
+	 * @return {@code false} if somebody else named the address
+	 */
+	public boolean isOwn() {
+		return this.own;
+	}
+
+	/**
 	 * Return whose pace a request of this transfer follows.
 	 * @param url an absolute http or https URL
 	 * @return the key

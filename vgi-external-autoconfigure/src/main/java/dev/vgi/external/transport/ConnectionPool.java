@@ -75,12 +75,14 @@ final class ConnectionPool {
 
 	/**
 	 * The key by which connections are shared: a connection to a private address must not
-	 * serve an exchange that is restricted to public ones.
+	 * serve an exchange that is restricted to public ones, nor one to the own storage an
+	 * exchange with a host that somebody else named.
 	 *
 	 * @param host scheme, host and port
 	 * @param publicOnly whether the host's address has to be public
+	 * @param foreign whether somebody else named the host
 	 */
-	record Route(HttpHost host, boolean publicOnly) {
+	record Route(HttpHost host, boolean publicOnly, boolean foreign) {
 
 	}
 

@@ -98,7 +98,8 @@ final class Connector {
 
 	private List<InetAddress> resolve(ConnectionPool.Route route) throws UnknownHostException {
 		String host = route.host().getHostName();
-		List<InetAddress> addresses = List.of(this.hostResolver.resolve(host));
+		List<InetAddress> addresses = List
+			.of(route.foreign() ? this.hostResolver.resolveForeign(host) : this.hostResolver.resolve(host));
 		if (!route.publicOnly()) {
 			return addresses;
 		}

@@ -23,10 +23,11 @@ import org.jspecify.annotations.Nullable;
  * @param method the method
  * @param url an absolute http or https URL
  * @param publicOnly whether the address of its host has to be public
+ * @param foreign whether somebody else named the host
  * @param headers headers besides those that HTTP itself requires
  * @param body the bytes to send, or {@code null} for none
  */
-record StorageRequest(String method, URI url, boolean publicOnly, Map<String, String> headers,
+record StorageRequest(String method, URI url, boolean publicOnly, boolean foreign, Map<String, String> headers,
 		@Nullable RequestBody body) {
 
 	// Whether this discards something, which is allowed when transfers have been ended.
@@ -48,7 +49,7 @@ record StorageRequest(String method, URI url, boolean publicOnly, Map<String, St
 	}
 
 	ConnectionPool.Route route() {
-		return new ConnectionPool.Route(host(), this.publicOnly);
+		return new ConnectionPool.Route(host(), this.publicOnly, this.foreign);
 	}
 
 	private HttpHost host() {

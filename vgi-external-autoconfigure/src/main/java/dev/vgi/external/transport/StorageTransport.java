@@ -6,6 +6,7 @@ import java.net.URISyntaxException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -179,7 +180,7 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public StorageResponse put(URI url, RequestBody body, Map<String, String> headers, UrlValidator validator,
 			Deadline deadline, TransferRequest request) {
-		return exchange("PUT", url, body, headers, validator, deadline, request).execute(0);
+		return send("PUT", url, body, headers, validator, deadline, request);
 	}
 
 	/**
@@ -196,7 +197,8 @@ public final class StorageTransport implements AutoCloseable {
 	 */
 	public StorageResponse send(String method, URI url, RequestBody body, Map<String, String> headers,
 			UrlValidator validator, Deadline deadline, TransferRequest request) {
-		return exchange(method, url, body, headers, validator, deadline, request).execute(0);
+		return exchange(method, url, body, headers, validator, deadline, request, !request.transfer().isOwn())
+			.execute(0);
 	}
 
 	private StorageResponse follow(String method, URI url, Map<String, String> headers, UrlValidator validator,
@@ -204,7 +206,10 @@ public final class StorageTransport implements AutoCloseable {
 		URI hop = url;
 		int requests = 0;
 		for (int redirects = 0;; redirects++) {
-			Exchange exchange = exchange(method, hop, null, headers, validator, deadline, request).execute(requests);
+			// The own storage may be anywhere, but where it redirects to is checked.
+			boolean foreign = !request.transfer().isOwn() || !Objects.equals(hop.getRawAuthority(), url.getRawAuthority());
+			Exchange exchange = exchange(method, hop, null, headers, validator, deadline, request, foreign)
+				.execute(requests);
 			if (!isRedirect(exchange.status())) {
 				return exchange;
 			}
@@ -220,14 +225,14 @@ public final class StorageTransport implements AutoCloseable {
 	}
 
 	private Exchange exchange(String method, URI url, @Nullable RequestBody body, Map<String, String> headers,
-			UrlValidator validator, Deadline deadline, TransferRequest sender) {
+			UrlValidator validator, Deadline deadline, TransferRequest sender, boolean foreign) {
 		validator.requireAccepted(url);
 		if (url.getHost() == null || !isHttp(url)) {
 			throw new UrlRejectedException(url, "only absolute http and https URLs can be requested");
 		}
 		return new Exchange(this,
-				new StorageRequest(method, url, !validator.admitsPrivateAddresses(url), headers, body), deadline,
-				sender);
+				new StorageRequest(method, url, !validator.admitsPrivateAddresses(url), foreign, headers, body),
+				deadline, sender);
 	}
 
 	private static boolean isHttp(URI url) {
