@@ -1,0 +1,234 @@
+package dev.vgi.external.test;
+
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.List;
+
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.web.Capabilities;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.BigIntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.SpringBootConfiguration;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.resttestclient.autoconfigure.AutoConfigureRestTestClient;
+import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.webmvc.test.autoconfigure.AutoConfigureMockMvc;
+import org.springframework.boot.webmvc.test.autoconfigure.WebMvcTest;
+import org.springframework.context.annotation.Import;
+import org.springframework.http.MediaType;
+import org.springframework.test.web.servlet.assertj.MockMvcTester;
+import org.springframework.test.web.servlet.client.RestTestClient;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RestController;
+
+import static dev.vgi.external.test.ArrowAssertions.ARROW_STREAM;
+import static dev.vgi.external.test.ArrowAssertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for {@link AutoConfigureVgiExternal}.
+ */
+class AutoConfigureVgiExternalTests {
+
+	private static final MediaType ARROW = MediaType.parseMediaType("application/vnd.apache.arrow.stream");
+
+	@Nested
+	@SpringBootTest(properties = { "vgi.external.storage=s3", "vgi.external.s3.bucket=bucket" })
+	@AutoConfigureMockMvc
+	@AutoConfigureRestTestClient
+	@AutoConfigureVgiExternal
+	@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+	class WithoutAServer {
+
+		@Autowired
+		private MockMvcTester mvc;
+
+		@Autowired
+		private RestTestClient client;
+
+		@Autowired
+		private InMemoryStorage storage;
+
+		@Autowired
+		private List<ExternalStorage> storages;
+
+		@Autowired
+		private UploadUrlProvider uploadUrls;
+
+		@Test
+		void storageIsTheOnlyOne() {
+			assertThat(this.storages).containsExactly(this.storage);
+			assertThat(this.uploadUrls).isSameAs(this.storage);
+		}
+
+		@Test
+		@Order(1)
+		void resultIsStoredAndRecorded() {
+			assertThat(this.mvc.get().uri("/rows").accept(ARROW)).hasStatus(303);
+			assertThat(this.storage.uploads()).singleElement()
+				.satisfies((upload) -> assertThat(upload).hasRows(3).column("v").containsExactly(0, 1, 2));
+		}
+
+		@Test
+		@Order(2)
+		void storageIsResetTestIsolation() {
+			assertThat(this.storage.uploads()).isEmpty();
+		}
+
+		@Test
+		void redirectLeadsToTheObject() throws Exception {
+			String location = this.mvc.get().uri("/rows").accept(ARROW).exchange().getResponse().getHeader("Location");
+			assertThat(location).startsWith("http://127.0.0.1:");
+			HttpResponse<byte[]> object = HttpClient.newHttpClient()
+				.send(HttpRequest.newBuilder(URI.create(location)).build(), HttpResponse.BodyHandlers.ofByteArray());
+			assertThat(object.body()).asInstanceOf(ARROW_STREAM).hasRows(3);
+		}
+
+		@Test
+		void callerThatResolvesPointersGetsOne() {
+			assertThat(this.mvc.get().uri("/rows").accept(ARROW).header(Capabilities.ACCEPT_POINTERS, "true"))
+				.hasStatusOk()
+				.body()
+				.asInstanceOf(ARROW_STREAM)
+				.isPointer();
+		}
+
+		@Test
+		void pointerIsResolvedByTheServer() {
+			byte[] pointer = this.mvc.get()
+				.uri("/rows")
+				.accept(ARROW)
+				.header(Capabilities.ACCEPT_POINTERS, "true")
+				.exchange()
+				.getResponse()
+				.getContentAsByteArray();
+			assertThat(this.mvc.post().uri("/rows").contentType(ARROW).content(pointer)).hasStatusOk()
+				.bodyText()
+				.isEqualTo("3");
+		}
+
+		@Test
+		void testClientResolvesPointers() {
+			this.client.get()
+				.uri("/rows")
+				.accept(ARROW)
+				.exchange()
+				.expectStatus()
+				.isOk()
+				.expectBody(AnnotatedBatch.class)
+				.value((batch) -> {
+					try (batch) {
+						assertThat(batch).hasRows(3).isNotPointer();
+					}
+				});
+			assertThat(this.storage.uploads()).hasSize(1);
+		}
+
+		@Test
+		void uploadFailsOnRequest() {
+			this.storage.failNextUpload();
+			assertThat(this.mvc.get().uri("/rows").accept(ARROW)).hasStatus(502);
+			assertThat(this.storage.uploads()).isEmpty();
+			assertThat(this.mvc.get().uri("/rows").accept(ARROW)).hasStatus(303);
+		}
+
+	}
+
+	@Nested
+	@SpringBootTest(webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT)
+	@AutoConfigureRestTestClient
+	@AutoConfigureVgiExternal
+	class WithAServer {
+
+		@Autowired
+		private RestTestClient client;
+
+		@Autowired
+		private InMemoryStorage storage;
+
+		@Test
+		void testClientResolvesPointers() {
+			this.client.get().uri("/rows").accept(ARROW).exchange().expectBody(AnnotatedBatch.class).value((batch) -> {
+				try (batch) {
+					assertThat(batch).column("v").containsExactly(0, 1, 2);
+				}
+			});
+			assertThat(this.storage.uploads()).hasSize(1);
+		}
+
+		@Test
+		void resultWithoutRowsStaysInline() {
+			this.client.get().uri("/rows?count=0").accept(ARROW).exchange().expectBody(byte[].class).value((body) -> {
+				assertThat(body).asInstanceOf(ARROW_STREAM).hasRows(0).isNotPointer();
+			});
+			assertThat(this.storage.uploads()).isEmpty();
+		}
+
+	}
+
+	@Nested
+	@WebMvcTest(controllers = Rows.class)
+	@AutoConfigureVgiExternal(threshold = "1KB")
+	class Slice {
+
+		@Autowired
+		private MockMvcTester mvc;
+
+		@Autowired
+		private InMemoryStorage storage;
+
+		@Test
+		void thresholdDecides() {
+			assertThat(this.mvc.get().uri("/rows").accept(ARROW)).hasStatusOk()
+				.body()
+				.asInstanceOf(ARROW_STREAM)
+				.hasRows(3);
+			assertThat(this.mvc.get().uri("/rows?count=128").accept(ARROW)).hasStatus(303);
+			assertThat(this.storage.uploads()).singleElement().extracting(RecordedUpload::rowCount).isEqualTo(128L);
+		}
+
+	}
+
+	@SpringBootConfiguration
+	@EnableAutoConfiguration
+	@Import(Rows.class)
+	static class Application {
+
+	}
+
+	@RestController
+	record Rows(BufferAllocator allocator) {
+
+		@GetMapping("/rows")
+		VectorSchemaRoot rows(@org.springframework.web.bind.annotation.RequestParam(defaultValue = "3") int count) {
+			BigIntVector vector = new BigIntVector("v", this.allocator);
+			vector.allocateNew(count);
+			for (int i = 0; i < count; i++) {
+				vector.set(i, i);
+			}
+			vector.setValueCount(count);
+			return new VectorSchemaRoot(List.of(vector));
+		}
+
+		@PostMapping("/rows")
+		String count(@RequestBody VectorSchemaRoot rows) {
+			return String.valueOf(rows.getRowCount());
+		}
+
+	}
+
+}

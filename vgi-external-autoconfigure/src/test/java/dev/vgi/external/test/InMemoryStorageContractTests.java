@@ -1,0 +1,90 @@
+package dev.vgi.external.test;
+
+import java.net.URI;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.ExternalStorageContractTests;
+import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.storage.local.SteppedClock;
+import org.junit.jupiter.api.AfterEach;
+
+/**
+ * The contract of a storage on {@link InMemoryStorage}.
+ */
+class InMemoryStorageContractTests extends ExternalStorageContractTests {
+
+	private final SteppedClock clock = new SteppedClock();
+
+	private final List<InMemoryStorage> storages = new ArrayList<>();
+
+	private final InMemoryStorage storage = create("/objects");
+
+	@AfterEach
+	void stop() {
+		this.storages.forEach(InMemoryStorage::close);
+	}
+
+	private InMemoryStorage create(String path) {
+		InMemoryStorage storage = new InMemoryStorage(path, this.clock);
+		this.storages.add(storage);
+		return storage;
+	}
+
+	@Override
+	protected ExternalStorage storage() {
+		return this.storage;
+	}
+
+	@Override
+	protected UploadUrlProvider uploadUrls() {
+		return this.storage;
+	}
+
+	@Override
+	protected ExternalStorage withPrefix(String prefix) {
+		return create('/' + URLEncoder.encode(prefix, StandardCharsets.UTF_8).replace("+", "%20"));
+	}
+
+	@Override
+	protected int multipartSize() {
+		return 20_000_001;
+	}
+
+	@Override
+	protected URI expired(URI url) {
+		this.clock.step(Duration.ofHours(1));
+		return url;
+	}
+
+	@Override
+	protected URI forged(URI url) {
+		return new SignedUrls(url.resolve("."), Clock.systemUTC()).sign("GET", this.storage.renewableKey(url),
+				Duration.ofHours(1));
+	}
+
+	@Override
+	protected Map<String, ExternalStorage> broken() {
+		InMemoryStorage closed = create("");
+		closed.close();
+		return Map.of("is closed", closed);
+	}
+
+	@Override
+	protected List<URI> foreign(URI url) {
+		return List.of(create("/objects").generateUploadUrl(NO_FIELDS).downloadUrl(),
+				this.storage.generateUploadUrl(NO_FIELDS).uploadUrl(), forged(url), URI.create(url + "&Signature=abc"));
+	}
+
+	@Override
+	protected List<String> contents() {
+		return this.storage.contents();
+	}
+
+}
