@@ -30,10 +30,7 @@ import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-
-import static org.assertj.core.api.Assertions.assertThat;
 
 /**
  * The contract of a storage on the example of {@code docs/custom-storage.md}. Its server
@@ -185,14 +182,6 @@ class SignedLinkStorageContractTests extends ExternalStorageContractTests {
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
 		}
-	}
-
-	@Test
-	void isTheOneInTheDocumentation() throws IOException {
-		String page = Files.readString(Path.of("../docs/custom-storage.md"));
-		String source = Files
-			.readString(Path.of("src/test/java/dev/vgi/external/storage/custom/SignedLinkStorage.java"));
-		assertThat(page).contains(source.substring(source.indexOf("public final class")));
 	}
 
 }
