@@ -40,7 +40,7 @@ public final class Pages {
 	 * @param depth how deep to look
 	 * @return its files, in order
 	 */
-	static Stream<Path> files(Path folder, int depth) {
+	public static Stream<Path> files(Path folder, int depth) {
 		try (Stream<Path> files = Files.walk(folder, depth)) {
 			return files.filter(Files::isRegularFile).sorted().toList().stream();
 		}
