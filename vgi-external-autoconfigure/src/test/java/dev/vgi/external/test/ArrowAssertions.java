@@ -32,10 +32,10 @@ public final class ArrowAssertions {
 
 	/**
 	 * The bytes of an Arrow stream, for {@code asInstanceOf}, such as
-	 * {@code assertThat(mvc.get().uri("/flights")).body().asInstanceOf(ARROW_STREAM)}.
+	 * {@code assertThat(mvc.get().uri("/flights")).body().asInstanceOf(ARROW_BODY)}.
 	 */
-	public static final InstanceOfAssertFactory<byte[], ArrowStreamAssert> ARROW_STREAM = new InstanceOfAssertFactory<>(
-			byte[].class, ArrowAssertions::assertThatStream);
+	public static final InstanceOfAssertFactory<byte[], ArrowBodyAssert> ARROW_BODY = new InstanceOfAssertFactory<>(
+			byte[].class, ArrowAssertions::assertThatBody);
 
 	private ArrowAssertions() {
 	}
@@ -83,8 +83,8 @@ public final class ArrowAssertions {
 	 * @param actual the bytes, coded with zstd or gzip or not at all
 	 * @return the assertions
 	 */
-	public static ArrowStreamAssert assertThatStream(byte @Nullable [] actual) {
-		return new ArrowStreamAssert(actual);
+	public static ArrowBodyAssert assertThatBody(byte @Nullable [] actual) {
+		return new ArrowBodyAssert(actual);
 	}
 
 	/**

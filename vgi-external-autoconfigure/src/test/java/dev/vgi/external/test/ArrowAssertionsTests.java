@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 import static dev.vgi.external.test.ArrowAssertions.assertThat;
-import static dev.vgi.external.test.ArrowAssertions.assertThatStream;
+import static dev.vgi.external.test.ArrowAssertions.assertThatBody;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -148,8 +148,8 @@ class ArrowAssertionsTests {
 				}
 				bytes = coded.toByteArray();
 			}
-			assertThatStream(bytes).hasRows(3).isNotPointer().column("delay").containsExactly(5, 12, null);
-			assertThat(bytes).asInstanceOf(ArrowAssertions.ARROW_STREAM).hasRows(3);
+			assertThatBody(bytes).hasRows(3).isNotPointer().column("delay").containsExactly(5, 12, null);
+			assertThat(bytes).asInstanceOf(ArrowAssertions.ARROW_BODY).hasRows(3);
 		}
 	}
 

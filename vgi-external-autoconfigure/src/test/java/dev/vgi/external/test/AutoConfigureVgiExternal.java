@@ -27,7 +27,7 @@ import org.springframework.test.context.TestPropertySource;
 @Retention(RetentionPolicy.RUNTIME)
 @Documented
 @Inherited
-@ImportAutoConfiguration(VgiExternalTestAutoConfiguration.class)
+@ImportAutoConfiguration
 @TestPropertySource(properties = { "vgi.external.storage=none", "vgi.external.retry-delay=1ms" })
 public @interface AutoConfigureVgiExternal {
 

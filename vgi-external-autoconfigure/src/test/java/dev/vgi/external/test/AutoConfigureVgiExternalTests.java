@@ -35,7 +35,7 @@ import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RestController;
 
-import static dev.vgi.external.test.ArrowAssertions.ARROW_STREAM;
+import static dev.vgi.external.test.ArrowAssertions.ARROW_BODY;
 import static dev.vgi.external.test.ArrowAssertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -95,7 +95,7 @@ class AutoConfigureVgiExternalTests {
 			assertThat(location).startsWith("http://127.0.0.1:");
 			HttpResponse<byte[]> object = HttpClient.newHttpClient()
 				.send(HttpRequest.newBuilder(URI.create(location)).build(), HttpResponse.BodyHandlers.ofByteArray());
-			assertThat(object.body()).asInstanceOf(ARROW_STREAM).hasRows(3);
+			assertThat(object.body()).asInstanceOf(ARROW_BODY).hasRows(3);
 		}
 
 		@Test
@@ -103,7 +103,7 @@ class AutoConfigureVgiExternalTests {
 			assertThat(this.mvc.get().uri("/rows").accept(ARROW).header(Capabilities.ACCEPT_POINTERS, "true"))
 				.hasStatusOk()
 				.body()
-				.asInstanceOf(ARROW_STREAM)
+				.asInstanceOf(ARROW_BODY)
 				.isPointer();
 		}
 
@@ -173,7 +173,7 @@ class AutoConfigureVgiExternalTests {
 		@Test
 		void resultWithoutRowsStaysInline() {
 			this.client.get().uri("/rows?count=0").accept(ARROW).exchange().expectBody(byte[].class).value((body) -> {
-				assertThat(body).asInstanceOf(ARROW_STREAM).hasRows(0).isNotPointer();
+				assertThat(body).asInstanceOf(ARROW_BODY).hasRows(0).isNotPointer();
 			});
 			assertThat(this.storage.uploads()).isEmpty();
 		}
@@ -195,7 +195,7 @@ class AutoConfigureVgiExternalTests {
 		void thresholdDecides() {
 			assertThat(this.mvc.get().uri("/rows").accept(ARROW)).hasStatusOk()
 				.body()
-				.asInstanceOf(ARROW_STREAM)
+				.asInstanceOf(ARROW_BODY)
 				.hasRows(3);
 			assertThat(this.mvc.get().uri("/rows?count=128").accept(ARROW)).hasStatus(303);
 			assertThat(this.storage.uploads()).singleElement().extracting(RecordedUpload::rowCount).isEqualTo(128L);

@@ -231,6 +231,18 @@ public final class InMemoryStorage implements ExternalStorage, UploadUrlProvider
 		reset();
 	}
 
+	/**
+	 * Keep an object that is none of the application.
+	 * @param stream its bytes
+	 * @return a URL that serves it
+	 */
+	URI plant(byte[] stream) {
+		requireOpen();
+		String key = ObjectKey.random(null);
+		this.objects.plant(new RecordedUpload(key, stream, null));
+		return this.urls.signUpload(key, EXPIRY);
+	}
+
 	RecordedObjects objects() {
 		return this.objects;
 	}

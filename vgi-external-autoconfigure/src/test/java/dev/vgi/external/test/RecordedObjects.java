@@ -23,6 +23,9 @@ final class RecordedObjects {
 
 	private final Map<String, RecordedUpload> received = new LinkedHashMap<>();
 
+	/** Those that a test has put here itself, for pointers that it makes. */
+	private final Map<String, RecordedUpload> planted = new LinkedHashMap<>();
+
 	/** Bytes of all objects, and of those that are arriving. */
 	private long used;
 
@@ -40,7 +43,14 @@ final class RecordedObjects {
 
 	synchronized @Nullable RecordedUpload get(String key) {
 		RecordedUpload upload = this.uploads.get(key);
-		return (upload != null) ? upload : this.received.get(key);
+		if (upload == null) {
+			upload = this.received.get(key);
+		}
+		return (upload != null) ? upload : this.planted.get(key);
+	}
+
+	synchronized void plant(RecordedUpload object) {
+		this.planted.put(object.key(), object);
 	}
 
 	synchronized List<String> keys() {
@@ -77,6 +87,7 @@ final class RecordedObjects {
 		this.received.values().forEach((object) -> this.used -= object.size());
 		this.uploads.clear();
 		this.received.clear();
+		this.planted.clear();
 	}
 
 	/**

@@ -7,10 +7,10 @@ import org.jspecify.annotations.Nullable;
  * batches are one table; its log batches are left out. The bytes may be coded with zstd
  * or gzip.
  */
-public final class ArrowStreamAssert extends AbstractBatchesAssert<ArrowStreamAssert, byte[]> {
+public final class ArrowBodyAssert extends AbstractBatchesAssert<ArrowBodyAssert, byte[]> {
 
-	ArrowStreamAssert(byte @Nullable [] actual) {
-		super(actual, ArrowStreamAssert.class);
+	ArrowBodyAssert(byte @Nullable [] actual) {
+		super(actual, ArrowBodyAssert.class);
 	}
 
 	@Override
