@@ -69,7 +69,7 @@ class ArrowAllocatorExtensionTests {
 		assertThat(Tidy.seen).hasSize(2).doesNotHaveDuplicates();
 	}
 
-	private static List<TestExecutionResult> run(Class<?> testClass) {
+	static List<TestExecutionResult> run(Class<?> testClass) {
 		JupiterTestEngine engine = new JupiterTestEngine();
 		TestDescriptor root = engine.discover(new OneClass(testClass), UniqueId.forEngine(engine.getId()));
 		List<TestExecutionResult> results = new ArrayList<>();

@@ -6,10 +6,14 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.List;
 
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.web.Capabilities;
+import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -24,20 +28,26 @@ import org.springframework.boot.SpringBootConfiguration;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.resttestclient.autoconfigure.AutoConfigureRestTestClient;
 import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.web.server.LocalServerPort;
 import org.springframework.boot.webmvc.test.autoconfigure.AutoConfigureMockMvc;
 import org.springframework.boot.webmvc.test.autoconfigure.WebMvcTest;
 import org.springframework.context.annotation.Import;
 import org.springframework.http.MediaType;
+import org.springframework.test.annotation.DirtiesContext;
 import org.springframework.test.web.servlet.assertj.MockMvcTester;
 import org.springframework.test.web.servlet.client.RestTestClient;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.client.HttpServerErrorException;
+import org.springframework.web.client.RestClient;
 
 import static dev.vgi.external.test.ArrowAssertions.ARROW_BODY;
 import static dev.vgi.external.test.ArrowAssertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
  * Tests for {@link AutoConfigureVgiExternal}.
@@ -181,6 +191,127 @@ class AutoConfigureVgiExternalTests {
 	}
 
 	@Nested
+	@SpringBootTest(webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT)
+	@AutoConfigureVgiExternal
+	class Clients {
+
+		@Autowired
+		private RestClient.Builder builder;
+
+		@Autowired
+		private VgiClient.Builder vgi;
+
+		@Autowired
+		private BufferAllocator allocator;
+
+		@Autowired
+		private InMemoryStorage storage;
+
+		@LocalServerPort
+		private int port;
+
+		private VectorSchemaRoot rows() {
+			return this.builder.baseUrl("http://localhost:" + this.port)
+				.build()
+				.get()
+				.uri("/rows")
+				.accept(ARROW)
+				.retrieve()
+				.body(VectorSchemaRoot.class);
+		}
+
+		@Test
+		void failedDownloadIsTriedAgain() {
+			this.storage.failNextDownload();
+			try (VectorSchemaRoot rows = rows()) {
+				assertThat(rows).hasRows(3);
+			}
+		}
+
+		@Test
+		void downloadsFailOnRequest() {
+			this.storage.failDownloads(404);
+			assertThatExceptionOfType(VgiExternalException.class).isThrownBy(this::rows)
+				.satisfies((ex) -> assertThat(ex.getMessage()).contains("404"));
+			assertThat(this.storage.uploads()).hasSize(1);
+		}
+
+		@Test
+		void linksExpireOnRequest() {
+			this.storage.expireUrls();
+			assertThatExceptionOfType(VgiExternalException.class).isThrownBy(this::rows)
+				.satisfies((ex) -> assertThat(ex.kind()).isEqualTo(VgiExternalException.Kind.LINK_EXPIRED));
+		}
+
+		@Test
+		void uploadsFailAsTheTestSays() {
+			this.storage.failUploads(() -> new UploadRefusedException("planted", null));
+			for (int i = 0; i < 2; i++) {
+				assertThatExceptionOfType(HttpServerErrorException.class).isThrownBy(this::rows)
+					.withMessageContaining("planted");
+			}
+		}
+
+		@Test
+		void uploadOfACallerIsReceived() {
+			VgiClient client = this.vgi.baseUrl("http://localhost:" + this.port).uploadThreshold(0).build();
+			// The service announces upload URLs with its first answer.
+			send(client);
+			assertThat(this.storage.received()).isEmpty();
+			send(client);
+			assertThat(this.storage.received()).singleElement()
+				.satisfies((upload) -> assertThat(upload).hasRows(2).column("v").containsExactly(7, 8));
+			assertThat(this.storage.uploads()).hasSize(2);
+		}
+
+		private void send(VgiClient client) {
+			BigIntVector vector = new BigIntVector("v", this.allocator);
+			vector.setSafe(0, 7);
+			vector.setSafe(1, 8);
+			vector.setValueCount(2);
+			try (AnnotatedBatch request = AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)));
+					AnnotatedBatch answer = client.call("/echo", request, LogSink.discarding())) {
+				assertThat(answer).column("v").containsExactly(7, 8);
+			}
+		}
+
+	}
+
+	@Test
+	void leakOfTheApplicationFailsTheTest() {
+		assertThat(ArrowAllocatorExtensionTests.run(Leaking.class)).singleElement()
+			.satisfies((result) -> assertThat(result.getThrowable()).get()
+				.asString()
+				.contains("The application or its test has not freed 64 bytes"));
+		assertThat(ArrowAllocatorExtensionTests.run(Unchecked.class)).singleElement()
+			.satisfies((result) -> assertThat(result.getThrowable()).isEmpty());
+	}
+
+	@SpringBootTest(classes = Application.class)
+	@AutoConfigureVgiExternal
+	@DirtiesContext
+	static class Leaking {
+
+		@Test
+		void leaks(@Autowired BufferAllocator allocator) {
+			allocator.buffer(64);
+		}
+
+	}
+
+	@SpringBootTest(classes = Application.class)
+	@AutoConfigureVgiExternal(checkLeaks = false)
+	@DirtiesContext
+	static class Unchecked {
+
+		@Test
+		void leaks(@Autowired BufferAllocator allocator) {
+			allocator.buffer(64);
+		}
+
+	}
+
+	@Nested
 	@WebMvcTest(controllers = Rows.class)
 	@AutoConfigureVgiExternal(threshold = "1KB")
 	class Slice {
@@ -214,7 +345,7 @@ class AutoConfigureVgiExternalTests {
 	record Rows(BufferAllocator allocator) {
 
 		@GetMapping("/rows")
-		VectorSchemaRoot rows(@org.springframework.web.bind.annotation.RequestParam(defaultValue = "3") int count) {
+		VectorSchemaRoot rows(@RequestParam(defaultValue = "3") int count) {
 			BigIntVector vector = new BigIntVector("v", this.allocator);
 			vector.allocateNew(count);
 			for (int i = 0; i < count; i++) {
@@ -222,6 +353,16 @@ class AutoConfigureVgiExternalTests {
 			}
 			vector.setValueCount(count);
 			return new VectorSchemaRoot(List.of(vector));
+		}
+
+		@PostMapping("/echo")
+		AnnotatedBatch echo(@RequestBody AnnotatedBatch rows) {
+			BigIntVector copy = new BigIntVector("v", this.allocator);
+			for (int i = 0; i < rows.rowCount(); i++) {
+				copy.copyFromSafe(i, i, rows.root().getVector("v"));
+			}
+			copy.setValueCount(rows.rowCount());
+			return AnnotatedBatch.of(new VectorSchemaRoot(List.of(copy)));
 		}
 
 		@PostMapping("/rows")

@@ -39,7 +39,8 @@ final class InMemoryStoragePostProcessor implements BeanPostProcessor {
 	}
 
 	private void requireOwn(URI url) {
-		if (!this.storage.getObject().isOwn(url)) {
+		// A client is vended upload URLs, too.
+		if (!this.storage.getObject().urls().isVended(url)) {
 			throw new UrlRejectedException(url, "it is not one of the in-memory storage");
 		}
 	}

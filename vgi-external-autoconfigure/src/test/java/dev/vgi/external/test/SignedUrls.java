@@ -67,6 +67,10 @@ final class SignedUrls {
 		return (grant != null && grant.method().equals(method)) ? grant.key() : null;
 	}
 
+	boolean isVended(URI url) {
+		return this.grants.containsKey(url);
+	}
+
 	boolean isExpired(URI url) {
 		Grant grant = this.grants.get(url);
 		return grant == null || grant.expired() || !this.clock.instant().isBefore(expiry(url));

@@ -40,8 +40,7 @@ class FlightControllerTests {
 
 	@Test
 	void callerThatKnowsPointersGetsOne() {
-		assertThat(
-				this.mvc.get().uri("/flights").accept(ARROW_STREAM).header(Capabilities.ACCEPT_POINTERS, "true"))
+		assertThat(this.mvc.get().uri("/flights").accept(ARROW_STREAM).header(Capabilities.ACCEPT_POINTERS, "true"))
 			.hasStatusOk()
 			.body()
 			.asInstanceOf(ARROW_BODY)

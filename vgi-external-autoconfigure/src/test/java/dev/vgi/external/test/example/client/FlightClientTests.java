@@ -59,8 +59,7 @@ class FlightClientTests {
 	void resolvesAPointer(BufferAllocator allocator) throws Exception {
 		try (VectorSchemaRoot delays = delays(allocator, 5, 12)) {
 			this.server.expect(requestTo("https://flights.example/flights?origin=JFK"))
-				.andRespond(withSuccess(ArrowBodies.pointer(this.storage, delays),
-						ARROW_STREAM));
+				.andRespond(withSuccess(ArrowBodies.pointer(this.storage, delays), ARROW_STREAM));
 		}
 		try (ArrowReader flights = this.client.flightsOneByOne("JFK")) {
 			assertThat(flights).nextBatch().column("delay").containsExactly(5, 12);
@@ -71,16 +70,14 @@ class FlightClientTests {
 	@Test
 	void callsARpcMethod() {
 		this.server.expect(requestTo("https://flights.example/FlightService/delays"))
-			.andRespond(withSuccess(ArrowBodies.result(FlightService.class, "delays", List.of(5L, 12L)),
-					ARROW_STREAM));
+			.andRespond(withSuccess(ArrowBodies.result(FlightService.class, "delays", List.of(5L, 12L)), ARROW_STREAM));
 		assertThat(this.service.delays("JFK")).containsExactly(5L, 12L);
 	}
 
 	@Test
 	void rpcMethodFails() {
 		this.server.expect(requestTo("https://flights.example/FlightService/delays"))
-			.andRespond(withSuccess(ArrowBodies.error("ValueError", "no such airport"),
-					ARROW_STREAM));
+			.andRespond(withSuccess(ArrowBodies.error("ValueError", "no such airport"), ARROW_STREAM));
 		assertThatExceptionOfType(ErrorBatchException.class).isThrownBy(() -> this.service.delays("XXX"))
 			.satisfies((ex) -> assertThat(ex.errorType()).isEqualTo("ValueError"));
 	}
