@@ -1,15 +1,25 @@
 package dev.vgi.external.autoconfigure;
 
+import java.io.IOException;
 import java.lang.reflect.Parameter;
 import java.lang.reflect.RecordComponent;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.yaml.snakeyaml.Yaml;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -17,41 +27,101 @@ import org.springframework.boot.context.properties.bind.DataObjectPropertyName;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatNoException;
 
 /**
- * Keeps docs/configuration.md equal to what the annotation processor made of the
- * properties: every key with its default and description, and no other.
+ * Keeps the tables of docs/configuration.md equal to what the annotation processor made
+ * of the properties: every key once, with its default and description, and no other. Who
+ * writes the page decides which table a key is in; {@link #main} renews the rows.
  */
 class ConfigurationPageTests {
 
 	private static final Path PAGE = Path.of("..", "docs", "configuration.md");
 
-	/** Keys of Actuator, in a table of their own. */
-	private static final String MANAGEMENT = "| `management.";
+	/** A row of a key. */
+	private static final Pattern ROW = Pattern.compile("\\| `((?:vgi|management)\\.[^`]+)` \\|.*");
 
-	private static final String WORKER = "| `vgi.rpc.workers.<name>.";
+	private static final String WORKER = "vgi.rpc.workers.<name>.";
+
+	private static final int FIRST_KEYS = 7;
+
+	/**
+	 * Renew the rows of the page. Keys that are in no table yet are added to the last.
+	 * @param arguments none
+	 * @throws Exception if the page cannot be written
+	 */
+	public static void main(String[] arguments) throws Exception {
+		Map<String, String> rows = rows();
+		List<String> lines = new ArrayList<>();
+		int end = 0;
+		for (String line : Files.readAllLines(PAGE)) {
+			String key = key(line);
+			String row = (key == null || key.startsWith(WORKER)) ? line : rows.remove(key);
+			if (row != null) {
+				lines.add(row);
+				end = (key != null) ? lines.size() : end;
+			}
+		}
+		lines.addAll(end, rows.values());
+		Files.write(PAGE, lines);
+	}
 
 	@Test
 	void pageListsExactlyTheKeysThereAre() throws Exception {
-		List<String> documented = Files.readAllLines(PAGE)
-			.stream()
-			.filter((line) -> (line.startsWith("| `vgi.") && !line.startsWith(WORKER)) || line.startsWith(MANAGEMENT))
-			.toList();
-		// The difference is what to paste.
-		assertThat(documented).containsExactlyElementsOf(rows());
+		Map<String, String> documented = documented();
+		documented.keySet().removeIf((key) -> key.startsWith(WORKER));
+		assertThat(documented).as("rows of " + PAGE + ", which this class's main method renews")
+			.containsExactlyInAnyOrderEntriesOf(rows());
 	}
 
-	// The metadata does not go into maps.
+	private static Map<String, String> documented() throws IOException {
+		Map<String, String> documented = new LinkedHashMap<>();
+		for (String line : Files.readAllLines(PAGE)) {
+			String key = key(line);
+			if (key != null) {
+				assertThat(documented.put(key, line)).as(key + " before").isNull();
+			}
+		}
+		return documented;
+	}
+
+	private static @Nullable String key(String line) {
+		Matcher row = ROW.matcher(line);
+		return row.matches() ? row.group(1) : null;
+	}
+
+	// What is set in a map is in no metadata.
 	@Test
 	void pageListsExactlyTheKeysOfAWorker() throws Exception {
-		List<String> documented = Files.readAllLines(PAGE).stream().filter((line) -> line.startsWith(WORKER)).toList();
-		assertThat(documented).allMatch((line) -> line.matches(".*\\| \\p{Upper}[^|]*\\. \\|"))
+		Map<String, String> documented = documented();
+		documented.keySet().removeIf((key) -> !key.startsWith(WORKER));
+		assertThat(documented.values()).allMatch((line) -> line.matches(".*\\| \\p{Upper}[^|]*\\. \\|"))
 			.extracting((line) -> line.substring(0, line.indexOf('|', line.indexOf('|', 1) + 1)).strip())
-			.containsExactlyElementsOf(Arrays.stream(VgiWorkersProperties.Worker.class.getRecordComponents())
-				.map((component) -> WORKER + DataObjectPropertyName.toDashedForm(component.getName()) + "` | "
+			.containsExactlyInAnyOrderElementsOf(Arrays.stream(VgiWorkersProperties.Worker.class.getRecordComponents())
+				.map((component) -> "| `" + WORKER + DataObjectPropertyName.toDashedForm(component.getName()) + "` | "
 						+ defaultOf(component))
-				.sorted()
 				.toList());
+	}
+
+	@Test
+	void theFirstKeysExistAndTheirExamplesAreAccepted() throws Exception {
+		String page = Files.readString(PAGE);
+		String first = page.substring(page.indexOf("## The seven"), page.indexOf("## Where batches go"));
+		List<String> examples = Pattern.compile("`(vgi[^`]+)`")
+			.matcher(first)
+			.results()
+			.map((MatchResult match) -> match.group(1))
+			.toList();
+		Set<String> keys = rows().keySet();
+		for (String example : examples) {
+			Map<String, Object> setting = new Yaml().load(example);
+			String key = setting.keySet().iterator().next();
+			// 32 bytes, as they come from elsewhere.
+			String value = setting.get(key).toString().replace("${TOKEN_KEY}", "01".repeat(32));
+			assertThat(keys).contains(key);
+			assertThatNoException().as(example).isThrownBy(() -> ConfigurationMetadataTests.bind(Map.of(key, value)));
+		}
+		assertThat(first.lines().filter((line) -> line.contains("| `"))).hasSize(FIRST_KEYS);
 	}
 
 	private static String defaultOf(RecordComponent component) {
@@ -65,21 +135,14 @@ class ConfigurationPageTests {
 		return (value != null && value.value().length > 0) ? value.value()[0] : "–";
 	}
 
-	@Test
-	void everyKeyIsDescribed() throws Exception {
+	private static Map<String, String> rows() throws Exception {
+		Map<String, String> rows = new TreeMap<>();
 		for (JsonNode property : properties()) {
-			String description = property.path("description").asString("");
-			assertThat(description).as(property.get("name").asString()).matches("\\p{Upper}.*\\.");
+			String key = property.get("name").asString();
+			rows.put(key, "| `" + key + "` | " + defaultOf(property) + " | " + property.path("description").asString("")
+					+ " |");
 		}
-	}
-
-	private static List<String> rows() throws Exception {
-		return properties().stream()
-			.map((property) -> "| `" + property.get("name").asString() + "` | " + defaultOf(property) + " | "
-					+ property.path("description").asString("") + " |")
-			.sorted(Comparator.comparing((String row) -> row.startsWith(MANAGEMENT))
-				.thenComparing(Comparator.naturalOrder()))
-			.toList();
+		return rows;
 	}
 
 	private static String defaultOf(JsonNode property) {
