@@ -1,10 +1,12 @@
 package dev.vgi.external;
 
+import java.io.File;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -21,6 +23,7 @@ import javax.tools.JavaCompiler;
 import javax.tools.JavaFileObject;
 import javax.tools.SimpleJavaFileObject;
 import javax.tools.StandardJavaFileManager;
+import javax.tools.StandardLocation;
 import javax.tools.ToolProvider;
 
 import dev.vgi.external.Pages.Block;
@@ -36,6 +39,14 @@ final class DocumentedJava {
 	private static final Pattern IMPORT = Pattern.compile("(?m)^import (?:static )?[\\w.]+\\.(\\w+);$");
 
 	private static final JavaCompiler COMPILER = ToolProvider.getSystemJavaCompiler();
+
+	/** Of all blocks, because it takes long to open some hundred jars. */
+	private static final StandardJavaFileManager FILES = COMPILER.getStandardFileManager(null, null, null);
+
+	private static final List<File> CLASS_PATH = Arrays
+		.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+		.map(File::new)
+		.toList();
 
 	private static final Map<Path, Source> SOURCES = sources();
 
@@ -118,12 +129,12 @@ final class DocumentedJava {
 	}
 
 	private boolean compile(String source, DiagnosticCollector<JavaFileObject> diagnostics) throws IOException {
-		try (StandardJavaFileManager files = COMPILER.getStandardFileManager(null, null, null)) {
-			List<String> options = List.of("-proc:none", "-nowarn", "-parameters", "--release", "17", "-d",
-					this.folder.toString(), "-cp",
-					System.getProperty("java.class.path") + System.getProperty("path.separator") + this.folder);
-			return COMPILER.getTask(null, files, diagnostics, options, null, List.of(new Text(source))).call();
-		}
+		FILES.setLocation(StandardLocation.CLASS_OUTPUT, List.of(this.folder.toFile()));
+		List<File> classPath = new ArrayList<>(CLASS_PATH);
+		classPath.add(this.folder.toFile());
+		FILES.setLocation(StandardLocation.CLASS_PATH, classPath);
+		List<String> options = List.of("-proc:none", "-nowarn", "-parameters", "-source", "17");
+		return COMPILER.getTask(null, FILES, diagnostics, options, null, List.of(new Text(source))).call();
 	}
 
 	private static String withoutImports(String code) {
