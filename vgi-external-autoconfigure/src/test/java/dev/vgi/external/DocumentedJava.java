@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -37,6 +38,8 @@ import dev.vgi.external.Pages.Block;
 final class DocumentedJava {
 
 	private static final Pattern IMPORT = Pattern.compile("(?m)^import (?:static )?[\\w.]+\\.(\\w+);$");
+
+	private static final Pattern PACKAGE = Pattern.compile("\\Apackage [\\w.]+;");
 
 	private static final JavaCompiler COMPILER = ToolProvider.getSystemJavaCompiler();
 
@@ -101,8 +104,10 @@ final class DocumentedJava {
 	}
 
 	private List<String> compile(Block block) throws IOException {
-		String imports = String.join("\n", this.imports) + "\n";
 		String body = withoutImports(block.text());
+		Matcher declared = PACKAGE.matcher(body);
+		String imports = (declared.find() ? declared.group() : "") + String.join("\n", this.imports) + "\n";
+		body = declared.replaceFirst("");
 		String name = "Block" + block.line();
 		List<String> found = new ArrayList<>();
 		for (String source : List.of(imports + body, imports + "class " + name + " {\n" + body + "\n}",

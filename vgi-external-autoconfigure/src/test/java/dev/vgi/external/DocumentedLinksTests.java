@@ -98,6 +98,37 @@ class DocumentedLinksTests {
 		assertThat(unused).isEmpty();
 	}
 
+	/**
+	 * The index has each page in one place, where somebody would look for it.
+	 */
+	@Test
+	void indexHasEveryPageOnce() {
+		Path index = Pages.ROOT.resolve("docs/README.md");
+		List<String> pages = Pages.files(Pages.ROOT.resolve("docs"), 9)
+			.filter((file) -> file.toString().endsWith(".md") && !file.equals(index))
+			.map((file) -> index.getParent().relativize(file).toString())
+			.toList();
+		assertThat(links(index)).containsExactlyInAnyOrderElementsOf(pages);
+	}
+
+	/**
+	 * A picture is read on any background, with its text as text, by whoever cannot see
+	 * it, and without waiting for it.
+	 */
+	@Test
+	void picturesAreSmallAndReadable() throws IOException {
+		List<Path> pictures = Pages.files(Pages.ROOT.resolve("docs/pictures"), 1).toList();
+		assertThat(pictures).hasSizeGreaterThan(5);
+		for (Path picture : pictures) {
+			assertThat(Files.size(picture)).as(picture.toString()).isLessThan(40_000);
+			assertThat(Files.readString(picture)).as(picture.toString())
+				.contains("class=\"page\"", "<title>", "<text ");
+		}
+		for (Path page : Pages.all()) {
+			assertThat(String.join("\n", Pages.prose(page))).as(page.toString()).doesNotContain("![]");
+		}
+	}
+
 	/** A picture is drawn from a source that is beside it. */
 	private static boolean isSource(Path file, Set<Path> reached) {
 		String name = file.getFileName().toString().replaceFirst("\\.[a-z]+$", "");
