@@ -94,6 +94,15 @@ public final class VgiExternalAutoConfiguration {
 							+ " is excluded.",
 					ex);
 		}
+		requireWorking(allocator);
+		return allocator;
+	}
+
+	/**
+	 * Refuse the start if memory cannot be used.
+	 * @param allocator allocates it
+	 */
+	static void requireWorking(BufferAllocator allocator) {
 		try (ArrowBuf probe = allocator.buffer(8)) {
 			// Allocation works without the flag; access to the memory as an NIO buffer
 			// does not.
@@ -109,7 +118,14 @@ public final class VgiExternalAutoConfiguration {
 							An executable jar can carry the flag itself, in its manifest:
 							    Add-Opens: java.base/java.nio""", ex);
 		}
-		return allocator;
+		catch (ClassCastException ex) {
+			// arrow-memory-netty on JDK 25, whose Netty does without Unsafe.
+			throw new StartRefusedException(
+					"The allocator of Apache Arrow that is on the class path does not work on this JVM.",
+					"Remove org.apache.arrow:arrow-memory-netty and add org.apache.arrow:arrow-memory-unsafe, which the"
+							+ " starter brings along.",
+					ex);
+		}
 	}
 
 	@Bean

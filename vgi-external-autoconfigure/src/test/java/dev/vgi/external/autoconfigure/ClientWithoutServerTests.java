@@ -13,7 +13,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 import dev.vgi.external.Pages;
+import dev.vgi.external.autoconfigure.start.StartRefusedException;
+import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.junit.jupiter.api.AfterAll;
@@ -33,12 +36,13 @@ import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RestController;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
  * An application with the starter but without {@code spring-boot-starter-webmvc}, in a
  * JVM of its own, which calls a service.
  */
-@Timeout(value = 90, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 150, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ClientWithoutServerTests {
 
 	/**
@@ -46,18 +50,20 @@ class ClientWithoutServerTests {
 	 * exclusion.
 	 */
 	private static final List<String> STARTER = List.of("arrow-format", "arrow-memory-core", "arrow-memory-unsafe",
-			"arrow-vector", "commons-codec", "commons-logging", "flatbuffers-java", "httpcore5-5", "jackson-annotations",
-			"jackson-core", "jackson-databind", "jackson-datatype-jsr310", "jakarta.annotation-api", "jspecify",
-			"jul-to-slf4j", "log4j-api", "log4j-to-slf4j", "logback-classic", "logback-core", "lz4-java",
-			"micrometer-commons", "micrometer-observation-1", "slf4j-api", "snakeyaml", "spring-aop", "spring-beans",
-			"spring-boot-4", "spring-boot-autoconfigure-4", "spring-boot-http-client", "spring-boot-http-converter",
-			"spring-boot-jackson-4", "spring-boot-restclient-4", "spring-boot-starter-4",
+			"arrow-vector", "commons-codec", "commons-logging", "flatbuffers-java", "httpcore5-5",
+			"jackson-annotations", "jackson-core", "jackson-databind", "jackson-datatype-jsr310",
+			"jakarta.annotation-api", "jspecify", "jul-to-slf4j", "log4j-api", "log4j-to-slf4j", "logback-classic",
+			"logback-core", "lz4-java", "micrometer-commons", "micrometer-observation-1", "slf4j-api", "snakeyaml",
+			"spring-aop", "spring-beans", "spring-boot-4", "spring-boot-autoconfigure-4", "spring-boot-http-client",
+			"spring-boot-http-converter", "spring-boot-jackson-4", "spring-boot-restclient-4", "spring-boot-starter-4",
 			"spring-boot-starter-jackson-4", "spring-boot-starter-logging", "spring-boot-starter-restclient",
 			"spring-context", "spring-core", "spring-expression", "spring-web-", "zstd-jni");
 
 	private static final List<String> ACTUATOR = List.of("spring-boot-starter-actuator", "spring-boot-actuator",
 			"spring-boot-health", "spring-boot-micrometer-metrics", "spring-boot-micrometer-observation",
 			"spring-boot-starter-micrometer-metrics", "micrometer-core", "micrometer-jakarta9", "HdrHistogram");
+
+	private static final String OPEN = "--add-opens=java.base/java.nio=ALL-UNNAMED";
 
 	private static final String[] RECEIVED = { "typed 200000", "exchange 200000", "rest 200000", "reader 200000",
 			"counted 200000" };
@@ -110,26 +116,64 @@ class ClientWithoutServerTests {
 
 	@Test
 	void classPathIsThatOfTheStarter() {
-		assertThat(STARTER).allSatisfy(
-				(name) -> assertThat(classPath(List.of(name)).split(File.pathSeparator)).as(name).hasSizeGreaterThan(2));
+		assertThat(STARTER).allSatisfy((name) -> assertThat(classPath(List.of(name)).split(File.pathSeparator)).as(name)
+			.hasSizeGreaterThan(2));
+	}
+
+	@Test
+	void startIsRefusedIfBuffersAreClosed() throws Exception {
+		assertThat(run(STARTER, Map.of(), 1, "--add-modules=java.base"))
+			.contains("which this JVM has not opened to it.", "Start the JVM with")
+			.contains("    --add-opens=java.base/java.nio=ALL-UNNAMED");
+	}
+
+	@Test
+	void startIsRefusedWithoutAllocator() throws Exception {
+		List<String> needed = STARTER.stream().filter((name) -> !name.equals("arrow-memory-unsafe")).toList();
+		assertThat(run(needed, Map.of(), 1, OPEN)).contains("Apache Arrow finds no allocator on the class path.",
+				"Add org.apache.arrow:arrow-memory-unsafe to the application.");
+	}
+
+	/**
+	 * As arrow-memory-netty does on JDK 25.
+	 */
+	@Test
+	void startIsRefusedIfTheAllocatorFails() {
+		try (RootAllocator allocator = new RootAllocator() {
+
+			@Override
+			public ArrowBuf buffer(long size) {
+				throw new ClassCastException("PooledDirectByteBuf");
+			}
+
+		}) {
+			assertThatExceptionOfType(StartRefusedException.class)
+				.isThrownBy(() -> VgiExternalAutoConfiguration.requireWorking(allocator))
+				.withMessageContaining("does not work on this JVM");
+		}
 	}
 
 	private static String run(List<String> needed, Map<String, String> environment) throws Exception {
+		return run(needed, environment, 0, OPEN);
+	}
+
+	private static String run(List<String> needed, Map<String, String> environment, int exit, String flag)
+			throws Exception {
 		String url = "http://127.0.0.1:" + service.getEnvironment().getProperty("local.server.port");
 		ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-				"--add-opens=java.base/java.nio=ALL-UNNAMED", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
-				classPath(needed), ServerlessClient.class.getName(),
-				"--spring.http.serviceclient.numbers.base-url=" + url, "--vgi.external.client.upload-threshold=100KB");
+				flag, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classPath(needed),
+				ServerlessClient.class.getName(), "--spring.http.serviceclient.numbers.base-url=" + url,
+				"--vgi.external.client.upload-threshold=100KB");
 		builder.environment().remove("VGI_EXTERNAL_LOCAL_DIRECTORY");
 		builder.environment().putAll(environment);
 		// A file, so that a process that does not end fails the test.
 		Path output = Files.createTempFile(folder, "client", ".txt");
 		Process process = builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();
 		try {
-			boolean ended = process.waitFor(1, TimeUnit.MINUTES);
+			boolean ended = process.waitFor(2, TimeUnit.MINUTES);
 			String said = Files.readString(output, StandardCharsets.UTF_8);
 			assertThat(ended).as(said).isTrue();
-			assertThat(process.exitValue()).as(said).isZero();
+			assertThat(process.exitValue()).as(said).isEqualTo(exit);
 			return said;
 		}
 		finally {

@@ -80,7 +80,8 @@ class ProductionPageTests {
 					+ "/actuator";
 			assertThat(get(actuator + "/health/storage", "*/*").statusCode()).isEqualTo(200);
 			// To those who are nobody, figures and no locations.
-			assertThat(new String(get(actuator + "/vgiexternal", "*/*").body())).contains("\"budget\":{\"max\":536870912")
+			assertThat(new String(get(actuator + "/vgiexternal", "*/*").body()))
+				.contains("\"budget\":{\"max\":536870912")
 				.doesNotContain("my-batches");
 			assertThat(get(actuator + "/vgiexternalpage", "*/*").statusCode()).isEqualTo(200);
 		}

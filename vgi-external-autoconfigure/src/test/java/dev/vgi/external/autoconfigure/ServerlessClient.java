@@ -1,6 +1,7 @@
 package dev.vgi.external.autoconfigure;
 
 import java.util.List;
+import java.util.Objects;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
@@ -57,12 +58,12 @@ public class ServerlessClient {
 			try (VectorSchemaRoot read = numbers.read(ROWS)) {
 				System.out.println("exchange " + read.getRowCount());
 			}
-			try (VectorSchemaRoot read = rest.build()
+			try (VectorSchemaRoot read = Objects.requireNonNull(rest.build()
 				.get()
 				.uri(url + "/numbers/" + ROWS)
 				.accept(MediaType.valueOf(ARROW))
 				.retrieve()
-				.body(VectorSchemaRoot.class)) {
+				.body(VectorSchemaRoot.class))) {
 				System.out.println("rest " + read.getRowCount());
 			}
 			VgiClient client = clients.baseUrl(url).build();
