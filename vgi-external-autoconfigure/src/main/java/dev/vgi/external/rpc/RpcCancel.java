@@ -6,6 +6,8 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
+import org.springframework.aot.hint.annotation.Reflective;
+
 /**
  * A method of a controller that is called when a client cancels a stream. Its first
  * parameter is the state, found by type as for {@link RpcTurn}; no turn is run. Optional:
@@ -15,6 +17,7 @@ import java.lang.annotation.Target;
 @Documented
 @Target(ElementType.METHOD)
 @Retention(RetentionPolicy.RUNTIME)
+@Reflective(RpcReflectiveProcessor.class)
 public @interface RpcCancel {
 
 }

@@ -6,6 +6,7 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
+import org.springframework.aot.hint.annotation.Reflective;
 import org.springframework.core.annotation.AliasFor;
 import org.springframework.web.service.annotation.HttpExchange;
 
@@ -18,6 +19,7 @@ import org.springframework.web.service.annotation.HttpExchange;
 @Documented
 @Target(ElementType.METHOD)
 @Retention(RetentionPolicy.RUNTIME)
+@Reflective(RpcReflectiveProcessor.class)
 @HttpExchange(method = "POST")
 public @interface RpcMethod {
 

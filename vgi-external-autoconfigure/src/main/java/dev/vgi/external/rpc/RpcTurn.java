@@ -6,6 +6,8 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
+import org.springframework.aot.hint.annotation.Reflective;
+
 /**
  * A method of a controller that runs one turn of its streams and returns a {@link Turn}.
  * Its first parameter is the state, a record. The method is found by the type of that
@@ -26,6 +28,7 @@ import java.lang.annotation.Target;
 @Documented
 @Target(ElementType.METHOD)
 @Retention(RetentionPolicy.RUNTIME)
+@Reflective(RpcReflectiveProcessor.class)
 public @interface RpcTurn {
 
 }

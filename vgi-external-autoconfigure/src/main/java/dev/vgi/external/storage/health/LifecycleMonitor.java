@@ -12,15 +12,16 @@ import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
-import org.springframework.beans.factory.SmartInitializingSingleton;
+import org.springframework.context.SmartLifecycle;
 
 /**
  * Monitors whether the bucket removes old objects, which this library never deletes.
  * Checks once in the background when the application starts, without influence on the
  * start, and again when health asks and the finding is old. Each missing rule is logged
- * once.
+ * once. An application that ends once its beans are there, as the training run of a JVM's
+ * cache does, contacts no storage.
  */
-public final class LifecycleMonitor implements SmartInitializingSingleton {
+public final class LifecycleMonitor implements SmartLifecycle {
 
 	private static final Log logger = LogFactory.getLog(LifecycleMonitor.class);
 
@@ -41,6 +42,8 @@ public final class LifecycleMonitor implements SmartInitializingSingleton {
 
 	private String logged = "";
 
+	private volatile boolean running;
+
 	/**
 	 * Create a monitor.
 	 * @param verifier reads the rules
@@ -57,8 +60,19 @@ public final class LifecycleMonitor implements SmartInitializingSingleton {
 	}
 
 	@Override
-	public void afterSingletonsInstantiated() {
+	public void start() {
+		this.running = true;
 		this.threads.named("lifecycle").newThread(this::current).start();
+	}
+
+	@Override
+	public void stop() {
+		this.running = false;
+	}
+
+	@Override
+	public boolean isRunning() {
+		return this.running;
 	}
 
 	/**

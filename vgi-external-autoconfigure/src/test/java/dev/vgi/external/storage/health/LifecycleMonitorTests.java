@@ -44,7 +44,9 @@ class LifecycleMonitorTests {
 
 	@Test
 	void startDoesNotWaitForTheLook(CapturedOutput output) {
-		this.monitor.afterSingletonsInstantiated();
+		assertThat(this.monitor.isRunning()).isFalse();
+		this.monitor.start();
+		assertThat(this.monitor.isRunning()).isTrue();
 		assertThat(this.looks).hasValue(0);
 		this.started.forEach(Runnable::run);
 		assertThat(this.looks).hasValue(1);
@@ -81,7 +83,7 @@ class LifecycleMonitorTests {
 		LifecycleMonitor throwing = new LifecycleMonitor((expireAfter) -> {
 			throw new IllegalStateException("https://x/?signature=planted");
 		}, Duration.ofDays(1), TransferThreads.platform(), this.clock::get);
-		assertThatNoException().isThrownBy(throwing::afterSingletonsInstantiated);
+		assertThatNoException().isThrownBy(throwing::start);
 		assertThat(throwing.current().detail()).contains("IllegalStateException").doesNotContain("planted");
 	}
 
