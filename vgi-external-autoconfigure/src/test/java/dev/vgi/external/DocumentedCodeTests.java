@@ -89,7 +89,8 @@ class DocumentedCodeTests {
 	 * Not only compiled, but run: these blocks are parts of tests, or of the sample.
 	 */
 	@ParameterizedTest
-	@CsvSource({ "streams.md, 5", "security.md, 2", "plain-java.md, 3", "workers.md, 2", "custom-storage.md, 1" })
+	@CsvSource({ "streams.md, 5", "security.md, 2", "plain-java.md, 3", "workers.md, 2", "custom-storage.md, 1",
+			"testing.md, 7" })
 	void codeOfAPageIsCodeOfAProgram(String page, int blocks) {
 		assertThat(javaOf(Pages.ROOT.resolve("docs").resolve(page)).stream().filter(DocumentedJava::isCopy))
 			.hasSizeGreaterThanOrEqualTo(blocks);

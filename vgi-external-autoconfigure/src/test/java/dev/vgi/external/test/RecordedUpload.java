@@ -6,7 +6,6 @@ import java.util.Objects;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchKind;
-import dev.vgi.external.batch.IpcStreamReader;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.assertj.core.api.AssertProvider;

@@ -3,6 +3,7 @@ package dev.vgi.external.test.example;
 import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.test.AutoConfigureVgiExternal;
 import dev.vgi.external.test.InMemoryStorage;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -16,7 +17,6 @@ import org.springframework.boot.test.web.server.LocalServerPort;
 import org.springframework.test.web.servlet.client.RestTestClient;
 
 import static dev.vgi.external.test.ArrowAssertions.assertThat;
-import static dev.vgi.external.web.ArrowStreamHttpMessageConverter.ARROW_STREAM;
 import static org.assertj.core.api.Assertions.assertThat;
 
 @SpringBootTest(webEnvironment = WebEnvironment.RANDOM_PORT)
@@ -43,7 +43,7 @@ class FlightApplicationTests {
 	void clientSeesTheRows() {
 		this.client.get()
 			.uri("/flights")
-			.accept(ARROW_STREAM)
+			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
 			.exchangeSuccessfully()
 			.expectBody(VectorSchemaRoot.class)
 			.value((flights) -> {

@@ -4,6 +4,7 @@ import dev.vgi.external.test.ArrowAllocatorExtension;
 import dev.vgi.external.test.ArrowBodies;
 import dev.vgi.external.test.AutoConfigureVgiExternal;
 import dev.vgi.external.test.InMemoryStorage;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.Capabilities;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -15,7 +16,6 @@ import org.springframework.boot.webmvc.test.autoconfigure.WebMvcTest;
 import org.springframework.test.web.servlet.assertj.MockMvcTester;
 
 import static dev.vgi.external.test.ArrowAssertions.ARROW_BODY;
-import static dev.vgi.external.web.ArrowStreamHttpMessageConverter.ARROW_STREAM;
 import static org.assertj.core.api.Assertions.assertThat;
 
 @WebMvcTest(FlightController.class)
@@ -31,7 +31,7 @@ class FlightControllerTests {
 
 	@Test
 	void callerThatKnowsNoPointersIsRedirected() {
-		assertThat(this.mvc.get().uri("/flights").accept(ARROW_STREAM)).hasStatus(303)
+		assertThat(this.mvc.get().uri("/flights").accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)).hasStatus(303)
 			.headers()
 			.containsHeader("Location");
 		assertThat(this.storage.uploads()).singleElement()
@@ -40,11 +40,10 @@ class FlightControllerTests {
 
 	@Test
 	void callerThatKnowsPointersGetsOne() {
-		assertThat(this.mvc.get().uri("/flights").accept(ARROW_STREAM).header(Capabilities.ACCEPT_POINTERS, "true"))
-			.hasStatusOk()
-			.body()
-			.asInstanceOf(ARROW_BODY)
-			.isPointer();
+		assertThat(this.mvc.get()
+			.uri("/flights")
+			.accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)
+			.header(Capabilities.ACCEPT_POINTERS, "true")).hasStatusOk().body().asInstanceOf(ARROW_BODY).isPointer();
 	}
 
 	@Test
@@ -52,7 +51,7 @@ class FlightControllerTests {
 		try (VectorSchemaRoot flights = new FlightController(allocator).flights()) {
 			assertThat(this.mvc.post()
 				.uri("/flights")
-				.contentType(ARROW_STREAM)
+				.contentType(ArrowStreamHttpMessageConverter.ARROW_STREAM)
 				.content(ArrowBodies.pointer(this.storage, flights))).hasBodyTextEqualTo("3 flights");
 		}
 	}
@@ -60,7 +59,7 @@ class FlightControllerTests {
 	@Test
 	void storageFails() {
 		this.storage.failNextUpload();
-		assertThat(this.mvc.get().uri("/flights").accept(ARROW_STREAM)).hasStatus(502);
+		assertThat(this.mvc.get().uri("/flights").accept(ArrowStreamHttpMessageConverter.ARROW_STREAM)).hasStatus(502);
 		assertThat(this.storage.uploads()).isEmpty();
 	}
 

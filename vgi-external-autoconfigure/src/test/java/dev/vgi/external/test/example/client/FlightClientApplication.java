@@ -1,7 +1,5 @@
 package dev.vgi.external.test.example.client;
 
-import dev.vgi.external.test.example.FlightService;
-
 import org.springframework.boot.SpringBootConfiguration;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.web.service.registry.ImportHttpServices;

@@ -7,7 +7,7 @@ import dev.vgi.external.test.ArrowAllocatorExtension;
 import dev.vgi.external.test.ArrowBodies;
 import dev.vgi.external.test.AutoConfigureVgiExternal;
 import dev.vgi.external.test.InMemoryStorage;
-import dev.vgi.external.test.example.FlightService;
+import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -20,7 +20,6 @@ import org.springframework.boot.restclient.test.autoconfigure.RestClientTest;
 import org.springframework.test.web.client.MockRestServiceServer;
 
 import static dev.vgi.external.test.ArrowAssertions.assertThat;
-import static dev.vgi.external.web.ArrowStreamHttpMessageConverter.ARROW_STREAM;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.springframework.test.web.client.match.MockRestRequestMatchers.requestTo;
@@ -48,7 +47,7 @@ class FlightClientTests {
 	void readsABatch(BufferAllocator allocator) {
 		try (VectorSchemaRoot delays = delays(allocator, 5, 12)) {
 			this.server.expect(requestTo("https://flights.example/flights?origin=JFK"))
-				.andRespond(withSuccess(ArrowBodies.stream(delays), ARROW_STREAM));
+				.andRespond(withSuccess(ArrowBodies.stream(delays), ArrowStreamHttpMessageConverter.ARROW_STREAM));
 		}
 		try (VectorSchemaRoot flights = this.client.flights("JFK")) {
 			assertThat(flights).hasRows(2).column("delay").containsExactly(5, 12);
@@ -59,7 +58,8 @@ class FlightClientTests {
 	void resolvesAPointer(BufferAllocator allocator) throws Exception {
 		try (VectorSchemaRoot delays = delays(allocator, 5, 12)) {
 			this.server.expect(requestTo("https://flights.example/flights?origin=JFK"))
-				.andRespond(withSuccess(ArrowBodies.pointer(this.storage, delays), ARROW_STREAM));
+				.andRespond(withSuccess(ArrowBodies.pointer(this.storage, delays),
+						ArrowStreamHttpMessageConverter.ARROW_STREAM));
 		}
 		try (ArrowReader flights = this.client.flightsOneByOne("JFK")) {
 			assertThat(flights).nextBatch().column("delay").containsExactly(5, 12);
@@ -70,14 +70,16 @@ class FlightClientTests {
 	@Test
 	void callsARpcMethod() {
 		this.server.expect(requestTo("https://flights.example/FlightService/delays"))
-			.andRespond(withSuccess(ArrowBodies.result(FlightService.class, "delays", List.of(5L, 12L)), ARROW_STREAM));
+			.andRespond(withSuccess(ArrowBodies.result(FlightService.class, "delays", List.of(5L, 12L)),
+					ArrowStreamHttpMessageConverter.ARROW_STREAM));
 		assertThat(this.service.delays("JFK")).containsExactly(5L, 12L);
 	}
 
 	@Test
 	void rpcMethodFails() {
 		this.server.expect(requestTo("https://flights.example/FlightService/delays"))
-			.andRespond(withSuccess(ArrowBodies.error("ValueError", "no such airport"), ARROW_STREAM));
+			.andRespond(withSuccess(ArrowBodies.error("ValueError", "no such airport"),
+					ArrowStreamHttpMessageConverter.ARROW_STREAM));
 		assertThatExceptionOfType(ErrorBatchException.class).isThrownBy(() -> this.service.delays("XXX"))
 			.satisfies((ex) -> assertThat(ex.errorType()).isEqualTo("ValueError"));
 	}
