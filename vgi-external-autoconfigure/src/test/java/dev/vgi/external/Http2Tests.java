@@ -1,6 +1,5 @@
 package dev.vgi.external;
 
-import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpClient.Version;
@@ -8,14 +7,11 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.KeyStore;
 import java.util.List;
 import java.util.stream.Stream;
 
 import javax.net.ssl.SSLContext;
-import javax.net.ssl.TrustManagerFactory;
 
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.RpcService;
@@ -131,18 +127,13 @@ class Http2Tests {
 		}
 		byte[] object = new byte[LENGTH];
 		assertThat(http
-			.send(HttpRequest.newBuilder(own(target.uploadUrl())).PUT(BodyPublishers.ofByteArray(object)).build(),
+			.send(HttpRequest.newBuilder(target.uploadUrl()).PUT(BodyPublishers.ofByteArray(object)).build(),
 					BodyHandlers.discarding())
 			.statusCode()).isEqualTo(204);
-		HttpResponse<byte[]> served = http.send(HttpRequest.newBuilder(own(target.downloadUrl())).build(),
+		HttpResponse<byte[]> served = http.send(HttpRequest.newBuilder(target.downloadUrl()).build(),
 				BodyHandlers.ofByteArray());
 		assertThat(served.version()).isEqualTo(Version.HTTP_2);
 		assertThat(served.body()).hasSize(LENGTH);
-	}
-
-	// The certificate has the name only.
-	private static URI own(URI url) {
-		return URI.create(url.toString().replace("//127.0.0.1:", "//localhost:"));
 	}
 
 	private HttpClient connected() throws Exception {
@@ -162,10 +153,10 @@ class Http2Tests {
 				"--server.http2.enabled=true", "--spring.main.banner-mode=off", "--vgi.external.storage=local",
 				"--vgi.external.externalize-threshold=100MB", "--vgi.external.local.directory=" + this.folder);
 		if (tls) {
-			Path keys = this.folder.resolve("key.p12");
-			this.trusting = trust(keys);
+			this.trusting = Certificates.create(this.folder);
 			settings = Stream.concat(settings,
-					Stream.of("--server.ssl.key-store=file:" + keys, "--server.ssl.key-store-password=changeit"));
+					Stream.of("--server.ssl.key-store=file:" + this.folder.resolve("keystore"),
+							"--server.ssl.key-store-password=" + Certificates.PASSWORD));
 		}
 		ConfigurableApplicationContext started = new SpringApplication(Application.class)
 			.run(settings.toArray(String[]::new));
@@ -173,28 +164,6 @@ class Http2Tests {
 		this.url = (tls ? "https" : "http") + "://localhost:"
 				+ started.getEnvironment().getProperty("local.server.port");
 		return started;
-	}
-
-	private static SSLContext trust(Path keyStore) throws Exception {
-		Process keytool = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-				"-genkeypair", "-alias", "test", "-keyalg", "EC", "-dname", "CN=localhost", "-ext", "san=dns:localhost",
-				"-storetype", "PKCS12", "-keystore", keyStore.toString(), "-storepass", "changeit")
-			.redirectErrorStream(true)
-			.start();
-		String output = new String(keytool.getInputStream().readAllBytes());
-		assertThat(keytool.waitFor()).as(output).isZero();
-		KeyStore keys = KeyStore.getInstance("PKCS12");
-		try (InputStream in = Files.newInputStream(keyStore)) {
-			keys.load(in, "changeit".toCharArray());
-		}
-		KeyStore trusted = KeyStore.getInstance("PKCS12");
-		trusted.load(null, null);
-		trusted.setCertificateEntry("test", keys.getCertificate("test"));
-		TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-		trust.init(trusted);
-		SSLContext context = SSLContext.getInstance("TLS");
-		context.init(null, trust.getTrustManagers(), null);
-		return context;
 	}
 
 	@RpcService(name = "Lengths", version = "1.0.0")

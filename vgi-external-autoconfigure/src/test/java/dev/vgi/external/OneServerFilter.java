@@ -2,8 +2,6 @@ package dev.vgi.external;
 
 import org.springframework.boot.autoconfigure.AutoConfigurationImportFilter;
 import org.springframework.boot.autoconfigure.AutoConfigurationMetadata;
-import org.springframework.boot.jetty.autoconfigure.servlet.JettyServletWebServerAutoConfiguration;
-import org.springframework.boot.tomcat.autoconfigure.servlet.TomcatServletWebServerAutoConfiguration;
 import org.springframework.context.EnvironmentAware;
 import org.springframework.core.env.Environment;
 
@@ -17,21 +15,23 @@ class OneServerFilter implements AutoConfigurationImportFilter, EnvironmentAware
 
 	static final String PROPERTY = "test.server";
 
-	private String excluded = JettyServletWebServerAutoConfiguration.class.getName();
+	private static final String JETTY = "org.springframework.boot.jetty.";
+
+	private static final String TOMCAT = "org.springframework.boot.tomcat.";
+
+	private String excluded = JETTY;
 
 	@Override
 	public void setEnvironment(Environment environment) {
 		boolean jetty = "jetty".equals(environment.getProperty(PROPERTY));
-		this.excluded = (jetty ? TomcatServletWebServerAutoConfiguration.class
-				: JettyServletWebServerAutoConfiguration.class)
-			.getName();
+		this.excluded = jetty ? TOMCAT : JETTY;
 	}
 
 	@Override
 	public boolean[] match(String[] classes, AutoConfigurationMetadata metadata) {
 		boolean[] matches = new boolean[classes.length];
 		for (int i = 0; i < classes.length; i++) {
-			matches[i] = !this.excluded.equals(classes[i]);
+			matches[i] = classes[i] == null || !classes[i].startsWith(this.excluded);
 		}
 		return matches;
 	}

@@ -70,6 +70,10 @@ final class RawHttp implements AutoCloseable {
 		out.flush();
 	}
 
+	void write(byte[] bytes) throws IOException {
+		this.socket.getOutputStream().write(bytes);
+	}
+
 	Response receive() throws IOException {
 		return receive(false);
 	}
@@ -81,7 +85,7 @@ final class RawHttp implements AutoCloseable {
 			int colon = header.indexOf(':');
 			headers.put(header.substring(0, colon), header.substring(colon + 1).strip());
 		}
-		if (head || status == 204 || status == 304) {
+		if (head || status == 100 || status == 204 || status == 304) {
 			return new Response(status, headers, "");
 		}
 		if (!headers.containsKey("Transfer-Encoding")) {

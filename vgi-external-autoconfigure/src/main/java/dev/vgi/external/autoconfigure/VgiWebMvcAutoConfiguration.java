@@ -40,6 +40,8 @@ import jakarta.servlet.http.HttpServletRequest;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
+import org.eclipse.jetty.compression.server.CompressionConfig;
+import org.eclipse.jetty.compression.server.CompressionHandler;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.ListableBeanFactory;
@@ -53,8 +55,11 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.cloud.CloudPlatform;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.jetty.servlet.JettyServletWebServerFactory;
+import org.springframework.boot.web.server.WebServerFactoryCustomizer;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Fallback;
 import org.springframework.core.Ordered;
 import org.springframework.core.env.Environment;
@@ -305,6 +310,31 @@ public final class VgiWebMvcAutoConfiguration {
 			renewals.ifAvailable((controller) -> routes.add(properties.prefix(), controller));
 			localStorage.ifAvailable((controller) -> routes.add("", controller));
 		};
+	}
+
+	/**
+	 * Keeps Jetty's compression away from stored objects. It would decode uploads, so that
+	 * their length and digest are no longer those that were announced.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	@ConditionalOnClass({ CompressionHandler.class, JettyServletWebServerFactory.class })
+	@ConditionalOnBean(LocalStorage.class)
+	static class JettyConfiguration {
+
+		@Bean(defaultCandidate = false)
+		WebServerFactoryCustomizer<JettyServletWebServerFactory> vgiJettyCompression(Environment environment) {
+			String objects = environment.getProperty("server.servlet.context-path", "")
+					+ new ServiceUrl(null, environment).dispatcherPath() + LocalStorage.PATH + "/*";
+			CompressionConfig untouched = CompressionConfig.builder()
+				.decompressExcludeMethod("PUT")
+				.compressExcludeMethod("GET")
+				.compressExcludeMethod("HEAD")
+				.build();
+			return (factory) -> factory
+				.addServerCustomizers((server) -> server.getDescendants(CompressionHandler.class)
+					.forEach((compression) -> compression.putConfiguration(objects, untouched)));
+		}
+
 	}
 
 }

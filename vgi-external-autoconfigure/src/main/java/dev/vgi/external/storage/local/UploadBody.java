@@ -23,6 +23,8 @@ final class UploadBody {
 
 	private static final long BYTES_PER_SECOND = 1024;
 
+	private static final long MAX_DISCARDED = 64L << 20;
+
 	private final InputStream body;
 
 	private final long length;
@@ -71,6 +73,23 @@ final class UploadBody {
 		}
 		if (read(buffer, 1) >= 0) {
 			throw new LocalAccessException(Reason.INCOMPLETE, "The upload is longer than announced", null);
+		}
+	}
+
+	/**
+	 * Read the bytes away, up to a limit and as long as they arrive at the pace.
+	 */
+	void discard() {
+		byte[] buffer = new byte[BUFFER];
+		try {
+			int count = 0;
+			for (long discarded = 0; count >= 0 && discarded < MAX_DISCARDED; discarded += count) {
+				arrived(count);
+				count = read(buffer, buffer.length);
+			}
+		}
+		catch (LocalAccessException ex) {
+			// Its sender has the answer, or will not see it.
 		}
 	}
 

@@ -172,6 +172,8 @@ public final class LocalStorageController {
 		}
 		catch (LocalAccessException ex) {
 			refuse(ex, response);
+			// Whoever is still sending sees the answer and not a broken connection.
+			this.storage.discard(request.getInputStream());
 		}
 	}
 
@@ -179,6 +181,7 @@ public final class LocalStorageController {
 		response.setStatus(refusal.reason().status());
 		response.setContentType("text/plain;charset=UTF-8");
 		response.getWriter().println(refusal.getMessage());
+		response.flushBuffer();
 	}
 
 }
