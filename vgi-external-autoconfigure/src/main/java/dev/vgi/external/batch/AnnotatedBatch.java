@@ -155,14 +155,26 @@ public final class AnnotatedBatch implements AutoCloseable {
 		}
 	}
 
+	/**
+	 * Return the data, which belongs to this batch and is freed with it.
+	 * @return the data
+	 */
 	public VectorSchemaRoot root() {
 		return this.root;
 	}
 
+	/**
+	 * Return the dictionaries of the columns that have one.
+	 * @return the dictionaries
+	 */
 	public DictionaryProvider dictionaries() {
 		return this.dictionaries;
 	}
 
+	/**
+	 * Return what the batch carries besides its data.
+	 * @return the metadata of the record batch
+	 */
 	public BatchMetadata metadata() {
 		return this.metadata;
 	}
@@ -176,6 +188,10 @@ public final class AnnotatedBatch implements AutoCloseable {
 		return this.root.getSchema();
 	}
 
+	/**
+	 * Return the number of rows: zero for a pointer.
+	 * @return the number of rows
+	 */
 	public int rowCount() {
 		return this.root.getRowCount();
 	}

@@ -34,6 +34,11 @@ public final class SignedUrl {
 		}
 	}
 
+	/**
+	 * Read the query of the given URL, whether it is signed or not.
+	 * @param url the URL
+	 * @return the URL as its signature describes it
+	 */
 	public static SignedUrl of(URI url) {
 		return new SignedUrl(url);
 	}
