@@ -15,7 +15,7 @@ MODULES = {"vgi-external-autoconfigure", "vgi-external-starter"}
 # What lies beside a POM, by classifier and extension: Maven Central wants the first three.
 ATTACHED = {
     "vgi-external-autoconfigure": [".jar", "-sources.jar", "-javadoc.jar", "-cyclonedx.json", "-tests.jar",
-                                   "-test-sources.jar"],
+                                   "-test-sources.jar", "-test-javadoc.jar"],
     "vgi-external-starter": [".jar", "-sources.jar", "-javadoc.jar", "-cyclonedx.json"],
 }
 CENTRAL = ["name", "description", "url", "licenses/license/name", "licenses/license/url", "developers/developer/name",
@@ -113,8 +113,8 @@ def jars(repository, version):
             count += 1
             with zipfile.ZipFile(artifact(repository, name, version, end)) as jar:
                 entries = set(jar.namelist())
-            if end == "-javadoc.jar" and name == "vgi-external-autoconfigure":
-                if "dev/vgi/external/package-summary.html" not in entries:
+            if end.endswith("-javadoc.jar") and name == "vgi-external-autoconfigure":
+                if "dev/vgi/external/storage/package-summary.html" not in entries:
                     fault(f"{name}{end} documents nothing")
                 continue
             for legal in ("META-INF/LICENSE", "META-INF/NOTICE"):
