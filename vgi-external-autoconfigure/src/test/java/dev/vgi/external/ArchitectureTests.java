@@ -116,6 +116,18 @@ class ArchitectureTests {
 	}
 
 	@Test
+	void onlyFactoriesOfConnectionDetailsKnowContainers() {
+		// Boot's modules load these, so that an application without them loads nothing.
+		noClasses().that()
+			.haveNameNotMatching(".*ConnectionDetailsFactory(\\$.*)?")
+			.should()
+			.dependOnClassesThat()
+			.resideInAnyPackage("org.testcontainers..", "org.springframework.boot.testcontainers..",
+					"org.springframework.boot.docker..")
+			.check(CLASSES);
+	}
+
+	@Test
 	void pointersOverAPipeAreNotRenewable() {
 		noClasses().that()
 			.resideInAPackage(BASE + ".rpc.pipe..")

@@ -1,7 +1,10 @@
 package dev.vgi.external.autoconfigure;
 
+import java.net.URI;
 import java.time.Duration;
+import java.util.function.Predicate;
 
+import dev.vgi.external.autoconfigure.connection.ContainerConnection;
 import dev.vgi.external.autoconfigure.selection.StorageSelection;
 import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.codec.Compression;
@@ -30,6 +33,7 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.DisposableBean;
+import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
@@ -150,10 +154,10 @@ public final class VgiExternalAutoConfiguration {
 	@ConditionalOnMissingBean
 	ExternalLocationConfig vgiExternalLocationConfig(VgiExternalProperties properties, TransferBudget budget,
 			ObjectProvider<ExternalStorage> storages, ObjectProvider<UrlValidator> urlValidator,
-			Environment environment) {
+			Environment environment, ListableBeanFactory beans) {
 		ExternalStorage storage = properties.enabled() ? storages.getIfAvailable() : null;
 		if (storage == null) {
-			StorageSelection.requireNone(environment);
+			StorageSelection.requireNone(environment, beans);
 		}
 		UrlValidator validator = properties.enabled() ? policy(properties, storage, urlValidator) : INLINE_ONLY;
 		return config(properties, budget, validator).withStorage(storage)
@@ -257,10 +261,15 @@ public final class VgiExternalAutoConfiguration {
 
 	@Bean(name = CLIENT_URL_VALIDATOR, defaultCandidate = false)
 	@ConditionalOnMissingBean(name = CLIENT_URL_VALIDATOR)
-	UrlValidator vgiClientUrlValidator(VgiExternalProperties properties, ObjectProvider<UrlValidator> custom) {
-		return custom.getIfAvailable(() -> properties.client()
-			.url()
-			.toPolicy(!hasProxy(properties), (candidate) -> false, "vgi.external.client.url"));
+	UrlValidator vgiClientUrlValidator(VgiExternalProperties properties, ObjectProvider<UrlValidator> custom,
+			ObjectProvider<ContainerConnection> containers, ObjectProvider<ExternalStorage> storages) {
+		// A container is neither https nor public, and shared with the services that are
+		// called. The storage is looked up later: it may itself call a service.
+		Predicate<URI> own = containers.stream().findAny().isPresent()
+				? (candidate) -> storages.stream().anyMatch((storage) -> storage.isOwn(candidate))
+				: (candidate) -> false;
+		return custom.getIfAvailable(
+				() -> properties.client().url().toPolicy(!hasProxy(properties), own, "vgi.external.client.url"));
 	}
 
 	@Bean(name = CLIENT_RESOLVER, defaultCandidate = false)

@@ -1,10 +1,16 @@
 package dev.vgi.external.autoconfigure;
 
+import java.net.URI;
 import java.time.Clock;
 
 import com.google.auth.Credentials;
 import com.google.auth.ServiceAccountSigner;
 import com.google.cloud.storage.Storage;
+import com.google.cloud.storage.StorageOptions;
+import dev.vgi.external.autoconfigure.connection.ContainerConnection;
+import dev.vgi.external.autoconfigure.connection.GcsContainer;
+import dev.vgi.external.autoconfigure.connection.GcsStorageConnectionDetails;
+import dev.vgi.external.autoconfigure.connection.PropertiesGcsStorageConnectionDetails;
 import dev.vgi.external.autoconfigure.selection.ConditionalOnStorage;
 import dev.vgi.external.autoconfigure.selection.StorageSelection;
 import dev.vgi.external.autoconfigure.selection.StorageType;
@@ -18,12 +24,14 @@ import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.upload.Payload;
 import io.micrometer.core.instrument.binder.MeterBinder;
 
+import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.context.properties.PropertyMapper;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Fallback;
@@ -33,8 +41,8 @@ import org.springframework.util.StringUtils;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of Google Cloud Storage as storage, with
- * the client of Spring Cloud GCP or, if the project is overridden, with one of our own
- * that uses the same credentials.
+ * the client of Spring Cloud GCP or, if connection details or our properties override
+ * some of it, with one of our own that uses the same credentials.
  */
 @AutoConfiguration(after = VgiTransportAutoConfiguration.class,
 		afterName = "com.google.cloud.spring.autoconfigure.storage.GcpStorageAutoConfiguration")
@@ -46,21 +54,45 @@ public final class VgiGcsStorageAutoConfiguration {
 
 	private static final String CLIENT = "vgiGcsClient";
 
+	@Bean(PropertiesGcsStorageConnectionDetails.BEAN_NAME)
+	@ConditionalOnMissingBean(GcsStorageConnectionDetails.class)
+	PropertiesGcsStorageConnectionDetails vgiGcsStorageConnectionDetails(VgiExternalProperties properties) {
+		return new PropertiesGcsStorageConnectionDetails(properties.gcs().bucket(), properties.gcs().project());
+	}
+
 	@Bean(name = CLIENT, defaultCandidate = false)
 	@Lazy
-	Storage vgiGcsClient(Storage storage, VgiExternalProperties properties) {
-		return storage.getOptions().toBuilder().setProjectId(properties.gcs().project()).build().getService();
+	Storage vgiGcsClient(Storage storage, GcsStorageConnectionDetails details) {
+		StorageOptions.Builder options = storage.getOptions().toBuilder();
+		PropertyMapper map = PropertyMapper.get();
+		map.from(details::getProject).whenHasText().to(options::setProjectId);
+		map.from(details::getEndpoint).as(URI::toString).to(options::setHost);
+		return options.build().getService();
 	}
 
 	@Bean
 	@Fallback
-	GcsStorage vgiGcsStorage(Storage storage, @Qualifier(CLIENT) ObjectProvider<Storage> overridden,
-			StorageTransport transport, TransferThreads threads, VgiExternalProperties properties,
-			Environment environment) {
-		StorageSelection.require(StorageType.GCS, environment);
-		Storage client = StringUtils.hasText(properties.gcs().project()) ? overridden.getObject() : storage;
+	GcsStorage vgiGcsStorage(ObjectProvider<GcsStorageConnectionDetails> connections, Storage storage,
+			@Qualifier(CLIENT) ObjectProvider<Storage> overridden, StorageTransport transport, TransferThreads threads,
+			VgiExternalProperties properties, Environment environment, ListableBeanFactory beans) {
+		StorageSelection.require(StorageType.GCS, environment, beans);
+		GcsStorageConnectionDetails details = StorageSelection.only(StorageType.GCS, connections);
+		URI endpoint = details.getEndpoint();
+		if (endpoint != null && !VgiExternalProperties.isOrigin(endpoint)) {
+			throw new StartRefusedException(
+					"The storage gcs is selected, but the endpoint of its connection details is no URL with a host.",
+					"Return an absolute URL without credentials, query or fragment. Its host must not have an"
+							+ " underscore.");
+		}
+		Storage client = (endpoint != null || StringUtils.hasText(details.getProject())) ? overridden.getObject()
+				: storage;
 		requireSigner(client.getOptions().getCredentials());
-		return new GcsStorage(client, transport, threads, settings(properties), Clock.systemUTC());
+		String bucket = StorageSelection.bucket(StorageType.GCS, details.getBucket(), properties.gcs().bucket(),
+				details);
+		if (details instanceof ContainerConnection.Gcs container) {
+			GcsContainer.prepare(client, container, bucket);
+		}
+		return new GcsStorage(client, transport, threads, settings(bucket, properties), Clock.systemUTC());
 	}
 
 	private static void requireSigner(Credentials credentials) {
@@ -75,12 +107,12 @@ public final class VgiGcsStorageAutoConfiguration {
 		}
 	}
 
-	private static GcsStorageSettings settings(VgiExternalProperties properties) {
+	private static GcsStorageSettings settings(String bucket, VgiExternalProperties properties) {
 		VgiExternalProperties.Gcs gcs = properties.gcs();
 		VgiExternalProperties.Upload upload = properties.upload();
-		return new GcsStorageSettings(String.valueOf(gcs.bucket()), gcs.prefix(), gcs.presignExpiry(),
-				properties.uploadUrl().expiry(), Math.min(upload.partSize().toBytes(), Payload.LARGEST_PART),
-				upload.maxRetries(), upload.timeout(), properties.retryDelay());
+		return new GcsStorageSettings(bucket, gcs.prefix(), gcs.presignExpiry(), properties.uploadUrl().expiry(),
+				Math.min(upload.partSize().toBytes(), Payload.LARGEST_PART), upload.maxRetries(), upload.timeout(),
+				properties.retryDelay());
 	}
 
 	/**

@@ -17,6 +17,7 @@ import dev.vgi.external.storage.local.UnsafeFolderException;
 import dev.vgi.external.transport.StorageUnavailableException;
 import io.micrometer.core.instrument.binder.MeterBinder;
 
+import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -47,8 +48,9 @@ public final class VgiLocalStorageAutoConfiguration {
 	@Bean
 	@Fallback
 	@ConditionalOnMissingBean(ExternalStorage.class)
-	LocalStorage vgiLocalStorage(VgiExternalProperties properties, ServiceUrl serviceUrl, Environment environment) {
-		StorageSelection.require(StorageType.LOCAL, environment);
+	LocalStorage vgiLocalStorage(VgiExternalProperties properties, ServiceUrl serviceUrl, Environment environment,
+			ListableBeanFactory beans) {
+		StorageSelection.require(StorageType.LOCAL, environment, beans);
 		VgiExternalProperties.Local local = properties.local();
 		VgiExternalProperties.UploadUrl uploadUrl = properties.uploadUrl();
 		Duration longest = (local.urlExpiry().compareTo(uploadUrl.expiry()) > 0) ? local.urlExpiry()

@@ -6,13 +6,19 @@ import java.time.Clock;
 import java.util.List;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.autoconfigure.connection.ContainerConnection;
+import dev.vgi.external.autoconfigure.connection.CustomizedClients;
+import dev.vgi.external.autoconfigure.connection.PropertiesS3StorageConnectionDetails;
+import dev.vgi.external.autoconfigure.connection.S3ClientFactory;
+import dev.vgi.external.autoconfigure.connection.S3Container;
+import dev.vgi.external.autoconfigure.connection.S3StorageConnectionDetails;
+import dev.vgi.external.autoconfigure.connection.VgiS3ConnectionAutoConfiguration;
 import dev.vgi.external.autoconfigure.selection.ConditionalOnStorage;
 import dev.vgi.external.autoconfigure.selection.StorageSelection;
 import dev.vgi.external.autoconfigure.selection.StorageType;
 import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.observation.UrlLifetimeMetrics;
 import dev.vgi.external.storage.ExternalStorage;
-import dev.vgi.external.storage.s3.S3Clients;
 import dev.vgi.external.storage.s3.S3Encryption;
 import dev.vgi.external.storage.s3.S3Storage;
 import dev.vgi.external.storage.s3.S3StorageSettings;
@@ -21,12 +27,10 @@ import dev.vgi.external.transport.StorageTransport;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
-import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
-import software.amazon.awssdk.core.exception.SdkClientException;
-import software.amazon.awssdk.regions.providers.AwsRegionProvider;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 
+import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
@@ -42,12 +46,11 @@ import org.springframework.util.StringUtils;
 
 /**
  * {@link AutoConfiguration Auto-configuration} of S3 as storage, with the beans of Spring
- * Cloud AWS: its client and presigner or, if region or endpoint are overridden, ones of
- * our own that use the same credentials.
+ * Cloud AWS: its client and presigner or, if connection details or our properties
+ * override some of it, ones of our own that have all else in common with these.
  */
-@AutoConfiguration(after = VgiTransportAutoConfiguration.class,
-		afterName = { "io.awspring.cloud.autoconfigure.core.CredentialsProviderAutoConfiguration",
-				"io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration" })
+@AutoConfiguration(after = { VgiTransportAutoConfiguration.class, VgiS3ConnectionAutoConfiguration.class },
+		afterName = "io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration")
 @ConditionalOnClass({ S3Client.class, S3Presigner.class })
 @ConditionalOnStorage(StorageType.S3)
 @ConditionalOnBean(StorageTransport.class)
@@ -57,18 +60,22 @@ public final class VgiS3StorageAutoConfiguration {
 
 	private static final String PRESIGNER = "vgiS3Presigner";
 
-	/** The region for a store without regions. */
-	private static final String ANY_REGION = "us-east-1";
-
-	private static S3StorageSettings settings(VgiExternalProperties properties) {
+	private static S3StorageSettings settings(String bucket, VgiExternalProperties properties) {
 		VgiExternalProperties.S3 s3 = properties.s3();
 		VgiExternalProperties.Upload upload = properties.upload();
 		VgiExternalProperties.S3.Sse sse = s3.sse();
 		S3Encryption encryption = StringUtils.hasText(sse.algorithm())
 				? new S3Encryption(sse.algorithm(), sse.kmsKeyId(), sse.bucketKey()) : null;
-		return new S3StorageSettings(String.valueOf(s3.bucket()), s3.prefix(), s3.presignExpiry(),
-				properties.uploadUrl().expiry(), encryption, s3.storageClass(), s3.tags(), upload.partSize().toBytes(),
-				upload.maxParallelParts(), upload.maxRetries(), upload.timeout(), properties.retryDelay());
+		return new S3StorageSettings(bucket, s3.prefix(), s3.presignExpiry(), properties.uploadUrl().expiry(),
+				encryption, s3.storageClass(), s3.tags(), upload.partSize().toBytes(), upload.maxParallelParts(),
+				upload.maxRetries(), upload.timeout(), properties.retryDelay());
+	}
+
+	@Bean(PropertiesS3StorageConnectionDetails.BEAN_NAME)
+	@ConditionalOnMissingBean(S3StorageConnectionDetails.class)
+	PropertiesS3StorageConnectionDetails vgiS3StorageConnectionDetails(VgiExternalProperties properties) {
+		VgiExternalProperties.S3 s3 = properties.s3();
+		return new PropertiesS3StorageConnectionDetails(s3.bucket(), s3.endpoint(), s3.region());
 	}
 
 	// The choice of the client is not a condition, which would be evaluated ahead of
@@ -76,79 +83,50 @@ public final class VgiS3StorageAutoConfiguration {
 	@Bean
 	@Fallback
 	@ConditionalOnMissingBean(ExternalStorage.class)
-	S3Storage vgiS3Storage(ObjectProvider<S3Client> clients, ObjectProvider<S3Presigner> presigners,
-			@Qualifier(CLIENT) ObjectProvider<S3Client> ownClient,
-			@Qualifier(PRESIGNER) ObjectProvider<S3Presigner> ownPresigner, StorageTransport transport,
-			TransferThreads threads, VgiExternalProperties properties, Environment environment) {
-		StorageSelection.require(StorageType.S3, environment);
-		VgiExternalProperties.S3 s3 = properties.s3();
-		boolean own = StringUtils.hasText(s3.region()) || s3.endpoint() != null;
-		S3Client client = own ? ownClient.getObject() : clients.getIfAvailable();
-		S3Presigner presigner = own ? ownPresigner.getObject() : presigners.getIfAvailable();
+	S3Storage vgiS3Storage(ObjectProvider<S3StorageConnectionDetails> connections, ObjectProvider<S3Client> clients,
+			ObjectProvider<S3Presigner> presigners, @Qualifier(CLIENT) ObjectProvider<S3Client> ownClient,
+			@Qualifier(PRESIGNER) ObjectProvider<S3Presigner> ownPresigner,
+			ObjectProvider<CustomizedClients> customizedClients, StorageTransport transport, TransferThreads threads,
+			VgiExternalProperties properties, Environment environment, ListableBeanFactory beans) {
+		StorageSelection.require(StorageType.S3, environment, beans);
+		S3StorageConnectionDetails details = StorageSelection.only(StorageType.S3, connections);
+		boolean customized = customizedClients.stream().anyMatch(CustomizedClients::present);
+		S3Client client = isOwn(details) ? ownClient.getObject() : clients.getIfAvailable();
+		requireHosts(client, environment);
+		// Spring Cloud's does not know what customizers did to the client.
+		S3Presigner presigner = (client != null && (isOwn(details) || customized)) ? ownPresigner.getObject()
+				: presigners.getIfAvailable();
 		if (client == null || presigner == null) {
 			throw StorageSelection.clientMissing(StorageType.S3);
 		}
-		return storage(client, presigner, transport, threads, properties, environment);
+		String bucket = StorageSelection.bucket(StorageType.S3, details.getBucket(), properties.s3().bucket(), details);
+		if (details instanceof ContainerConnection.S3 container) {
+			S3Container.prepare(client, container, bucket);
+		}
+		return storage(client, presigner, transport, threads, settings(bucket, properties));
 	}
 
 	@Bean(name = CLIENT, defaultCandidate = false)
 	@Lazy
-	S3Client vgiS3Client(ObjectProvider<AwsCredentialsProvider> credentials, ObjectProvider<AwsRegionProvider> regions,
-			VgiExternalProperties properties, Environment environment) {
-		VgiExternalProperties.S3 s3 = properties.s3();
-		return S3Clients.client(credentials(credentials), region(s3, environment, regions.getIfAvailable()),
-				s3.endpoint(), pathStyle(s3, environment));
+	S3Client vgiS3Client(S3StorageConnectionDetails details, S3ClientFactory factory) {
+		return factory.client(details);
 	}
 
 	@Bean(name = PRESIGNER, defaultCandidate = false)
 	@Lazy
-	S3Presigner vgiS3Presigner(ObjectProvider<AwsCredentialsProvider> credentials,
-			ObjectProvider<AwsRegionProvider> regions, VgiExternalProperties properties, Environment environment) {
-		VgiExternalProperties.S3 s3 = properties.s3();
-		return S3Clients.presigner(credentials(credentials), region(s3, environment, regions.getIfAvailable()),
-				s3.endpoint(), pathStyle(s3, environment));
+	S3Presigner vgiS3Presigner(S3StorageConnectionDetails details, S3ClientFactory factory,
+			ObjectProvider<S3Client> clients, @Qualifier(CLIENT) ObjectProvider<S3Client> ownClient) {
+		return factory.presigner(details, (isOwn(details) ? ownClient : clients).getObject());
 	}
 
-	private static AwsCredentialsProvider credentials(ObjectProvider<AwsCredentialsProvider> credentials) {
-		AwsCredentialsProvider provider = credentials.getIfAvailable();
-		if (provider == null) {
-			throw StorageSelection.clientMissing(StorageType.S3);
-		}
-		return provider;
-	}
-
-	private static String region(VgiExternalProperties.S3 s3, Environment environment,
-			@Nullable AwsRegionProvider regions) {
-		String region = StringUtils.hasText(s3.region()) ? s3.region()
-				: environment.getProperty("spring.cloud.aws.s3.region");
-		if (region != null) {
-			return region;
-		}
-		try {
-			if (regions != null) {
-				return regions.getRegion().id();
-			}
-		}
-		catch (SdkClientException ex) {
-			// Only the endpoint is overridden, and most compatible stores ignore the
-			// region.
-		}
-		return ANY_REGION;
-	}
-
-	private static boolean pathStyle(VgiExternalProperties.S3 s3, Environment environment) {
-		// Compatible stores rarely have a host name per bucket.
-		return environment.getProperty("spring.cloud.aws.s3.path-style-access-enabled", Boolean.class,
-				s3.endpoint() != null);
+	private static boolean isOwn(S3StorageConnectionDetails details) {
+		return details.getEndpoint() != null || StringUtils.hasText(details.getRegion())
+				|| StringUtils.hasText(details.getAccessKey());
 	}
 
 	private static S3Storage storage(S3Client client, S3Presigner presigner, StorageTransport transport,
-			TransferThreads threads, VgiExternalProperties properties, Environment environment) {
-		for (String key : List.of("spring.cloud.aws.s3.endpoint", "spring.cloud.aws.endpoint")) {
-			requireHost(key, environment.getProperty(key));
-		}
-		S3Storage storage = new S3Storage(client, presigner, transport, threads, settings(properties),
-				Clock.systemUTC());
+			TransferThreads threads, S3StorageSettings settings) {
+		S3Storage storage = new S3Storage(client, presigner, transport, threads, settings, Clock.systemUTC());
 		try {
 			// Does no I/O, except to obtain credentials.
 			storage.generateUploadUrl(new Schema(List.of()));
@@ -161,6 +139,18 @@ public final class VgiS3StorageAutoConfiguration {
 						identity, role of the container or instance).""");
 		}
 		return storage;
+	}
+
+	private static void requireHosts(@Nullable S3Client client, Environment environment) {
+		for (String key : List.of("spring.cloud.aws.s3.endpoint", "spring.cloud.aws.endpoint")) {
+			requireHost(key, environment.getProperty(key));
+		}
+		if (client != null) {
+			// Connection details and customizers have endpoints too.
+			client.serviceClientConfiguration()
+				.endpointOverride()
+				.ifPresent((endpoint) -> requireHost("the endpoint of the S3 client", endpoint.toString()));
+		}
 	}
 
 	// The client accepts any text, and then fails when it signs a URL.

@@ -8,7 +8,7 @@ import java.util.Base64;
 /**
  * The key file of a service account that does not exist.
  */
-final class ServiceAccountKey {
+public final class ServiceAccountKey {
 
 	private static final String PRIVATE_KEY = key();
 
@@ -21,7 +21,7 @@ final class ServiceAccountKey {
 	 * Return the file as a property takes it.
 	 * @return the JSON text in Base64
 	 */
-	static String encoded() {
+	public static String encoded() {
 		return ENCODED;
 	}
 

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
 
+import dev.vgi.external.autoconfigure.connection.VgiS3ConnectionAutoConfiguration;
 import dev.vgi.external.autoconfigure.selection.StorageSelection;
 import dev.vgi.external.autoconfigure.selection.StorageType;
 import dev.vgi.external.autoconfigure.start.StartRefusedFailureAnalyzer;
@@ -43,8 +44,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 class StartReportTests {
 
 	private static final AutoConfigurations OURS = AutoConfigurations.of(VgiTransportAutoConfiguration.class,
-			VgiLocalStorageAutoConfiguration.class, VgiS3StorageAutoConfiguration.class,
-			VgiExternalAutoConfiguration.class, VgiWebMvcAutoConfiguration.class,
+			VgiLocalStorageAutoConfiguration.class, VgiS3ConnectionAutoConfiguration.class,
+			VgiS3StorageAutoConfiguration.class, VgiExternalAutoConfiguration.class, VgiWebMvcAutoConfiguration.class,
 			HttpMessageConvertersAutoConfiguration.class, WebMvcAutoConfiguration.class);
 
 	@TempDir

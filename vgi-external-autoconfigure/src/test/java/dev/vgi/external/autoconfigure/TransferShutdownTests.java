@@ -6,6 +6,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 
+import dev.vgi.external.autoconfigure.connection.VgiS3ConnectionAutoConfiguration;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.MetadataKeys;
@@ -121,8 +122,8 @@ class TransferShutdownTests {
 	private static ApplicationContextRunner runner(BufferAllocator allocator, FaultServer server) {
 		return new ApplicationContextRunner()
 			.withConfiguration(AutoConfigurations.of(VgiTransportAutoConfiguration.class,
-					VgiS3StorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
-					io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration.class,
+					VgiS3ConnectionAutoConfiguration.class, VgiS3StorageAutoConfiguration.class,
+					VgiExternalAutoConfiguration.class, io.awspring.cloud.autoconfigure.s3.S3AutoConfiguration.class,
 					io.awspring.cloud.autoconfigure.core.AwsAutoConfiguration.class,
 					io.awspring.cloud.autoconfigure.core.RegionProviderAutoConfiguration.class))
 			.withUserConfiguration(Credentials.class)

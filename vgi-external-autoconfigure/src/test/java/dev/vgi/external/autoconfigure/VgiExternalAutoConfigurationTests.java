@@ -9,6 +9,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 
+import dev.vgi.external.autoconfigure.connection.VgiS3ConnectionAutoConfiguration;
 import dev.vgi.external.autoconfigure.start.StartRefusedFailureAnalyzer;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.OutputCycle;
@@ -86,12 +87,12 @@ class VgiExternalAutoConfigurationTests {
 	void setUp() {
 		this.runner = new WebApplicationContextRunner()
 			.withConfiguration(AutoConfigurations.of(VgiTransportAutoConfiguration.class,
-					VgiLocalStorageAutoConfiguration.class, VgiS3StorageAutoConfiguration.class,
-					VgiExternalAutoConfiguration.class, VgiWebMvcAutoConfiguration.class,
-					VgiClientAutoConfiguration.class, VgiMetricsAutoConfiguration.class,
-					VgiLifecycleAutoConfiguration.class, VgiHealthAutoConfiguration.class,
-					HttpMessageConvertersAutoConfiguration.class, RestClientAutoConfiguration.class,
-					WebMvcAutoConfiguration.class, MetricsAutoConfiguration.class))
+					VgiLocalStorageAutoConfiguration.class, VgiS3ConnectionAutoConfiguration.class,
+					VgiS3StorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
+					VgiWebMvcAutoConfiguration.class, VgiClientAutoConfiguration.class,
+					VgiMetricsAutoConfiguration.class, VgiLifecycleAutoConfiguration.class,
+					VgiHealthAutoConfiguration.class, HttpMessageConvertersAutoConfiguration.class,
+					RestClientAutoConfiguration.class, WebMvcAutoConfiguration.class, MetricsAutoConfiguration.class))
 			.withPropertyValues("vgi.external.local.directory=" + this.folder);
 	}
 

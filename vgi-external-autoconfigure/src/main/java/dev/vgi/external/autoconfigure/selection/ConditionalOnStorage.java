@@ -11,7 +11,7 @@ import dev.vgi.external.Internal;
 import org.springframework.context.annotation.Conditional;
 
 /**
- * Matches if the settings select a backend.
+ * Matches if the settings or connection details select a backend.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)

@@ -1,15 +1,26 @@
 package dev.vgi.external.autoconfigure.selection;
 
 import java.util.Locale;
+import java.util.stream.Stream;
 
 import dev.vgi.external.Internal;
+import dev.vgi.external.autoconfigure.connection.ContainerConnection;
+import dev.vgi.external.autoconfigure.connection.GcsStorageConnectionDetails;
+import dev.vgi.external.autoconfigure.connection.PropertiesGcsStorageConnectionDetails;
+import dev.vgi.external.autoconfigure.connection.PropertiesS3StorageConnectionDetails;
+import dev.vgi.external.autoconfigure.connection.S3StorageConnectionDetails;
 import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.aot.AotDetector;
+import org.springframework.beans.factory.BeanFactoryUtils;
+import org.springframework.beans.factory.ListableBeanFactory;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.WebApplicationType;
+import org.springframework.boot.autoconfigure.service.connection.ConnectionDetails;
 import org.springframework.boot.cloud.CloudPlatform;
 import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.origin.Origin;
 import org.springframework.boot.web.context.reactive.ConfigurableReactiveWebEnvironment;
 import org.springframework.core.env.Environment;
 import org.springframework.util.ClassUtils;
@@ -17,7 +28,7 @@ import org.springframework.util.StringUtils;
 import org.springframework.web.context.ConfigurableWebEnvironment;
 
 /**
- * The storage that the settings select.
+ * The storage that the settings and connection details select.
  *
  * @param type the backend, never {@code AUTO}; {@code null} if the settings do not decide
  * @param problem why no storage is selected, or {@code null}
@@ -38,15 +49,27 @@ public record StorageSelection(@Nullable StorageType type, @Nullable String prob
 	/**
 	 * Read the settings.
 	 * @param environment contains the settings
-	 * @return the selection
+	 * @return the selection, as if there were no connection details
 	 */
 	public static StorageSelection of(Environment environment) {
+		return of(environment, null);
+	}
+
+	/**
+	 * Read the settings, and look for connection details.
+	 * @param environment contains the settings
+	 * @param beans contains the connection details, or {@code null}
+	 * @return the selection
+	 */
+	public static StorageSelection of(Environment environment, @Nullable ListableBeanFactory beans) {
 		if (!isEnabled(environment)) {
 			return selected(StorageType.NONE);
 		}
 		StorageType type = configured(environment);
-		boolean s3 = StringUtils.hasText(environment.getProperty(S3_BUCKET));
-		boolean gcs = StringUtils.hasText(environment.getProperty(GCS_BUCKET));
+		boolean s3 = StringUtils.hasText(environment.getProperty(S3_BUCKET))
+				|| isConnected(beans, S3StorageConnectionDetails.class, PropertiesS3StorageConnectionDetails.BEAN_NAME);
+		boolean gcs = StringUtils.hasText(environment.getProperty(GCS_BUCKET)) || isConnected(beans,
+				GcsStorageConnectionDetails.class, PropertiesGcsStorageConnectionDetails.BEAN_NAME);
 		boolean kubernetes = CloudPlatform.KUBERNETES.isActive(environment);
 		return switch (type) {
 			case S3 -> s3 ? selected(type) : missing(type, S3_BUCKET);
@@ -54,6 +77,12 @@ public record StorageSelection(@Nullable StorageType type, @Nullable String prob
 			case AUTO -> auto(s3, gcs, kubernetes, servesLocal(environment));
 			case LOCAL, NONE -> selected(type);
 		};
+	}
+
+	private static boolean isConnected(@Nullable ListableBeanFactory beans, Class<? extends ConnectionDetails> type,
+			String ofProperties) {
+		return beans != null && Stream.of(BeanFactoryUtils.beanNamesForTypeIncludingAncestors(beans, type, true, false))
+			.anyMatch((name) -> !name.equals(ofProperties));
 	}
 
 	private static StorageType configured(Environment environment) {
@@ -95,11 +124,12 @@ public record StorageSelection(@Nullable StorageType type, @Nullable String prob
 	 * created, as after ahead-of-time processing with other settings.
 	 * @param type the storage
 	 * @param environment contains the settings
+	 * @param beans contains the connection details
 	 */
-	public static void require(StorageType type, Environment environment) {
+	public static void require(StorageType type, Environment environment, ListableBeanFactory beans) {
 		// Nothing is used if the library is disabled.
 		if (isEnabled(environment)) {
-			StorageSelection selection = of(environment);
+			StorageSelection selection = of(environment, beans);
 			if (selection.type() != type) {
 				throw selection.refusal(type);
 			}
@@ -109,12 +139,64 @@ public record StorageSelection(@Nullable StorageType type, @Nullable String prob
 	/**
 	 * Refuse the start if the settings select a storage although none was created.
 	 * @param environment contains the settings
+	 * @param beans contains the connection details
 	 */
-	public static void requireNone(Environment environment) {
-		StorageSelection selection = of(environment);
+	public static void requireNone(Environment environment, ListableBeanFactory beans) {
+		StorageSelection selection = of(environment, beans);
 		if (selection.type() != StorageType.NONE) {
 			throw selection.refusal(StorageType.NONE);
 		}
+	}
+
+	/**
+	 * Return the connection details to use.
+	 * @param <D> their type
+	 * @param type the storage
+	 * @param connections contains them
+	 * @return the only or primary ones
+	 */
+	public static <D extends ConnectionDetails> D only(StorageType type, ObjectProvider<D> connections) {
+		D details = connections.getIfUnique();
+		if (details == null) {
+			throw new StartRefusedException(
+					"The storage " + name(type) + " is selected, but there are connection details of several: "
+							+ connections.stream().map(StorageSelection::origin).toList() + ".",
+					"""
+							Keep one of them, or make it primary. A container that is for something else has \
+							@ServiceConnection with a type, and a service of Docker Compose the label \
+							org.springframework.boot.ignore.""");
+		}
+		return details;
+	}
+
+	private static String origin(ConnectionDetails details) {
+		Origin origin = Origin.from(details);
+		return (origin != null) ? origin.toString() : details.getClass().getSimpleName();
+	}
+
+	/**
+	 * Return the name of the bucket.
+	 * @param type the storage
+	 * @param connected what the connection details say, or {@code null}
+	 * @param configured what the settings say, or {@code null}
+	 * @param details the connection details
+	 * @return the bucket
+	 */
+	public static String bucket(StorageType type, @Nullable String connected, @Nullable String configured,
+			ConnectionDetails details) {
+		if (StringUtils.hasText(connected)) {
+			return connected;
+		}
+		if (StringUtils.hasText(configured)) {
+			return configured;
+		}
+		if (details instanceof ContainerConnection) {
+			return ContainerConnection.DEFAULT_BUCKET;
+		}
+		String key = (type == StorageType.S3) ? S3_BUCKET : GCS_BUCKET;
+		throw new StartRefusedException("The storage " + name(type)
+				+ " is selected, but neither its connection details nor " + key + " name a bucket.",
+				"Set " + key + ", or let the connection details return the bucket.");
 	}
 
 	private StartRefusedException refusal(StorageType made) {
@@ -156,7 +238,8 @@ public record StorageSelection(@Nullable StorageType type, @Nullable String prob
 	private static StorageSelection auto(boolean s3, boolean gcs, boolean kubernetes, boolean servesLocal) {
 		if (s3 && gcs) {
 			return new StorageSelection(null,
-					"Both " + S3_BUCKET + " and " + GCS_BUCKET + " are set, and vgi.external.storage is auto.",
+					"Both " + S3_BUCKET + " and " + GCS_BUCKET
+							+ " are set or have connection details, and vgi.external.storage is auto.",
 					"Set vgi.external.storage to s3 or gcs, or remove one of the buckets.");
 		}
 		if (s3) {

@@ -48,7 +48,13 @@ class UnusedSdkEnvironmentPostProcessor implements EnvironmentPostProcessor, Ord
 		StorageType selected = StorageSelection.of(environment).type();
 		ClassLoader classLoader = application.getClassLoader();
 		if (selected != StorageType.S3 && ClassUtils.isPresent(AWS, classLoader) && !isAwsConfigured(environment)) {
-			defaults.put("spring.cloud.aws.s3.enabled", "false");
+			if (mayHaveContainers(classLoader)) {
+				// A container may turn up later, and is for the application's client too.
+				defaults.put("spring.cloud.aws.s3.region", "us-east-1");
+			}
+			else {
+				defaults.put("spring.cloud.aws.s3.enabled", "false");
+			}
 		}
 		if (selected != StorageType.GCS && ClassUtils.isPresent(GCP, classLoader) && !isGcpConfigured(environment)) {
 			defaults.put("spring.cloud.gcp.storage.enabled", "false");
@@ -65,6 +71,12 @@ class UnusedSdkEnvironmentPostProcessor implements EnvironmentPostProcessor, Ord
 			environment.getPropertySources().addLast(new MapPropertySource("vgiUnusedSdks", defaults));
 			this.logger.info("Nothing else is configured for the clouds' clients: defaulted " + defaults);
 		}
+	}
+
+	private static boolean mayHaveContainers(ClassLoader classLoader) {
+		return ClassUtils.isPresent("org.springframework.boot.testcontainers.service.connection.ServiceConnection",
+				classLoader)
+				|| ClassUtils.isPresent("org.springframework.boot.docker.compose.core.RunningService", classLoader);
 	}
 
 	private static boolean isAwsConfigured(ConfigurableEnvironment environment) {
