@@ -8,12 +8,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.regex.MatchResult;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -32,14 +28,14 @@ import dev.vgi.external.Pages.Block;
 /**
  * The Java code of a page. A block is part of a source of this project, with the imports
  * that the source has for it. Or it compiles: as a compilation unit, or behind its
- * imports as members of a class, or as statements. It sees the imports and the types that
- * the page shows before it.
+ * imports as members of a class, or as statements. It sees the imports and the types of
+ * the blocks that were checked before it.
  */
 final class DocumentedJava {
 
-	private static final Pattern IMPORT = Pattern.compile("(?m)^import (?:static )?[\\w.]+\\.(\\w+);$");
+	private static final Pattern IMPORT = Pattern.compile("(?m)^import (static )?[\\w.]+\\.([\\w*]+);$");
 
-	private static final Pattern PACKAGE = Pattern.compile("\\Apackage [\\w.]+;");
+	private static final Pattern PACKAGE = Pattern.compile("(?m)^package [\\w.]+;$");
 
 	private static final JavaCompiler COMPILER = ToolProvider.getSystemJavaCompiler();
 
@@ -55,8 +51,11 @@ final class DocumentedJava {
 
 	private final Path folder;
 
-	/** Of the blocks so far. */
-	private final Set<String> imports = new LinkedHashSet<>();
+	/** Of the blocks so far, by simple name. The last one of a name counts. */
+	private final Map<String, String> imports = new LinkedHashMap<>();
+
+	/** What the page said last. */
+	private String packageLine = "";
 
 	/**
 	 * Creates an instance.
@@ -77,12 +76,15 @@ final class DocumentedJava {
 	}
 
 	/**
-	 * Checks a block, which must come after the blocks before it on its page.
+	 * Checks a block.
 	 * @param block the block
 	 * @return what is wrong with it, nothing for a good one
 	 */
 	List<String> check(Block block) throws IOException {
-		IMPORT.matcher(block.text()).results().map(MatchResult::group).forEach(this.imports::add);
+		PACKAGE.matcher(block.text()).results().forEach((line) -> this.packageLine = line.group());
+		IMPORT.matcher(block.text())
+			.results()
+			.forEach((line) -> this.imports.put((line.group(1) != null) ? line.group() : line.group(2), line.group()));
 		// Also a copy, for what comes after it.
 		List<String> errors = compile(block);
 		if (!isCopy(block)) {
@@ -97,17 +99,15 @@ final class DocumentedJava {
 				.stream()
 				.filter((name) -> Pattern.compile("\\b" + name.getKey() + "\\b").matcher(block.text()).find())
 				.map(Map.Entry::getValue)
-				.filter((line) -> !this.imports.contains(line))
+				.filter((line) -> !this.imports.containsValue(line))
 				.toList())
 			.toList();
 		return missing.contains(List.<String>of()) ? List.of() : missing.get(0);
 	}
 
 	private List<String> compile(Block block) throws IOException {
+		String imports = this.packageLine + "\n" + String.join("\n", this.imports.values()) + "\n";
 		String body = withoutImports(block.text());
-		Matcher declared = PACKAGE.matcher(body);
-		String imports = (declared.find() ? declared.group() : "") + String.join("\n", this.imports) + "\n";
-		body = declared.replaceFirst("");
 		String name = "Block" + block.line();
 		List<String> found = new ArrayList<>();
 		for (String source : List.of(imports + body, imports + "class " + name + " {\n" + body + "\n}",
@@ -143,7 +143,7 @@ final class DocumentedJava {
 	}
 
 	private static String withoutImports(String code) {
-		return IMPORT.matcher(code).replaceAll("").strip();
+		return PACKAGE.matcher(IMPORT.matcher(code).replaceAll("")).replaceAll("").strip();
 	}
 
 	private static String withoutBlanks(String code) {
@@ -169,7 +169,7 @@ final class DocumentedJava {
 			try {
 				String text = Files.readString(file);
 				Map<String, String> imports = new LinkedHashMap<>();
-				IMPORT.matcher(text).results().forEach((line) -> imports.put(line.group(1), line.group()));
+				IMPORT.matcher(text).results().forEach((line) -> imports.put(line.group(2), line.group()));
 				return new Source(withoutBlanks(text), imports);
 			}
 			catch (IOException ex) {

@@ -109,6 +109,14 @@ class ClientWithoutServerTests {
 	}
 
 	@Test
+	void callsWithoutBootsJackson() throws Exception {
+		List<String> needed = STARTER.stream()
+			.filter((name) -> !name.matches("spring-boot-(starter-)?jackson.*"))
+			.toList();
+		assertThat(run(needed, Map.of())).contains(RECEIVED);
+	}
+
+	@Test
 	void startsOnKubernetes() throws Exception {
 		assertThat(run(STARTER, Map.of("KUBERNETES_SERVICE_HOST", "10.0.0.1", "KUBERNETES_SERVICE_PORT", "443")))
 			.contains(RECEIVED);
