@@ -34,13 +34,18 @@ final class DocumentedPoms {
 	/** Versions by group and artifact, empty where a pom leaves it to others. */
 	private final Map<String, String> versions = new HashMap<>();
 
+	/** The version of this project. */
+	private final String own;
+
 	DocumentedPoms() throws Exception {
-		Map<String, String> properties = new HashMap<>();
+		Document root = parse(Files.readString(Pages.ROOT.resolve(MODULES.get(0))));
+		this.own = text(root.getDocumentElement(), "version");
+		Map<String, String> properties = new HashMap<>(Map.of("project.version", this.own));
 		for (String module : MODULES) {
 			add(parse(Files.readString(Pages.ROOT.resolve(module))), properties);
 		}
-		String jar = SpringApplication.class.getProtectionDomain().getCodeSource().getLocation().getPath();
-		Path repository = Path.of(jar.substring(0, jar.indexOf("/org/springframework/boot/")));
+		Path jar = Path.of(SpringApplication.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+		Path repository = jar.resolve("../../../../../..").normalize();
 		for (String list : LISTS) {
 			String[] name = list.split(":");
 			String version = this.versions.get(list);
@@ -57,9 +62,11 @@ final class DocumentedPoms {
 			String version = resolve(text(artifact, "version"), properties);
 			this.versions.merge(name(artifact), version, (known, other) -> known.isEmpty() ? other : known);
 		}
-		String own = name(pom.getDocumentElement());
-		this.versions.putIfAbsent(own.startsWith("org.apache.maven.plugins:") ? "dev.vgi:" + own.split(":")[1] : own,
-				"0.1.0-SNAPSHOT");
+		// A module has the group of its parent.
+		String name = text(pom.getDocumentElement(), "artifactId");
+		if (name.startsWith("vgi-")) {
+			this.versions.put("dev.vgi:" + name, this.own);
+		}
 	}
 
 	/**
@@ -137,8 +144,8 @@ final class DocumentedPoms {
 	}
 
 	private static String resolve(String version, Map<String, String> properties) {
-		return version.startsWith("${") ? properties.getOrDefault(version.substring(2, version.length() - 1),
-				version.equals("${project.version}") ? "0.1.0-SNAPSHOT" : "") : version;
+		return version.startsWith("${") ? properties.getOrDefault(version.substring(2, version.length() - 1), "")
+				: version;
 	}
 
 }
