@@ -55,11 +55,12 @@ class ServedPathsTests {
 	private Path folder;
 
 	@ParameterizedTest
-	@CsvSource(nullValues = "-", value = { "'', '', '', /actuator", "/vgi, '', '', /actuator", "/vgi, /a b, '', /",
-			"/vgi, '', /api, ''", "/vgi, /service, /api/, /vgi", "'', /service, /api, ''" })
-	void noSpellingEvadesCapAndCodings(String prefix, String context, String servlet, String actuator)
+	@CsvSource({ "tomcat, '', '', '', /actuator", "tomcat, /vgi, '', '', /actuator", "tomcat, /vgi, /a b, '', /",
+			"tomcat, /vgi, '', /api, ''", "tomcat, /vgi, /service, /api/, /vgi", "tomcat, '', /service, /api, ''",
+			"jetty, '', '', '', /actuator", "jetty, /vgi, /service, /api/, /vgi" })
+	void noSpellingEvadesCapAndCodings(String server, String prefix, String context, String servlet, String actuator)
 			throws Exception {
-		try (ConfigurableApplicationContext application = start("vgi.rpc.prefix=" + prefix,
+		try (ConfigurableApplicationContext application = start("test.server=" + server, "vgi.rpc.prefix=" + prefix,
 				"server.servlet.context-path=" + context,
 				"spring.mvc.servlet.path=" + (servlet.isEmpty() ? "/" : servlet),
 				"management.endpoints.web.base-path=" + actuator)) {
@@ -134,7 +135,7 @@ class ServedPathsTests {
 
 	private static void assertCapAndCodings(int port, String path) throws Exception {
 		byte[] large = body(CAP);
-		// Tomcat itself refuses some.
+		// The server itself refuses some.
 		assertThat(post(port, path, large).status()).as(path).isIn(413, 400);
 		int plain = post(port, path, body(10)).status();
 		if (plain == 200) {

@@ -89,12 +89,12 @@ public final class VgiTransportAutoConfiguration {
 
 		@Bean
 		@ConditionalOnMissingBean
-		@Nullable HostResolver vgiHostResolver(ObjectProvider<InetAddressFilter> filters,
-				VgiExternalProperties properties) {
+		@Nullable HostResolver vgiHostResolver(ObjectProvider<InetAddressFilter> filters, VgiExternalProperties properties) {
 			InetAddressFilter filter = filters.getIfAvailable();
 			if (filter != null && StringUtils.hasText(properties.http().proxy().host())) {
-				logger.warn("The application's InetAddressFilter does not apply to storage traffic, because the proxy of"
-						+ " vgi.external.http.proxy.host looks up all hosts but itself. Only listed hosts are requested");
+				logger
+					.warn("The application's InetAddressFilter does not apply to storage traffic, because the proxy of"
+							+ " vgi.external.http.proxy.host looks up all hosts but itself. Only listed hosts are requested");
 			}
 			return (filter != null) ? new FilteredHosts(filter) : null;
 		}

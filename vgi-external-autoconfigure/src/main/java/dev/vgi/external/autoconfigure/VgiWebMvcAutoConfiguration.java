@@ -313,8 +313,8 @@ public final class VgiWebMvcAutoConfiguration {
 	}
 
 	/**
-	 * Keeps Jetty's compression away from stored objects. It would decode uploads, so that
-	 * their length and digest are no longer those that were announced.
+	 * Keeps Jetty's compression away from stored objects. It would decode uploads, so
+	 * that their length and digest are no longer those that were announced.
 	 */
 	@Configuration(proxyBeanMethods = false)
 	@ConditionalOnClass({ CompressionHandler.class, JettyServletWebServerFactory.class })
@@ -330,9 +330,8 @@ public final class VgiWebMvcAutoConfiguration {
 				.compressExcludeMethod("GET")
 				.compressExcludeMethod("HEAD")
 				.build();
-			return (factory) -> factory
-				.addServerCustomizers((server) -> server.getDescendants(CompressionHandler.class)
-					.forEach((compression) -> compression.putConfiguration(objects, untouched)));
+			return (factory) -> factory.addServerCustomizers((server) -> server.getDescendants(CompressionHandler.class)
+				.forEach((compression) -> compression.putConfiguration(objects, untouched)));
 		}
 
 	}

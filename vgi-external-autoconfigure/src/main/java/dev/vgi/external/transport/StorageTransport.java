@@ -207,7 +207,8 @@ public final class StorageTransport implements AutoCloseable {
 		int requests = 0;
 		for (int redirects = 0;; redirects++) {
 			// The own storage may be anywhere, but where it redirects to is checked.
-			boolean foreign = !request.transfer().isOwn() || !Objects.equals(hop.getRawAuthority(), url.getRawAuthority());
+			boolean foreign = !request.transfer().isOwn()
+					|| !Objects.equals(hop.getRawAuthority(), url.getRawAuthority());
 			Exchange exchange = exchange(method, hop, null, headers, validator, deadline, request, foreign)
 				.execute(requests);
 			if (!isRedirect(exchange.status())) {

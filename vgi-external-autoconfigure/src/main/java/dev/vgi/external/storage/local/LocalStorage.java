@@ -323,16 +323,6 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	/**
-	 * Read the rest of a refused upload, whose sender may look at the answer only
-	 * afterwards. Ends early if the rest is long or slow: then the connection breaks,
-	 * which costs less.
-	 * @param body the rest of the body
-	 */
-	public void discard(InputStream body) {
-		new UploadBody(body, Long.MAX_VALUE, this.clock).discard();
-	}
-
-	/**
 	 * Delete objects older than the retention, and leftovers of abandoned uploads. Call
 	 * it regularly, for example every minute.
 	 * @return how many files were deleted

@@ -51,6 +51,7 @@ public final class LocalStorageHandler implements HttpHandler {
 				}
 			}
 			catch (LocalAccessException ex) {
+				RefusedUpload.discard(exchange.getRequestBody());
 				exchange.sendResponseHeaders(ex.reason().status(), -1);
 			}
 			catch (StorageUnavailableException ex) {

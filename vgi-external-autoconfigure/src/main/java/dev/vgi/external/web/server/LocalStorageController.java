@@ -11,6 +11,7 @@ import dev.vgi.external.storage.ArrowMediaType;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.local.LocalAccessException;
 import dev.vgi.external.storage.local.LocalStorage;
+import dev.vgi.external.storage.local.RefusedUpload;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.jspecify.annotations.Nullable;
@@ -172,8 +173,7 @@ public final class LocalStorageController {
 		}
 		catch (LocalAccessException ex) {
 			refuse(ex, response);
-			// Whoever is still sending sees the answer and not a broken connection.
-			this.storage.discard(request.getInputStream());
+			RefusedUpload.discard(request.getInputStream());
 		}
 	}
 
