@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
+import org.apache.arrow.memory.RootAllocator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -37,6 +38,14 @@ import static org.mockito.Mockito.mock;
  */
 class ArrowAllocatorExtensionTests {
 
+	private static final List<ArrowBuf> left = new ArrayList<>();
+
+	@AfterEach
+	void free() {
+		left.forEach(ArrowBuf::close);
+		left.clear();
+	}
+
 	@Test
 	void leakFailsTheTestAndSaysHowMuch() {
 		assertThat(run(Leaking.class)).singleElement().satisfies((result) -> {
@@ -45,9 +54,10 @@ class ArrowAllocatorExtensionTests {
 				.isInstanceOf(AssertionError.class)
 				.asString()
 				.contains("The test has not freed 1024 bytes of Arrow memory")
-				.contains("Allocator(ROOT)");
+				.contains("Allocator(ROOT)")
+				.contains(RootAllocator.isDebug() ? "ArrowAllocatorExtensionTests$Leaking.leaks"
+						: "-Darrow.memory.debug.allocator=true");
 		});
-		Leaking.buffer.close();
 	}
 
 	@Test
@@ -58,7 +68,6 @@ class ArrowAllocatorExtensionTests {
 				assertThat(failure.getSuppressed()).singleElement().asString().contains("16 bytes");
 			});
 		});
-		FailingAndLeaking.buffer.close();
 	}
 
 	@Test
@@ -134,11 +143,9 @@ class ArrowAllocatorExtensionTests {
 	@ExtendWith(ArrowAllocatorExtension.class)
 	static class Leaking {
 
-		static ArrowBuf buffer;
-
 		@Test
 		void leaks(BufferAllocator allocator) {
-			buffer = allocator.buffer(1000);
+			left.add(allocator.buffer(1000));
 		}
 
 	}
@@ -146,11 +153,9 @@ class ArrowAllocatorExtensionTests {
 	@ExtendWith(ArrowAllocatorExtension.class)
 	static class FailingAndLeaking {
 
-		static ArrowBuf buffer;
-
 		@Test
 		void fails(BufferAllocator allocator) {
-			buffer = allocator.buffer(16);
+			left.add(allocator.buffer(16));
 			throw new IllegalStateException("planted");
 		}
 

@@ -7,6 +7,7 @@ import java.lang.reflect.Method;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 
@@ -93,7 +94,7 @@ public final class ArrowBodies {
 	public static byte[] result(Class<?> service, String method, @Nullable Object result) {
 		RpcMethodDescriptor descriptor = descriptor(service, method);
 		List<AutoCloseable> borrowed = new ArrayList<>();
-		@Nullable Object[] row = descriptor.isVoid() ? new @Nullable Object[0] : new @Nullable Object[] { result };
+		Object[] row = descriptor.isVoid() ? new Object[0] : Collections.singletonList(result).toArray();
 		try (RootAllocator allocator = new RootAllocator();
 				AnnotatedBatch batch = descriptor.result()
 					.write(row, BatchMetadata.empty(), allocator, borrowed::add)) {

@@ -18,6 +18,7 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
@@ -34,8 +35,10 @@ import org.springframework.boot.webmvc.test.autoconfigure.AutoConfigureMockMvc;
 import org.springframework.boot.webmvc.test.autoconfigure.WebMvcTest;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Import;
+import org.springframework.core.env.Environment;
 import org.springframework.http.MediaType;
 import org.springframework.test.annotation.DirtiesContext;
+import org.springframework.test.context.TestPropertySource;
 import org.springframework.test.web.servlet.assertj.MockMvcTester;
 import org.springframework.test.web.servlet.client.RestTestClient;
 import org.springframework.web.bind.annotation.GetMapping;
@@ -225,7 +228,7 @@ class AutoConfigureVgiExternalTests {
 		@LocalServerPort
 		private int port;
 
-		private VectorSchemaRoot rows() {
+		private @Nullable VectorSchemaRoot rows() {
 			return this.builder.baseUrl("http://localhost:" + this.port)
 				.build()
 				.get()
@@ -319,6 +322,7 @@ class AutoConfigureVgiExternalTests {
 	@Nested
 	@WebMvcTest(controllers = Rows.class)
 	@AutoConfigureVgiExternal(threshold = "1KB")
+	@TestPropertySource(properties = "test.own=true")
 	class Slice {
 
 		@Autowired
@@ -326,6 +330,12 @@ class AutoConfigureVgiExternalTests {
 
 		@Autowired
 		private InMemoryStorage storage;
+
+		@Test
+		void propertiesOfTheTestAreKept(@Autowired Environment environment) {
+			assertThat(environment.getProperty("test.own")).isEqualTo("true");
+			assertThat(environment.getProperty("vgi.external.storage")).isEqualTo("none");
+		}
 
 		@Test
 		void thresholdDecides() {

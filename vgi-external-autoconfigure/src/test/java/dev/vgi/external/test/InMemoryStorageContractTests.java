@@ -65,8 +65,8 @@ class InMemoryStorageContractTests extends ExternalStorageContractTests {
 
 	@Override
 	protected URI forged(URI url) {
-		return new SignedUrls(url.resolve("."), Clock.systemUTC()).sign("GET", this.storage.renewableKey(url),
-				Duration.ofHours(1));
+		String key = url.getPath().substring(url.getPath().lastIndexOf('/') + 1);
+		return new SignedUrls(url.resolve("."), Clock.systemUTC()).sign("GET", key, Duration.ofHours(1));
 	}
 
 	@Override
