@@ -321,6 +321,7 @@ class AutoConfigureVgiExternalTests {
 
 	@Nested
 	@WebMvcTest(controllers = Rows.class)
+	@AutoConfigureRestTestClient
 	@AutoConfigureVgiExternal(threshold = "1KB")
 	@TestPropertySource(properties = "test.own=true")
 	class Slice {
@@ -330,6 +331,21 @@ class AutoConfigureVgiExternalTests {
 
 		@Autowired
 		private InMemoryStorage storage;
+
+		@Test
+		void testClientResolvesPointers(@Autowired RestTestClient client) {
+			client.get()
+				.uri("/rows?count=128")
+				.accept(ARROW)
+				.exchange()
+				.expectBody(AnnotatedBatch.class)
+				.value((batch) -> {
+					try (batch) {
+						assertThat(batch).hasRows(128).isNotPointer();
+					}
+				});
+			assertThat(this.storage.uploads()).hasSize(1);
+		}
 
 		@Test
 		void propertiesOfTheTestAreKept(@Autowired Environment environment) {
