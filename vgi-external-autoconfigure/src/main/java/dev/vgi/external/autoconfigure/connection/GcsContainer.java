@@ -8,8 +8,8 @@ import java.security.NoSuchAlgorithmException;
 
 import com.google.api.client.http.ByteArrayContent;
 import com.google.api.client.http.GenericUrl;
+import com.google.api.client.http.javanet.NetHttpTransport;
 import com.google.auth.oauth2.ServiceAccountCredentials;
-import com.google.cloud.http.HttpTransportOptions;
 import com.google.cloud.storage.BucketInfo;
 import com.google.cloud.storage.Storage;
 import com.google.cloud.storage.StorageException;
@@ -67,9 +67,7 @@ public final class GcsContainer {
 		try {
 			String address = "{\"externalUrl\": \"" + endpoint + "\", \"publicHost\": \"" + endpoint.getAuthority()
 					+ "\"}";
-			((HttpTransportOptions) client.getOptions().getTransportOptions()).getHttpTransportFactory()
-				.create()
-				.createRequestFactory()
+			new NetHttpTransport().createRequestFactory()
 				.buildPutRequest(new GenericUrl(endpoint + "/_internal/config"),
 						new ByteArrayContent("application/json", address.getBytes(StandardCharsets.UTF_8)))
 				.execute()
