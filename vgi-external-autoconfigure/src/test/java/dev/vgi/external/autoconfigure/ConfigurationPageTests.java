@@ -32,7 +32,7 @@ import static org.assertj.core.api.Assertions.assertThatNoException;
 /**
  * Keeps the tables of docs/configuration.md equal to what the annotation processor made
  * of the properties: every key once, with its default and description, and no other. Who
- * writes the page decides which table a key is in; {@link #main} renews the rows.
+ * writes the page decides which table a key is in.
  */
 class ConfigurationPageTests {
 
@@ -41,16 +41,26 @@ class ConfigurationPageTests {
 	/** A row of a key. */
 	private static final Pattern ROW = Pattern.compile("\\| `((?:vgi|management)\\.[^`]+)` \\|.*");
 
+	/** System property by which the rows of the page are renewed first. */
+	private static final String RENEW = "configuration-page.renew";
+
 	private static final String WORKER = "vgi.rpc.workers.<name>.";
 
 	private static final int FIRST_KEYS = 7;
 
-	/**
-	 * Renew the rows of the page. Keys that are in no table yet are added to the last.
-	 * @param arguments none
-	 * @throws Exception if the page cannot be written
-	 */
-	public static void main(String[] arguments) throws Exception {
+	@Test
+	void pageListsExactlyTheKeysThereAre() throws Exception {
+		if (Boolean.getBoolean(RENEW)) {
+			renew();
+		}
+		Map<String, String> documented = documented();
+		documented.keySet().removeIf((key) -> key.startsWith(WORKER));
+		assertThat(documented).as("rows of " + PAGE + ", which -D" + RENEW + "=true renews")
+			.containsExactlyInAnyOrderEntriesOf(rows());
+	}
+
+	// Keys that are in no table yet are added to the last.
+	private static void renew() throws Exception {
 		Map<String, String> rows = rows();
 		List<String> lines = new ArrayList<>();
 		int end = 0;
@@ -64,14 +74,6 @@ class ConfigurationPageTests {
 		}
 		lines.addAll(end, rows.values());
 		Files.write(PAGE, lines);
-	}
-
-	@Test
-	void pageListsExactlyTheKeysThereAre() throws Exception {
-		Map<String, String> documented = documented();
-		documented.keySet().removeIf((key) -> key.startsWith(WORKER));
-		assertThat(documented).as("rows of " + PAGE + ", which this class's main method renews")
-			.containsExactlyInAnyOrderEntriesOf(rows());
 	}
 
 	private static Map<String, String> documented() throws IOException {
