@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 
@@ -107,7 +108,7 @@ class ConfigurationMetadataTests {
 			.hasSizeGreaterThan(20)
 			.isSubsetOf(metadata.getAllProperties().keySet());
 		for (String key : hinted) {
-			Hints hints = metadata.getAllProperties().get(key).getHints();
+			Hints hints = property(key).getHints();
 			assertThat(hints.getValueProviders()).extracting(ValueProvider::getName).isSubsetOf(PROVIDERS);
 			assertThat(hints.getValueHints().isEmpty() && hints.getValueProviders().isEmpty()).as(key).isFalse();
 		}
@@ -149,8 +150,12 @@ class ConfigurationMetadataTests {
 			Deprecation deprecation = property.getDeprecation();
 			assertThat(deprecation.getReason()).as(property.getId()).isNotNull().matches(SENTENCE);
 			assertThat(keys).as(property.getId()).contains(deprecation.getReplacement());
-			assertThat(metadata.getAllProperties().get(deprecation.getReplacement()).isDeprecated()).isFalse();
+			assertThat(property(deprecation.getReplacement()).isDeprecated()).isFalse();
 		});
+	}
+
+	private static ConfigurationMetadataProperty property(String key) {
+		return Objects.requireNonNull(metadata.getAllProperties().get(key), key);
 	}
 
 	private static Stream<ConfigurationMetadataProperty> deprecated() {

@@ -117,9 +117,10 @@ class ConfigurationPageTests {
 		Set<String> keys = rows().keySet();
 		for (String example : examples) {
 			Map<String, Object> setting = new Yaml().load(example);
-			String key = setting.keySet().iterator().next();
+			Map.Entry<String, Object> only = setting.entrySet().iterator().next();
+			String key = only.getKey();
 			// 32 bytes, as they come from elsewhere.
-			String value = setting.get(key).toString().replace("${TOKEN_KEY}", "01".repeat(32));
+			String value = only.getValue().toString().replace("${TOKEN_KEY}", "01".repeat(32));
 			assertThat(keys).contains(key);
 			assertThatNoException().as(example).isThrownBy(() -> ConfigurationMetadataTests.bind(Map.of(key, value)));
 		}
