@@ -42,7 +42,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 class DocumentedCodeTests {
 
 	private static final Set<String> LANGUAGES = Set.of("java", "yaml", "properties", "xml", "json", "sh", "bash",
-			"python", "js", "ts", "text");
+			"shell", "python", "js", "ts", "text");
 
 	/** A page whose application that of another page is. */
 	private static final Pattern CONTINUES = Pattern.compile("(?m)^<!-- continues (\\S+) -->$");
@@ -193,7 +193,7 @@ class DocumentedCodeTests {
 		assumeTrue(Files.isExecutable(Path.of("/bin/bash")), "No bash: the other platforms parse the commands");
 		List<String> wrong = new ArrayList<>();
 		for (Block block : blocks()) {
-			if (Set.of("sh", "bash").contains(block.language())) {
+			if (Set.of("sh", "bash", "shell").contains(block.language())) {
 				Process bash = new ProcessBuilder("/bin/bash", "-n").redirectErrorStream(true).start();
 				try (var stream = bash.getOutputStream()) {
 					stream.write(block.text().getBytes(StandardCharsets.UTF_8));

@@ -84,6 +84,7 @@ class DocumentedLinksTests {
 				links(page).stream()
 					.filter((link) -> !link.contains(":") && !link.startsWith("#"))
 					.map((link) -> page.resolveSibling(link.replaceFirst("#.*", "")).normalize())
+					.filter(Files::exists)
 					.forEach(waiting::add);
 			}
 		}

@@ -121,7 +121,8 @@ public final class ObjectLink {
 		return this.renewal != null;
 	}
 
-	// The latest link, if a request has found that it has expired and it is being renewed.
+	// The latest link, if a request has found that it has expired and it is being
+	// renewed.
 	@Nullable URI beingRenewed() {
 		this.lock.lock();
 		try {
