@@ -42,7 +42,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 class DocumentedCodeTests {
 
 	private static final Set<String> LANGUAGES = Set.of("java", "yaml", "properties", "xml", "json", "sh", "bash",
-			"shell", "python", "js", "ts", "text");
+			"shell", "python", "js", "ts", "dockerfile", "text");
 
 	/** A page whose application that of another page is. */
 	private static final Pattern CONTINUES = Pattern.compile("(?m)^<!-- continues (\\S+) -->$");
@@ -186,6 +186,14 @@ class DocumentedCodeTests {
 				.readTree(block.text().replaceAll("([\\[{]\\s*)\\.\\.\\.,?", "$1").replaceAll(",\\s*\\.\\.\\.", "")))
 				.as(block.toString())
 				.isNotNull());
+	}
+
+	@Test
+	void dockerfilesHaveInstructions() {
+		Pattern instruction = Pattern.compile("#.*|(FROM|RUN|COPY|ADD|ENTRYPOINT|CMD|ENV|ARG|WORKDIR|USER|EXPOSE) .+");
+		assertThat(blocks()).filteredOn((block) -> block.language().equals("dockerfile"))
+			.allSatisfy((block) -> assertThat(block.text().replaceAll("\\\\\n\\s*", " ").lines()).as(block.toString())
+				.allMatch((line) -> line.isBlank() || instruction.matcher(line).matches()));
 	}
 
 	@Test
