@@ -80,7 +80,7 @@ public final class VgiGcsStorageAutoConfiguration {
 		URI endpoint = details.getEndpoint();
 		if (endpoint != null && !VgiExternalProperties.isOrigin(endpoint)) {
 			throw new StartRefusedException(
-					"The storage gcs is selected, but the endpoint of its connection details is no URL with a host.",
+					"The storage gcs is selected, but the endpoint of its connection details is not a URL with a host.",
 					"Return an absolute URL without credentials, query or fragment. Its host must not have an"
 							+ " underscore.");
 		}

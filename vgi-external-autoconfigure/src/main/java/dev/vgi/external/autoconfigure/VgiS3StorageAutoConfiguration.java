@@ -163,7 +163,7 @@ public final class VgiS3StorageAutoConfiguration {
 		catch (URISyntaxException ex) {
 			// This is not a URL, either.
 		}
-		throw new StartRefusedException("The storage s3 is selected, but " + key + " is no URL with a host.",
+		throw new StartRefusedException("The storage s3 is selected, but " + key + " is not a URL with a host.",
 				"Set " + key + " to an absolute URL without credentials, query or fragment. Its host must not have an"
 						+ " underscore.");
 	}

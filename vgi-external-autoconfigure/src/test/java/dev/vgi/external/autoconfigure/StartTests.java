@@ -58,8 +58,8 @@ class StartTests {
 			"vgi.external.http.ssl.bundle=none|The SSL bundle 'none' of vgi.external.http.ssl.bundle|Define the bundle below spring.ssl.bundle",
 			"vgi.external.s3.bucket=a,vgi.external.s3.region=eu_1|vgi.external.s3.region must be a name|Update",
 			"vgi.external.s3.bucket=a,vgi.external.s3.endpoint=minio:9000|vgi.external.s3.endpoint must be an absolute URL|Update",
-			"S3,spring.cloud.aws.endpoint=minio:9000|spring.cloud.aws.endpoint is no URL with a host|Set spring.cloud.aws.endpoint",
-			"S3,spring.cloud.aws.s3.endpoint=http://my_minio:9000|spring.cloud.aws.s3.endpoint is no URL with a host|Set spring.cloud.aws.s3.endpoint" })
+			"S3,spring.cloud.aws.endpoint=minio:9000|spring.cloud.aws.endpoint is not a URL with a host|Set spring.cloud.aws.endpoint",
+			"S3,spring.cloud.aws.s3.endpoint=http://my_minio:9000|spring.cloud.aws.s3.endpoint is not a URL with a host|Set spring.cloud.aws.s3.endpoint" })
 	void failsWithADescriptionAndAnAction(String settings, String description, String action, CapturedOutput output) {
 		List<String> arguments = new ArrayList<>(List.of("--server.port=0"));
 		Arrays.stream(settings.replace("S3", S3).split(",")).map("--"::concat).forEach(arguments::add);

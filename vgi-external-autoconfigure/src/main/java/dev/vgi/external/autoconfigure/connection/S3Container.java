@@ -32,7 +32,7 @@ public final class S3Container {
 				return;
 			}
 			throw new StartRefusedException(
-					"The bucket " + bucket + " of the container at " + details.getEndpoint() + " could not be made: "
+					"The bucket " + bucket + " of the container at " + details.getEndpoint() + " could not be created: "
 							+ ex.getMessage(),
 					"Check the credentials of the container: they are read from its environment variables.", ex);
 		}
