@@ -85,8 +85,8 @@ public final class GcsContainer {
 	}
 
 	private static StartRefusedException refused(URI endpoint, String bucket, Exception ex) {
-		return new StartRefusedException(
-				"The bucket " + bucket + " of the container at " + endpoint + " could not be created: " + ex.getMessage(),
+		return new StartRefusedException("The bucket " + bucket + " of the container at " + endpoint
+				+ " could not be created: " + ex.getMessage(),
 				"Let fake-gcs-server serve http: its command needs -scheme http.", ex);
 	}
 
