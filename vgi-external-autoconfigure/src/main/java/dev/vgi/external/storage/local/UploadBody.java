@@ -25,6 +25,8 @@ final class UploadBody {
 
 	private static final long MAX_DISCARDED = 64L << 20;
 
+	private static final Duration MAX_DISCARDING = Duration.ofSeconds(20);
+
 	private final InputStream body;
 
 	private final long length;
@@ -77,13 +79,16 @@ final class UploadBody {
 	}
 
 	/**
-	 * Read the bytes away, up to a limit and as long as they arrive at the pace.
+	 * Read the bytes away, up to a limit, as long as they arrive at the pace, and not for
+	 * long: a sender without permission must not hold a thread.
 	 */
 	void discard() {
 		byte[] buffer = new byte[BUFFER];
+		Instant end = this.start.plus(MAX_DISCARDING);
 		try {
 			int count = 0;
-			for (long discarded = 0; count >= 0 && discarded < MAX_DISCARDED; discarded += count) {
+			for (long discarded = 0; count >= 0 && discarded < MAX_DISCARDED
+					&& this.clock.instant().isBefore(end); discarded += count) {
 				arrived(count);
 				count = read(buffer, buffer.length);
 			}
