@@ -9,6 +9,8 @@ import software.amazon.awssdk.regions.providers.AwsRegionProvider;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.presigner.S3Presigner;
 
+import org.springframework.util.StringUtils;
+
 /**
  * Makes clients without Spring Cloud AWS.
  */
@@ -38,8 +40,9 @@ class PlainS3ClientFactory implements S3ClientFactory {
 	}
 
 	private String region(S3StorageConnectionDetails details) {
-		if (details.getRegion() != null) {
-			return details.getRegion();
+		String region = details.getRegion();
+		if (StringUtils.hasText(region)) {
+			return region;
 		}
 		try {
 			if (this.regions != null) {

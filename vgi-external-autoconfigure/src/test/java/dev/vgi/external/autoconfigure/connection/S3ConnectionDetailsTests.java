@@ -76,6 +76,14 @@ class S3ConnectionDetailsTests {
 	}
 
 	@Test
+	void blankRegionIsNone() {
+		this.withoutSpringCloud
+			.withPropertyValues("vgi.external.s3.bucket=batches", OUR_ENDPOINT, "vgi.external.s3.region=")
+			.withSystemProperties("aws.accessKeyId=key", "aws.secretAccessKey=secret")
+			.run((context) -> assertThat(url(context)).contains("%2Fus-east-1%2F"));
+	}
+
+	@Test
 	void connectionDetailsOfSpringCloudAreHonoured() {
 		this.runner.withBean(AwsConnectionDetails.class, Emulator::new)
 			.withPropertyValues("spring.cloud.aws.s3.path-style-access-enabled=true")
