@@ -85,7 +85,12 @@ public record StorageSelection(@Nullable StorageType type, @Nullable String prob
 			.anyMatch((name) -> !name.equals(ofProperties));
 	}
 
-	private static StorageType configured(Environment environment) {
+	/**
+	 * Read which storage is named, whether it has a bucket or not.
+	 * @param environment contains the settings
+	 * @return the storage, by default {@code AUTO}
+	 */
+	static StorageType configured(Environment environment) {
 		return Binder.get(environment).bind("vgi.external.storage", StorageType.class).orElse(StorageType.AUTO);
 	}
 

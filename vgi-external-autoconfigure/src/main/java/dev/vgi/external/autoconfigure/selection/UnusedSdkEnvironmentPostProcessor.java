@@ -46,6 +46,10 @@ class UnusedSdkEnvironmentPostProcessor implements EnvironmentPostProcessor, Ord
 	public void postProcessEnvironment(ConfigurableEnvironment environment, SpringApplication application) {
 		Map<String, Object> defaults = new LinkedHashMap<>();
 		StorageType selected = StorageSelection.of(environment).type();
+		if (selected == null) {
+			// Connection details, which are beans, may have the bucket of what is named.
+			selected = StorageSelection.configured(environment);
+		}
 		ClassLoader classLoader = application.getClassLoader();
 		if (selected != StorageType.S3 && ClassUtils.isPresent(AWS, classLoader) && !isAwsConfigured(environment)) {
 			if (mayHaveContainers(classLoader)) {

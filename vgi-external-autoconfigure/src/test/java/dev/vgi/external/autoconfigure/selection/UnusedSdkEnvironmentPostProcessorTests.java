@@ -46,6 +46,20 @@ class UnusedSdkEnvironmentPostProcessorTests {
 		assertThat(this.environment.getPropertySources().contains("vgiUnusedSdks")).isFalse();
 	}
 
+	@Test
+	void storageThatIsNamedIsUsedThoughConnectionDetailsHaveItsBucket() {
+		ClassLoader production = new FilteredClassLoader("org.springframework.boot.testcontainers",
+				"org.springframework.boot.docker");
+		this.environment.setProperty("vgi.external.storage", "s3");
+		process(production);
+		assertThat(this.environment.getProperty("spring.cloud.aws.s3.enabled")).isNull();
+		this.environment.getPropertySources().remove("vgiUnusedSdks");
+		this.environment.setProperty("vgi.external.storage", "gcs");
+		process(production);
+		assertThat(this.environment.getProperty("spring.cloud.gcp.storage.enabled")).isNull();
+		assertThat(this.environment.getProperty("spring.cloud.gcp.core.enabled")).isNull();
+	}
+
 	private void process(ClassLoader classLoader) {
 		SpringApplication application = new SpringApplication(Object.class);
 		application.setResourceLoader(new DefaultResourceLoader(classLoader));
