@@ -103,8 +103,9 @@ class ServersTests {
 				new Setting("proxy, by Spring", "server.forward-headers-strategy=framework"),
 				new Setting("proxy, by the server", "server.forward-headers-strategy=native"),
 				new Setting("@EnableWebMvc", "spring.profiles.active=enable-web-mvc"),
-				new Setting("compression", "server.compression.enabled=true", "server.compression.min-response-size=1B",
-						"server.compression.mime-types=" + Loopback.ARROW
+				new Setting("compression, context path with a slash at its end",
+						"server.servlet.context-path=/service/", "server.compression.enabled=true",
+						"server.compression.min-response-size=1B", "server.compression.mime-types=" + Loopback.ARROW
 								+ ",application/json,text/plain,application/problem+json"));
 		return Stream.of("tomcat", "jetty")
 			.flatMap((server) -> settings.stream().map((setting) -> Arguments.of(server, setting)));
@@ -217,7 +218,7 @@ class ServersTests {
 			if (tls) {
 				http.sslContext(context.getBean(SslBundles.class).getBundle("self").createSslContext());
 			}
-			String path = environment.getProperty("server.servlet.context-path", "")
+			String path = environment.getProperty("server.servlet.context-path", "").replaceAll("/$", "")
 					+ environment.getProperty("spring.mvc.servlet.path", "");
 			String origin = (tls ? "https" : "http") + "://127.0.0.1:";
 			String base = origin + environment.getProperty("local.server.port") + path;

@@ -80,8 +80,17 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 		boolean secure = this.environment.containsProperty("server.ssl.bundle")
 				|| this.environment.containsProperty("server.ssl.key-store");
 		String host = this.environment.getProperty("server.address", InetAddress.getLoopbackAddress().getHostAddress());
-		String path = this.environment.getProperty("server.servlet.context-path", "");
-		return URI.create((secure ? "https" : "http") + "://" + literal(host) + ":" + port + path + dispatcherPath());
+		return URI.create(
+				(secure ? "https" : "http") + "://" + literal(host) + ":" + port + contextPath() + dispatcherPath());
+	}
+
+	/**
+	 * Return the context path of the server.
+	 * @return the path, may be empty
+	 */
+	String contextPath() {
+		// A slash at the end is removed by Boot, too.
+		return StringUtils.trimTrailingCharacter(this.environment.getProperty("server.servlet.context-path", ""), '/');
 	}
 
 	/**

@@ -323,8 +323,8 @@ public final class VgiWebMvcAutoConfiguration {
 
 		@Bean(defaultCandidate = false)
 		WebServerFactoryCustomizer<JettyServletWebServerFactory> vgiJettyCompression(Environment environment) {
-			String objects = environment.getProperty("server.servlet.context-path", "")
-					+ new ServiceUrl(null, environment).dispatcherPath() + LocalStorage.PATH + "/*";
+			ServiceUrl url = new ServiceUrl(null, environment);
+			String objects = url.contextPath() + url.dispatcherPath() + LocalStorage.PATH + "/*";
 			CompressionConfig untouched = CompressionConfig.builder()
 				.decompressExcludeMethod("PUT")
 				.compressExcludeMethod("GET")
