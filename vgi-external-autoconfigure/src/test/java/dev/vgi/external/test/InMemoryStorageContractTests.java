@@ -2,6 +2,9 @@ package dev.vgi.external.test;
 
 import java.net.URI;
 import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
@@ -14,6 +17,10 @@ import dev.vgi.external.storage.ExternalStorageContractTests;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.SteppedClock;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /**
  * The contract of a storage on {@link InMemoryStorage}.
@@ -35,6 +42,25 @@ class InMemoryStorageContractTests extends ExternalStorageContractTests {
 		InMemoryStorage storage = new InMemoryStorage(path, this.clock);
 		this.storages.add(storage);
 		return storage;
+	}
+
+	@Test
+	@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+	void refusalOfALargeUploadIsAnAnswerAndNotABrokenConnection() throws Exception {
+		URI url = this.storage.generateUploadUrl(NO_FIELDS).uploadUrl();
+		for (int attempt = 0; attempt < 5; attempt++) {
+			this.storage.failNextUpload();
+			assertThat(put(url)).isEqualTo(500);
+			assertThat(put(URI.create(url + "&Signature=abc"))).isEqualTo(403);
+		}
+	}
+
+	private static int put(URI url) throws Exception {
+		HttpClient client = HttpClient.newHttpClient();
+		HttpRequest request = HttpRequest.newBuilder(url)
+			.PUT(HttpRequest.BodyPublishers.ofByteArray(new byte[32 << 20]))
+			.build();
+		return client.send(request, HttpResponse.BodyHandlers.discarding()).statusCode();
 	}
 
 	@Override

@@ -20,6 +20,7 @@ import java.util.regex.Pattern;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import dev.vgi.external.storage.local.RefusedUpload;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -103,6 +104,7 @@ final class ObjectServer implements AutoCloseable {
 		URI url = url(exchange);
 		String key = this.storage.urls().key(method, url);
 		if (key == null || this.storage.urls().isExpired(url)) {
+			RefusedUpload.discard(exchange.getRequestBody());
 			byte[] error = ("<Error><Code>AccessDenied</Code><Message>"
 					+ ((key != null) ? "Request has expired" : "The URL was not signed by this storage")
 					+ "</Message></Error>")
@@ -179,6 +181,7 @@ final class ObjectServer implements AutoCloseable {
 			return;
 		}
 		if (this.storage.failures().nextUpload() != null) {
+			RefusedUpload.discard(exchange.getRequestBody());
 			exchange.sendResponseHeaders(500, -1);
 			return;
 		}
@@ -206,6 +209,7 @@ final class ObjectServer implements AutoCloseable {
 			exchange.sendResponseHeaders(200, -1);
 		}
 		catch (RecordedObjects.FullException ex) {
+			RefusedUpload.discard(exchange.getRequestBody());
 			exchange.sendResponseHeaders(507, -1);
 		}
 	}
