@@ -34,8 +34,16 @@ public final class GcsCredentialsFailureAnalyzer extends AbstractFailureAnalyzer
 
 	@Override
 	protected @Nullable FailureAnalysis analyze(Throwable rootFailure, IOException cause) {
-		if (!isOfClient(rootFailure) || StorageSelection.of(this.environment).type() != StorageType.GCS) {
+		if (!isOfClient(rootFailure)) {
 			return null;
+		}
+		if (StorageSelection.of(this.environment).type() != StorageType.GCS) {
+			return new FailureAnalysis(
+					"Spring Cloud GCP is on the class path, but its client has no credentials: " + reason(cause),
+					"Set spring.cloud.gcp.credentials.location to a service account's key. To do without Google Cloud in"
+							+ " this environment, set spring.cloud.gcp.core.enabled=false and"
+							+ " spring.cloud.gcp.storage.enabled=false.",
+					cause);
 		}
 		return new FailureAnalysis("The storage gcs is selected, but its client has no credentials: " + reason(cause),
 				"Set spring.cloud.gcp.credentials.location to a service account's key, set the environment variable"

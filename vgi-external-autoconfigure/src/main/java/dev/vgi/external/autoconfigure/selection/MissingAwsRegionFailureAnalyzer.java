@@ -20,9 +20,14 @@ class MissingAwsRegionFailureAnalyzer extends AbstractFailureAnalyzer<SdkClientE
 
 	@Override
 	protected @Nullable FailureAnalysis analyze(Throwable rootFailure, SdkClientException cause) {
-		if (!String.valueOf(cause.getMessage()).startsWith("Unable to load region")
-				|| StorageSelection.of(this.environment).type() != StorageType.S3) {
+		if (!String.valueOf(cause.getMessage()).startsWith("Unable to load region")) {
 			return null;
+		}
+		if (StorageSelection.of(this.environment).type() != StorageType.S3) {
+			return new FailureAnalysis("Spring Cloud AWS is on the class path, but nothing tells its region.",
+					"Set spring.cloud.aws.region.static. To do without S3 in this environment, set"
+							+ " spring.cloud.aws.s3.enabled=false.",
+					cause);
 		}
 		return new FailureAnalysis("The storage s3 is selected, but nothing tells the region of its bucket.", """
 				Set spring.cloud.aws.region.static, or vgi.external.s3.region for this use only. A compatible \

@@ -51,7 +51,10 @@ class UnusedSdkEnvironmentPostProcessor implements EnvironmentPostProcessor, Ord
 			selected = StorageSelection.configured(environment);
 		}
 		ClassLoader classLoader = application.getClassLoader();
-		if (selected != StorageType.S3 && ClassUtils.isPresent(AWS, classLoader) && !isAwsConfigured(environment)) {
+		// The only one is there for the application's own use, whose region or
+		// credentials may be beans, or those of the machine.
+		boolean both = ClassUtils.isPresent(AWS, classLoader) && ClassUtils.isPresent(GCP, classLoader);
+		if (both && selected != StorageType.S3 && !isAwsConfigured(environment)) {
 			if (mayHaveContainers(classLoader)) {
 				// A container may turn up later, and is for the application's client too.
 				defaults.put("spring.cloud.aws.s3.region", "us-east-1");
@@ -60,7 +63,7 @@ class UnusedSdkEnvironmentPostProcessor implements EnvironmentPostProcessor, Ord
 				defaults.put("spring.cloud.aws.s3.enabled", "false");
 			}
 		}
-		if (selected != StorageType.GCS && ClassUtils.isPresent(GCP, classLoader) && !isGcpConfigured(environment)) {
+		if (both && selected != StorageType.GCS && !isGcpConfigured(environment)) {
 			defaults.put("spring.cloud.gcp.storage.enabled", "false");
 			defaults.put("spring.cloud.gcp.core.enabled", "false");
 		}

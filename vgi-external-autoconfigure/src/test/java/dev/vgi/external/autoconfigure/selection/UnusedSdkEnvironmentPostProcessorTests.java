@@ -47,6 +47,14 @@ class UnusedSdkEnvironmentPostProcessorTests {
 	}
 
 	@Test
+	void onlySdkIsLeftAlone() {
+		process(new FilteredClassLoader("org.springframework.boot.testcontainers", "org.springframework.boot.docker",
+				"com.google.cloud.spring"));
+		process(new FilteredClassLoader("io.awspring.cloud"));
+		assertThat(this.environment.getPropertySources().contains("vgiUnusedSdks")).isFalse();
+	}
+
+	@Test
 	void storageThatIsNamedIsUsedThoughConnectionDetailsHaveItsBucket() {
 		ClassLoader production = new FilteredClassLoader("org.springframework.boot.testcontainers",
 				"org.springframework.boot.docker");
