@@ -113,7 +113,8 @@ final class StreamEncoder implements AutoCloseable {
 		for (FieldVector vector : batch.root().getFieldVectors()) {
 			if (vector.getValueCount() != batch.rowCount()) {
 				throw new IllegalArgumentException("Column '" + vector.getName() + "' has " + vector.getValueCount()
-						+ " values in a batch of " + batch.rowCount() + " rows");
+						+ " values in a batch of " + batch.rowCount() + " rows"
+						+ ((vector.getValueCount() == 0) ? ": has it been closed already?" : ""));
 			}
 		}
 	}

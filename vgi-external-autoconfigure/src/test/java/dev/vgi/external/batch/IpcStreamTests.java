@@ -121,6 +121,22 @@ class IpcStreamTests {
 	}
 
 	@Test
+	void columnThatWasClosedIsToldFromOneThatIsShort() {
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 10)) {
+			FieldVector column = batch.root().getVector(0);
+			column.setValueCount(1);
+			assertThatIllegalArgumentException()
+				.isThrownBy(() -> IpcStreamWriter.gather(batch.schema(), List.of(batch)))
+				.withMessage("Column '%s' has 1 values in a batch of %s rows", column.getName(), batch.rowCount());
+			// as after a batch that a handler returned from inside try-with-resources
+			column.close();
+			assertThatIllegalArgumentException()
+				.isThrownBy(() -> IpcStreamWriter.gather(batch.schema(), List.of(batch)))
+				.withMessageEndingWith("rows: has it been closed already?");
+		}
+	}
+
+	@Test
 	void noTextsWhoseOffsetIsNotZeroAreWrittenAsNone() {
 		FieldVector texts = Field.nullable("texts", SampleBatches.UTF8).createVector(this.allocator);
 		try (ArrowBuf offset = this.allocator.buffer(Integer.BYTES)) {
