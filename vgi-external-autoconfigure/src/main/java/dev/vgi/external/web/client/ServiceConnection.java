@@ -150,16 +150,13 @@ final class ServiceConnection {
 	<T extends @Nullable Object> T send(ServiceRequest request, ResponseReader<T> reader) {
 		boolean mayRepeat = request.repeatable();
 		while (true) {
-			boolean[] answered = new boolean[1];
+			Attempt attempt = new Attempt();
 			try {
-				return exchange(request, (response) -> {
-					answered[0] = true;
-					return reader.read(response);
-				});
+				return exchange(request, attempt, reader);
 			}
 			catch (ResourceAccessException ex) {
-				if (!mayRepeat || answered[0] || !isStaleConnection(ex.getCause())) {
-					throw unreachable(ex, answered[0]);
+				if (!mayRepeat || attempt.answered || !isStaleConnection(ex.getCause())) {
+					throw unreachable(ex, attempt);
 				}
 				mayRepeat = false;
 			}
@@ -173,7 +170,8 @@ final class ServiceConnection {
 		}
 	}
 
-	private <T extends @Nullable Object> T exchange(ServiceRequest request, ResponseReader<T> reader) {
+	private <T extends @Nullable Object> T exchange(ServiceRequest request, Attempt attempt,
+			ResponseReader<T> reader) {
 		RestClient.RequestBodyUriSpec method = this.restClient.method(request.method());
 		URI url = request.url();
 		RestClient.RequestBodySpec spec = ((url != null) ? method.uri(url) : method.uri(this.prefix + request.path()))
@@ -182,6 +180,7 @@ final class ServiceConnection {
 			// Not the standard header: HTTP clients refuse standard codings they do not
 			// know.
 			.header("X-VGI-Accept-Encoding", this.acceptedCodings);
+		spec.httpRequest((sending) -> attempt.url = sending.getURI());
 		if (request.requestId() != null) {
 			spec.header(Capabilities.REQUEST_ID, request.requestId());
 		}
@@ -196,9 +195,10 @@ final class ServiceConnection {
 				.body((out) -> body.writeTo(out));
 		}
 		return spec.exchange((sent, response) -> {
+			attempt.answered = true;
 			this.called = sent.getURI();
 			this.announcements.remember(response.getHeaders());
-			ServiceResponse answer = new ServiceResponse(response, this.allocator, this.maxResponseSize,
+			ServiceResponse answer = new ServiceResponse(sent, response, this.allocator, this.maxResponseSize,
 					this.readOptions);
 			try {
 				return reader.read(answer);
@@ -222,15 +222,31 @@ final class ServiceConnection {
 				&& !(failure instanceof SSLException) && !Thread.currentThread().isInterrupted();
 	}
 
-	private static ServiceUnavailableException unreachable(ResourceAccessException failure, boolean answered) {
+	private static ServiceUnavailableException unreachable(ResourceAccessException failure, Attempt attempt) {
 		// The message of the exception itself quotes the URL, so only its cause is kept.
 		Throwable cause = (failure.getCause() != null) ? failure.getCause() : failure;
 		String reason = FailureReason.of(cause);
 		if (cause != failure && cause.getMessage() != null) {
 			reason += " (" + cause.getClass().getSimpleName() + ": " + RedactedUrl.scrub(cause.getMessage()) + ")";
 		}
-		return new ServiceUnavailableException(
-				(answered ? "The answer of the service broke off: " : "The service cannot be reached: ") + reason);
+		String service = attempt.origin();
+		return new ServiceUnavailableException((attempt.answered ? "The answer of the service" + service + " broke off: "
+				: "The service" + service + " cannot be reached: ") + reason);
+	}
+
+	/**
+	 * What is known of a request that was sent once.
+	 */
+	private static final class Attempt {
+
+		private @Nullable URI url;
+
+		private boolean answered;
+
+		private String origin() {
+			return (this.url != null) ? " at " + RedactedUrl.of(this.url.resolve("/")).replaceFirst("/$", "") : "";
+		}
+
 	}
 
 	/**

@@ -10,6 +10,7 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.ReadOptions;
 import dev.vgi.external.call.CallContext;
 import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.BodyBatches;
 import dev.vgi.external.web.Capabilities;
@@ -17,7 +18,9 @@ import dev.vgi.external.web.OpenBody;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.http.HttpRequest;
 import org.springframework.http.InvalidMediaTypeException;
+import org.springframework.http.MediaType;
 import org.springframework.web.client.RestClient.RequestHeadersSpec.ConvertibleClientHttpResponse;
 
 /**
@@ -28,6 +31,8 @@ final class ServiceResponse {
 	private static final int NOT_FOUND = 404;
 
 	static final int PAYLOAD_TOO_LARGE = 413;
+
+	private final HttpRequest request;
 
 	private final ConvertibleClientHttpResponse response;
 
@@ -41,14 +46,16 @@ final class ServiceResponse {
 
 	/**
 	 * Create a response.
+	 * @param request what it answers
 	 * @param response the HTTP response; borrowed unless it is {@linkplain #isTakenOver
 	 * taken over}
 	 * @param allocator the owner of the memory of its batches
 	 * @param maxSize most bytes of its Arrow streams
 	 * @param options how they are read
 	 */
-	ServiceResponse(ConvertibleClientHttpResponse response, BufferAllocator allocator, long maxSize,
-			ReadOptions options) {
+	ServiceResponse(HttpRequest request, ConvertibleClientHttpResponse response, BufferAllocator allocator,
+			long maxSize, ReadOptions options) {
+		this.request = request;
 		this.response = response;
 		this.allocator = allocator;
 		this.maxSize = maxSize;
@@ -146,7 +153,7 @@ final class ServiceResponse {
 			if (isArrow()) {
 				read(CallContext.of(LogSink.discarding()), Answer::failure);
 			}
-			throw new UnexpectedResponseException("The service answered with status " + status(), status());
+			throw unexpected(contentType());
 		}
 		return (type != Void.class) ? this.response.bodyTo(type) : null;
 	}
@@ -161,8 +168,24 @@ final class ServiceResponse {
 
 	private void requireArrow() throws IOException {
 		if (!isArrow()) {
-			throw new UnexpectedResponseException(
-					"The service answered with status " + status() + " and no Arrow stream", status());
+			throw unexpected(contentType() + " instead of an Arrow stream");
+		}
+	}
+
+	// Names the request: an application has several services, and a base URL may be wrong.
+	private UnexpectedResponseException unexpected(String content) throws IOException {
+		int status = status();
+		return new UnexpectedResponseException("The service answered " + this.request.getMethod() + ' '
+				+ RedactedUrl.of(this.request.getURI()) + " with status " + status + " and " + content, status);
+	}
+
+	private String contentType() {
+		try {
+			MediaType type = this.response.getHeaders().getContentType();
+			return (type != null) ? type.getType() + '/' + type.getSubtype() : "no media type";
+		}
+		catch (InvalidMediaTypeException ex) {
+			return "an invalid media type";
 		}
 	}
 

@@ -252,6 +252,7 @@ class SentReaderTests {
 	void failureOfTheServiceIsReported() {
 		assertThatExceptionOfType(UnexpectedResponseException.class)
 			.isThrownBy(() -> this.client.send("/nowhere", reader(10, 20_000), String.class, NO_LOGS))
+			.withMessageContaining("/nowhere with status 404 and ")
 			.satisfies((ex) -> assertThat(ex.status()).isEqualTo(404));
 		assertThat(this.closed).hasValue(1);
 	}

@@ -399,7 +399,7 @@ class VgiClientStorageTests {
 		this.server.close();
 		assertThatExceptionOfType(ServiceUnavailableException.class).isThrownBy(() -> call(client, 1).close())
 			.withNoCause()
-			.withMessageContaining("service cannot be reached");
+			.withMessageContaining(" cannot be reached");
 	}
 
 	private VgiClient client() {

@@ -69,7 +69,8 @@ class VgiClientTests extends AbstractClientTests {
 		assertFails(client, UnexpectedResponseException.class, "without data");
 		assertFails(client, CorruptStreamException.class, "more than one");
 		assertFails(client, CorruptStreamException.class, "too few");
-		assertFails(client, UnexpectedResponseException.class, "no Arrow stream");
+		assertFails(client, UnexpectedResponseException.class, "The service answered POST " + this.service.url()
+				+ "/m with status 200 and text/plain instead of an Arrow stream");
 		assertFails(client, UnexpectedResponseException.class, "500");
 		assertFails(client, CorruptStreamException.class, "");
 		assertFails(client, UnexpectedResponseException.class, "401");
@@ -225,7 +226,8 @@ class VgiClientTests extends AbstractClientTests {
 	void whenServiceIsGoneItIsUnavailable() {
 		VgiClient client = client().build();
 		this.service.close();
-		assertFails(client, ServiceUnavailableException.class, "cannot be reached: the connection was refused");
+		assertFails(client, ServiceUnavailableException.class,
+				"The service at " + this.service.url() + " cannot be reached: the connection was refused");
 	}
 
 	@Test
