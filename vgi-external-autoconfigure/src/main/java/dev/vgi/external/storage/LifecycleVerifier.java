@@ -16,7 +16,7 @@ public interface LifecycleVerifier {
 	 * unfinished uploads. Time-limited.
 	 * @param expireAfter the age to use in a suggested rule, rounded up to days
 	 * @return the finding; {@link Verdict#UNKNOWN} if the rules cannot be read, for
-	 * example because the bucket cannot be reached
+	 * example because the bucket cannot be reached or because this is not allowed
 	 */
 	Finding verifyLifecycle(Duration expireAfter);
 
@@ -46,6 +46,12 @@ public interface LifecycleVerifier {
 
 		/** A rule is missing: objects or parts are never removed. */
 		MISSING,
+
+		/**
+		 * The bucket cannot be used as it is configured: it does not exist, is in another
+		 * region, or the credentials are wrong.
+		 */
+		MISCONFIGURED,
 
 		/** The rules cannot be read. */
 		UNKNOWN

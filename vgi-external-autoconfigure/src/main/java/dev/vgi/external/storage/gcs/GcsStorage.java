@@ -198,16 +198,22 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		try (Storage limited = limited(this.storage.getOptions())) {
 			Bucket bucket = limited.get(this.settings.bucket(), BucketGetOption.fields(BucketField.LIFECYCLE));
 			if (bucket == null) {
-				return new Finding(Verdict.UNKNOWN, "The bucket of 'vgi.external.gcs.bucket' does not exist");
+				return new Finding(Verdict.MISCONFIGURED,
+						"The bucket '" + this.settings.bucket() + "' of 'vgi.external.gcs.bucket' does not exist");
 			}
 			List<? extends LifecycleRule> rules = bucket.getLifecycleRules();
 			return LifecycleRules.judge((rules != null) ? rules : List.of(), this.settings.prefix(), expireAfter);
 		}
 		catch (StorageException ex) {
-			return new Finding(Verdict.UNKNOWN,
-					(ex.getCode() == 403)
-							? "The lifecycle rules of the bucket cannot be read: storage.buckets.get is not allowed"
-							: String.valueOf(GcsFailures.of(operation, ex).getMessage()));
+			if (ex.getCode() == 403) {
+				return new Finding(Verdict.UNKNOWN,
+						"The lifecycle rules of the bucket cannot be read: storage.buckets.get is not allowed");
+			}
+			String detail = String.valueOf(GcsFailures.of(operation, ex).getMessage());
+			return (ex.getCode() == 401)
+					? new Finding(Verdict.MISCONFIGURED,
+							"The bucket '" + this.settings.bucket() + "' cannot be used: " + detail)
+					: new Finding(Verdict.UNKNOWN, detail);
 		}
 		catch (Exception ex) {
 			return new Finding(Verdict.UNKNOWN,

@@ -18,7 +18,8 @@ import org.springframework.context.SmartLifecycle;
  * Monitors whether the bucket removes old objects, which this library never deletes.
  * Checks once in the background when the application starts, without influence on the
  * start, and again when health asks and the finding is old. Each missing rule is logged
- * once. An application that ends once its beans are there, as the training run of a JVM's
+ * once, as is a bucket that cannot be used as it is configured: no request has to fail
+ * before this is known. An application that ends once its beans are there, as the training run of a JVM's
  * cache does, contacts no storage.
  */
 public final class LifecycleMonitor implements SmartLifecycle {
@@ -100,7 +101,12 @@ public final class LifecycleMonitor implements SmartLifecycle {
 	}
 
 	private void log(Finding finding) {
-		if (finding.verdict() == Verdict.MISSING && !finding.detail().equals(this.logged)) {
+		if (finding.verdict() == Verdict.MISCONFIGURED && !finding.verdict().name().equals(this.logged)) {
+			// The detail names a request, and so is another each time.
+			this.logged = finding.verdict().name();
+			logger.warn(finding.detail());
+		}
+		else if (finding.verdict() == Verdict.MISSING && !finding.detail().equals(this.logged)) {
 			this.logged = finding.detail();
 			logger.warn(finding.detail() + ". Nothing else removes old objects; see docs/object-lifecycle.md, or set"
 					+ " vgi.external.lifecycle.mode=none");

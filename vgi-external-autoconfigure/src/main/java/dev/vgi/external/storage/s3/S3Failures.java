@@ -34,11 +34,18 @@ import software.amazon.awssdk.http.SdkHttpResponse;
  */
 final class S3Failures {
 
+	private static final int MOVED = 301;
+
 	private static final int REQUEST_TIMEOUT = 408;
 
 	/** Error codes of transient failures, whatever the status. */
 	private static final Set<String> TEMPORARY = Set.of("InternalError", "OperationAborted", "RequestTimeout",
 			"ServiceUnavailable", "SlowDown");
+
+	/** Error codes of a bucket or credentials that no permission and no wait mends. */
+	private static final Set<String> MISCONFIGURED = Set.of("NoSuchBucket", "PermanentRedirect",
+			"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "InvalidAccessKeyId",
+			"SignatureDoesNotMatch");
 
 	private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9+/=._-]{1,128}");
 
@@ -186,6 +193,17 @@ final class S3Failures {
 		return new UploadRefusedException(message.append(hint(status, code, region, skew)).toString(), null);
 	}
 
+	/**
+	 * Return whether a response says that bucket, region or keys are wrong, whatever was
+	 * asked of the bucket.
+	 * @param status its status
+	 * @param code its error code, or {@code null}
+	 * @return {@code false} also if something is not allowed
+	 */
+	static boolean isMisconfiguration(int status, @Nullable String code) {
+		return status == MOVED || (code != null && MISCONFIGURED.contains(code));
+	}
+
 	private static String hint(int status, String code, @Nullable String region, @Nullable String skew) {
 		return switch (code) {
 			case "NoSuchBucket" -> ": the bucket of 'vgi.external.s3.bucket' does not exist";
@@ -195,7 +213,7 @@ final class S3Failures {
 				otherRegion(region);
 			case "InvalidAccessKeyId", "SignatureDoesNotMatch" -> ": the credentials of S3 are wrong";
 			default -> switch (status) {
-				case 301 -> otherRegion(region);
+				case MOVED -> otherRegion(region);
 				// The response to a request such as HEAD has no body, and hence no code.
 				case 400 -> (code.isEmpty() || code.equals("400")) ? otherRegion(region) : "";
 				case 404 -> ": check 'vgi.external.s3.bucket'";

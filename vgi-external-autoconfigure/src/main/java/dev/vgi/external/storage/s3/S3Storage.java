@@ -13,6 +13,7 @@ import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.time.Deadline;
@@ -186,6 +187,10 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			return this.bucket.call("read the lifecycle rules of the bucket", Deadline.in(SHORT_TIMEOUT),
 					(client, limits) -> judgeLifecycle(client, limits, expireAfter));
 		}
+		catch (UploadRefusedException ex) {
+			return new Finding(Verdict.MISCONFIGURED,
+					"The bucket '" + this.settings.bucket() + "' cannot be used: " + ex.getMessage());
+		}
 		catch (VgiExternalException ex) {
 			return new Finding(Verdict.UNKNOWN, String.valueOf(ex.getMessage()));
 		}
@@ -203,6 +208,9 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 			String code = (ex.awsErrorDetails() != null) ? ex.awsErrorDetails().errorCode() : null;
 			if ("NoSuchLifecycleConfiguration".equals(code)) {
 				return LifecycleRules.judge(List.of(), prefix, expireAfter);
+			}
+			if (S3Failures.isMisconfiguration(ex.statusCode(), code)) {
+				throw ex;
 			}
 			String detail = (ex.statusCode() == 403)
 					? "The lifecycle rules of the bucket cannot be read: s3:GetLifecycleConfiguration is not allowed"

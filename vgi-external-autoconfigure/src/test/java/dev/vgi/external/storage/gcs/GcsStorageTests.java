@@ -615,7 +615,13 @@ class GcsStorageTests {
 		this.server.failing((request) -> null);
 		GcsStorage elsewhere = create(GcsStorageSettings.of("no-such-bucket"),
 				Accounts.credentials(this.server, Accounts.KEYS));
-		assertThat(elsewhere.verifyLifecycle(Duration.ofDays(1)).detail()).contains("'vgi.external.gcs.bucket'");
+		finding = elsewhere.verifyLifecycle(Duration.ofDays(1));
+		assertThat(finding.verdict()).isEqualTo(Verdict.MISCONFIGURED);
+		assertThat(finding.detail()).contains("'no-such-bucket' of 'vgi.external.gcs.bucket'");
+		this.server.failing((request) -> request.path().equals("/token") ? null : Failure.of(401, "authError"));
+		finding = create().verifyLifecycle(Duration.ofDays(1));
+		assertThat(finding.verdict()).isEqualTo(Verdict.MISCONFIGURED);
+		assertThat(finding.detail()).contains("'batches'", "'spring.cloud.gcp.credentials'").doesNotContain("planted");
 		this.server.close();
 		assertThat(storage.verifyLifecycle(Duration.ofDays(1)).verdict()).isEqualTo(Verdict.UNKNOWN);
 	}

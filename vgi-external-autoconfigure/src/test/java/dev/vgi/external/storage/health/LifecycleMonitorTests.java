@@ -79,6 +79,20 @@ class LifecycleMonitorTests {
 	}
 
 	@Test
+	void bucketThatCannotBeUsedIsLoggedOnce(CapturedOutput output) {
+		for (int request = 1; request <= 3; request++) {
+			this.finding = new Finding(Verdict.MISCONFIGURED, "The bucket 'planted' cannot be used (request " + request
+					+ "): check 'vgi.external.s3.region'");
+			assertThat(this.monitor.current().detail()).contains("request " + request);
+			this.clock.addAndGet(Duration.ofMinutes(10).toNanos());
+		}
+		assertThat(output.toString().lines().filter((line) -> line.contains("planted"))).singleElement()
+			.asString()
+			.contains("WARN")
+			.endsWith("(request 1): check 'vgi.external.s3.region'");
+	}
+
+	@Test
 	void backendThatThrowsIsUnknown() {
 		LifecycleMonitor throwing = new LifecycleMonitor((expireAfter) -> {
 			throw new IllegalStateException("https://x/?signature=planted");

@@ -767,6 +767,24 @@ class S3StorageTests {
 		assertThat(create(SETTINGS).verifyLifecycle(Duration.ofDays(1)).verdict()).isEqualTo(Verdict.UNKNOWN);
 	}
 
+	@ParameterizedTest
+	@CsvSource(textBlock = """
+			404 NoSuchBucket, does not exist, vgi.external.s3.bucket
+			403 InvalidAccessKeyId, credentials of S3 are wrong, status 403
+			403 SignatureDoesNotMatch, credentials of S3 are wrong, status 403
+			301 PermanentRedirect, in eu-west-7, vgi.external.s3.region
+			400 AuthorizationHeaderMalformed, in eu-west-7, vgi.external.s3.region
+			""")
+	void misconfigurationIsFoundWithTheLifecycleRules(String failure, String reason, String key) {
+		this.server.inRegion("eu-west-7");
+		this.server.failing((request) -> failure);
+		Finding finding = create(SETTINGS).verifyLifecycle(Duration.ofDays(1));
+		assertThat(finding.verdict()).isEqualTo(Verdict.MISCONFIGURED);
+		assertThat(finding.detail()).startsWith("The bucket 'batches' cannot be used: S3 refused")
+			.contains(reason, key)
+			.doesNotContain("planted");
+	}
+
 	private static String rule(String status, String filter, int expiration, int abort) {
 		return "<Rule><Status>" + status + "</Status><Filter>" + filter + "</Filter>"
 				+ ((expiration > 0) ? "<Expiration><Days>" + expiration + "</Days></Expiration>" : "")
