@@ -91,7 +91,9 @@ final class StartReport implements SmartInitializingSingleton {
 			return "Batches from " + size(this.config.externalizeThreshold()) + " go to " + storage.describe();
 		}
 		if (StorageSelection.isInlineWithoutWebServer(this.environment)) {
-			return "Batches travel inline: there is no bucket, and no web server that could serve a local folder";
+			String why = ": there is no bucket, and no web server that could serve a local folder";
+			return this.servesPipes ? "Batches travel inline" + why
+					: "Nothing is stored" + why + "; calls resolve pointers and use upload URLs";
 		}
 		return "Batches travel inline"
 				+ (this.properties.enabled() ? ": there is no storage" : " only: vgi.external.enabled is false");

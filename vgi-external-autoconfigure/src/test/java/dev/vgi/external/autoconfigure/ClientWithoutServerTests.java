@@ -95,7 +95,7 @@ class ClientWithoutServerTests {
 		String output = run(STARTER, Map.of());
 		assertThat(output).contains(RECEIVED)
 			.contains("servlets false", "context AnnotationConfigApplicationContext",
-					"Batches travel inline: there is no bucket, and no web server that could serve a local folder")
+					"Nothing is stored: there is no bucket, and no web server that could serve a local folder;")
 			.doesNotContain(" WARN ", " ERROR ");
 	}
 

@@ -108,12 +108,12 @@ class StartReportTests {
 	}
 
 	@Test
-	void withoutBucketAndWebServerBatchesTravelInline(CapturedOutput output) {
+	void withoutBucketAndWebServerNothingIsStored(CapturedOutput output) {
 		ApplicationContextRunner notWeb = new ApplicationContextRunner().withConfiguration(OURS)
 			.withPropertyValues("vgi.external.local.directory=" + this.folder);
 		notWeb.run((context) -> assertThat(context).doesNotHaveBean(ExternalStorage.class));
-		assertThat(output).containsOnlyOnce(
-				"Batches travel inline: there is no bucket, and no web server that could serve a local folder");
+		assertThat(output).containsOnlyOnce("Nothing is stored: there is no bucket, and no web server that could serve"
+				+ " a local folder; calls resolve pointers and use upload URLs; budget");
 		notWeb.withPropertyValues("spring.main.cloud-platform=kubernetes")
 			.run((context) -> assertThat(context).doesNotHaveBean(ExternalStorage.class));
 		// Another service shares the folder.
