@@ -10,12 +10,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -25,6 +27,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 import org.springframework.boot.context.properties.bind.DataObjectPropertyName;
 import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.util.ClassUtils;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatNoException;
@@ -143,9 +146,20 @@ class ConfigurationPageTests {
 		for (JsonNode property : properties()) {
 			String key = property.get("name").asString();
 			rows.put(key, "| `" + key + "` | " + defaultOf(property) + " | " + property.path("description").asString("")
-					+ " |");
+					+ values(property.path("type").asString("")) + " |");
 		}
 		return rows;
+	}
+
+	private static String values(String type) throws Exception {
+		if (type.startsWith("java.") || !ClassUtils.isPresent(type, null)) {
+			return "";
+		}
+		Object[] constants = ClassUtils.forName(type, null).getEnumConstants();
+		return (constants == null) ? ""
+				: Arrays.stream(constants)
+					.map((constant) -> "`" + ((Enum<?>) constant).name().toLowerCase(Locale.ROOT).replace('_', '-') + "`")
+					.collect(Collectors.joining(", ", " One of ", "."));
 	}
 
 	private static String defaultOf(JsonNode property) {
