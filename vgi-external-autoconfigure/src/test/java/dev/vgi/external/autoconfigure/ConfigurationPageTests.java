@@ -156,10 +156,9 @@ class ConfigurationPageTests {
 			return "";
 		}
 		Object[] constants = ClassUtils.forName(type, null).getEnumConstants();
-		return (constants == null) ? ""
-				: Arrays.stream(constants)
-					.map((constant) -> "`" + ((Enum<?>) constant).name().toLowerCase(Locale.ROOT).replace('_', '-') + "`")
-					.collect(Collectors.joining(", ", " One of ", "."));
+		return (constants == null) ? "" : Arrays.stream(constants)
+			.map((constant) -> "`" + ((Enum<?>) constant).name().toLowerCase(Locale.ROOT).replace('_', '-') + "`")
+			.collect(Collectors.joining(", ", " One of ", "."));
 	}
 
 	private static String defaultOf(JsonNode property) {

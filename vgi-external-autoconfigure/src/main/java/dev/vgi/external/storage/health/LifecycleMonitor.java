@@ -19,8 +19,8 @@ import org.springframework.context.SmartLifecycle;
  * Checks once in the background when the application starts, without influence on the
  * start, and again when health asks and the finding is old. Each missing rule is logged
  * once, as is a bucket that cannot be used as it is configured: no request has to fail
- * before this is known. An application that ends once its beans are there, as the training run of a JVM's
- * cache does, contacts no storage.
+ * before this is known. An application that ends once its beans are there, as the
+ * training run of a JVM's cache does, contacts no storage.
  */
 public final class LifecycleMonitor implements SmartLifecycle {
 

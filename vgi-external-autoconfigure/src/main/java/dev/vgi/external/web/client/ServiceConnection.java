@@ -170,8 +170,7 @@ final class ServiceConnection {
 		}
 	}
 
-	private <T extends @Nullable Object> T exchange(ServiceRequest request, Attempt attempt,
-			ResponseReader<T> reader) {
+	private <T extends @Nullable Object> T exchange(ServiceRequest request, Attempt attempt, ResponseReader<T> reader) {
 		RestClient.RequestBodyUriSpec method = this.restClient.method(request.method());
 		URI url = request.url();
 		RestClient.RequestBodySpec spec = ((url != null) ? method.uri(url) : method.uri(this.prefix + request.path()))
@@ -230,8 +229,9 @@ final class ServiceConnection {
 			reason += " (" + cause.getClass().getSimpleName() + ": " + RedactedUrl.scrub(cause.getMessage()) + ")";
 		}
 		String service = attempt.origin();
-		return new ServiceUnavailableException((attempt.answered ? "The answer of the service" + service + " broke off: "
-				: "The service" + service + " cannot be reached: ") + reason);
+		return new ServiceUnavailableException(
+				(attempt.answered ? "The answer of the service" + service + " broke off: "
+						: "The service" + service + " cannot be reached: ") + reason);
 	}
 
 	/**

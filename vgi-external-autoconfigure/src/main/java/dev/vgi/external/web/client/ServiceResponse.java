@@ -172,7 +172,8 @@ final class ServiceResponse {
 		}
 	}
 
-	// Names the request: an application has several services, and a base URL may be wrong.
+	// Names the request: an application has several services, and a base URL may be
+	// wrong.
 	private UnexpectedResponseException unexpected(String content) throws IOException {
 		int status = status();
 		return new UnexpectedResponseException("The service answered " + this.request.getMethod() + ' '

@@ -99,7 +99,8 @@ class DockerComposeTests {
 		ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
 				"-XX:TieredStopAtLevel=1", "--add-opens=java.base/java.nio=ALL-UNNAMED", "-cp",
 				System.getProperty("java.class.path"), ComposedApplication.class.getName(), "--server.port=0",
-				"--spring.docker.compose.enabled=true", "--spring.docker.compose.file=" + compose, "--vgi.external.local.directory=" + this.folder)
+				"--spring.docker.compose.enabled=true", "--spring.docker.compose.file=" + compose,
+				"--vgi.external.local.directory=" + this.folder)
 			.redirectErrorStream(true);
 		// The build sets a folder there, and this machine may know a region or a Docker.
 		builder.environment()

@@ -81,8 +81,8 @@ class LifecycleMonitorTests {
 	@Test
 	void bucketThatCannotBeUsedIsLoggedOnce(CapturedOutput output) {
 		for (int request = 1; request <= 3; request++) {
-			this.finding = new Finding(Verdict.MISCONFIGURED, "The bucket 'planted' cannot be used (request " + request
-					+ "): check 'vgi.external.s3.region'");
+			this.finding = new Finding(Verdict.MISCONFIGURED,
+					"The bucket 'planted' cannot be used (request " + request + "): check 'vgi.external.s3.region'");
 			assertThat(this.monitor.current().detail()).contains("request " + request);
 			this.clock.addAndGet(Duration.ofMinutes(10).toNanos());
 		}
