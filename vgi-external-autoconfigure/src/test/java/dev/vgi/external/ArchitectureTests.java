@@ -14,6 +14,7 @@ import com.tngtech.archunit.library.Architectures;
 import com.tngtech.archunit.library.Architectures.LayeredArchitecture;
 import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
 import dev.vgi.external.location.PointerRenewal;
+import dev.vgi.external.rpc.method.RpcContractException;
 import org.junit.jupiter.api.Test;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
@@ -223,6 +224,8 @@ class ArchitectureTests {
 			// A failure to start is for the FailureAnalyzer, not for a caller.
 			.and()
 			.resideOutsideOfPackage(BASE + ".autoconfigure..")
+			.and()
+			.doNotBelongToAnyOf(RpcContractException.class)
 			.should()
 			.beAssignableTo(VgiExternalException.class)
 			.check(CLASSES);

@@ -21,7 +21,6 @@ import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.ResolvableType;
 import org.springframework.core.annotation.AnnotatedElementUtils;
-import org.springframework.util.Assert;
 import org.springframework.util.ClassUtils;
 import org.springframework.util.StringUtils;
 import org.springframework.web.context.request.WebRequest;
@@ -65,12 +64,13 @@ public final class RpcMethodDescriptor {
 	/**
 	 * Describe a method.
 	 * @param declaration the method that carries the annotation
-	 * @throws IllegalStateException if its signature cannot be mapped to Arrow
+	 * @throws RpcContractException if its signature cannot be mapped to Arrow
 	 */
 	public RpcMethodDescriptor(Method declaration) {
 		RpcMethod method = AnnotatedElementUtils.findMergedAnnotation(declaration, RpcMethod.class);
-		Assert.state(method != null && StringUtils.hasText(method.value()),
-				() -> "@RpcMethod without a name: " + declaration);
+		if (method == null || !StringUtils.hasText(method.value())) {
+			throw new RpcContractException("@RpcMethod without a name: " + declaration, null);
+		}
 		this.name = StringUtils.trimLeadingCharacter(method.value(), '/');
 		Class<?> declaring = declaration.getDeclaringClass();
 		RpcService service = AnnotatedElementUtils.findMergedAnnotation(declaring, RpcService.class);
@@ -79,7 +79,7 @@ public final class RpcMethodDescriptor {
 		this.protocolVersion = (service != null && StringUtils.hasText(service.version())) ? service.version() : null;
 		this.externalizing = method.externalize() && (service == null || service.externalize());
 		this.referring = declaration.getReturnType() == RpcResult.class;
-		Assert.state(this.externalizing || !this.referring,
+		RpcContractException.require(this.externalizing || !this.referring,
 				() -> "RPC method " + declaration + " returns an RpcResult, which may be a pointer, but externalize"
 						+ " = false says that its callers refuse pointers");
 		List<Parameter> travelling = new ArrayList<>();
@@ -99,7 +99,7 @@ public final class RpcMethodDescriptor {
 			this.header = this.kind.isStream() ? header(declaration) : null;
 		}
 		catch (IllegalArgumentException ex) {
-			throw new IllegalStateException("RPC method " + declaration + ": " + ex.getMessage(), ex);
+			throw new RpcContractException("RPC method " + declaration + ": " + ex.getMessage(), ex);
 		}
 	}
 

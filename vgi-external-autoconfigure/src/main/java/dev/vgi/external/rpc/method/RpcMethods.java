@@ -24,7 +24,7 @@ public final class RpcMethods {
 	 * Describe a handler.
 	 * @param handler the handler that Spring MVC chose, or {@code null}
 	 * @return its descriptor, or {@code null} if it is not an RPC method
-	 * @throws IllegalStateException if its signature cannot be mapped to Arrow
+	 * @throws RpcContractException if its signature cannot be mapped to Arrow
 	 */
 	public @Nullable RpcMethodDescriptor find(@Nullable Object handler) {
 		return (handler instanceof HandlerMethod method) ? find(method.getMethod()) : null;
@@ -34,7 +34,7 @@ public final class RpcMethods {
 	 * Describe a method of an interface, or of a class that implements one.
 	 * @param method the method
 	 * @return its descriptor, or {@code null} if it is not an RPC method
-	 * @throws IllegalStateException if its signature cannot be mapped to Arrow
+	 * @throws RpcContractException if its signature cannot be mapped to Arrow
 	 */
 	public @Nullable RpcMethodDescriptor find(Method method) {
 		return this.descriptors

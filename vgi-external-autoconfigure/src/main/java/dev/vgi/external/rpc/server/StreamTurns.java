@@ -14,6 +14,7 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.rpc.RpcCancel;
 import dev.vgi.external.rpc.RpcTurn;
 import dev.vgi.external.rpc.Turn;
+import dev.vgi.external.rpc.method.RpcContractException;
 import dev.vgi.external.rpc.method.RpcMethodDescriptor;
 import org.jspecify.annotations.Nullable;
 
@@ -48,14 +49,16 @@ public final class StreamTurns {
 	 * @param handler any handler method of it
 	 * @param beans contains its bean
 	 * @return its turns
-	 * @throws IllegalStateException if there is none, or one cannot be called
+	 * @throws RpcContractException if there is none, or one cannot be called
 	 */
 	public static StreamTurns of(HandlerMethod handler, BeanFactory beans) {
 		Map<String, TurnMethod> turns = find(handler, beans, RpcTurn.class);
 		String controller = handler.getBeanType().getName();
-		Assert.state(!turns.isEmpty(), () -> controller + " declares streams but has no @RpcTurn method");
+		RpcContractException.require(!turns.isEmpty(),
+				() -> controller + " declares streams but has no @RpcTurn method");
 		turns.values()
-			.forEach((turn) -> Assert.state(turn.handler().getMethod().getReturnType() == Turn.class,
+			.forEach((turn) -> RpcContractException.require(
+					turn.handler().getMethod().getReturnType() == Turn.class,
 					() -> "@RpcTurn method must return a Turn: " + turn.handler().getMethod()));
 		return new StreamTurns(controller, turns, find(handler, beans, RpcCancel.class));
 	}
@@ -68,7 +71,7 @@ public final class StreamTurns {
 		for (Method method : methods) {
 			TurnMethod turn = turn(handler, beans, method);
 			TurnMethod other = found.put(turn.state().getName(), turn);
-			Assert.state(other == null, () -> "@" + annotation.getSimpleName() + " methods of "
+			RpcContractException.require(other == null, () -> "@" + annotation.getSimpleName() + " methods of "
 					+ handler.getBeanType().getName() + " share the state " + turn.state().getName());
 		}
 		return found;
@@ -76,7 +79,7 @@ public final class StreamTurns {
 
 	private static TurnMethod turn(HandlerMethod handler, BeanFactory beans, Method method) {
 		Class<?>[] parameters = method.getParameterTypes();
-		Assert.state(parameters.length > 0 && parameters[0].isRecord(),
+		RpcContractException.require(parameters.length > 0 && parameters[0].isRecord(),
 				() -> "The first parameter must be the state, a record: " + method);
 		Class<?> state = parameters[0];
 		if (handler.getBean() instanceof String name) {

@@ -5,6 +5,7 @@ import java.util.Map;
 
 import dev.vgi.external.rpc.mapping.RecordRow;
 import dev.vgi.external.rpc.mapping.ValueMappings;
+import dev.vgi.external.rpc.method.RpcContractException;
 import dev.vgi.external.rpc.server.StreamTurns;
 import org.jspecify.annotations.Nullable;
 
@@ -22,7 +23,7 @@ final class StateRows {
 	/**
 	 * Find the mapping of each state.
 	 * @param turns the turns that the states are for
-	 * @throws IllegalStateException if a state has no mapping
+	 * @throws RpcContractException if a state has no mapping
 	 */
 	StateRows(StreamTurns turns) {
 		this.turns = turns;
@@ -31,7 +32,7 @@ final class StateRows {
 				this.rows.put(turn.state().getName(), ValueMappings.ofRecord(turn.state()));
 			}
 			catch (IllegalArgumentException ex) {
-				throw new IllegalStateException("State of " + turn.handler().getMethod() + ": " + ex.getMessage(), ex);
+				throw new RpcContractException("State of " + turn.handler().getMethod() + ": " + ex.getMessage(), ex);
 			}
 		}
 	}
