@@ -156,7 +156,10 @@ class ConfigurationPageTests {
 			return "";
 		}
 		Object[] constants = ClassUtils.forName(type, null).getEnumConstants();
-		return (constants == null) ? "" : Arrays.stream(constants)
+		if (constants == null) {
+			return "";
+		}
+		return Arrays.stream(constants)
 			.map((constant) -> "`" + ((Enum<?>) constant).name().toLowerCase(Locale.ROOT).replace('_', '-') + "`")
 			.collect(Collectors.joining(", ", " One of ", "."));
 	}

@@ -57,8 +57,7 @@ public final class StreamTurns {
 		RpcContractException.require(!turns.isEmpty(),
 				() -> controller + " declares streams but has no @RpcTurn method");
 		turns.values()
-			.forEach((turn) -> RpcContractException.require(
-					turn.handler().getMethod().getReturnType() == Turn.class,
+			.forEach((turn) -> RpcContractException.require(turn.handler().getMethod().getReturnType() == Turn.class,
 					() -> "@RpcTurn method must return a Turn: " + turn.handler().getMethod()));
 		return new StreamTurns(controller, turns, find(handler, beans, RpcCancel.class));
 	}

@@ -30,8 +30,9 @@ class RpcFailureAnalyzersTests {
 	@Test
 	void typeThatArrowDoesNotHaveIsReportedWithoutATrace(CapturedOutput output) {
 		refuse(Dates.class);
-		assertThat(output).contains("APPLICATION FAILED TO START", "java.util.Date has no Arrow type", "Clock.now()",
-				"Change the declaration of the method")
+		assertThat(output)
+			.contains("APPLICATION FAILED TO START", "java.util.Date has no Arrow type", "Clock.now()",
+					"Change the declaration of the method")
 			.doesNotContain("\tat ");
 	}
 
@@ -44,8 +45,7 @@ class RpcFailureAnalyzersTests {
 	@Test
 	void methodsOfOneNameAreToldHowToShareIt(CapturedOutput output) {
 		refuse(First.class, Second.class);
-		assertThat(output)
-			.contains("APPLICATION FAILED TO START", "Ambiguous mapping", "@RequestMapping(\"/second\")")
+		assertThat(output).contains("APPLICATION FAILED TO START", "Ambiguous mapping", "@RequestMapping(\"/second\")")
 			.doesNotContain("\tat ");
 	}
 
