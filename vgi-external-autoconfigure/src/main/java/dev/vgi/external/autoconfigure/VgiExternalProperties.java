@@ -498,7 +498,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		/**
 		 * Server-side encryption.
 		 *
-		 * @param algorithm Algorithm, 'AES256' or 'aws:kms'.
+		 * @param algorithm Algorithm, 'AES256', 'aws:kms' or 'aws:kms:dsse'.
 		 * @param kmsKeyId Identifier of the KMS key.
 		 * @param bucketKey Whether to use a bucket key, which saves calls to KMS.
 		 */
