@@ -89,7 +89,8 @@ final class GcsFailures {
 		if (ex.getCode() > 0) {
 			return of(operation, ex.getCode(), String.valueOf(ex.getReason()), (name) -> null, null);
 		}
-		return unreachable(operation, FailureReason.of(ex), null);
+		// The SDK obtains its access token within the same call.
+		return (status(ex) > 0) ? token(operation, ex) : unreachable(operation, FailureReason.of(ex), null);
 	}
 
 	private static VgiExternalException of(String operation, int status, String errorCode,

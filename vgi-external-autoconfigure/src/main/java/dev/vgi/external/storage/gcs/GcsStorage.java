@@ -19,11 +19,13 @@ import com.google.cloud.storage.Storage.BucketField;
 import com.google.cloud.storage.Storage.BucketGetOption;
 import com.google.cloud.storage.StorageException;
 import com.google.cloud.storage.StorageOptions;
+import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.time.Deadline;
@@ -209,11 +211,13 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 				return new Finding(Verdict.UNKNOWN,
 						"The lifecycle rules of the bucket cannot be read: storage.buckets.get is not allowed");
 			}
-			String detail = String.valueOf(GcsFailures.of(operation, ex).getMessage());
-			return (ex.getCode() == 401)
+			VgiExternalException failure = GcsFailures.of(operation, ex);
+			// Without a status of the bucket's there was no access token.
+			boolean refused = ex.getCode() == 401 || (ex.getCode() <= 0 && failure instanceof UploadRefusedException);
+			return refused
 					? new Finding(Verdict.MISCONFIGURED,
-							"The bucket '" + this.settings.bucket() + "' cannot be used: " + detail)
-					: new Finding(Verdict.UNKNOWN, detail);
+							"The bucket '" + this.settings.bucket() + "' cannot be used: " + failure.getMessage())
+					: new Finding(Verdict.UNKNOWN, String.valueOf(failure.getMessage()));
 		}
 		catch (Exception ex) {
 			return new Finding(Verdict.UNKNOWN,

@@ -622,6 +622,10 @@ class GcsStorageTests {
 		finding = create().verifyLifecycle(Duration.ofDays(1));
 		assertThat(finding.verdict()).isEqualTo(Verdict.MISCONFIGURED);
 		assertThat(finding.detail()).contains("'batches'", "'spring.cloud.gcp.credentials'").doesNotContain("planted");
+		this.server.failing((request) -> request.path().equals("/token") ? Failure.of(400, "invalid_grant") : null);
+		finding = create().verifyLifecycle(Duration.ofDays(1));
+		assertThat(finding.detail()).contains("'batches'", "'spring.cloud.gcp.credentials'").doesNotContain("planted");
+		assertThat(finding.verdict()).isEqualTo(Verdict.MISCONFIGURED);
 		this.server.close();
 		assertThat(storage.verifyLifecycle(Duration.ofDays(1)).verdict()).isEqualTo(Verdict.UNKNOWN);
 	}
