@@ -127,13 +127,20 @@ class Http2Tests {
 		}
 		byte[] object = new byte[LENGTH];
 		assertThat(http
-			.send(HttpRequest.newBuilder(target.uploadUrl()).PUT(BodyPublishers.ofByteArray(object)).build(),
+			.send(HttpRequest.newBuilder(own(target.uploadUrl())).PUT(BodyPublishers.ofByteArray(object)).build(),
 					BodyHandlers.discarding())
 			.statusCode()).isEqualTo(204);
-		HttpResponse<byte[]> served = http.send(HttpRequest.newBuilder(target.downloadUrl()).build(),
+		HttpResponse<byte[]> served = http.send(HttpRequest.newBuilder(own(target.downloadUrl())).build(),
 				BodyHandlers.ofByteArray());
 		assertThat(served.version()).isEqualTo(Version.HTTP_2);
 		assertThat(served.body()).hasSize(LENGTH);
+	}
+
+	// The same connection: a new one in the clear would ask for HTTP/2 with its upload,
+	// and
+	// Tomcat takes no body of this size along.
+	private static URI own(URI url) {
+		return URI.create(url.toString().replace("//127.0.0.1:", "//localhost:"));
 	}
 
 	private HttpClient connected() throws Exception {

@@ -139,14 +139,22 @@ class VgiGcsStorageAutoConfigurationTests {
 	}
 
 	@Test
-	void otherFailuresAreLeftToOthers() {
-		// The application has other uses for the client.
+	void clientThatNothingSelectsCanBeTurnedOff() {
 		this.withoutCredentials.withUserConfiguration(NoCredentials.class)
 			.withPropertyValues("vgi.external.storage=none")
 			.run((context) -> {
 				Throwable failure = Objects.requireNonNull(context.getStartupFailure());
-				assertThat(new GcsCredentialsFailureAnalyzer(new MockEnvironment()).analyze(failure)).isNull();
+				FailureAnalysis analysis = Objects
+					.requireNonNull(new GcsCredentialsFailureAnalyzer(new MockEnvironment()).analyze(failure));
+				assertThat(analysis.getDescription()).contains("application default credentials");
+				assertThat(analysis.getAction()).contains("spring.cloud.gcp.core.enabled=false");
 			});
+	}
+
+	@Test
+	void otherFailuresAreLeftToOthers() {
+		assertThat(new GcsCredentialsFailureAnalyzer(new MockEnvironment()).analyze(new IOException("disk full")))
+			.isNull();
 	}
 
 	@Test

@@ -23,7 +23,8 @@ class MissingAwsRegionFailureAnalyzer extends AbstractFailureAnalyzer<SdkClientE
 		if (!String.valueOf(cause.getMessage()).startsWith("Unable to load region")) {
 			return null;
 		}
-		if (StorageSelection.of(this.environment).type() != StorageType.S3) {
+		StorageType selected = StorageSelection.of(this.environment).type();
+		if (selected != StorageType.S3 && StorageSelection.configured(this.environment) != StorageType.S3) {
 			return new FailureAnalysis("Spring Cloud AWS is on the class path, but nothing tells its region.",
 					"Set spring.cloud.aws.region.static. To do without S3 in this environment, set"
 							+ " spring.cloud.aws.s3.enabled=false.",

@@ -94,7 +94,7 @@ class StdioProcessTests {
 		Worker worker = start(Map.of(), STDIO, "--vgi.external.storage=s3");
 		assertThat(worker.endOfInput()).isOne();
 		assertThat(worker.restOfOutput()).isEmpty();
-		assertThat(worker.errors()).contains("APPLICATION FAILED TO START", "Set vgi.external.s3.bucket");
+		assertThat(worker.errors()).contains("APPLICATION FAILED TO START", "Set spring.cloud.aws.region.static");
 	}
 
 	@Test
