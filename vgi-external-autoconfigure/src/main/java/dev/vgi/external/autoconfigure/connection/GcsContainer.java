@@ -16,6 +16,7 @@ import com.google.cloud.storage.StorageException;
 import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.Internal;
 import dev.vgi.external.autoconfigure.start.StartRefusedException;
+import dev.vgi.external.url.RedactedUrl;
 
 /**
  * What an emulator of Google Cloud Storage needs before it is used.
@@ -85,8 +86,9 @@ public final class GcsContainer {
 	}
 
 	private static StartRefusedException refused(URI endpoint, String bucket, Exception ex) {
-		return new StartRefusedException("The bucket " + bucket + " of the container at " + endpoint
-				+ " could not be created: " + ex.getMessage(),
+		return new StartRefusedException(
+				"The bucket " + bucket + " of the container at " + endpoint + " could not be created: "
+						+ RedactedUrl.scrub(ex.getMessage()),
 				"Let fake-gcs-server serve http: its command needs -scheme http.", ex);
 	}
 

@@ -2,6 +2,7 @@ package dev.vgi.external.autoconfigure.connection;
 
 import dev.vgi.external.Internal;
 import dev.vgi.external.autoconfigure.start.StartRefusedException;
+import dev.vgi.external.url.RedactedUrl;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.services.s3.S3Client;
@@ -33,7 +34,7 @@ public final class S3Container {
 			}
 			throw new StartRefusedException(
 					"The bucket " + bucket + " of the container at " + details.getEndpoint() + " could not be created: "
-							+ ex.getMessage(),
+							+ RedactedUrl.scrub(ex.getMessage()),
 					"Check the credentials of the container: they are read from its environment variables.", ex);
 		}
 	}
