@@ -131,8 +131,8 @@ public final class AllowedUrlValidator implements UrlValidator {
 		String name = normalize(host);
 		String lastLabel = name.substring(name.lastIndexOf('.') + 1);
 		InetAddress literal = null;
-		if (name.indexOf(':') >= 0) {
-			literal = (name.indexOf('%') < 0) ? literal(name) : null;
+		if (name.contains(":")) {
+			literal = name.contains("%") ? null : literal("[" + name + "]");
 			if (literal == null) {
 				throw new UrlRejectedException(url, "host " + host + " is not a valid address");
 			}
@@ -150,10 +150,10 @@ public final class AllowedUrlValidator implements UrlValidator {
 		}
 	}
 
-	private static @Nullable InetAddress literal(String name) {
+	private static @Nullable InetAddress literal(String text) {
 		try {
-			// Text of this form is parsed, never looked up.
-			return InetAddress.getByName((name.indexOf(':') >= 0) ? "[" + name + "]" : name);
+			// Numbers with dots and text in brackets are parsed, never looked up.
+			return InetAddress.getByName(text);
 		}
 		catch (UnknownHostException ex) {
 			return null;
@@ -170,44 +170,51 @@ public final class AllowedUrlValidator implements UrlValidator {
 	 *
 	 * @param name the host or, with {@code suffix}, what it ends with
 	 * @param suffix whether it matches only hosts below {@code name}
-	 * @param port the only port, or -1 for any
+	 * @param port the only port, or {@link #ANY}
 	 */
 	private record HostPattern(String name, boolean suffix, int port) {
+
+		private static final int ANY = -1;
+
+		private static final Pattern NAME = Pattern.compile("[^*/@:.][^*/@:]*");
 
 		private static final Pattern WITH_PORT = Pattern.compile("(\\[.*\\]|[^:]*):([0-9]{1,5})");
 
 		static HostPattern parse(String text, String key) {
 			String host = text.strip();
-			int port = -1;
+			int port = ANY;
 			var matcher = WITH_PORT.matcher(host);
 			if (matcher.matches()) {
 				host = matcher.group(1);
 				port = Integer.parseInt(matcher.group(2));
 			}
 			boolean suffix = host.startsWith("*.");
-			String name = normalize(suffix ? host.substring(1) : host);
-			Assert.isTrue(
-					name.length() > (suffix ? 1 : 0) && name.indexOf('*') < 0 && name.indexOf('/') < 0
-							&& name.indexOf('@') < 0 && port != 0 && port < 1 << 16,
+			String name = normalize(suffix ? host.substring(2) : host);
+			Assert.isTrue(isHost(name) && port != 0 && port < 1 << 16,
 					() -> key + ".allowed-hosts: '" + text + "' is not a host, *.suffix or host:port");
-			return new HostPattern(name, suffix, port);
+			return new HostPattern(suffix ? "." + name : name, suffix, port);
+		}
+
+		private static boolean isHost(String name) {
+			// What has a colon and is no address has a port that is none.
+			return NAME.matcher(name).matches() || (name.contains(":") && literal("[" + name + "]") != null);
 		}
 
 		@Override
 		public String toString() {
-			return (this.suffix ? "*" : "") + this.name + ((this.port < 0) ? "" : ":" + this.port);
+			String host = this.name.contains(":") ? "[" + this.name + "]" : this.name;
+			return (this.suffix ? "*" : "") + host + ((this.port == ANY) ? "" : ":" + this.port);
 		}
 
 		/**
 		 * Return whether a host matches.
 		 * @param host a normalized host
-		 * @param actual its port, or -1 if that does not matter
+		 * @param actual its port
 		 * @return whether it matches
 		 */
 		boolean matches(String host, int actual) {
-			boolean named = this.suffix ? host.endsWith(this.name) && host.length() > this.name.length()
-					: host.equals(this.name);
-			return named && (this.port < 0 || actual < 0 || actual == this.port);
+			boolean named = this.suffix ? host.endsWith(this.name) : host.equals(this.name);
+			return named && (this.port == ANY || actual == this.port);
 		}
 
 	}

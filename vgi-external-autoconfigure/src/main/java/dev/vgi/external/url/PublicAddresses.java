@@ -1,7 +1,6 @@
 package dev.vgi.external.url;
 
 import java.net.Inet4Address;
-import java.net.Inet6Address;
 import java.net.InetAddress;
 
 import dev.vgi.external.Internal;
@@ -25,10 +24,7 @@ public final class PublicAddresses {
 	 */
 	public static boolean isPublic(InetAddress address) {
 		byte[] bytes = address.getAddress();
-		if (address instanceof Inet4Address) {
-			return isPublic4(bytes, 0);
-		}
-		return address instanceof Inet6Address && isPublic6(bytes);
+		return (address instanceof Inet4Address) ? isPublic4(bytes, 0) : isPublic6(bytes);
 	}
 
 	private static boolean isPublic4(byte[] bytes, int offset) {
@@ -62,7 +58,7 @@ public final class PublicAddresses {
 		if (startsWith(bytes, 0x20, 0x01) && (bytes[2] & 0xfe) == 0) {
 			return false; // 2001:0::/23, Teredo among them
 		}
-		if (startsWith(bytes, 0x20, 0x01, 0x0d, 0xb8) || startsWith(bytes, 0x3f, 0xff)) {
+		if (startsWith(bytes, 0x20, 0x01, 0x0d, 0xb8) || (startsWith(bytes, 0x3f, 0xff) && (bytes[2] & 0xf0) == 0)) {
 			return false; // documentation
 		}
 		return (bytes[0] & 0xe0) == 0x20; // 2000::/3 is all there is of global unicast

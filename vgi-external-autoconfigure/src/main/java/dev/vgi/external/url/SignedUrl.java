@@ -26,9 +26,9 @@ public final class SignedUrl {
 		String raw = url.getRawQuery();
 		if (raw != null) {
 			for (String pair : raw.split("&")) {
-				int equals = pair.indexOf('=');
-				if (equals > 0) {
-					this.query.putIfAbsent(pair.substring(0, equals), pair.substring(equals + 1));
+				String[] parts = pair.split("=", 2);
+				if (parts.length == 2) {
+					this.query.putIfAbsent(parts[0], parts[1]);
 				}
 			}
 		}

@@ -122,11 +122,54 @@ class AllowedUrlValidatorTests {
 	}
 
 	@ParameterizedTest
-	@ValueSource(strings = { "", "*", "*.", "https://a.example", "a*b.example", "u@h" })
+	@ValueSource(strings = { "", " ", ".", ".a.example", "*", "*.", "*..", "*a.example", "a*b.example", "/a",
+			"https://a.example", "@a", "u@h", "a:0", "a:65536", "a:123456", "a:b", "a:", ":80", "[::1", "[::g]",
+			"[::1]:0" })
 	void hostsThatAreNoneAreRefusedAtOnce(String host) {
 		AllowedUrlValidator.Builder builder = AllowedUrlValidator.builder().hosts(host).key("my.service");
 		assertThatIllegalArgumentException().isThrownBy(builder::build)
 			.withMessageContaining("my.service.allowed-hosts");
+	}
+
+	@Test
+	void aPortIsOneOrTheUsualOneOfTheScheme() {
+		AllowedUrlValidator ports = AllowedUrlValidator.builder()
+			.schemes("http", "https")
+			.hosts("plain.example:80", "safe.example:443", "last.example:65535")
+			.build();
+		accepted(ports, "http://plain.example/");
+		accepted(ports, "https://plain.example:80/");
+		refused(ports, "https://plain.example/", KEY + ".allowed-hosts");
+		accepted(ports, "HTTPS://safe.example/");
+		accepted(ports, "http://safe.example:443/");
+		refused(ports, "http://safe.example/", KEY + ".allowed-hosts");
+		refused(ports, "https://safe.example:0/", KEY + ".allowed-hosts");
+		accepted(ports, "https://last.example:65535/");
+	}
+
+	@Test
+	void anAddressMayBeListedWithOrWithoutBrackets() {
+		AllowedUrlValidator addresses = AllowedUrlValidator.builder().hosts("fd00::1", "[fd00::2]").build();
+		accepted(addresses, "https://[fd00::1]:9000/");
+		accepted(addresses, "https://[FD00::2]/");
+		refused(addresses, "https://[fd00::3]/", KEY + ".allowed-hosts");
+	}
+
+	@Test
+	void whatIsAllowedCanBeRead() {
+		assertThat(this.listed.describe())
+			.isEqualTo("data.example, *.cdn.example, ports.example:8443, [::1]:9000, 10.0.0.1 (http, https)");
+		assertThat(this.open.describe()).isEqualTo("hosts with public addresses (https)");
+		AllowedUrlValidator.Builder some = AllowedUrlValidator.builder().hosts("a.example").publicHosts(true);
+		assertThat(some.allowPrivateAddresses(true).build().describe()).isEqualTo("a.example, any host (https)");
+		assertThat(AllowedUrlValidator.builder().build().describe()).isEqualTo("nobody else");
+	}
+
+	@Test
+	void aPolicyKnowsItsOwnUrlsAndItsKey() {
+		AllowedUrlValidator.Builder builder = AllowedUrlValidator.builder();
+		assertThatIllegalArgumentException().isThrownBy(() -> builder.own(null));
+		assertThatIllegalArgumentException().isThrownBy(() -> builder.key(" "));
 	}
 
 	@Test

@@ -17,8 +17,9 @@ class RedactedUrlTests {
 	@CsvSource({ "https://a.example/b/c?X-Amz-Signature=s3cret#s3cret, https://a.example/b/c",
 			"https://user:s3cret@a.example:8443/b, https://a.example:8443/b",
 			"https://[::1]:9000/b?s3cret, https://[::1]:9000/b", "https://a.example, https://a.example",
-			"https://a.example/a%20b?s3cret, https://a.example/a%20b", "mailto:s3cret, <invalid-url>",
-			"/b?s3cret, <invalid-url>", "https://a b/?s3cret, <invalid-url>", "https:///x?s3cret, <invalid-url>" })
+			"https://a.example:0/b, https://a.example:0/b", "https://a.example/a%20b?s3cret, https://a.example/a%20b",
+			"mailto:s3cret, <invalid-url>", "/b?s3cret, <invalid-url>", "https://a b/?s3cret, <invalid-url>",
+			"https:///x?s3cret, <invalid-url>" })
 	void onlySchemeHostPortAndPathAreShown(String url, String shown) {
 		assertThat(RedactedUrl.of(url)).isEqualTo(shown);
 	}
@@ -60,6 +61,13 @@ class RedactedUrlTests {
 		String shown = RedactedUrl.scrub(text);
 		assertThat(shown).endsWith("... [truncated]").hasSizeLessThanOrEqualTo(16_015);
 		assertThat(StandardCharsets.UTF_8.newEncoder().canEncode(shown)).isTrue();
+	}
+
+	@Test
+	void aTextOfTheGreatestLengthIsNotCut() {
+		String text = " ".repeat(15_999) + "\uD83D";
+		assertThat(RedactedUrl.scrub(text)).isEqualTo(text);
+		assertThat(RedactedUrl.scrub(text + "\uDE00")).isEqualTo(" ".repeat(15_999) + "... [truncated]");
 	}
 
 	@Test
