@@ -7,12 +7,14 @@ import java.util.List;
 import java.util.Map;
 
 import dev.vgi.external.VgiExternalException;
+import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 /**
  * Tests for {@link LogMessage}, {@link ErrorBatchException} and {@link BatchKind}.
@@ -32,6 +34,19 @@ class LogMessageTests {
 		assertThat(metadata.get(MetadataKeys.LOG_EXTRA))
 			.isEqualTo("{\"source\":\"conformance\",\"count\":3,\"list\":[\"a\",\"b\"]}");
 		assertThat(LogMessage.from(metadata)).isEqualTo(message);
+	}
+
+	@Test
+	@NullUnmarked
+	void incompleteMessageIsRefused() {
+		assertThatIllegalArgumentException().isThrownBy(() -> new LogMessage(" ", "m", Map.of()))
+			.withMessageContaining("'level'");
+		assertThatIllegalArgumentException().isThrownBy(() -> new LogMessage("INFO", null, Map.of()))
+			.withMessageContaining("'message'");
+		assertThatIllegalArgumentException().isThrownBy(() -> new LogMessage("INFO", "m", null))
+			.withMessageContaining("'extra'");
+		assertThat(LogMessage.from(BatchMetadata.of(MetadataKeys.LOG_LEVEL, " ").with(MetadataKeys.LOG_MESSAGE, "m")))
+			.isNull();
 	}
 
 	@Test

@@ -28,6 +28,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -134,6 +135,27 @@ class ReadLimitsTests {
 		assertThatIllegalArgumentException().isThrownBy(() -> new ReadLimits(0, 0, 1));
 		assertThatIllegalArgumentException().isThrownBy(() -> new ReadLimits(0, Long.MAX_VALUE, 1));
 		assertThatIllegalArgumentException().isThrownBy(() -> new ReadLimits(0, 1, 0));
+		assertThatIllegalArgumentException().isThrownBy(() -> new ReadLimits(0, (1 << 28) + 1, 1));
+		assertThat(new ReadLimits(0, 1 << 28, 1).metadataSize()).isEqualTo(1 << 28);
+		assertThat(new ReadLimits(0, 1, 1).fields()).isOne();
+	}
+
+	@Test
+	void oneLimitIsChangedInACopy() {
+		assertThat(LIMITS.withLogBatches(4)).isEqualTo(new ReadLimits(4, 100, 5));
+		assertThat(LIMITS.withMetadataSize(4)).isEqualTo(new ReadLimits(3, 4, 5));
+		assertThat(LIMITS.withFields(4)).isEqualTo(new ReadLimits(3, 100, 4));
+		assertThat(ReadLimits.defaults()).isEqualTo(new ReadLimits(10_000, 1 << 20, 20_000));
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "1, 1, 65796", "1048576, 20000, 9379840", "268435456, 2147483647, 1073741824" })
+	void headOfAMessageMayBeAsLongAsTheLimitsNeed(long metadataSize, int fields, int expected) {
+		ReadLimits limits = new ReadLimits(0, metadataSize, fields);
+		assertThat(limits.maxMessageSize()).isEqualTo(expected);
+		limits.checkMessageSize(expected);
+		assertThatExceptionOfType(LimitExceededException.class)
+			.isThrownBy(() -> limits.checkMessageSize(expected + 1));
 	}
 
 	private static BatchMetadata entries(int count) {
