@@ -1,13 +1,22 @@
 package dev.vgi.external.batch;
 
 import java.io.ByteArrayInputStream;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.IntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
+import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
@@ -50,6 +59,74 @@ class AnnotatedBatchTests {
 		assertThatIllegalStateException().isThrownBy(() -> batch.withMetadata(BatchMetadata.of("key", "value")));
 		moved.close();
 		moved.close();
+		assertThat(this.allocator.getAllocatedMemory()).isZero();
+	}
+
+	@Test
+	void pointerIsABatchWithoutRowsThatHasALocation() {
+		BatchMetadata location = BatchMetadata.of(MetadataKeys.LOCATION, "https://host/key");
+		try (AnnotatedBatch rows = SampleBatches.numbers(this.allocator, 1).withMetadata(location);
+				AnnotatedBatch pointer = rows.zeroRows(location, this.allocator);
+				AnnotatedBatch none = rows.zeroRows(BatchMetadata.empty(), this.allocator)) {
+			assertThat(rows.isPointer()).isFalse();
+			assertThat(pointer.isPointer()).isTrue();
+			assertThat(none.isPointer()).isFalse();
+		}
+	}
+
+	@Test
+	void sizeIsThatOfValuesAndDictionaries() {
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 100)) {
+			assertThat(batch.bufferSize()).as("values and validity").isEqualTo(800 + 13);
+		}
+		DictionaryEncoding encoding = new DictionaryEncoding(1, false, null);
+		MapDictionaryProvider dictionaries = new MapDictionaryProvider();
+		dictionaries.put(new Dictionary(SampleBatches.texts(this.allocator, "texts", "four", "more"), encoding));
+		IntVector indices = new IntVector("c", new FieldType(true, SampleBatches.INT32, encoding), this.allocator);
+		indices.allocateNew(2);
+		AnnotatedBatch bare = SampleBatches.batch(2, List.of(indices), BatchMetadata.empty());
+		try (AnnotatedBatch batch = new AnnotatedBatch(bare.root(), dictionaries, BatchMetadata.empty())) {
+			assertThat(batch.bufferSize()).as("indices, then texts").isEqualTo((8 + 1) + (8 + 12 + 1));
+		}
+	}
+
+	@Test
+	void chargeEndsOnceWhenTheBatchIsFreed() {
+		AtomicInteger discharged = new AtomicInteger();
+		AnnotatedBatch plain = SampleBatches.numbers(this.allocator, 3);
+		AnnotatedBatch charged = new AnnotatedBatch(plain.root(), plain.dictionaries(), plain.metadata(), () -> {
+			assertThat(this.allocator.getAllocatedMemory()).as("freed before").isZero();
+			discharged.incrementAndGet();
+		});
+		AnnotatedBatch moved = charged.withMetadata(BatchMetadata.empty());
+		charged.close();
+		assertThat(discharged).hasValue(0);
+		moved.close();
+		moved.close();
+		assertThat(discharged).hasValue(1);
+	}
+
+	@Test
+	void decodedBatchIsClosed() {
+		AnnotatedBatch batch = SampleBatches.dictionaries(this.allocator, 3);
+		try (VectorSchemaRoot decoded = batch.decode(this.allocator)) {
+			assertThat(decoded.getRowCount()).isEqualTo(3);
+			assertThatIllegalStateException().isThrownBy(() -> batch.decode(this.allocator))
+				.withMessageContaining("closed");
+			assertThatIllegalStateException().isThrownBy(() -> batch.withMetadata(BatchMetadata.empty()))
+				.withMessageContaining("closed");
+		}
+		assertThat(this.allocator.getAllocatedMemory()).isZero();
+	}
+
+	@Test
+	void batchWithoutItsDictionaryIsClosedByTheFailureToDecodeIt() {
+		DictionaryEncoding encoding = new DictionaryEncoding(1, false, null);
+		IntVector indices = new IntVector("c", new FieldType(true, SampleBatches.INT32, encoding), this.allocator);
+		indices.allocateNew(2);
+		AnnotatedBatch batch = SampleBatches.batch(2, List.of(indices), BatchMetadata.empty());
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> batch.decode(this.allocator))
+			.withMessage("There is no dictionary 1");
 		assertThat(this.allocator.getAllocatedMemory()).isZero();
 	}
 
