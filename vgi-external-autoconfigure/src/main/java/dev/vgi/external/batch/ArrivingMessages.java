@@ -60,9 +60,9 @@ final class ArrivingMessages extends MessageSource {
 		if (room >= target.length) {
 			return read(target, 0, target.length);
 		}
-		// the end may come exactly at the cap
-		int got = read(target, 0, (int) Math.max(room, 1));
-		if (got > room || got == room && got > 0) {
+		// the end may come exactly at the cap: only one more byte tells
+		int got = read(target, 0, (int) room + 1);
+		if (got > room) {
 			throw new StreamTooLongException(this.maxBytes);
 		}
 		return got;
