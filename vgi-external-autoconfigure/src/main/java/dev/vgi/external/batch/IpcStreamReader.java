@@ -3,6 +3,7 @@ package dev.vgi.external.batch;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
@@ -293,9 +294,8 @@ public final class IpcStreamReader implements AutoCloseable {
 	 */
 	public static Schema readSchema(byte[] message, BufferAllocator allocator) {
 		try (IpcStreamReader reader = of(new ByteArrayInputStream(message), message.length, allocator)) {
-			Schema schema = reader.guardedNullable(() -> reader.source.schemaHead(reader.source.nextLength()).schema());
-			Assert.state(schema != null, "There is no schema");
-			return schema;
+			return Objects.requireNonNull(
+					reader.guardedNullable(() -> reader.source.schemaHead(reader.source.nextLength()).schema()));
 		}
 	}
 

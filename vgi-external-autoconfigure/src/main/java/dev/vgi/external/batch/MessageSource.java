@@ -141,9 +141,7 @@ abstract class MessageSource implements AutoCloseable {
 	 * @return the head of a schema
 	 */
 	final MessageHead schemaHead(int length) {
-		if (length > 0) {
-			chargeHead(SCHEMA_HEAP * length);
-		}
+		chargeHead(SCHEMA_HEAP * length);
 		MessageHead head = (length != END_MARKER && length != NOTHING) ? head(length) : null;
 		if (head == null || head.type() != MessageHeader.Schema) {
 			throw new CorruptStreamException("The Arrow IPC stream does not start with a schema");

@@ -97,9 +97,7 @@ final class StreamEncoder implements AutoCloseable {
 
 			@Override
 			public Set<Long> getDictionaryIds() {
-				Set<Long> ids = new HashSet<>(preferred.getDictionaryIds());
-				ids.addAll(fallback.getDictionaryIds());
-				return ids;
+				throw new UnsupportedOperationException("Dictionaries are looked up");
 			}
 
 		};

@@ -219,7 +219,19 @@ final class Lz4Frame {
 	}
 
 	private static int checksum(ArrowBuf buffer, long start, long length) {
-		if (length <= Integer.MAX_VALUE) {
+		return checksum(buffer, start, length, Integer.MAX_VALUE);
+	}
+
+	/**
+	 * Compute a checksum.
+	 * @param buffer contains the bytes; borrowed
+	 * @param start where they begin
+	 * @param length their number
+	 * @param whole up to this length they are taken at once
+	 * @return the checksum
+	 */
+	static int checksum(ArrowBuf buffer, long start, long length, int whole) {
+		if (length <= whole) {
 			// A hash that takes several parts costs as much as kilobytes of any block.
 			int size = (int) length;
 			return CHECKSUMS.hash32().hash(buffer.nioBuffer(start, size), 0, size, 0);
