@@ -125,7 +125,7 @@ public final class Sealer {
 	}
 
 	// With their lengths, so that different bindings always differ.
-	private static byte[] bytes(List<String> binding) {
+	static byte[] bytes(List<String> binding) {
 		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 		try (DataOutputStream out = new DataOutputStream(bytes)) {
 			for (String part : binding) {

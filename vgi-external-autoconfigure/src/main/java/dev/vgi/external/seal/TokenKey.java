@@ -1,5 +1,6 @@
 package dev.vgi.external.seal;
 
+import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.util.Base64;
@@ -21,6 +22,9 @@ public final class TokenKey {
 	private static final String DERIVATION = "HmacSHA256";
 
 	private static final String CIPHER = "AES";
+
+	/** Not as long as a salt, so that no token has this key. */
+	private static final byte[] MARKS = "vgi-external: whose object it is".getBytes(StandardCharsets.UTF_8);
 
 	private final SecretKeySpec master;
 
@@ -69,10 +73,22 @@ public final class TokenKey {
 	 * @return a key for AES
 	 */
 	SecretKeySpec derive(byte[] salt) {
+		return derive(salt, CIPHER);
+	}
+
+	/**
+	 * Derive the key of the marks that tell whose an object is.
+	 * @return a key for HMAC-SHA256
+	 */
+	SecretKeySpec deriveForMarks() {
+		return derive(MARKS, DERIVATION);
+	}
+
+	private SecretKeySpec derive(byte[] input, String algorithm) {
 		try {
 			Mac mac = Mac.getInstance(DERIVATION);
 			mac.init(this.master);
-			return new SecretKeySpec(mac.doFinal(salt), CIPHER);
+			return new SecretKeySpec(mac.doFinal(input), algorithm);
 		}
 		catch (GeneralSecurityException ex) {
 			throw new IllegalStateException(DERIVATION + " is not available", ex);

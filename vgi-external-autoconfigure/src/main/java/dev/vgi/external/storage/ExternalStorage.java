@@ -29,6 +29,48 @@ public interface ExternalStorage {
 	URI upload(Payload payload, Schema schema, @Nullable String contentCoding);
 
 	/**
+	 * Store a complete Arrow IPC stream as a new object of an owner, whose
+	 * {@linkplain ObjectOwner#mark mark} its key contains.
+	 * @param payload as for {@link #upload(Payload, Schema, String)}
+	 * @param schema as well
+	 * @param contentCoding as well
+	 * @param owner for whom the object is stored
+	 * @return an absolute URL, usually signed for GET, that serves the object
+	 * @throws UnsupportedOperationException by default, unless the owner is
+	 * {@link ObjectOwner#nobody()}
+	 */
+	default URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
+		if (owner == ObjectOwner.nobody()) {
+			return upload(payload, schema, contentCoding);
+		}
+		throw new UnsupportedOperationException("The storage '" + name() + "' does not mark objects with their owners");
+	}
+
+	/**
+	 * Return whether {@link #upload(Payload, Schema, String, ObjectOwner)} and
+	 * {@link #admits} are implemented.
+	 * @return {@code false} by default: pointers to objects of this storage cannot be
+	 * bound to callers
+	 */
+	default boolean bindsKeys() {
+		return false;
+	}
+
+	/**
+	 * Return whether a URL may be used for an owner, as far as this storage can tell.
+	 * Does no I/O.
+	 * @param url an absolute URL from anywhere
+	 * @param owner who sent it
+	 * @return {@code false} if it leads to an object of this storage, however the URL is
+	 * spelled and whether or not it is signed, that was not stored for this owner;
+	 * {@code true} for every URL of somebody else; by default whether it is not
+	 * {@linkplain #isOwn one of this storage}
+	 */
+	default boolean admits(URI url, ObjectOwner owner) {
+		return !isOwn(url);
+	}
+
+	/**
 	 * Return whether {@link #upload} accepts a payload whose {@link Payload#maxLength()}
 	 * is {@link Payload#UNKNOWN_LENGTH}: a stream that is produced while it is uploaded.
 	 * Such an upload may take as long as the stream. A storage that accepts it limits

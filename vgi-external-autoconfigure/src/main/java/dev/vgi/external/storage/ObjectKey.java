@@ -14,16 +14,19 @@ import org.springframework.util.Assert;
 
 /**
  * Names of stored objects: 32 hexadecimal digits from 128 random bits, which cannot be
- * guessed, and a suffix for the content coding. A backend puts its prefix in front.
+ * guessed, perhaps 32 more that mark the {@link ObjectOwner}, and a suffix for the content
+ * coding. A backend puts its prefix in front.
  */
 @Internal
 public final class ObjectKey {
 
 	/** A regular expression that matches every name. */
-	public static final String PATTERN = "[0-9a-f]{32}\\.arrow(?:\\.zst)?";
+	public static final String PATTERN = "[0-9a-f]{32}(?:[0-9a-f]{32})?\\.arrow(?:\\.zst)?";
+
+	private static final int ID = 32;
 
 	/** A name that no object has. */
-	public static final String OF_NO_OBJECT = "0".repeat(32) + ".arrow";
+	public static final String OF_NO_OBJECT = "0".repeat(ID) + ".arrow";
 
 	private static final Pattern NAME = Pattern.compile(PATTERN);
 
@@ -37,12 +40,45 @@ public final class ObjectKey {
 	/**
 	 * Create a name for an object.
 	 * @param contentCoding the object's content coding, or {@code null}
+	 * @param owner for whom it is stored
 	 * @return a name that was not used before
 	 */
-	public static String random(@Nullable String contentCoding) {
-		byte[] id = new byte[16];
+	public static String random(@Nullable String contentCoding, ObjectOwner owner) {
+		byte[] id = new byte[ID / 2];
 		RANDOM.nextBytes(id);
-		return HexFormat.of().formatHex(id) + ("zstd".equals(contentCoding) ? ".arrow.zst" : ".arrow");
+		return of(HexFormat.of().formatHex(id), contentCoding, owner);
+	}
+
+	/**
+	 * Create the name of an object whose random part is known.
+	 * @param id 32 hexadecimal digits
+	 * @param contentCoding the object's content coding, or {@code null}
+	 * @param owner for whom it is stored
+	 * @return the name
+	 */
+	public static String of(String id, @Nullable String contentCoding, ObjectOwner owner) {
+		String name = id + owner.mark(id) + ("zstd".equals(contentCoding) ? ".arrow.zst" : ".arrow");
+		Assert.state(matches(name), "the mark of an owner must be 32 hexadecimal digits or empty");
+		return name;
+	}
+
+	/**
+	 * Return the random part of a name.
+	 * @param name a text for which {@link #matches(String)} holds
+	 * @return 32 hexadecimal digits
+	 */
+	public static String id(String name) {
+		return name.substring(0, ID);
+	}
+
+	/**
+	 * Return whether an object was stored for an owner.
+	 * @param name the object's name, without a prefix, from anywhere
+	 * @param owner the owner
+	 * @return whether the name has its mark
+	 */
+	public static boolean isOf(String name, ObjectOwner owner) {
+		return matches(name) && owner.owns(id(name), name.substring(ID, name.indexOf('.')));
 	}
 
 	/**

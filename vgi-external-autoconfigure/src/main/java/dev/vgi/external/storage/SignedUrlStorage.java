@@ -38,6 +38,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(5);
 
+	private static final Pattern ANY_NAME = Pattern.compile("[0-9a-fA-F]{32,}[^/]*");
+
 	private final String name;
 
 	private final SignedUrlSettings settings;
@@ -111,11 +113,16 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	@Override
 	public final URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+		return upload(payload, schema, contentCoding, ObjectOwner.nobody());
+	}
+
+	@Override
+	public final URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		if (payload.maxLength() == Payload.UNKNOWN_LENGTH) {
 			throw new UploadRefusedException("The storage '" + this.name
 					+ "' stores an object with one request and has to know its length beforehand", null);
 		}
-		return new Upload(contentCoding).run(payload, Payload.LARGEST_PART);
+		return new Upload(contentCoding, owner).run(payload, Payload.LARGEST_PART);
 	}
 
 	private URI signed(URI object, String method, Instant expires, Deadline deadline) {
@@ -149,12 +156,44 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 
 	@Override
 	public final UploadUrl generateUploadUrl(Schema schema) {
-		URI object = newObject();
+		return generateUploadUrl(schema, ObjectOwner.nobody());
+	}
+
+	@Override
+	public final UploadUrl generateUploadUrl(Schema schema, ObjectOwner owner) {
+		URI object = newObject(owner);
 		Instant expires = expiry();
 		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
 		URI put = this.attempts.run(deadline, (failures) -> signed(object, "PUT", expires, deadline));
 		URI get = this.attempts.run(deadline, (failures) -> signed(object, "GET", expires, deadline));
 		return new UploadUrl(put, get, expires);
+	}
+
+	@Override
+	public final boolean bindsKeys() {
+		return true;
+	}
+
+	@Override
+	public final boolean bindsUploads() {
+		return true;
+	}
+
+	/**
+	 * Goes by the host and by what in the path looks like an object's name: it is not
+	 * known which other spellings of a path the server understands.
+	 */
+	@Override
+	public final boolean admits(URI url, ObjectOwner owner) {
+		if (url.getHost() == null || !url.getHost().equalsIgnoreCase(this.settings.container().getHost())) {
+			return true;
+		}
+		Matcher name = ANY_NAME.matcher(String.valueOf(url.getPath()));
+		boolean admitted = true;
+		while (name.find()) {
+			admitted &= ObjectKey.isOf(name.group(), owner);
+		}
+		return admitted;
 	}
 
 	@Override
@@ -219,7 +258,7 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	@Override
 	public final void verifyReachable() {
 		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
-		URI url = this.attempts.run(deadline, (failures) -> signed(newObject(), "GET", expiry(), deadline));
+		URI url = this.attempts.run(deadline, (failures) -> signed(newObject(ObjectOwner.nobody()), "GET", expiry(), deadline));
 		try (StorageResponse response = this.transport.get(url, null, null, UrlValidator.acceptAll(), 0, deadline)) {
 			if (response.status() != 404) {
 				throw unavailable(response);
@@ -237,8 +276,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		return this.name;
 	}
 
-	private URI newObject() {
-		return URI.create(this.base + ObjectKey.random(null));
+	private URI newObject(ObjectOwner owner) {
+		return URI.create(this.base + ObjectKey.random(null, owner));
 	}
 
 	private Instant expiry() {
@@ -250,13 +289,14 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	 */
 	private final class Upload extends ObjectUpload {
 
-		private final URI object = newObject();
+		private final URI object;
 
 		private final Map<String, String> headers = new LinkedHashMap<>(uploadHeaders());
 
-		Upload(@Nullable String contentCoding) {
+		Upload(@Nullable String contentCoding, ObjectOwner owner) {
 			super(SignedUrlStorage.this.attempts, SignedUrlStorage.this.settings.timeout(),
 					SignedUrlStorage.this.leftovers);
+			this.object = newObject(owner);
 			this.headers.put("Content-Type", ArrowMediaType.NAME);
 			if (contentCoding != null) {
 				this.headers.put("Content-Encoding", contentCoding);

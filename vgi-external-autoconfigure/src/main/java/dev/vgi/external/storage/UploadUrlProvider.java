@@ -17,4 +17,29 @@ public interface UploadUrlProvider {
 	 */
 	UploadUrl generateUploadUrl(Schema schema);
 
+	/**
+	 * Vend URLs for a new object of an owner, whose {@linkplain ObjectOwner#mark mark}
+	 * its key contains, so that the storage {@linkplain ExternalStorage#admits admits}
+	 * its download URL for this owner only.
+	 * @param schema as for {@link #generateUploadUrl(Schema)}
+	 * @param owner for whom the object will be stored
+	 * @return the pair
+	 * @throws UnsupportedOperationException by default, unless the owner is
+	 * {@link ObjectOwner#nobody()}
+	 */
+	default UploadUrl generateUploadUrl(Schema schema, ObjectOwner owner) {
+		if (owner == ObjectOwner.nobody()) {
+			return generateUploadUrl(schema);
+		}
+		throw new UnsupportedOperationException("The upload URLs are not marked with their owners");
+	}
+
+	/**
+	 * Return whether {@link #generateUploadUrl(Schema, ObjectOwner)} is implemented.
+	 * @return {@code false} by default
+	 */
+	default boolean bindsUploads() {
+		return false;
+	}
+
 }

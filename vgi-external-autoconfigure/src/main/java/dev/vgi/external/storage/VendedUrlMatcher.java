@@ -93,6 +93,27 @@ public final class VendedUrlMatcher {
 	}
 
 	/**
+	 * Return whether a URL may be used for an owner. Goes by host and path alone, since
+	 * others than the storage's own rules may admit a URL without its signature.
+	 * @param url an absolute URL from anywhere
+	 * @param owner who sent it
+	 * @return {@code false} if it leads to an object that was not stored for this owner
+	 */
+	public boolean admits(URI url, ObjectOwner owner) {
+		Origin origin = Origin.of(url);
+		String path = url.getPath();
+		for (Origin own : this.origins) {
+			String base = own.base() + this.prefix;
+			if (origin != null && origin.host().equals(own.host()) && path.startsWith(base)
+					&& ObjectKey.matches(path.substring(base.length()))
+					&& !ObjectKey.isOf(path.substring(base.length()), owner)) {
+				return false;
+			}
+		}
+		return true;
+	}
+
+	/**
 	 * The address of a bucket.
 	 *
 	 * @param scheme in lower case

@@ -18,6 +18,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -571,6 +572,115 @@ public abstract class ExternalStorageContractTests {
 	}
 
 	@Test
+	void objectIsForItsOwnerOnly() throws Exception {
+		assumeOwners();
+		ExternalStorage storage = storage();
+		ObjectOwner owner = new Owner("1f");
+		BytesPayload payload = BytesPayload.random(1000, 40);
+		URI url = storage.upload(payload, NO_FIELDS, "zstd", owner);
+		assertThat(get(url).body()).isEqualTo(payload.bytes());
+		isFor(url, owner);
+		assertThat(url.getPath()).contains(owner.mark(""));
+		if (signsAgain()) {
+			assertThat(keyOf(url)).contains(owner.mark(""));
+			isFor(storage.signAgain(keyOf(url)), owner);
+		}
+		try (StoredObject object = storage.open(url)) {
+			assertThat(object == null || object.length() == 1000).isTrue();
+		}
+		isFor(expired(url), owner);
+	}
+
+	@Test
+	void vendedPairIsForItsOwnerOnly() throws Exception {
+		assumeOwners();
+		assertThat(uploadUrls().bindsUploads()).isTrue();
+		ObjectOwner owner = new Owner("2e");
+		UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS, owner);
+		isFor(pair.downloadUrl(), owner);
+		byte[] bytes = BytesPayload.random(1000, 41).bytes();
+		assertThat(put(pair.uploadUrl(), bytes).statusCode()).isBetween(200, 299);
+		assertThat(get(pair.downloadUrl()).body()).isEqualTo(bytes);
+		URI marked = URI.create(pair.downloadUrl().toString().replace(owner.mark(""), new Owner("3d").mark("")));
+		assertThat(get(marked).statusCode()).isEqualTo(403);
+		URI unmarked = URI.create(pair.downloadUrl().toString().replace(owner.mark(""), ""));
+		assertThat(get(unmarked).statusCode()).isEqualTo(403);
+	}
+
+	@Test
+	void objectWithoutAnOwnerIsForNobody() {
+		assumeOwners();
+		for (URI url : List.of(storage().upload(BytesPayload.random(100, 42), NO_FIELDS, null),
+				storage().upload(BytesPayload.random(100, 43), NO_FIELDS, null, ObjectOwner.nobody()),
+				uploadUrls().generateUploadUrl(NO_FIELDS).downloadUrl(),
+				uploadUrls().generateUploadUrl(NO_FIELDS, ObjectOwner.nobody()).downloadUrl())) {
+			assertThat(storage().isOwn(url)).isTrue();
+			assertThat(storage().admits(url, ObjectOwner.nobody())).isFalse();
+			assertThat(storage().admits(url, new Owner("4c"))).isFalse();
+		}
+	}
+
+	@Test
+	void whatIsNotItsOwnIsAdmittedForEveryone() {
+		assumeOwners();
+		for (String other : List.of("https://elsewhere.example/data.arrow?Signature=abc", "mailto:someone",
+				"relative/path", "http://127.0.0.1:1/")) {
+			assertThat(storage().admits(URI.create(other), new Owner("5b"))).isTrue();
+			assertThat(storage().admits(URI.create(other), ObjectOwner.nobody())).isTrue();
+		}
+	}
+
+	@Test
+	void noSpellingOfAUrlIsForOthers() throws Exception {
+		assumeOwners();
+		ObjectOwner owner = new Owner("6a");
+		ObjectOwner stranger = new Owner("7a");
+		String text = storage().upload(BytesPayload.random(100, 44), NO_FIELDS, null, owner).toString();
+		int key = text.indexOf(owner.mark("")) - 32;
+		String before = text.substring(0, key);
+		String after = text.substring(key);
+		String encoded = "%" + Integer.toHexString(after.charAt(0)) + after.substring(1);
+		for (String spelled : List.of(before + encoded, before.replaceFirst("(?<!/)/(?!/)", "/./") + after,
+				before + "/" + after, before + "./" + after, before + "x/../" + after, text.replace("?", ";x=y?"),
+				text.replace("?", "%3Bx?"), text.replace(".arrow", "%2Earrow"), text.replace(".arrow?", "?"),
+				text.replace("?", "/?"), text + "&x=y", text.replace("?", "?x=y&"), text + "#x",
+				text.replaceFirst("ature=", "atur%65="), text.replace("?", "??"),
+				text.replaceFirst("://[^:/]+", "$0."), before + after.substring(0, 32).toUpperCase(Locale.ROOT)
+						+ after.substring(32),
+				text.replace("://", "://user@"))) {
+			URI url = URI.create(spelled);
+			assertThat(storage().isOwn(url) && storage().admits(url, stranger)).as(spelled).isFalse();
+			if (storage().admits(url, stranger)) {
+				assertThat(status(url)).as(spelled).isNotEqualTo(200);
+			}
+		}
+	}
+
+	private int status(URI url) throws InterruptedException {
+		try {
+			return get(url).statusCode();
+		}
+		catch (IOException | IllegalArgumentException ex) {
+			return -1;
+		}
+	}
+
+	private void isFor(URI url, ObjectOwner owner) {
+		assertThat(storage().isOwn(url)).isTrue();
+		assertThat(storage().admits(url, owner)).isTrue();
+		assertThat(storage().admits(url, new Owner("00"))).isFalse();
+		assertThat(storage().admits(url, ObjectOwner.nobody())).isFalse();
+		URI unsigned = URI.create(url.toString().replace("?" + url.getRawQuery(), ""));
+		assertThat(storage().isOwn(unsigned)).isFalse();
+	}
+
+	private void assumeOwners() {
+		if (!storage().bindsKeys()) {
+			throw new TestAbortedException("Objects have no owners");
+		}
+	}
+
+	@Test
 	void opensItsObjectsIfItCan() throws Exception {
 		BytesPayload payload = BytesPayload.random(10_000, 12);
 		URI url = storage().upload(payload, NO_FIELDS, "zstd");
@@ -1033,6 +1143,25 @@ public abstract class ExternalStorageContractTests {
 
 	protected final HttpResponse<byte[]> send(HttpRequest.Builder request) throws IOException, InterruptedException {
 		return this.http.send(request.build(), BodyHandlers.ofByteArray());
+	}
+
+	/**
+	 * An owner that anybody could be.
+	 *
+	 * @param digits two hexadecimal digits
+	 */
+	private record Owner(String digits) implements ObjectOwner {
+
+		@Override
+		public String mark(String id) {
+			return this.digits.repeat(16);
+		}
+
+		@Override
+		public boolean owns(String id, String mark) {
+			return mark.equals(mark(id));
+		}
+
 	}
 
 	/**

@@ -12,6 +12,7 @@ import java.util.function.Supplier;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
@@ -133,12 +134,17 @@ public final class InMemoryStorage implements ExternalStorage, UploadUrlProvider
 
 	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+		return upload(payload, schema, contentCoding, ObjectOwner.nobody());
+	}
+
+	@Override
+	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		requireOpen();
 		RuntimeException failure = this.failures.nextUpload();
 		if (failure != null) {
 			throw failure;
 		}
-		String key = ObjectKey.random(contentCoding);
+		String key = ObjectKey.random(contentCoding, owner);
 		try (RecordedObjects.Content content = this.objects.content()) {
 			payload.writeTo(content);
 			if (Thread.currentThread().isInterrupted()) {
@@ -165,11 +171,31 @@ public final class InMemoryStorage implements ExternalStorage, UploadUrlProvider
 
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema) {
+		return generateUploadUrl(schema, ObjectOwner.nobody());
+	}
+
+	@Override
+	public UploadUrl generateUploadUrl(Schema schema, ObjectOwner owner) {
 		requireOpen();
-		String key = ObjectKey.random(null);
+		String key = ObjectKey.random(null, owner);
 		URI upload = this.urls.sign("PUT", key, EXPIRY);
 		URI download = this.urls.sign("GET", key, EXPIRY);
 		return new UploadUrl(upload, download, SignedUrls.expiry(download));
+	}
+
+	@Override
+	public boolean bindsKeys() {
+		return true;
+	}
+
+	@Override
+	public boolean bindsUploads() {
+		return true;
+	}
+
+	@Override
+	public boolean admits(URI url, ObjectOwner owner) {
+		return this.urls.admits(url, owner);
 	}
 
 	@Override
@@ -238,7 +264,7 @@ public final class InMemoryStorage implements ExternalStorage, UploadUrlProvider
 	 */
 	URI plant(byte[] stream) {
 		requireOpen();
-		String key = ObjectKey.random(null);
+		String key = ObjectKey.random(null, ObjectOwner.nobody());
 		this.objects.plant(new RecordedUpload(key, stream, null));
 		return this.urls.signUpload(key, EXPIRY);
 	}

@@ -10,6 +10,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 
+import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.url.SignedUrl;
 import org.jspecify.annotations.Nullable;
 
@@ -65,6 +67,19 @@ final class SignedUrls {
 	@Nullable String key(String method, URI url) {
 		Grant grant = this.grants.get(url);
 		return (grant != null && grant.method().equals(method)) ? grant.key() : null;
+	}
+
+	/**
+	 * Return whether a URL may be used for an owner.
+	 * @param url from anywhere
+	 * @param owner who sent it
+	 * @return {@code false} if it leads to an object here that is not this owner's
+	 */
+	boolean admits(URI url, ObjectOwner owner) {
+		String path = url.getPath();
+		String name = (path != null) ? path.substring(path.lastIndexOf('/') + 1) : "";
+		boolean here = url.getPort() == this.base.getPort() && this.base.getHost().equals(url.getHost());
+		return !here || !ObjectKey.matches(name) || ObjectKey.isOf(name, owner);
 	}
 
 	boolean isVended(URI url) {

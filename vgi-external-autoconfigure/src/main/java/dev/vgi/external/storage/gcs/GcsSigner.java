@@ -20,6 +20,7 @@ import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.VendedUrlMatcher;
 import dev.vgi.external.time.Deadline;
@@ -161,6 +162,10 @@ final class GcsSigner {
 	 */
 	@Nullable String keyOf(URI url) {
 		return this.vendedUrls.key(url);
+	}
+
+	boolean admits(URI url, ObjectOwner owner) {
+		return this.vendedUrls.admits(url, owner);
 	}
 
 	/**

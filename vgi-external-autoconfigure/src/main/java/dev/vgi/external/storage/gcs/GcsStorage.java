@@ -25,6 +25,7 @@ import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
@@ -107,9 +108,14 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 
 	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+		return upload(payload, schema, contentCoding, ObjectOwner.nobody());
+	}
+
+	@Override
+	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
 		Assert.isTrue(coding == null || CODING.matcher(coding).matches(), "'contentCoding' must be a name");
-		return new GcsUpload(this.bucket, this.settings, this.attempts, this.leftovers, this.window, newKey(coding),
+		return new GcsUpload(this.bucket, this.settings, this.attempts, this.leftovers, this.window, newKey(coding, owner),
 				coding)
 			.run(payload, this.settings.chunkSize());
 	}
@@ -126,7 +132,12 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	 */
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema) {
-		String key = newKey(null);
+		return generateUploadUrl(schema, ObjectOwner.nobody());
+	}
+
+	@Override
+	public UploadUrl generateUploadUrl(Schema schema, ObjectOwner owner) {
+		String key = newKey(null, owner);
 		Duration expiry = this.signer.trimmed(this.settings.uploadUrlExpiry());
 		Instant expiresAt = this.clock.instant().plus(expiry);
 		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
@@ -135,8 +146,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 		return new UploadUrl(put, get, expiresAt);
 	}
 
-	private String newKey(@Nullable String coding) {
-		return this.settings.prefix() + ObjectKey.random(coding);
+	private String newKey(@Nullable String coding, ObjectOwner owner) {
+		return this.settings.prefix() + ObjectKey.random(coding, owner);
 	}
 
 	/**
@@ -146,6 +157,21 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	 */
 	public Duration effectiveExpiry() {
 		return this.signer.effective(this.settings.presignExpiry());
+	}
+
+	@Override
+	public boolean bindsKeys() {
+		return true;
+	}
+
+	@Override
+	public boolean bindsUploads() {
+		return true;
+	}
+
+	@Override
+	public boolean admits(URI url, ObjectOwner owner) {
+		return this.signer.admits(url, owner);
 	}
 
 	@Override
@@ -190,7 +216,7 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	public void verifyReachable() {
 		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
 		URI url = this.attempts.run(deadline,
-				(failures) -> this.signer.get(newKey(null), Duration.ofMinutes(1), deadline));
+				(failures) -> this.signer.get(newKey(null, ObjectOwner.nobody()), Duration.ofMinutes(1), deadline));
 		this.bucket.look(url, deadline);
 	}
 

@@ -14,6 +14,7 @@ import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
@@ -135,6 +136,11 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+		return upload(payload, schema, contentCoding, ObjectOwner.nobody());
+	}
+
+	@Override
+	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		String coding;
 		try {
 			coding = ObjectFile.coding(contentCoding);
@@ -163,8 +169,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			}
 			throw new StorageUnavailableException(failure("write an object", ex), 0, ex);
 		}
-		return this.urls.sign(base, LocalUrls.GET, id + (coding.equals("zstd") ? ".arrow.zst" : ".arrow"),
-				expires.get());
+		return this.urls.sign(base, LocalUrls.GET, ObjectKey.of(id, coding, owner), expires.get());
 	}
 
 	@Override
@@ -174,11 +179,31 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema) {
+		return generateUploadUrl(schema, ObjectOwner.nobody());
+	}
+
+	@Override
+	public UploadUrl generateUploadUrl(Schema schema, ObjectOwner owner) {
 		URI base = this.urls.base();
-		String key = newId(this.signer.pseudonym(this.caller.get())) + ".arrow";
+		String key = ObjectKey.of(newId(this.signer.pseudonym(this.caller.get())), null, owner);
 		long expires = this.urls.expires(this.settings.uploadUrlExpiry());
 		return new UploadUrl(this.urls.sign(base, LocalUrls.PUT, key, expires),
 				this.urls.sign(base, LocalUrls.GET, key, expires), Instant.ofEpochSecond(expires));
+	}
+
+	@Override
+	public boolean bindsKeys() {
+		return true;
+	}
+
+	@Override
+	public boolean bindsUploads() {
+		return true;
+	}
+
+	@Override
+	public boolean admits(URI url, ObjectOwner owner) {
+		return this.urls.admits(url, owner);
 	}
 
 	/**
@@ -213,7 +238,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	 */
 	@Override
 	public URI signAgain(String key) {
-		String id = ObjectKey.matches(key) ? ObjectFile.id(key) : null;
+		String id = ObjectKey.matches(key) ? ObjectKey.id(key) : null;
 		// A full store removes uploads earlier than results.
 		long expires = this.urls.expires((id != null && ObjectFile.uploader(id) != null)
 				? this.settings.uploadUrlExpiry() : this.settings.urlExpiry());

@@ -3,9 +3,11 @@ package dev.vgi.external.storage.local;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.function.Supplier;
 
 import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.local.LocalAccessException.Reason;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.url.AbsoluteUrl;
@@ -89,6 +91,27 @@ final class LocalUrls {
 	}
 
 	/**
+	 * Return whether a URL may be used for an owner. Goes by what a service would make of
+	 * the URL's path, whatever its host: others than the storage's own rules may admit
+	 * it.
+	 * @param url an absolute URL from anywhere
+	 * @param owner who sent it
+	 * @return {@code false} if it is signed for an object that was not stored for this
+	 * owner
+	 */
+	boolean admits(URI url, ObjectOwner owner) {
+		long expires = SignedKey.parseExpires(SignedKey.parameter(url, LocalStorage.EXPIRES_PARAMETER));
+		String signature = SignedKey.parameter(url, LocalStorage.SIGNATURE_PARAMETER);
+		if (signature == null || url.getPath() == null) {
+			return true;
+		}
+		return Arrays.stream(url.getPath().split("/"))
+			.map((segment) -> segment.split(";", 2)[0])
+			.filter((key) -> ObjectKey.matches(key) && this.signer.isValid(GET, key, expires, signature))
+			.allMatch((key) -> ObjectKey.isOf(key, owner));
+	}
+
+	/**
 	 * Check the parts of a URL in a request.
 	 * @param method the method of the request
 	 * @param key last segment of the path, decoded, from anywhere
@@ -99,7 +122,7 @@ final class LocalUrls {
 	 * {@link Reason#EXPIRED}
 	 */
 	String check(String method, String key, @Nullable String expires, @Nullable String signature) {
-		String id = ObjectKey.matches(key) ? ObjectFile.id(key) : null;
+		String id = ObjectKey.matches(key) ? ObjectKey.id(key) : null;
 		long until = SignedKey.parseExpires(expires);
 		if (id == null || until < 0 || signature == null || !this.signer.isValid(method, key, until, signature)) {
 			throw new LocalAccessException(Reason.BAD_SIGNATURE,

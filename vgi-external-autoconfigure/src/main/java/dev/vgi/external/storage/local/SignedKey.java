@@ -54,7 +54,13 @@ record SignedKey(String key, long expires, String signature) {
 		return new SignedKey(key, expires, signature);
 	}
 
-	private static @Nullable String parameter(URI url, String name) {
+	/**
+	 * Return the only value of a query parameter.
+	 * @param url a URL from anywhere
+	 * @param name name of the parameter
+	 * @return its value, or {@code null} if there is none or more than one
+	 */
+	static @Nullable String parameter(URI url, String name) {
 		String query = url.getRawQuery();
 		if (query == null) {
 			return null;

@@ -14,6 +14,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 import dev.vgi.external.storage.BoundedCall;
 import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.VendedUrlMatcher;
 import dev.vgi.external.time.Deadline;
@@ -192,6 +193,22 @@ final class S3Signer {
 	 * @return the key; {@code null} for every other URL, or if nothing can be signed
 	 */
 	@Nullable String keyOf(URI url) {
+		VendedUrlMatcher own = vendedUrls();
+		return (own != null) ? own.key(url) : null;
+	}
+
+	/**
+	 * Return whether a URL may be used for an owner.
+	 * @param url an absolute URL from anywhere
+	 * @param owner who sent it
+	 * @return {@code false} if it leads to an object that was not stored for this owner
+	 */
+	boolean admits(URI url, ObjectOwner owner) {
+		VendedUrlMatcher own = vendedUrls();
+		return own == null || own.admits(url, owner);
+	}
+
+	private @Nullable VendedUrlMatcher vendedUrls() {
 		VendedUrlMatcher own = this.vendedUrls;
 		if (own == null) {
 			String key = this.settings.prefix() + ObjectKey.OF_NO_OBJECT;
@@ -206,7 +223,7 @@ final class S3Signer {
 			}
 			this.vendedUrls = own;
 		}
-		return own.key(url);
+		return own;
 	}
 
 	static URI url(PresignedRequest signed) {

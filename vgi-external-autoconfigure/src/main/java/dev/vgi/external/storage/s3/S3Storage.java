@@ -13,6 +13,7 @@ import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
@@ -105,8 +106,13 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 
 	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+		return upload(payload, schema, contentCoding, ObjectOwner.nobody());
+	}
+
+	@Override
+	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
-		return new S3Upload(this.bucket, this.settings, this.attempts, this.leftovers, this.window, newKey(coding),
+		return new S3Upload(this.bucket, this.settings, this.attempts, this.leftovers, this.window, newKey(coding, owner),
 				coding)
 			.run(payload, this.settings.partSize(payload.maxLength()));
 	}
@@ -123,11 +129,16 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	 */
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema) {
-		return this.bucket.pair(newKey(null), Deadline.in(SHORT_TIMEOUT));
+		return generateUploadUrl(schema, ObjectOwner.nobody());
 	}
 
-	private String newKey(@Nullable String coding) {
-		return this.settings.prefix() + ObjectKey.random(coding);
+	@Override
+	public UploadUrl generateUploadUrl(Schema schema, ObjectOwner owner) {
+		return this.bucket.pair(newKey(null, owner), Deadline.in(SHORT_TIMEOUT));
+	}
+
+	private String newKey(@Nullable String coding, ObjectOwner owner) {
+		return this.settings.prefix() + ObjectKey.random(coding, owner);
 	}
 
 	/**
@@ -138,6 +149,21 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	 */
 	public Duration effectiveExpiry() {
 		return this.signer.effectiveExpiry();
+	}
+
+	@Override
+	public boolean bindsKeys() {
+		return true;
+	}
+
+	@Override
+	public boolean bindsUploads() {
+		return true;
+	}
+
+	@Override
+	public boolean admits(URI url, ObjectOwner owner) {
+		return this.signer.admits(url, owner);
 	}
 
 	@Override
