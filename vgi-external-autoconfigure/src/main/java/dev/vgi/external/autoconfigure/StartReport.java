@@ -13,6 +13,7 @@ import org.apache.commons.logging.LogFactory;
 import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.boot.web.context.reactive.ConfigurableReactiveWebEnvironment;
 import org.springframework.core.env.Environment;
+import org.springframework.util.ClassUtils;
 
 /**
  * Logs the effective configuration once, and refuses a start if objects would be stored
@@ -21,6 +22,8 @@ import org.springframework.core.env.Environment;
 final class StartReport implements SmartInitializingSingleton {
 
 	private static final Log logger = LogFactory.getLog(StartReport.class);
+
+	private static final String SECURITY = "org.springframework.security.web.SecurityFilterChain";
 
 	private static final long KB = 1L << 10;
 
@@ -64,6 +67,28 @@ final class StartReport implements SmartInitializingSingleton {
 		}
 		logger.info(batches() + "; budget " + size(this.budget)
 				+ ((this.servesHttp || this.servesPipes) ? "; callers may send pointers to " + pointers() : ""));
+		if (this.config.storage() != null && this.properties.binding() != VgiExternalProperties.Binding.NONE) {
+			reportBinding();
+		}
+	}
+
+	private void reportBinding() {
+		boolean ofTenants = this.properties.binding() == VgiExternalProperties.Binding.TENANT;
+		String owner = ofTenants ? "tenant" : "principal";
+		String notBound = "";
+		if (!(this.config.urlValidator() instanceof AllowedUrlValidator)) {
+			notBound = "; not bound is what else the application's UrlValidator accepts";
+		}
+		else if (!this.properties.url().allowedHosts().isEmpty()) {
+			notBound = "; not bound are pointers to vgi.external.url.allowed-hosts";
+		}
+		logger.info("Pointers are bound: a caller may send those to objects of this storage that were stored for its "
+				+ owner + "; callers without a " + owner + " are one, anonymous" + notBound);
+		if (!ofTenants && !ClassUtils.isPresent(SECURITY, null)) {
+			logger.warn("Pointers are bound to principals, but Spring Security is not on the class path: unless the web"
+					+ " server or a filter tells who its callers are, all of them are the anonymous one and share"
+					+ " their pointers");
+		}
 	}
 
 	private void requireServer() {

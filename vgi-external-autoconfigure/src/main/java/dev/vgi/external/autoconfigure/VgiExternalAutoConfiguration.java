@@ -2,9 +2,12 @@ package dev.vgi.external.autoconfigure;
 
 import java.net.URI;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.function.Predicate;
 
 import dev.vgi.external.autoconfigure.connection.ContainerConnection;
+import dev.vgi.external.autoconfigure.security.BoundStart;
+import dev.vgi.external.autoconfigure.security.PointerBinding;
 import dev.vgi.external.autoconfigure.selection.StorageSelection;
 import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.codec.Compression;
@@ -18,6 +21,7 @@ import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.pipe.server.PipeServer;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.Leftovers;
+import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
@@ -57,7 +61,7 @@ import org.springframework.util.StringUtils;
  */
 @AutoConfiguration(after = { VgiTransportAutoConfiguration.class, VgiLocalStorageAutoConfiguration.class,
 		VgiS3StorageAutoConfiguration.class, VgiGcsStorageAutoConfiguration.class })
-@EnableConfigurationProperties(VgiExternalProperties.class)
+@EnableConfigurationProperties({ VgiExternalProperties.class, VgiRpcProperties.class })
 public final class VgiExternalAutoConfiguration {
 
 	/** Name of what all transfers of this library share. */
@@ -205,7 +209,8 @@ public final class VgiExternalAutoConfiguration {
 	@Bean(defaultCandidate = false)
 	@Lazy(false)
 	StartReport vgiStartReport(VgiExternalProperties properties, ExternalLocationConfig config, TransferBudget budget,
-			ObjectProvider<Capabilities> capabilities, ObjectProvider<PipeServer> pipes, Environment environment) {
+			PointerBinding binding, ObjectProvider<Capabilities> capabilities, ObjectProvider<PipeServer> pipes,
+			Environment environment) {
 		return new StartReport(properties, config, budget.maxBytes(), capabilities.getIfAvailable() != null,
 				pipes.getIfAvailable() != null, environment);
 	}
@@ -242,13 +247,27 @@ public final class VgiExternalAutoConfiguration {
 	}
 
 	@Bean
+	PointerBinding vgiPointerBinding(VgiExternalProperties properties, VgiRpcProperties rpc,
+			ExternalLocationConfig config, ObjectProvider<UploadUrlProvider> uploadUrls, ListableBeanFactory beans) {
+		VgiExternalProperties.Binding binding = properties.binding();
+		if (binding == VgiExternalProperties.Binding.NONE) {
+			return PointerBinding.none();
+		}
+		boolean vends = properties.enabled() && !Boolean.FALSE.equals(properties.uploadUrl().enabled());
+		return new BoundStart(binding.name().toLowerCase(Locale.ROOT), beans).bind(rpc.toKeys(),
+				binding == VgiExternalProperties.Binding.TENANT, config.storage(),
+				vends ? uploadUrls.getIfAvailable() : null);
+	}
+
+	@Bean
 	@ConditionalOnMissingBean
 	@DependsOn(END)
 	Externalizer vgiExternalizer(ExternalLocationConfig config, @Qualifier(RESOURCES) TransferResources resources,
-			BufferAllocator vgiBufferAllocator, VgiExternalProperties properties) {
+			BufferAllocator vgiBufferAllocator, VgiExternalProperties properties, PointerBinding binding) {
 		boolean inline = config.inlineOnFailure()
 				|| properties.onStorageFailure() == VgiExternalProperties.OnStorageFailure.INLINE;
-		return new Externalizer(config.withInlineOnFailure(inline), resources, vgiBufferAllocator);
+		return new Externalizer(config.withInlineOnFailure(inline), resources, vgiBufferAllocator)
+			.storingFor(binding::currentOwner);
 	}
 
 	@Bean

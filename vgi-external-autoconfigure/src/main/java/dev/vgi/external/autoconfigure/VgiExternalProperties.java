@@ -50,6 +50,8 @@ import org.springframework.util.unit.DataSize;
  * @param memory Memory of all transfers of the process.
  * @param limits What a body or a stored object may make of the heap.
  * @param url URLs that callers of this service may send.
+ * @param binding To whom pointers are bound: only the principal or tenant that an object
+ * was stored for may send a pointer to it. Needs 'vgi.rpc.token-keys'.
  * @param client Settings of this application's own calls.
  * @param uploadUrl Upload URLs for large inputs.
  * @param renewal Renewal of the links that callers were given.
@@ -69,7 +71,7 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		@DefaultValue("redirect") PlainClients plainClients, @DefaultValue("fail") OnStorageFailure onStorageFailure,
 		@DefaultValue("2") int maxRetries, @DefaultValue("500ms") Duration retryDelay,
 		@DefaultValue Compression compression, @DefaultValue Fetch fetch, @DefaultValue Upload upload,
-		@DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Limits limits, @DefaultValue Url url,
+		@DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Limits limits, @DefaultValue Url url, @DefaultValue("none") Binding binding,
 		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue Renewal renewal,
 		@DefaultValue S3 s3, @DefaultValue Gcs gcs, @DefaultValue Local local, @DefaultValue Lifecycle lifecycle,
 		@DefaultValue Health health, @DefaultValue History history, @DefaultValue("10s") Duration slowTransferThreshold,
@@ -127,6 +129,22 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 
 		/** With the whole result. */
 		INLINE
+
+	}
+
+	/**
+	 * To whom pointers are bound.
+	 */
+	public enum Binding {
+
+		/** To nobody: whoever has a download URL may send a pointer to it. */
+		NONE,
+
+		/** To the principal of the request. */
+		PRINCIPAL,
+
+		/** To the tenant that the application's TransferTenant names. */
+		TENANT
 
 	}
 

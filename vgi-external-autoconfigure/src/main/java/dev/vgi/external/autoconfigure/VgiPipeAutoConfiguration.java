@@ -3,6 +3,7 @@ package dev.vgi.external.autoconfigure;
 import java.nio.file.Path;
 
 import dev.vgi.external.autoconfigure.security.AnonymousCalls;
+import dev.vgi.external.autoconfigure.security.PointerBinding;
 import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.autoconfigure.stdio.StdioServer;
 import dev.vgi.external.location.ExternalLocationConfig;
@@ -72,7 +73,7 @@ public final class VgiPipeAutoConfiguration {
 	@Nullable PipeServer vgiPipeServer(VgiRpcProperties properties, VgiExternalProperties external,
 			BufferAllocator vgiBufferAllocator, @Qualifier("vgiLocationResolver") LocationResolver resolver,
 			Externalizer externalizer, TransferBudget budget, ObjectProvider<RpcCallListener> listener,
-			ConfigurableListableBeanFactory beans) {
+			PointerBinding binding, ConfigurableListableBeanFactory beans) {
 		if (!properties.servesPipes()) {
 			return null;
 		}
@@ -83,7 +84,7 @@ public final class VgiPipeAutoConfiguration {
 				external.limits().toReadLimits());
 		RpcCallListener calls = listener.getIfAvailable(RpcCallListener::none);
 		PipeServer server = create(beans, settings, budget, vgiBufferAllocator, resolver, externalizer,
-				isSecured(beans) ? new AnonymousCalls(calls) : calls);
+				isSecured(beans) ? new AnonymousCalls(calls) : calls, binding);
 		if (server.protocols().isEmpty()) {
 			throw new StartRefusedException(
 					"RPC methods are to be served over pipes (" + keys(properties) + "), but there are none.",
@@ -94,9 +95,10 @@ public final class VgiPipeAutoConfiguration {
 
 	private static PipeServer create(ConfigurableListableBeanFactory beans, PipeSettings settings,
 			TransferBudget budget, BufferAllocator allocator, LocationResolver resolver, Externalizer externalizer,
-			RpcCallListener listener) {
+			RpcCallListener listener, PointerBinding binding) {
 		try {
-			return PipeServer.of(beans, settings, budget, allocator, resolver, externalizer, listener, binding(beans));
+			return PipeServer.of(beans, settings, budget, allocator, resolver, externalizer, listener,
+					binding::currentPointers, binding(beans));
 		}
 		catch (HttpOnlyParameterException ex) {
 			throw new StartRefusedException(ex.getMessage() + ".",

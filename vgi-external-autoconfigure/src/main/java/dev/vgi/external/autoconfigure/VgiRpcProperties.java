@@ -33,7 +33,7 @@ import org.springframework.util.unit.DataSize;
  * it is compressed. Unlimited by default.
  * @param tokenKeys Keys that seal the state of streams, 32 bytes each as 64 hexadecimal
  * digits or Base64. The first seals, all open. Random by default, which works for a
- * single process only.
+ * single process only. Renewal and 'vgi.external.binding' need them, too.
  * @param tokenTtl How long a stream may pause between two turns.
  * @param error How errors are reported.
  * @param stdio Whether RPC methods are served on the standard input and output, without a

@@ -4,12 +4,13 @@ import java.time.InstantSource;
 import java.util.List;
 import java.util.function.Function;
 
+import dev.vgi.external.autoconfigure.security.PointerBinding;
 import dev.vgi.external.autoconfigure.start.StartRefusedException;
 import dev.vgi.external.codec.ContentCodec;
+import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
-import dev.vgi.external.location.PointerRenewal;
 import dev.vgi.external.memory.TransferBudget;
 import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.server.http.RpcSettings;
@@ -66,6 +67,7 @@ import org.springframework.core.env.Environment;
 import org.springframework.util.ClassUtils;
 import org.springframework.util.StringUtils;
 import org.springframework.util.unit.DataSize;
+import org.springframework.web.context.request.ServletRequestAttributes;
 import org.springframework.web.servlet.DispatcherServlet;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
@@ -102,18 +104,22 @@ public final class VgiWebMvcAutoConfiguration {
 	RpcWebMvc vgiRpcWebMvc(VgiRpcProperties properties, VgiExternalProperties external,
 			BufferAllocator vgiBufferAllocator, @Qualifier("vgiLocationResolver") LocationResolver resolver,
 			Externalizer externalizer, TransferBudget budget, ObjectProvider<RpcCallListener> listener,
-			ObjectProvider<PointerRenewals> renewals, Environment environment) {
+			PointerBinding binding, ObjectProvider<PointerRenewals> renewals, Environment environment) {
 		RpcSettings settings = new RpcSettings(properties.prefix(), ServerId.VALUE,
 				properties.error().includeStacktrace() == VgiRpcProperties.IncludeStacktrace.ALWAYS,
 				maxRequestBytes(properties, budget), bytes(properties.maxResponseSize()),
 				bytes(properties.maxExternalizedResponseSize()), external.limits().toReadLimits());
 		return new RpcWebMvc(settings, vgiBufferAllocator, resolver, externalizer,
 				() -> streamTokens(properties, environment), listener.getIfAvailable(RpcCallListener::none),
-				of(renewals.getIfAvailable()));
+				pointers(binding, renewals.getIfAvailable())::apply);
 	}
 
-	private static Function<HttpServletRequest, @Nullable PointerRenewal> of(@Nullable PointerRenewals renewals) {
-		return (renewals != null) ? renewals::of : (request) -> null;
+	private static Function<@Nullable HttpServletRequest, CallerPointers> pointers(PointerBinding binding,
+			@Nullable PointerRenewals renewals) {
+		return (request) -> {
+			CallerPointers pointers = binding.pointers((request != null) ? new ServletRequestAttributes(request) : null);
+			return (renewals != null && request != null) ? pointers.renewing(renewals.of(request)) : pointers;
+		};
 	}
 
 	private static StreamTokens streamTokens(VgiRpcProperties properties, Environment environment) {
@@ -144,14 +150,14 @@ public final class VgiWebMvcAutoConfiguration {
 	ArrowWebMvc vgiWebMvcConfigurer(TransferBudget budget, BufferAllocator vgiBufferAllocator,
 			@Qualifier("vgiLocationResolver") LocationResolver resolver, Externalizer externalizer,
 			VgiRpcProperties rpc, VgiExternalProperties properties, ObjectProvider<LocalStorage> localStorage,
-			ObjectProvider<PointerRenewals> renewals) {
+			PointerBinding binding, ObjectProvider<PointerRenewals> renewals) {
 		ArrowStreamHttpMessageConverter arrow = new ArrowStreamHttpMessageConverter(vgiBufferAllocator,
 				maxRequestBytes(rpc, budget), true, properties.limits().toReadLimits());
 		LocalStorage store = (properties.local().baseUrl() == null) ? localStorage.getIfAvailable() : null;
 		return new ArrowWebMvc(new ServedArrowHttpMessageConverter(arrow, resolver, externalizer,
 				properties.plainClients() == VgiExternalProperties.PlainClients.REDIRECT,
 				(store != null) ? store::isOwn : (url) -> false, bytes(rpc.maxExternalizedResponseSize()),
-				of(renewals.getIfAvailable())), budget, vgiBufferAllocator);
+				pointers(binding, renewals.getIfAvailable())), budget, vgiBufferAllocator);
 	}
 
 	@Bean
@@ -231,8 +237,8 @@ public final class VgiWebMvcAutoConfiguration {
 	@Bean
 	@ConditionalOnMissingBean
 	@Nullable UploadUrlController vgiUploadUrlController(VgiExternalProperties properties,
-			ObjectProvider<UploadUrlProvider> uploadUrls, BufferAllocator vgiBufferAllocator, RpcWebMvc rpc,
-			ObjectProvider<TransferListener> listeners, ListableBeanFactory beans) {
+			ObjectProvider<UploadUrlProvider> uploadUrls, PointerBinding binding, BufferAllocator vgiBufferAllocator,
+			RpcWebMvc rpc, 			ObjectProvider<TransferListener> listeners, ListableBeanFactory beans) {
 		UploadUrlProvider provider = uploadUrls.getIfAvailable();
 		if (provider == null || !vendsUploadUrls(properties, provider)) {
 			return null;
@@ -242,13 +248,13 @@ public final class VgiWebMvcAutoConfiguration {
 					+ " objects. Secure it, or set vgi.external.upload-url.enabled=false");
 		}
 		return new UploadUrlController(provider, vgiBufferAllocator, rpc,
-				TransferListener.all(listeners.orderedStream().toList()));
+				TransferListener.all(listeners.orderedStream().toList()), pointers(binding, null)::apply);
 	}
 
 	@Bean
 	@ConditionalOnMissingBean
 	@Nullable PointerRenewals vgiPointerRenewals(VgiExternalProperties properties, VgiRpcProperties rpc,
-			ExternalLocationConfig config, Environment environment) {
+			ExternalLocationConfig config, PointerBinding binding, Environment environment) {
 		VgiExternalProperties.Renewal renewal = properties.renewal();
 		boolean required = Boolean.TRUE.equals(renewal.enabled());
 		List<TokenKey> keys = rpc.toKeys();
@@ -274,9 +280,11 @@ public final class VgiWebMvcAutoConfiguration {
 		ForwardedHeaders forwarded = url.forwardedHeaders();
 		String dispatcherPath = url.dispatcherPath();
 		String route = rpc.prefix() + RenewUrlController.PATH;
-		return new PointerRenewals(storage, keys, environment.getProperty("spring.application.name", ""),
-				renewal.maxAge(), (request) -> RequestUrl.path(request, forwarded, dispatcherPath) + route,
-				InstantSource.system());
+		PointerRenewals renewals = new PointerRenewals(storage, keys,
+				environment.getProperty("spring.application.name", ""), renewal.maxAge(),
+				(request) -> RequestUrl.path(request, forwarded, dispatcherPath) + route, InstantSource.system());
+		return binding.hasTenants()
+				? renewals.ofTenants((request) -> binding.tenant(new ServletRequestAttributes(request))) : renewals;
 	}
 
 	@Bean

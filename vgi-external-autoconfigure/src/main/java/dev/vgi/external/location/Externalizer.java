@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -14,6 +15,7 @@ import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ObjectGoneException;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.transfer.TransferResources;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -44,6 +46,8 @@ public final class Externalizer {
 
 	private final LongSupplier nanoTime;
 
+	private final Supplier<ObjectOwner> owner;
+
 	private final AtomicLong lastWarning;
 
 	/**
@@ -59,12 +63,28 @@ public final class Externalizer {
 
 	Externalizer(ExternalLocationConfig config, TransferResources resources, BufferAllocator allocator,
 			LongSupplier nanoTime) {
+		this(config, resources, allocator, nanoTime, ObjectOwner::nobody);
+	}
+
+	private Externalizer(ExternalLocationConfig config, TransferResources resources, BufferAllocator allocator,
+			LongSupplier nanoTime, Supplier<ObjectOwner> owner) {
 		this.config = config;
 		this.resources = resources;
 		this.uploads = new StreamUploads(config, resources);
 		this.allocator = allocator;
 		this.nanoTime = nanoTime;
+		this.owner = owner;
 		this.lastWarning = new AtomicLong(nanoTime.getAsLong() - WARN_INTERVAL);
+	}
+
+	/**
+	 * Return an externalizer that knows for whom it stores what belongs to no
+	 * {@link ResponseBudget}, such as published batches.
+	 * @param owner supplies the owner, in the thread that stores something
+	 * @return an externalizer that shares everything else
+	 */
+	public Externalizer storingFor(Supplier<ObjectOwner> owner) {
+		return new Externalizer(this.config, this.resources, this.allocator, this.nanoTime, owner);
 	}
 
 	/**
@@ -87,7 +107,10 @@ public final class Externalizer {
 	 * @throws VgiExternalException if the upload fails; contains no signed URL
 	 */
 	public OutputCycle externalize(OutputCycle cycle) {
-		return externalize(cycle, ResponseBudget.unlimited());
+		ExternalStorage storage = this.config.storage();
+		return externalize(cycle, (storage != null)
+				? ResponseBudget.unlimited().forCaller(CallerPointers.of(storage, this.owner.get()))
+				: ResponseBudget.unlimited());
 	}
 
 	/**
@@ -175,7 +198,7 @@ public final class Externalizer {
 	 */
 	public @Nullable URI store(Schema schema, List<AnnotatedBatch> batches, boolean compress) {
 		try (GatheredStream stream = IpcStreamWriter.gather(schema, batches)) {
-			return this.uploads.upload(stream, schema, compress, 0).location();
+			return this.uploads.upload(stream, schema, compress, 0, this.owner.get()).location();
 		}
 		catch (VgiExternalException ex) {
 			if (!mayFallBack(ex)) {
@@ -204,7 +227,7 @@ public final class Externalizer {
 		AnnotatedBatch published = new AnnotatedBatch(batch.root(), batch.dictionaries(),
 				batch.metadata().withoutProtocolKeys());
 		try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(published))) {
-			Pointer pointer = this.uploads.upload(stream, batch.schema(), true, 0);
+			Pointer pointer = this.uploads.upload(stream, batch.schema(), true, 0, this.owner.get());
 			return new ExternalRef(pointer.location(), pointer.sha256(), batch.schema(),
 					storage.expiresAt(pointer.location()));
 		}
@@ -238,7 +261,7 @@ public final class Externalizer {
 		Schema schema = cycle.data().schema();
 		try (GatheredStream stream = IpcStreamWriter.gather(cycle)) {
 			budget.store(stream.length());
-			Pointer pointer = this.uploads.upload(stream, schema, true, 0);
+			Pointer pointer = this.uploads.upload(stream, schema, true, 0, budget.pointers().owner());
 			return cycle.data().zeroRows(budget.metadata(pointer), this.allocator);
 		}
 	}

@@ -101,9 +101,12 @@ public final class LocationResolver {
 	 * @return a resolver that shares everything else
 	 */
 	public LocationResolver alsoAccepting(UrlValidator additional) {
-		UrlValidator wider = this.config.urlValidator().or(additional);
-		return new LocationResolver(this.config.withUrlValidator(wider), this.resources, this.retryPolicy,
-				this.fetcher.withValidator(wider), this.renewal);
+		return withValidator(this.config.urlValidator().or(additional));
+	}
+
+	LocationResolver withValidator(UrlValidator validator) {
+		return new LocationResolver(this.config.withUrlValidator(validator), this.resources, this.retryPolicy,
+				this.fetcher.withValidator(validator), this.renewal);
 	}
 
 	/**

@@ -8,8 +8,8 @@ import dev.vgi.external.batch.MetadataKeys;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one response may put into its body and into storage, and whether the caller may
- * renew its links. Checked before anything is uploaded or written. Thread-safe.
+ * What one response may put into its body and into storage, and for which caller it is.
+ * Checked before anything is uploaded or written. Thread-safe.
  */
 public final class ResponseBudget {
 
@@ -20,7 +20,7 @@ public final class ResponseBudget {
 
 	private final @Nullable Long maxExternalizedBytes;
 
-	private final @Nullable PointerRenewal renewal;
+	private final CallerPointers pointers;
 
 	/** Shared with the budgets that are tightened from this one. */
 	private final AtomicLong externalized;
@@ -33,14 +33,14 @@ public final class ResponseBudget {
 	 * {@code null} for no limit
 	 */
 	public ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes) {
-		this(maxResponseBytes, maxExternalizedBytes, null, new AtomicLong());
+		this(maxResponseBytes, maxExternalizedBytes, CallerPointers.unbound(), new AtomicLong());
 	}
 
 	private ResponseBudget(@Nullable Long maxResponseBytes, @Nullable Long maxExternalizedBytes,
-			@Nullable PointerRenewal renewal, AtomicLong externalized) {
+			CallerPointers pointers, AtomicLong externalized) {
 		this.maxResponseBytes = maxResponseBytes;
 		this.maxExternalizedBytes = maxExternalizedBytes;
-		this.renewal = renewal;
+		this.pointers = pointers;
 		this.externalized = externalized;
 	}
 
@@ -69,16 +69,24 @@ public final class ResponseBudget {
 		if (limit == null || (this.maxResponseBytes != null && this.maxResponseBytes <= limit)) {
 			return this;
 		}
-		return new ResponseBudget(limit, this.maxExternalizedBytes, this.renewal, this.externalized);
+		return new ResponseBudget(limit, this.maxExternalizedBytes, this.pointers, this.externalized);
 	}
 
 	/**
-	 * Return a budget whose pointers the caller may renew. Both count what either stores.
-	 * @param renewal makes pointers renewable, or {@code null} for those that are not
+	 * Return a budget for the response to a caller. Both count what either stores.
+	 * @param pointers what the caller has to do with pointers
 	 * @return the budget
 	 */
-	public ResponseBudget renewing(@Nullable PointerRenewal renewal) {
-		return new ResponseBudget(this.maxResponseBytes, this.maxExternalizedBytes, renewal, this.externalized);
+	public ResponseBudget forCaller(CallerPointers pointers) {
+		return new ResponseBudget(this.maxResponseBytes, this.maxExternalizedBytes, pointers, this.externalized);
+	}
+
+	/**
+	 * Return what the caller has to do with pointers.
+	 * @return pointers that are bound to nobody unless set
+	 */
+	public CallerPointers pointers() {
+		return this.pointers;
 	}
 
 	/**
@@ -88,7 +96,8 @@ public final class ResponseBudget {
 	 */
 	BatchMetadata metadata(Pointer pointer) {
 		BatchMetadata metadata = pointer.toMetadata();
-		return (this.renewal != null) ? metadata.with(this.renewal.of(pointer.location(), pointer.sha256())) : metadata;
+		PointerRenewal renewal = this.pointers.renewal();
+		return (renewal != null) ? metadata.with(renewal.of(pointer.location(), pointer.sha256())) : metadata;
 	}
 
 	/**
@@ -99,7 +108,7 @@ public final class ResponseBudget {
 	 */
 	public AnnotatedBatch renewable(AnnotatedBatch batch) {
 		BatchMetadata metadata = batch.metadata();
-		if (this.renewal == null && !metadata.contains(MetadataKeys.RENEWAL)
+		if (this.pointers.renewal() == null && !metadata.contains(MetadataKeys.RENEWAL)
 				&& !metadata.contains(MetadataKeys.RENEWAL_PATH)) {
 			return batch;
 		}

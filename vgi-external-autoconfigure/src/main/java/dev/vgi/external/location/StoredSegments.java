@@ -222,7 +222,8 @@ final class StoredSegments implements ResultBatches {
 		private Pointer store(int number) {
 			try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(this.segment))) {
 				StoredSegments.this.budget.store(stream.length());
-				Pointer pointer = StoredSegments.this.uploads.upload(stream, this.segment.schema(), true, number);
+				Pointer pointer = StoredSegments.this.uploads.upload(stream, this.segment.schema(), true, number,
+						StoredSegments.this.budget.pointers().owner());
 				free();
 				return pointer;
 			}

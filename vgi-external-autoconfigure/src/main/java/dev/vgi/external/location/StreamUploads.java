@@ -15,6 +15,7 @@ import dev.vgi.external.codec.Compression;
 import dev.vgi.external.memory.BudgetExhaustedException;
 import dev.vgi.external.memory.RunningTransfers;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.transfer.Transfer.Direction;
 import dev.vgi.external.transfer.TransferEvent.Phase;
 import dev.vgi.external.transfer.TransferResources;
@@ -63,13 +64,14 @@ final class StreamUploads {
 	 * @param compress whether it may be compressed, if so configured
 	 * @param segment the number of the segment of a result set, from 1; 0 for a stream of
 	 * its own
+	 * @param owner for whom it is stored
 	 * @return location and digest
 	 */
-	Pointer upload(GatheredStream stream, Schema schema, boolean compress, int segment) {
+	Pointer upload(GatheredStream stream, Schema schema, boolean compress, int segment, ObjectOwner owner) {
 		TransferTrace trace = this.resources.begin(Direction.UPLOAD, storage().name(), null, segment);
 		try (RunningTransfers.Transfer transfer = this.resources.budget().transfers().begin();
 				Digest digest = Digest.start(stream, this.resources.threads(), trace)) {
-			Stored stored = store(stream, schema, compression(compress), trace);
+			Stored stored = store(stream, schema, compression(compress), owner, trace);
 			Pointer pointer = new Pointer(stored.url(), digest.await());
 			succeeded(trace, stored.url(), stored.length(), stream.length(), stored.contentCoding());
 			return pointer;
@@ -86,9 +88,10 @@ final class StreamUploads {
 				new TransferStatistics(storedBytes, rawBytes, contentCoding, trace.requests(), 0, trace.elapsed()));
 	}
 
-	private Stored store(GatheredStream stream, Schema schema, @Nullable Compression compression, TransferTrace trace) {
+	private Stored store(GatheredStream stream, Schema schema, @Nullable Compression compression, ObjectOwner owner,
+			TransferTrace trace) {
 		try {
-			return storeEncoded(stream, schema, compression, trace);
+			return storeEncoded(stream, schema, compression, owner, trace);
 		}
 		catch (BudgetExhaustedException ex) {
 			if (compression == null || ex.kind() == VgiExternalException.Kind.CANCELLED) {
@@ -96,15 +99,15 @@ final class StreamUploads {
 			}
 			// A request that already holds memory must not wait for room to compress in.
 			// An uncompressed upload needs none.
-			return storeEncoded(stream, schema, null, trace);
+			return storeEncoded(stream, schema, null, owner, trace);
 		}
 	}
 
 	private Stored storeEncoded(GatheredStream stream, Schema schema, @Nullable Compression compression,
-			TransferTrace trace) {
+			ObjectOwner owner, TransferTrace trace) {
 		try (EncodedPayload payload = EncodedPayload.of(stream, compression, this.resources.slabs(),
 				this.resources.budget(), this.config.fetchConfig().timeout(), trace)) {
-			URI url = storage().upload(payload, schema, payload.contentCoding());
+			URI url = storage().upload(payload, schema, payload.contentCoding(), owner);
 			return new Stored(url, payload.takenLength(), payload.contentCoding());
 		}
 		finally {
@@ -127,7 +130,8 @@ final class StreamUploads {
 						this.resources.budget(), this.config.fetchConfig().timeout(), trace)) {
 			FutureTask<URI> upload = new FutureTask<>(() -> {
 				try {
-					return storage.upload(payload, batches.schema(), payload.contentCoding());
+					return storage.upload(payload, batches.schema(), payload.contentCoding(),
+							budget.pointers().owner());
 				}
 				finally {
 					trace.over(Phase.UPLOAD);

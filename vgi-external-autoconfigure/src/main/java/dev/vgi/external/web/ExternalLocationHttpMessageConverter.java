@@ -83,14 +83,26 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 	@Override
 	public Object read(ResolvableType type, HttpInputMessage inputMessage, @Nullable Map<String, Object> hints)
 			throws IOException {
+		return read(type, inputMessage, this.resolver.get());
+	}
+
+	/**
+	 * Read a message.
+	 * @param type the expected type, for which {@link #canRead} holds
+	 * @param inputMessage the message
+	 * @param resolver resolves its pointers
+	 * @return the value
+	 * @throws IOException if the message fails
+	 */
+	public Object read(ResolvableType type, HttpInputMessage inputMessage, LocationResolver resolver)
+			throws IOException {
 		if (isLazy(type)) {
-			return readLazily(type, inputMessage);
+			return readLazily(type, inputMessage, resolver);
 		}
 		StreamContent content = this.delegate.readAll(inputMessage, type, this.logs);
 		try {
 			// Nothing is fetched for a message that will be refused.
 			ArrowValues.checkCount(type, content);
-			LocationResolver resolver = this.resolver.get();
 			List<AnnotatedBatch> resolved = resolver.resolveAll(content.batches(), content.allocator(), this.logs);
 			return ArrowValues.read(type, new StreamContent(content.logs(), resolved, content.allocator()));
 		}
@@ -100,14 +112,14 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 		}
 	}
 
-	private Object readLazily(ResolvableType type, HttpInputMessage message) throws IOException {
+	private Object readLazily(ResolvableType type, HttpInputMessage message, LocationResolver resolver)
+			throws IOException {
 		boolean serving = this.delegate.isServing();
 		if (!serving && type.toClass() != ReaderBody.class) {
 			throw new IllegalStateException("The response would be closed before the ArrowReader has read anything of"
 					+ " it. Use ArrowResponses.read(restClient.get().uri(...).retrieve()), or an interface of"
 					+ " @HttpExchange methods");
 		}
-		LocationResolver resolver = this.resolver.get();
 		BufferAllocator allocator = this.delegate.allocator();
 		BodyBatches source = this.delegate.readLazily(message, this.logs);
 		// The body of a request is read by the thread that serves it, as the container

@@ -120,7 +120,9 @@ public final class RequestReader {
 	 */
 	public AnnotatedBatch resolve(RpcCall call, AnnotatedBatch pointer, Runnable check) {
 		refuseUnlessClosed(pointer, check);
-		return this.resolver.resolve(pointer, call.inbound(), LogSink.discarding());
+		return call.pointers()
+			.inbound(this.resolver)
+			.resolve(pointer, call.inbound(), LogSink.discarding());
 	}
 
 	/**

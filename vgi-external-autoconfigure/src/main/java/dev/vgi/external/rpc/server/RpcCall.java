@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.rpc.RpcCallListener;
@@ -111,6 +112,14 @@ public final class RpcCall implements RpcServerCall, AutoCloseable {
 	 */
 	public BufferAllocator inbound() {
 		return this.inbound;
+	}
+
+	/**
+	 * Return what the caller has to do with pointers.
+	 * @return which ones it may send
+	 */
+	public CallerPointers pointers() {
+		return this.budget.pointers();
 	}
 
 	/**

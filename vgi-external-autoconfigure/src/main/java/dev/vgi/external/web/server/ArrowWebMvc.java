@@ -3,11 +3,14 @@ package dev.vgi.external.web.server;
 import java.util.List;
 
 import dev.vgi.external.memory.TransferBudget;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
 import org.apache.arrow.memory.BufferAllocator;
 
 import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
 import org.springframework.http.converter.HttpMessageConverters;
+import org.springframework.web.servlet.AsyncHandlerInterceptor;
 import org.springframework.web.servlet.HandlerExceptionResolver;
 import org.springframework.web.servlet.config.annotation.InterceptorRegistry;
 import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
@@ -43,6 +46,16 @@ public final class ArrowWebMvc implements WebMvcConfigurer {
 	@Override
 	public void addInterceptors(InterceptorRegistry registry) {
 		registry.addInterceptor(this.scopes).order(Ordered.HIGHEST_PRECEDENCE);
+		registry.addInterceptor(new AsyncHandlerInterceptor() {
+
+			@Override
+			public void afterConcurrentHandlingStarted(HttpServletRequest request, HttpServletResponse response,
+					Object handler) {
+				// The thread that will write the response may no longer know the sender.
+				ArrowWebMvc.this.converter.identify(request);
+			}
+
+		}).order(Ordered.LOWEST_PRECEDENCE);
 	}
 
 	@Override

@@ -5,6 +5,7 @@ import java.security.Principal;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
@@ -53,6 +54,9 @@ public final class PointerRenewals {
 
 	private final InstantSource clock;
 
+	/** Returns what tokens are bound to besides the caller. */
+	private final Function<HttpServletRequest, List<String>> group;
+
 	/**
 	 * Create renewals.
 	 * @param storage signs its objects again
@@ -66,13 +70,32 @@ public final class PointerRenewals {
 	 */
 	public PointerRenewals(ExternalStorage storage, List<TokenKey> keys, String service, Duration maxAge,
 			Function<HttpServletRequest, String> path, InstantSource clock) {
+		this(storage, new Sealer(keys), service, maxAge, path, clock, (request) -> List.of());
+	}
+
+	private PointerRenewals(ExternalStorage storage, Sealer sealer, String service, Duration maxAge,
+			Function<HttpServletRequest, String> path, InstantSource clock,
+			Function<HttpServletRequest, List<String>> group) {
 		Assert.isTrue(maxAge.toSeconds() > 0, "'maxAge' must be at least a second");
 		this.storage = storage;
-		this.sealer = new Sealer(keys);
+		this.sealer = sealer;
 		this.service = service;
 		this.maxAge = maxAge;
 		this.path = path;
 		this.clock = clock;
+		this.group = group;
+	}
+
+	/**
+	 * Return renewals whose tokens are worth nothing to the same caller for another
+	 * tenant.
+	 * @param tenant returns the tenant of a request's sender, or {@code null} if it has
+	 * none
+	 * @return renewals that share everything else
+	 */
+	public PointerRenewals ofTenants(Function<HttpServletRequest, @Nullable String> tenant) {
+		return new PointerRenewals(this.storage, this.sealer, this.service, this.maxAge, this.path, this.clock,
+				(request) -> List.of("TENANT", Sealer.caller(tenant.apply(request))));
 	}
 
 	/**
@@ -95,8 +118,10 @@ public final class PointerRenewals {
 
 	private List<String> binding(HttpServletRequest request) {
 		Principal principal = request.getUserPrincipal();
-		return List.of(USE, this.service, this.storage.name(),
-				Sealer.caller((principal != null) ? principal.getName() : null));
+		List<String> binding = new ArrayList<>(List.of(USE, this.service, this.storage.name(),
+				Sealer.caller((principal != null) ? principal.getName() : null)));
+		binding.addAll(this.group.apply(request));
+		return binding;
 	}
 
 	private BatchMetadata metadata(URI location, @Nullable String sha256, List<String> binding, String path) {

@@ -16,10 +16,10 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.segment.ReaderBatches;
+import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.Pointer;
-import dev.vgi.external.location.PointerRenewal;
 import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.ArrowValues;
@@ -30,6 +30,8 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ipc.ArrowReader;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.core.ResolvableType;
@@ -59,11 +61,15 @@ import org.springframework.web.server.UnsupportedMediaTypeStatusException;
  */
 public final class ServedArrowHttpMessageConverter implements SmartHttpMessageConverter<Object> {
 
+	private static final Log logger = LogFactory.getLog(ServedArrowHttpMessageConverter.class);
+
 	/** The request headers that an Arrow answer depends on. */
 	private static final String VARY = String.join(", ", HttpHeaders.ACCEPT, HttpHeaders.ACCEPT_ENCODING,
 			"X-VGI-Accept-Encoding", Capabilities.ACCEPT_POINTERS);
 
 	private final ExternalLocationHttpMessageConverter delegate;
+
+	private final LocationResolver resolver;
 
 	private final Externalizer externalizer;
 
@@ -73,7 +79,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 
 	private final @Nullable Long maxExternalizedSize;
 
-	private final Function<HttpServletRequest, @Nullable PointerRenewal> renewals;
+	private final Function<@Nullable HttpServletRequest, CallerPointers> pointers;
 
 	/**
 	 * Create a converter that stores result sets of any size.
@@ -86,7 +92,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	 */
 	public ServedArrowHttpMessageConverter(ArrowStreamHttpMessageConverter arrow, LocationResolver resolver,
 			Externalizer externalizer, boolean redirect, Predicate<URI> here) {
-		this(arrow, resolver, externalizer, redirect, here, null, (request) -> null);
+		this(arrow, resolver, externalizer, redirect, here, null, (request) -> CallerPointers.unbound());
 	}
 
 	/**
@@ -99,19 +105,20 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	 * @param here which stored objects this service itself serves, wherever it is reached
 	 * @param maxExternalizedSize most bytes, before compression, that are stored of one
 	 * result set; {@code null} for no limit
-	 * @param renewals makes the pointers renewable that the sender of a request gets, or
-	 * returns {@code null}
+	 * @param pointers returns what the sender of a request has to do with pointers; called
+	 * by the thread that serves it, with {@code null} if the request is not known
 	 */
 	public ServedArrowHttpMessageConverter(ArrowStreamHttpMessageConverter arrow, LocationResolver resolver,
 			Externalizer externalizer, boolean redirect, Predicate<URI> here, @Nullable Long maxExternalizedSize,
-			Function<HttpServletRequest, @Nullable PointerRenewal> renewals) {
+			Function<@Nullable HttpServletRequest, CallerPointers> pointers) {
 		this.delegate = new ExternalLocationHttpMessageConverter(arrow, () -> resolver, externalizer,
 				LogSink.discarding());
+		this.resolver = resolver;
 		this.externalizer = externalizer;
 		this.redirect = redirect;
 		this.here = here;
 		this.maxExternalizedSize = maxExternalizedSize;
-		this.renewals = renewals;
+		this.pointers = pointers;
 	}
 
 	@Override
@@ -131,9 +138,9 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 		if (contentType == null || !this.delegate.canRead(type, contentType)) {
 			throw new UnsupportedMediaTypeStatusException(contentType, getSupportedMediaTypes());
 		}
-		Object value = this.delegate.read(type, inputMessage, hints);
 		HttpServletRequest request = (inputMessage instanceof ServletServerHttpRequest served)
 				? served.getServletRequest() : currentRequest();
+		Object value = this.delegate.read(type, inputMessage, this.pointers.apply(request).inbound(this.resolver));
 		if (request != null) {
 			BatchScope.own(request, value);
 		}
@@ -184,6 +191,20 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	}
 
 	/**
+	 * Find out who sends a request, as long as that is known.
+	 * @param request the request, whose handler goes on in another thread
+	 */
+	void identify(HttpServletRequest request) {
+		try {
+			this.pointers.apply(request);
+		}
+		catch (RuntimeException ex) {
+			// It is asked again for an answer that needs it, and fails that one.
+			logger.debug("The sender of an asynchronous request is not known", ex);
+		}
+	}
+
+	/**
 	 * Set the headers of an Arrow answer for the caller and for caches.
 	 * @param request the request
 	 * @param response its response, not yet committed
@@ -204,7 +225,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 			if (response != null && mayHavePointers(batches) && !isPrivate(response)) {
 				forbidToKeep(response);
 			}
-			this.delegate.write(value, message, ResponseBudget.unlimited().renewing(this.renewals.apply(request)));
+			this.delegate.write(value, message, ResponseBudget.unlimited().forCaller(this.pointers.apply(request)));
 			return;
 		}
 		// Some responses are committed before there is a value: emitters have sent the
@@ -235,7 +256,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 				// Each pointer is read as soon as it is there.
 				CodedResponse.requirePlain(response.getServletResponse());
 			}
-			this.delegate.write(batches, message, budget.renewing(this.renewals.apply(request)));
+			this.delegate.write(batches, message, budget.forCaller(this.pointers.apply(request)));
 		}
 		else if (request != null && response != null && !isNeverRedirected(request) && this.redirect
 				&& this.externalizer.storesWhileReading() && this.externalizer.isLarge(batches)) {

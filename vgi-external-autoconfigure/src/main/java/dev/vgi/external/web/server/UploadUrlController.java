@@ -6,8 +6,11 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 
 import dev.vgi.external.batch.CorruptStreamException;
+import dev.vgi.external.location.CallerPointers;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.TransferListener;
@@ -51,8 +54,10 @@ public final class UploadUrlController {
 
 	private final TransferListener listener;
 
+	private final Function<HttpServletRequest, CallerPointers> pointers;
+
 	/**
-	 * Create a controller.
+	 * Create a controller whose URLs are for everyone who has them.
 	 * @param provider vends the URLs
 	 * @param allocator the owner of the memory of requests and answers
 	 * @param errors writes the errors
@@ -60,10 +65,24 @@ public final class UploadUrlController {
 	 */
 	public UploadUrlController(UploadUrlProvider provider, BufferAllocator allocator, ErrorWriter errors,
 			TransferListener listener) {
+		this(provider, allocator, errors, listener, (request) -> CallerPointers.unbound());
+	}
+
+	/**
+	 * Create a controller.
+	 * @param provider vends the URLs
+	 * @param allocator the owner of the memory of requests and answers
+	 * @param errors writes the errors
+	 * @param listener is told how many were vended
+	 * @param pointers returns for whom the URLs are that the sender of a request gets
+	 */
+	public UploadUrlController(UploadUrlProvider provider, BufferAllocator allocator, ErrorWriter errors,
+			TransferListener listener, Function<HttpServletRequest, CallerPointers> pointers) {
 		this.provider = provider;
 		this.allocator = allocator;
 		this.errors = errors;
 		this.listener = listener;
+		this.pointers = pointers;
 	}
 
 	/**
@@ -82,7 +101,8 @@ public final class UploadUrlController {
 		}
 		List<UploadUrl> urls;
 		try {
-			urls = vend(InitRequest.read(body, METHOD, this.allocator, (root) -> count(root.getVector("count"))));
+			int count = InitRequest.read(body, METHOD, this.allocator, (root) -> count(root.getVector("count")));
+			urls = vend(count, this.pointers.apply(request).owner());
 		}
 		catch (CorruptStreamException ex) {
 			this.errors.writeError(request, response, HttpServletResponse.SC_BAD_REQUEST, ex);
@@ -102,10 +122,10 @@ public final class UploadUrlController {
 				? (int) Math.max(1, Math.min(counts.getValueAsLong(0), MAX_COUNT)) : 1;
 	}
 
-	private List<UploadUrl> vend(int count) {
+	private List<UploadUrl> vend(int count, ObjectOwner owner) {
 		List<UploadUrl> urls = new ArrayList<>(count);
 		for (int i = 0; i < count; i++) {
-			urls.add(this.provider.generateUploadUrl(new Schema(List.of())));
+			urls.add(this.provider.generateUploadUrl(new Schema(List.of()), owner));
 		}
 		return urls;
 	}

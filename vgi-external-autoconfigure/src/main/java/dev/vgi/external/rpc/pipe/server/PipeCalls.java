@@ -1,6 +1,7 @@
 package dev.vgi.external.rpc.pipe.server;
 
 import java.util.List;
+import java.util.function.Supplier;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
@@ -12,6 +13,7 @@ import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.ReadOptions;
+import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.location.ResponseBudget;
@@ -66,6 +68,8 @@ final class PipeCalls {
 
 	private final RpcCallListener listener;
 
+	private final Supplier<CallerPointers> pointers;
+
 	private final HandlerInvoker invoker;
 
 	private final MethodTable table;
@@ -81,11 +85,13 @@ final class PipeCalls {
 	 * @param resolver resolves requests that are pointers
 	 * @param externalizer sends large results through storage
 	 * @param listener observes calls
+	 * @param pointers supplies what the peer has to do with pointers, in the thread that
+	 * serves a call
 	 * @param binding has the validator, or {@code null} if nothing is validated
 	 */
 	PipeCalls(PipeMethods methods, PipeSettings settings, TransferBudget budget, BufferAllocator allocator,
 			LocationResolver resolver, Externalizer externalizer, RpcCallListener listener,
-			@Nullable WebBindingInitializer binding) {
+			Supplier<CallerPointers> pointers, @Nullable WebBindingInitializer binding) {
 		this.methods = methods;
 		this.settings = settings;
 		this.budget = budget;
@@ -94,6 +100,7 @@ final class PipeCalls {
 		this.reader = new RequestReader(resolver, settings.readLimits());
 		this.externalizer = externalizer;
 		this.listener = listener;
+		this.pointers = pointers;
 		this.invoker = new HandlerInvoker(List.of(methods.arguments()), new DefaultDataBinderFactory(binding), binding);
 		this.table = new MethodTable(settings.serverId(), methods.hosted().protocols());
 		this.errors = new RpcErrors(settings.serverId(), settings.includeStackTrace());
@@ -168,7 +175,8 @@ final class PipeCalls {
 	 * @return the call; the caller closes it
 	 */
 	Answering begin(String transport, RpcMethodDescriptor method, Endpoint endpoint, BatchMetadata metadata) {
-		ResponseBudget response = new ResponseBudget(null, this.settings.maxExternalizedResponseBytes());
+		ResponseBudget response = new ResponseBudget(null, this.settings.maxExternalizedResponseBytes())
+			.forCaller(this.pointers.get());
 		return new Answering(new RpcCall(transport, method, endpoint, requestId(metadata), metadata, this.allocator,
 				response, this.listener), response);
 	}

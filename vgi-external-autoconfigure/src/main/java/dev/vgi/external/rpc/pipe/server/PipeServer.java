@@ -3,7 +3,9 @@ package dev.vgi.external.rpc.pipe.server;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Set;
+import java.util.function.Supplier;
 
+import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.memory.TransferBudget;
@@ -44,6 +46,8 @@ public final class PipeServer {
 	 * @param resolver resolves requests that are pointers
 	 * @param externalizer sends large results through storage
 	 * @param listener observes calls
+	 * @param pointers supplies what the peer has to do with pointers, in the thread that
+	 * serves a call
 	 * @param binding has the validator, or {@code null} if nothing is validated
 	 * @return the server, which needs no closing
 	 * @throws IllegalStateException if a signature cannot be mapped to Arrow, a stream
@@ -52,10 +56,10 @@ public final class PipeServer {
 	 */
 	public static PipeServer of(ListableBeanFactory beans, PipeSettings settings, TransferBudget budget,
 			BufferAllocator allocator, LocationResolver resolver, Externalizer externalizer, RpcCallListener listener,
-			@Nullable WebBindingInitializer binding) {
+			Supplier<CallerPointers> pointers, @Nullable WebBindingInitializer binding) {
 		PipeMethods methods = new PipeMethods(beans, settings.serverId());
-		return new PipeServer(methods,
-				new PipeCalls(methods, settings, budget, allocator, resolver, externalizer, listener, binding));
+		return new PipeServer(methods, new PipeCalls(methods, settings, budget, allocator, resolver, externalizer,
+				listener, pointers, binding));
 	}
 
 	/**

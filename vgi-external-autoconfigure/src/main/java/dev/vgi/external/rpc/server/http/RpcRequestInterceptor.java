@@ -10,8 +10,8 @@ import java.util.regex.Pattern;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.StreamTooLongException;
+import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.location.Externalizer;
-import dev.vgi.external.location.PointerRenewal;
 import dev.vgi.external.location.ResponseBudget;
 import dev.vgi.external.memory.RequestMemory;
 import dev.vgi.external.rpc.RpcBadRequestException;
@@ -67,7 +67,7 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 
 	private final RpcCallListener listener;
 
-	private final Function<HttpServletRequest, @Nullable PointerRenewal> renewals;
+	private final Function<HttpServletRequest, CallerPointers> pointers;
 
 	/**
 	 * Create an interceptor.
@@ -77,18 +77,18 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 	 * @param reader reads requests
 	 * @param externalizer sends large results through storage
 	 * @param listener observes calls
-	 * @param renewals makes the pointers of a response renewable
+	 * @param pointers returns what the sender of a request has to do with pointers
 	 */
 	RpcRequestInterceptor(RpcRoutes routes, RpcSettings settings, BufferAllocator allocator, RequestReader reader,
 			Externalizer externalizer, RpcCallListener listener,
-			Function<HttpServletRequest, @Nullable PointerRenewal> renewals) {
+			Function<HttpServletRequest, CallerPointers> pointers) {
 		this.routes = routes;
 		this.settings = settings;
 		this.allocator = allocator;
 		this.reader = reader;
 		this.externalizer = externalizer;
 		this.listener = listener;
-		this.renewals = renewals;
+		this.pointers = pointers;
 	}
 
 	@Override
@@ -112,7 +112,7 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 			HandlerMethod handler) throws IOException {
 		ResponseBudget budget = new ResponseBudget(this.settings.maxResponseBytes(),
 				this.settings.maxExternalizedResponseBytes())
-			.renewing(this.renewals.apply(request));
+			.forCaller(this.pointers.apply(request));
 		RpcCall call = null;
 		AnnotatedBatch sent = null;
 		try {

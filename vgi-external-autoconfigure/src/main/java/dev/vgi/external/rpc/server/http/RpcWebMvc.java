@@ -7,9 +7,9 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
+import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
-import dev.vgi.external.location.PointerRenewal;
 import dev.vgi.external.rpc.RpcCallListener;
 import dev.vgi.external.rpc.RpcMethod;
 import dev.vgi.external.rpc.method.RpcMethods;
@@ -82,30 +82,31 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	 */
 	public RpcWebMvc(RpcSettings settings, BufferAllocator allocator, LocationResolver resolver,
 			Externalizer externalizer, Supplier<StreamTokens> tokens, RpcCallListener listener) {
-		this(settings, allocator, resolver, externalizer, tokens, listener, (request) -> null);
+		this(settings, allocator, resolver, externalizer, tokens, listener, (request) -> CallerPointers.unbound());
 	}
 
 	/**
-	 * Create the support for one application whose callers may renew links.
+	 * Create the support for one application whose callers differ in what they may do
+	 * with pointers.
 	 * @param settings how methods are served
 	 * @param allocator the owner of the memory of requests and results
 	 * @param resolver resolves requests that are pointers
 	 * @param externalizer sends large results through storage
 	 * @param tokens called once, if any method is a stream: seals the state of streams
 	 * @param listener observes calls
-	 * @param renewals makes the pointers renewable that the sender of a request gets, or
-	 * returns {@code null}
+	 * @param pointers returns what the sender of a request has to do with pointers; called
+	 * by the thread that serves it
 	 */
 	public RpcWebMvc(RpcSettings settings, BufferAllocator allocator, LocationResolver resolver,
 			Externalizer externalizer, Supplier<StreamTokens> tokens, RpcCallListener listener,
-			Function<HttpServletRequest, @Nullable PointerRenewal> renewals) {
+			Function<HttpServletRequest, CallerPointers> pointers) {
 		this.settings = settings;
 		this.allocator = allocator;
 		this.routes = new RpcRoutes(settings.prefix());
 		this.reader = new RequestReader(resolver, settings.readLimits());
 		this.tokens = tokens;
 		this.interceptor = new RpcRequestInterceptor(this.routes, settings, allocator, this.reader, externalizer,
-				listener, renewals);
+				listener, pointers);
 		this.errors = new RpcErrorResolver(this.routes,
 				new RpcErrors(settings.serverId(), settings.includeStackTrace()), allocator);
 	}

@@ -8,6 +8,7 @@ import java.util.concurrent.atomic.AtomicReference;
 
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.rpc.MemoryStorage;
@@ -75,7 +76,7 @@ abstract class AbstractPipeServerTests {
 				new LocationResolver(resolving, this.resources),
 				new Externalizer((this.threshold != null) ? resolving.withExternalizeThreshold(this.threshold)
 						: resolving.withStorage(null), this.resources, this.allocator),
-				(call) -> this.listener.get().begin(call), binding);
+				(call) -> this.listener.get().begin(call), CallerPointers::unbound, binding);
 	}
 
 	ServedPeer connect() throws IOException {
