@@ -1,5 +1,6 @@
 package dev.vgi.external.web.server;
 
+import java.util.Locale;
 import java.util.function.Supplier;
 
 import dev.vgi.external.Internal;
@@ -77,11 +78,18 @@ public final class ServedPaths {
 	 * @return whether a segment of its path is the store's own
 	 */
 	static boolean mentionsLocalStore(HttpServletRequest request) {
-		return PathContainer.parsePath(request.getRequestURI())
-			.elements()
-			.stream()
-			.anyMatch((element) -> element instanceof PathContainer.PathSegment segment
-					&& segment.valueToMatch().equalsIgnoreCase(STORE_ROOT));
+		String uri = request.getRequestURI();
+		try {
+			return PathContainer.parsePath(uri)
+				.elements()
+				.stream()
+				.anyMatch((element) -> element instanceof PathContainer.PathSegment segment
+						&& segment.valueToMatch().equalsIgnoreCase(STORE_ROOT));
+		}
+		catch (IllegalArgumentException ex) {
+			// No one serves a path with a broken escape, but it may be logged.
+			return uri.toLowerCase(Locale.ROOT).contains(STORE_ROOT);
+		}
 	}
 
 	/**

@@ -222,6 +222,15 @@ class LocalStorageControllerTests {
 				(seen, response) -> assertThat(seen).isSameAs(request));
 	}
 
+	@ParameterizedTest
+	@CsvSource({ "/flights/100%, false", "/flights/%2, false", "/flights/%zz, false", "/app/_VGI/objects/%2, true" })
+	void aPathWithABrokenEscapeIsNoFailure(String path, boolean hidden) throws Exception {
+		MockHttpServletRequest request = new MockHttpServletRequest("GET", path);
+		request.setQueryString("Signature=mine");
+		new SignedQueryFilter().doFilter(request, new MockHttpServletResponse(),
+				(seen, response) -> assertThat(((HttpServletRequest) seen).getQueryString() == null).isEqualTo(hidden));
+	}
+
 	private MockHttpServletResponse get(URI url, String... headers) throws Exception {
 		return send("GET", url, null, headers(headers));
 	}
