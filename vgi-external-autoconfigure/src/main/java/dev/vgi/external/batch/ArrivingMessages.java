@@ -159,7 +159,6 @@ final class ArrivingMessages extends MessageSource {
 				throw truncated();
 			}
 			left -= got;
-			this.unread -= got;
 		}
 	}
 

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.junit.jupiter.api.AfterEach;
@@ -176,10 +177,36 @@ class ArrivingMessagesTests {
 					.withMessageContaining(" " + bytes.length + " bytes");
 			}
 		}
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(more), more.length,
+				this.allocator)) {
+			reader.nextStream();
+			reader.endStream();
+			assertThatExceptionOfType(CorruptStreamException.class).as("a byte is no stream")
+				.isThrownBy(reader::nextStream)
+				.withMessageContaining("no message starts at " + bytes.length);
+		}
+	}
+
+	@Test
+	void endIsFoundAfterABodyForWhichMemoryDidNotSuffice() {
+		byte[] bytes;
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 40 * MIB / 8)) {
+			bytes = SampleBatches.stream(batch);
+		}
+		InputStream in = new ByteArrayInputStream(bytes);
+		try (BufferAllocator limited = this.allocator.newChildAllocator("batches", 0, 50 * MIB);
+				IpcStreamReader reader = IpcStreamReader.of(in, bytes.length, limited)) {
+			reader.nextStream();
+			assertThatExceptionOfType(OutOfMemoryException.class).isThrownBy(reader::next);
+			assertThat(limited.getAllocatedMemory()).isZero();
+			assertThat(reader.skipBrokenStream()).isTrue();
+			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(reader::next)
+				.withMessageContaining("earlier message");
+		}
 	}
 
 	/**
-	 * A stream that is a channel too, with seven bytes at a time.
+	 * A stream that is a channel too, with at most seven bytes at a time.
 	 */
 	private static final class Channel extends ByteArrayInputStream implements ReadableByteChannel {
 
@@ -192,6 +219,9 @@ class ArrivingMessagesTests {
 		@Override
 		public int read(ByteBuffer target) {
 			this.direct.add(target.isDirect());
+			if (this.direct.size() % 3 == 0) {
+				return 0;
+			}
 			byte[] some = new byte[Math.min(7, target.remaining())];
 			int got = read(some, 0, some.length);
 			target.put(some, 0, Math.max(0, got));
