@@ -29,9 +29,13 @@ import org.jspecify.annotations.NullUnmarked;
 public record StreamReply(int status, boolean flagged, List<List<Batch>> streams) {
 
 	public static StreamReply of(HttpResponse<byte[]> response, BufferAllocator allocator) {
+		return of(response.statusCode(), response.headers().firstValue("X-VGI-RPC-Error").isPresent(), response.body(),
+				allocator);
+	}
+
+	public static StreamReply of(int status, boolean flagged, byte[] body, BufferAllocator allocator) {
 		List<List<Batch>> streams = new ArrayList<>();
-		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(response.body()),
-				response.body().length, allocator)) {
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(body), body.length, allocator)) {
 			while (reader.nextStream()) {
 				List<Batch> batches = new ArrayList<>();
 				streams.add(batches);
@@ -40,8 +44,7 @@ public record StreamReply(int status, boolean flagged, List<List<Batch>> streams
 				}
 			}
 		}
-		return new StreamReply(response.statusCode(), response.headers().firstValue("X-VGI-RPC-Error").isPresent(),
-				streams);
+		return new StreamReply(status, flagged, streams);
 	}
 
 	/**
