@@ -19,6 +19,7 @@ import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.Executors;
@@ -42,7 +43,7 @@ import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 
 /**
- * The storage of {@code .ci/board}, which fails on demand. One server on the loopback
+ * The storage of {@code .ci/board} and {@code .ci/soak}, which fails on demand. One server on the loopback
  * address, with
  * <ul>
  * <li>{@code /bucket}: as much of S3 as a service needs, in memory and without a look at
@@ -51,7 +52,9 @@ import org.apache.arrow.vector.VectorSchemaRoot;
  * <li>{@code /objects/BEHAVIOUR}: flights of others, each with another fault, see
  * {@link Behaviour};</li>
  * <li>{@code /pointers/BEHAVIOUR}: the body of a call whose batch is a pointer to the
- * above.</li>
+ * above;</li>
+ * <li>{@code PUT /line/NAME}: makes the line to another storage fail, see
+ * {@link FaultyProxy}.</li>
  * </ul>
  */
 public final class BoardStorage {
@@ -72,16 +75,23 @@ public final class BoardStorage {
 
 	private final byte[] flights;
 
+	private final byte[] corrupt;
+
 	private final Map<String, byte[]> stored = new ConcurrentHashMap<>();
 
 	private final Map<String, Map<Integer, byte[]>> uploads = new ConcurrentHashMap<>();
 
 	private final AtomicInteger stalls = new AtomicInteger();
 
+	private final FaultyProxy line;
+
 	private volatile Fault fault = Fault.NONE;
 
-	private BoardStorage() throws IOException {
+	private BoardStorage(int other) throws IOException {
+		this.line = new FaultyProxy(other);
 		this.flights = stream();
+		this.corrupt = this.flights.clone();
+		new Random(1).ints(1000, 0, this.corrupt.length).forEach((place) -> this.corrupt[place] ^= 0x55);
 		this.server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
 		this.server.setExecutor(Executors.newCachedThreadPool());
 		this.server.createContext("/bucket", (exchange) -> answer(exchange, this::bucket));
@@ -89,17 +99,22 @@ public final class BoardStorage {
 		this.server.createContext("/objects/", (exchange) -> answer(exchange, this::object));
 		this.server.createContext("/pointers/", (exchange) -> answer(exchange, this::pointer));
 		this.server.createContext("/fault/", (exchange) -> answer(exchange, this::setFault));
+		this.server.createContext("/line/", (exchange) -> answer(exchange, this::setLine));
 	}
 
 	/**
-	 * Serve until the process is ended, and print the port first.
-	 * @param args none
+	 * Serve until the process is ended, and print the port first; and then that of the
+	 * line, if there is one.
+	 * @param args the port of the storage at the other end of the line, or nothing
 	 * @throws IOException if there is no port
 	 */
 	public static void main(String[] args) throws IOException {
-		BoardStorage storage = new BoardStorage();
+		BoardStorage storage = new BoardStorage((args.length > 0) ? Integer.parseInt(args[0]) : 0);
 		storage.server.start();
 		System.out.println(storage.server.getAddress().getPort());
+		if (args.length > 0) {
+			System.out.println(storage.line.start());
+		}
 	}
 
 	private void answer(HttpExchange exchange, Answer answer) throws IOException {
@@ -113,6 +128,11 @@ public final class BoardStorage {
 
 	private void setFault(HttpExchange exchange, String name) throws IOException {
 		this.fault = Fault.valueOf(name);
+		send(exchange, 204, new byte[0]);
+	}
+
+	private void setLine(HttpExchange exchange, String name) throws IOException {
+		this.line.fail(FaultyProxy.Fault.valueOf(name));
 		send(exchange, 204, new byte[0]);
 	}
 
@@ -227,6 +247,9 @@ public final class BoardStorage {
 	private void object(HttpExchange exchange, String name) throws IOException, InterruptedException {
 		switch (Behaviour.valueOf(name)) {
 			case FINE, WRONG -> sendRange(exchange, this.flights);
+			case CORRUPT -> sendRange(exchange, this.corrupt);
+			case TRUNCATED -> sendRange(exchange, Arrays.copyOf(this.flights, this.flights.length / 2));
+			case OVERSIZED -> oversized(exchange);
 			case STALLING -> {
 				// Once for every object: a hedge is answered
 				if (exchange.getRequestHeaders().getFirst("Range") != null && this.stalls.incrementAndGet() % 8 == 3) {
@@ -241,6 +264,10 @@ public final class BoardStorage {
 			case EXPIRED -> send(exchange, 403, error("AccessDenied"));
 			case MISSING -> send(exchange, 404, error("NoSuchKey"));
 			case BUSY -> send(exchange, 503, error("SlowDown"));
+			case REDIRECTING -> {
+				exchange.getResponseHeaders().set("Location", exchange.getRequestURI().toString());
+				send(exchange, 302, new byte[0]);
+			}
 			case BROKEN -> {
 				// without an answer
 			}
@@ -255,7 +282,12 @@ public final class BoardStorage {
 					+ DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC).format(signed)
 					+ "&X-Amz-Expires=3600&X-Amz-Signature=5ec7e7");
 		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.LOCATION, location.toString())
-			.with(MetadataKeys.LOCATION_SHA256, (behaviour != Behaviour.WRONG) ? digest(this.flights) : "0".repeat(64));
+			.with(MetadataKeys.LOCATION_SHA256, switch (behaviour) {
+				case WRONG -> "0".repeat(64);
+				case CORRUPT -> digest(this.corrupt);
+				case TRUNCATED -> digest(Arrays.copyOf(this.flights, this.flights.length / 2));
+				default -> digest(this.flights);
+			});
 		ByteArrayOutputStream body = new ByteArrayOutputStream();
 		try (BufferAllocator allocator = new RootAllocator();
 				AnnotatedBatch batch = AnnotatedBatch.empty(FlightStore.SCHEMA, metadata, allocator)) {
@@ -317,6 +349,20 @@ public final class BoardStorage {
 			int to = (int) ((long) range.length * (slice + 1) / SLICES);
 			exchange.getResponseBody().write(range, from, to - from);
 			exchange.getResponseBody().flush();
+		}
+	}
+
+	// As much as is taken
+	private void oversized(HttpExchange exchange) throws IOException {
+		String range = exchange.getRequestHeaders().getFirst("Range");
+		exchange.getResponseHeaders().set("ETag", etag(this.corrupt));
+		if (range != null) {
+			exchange.getResponseHeaders().set("Content-Range", range.replace("=", " ") + "/" + (1L << 40));
+		}
+		boolean head = exchange.getRequestMethod().equals("HEAD");
+		exchange.sendResponseHeaders((range != null) ? 206 : 200, head ? -1 : 0);
+		for (long sent = 0; !head && sent < 1L << 30; sent += this.flights.length) {
+			exchange.getResponseBody().write(this.flights);
 		}
 	}
 
@@ -392,6 +438,15 @@ public final class BoardStorage {
 		/** It has another digest than the pointer says. */
 		WRONG,
 
+		/** Its bytes are those of flights here and there. */
+		CORRUPT,
+
+		/** Its second half is missing. */
+		TRUNCATED,
+
+		/** It has a terabyte, and sends as much of it as is taken. */
+		OVERSIZED,
+
 		/** One range in eight is never sent. */
 		STALLING,
 
@@ -409,6 +464,9 @@ public final class BoardStorage {
 
 		/** The storage asks to come back later. */
 		BUSY,
+
+		/** It leads back to itself. */
+		REDIRECTING,
 
 		/** The connection ends without an answer. */
 		BROKEN

@@ -1,25 +1,18 @@
 package dev.vgi.external.sample;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
+import java.io.PrintStream;
 import java.io.UncheckedIOException;
-import java.net.Socket;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpClient.Redirect;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.atomic.LongAdder;
 
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.VgiExternalException.Kind;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.ErrorBatchException;
 import dev.vgi.external.batch.LogSink;
@@ -28,11 +21,12 @@ import dev.vgi.external.rpc.ProducerStream;
 import dev.vgi.external.rpc.client.RpcClients;
 import dev.vgi.external.web.ArrowStreamHttpMessageConverter;
 import dev.vgi.external.web.client.ArrowResponses;
+import dev.vgi.external.web.client.UnexpectedResponseException;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
 import org.apache.arrow.vector.ipc.ArrowReader;
-import org.apache.arrow.vector.ipc.ArrowStreamWriter;
 
 import org.springframework.boot.Banner;
 import org.springframework.boot.WebApplicationType;
@@ -40,75 +34,92 @@ import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.util.Assert;
-import org.springframework.web.client.HttpServerErrorException;
+import org.springframework.web.client.HttpStatusCodeException;
 import org.springframework.web.client.RestClient;
 import org.springframework.web.client.RestClientException;
 
 /**
  * The load of {@code .ci/soak}: many clients, each with a pace of its own, which read,
- * import, stream, and leave in the middle of it.
+ * import, stream, leave in the middle of it, and send what they should not, while the
+ * line to the storage fails now and then.
  */
 public final class SoakClients implements AutoCloseable {
 
 	private static final String[][] ROUTES = { { "LAX", "LAS" }, { "LAS", "LAX" }, { "PHX", "LAX" }, { "DAL", "HOU" } };
 
-	private final List<Call> deck = new ArrayList<>();
+	/** Longer than links live. */
+	private static final Duration LATE = Duration.ofSeconds(25);
 
-	private final URI url;
+	private final List<SoakCall> deck = new ArrayList<>();
+
+	private final long began = System.nanoTime();
+
+	private final PrintStream out;
+
+	private final SoakFaults faults;
 
 	private final ConfigurableApplicationContext context;
 
 	private final RestClient restClient;
 
+	private final VgiClient vgiClient;
+
 	private final FlightService service;
 
-	private final HttpClient httpClient = HttpClient.newBuilder().followRedirects(Redirect.NORMAL).build();
+	private final SoakRequests requests;
 
 	private final VectorSchemaRoot imported;
 
-	private final byte[] importedStream;
-
-	private SoakClients(URI url) {
-		this.url = url;
-		for (Call call : Call.values()) {
-			this.deck.addAll(Collections.nCopies(call.share, call));
+	private SoakClients(URI url, URI storage, Path folder) throws IOException {
+		this.out = new PrintStream(folder.resolve("calls.csv").toFile());
+		this.out.println("start_ms,took_ms,call,outcome,kind,fault");
+		PrintStream windows = new PrintStream(folder.resolve("faults.csv").toFile());
+		windows.println("fault,from_ms,until_ms");
+		this.faults = new SoakFaults(storage, windows, this.began);
+		for (SoakCall call : SoakCall.values()) {
+			this.deck.addAll(Collections.nCopies(call.share(), call));
 		}
 		this.context = new SpringApplicationBuilder(Application.class).web(WebApplicationType.NONE)
 			.bannerMode(Banner.Mode.OFF)
 			// The JDK's client: another one's pool would let only a few of them call at a
 			// time
 			.run("--vgi.external.storage=none", "--logging.level.root=error",
-					"--spring.http.clients.imperative.factory=jdk");
+					"--spring.http.clients.imperative.factory=jdk", "--spring.http.clients.read-timeout=60s",
+					"--vgi.external.client.url.allowed-hosts=127.0.0.1",
+					"--vgi.external.client.url.allowed-schemes=http", "--vgi.external.client.upload-threshold=1MB",
+					"--vgi.external.fetch.prefetch-size=16MB", "--vgi.external.http.read-timeout=5s",
+					"--vgi.external.memory.budget=512MB");
 		this.restClient = this.context.getBean(RestClient.Builder.class).baseUrl(url.toString()).build();
-		VgiClient vgiClient = this.context.getBean(VgiClient.Builder.class).baseUrl(url.toString()).build();
-		this.service = new RpcClients(vgiClient, this.context.getBean(BufferAllocator.class), LogSink.discarding())
+		this.vgiClient = this.context.getBean(VgiClient.Builder.class)
+			.baseUrl(url.toString())
+			.segmentSize(2_000_000)
+			.build();
+		this.service = new RpcClients(this.vgiClient, this.context.getBean(BufferAllocator.class), LogSink.discarding())
 			.createClient(FlightService.class);
-		try (VectorSchemaRoot all = this.service.fetchFlights(null, null)) {
-			this.imported = all.slice(all.getRowCount() - 100_000);
-		}
-		try (VectorSchemaRoot part = this.imported.slice(0, 20_000)) {
-			this.importedStream = toStream(part);
-		}
+		this.imported = last("/flights", 40_000);
+		this.requests = new SoakRequests(url, storage, this.imported.slice(0, Math.min(20_000, rows(this.imported))),
+				this.vgiClient, this.context.getBean(BufferAllocator.class));
 	}
 
 	/**
-	 * Put a service under load and print what came of it.
-	 * @param args URL of the service, number of clients, seconds, seconds between two
-	 * calls of a client
-	 * @throws InterruptedException if it is ended early
+	 * Put a service under load, and write what came of each call.
+	 * @param args URL of the service, URL of the {@link BoardStorage}, number of clients,
+	 * seconds, seconds between two calls of a client, folder of what is written
+	 * @throws Exception if it is ended early
 	 */
-	public static void main(String[] args) throws InterruptedException {
-		try (SoakClients clients = new SoakClients(URI.create(args[0]))) {
-			clients.run(Integer.parseInt(args[1]), Duration.ofSeconds(Long.parseLong(args[2])),
-					Duration.ofMillis((long) (1000 * Double.parseDouble(args[3]))));
-			for (Call call : Call.values()) {
-				System.out.println(call + " " + call.outcomes);
-			}
+	public static void main(String[] args) throws Exception {
+		try (SoakClients clients = new SoakClients(URI.create(args[0]), URI.create(args[1]), Path.of(args[5]))) {
+			clients.run(Integer.parseInt(args[2]), Duration.ofSeconds(Long.parseLong(args[3])),
+					Duration.ofMillis((long) (1000 * Double.parseDouble(args[4]))));
 		}
+		System.exit(0);
 	}
 
 	private void run(int clients, Duration time, Duration pause) throws InterruptedException {
-		long end = System.nanoTime() + time.toNanos();
+		long end = this.began + time.toNanos();
+		Thread failing = new Thread(() -> this.faults.run(end), "faults");
+		failing.setDaemon(true);
+		failing.start();
 		List<Thread> threads = new ArrayList<>();
 		for (int client = 0; client < clients; client++) {
 			Random random = new Random(client);
@@ -119,6 +130,7 @@ public final class SoakClients implements AutoCloseable {
 		for (Thread thread : threads) {
 			thread.join();
 		}
+		failing.join();
 	}
 
 	private void call(Random random, long end, Duration pause) {
@@ -136,40 +148,60 @@ public final class SoakClients implements AutoCloseable {
 		}
 	}
 
-	private void call(Call call, Random random) throws InterruptedException {
-		Outcomes outcomes = call.outcomes;
-		String[] route = ROUTES[random.nextInt(ROUTES.length)];
+	private void call(SoakCall call, Random random) throws InterruptedException {
 		long start = System.nanoTime();
+		String kind = "";
 		try {
-			switch (call) {
-				case READ_ROUTE -> read("/flights/" + route[0] + "/" + route[1]);
-				case READ_ALL -> read("/flights");
-				case SUMMARIZE -> this.service.summarize(route[0], route[1]);
-				case STREAM -> stream(Integer.MAX_VALUE);
-				case STREAM_CANCELLED -> stream(1 + random.nextInt(2));
-				case IMPORT -> importRoute(route);
-				case IMPORT_LARGE -> Assert.state(this.service.importFlights(this.imported) == 100_000, "Imported");
-				case IMPORT_STREAM -> importStream();
-				case DOWNLOAD_CANCELLED -> cancelDownload((random.nextInt(16) == 0) ? "/flights" : "/flights/LAX/LAS");
-				case UPLOAD_CANCELLED -> cancelUpload();
-			}
-			outcomes.succeeded.increment();
+			make(call, random);
 		}
-		catch (HttpServerErrorException.ServiceUnavailable ex) {
-			outcomes.refused.increment();
+		catch (VgiExternalException | RestClientException | IllegalStateException | IOException
+				| UncheckedIOException ex) {
+			kind = kindOf(ex);
+			System.err.println(call + " " + kind + " " + ex);
 		}
-		catch (ErrorBatchException ex) {
-			String message = String.valueOf(ex.getMessage());
-			boolean refused = message.contains("Too many flights") || message.contains("Flights are being read");
-			(refused ? outcomes.refused : outcomes.failed).increment();
-			System.err.println(call + " " + ex);
+		long end = System.nanoTime();
+		String outcome = kind.isEmpty() ? "ok" : kind.startsWith("no-room") ? "refused" : "failed";
+		this.out.println((start - this.began) / 1_000_000 + "," + (end - start) / 1_000_000 + "," + call + "," + outcome
+				+ "," + kind + "," + this.faults.during(start, end));
+	}
+
+	private static String kindOf(Exception ex) {
+		String message = String.valueOf(ex.getMessage());
+		if (message.contains("Too many flights") || message.contains("Flights are being read")
+				|| message.contains("budget_exhausted") || message.contains("memory.budget")
+				|| (ex instanceof VgiExternalException known && known.kind() == Kind.BUDGET_EXHAUSTED)) {
+			return "no-room";
 		}
-		catch (VgiExternalException | RestClientException | IllegalStateException | IOException ex) {
-			outcomes.failed.increment();
-			System.err.println(call + " " + ex);
+		if (ex instanceof SoakRequests.StatusException refused) {
+			return "http-" + refused.status();
 		}
-		finally {
-			outcomes.took(System.nanoTime() - start);
+		if (ex instanceof HttpStatusCodeException refused) {
+			return "http-" + refused.getStatusCode().value();
+		}
+		if (ex instanceof UnexpectedResponseException refused) {
+			return "http-" + refused.status();
+		}
+		if (ex instanceof ErrorBatchException error) {
+			return "error-" + ((error.errorKind() != null) ? error.errorKind() : error.errorType());
+		}
+		return (ex instanceof VgiExternalException known) ? known.kind().code() : ex.getClass().getSimpleName();
+	}
+
+	private void make(SoakCall call, Random random) throws IOException, InterruptedException {
+		String[] route = ROUTES[random.nextInt(ROUTES.length)];
+		switch (call) {
+			case READ_ROUTE -> read("/flights/" + route[0] + "/" + route[1]);
+			case READ_ALL -> read("/flights");
+			case SUMMARIZE -> this.service.summarize(route[0], route[1]);
+			case STREAM -> stream(Integer.MAX_VALUE);
+			case STREAM_CANCELLED -> stream(1 + random.nextInt(2));
+			case IMPORT -> importRoute(route);
+			case IMPORT_LARGE ->
+				Assert.state(this.service.importFlights(this.imported) == rows(this.imported), "Imported");
+			case IMPORT_STREAM -> importStream();
+			case IMPORT_READER -> importReader();
+			case RENEW -> renew();
+			default -> this.requests.make(call, random);
 		}
 	}
 
@@ -181,6 +213,22 @@ public final class SoakClients implements AutoCloseable {
 			}
 			Assert.state(rows > 0, "No flights");
 		}
+	}
+
+	private VectorSchemaRoot last(String path, int rows) throws IOException {
+		try (ArrowReader flights = ArrowResponses.read(this.restClient.get().uri(path).retrieve())) {
+			VectorSchemaRoot batch = flights.getVectorSchemaRoot();
+			while (flights.loadNextBatch()) {
+				if (rows(batch) >= rows) {
+					return batch.slice(rows(batch) - rows, rows);
+				}
+			}
+		}
+		throw new IllegalStateException("No flights");
+	}
+
+	private static int rows(VectorSchemaRoot batch) {
+		return batch.getRowCount();
 	}
 
 	private void stream(int pages) {
@@ -213,107 +261,35 @@ public final class SoakClients implements AutoCloseable {
 		}
 	}
 
-	private void cancelDownload(String path) throws IOException, InterruptedException {
-		HttpRequest request = HttpRequest.newBuilder(this.url.resolve(path)).build();
-		try (InputStream body = this.httpClient.send(request, BodyHandlers.ofInputStream()).body()) {
-			body.readNBytes(10_000);
+	private void importReader() {
+		VectorSchemaRoot flights = this.imported.slice(0);
+		ArrowReader reader = new SingleBatchReader(flights, new MapDictionaryProvider(),
+				this.context.getBean(BufferAllocator.class));
+		try {
+			Object answer = this.vgiClient.send("/flights", reader, String.class, LogSink.discarding());
+			Assert.state(String.valueOf(answer).contains("imported"), "Not imported");
+		}
+		finally {
+			flights.close();
 		}
 	}
 
-	private void cancelUpload() throws IOException {
-		try (Socket socket = new Socket(this.url.getHost(), this.url.getPort())) {
-			OutputStream out = socket.getOutputStream();
-			out.write(("POST /flights HTTP/1.1\r\nHost: " + this.url.getAuthority()
-					+ "\r\nContent-Type: application/vnd.apache.arrow.stream\r\nContent-Length: "
-					+ this.importedStream.length + "\r\n\r\n")
-				.getBytes(StandardCharsets.US_ASCII));
-			out.write(this.importedStream, 0, this.importedStream.length / 2);
+	private void renew() throws IOException, InterruptedException {
+		try (ArrowReader flights = this.vgiClient.read("/flights", LogSink.discarding())) {
+			Assert.state(flights.loadNextBatch(), "No flights");
+			Thread.sleep(LATE.toMillis());
+			long rows = 0;
+			while (flights.loadNextBatch()) {
+				rows += rows(flights.getVectorSchemaRoot());
+			}
+			Assert.state(rows > 0, "No further flights");
 		}
-	}
-
-	private static byte[] toStream(VectorSchemaRoot batch) {
-		ByteArrayOutputStream stream = new ByteArrayOutputStream();
-		try (ArrowStreamWriter writer = new ArrowStreamWriter(batch, null, stream)) {
-			writer.writeBatch();
-		}
-		catch (IOException ex) {
-			throw new UncheckedIOException(ex);
-		}
-		return stream.toByteArray();
 	}
 
 	@Override
 	public void close() {
 		this.imported.close();
 		this.context.close();
-	}
-
-	/**
-	 * What a client does, and how many of a hundred calls are that: what is heavy is
-	 * rare.
-	 */
-	enum Call {
-
-		/** Read some 8,000 flights, inline. */
-		READ_ROUTE(38),
-		/** Read all flights, through storage. */
-		READ_ALL(1),
-		/** Call a typed method. */
-		SUMMARIZE(20),
-		/** Stream all flights. */
-		STREAM(1),
-		/** Stream one or two pages and cancel. */
-		STREAM_CANCELLED(8),
-		/** Fetch a route and import it again. */
-		IMPORT(12),
-		/** Import 100,000 flights through an upload URL. */
-		IMPORT_LARGE(2),
-		/** Import two batches as a stream. */
-		IMPORT_STREAM(4),
-		/** Leave while a response arrives. */
-		DOWNLOAD_CANCELLED(7),
-		/** Leave while the request is sent. */
-		UPLOAD_CANCELLED(7);
-
-		private final int share;
-
-		private final Outcomes outcomes = new Outcomes();
-
-		Call(int share) {
-			this.share = share;
-		}
-
-	}
-
-	/**
-	 * What came of the calls of a kind.
-	 */
-	private static final class Outcomes {
-
-		private final LongAdder succeeded = new LongAdder();
-
-		private final LongAdder refused = new LongAdder();
-
-		private final LongAdder failed = new LongAdder();
-
-		private final List<Long> milliseconds = new ArrayList<>();
-
-		synchronized void took(long nanos) {
-			this.milliseconds.add(nanos / 1_000_000);
-		}
-
-		@Override
-		public synchronized String toString() {
-			this.milliseconds.sort(null);
-			return this.succeeded + " " + this.refused + " " + this.failed + " " + percentile(50) + " "
-					+ percentile(99);
-		}
-
-		private long percentile(int percent) {
-			int size = this.milliseconds.size();
-			return (size > 0) ? this.milliseconds.get(Math.min(size - 1, size * percent / 100)) : 0;
-		}
-
 	}
 
 	/**
