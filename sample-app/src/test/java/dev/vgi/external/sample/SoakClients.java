@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -52,7 +53,7 @@ public final class SoakClients implements AutoCloseable {
 
 	private final List<SoakCall> deck = new ArrayList<>();
 
-	private final long began = System.nanoTime();
+	private final long began;
 
 	private final PrintStream out;
 
@@ -75,7 +76,6 @@ public final class SoakClients implements AutoCloseable {
 		this.out.println("start_ms,took_ms,call,outcome,kind,fault");
 		PrintStream windows = new PrintStream(folder.resolve("faults.csv").toFile());
 		windows.println("fault,from_ms,until_ms");
-		this.faults = new SoakFaults(storage, windows, this.began);
 		for (SoakCall call : SoakCall.values()) {
 			this.deck.addAll(Collections.nCopies(call.share(), call));
 		}
@@ -99,6 +99,9 @@ public final class SoakClients implements AutoCloseable {
 		this.imported = last("/flights", 40_000);
 		this.requests = new SoakRequests(url, storage, this.imported.slice(0, Math.min(20_000, rows(this.imported))),
 				this.vgiClient, this.context.getBean(BufferAllocator.class));
+		this.began = System.nanoTime();
+		this.faults = new SoakFaults(storage, windows, this.began);
+		Files.writeString(folder.resolve("began"), System.currentTimeMillis() / 1000.0 + "\n");
 	}
 
 	/**
