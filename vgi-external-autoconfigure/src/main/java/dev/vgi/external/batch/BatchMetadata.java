@@ -146,6 +146,16 @@ public final class BatchMetadata {
 	}
 
 	/**
+	 * Return what may be written. What a resolution has noted is for this process: a URL
+	 * that a batch came from is signed, perhaps for another caller.
+	 * @return the metadata without such notes
+	 */
+	BatchMetadata withoutLocalNotes() {
+		return (contains(MetadataKeys.LOCATION_SOURCE) || contains(MetadataKeys.LOCATION_FETCH_MS))
+				? without(MetadataKeys.LOCATION_SOURCE, MetadataKeys.LOCATION_FETCH_MS) : this;
+	}
+
+	/**
 	 * Return all entries.
 	 * @return an unmodifiable view in writing order
 	 */

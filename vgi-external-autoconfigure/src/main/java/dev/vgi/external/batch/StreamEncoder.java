@@ -193,7 +193,8 @@ final class StreamEncoder implements AutoCloseable {
 	private void recordBatch(Gatherer gatherer, BatchLayout layout, BatchMetadata metadata) {
 		FlatBufferBuilder builder = new FlatBufferBuilder();
 		int header = layout.writeTable(builder);
-		message(gatherer, builder, MessageHeader.RecordBatch, header, layout.bodyLength(), metadata);
+		message(gatherer, builder, MessageHeader.RecordBatch, header, layout.bodyLength(),
+				metadata.withoutLocalNotes());
 		layout.writeBody(gatherer);
 	}
 

@@ -5,6 +5,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -134,6 +135,30 @@ class ArrowOverHttpTests {
 			assertThat(batch.metadata().get(MetadataKeys.LOCATION_SOURCE)).startsWith("http://");
 			assertThat(batch.metadata().get(MetadataKeys.LOCATION_FETCH_MS)).matches("\\d+\\.\\d");
 		}
+	}
+
+	/**
+	 * The link is for the service that has read it, and perhaps was another caller's.
+	 */
+	@Test
+	void whenBatchIsPassedOnItTellsNobodyWhereItCameFrom() throws Exception {
+		HttpClient client = HttpClient.newHttpClient();
+		byte[] pointer = client
+			.send(HttpRequest.newBuilder(request("/numbers/" + LARGE), (name, value) -> true)
+				.header(Capabilities.ACCEPT_POINTERS, "true")
+				.build(), HttpResponse.BodyHandlers.ofByteArray())
+			.body();
+		assertThat(new String(pointer, StandardCharsets.ISO_8859_1)).contains("Signature=");
+		HttpResponse<byte[]> passedOn = client
+			.send(HttpRequest.newBuilder(URI.create("http://localhost:" + this.port + "/passed-on"))
+				.header("Content-Type", "application/vnd.apache.arrow.stream")
+				.POST(HttpRequest.BodyPublishers.ofByteArray(pointer))
+				.build(), HttpResponse.BodyHandlers.ofByteArray());
+		assertThat(passedOn.statusCode()).isEqualTo(200);
+		assertThat(new String(passedOn.body(), StandardCharsets.ISO_8859_1)).contains("own entry")
+			.doesNotContain("Signature=")
+			.doesNotContain(MetadataKeys.LOCATION_SOURCE)
+			.doesNotContain(MetadataKeys.LOCATION_FETCH_MS);
 	}
 
 	@Test
@@ -433,6 +458,12 @@ class ArrowOverHttpTests {
 				target.set(i, 2 * vector.get(i));
 			}
 			return result;
+		}
+
+		@PostMapping("/passed-on")
+		AnnotatedBatch passedOn(@RequestBody AnnotatedBatch batch) {
+			assertThat(batch.metadata().get(MetadataKeys.LOCATION_SOURCE)).contains("Signature=");
+			return batch.zeroRows(batch.metadata().with("own entry", "kept"), this.allocator);
 		}
 
 		@GetMapping("/text")
