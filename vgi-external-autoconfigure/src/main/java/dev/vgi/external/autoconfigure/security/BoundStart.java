@@ -54,20 +54,20 @@ public final class BoundStart {
 		TransferTenant tenants = ofTenants ? tenants() : null;
 		if (storage != null && !storage.bindsKeys()) {
 			throw unbound("the storage " + bean(ExternalStorage.class, storage)
-					+ " does not mark its objects with their owners",
+					+ " does not mark its objects with their owners.",
 					"implement upload(…, owner), admits and bindsKeys of ExternalStorage");
 		}
 		if (uploadUrls != null && !uploadUrls.bindsUploads()) {
 			throw unbound(
 					"the upload URLs of " + bean(UploadUrlProvider.class, uploadUrls)
-							+ " are not marked with their owners",
+							+ " are not marked with their owners.",
 					"implement generateUploadUrl(schema, owner) and bindsUploads of UploadUrlProvider, or set"
 							+ " vgi.external.upload-url.enabled=false");
 		}
 		if (uploadUrls != null && storage == null) {
 			throw unbound(
 					"there is no storage that could tell for whom the upload URLs of "
-							+ bean(UploadUrlProvider.class, uploadUrls) + " were made",
+							+ bean(UploadUrlProvider.class, uploadUrls) + " were made.",
 					"add a bean of ExternalStorage, or set vgi.external.upload-url.enabled=false");
 		}
 		return (storage != null) ? new PointerBinding(storage, new KeyMac(this.kind, keys), tenants)
@@ -89,7 +89,7 @@ public final class BoundStart {
 	}
 
 	private StartRefusedException unbound(String why, String remedy) {
-		return new StartRefusedException("vgi.external.binding is " + this.kind + ", but " + why + ".",
+		return new StartRefusedException("vgi.external.binding is " + this.kind + ", but " + why,
 				"To bind pointers, " + remedy + ". Otherwise set vgi.external.binding to none.");
 	}
 

@@ -242,7 +242,8 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 
 	private void writeReader(ReaderBatches batches, @Nullable HttpServletRequest request,
 			@Nullable ServletServerHttpResponse response, HttpOutputMessage message) throws IOException {
-		ResponseBudget budget = new ResponseBudget(null, this.maxExternalizedSize);
+		ResponseBudget budget = new ResponseBudget(null, this.maxExternalizedSize)
+			.forCaller(this.pointers.apply(request));
 		if (request != null && HttpMethod.HEAD.matches(request.getMethod())) {
 			// Nothing is read for a body that is not sent.
 			message.getHeaders().setContentType(ArrowStreamHttpMessageConverter.ARROW_STREAM);
@@ -256,7 +257,7 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 				// Each pointer is read as soon as it is there.
 				CodedResponse.requirePlain(response.getServletResponse());
 			}
-			this.delegate.write(batches, message, budget.forCaller(this.pointers.apply(request)));
+			this.delegate.write(batches, message, budget);
 		}
 		else if (request != null && response != null && !isNeverRedirected(request) && this.redirect
 				&& this.externalizer.storesWhileReading() && this.externalizer.isLarge(batches)) {
