@@ -112,9 +112,7 @@ public interface ContentCodec {
 		if (contentEncoding == null) {
 			return null;
 		}
-		int parameters = contentEncoding.indexOf(';');
-		String coding = (parameters >= 0) ? contentEncoding.substring(0, parameters) : contentEncoding;
-		return switch (coding.trim().toLowerCase(Locale.ROOT)) {
+		return switch (name(contentEncoding)) {
 			case ZstdContentCodec.CODING -> ZstdContentCodec.INSTANCE;
 			case GzipContentCodec.CODING, "x-gzip" -> GzipContentCodec.INSTANCE;
 			default -> null;
@@ -160,9 +158,13 @@ public interface ContentCodec {
 
 	private static List<String> codings(@Nullable String contentEncoding) {
 		return Arrays.stream(((contentEncoding != null) ? contentEncoding : "").split(","))
-			.map((coding) -> coding.split(";", 2)[0].trim().toLowerCase(Locale.ROOT))
+			.map(ContentCodec::name)
 			.filter((coding) -> !coding.isEmpty() && !coding.equals("identity"))
 			.toList();
+	}
+
+	private static String name(String coding) {
+		return coding.split(";", 2)[0].trim().toLowerCase(Locale.ROOT);
 	}
 
 	private static CorruptStreamException unsupported(List<String> codings) {

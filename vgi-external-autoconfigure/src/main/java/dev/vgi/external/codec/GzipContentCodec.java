@@ -96,7 +96,7 @@ final class GzipContentCodec implements ContentCodec {
 			catch (DataFormatException ex) {
 				throw Corrupt.encoding(CODING, ex.getMessage(), ex);
 			}
-			return this.state == State.START && this.read == 0 && this.members > 0 && !source.hasRemaining();
+			return this.state == State.START && this.read == 0 && this.members > 0;
 		}
 
 		// decodes one part of a member, returns whether another may follow
@@ -166,13 +166,13 @@ final class GzipContentCodec implements ContentCodec {
 			this.inflater.setInput(source);
 			int count = this.inflater.inflate(target);
 			this.crc.update(target.duplicate().limit(start + count).position(start));
-			check(!this.inflater.needsDictionary(), "preset dictionary");
 			if (this.inflater.finished()) {
 				this.expected = this.crc.getValue();
 				this.state = State.TRAILER;
 				return true;
 			}
-			return count > 0 && target.hasRemaining() && source.hasRemaining();
+			// Either buffer is used up.
+			return false;
 		}
 
 		private boolean checkStart() throws IOException {
