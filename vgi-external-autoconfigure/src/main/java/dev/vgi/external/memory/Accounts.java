@@ -33,7 +33,7 @@ final class Accounts {
 
 	private final int maxWaiters;
 
-	private final @Nullable Duration maxWait;
+	private final long maxWaitNanos;
 
 	private final ReentrantLock lock = new ReentrantLock();
 
@@ -54,7 +54,7 @@ final class Accounts {
 		// other.
 		this.small = Math.min(SMALL, maxBytes / 4 / Math.max(1, maxWaiters));
 		this.maxWaiters = maxWaiters;
-		this.maxWait = maxWait;
+		this.maxWaitNanos = (maxWait != null) ? maxWait.toNanos() : Long.MAX_VALUE;
 		// A quarter always remains for other callers.
 		this.line = new WaitingLine(Math.max(maxPerRequest, maxBytes - maxBytes / 4));
 	}
@@ -76,14 +76,12 @@ final class Accounts {
 				grant(caller, bytes);
 			}
 			else if (request == null || request.held <= this.small) {
-				await(caller, bytes,
-						(this.maxWait != null && this.maxWait.compareTo(maxWait) < 0) ? this.maxWait : maxWait);
+				await(caller, bytes, Math.min(this.maxWaitNanos, maxWait.toNanos()));
 			}
 			else if (free) {
 				grant(caller, bytes);
 			}
 			else {
-				this.line.forget(caller);
 				throw refused(new BudgetExhaustedException("A request that holds " + request.held + " bytes needs "
 						+ bytes + " more than the transfer budget has left for it; raise " + KEY + " (now "
 						+ this.maxBytes + " bytes)", null));
@@ -217,7 +215,7 @@ final class Accounts {
 	Usage usage() {
 		this.lock.lock();
 		try {
-			return new Usage(this.inUse, this.peak, this.line.length(), this.refusals);
+			return new Usage(this.inUse, this.peak, this.line.length(), this.line.callers(), this.refusals);
 		}
 		finally {
 			this.lock.unlock();
@@ -260,7 +258,7 @@ final class Accounts {
 		admitWaiters();
 	}
 
-	private void await(Caller caller, long bytes, Duration maxWait) {
+	private void await(Caller caller, long bytes, long nanos) {
 		Waiter waiter = join(caller, bytes);
 		if (waiter.isAdmitted()) {
 			return;
@@ -269,13 +267,13 @@ final class Accounts {
 			if (this.line.length() > this.maxWaiters && !this.line.displaceFor(waiter)) {
 				throw refused(tooManyWait());
 			}
-			long remaining = maxWait.toNanos();
+			long remaining = nanos;
 			while (waiter.isWaiting() && remaining > 0 && !this.closed) {
 				remaining = waiter.await(remaining);
 			}
 			if (!waiter.isAdmitted()) {
 				checkOpen();
-				throw refused(waiter.isWaiting() ? tooLate(bytes, maxWait) : tooManyWait());
+				throw refused(waiter.isWaiting() ? tooLate(bytes, nanos) : tooManyWait());
 			}
 		}
 		catch (InterruptedException ex) {
@@ -325,9 +323,9 @@ final class Accounts {
 				null);
 	}
 
-	private BudgetExhaustedException tooLate(long bytes, Duration maxWait) {
+	private BudgetExhaustedException tooLate(long bytes, long nanos) {
 		return new BudgetExhaustedException("No room for " + bytes + " bytes in the transfer budget of " + this.maxBytes
-				+ " bytes within " + TimeUnit.NANOSECONDS.toMillis(maxWait.toNanos()) + " ms; raise " + KEY
+				+ " bytes within " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms; raise " + KEY
 				+ " or vgi.external.memory.max-wait", null);
 	}
 
@@ -337,9 +335,10 @@ final class Accounts {
 	 * @param inUse bytes that are taken
 	 * @param peak most bytes that ever were
 	 * @param waiting number of waiters
+	 * @param callers number of callers that hold or wait for something
 	 * @param refusals how often room was refused
 	 */
-	record Usage(long inUse, long peak, int waiting, long refusals) {
+	record Usage(long inUse, long peak, int waiting, int callers, long refusals) {
 
 	}
 

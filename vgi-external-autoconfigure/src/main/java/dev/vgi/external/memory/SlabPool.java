@@ -3,6 +3,7 @@ package dev.vgi.external.memory;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.Map;
 import java.util.TreeMap;
@@ -150,12 +151,10 @@ public final class SlabPool implements AutoCloseable {
 	}
 
 	static long sizeClass(long bytes) {
-		if (bytes <= SMALLEST) {
-			return SMALLEST;
-		}
-		long powerBelow = Long.highestOneBit(bytes - 1);
-		long step = powerBelow / ((powerBelow >= FINER_FROM) ? 64 : 16);
-		return (bytes + step - 1) / step * step;
+		long least = Math.max(bytes, SMALLEST);
+		long power = Long.highestOneBit(least);
+		long step = power / ((power >= FINER_FROM) ? 64 : 16);
+		return (least + step - 1) / step * step;
 	}
 
 	private synchronized void giveBack(long address, long capacity) {
@@ -175,13 +174,9 @@ public final class SlabPool implements AutoCloseable {
 	// The least recently used slab is dropped first, whatever its size.
 	private void makeRoom(long capacity) {
 		while (this.idleBytes + capacity > this.maxIdleBytes) {
-			Deque<Idle> oldest = null;
-			for (Deque<Idle> slabs : this.idle.values()) {
-				if (oldest == null || slabs.getLast().since - oldest.getLast().since < 0) {
-					oldest = slabs;
-				}
-			}
-			Assert.state(oldest != null, "idle bytes without slabs");
+			// The clock may run over.
+			Deque<Idle> oldest = Collections.min(this.idle.values(),
+					(one, other) -> Long.signum(one.getLast().since - other.getLast().since));
 			free(oldest.removeLast());
 			this.idle.values().removeIf(Deque::isEmpty);
 		}

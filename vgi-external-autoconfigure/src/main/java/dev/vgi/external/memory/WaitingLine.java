@@ -40,6 +40,10 @@ final class WaitingLine {
 		return this.length;
 	}
 
+	int callers() {
+		return this.callers.size();
+	}
+
 	Caller caller(@Nullable RequestMemory request) {
 		return this.callers.computeIfAbsent((request != null) ? request.caller : NOBODY,
 				(name) -> new Caller(name, name.equals(NOBODY) ? Long.MAX_VALUE : this.maxPerCaller));

@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 
 import dev.vgi.external.memory.TransferBudget.Lease;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -49,6 +50,29 @@ class RunningTransfersTests {
 			assertThat(transfers.shutDown(Duration.ZERO)).isFalse();
 		}
 		assertThat(transfers.shutDown(Duration.ZERO)).isTrue();
+	}
+
+	@Test
+	@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+	void whereNothingRunsTheEndIsNotWaitedFor() {
+		RunningTransfers transfers = new TransferBudget(100, 8).transfers();
+		transfers.begin().close();
+		assertThat(transfers.shutDown(Duration.ofHours(1))).isTrue();
+	}
+
+	@Test
+	@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+	void anInterruptedShutDownEndsAtOnce() throws Exception {
+		RunningTransfers transfers = new TransferBudget(100, 8).transfers();
+		try (RunningTransfers.Transfer transfer = transfers.begin()) {
+			assertThat(transfers.count()).isOne();
+			Thread.currentThread().interrupt();
+			assertThat(transfers.shutDown(Duration.ofHours(1))).isFalse();
+			assertThat(Thread.interrupted()).isTrue();
+			assertThat(transfer).isNotNull();
+		}
+		assertThat(CompletableFuture.supplyAsync(transfers::count, (task) -> new Thread(task).start())
+			.get(20, TimeUnit.SECONDS)).isZero();
 	}
 
 }
