@@ -131,6 +131,17 @@ class IpcStreamWriterTests {
 		}
 	}
 
+	@Test
+	void firstPartBeginsWithTheSchemaWhateverIsInIt() {
+		try (AnnotatedBatch shape = SampleBatches.numbers(this.allocator, 5);
+				StreamParts parts = new StreamParts(shape, this.allocator)) {
+			assertThat(types(SampleBatches.bytes(parts.next(List.of(), null, false))))
+				.containsExactly(MessageHeader.Schema);
+			assertThat(types(SampleBatches.bytes(parts.next(List.of(), null, false)))).isEmpty();
+			assertThat(types(SampleBatches.bytes(parts.next(List.of(), null, true)))).containsExactly((byte) -1);
+		}
+	}
+
 	private void assertEmpty(IpcStreamReader reader, BatchMetadata metadata) {
 		try (AnnotatedBatch read = SampleBatches.next(reader)) {
 			assertThat(read.rowCount()).isZero();

@@ -15,6 +15,9 @@ import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.flatbuf.Schema;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -134,6 +137,26 @@ class MessageSourceTests {
 			reader.endStream();
 			assertThat(reader.position()).isEqualTo(whole.length);
 		}
+	}
+
+	@Test
+	void bodyOfASchemaIsSkipped() {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int fields = Schema.createFieldsVector(builder, new int[0]);
+		int schema = Schema.createSchema(builder, Endianness.Little, fields, 0, 0);
+		byte[] message = Messages.message(builder, schema, MetadataVersion.V5, MessageHeader.Schema, 16);
+		byte[] bytes = join(message, new byte[16], batch(0), END);
+		for (boolean inMemory : new boolean[] { true, false }) {
+			assertThat(read(bytes, bytes.length, inMemory)).isOne();
+		}
+	}
+
+	@Test
+	void schemaOfWhichNoVectorCanBeMadeIsRefusedWithoutABatch() {
+		Field item = Field.nullable("item", SampleBatches.INT32);
+		Field list = new Field("c", FieldType.nullable(ArrowType.List.INSTANCE), List.of(item, item));
+		assertRefused(new org.apache.arrow.vector.types.pojo.Schema(List.of(list)).serializeAsMessage(),
+				"contradicts itself");
 	}
 
 	@Test

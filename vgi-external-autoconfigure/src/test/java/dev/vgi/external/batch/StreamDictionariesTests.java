@@ -3,11 +3,13 @@ package dev.vgi.external.batch;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.util.ArrayList;
 import java.util.List;
 
 import dev.vgi.external.batch.GatheredStream.Gatherer;
+import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
@@ -83,6 +85,45 @@ class StreamDictionariesTests {
 				assertThat(dictionary(first)).containsExactly("red", "green", "blue");
 				assertThat(dictionary(second)).containsExactly("red", "green", "blue", "black");
 				assertThat(dictionary(third)).containsExactly("red", "green", "blue", "black", "white", "grey");
+			}
+		}
+	}
+
+	@Test
+	void eachStreamHasDictionariesOfItsOwn() throws IOException {
+		byte[] bytes = deltaStream();
+		byte[] both = ByteBuffer.allocate(2 * bytes.length).put(bytes).put(bytes).array();
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(both), both.length,
+				this.allocator)) {
+			for (int stream = 0; stream < 2; stream++) {
+				assertThat(reader.nextStream()).isTrue();
+				try (AnnotatedBatch first = SampleBatches.next(reader)) {
+					assertThat(dictionary(first)).containsExactly("red", "green", "blue");
+				}
+			}
+			reader.endStream();
+			assertThat(reader.nextStream()).isFalse();
+			assertThat(this.allocator.getAllocatedMemory()).isZero();
+		}
+	}
+
+	@Test
+	void dictionariesOfALaterAccountBelongToItsAllocator() throws IOException {
+		byte[] bytes = deltaStream();
+		try (BufferAllocator first = this.allocator.newChildAllocator("first", 0, Long.MAX_VALUE);
+				BufferAllocator second = this.allocator.newChildAllocator("second", 0, Long.MAX_VALUE);
+				IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length, first)) {
+			reader.nextStream();
+			try (AnnotatedBatch batch = SampleBatches.next(reader)) {
+				assertThat(batch.dictionaries().lookup(3).getVector().getAllocator()).isSameAs(first);
+			}
+			reader.newAccount(second);
+			try (AnnotatedBatch batch = SampleBatches.next(reader)) {
+				assertThat(batch.dictionaries().lookup(3).getVector().getAllocator()).as("not changed since")
+					.isSameAs(second);
+				assertThat(batch.dictionaries().lookup(7).getVector().getAllocator()).as("changed since")
+					.isSameAs(second);
+				assertThat(dictionary(batch)).containsExactly("red", "green", "blue", "black");
 			}
 		}
 	}

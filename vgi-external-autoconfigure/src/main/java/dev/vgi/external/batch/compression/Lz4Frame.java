@@ -194,7 +194,6 @@ final class Lz4Frame {
 		require(this.copied <= FREE_COPIES + COPIES_PER_BYTE * this.written, "its blocks are too short");
 		int run = history + literals;
 		int rest = (int) (limit - from);
-		require(literals <= rest, "a block is broken");
 		ArrowBuf joined = joined(length, maxLength);
 		joined.setByte(0, Math.min(run, LONG_RUN) << 4 | token & LONG_RUN);
 		int to = 1;
