@@ -153,24 +153,20 @@ public final class GatheredStream implements AutoCloseable {
 		}
 
 		void zeros(long count) {
-			if (count > 0) {
-				int size = Math.toIntExact(count);
-				reserve(size);
-				Arrays.fill(this.copies, this.copied, this.copied + size, (byte) 0);
-				this.copied += size;
-				this.length += size;
-			}
+			int size = Math.toIntExact(count);
+			reserve(size);
+			Arrays.fill(this.copies, this.copied, this.copied + size, (byte) 0);
+			this.copied += size;
+			this.length += size;
 		}
 
 		void buffer(ArrowBuf buffer, long count) {
 			if (count < SMALL) {
 				int size = (int) count;
-				if (size > 0) {
-					reserve(size);
-					buffer.getBytes(0, this.copies, this.copied, size);
-					this.copied += size;
-					this.length += size;
-				}
+				reserve(size);
+				buffer.getBytes(0, this.copies, this.copied, size);
+				this.copied += size;
+				this.length += size;
 				return;
 			}
 			endCopies();
@@ -191,16 +187,14 @@ public final class GatheredStream implements AutoCloseable {
 		}
 
 		private void endCopies() {
-			if (this.copied > this.copiedFrom) {
-				this.pieces.add(new Piece(null, this.copiedFrom, this.copied - this.copiedFrom));
-				this.copiedFrom = this.copied;
-			}
+			this.pieces.add(new Piece(null, this.copiedFrom, this.copied - this.copiedFrom));
+			this.copiedFrom = this.copied;
 		}
 
 		// puts all copies into one block and turns the pieces so far into views
 		private void makeBlock() {
 			endCopies();
-			ByteBuffer block = (this.copied > 0) ? allocate(this.copied) : ByteBuffer.allocate(0);
+			ByteBuffer block = allocate(this.copied);
 			block.put(0, this.copies, 0, this.copied);
 			for (Piece piece : this.pieces) {
 				for (long done = 0; done < piece.length(); done += WINDOW) {

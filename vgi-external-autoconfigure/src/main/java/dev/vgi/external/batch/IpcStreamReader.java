@@ -190,7 +190,10 @@ public final class IpcStreamReader implements AutoCloseable {
 	 * @throws CorruptStreamException if the bytes end before it
 	 */
 	public void endStream() {
-		guarded(this::skipStream);
+		guardedNullable(() -> {
+			skipStream();
+			return null;
+		});
 	}
 
 	/**
@@ -254,14 +257,11 @@ public final class IpcStreamReader implements AutoCloseable {
 		}
 	}
 
-	private boolean skipStream() {
-		while (this.inStream) {
-			MessageHead skipped = nextMessage();
-			if (skipped != null) {
-				this.source.skip(skipped.bodyLength());
-			}
+	private void skipStream() {
+		MessageHead skipped;
+		while (this.inStream && (skipped = nextMessage()) != null) {
+			this.source.skip(skipped.bodyLength());
 		}
-		return true;
 	}
 
 	private boolean readStream() {

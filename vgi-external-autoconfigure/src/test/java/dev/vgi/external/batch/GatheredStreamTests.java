@@ -41,7 +41,6 @@ class GatheredStreamTests {
 			gatherer.intLittleEndian(0x04030201);
 			gatherer.bytes(ByteBuffer.wrap(new byte[] { 9, 8, 7 }, 1, 2));
 			gatherer.zeros(0);
-			gatherer.zeros(-1);
 			gatherer.zeros(3);
 			gatherer.buffer(small, 0);
 			gatherer.buffer(small, 2);

@@ -172,6 +172,21 @@ class IpcStreamWriterTests {
 	}
 
 	@Test
+	void copiesBelongToTheAllocatorOfTheColumns() {
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 3);
+				AnnotatedBatch none = SampleBatches.batch(3, List.of(), BatchMetadata.empty())) {
+			long before = this.allocator.getAllocatedMemory();
+			try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(batch))) {
+				assertThat(this.allocator.getAllocatedMemory() - before).isGreaterThanOrEqualTo(stream.length());
+			}
+			try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(none))) {
+				assertThat(stream.length()).isPositive();
+				assertThat(this.allocator.getAllocatedMemory()).isEqualTo(before);
+			}
+		}
+	}
+
+	@Test
 	void closedWriterWritesNoEnd() throws IOException {
 		ByteArrayOutputStream out = new ByteArrayOutputStream();
 		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 3)) {

@@ -8,6 +8,7 @@ import java.util.Map;
 
 import dev.vgi.external.VgiExternalException;
 import org.jspecify.annotations.NullUnmarked;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -149,7 +150,22 @@ class LogMessageTests {
 		BatchMetadata mirrored = new LogMessage(LogMessage.EXCEPTION, "Busy: no room",
 				Map.of("error_details", Collections.nCopies(5000, Map.of("n", 1))))
 			.toMetadata();
-		assertThat(ErrorBatchException.from(mirrored).errorDetails()).hasSizeLessThan(1500);
+		assertThat(ErrorBatchException.from(mirrored).errorDetails()).hasSize(4096 / 3);
+		String most = "[{\"k\":\"" + "x".repeat(4096 - 10) + "\"}]";
+		assertThat(most).hasSize(4096);
+		assertThat(ErrorBatchException.from(metadata.with(MetadataKeys.ERROR_DETAILS, most)).errorDetails()).hasSize(1);
+		assertThat(ErrorBatchException.from(metadata.with(MetadataKeys.ERROR_DETAILS, most + " ")).errorDetails())
+			.isEmpty();
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "0, 0", "0.0004, 0", "0.0005, 1", "2147483646, 2147483646000", "2147483647,", "-0.1," })
+	void delayIsInMilliseconds(String seconds, @Nullable Long expected) {
+		ErrorBatchException error = ErrorBatchException
+			.from(new LogMessage(LogMessage.EXCEPTION, "m", Map.of()).toMetadata()
+				.with(MetadataKeys.ERROR_DETAILS,
+						"[{\"@type\":\"vgi_rpc.RetryInfo\",\"retry_delay_seconds\":" + seconds + "}]"));
+		assertThat(error.retryDelay()).isEqualTo((expected != null) ? Duration.ofMillis(expected) : null);
 	}
 
 	@ParameterizedTest
