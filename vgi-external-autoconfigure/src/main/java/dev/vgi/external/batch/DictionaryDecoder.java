@@ -36,7 +36,6 @@ import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
-import org.apache.arrow.vector.util.OversizedAllocationException;
 
 /**
  * Replaces the indices of one batch by values, at every depth. Everything else keeps its
@@ -95,9 +94,6 @@ final class DictionaryDecoder implements AutoCloseable {
 		}
 		catch (RuntimeException ex) {
 			vectors.forEach(FieldVector::close);
-			if (ex instanceof OversizedAllocationException) {
-				throw tooLarge();
-			}
 			throw ex;
 		}
 	}
@@ -378,7 +374,6 @@ final class DictionaryDecoder implements AutoCloseable {
 	@Override
 	public void close() {
 		this.decoded.values().forEach(FieldVector::close);
-		this.decoded.clear();
 		discharge();
 	}
 

@@ -6,11 +6,14 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BitVectorHelper;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.IntVector;
+import org.apache.arrow.vector.LargeVarCharVector;
 import org.apache.arrow.vector.TinyIntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.complex.DenseUnionVector;
+import org.apache.arrow.vector.complex.LargeListVector;
 import org.apache.arrow.vector.complex.ListVector;
 import org.apache.arrow.vector.complex.MapVector;
 import org.apache.arrow.vector.complex.StructVector;
@@ -142,6 +145,92 @@ class DictionaryDecoderTests {
 			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(reader::nextStream)
 				.withMessageContaining("'b'");
 		}
+	}
+
+	@Test
+	void indexOutsideItsDictionaryIsRefusedAndNothingLeaks() {
+		try (VectorSchemaRoot root = encoded(SampleBatches.texts(this.allocator, "words", "one", "two"), 1, 0)
+			.decode(this.allocator)) {
+			assertThat(values(root, "c")).containsExactly("two", "one");
+		}
+		AnnotatedBatch batch = encoded(SampleBatches.texts(this.allocator, "words", "one", "two"), 1, 2);
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> batch.decode(this.allocator))
+			.withMessage("Column 'c' has an index outside its dictionary");
+		assertThat(this.allocator.getAllocatedMemory()).isZero();
+	}
+
+	@Test
+	void longTextsAreRepeated() {
+		String text = "x".repeat(100_000);
+		for (FieldVector words : List.of(SampleBatches.texts(this.allocator, "words", text),
+				new LargeVarCharVector("words", this.allocator))) {
+			if (words instanceof LargeVarCharVector large) {
+				large.setSafe(0, SampleBatches.utf8(text));
+				large.setValueCount(1);
+			}
+			try (VectorSchemaRoot root = encoded(words, 0, 0, 0).decode(this.allocator)) {
+				assertThat(values(root, "c")).containsExactly(text, text, text);
+			}
+		}
+	}
+
+	@Test
+	void textsThatBecomeLongerThan2GibibytesAreRefused() {
+		int[] indices = new int[1 << 11];
+		AnnotatedBatch batch = encoded(SampleBatches.texts(this.allocator, "words", "x".repeat(1 << 20)), indices);
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> batch.decode(this.allocator))
+			.withMessageContaining("larger than 2 GiB");
+		assertThat(this.allocator.getAllocatedMemory()).isZero();
+	}
+
+	@Test
+	void firstListNeedNotBeginWithTheFirstElement() {
+		for (FieldVector lists : List.of(ListVector.empty("lists", this.allocator),
+				LargeListVector.empty("lists", this.allocator))) {
+			IntVector items = (IntVector) ((lists instanceof ListVector list)
+					? list.addOrGetVector(FieldType.nullable(SampleBatches.INT32))
+					: ((LargeListVector) lists).addOrGetVector(FieldType.nullable(SampleBatches.INT32)))
+				.getVector();
+			lists.allocateNew();
+			for (int i = 0; i < 4; i++) {
+				items.setSafe(i, 10 + i);
+			}
+			items.setValueCount(4);
+			for (int i = 0; i < 2; i++) {
+				BitVectorHelper.setBit(lists.getValidityBuffer(), i);
+			}
+			if (lists instanceof ListVector list) {
+				list.setLastSet(1);
+				for (int i = 0; i < 3; i++) {
+					list.getOffsetBuffer().setInt(4L * i, new int[] { 1, 2, 4 }[i]);
+				}
+			}
+			else {
+				((LargeListVector) lists).setLastSet(1);
+				for (int i = 0; i < 3; i++) {
+					lists.getOffsetBuffer().setLong(8L * i, new int[] { 1, 2, 4 }[i]);
+				}
+			}
+			lists.setValueCount(2);
+			try (VectorSchemaRoot root = encoded(lists, 1, 0, -1).decode(this.allocator)) {
+				assertThat(values(root, "c")).containsExactly("[12,13]", "[11]", "null");
+			}
+		}
+	}
+
+	// a negative index stands for a null
+	private AnnotatedBatch encoded(FieldVector values, int... indices) {
+		DictionaryEncoding encoding = new DictionaryEncoding(9, false, new ArrowType.Int(32, true));
+		IntVector column = new IntVector("c", new FieldType(true, SampleBatches.INT32, encoding), this.allocator);
+		column.allocateNew(indices.length);
+		for (int i = 0; i < indices.length; i++) {
+			if (indices[i] >= 0) {
+				column.set(i, indices[i]);
+			}
+		}
+		AnnotatedBatch batch = batch(column, indices.length);
+		((MapDictionaryProvider) batch.dictionaries()).put(new Dictionary(values, encoding));
+		return batch;
 	}
 
 	private DenseUnionVector dense() {

@@ -16,9 +16,14 @@ import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.NullVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.complex.FixedSizeListVector;
 import org.apache.arrow.vector.complex.StructVector;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.FieldType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -198,6 +203,38 @@ class ReadingChargesTests {
 				}
 			}
 		}
+	}
+
+	@Test
+	void positionsAreChargedWhileAColumnIsDecoded() {
+		// values that take no bytes
+		try (VectorSchemaRoot decoded = nulls(ROWS, 1).decode(this.charged)) {
+			assertThat(decoded.getRowCount()).isEqualTo(ROWS);
+			assertThat(this.budget.peak()).as("one column at a time").isEqualTo(4 * ROWS);
+			assertThat(this.budget.inUse()).isZero();
+		}
+		AnnotatedBatch broken = nulls(ROWS, 0);
+		assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(() -> broken.decode(this.charged));
+		assertThat(this.budget.inUse()).isZero();
+	}
+
+	// three columns of the first of some nulls
+	private AnnotatedBatch nulls(int rows, int values) {
+		DictionaryEncoding encoding = new DictionaryEncoding(9, false, null);
+		MapDictionaryProvider dictionaries = new MapDictionaryProvider();
+		dictionaries.put(new Dictionary(new NullVector("nulls", values), encoding));
+		List<FieldVector> columns = new ArrayList<>();
+		for (int i = 0; i < 3; i++) {
+			IntVector column = new IntVector("c" + i, new FieldType(true, SampleBatches.INT32, encoding),
+					this.allocator);
+			column.allocateNew(rows);
+			for (int row = 0; row < rows; row++) {
+				column.set(row, 0);
+			}
+			columns.add(column);
+		}
+		AnnotatedBatch batch = SampleBatches.batch(rows, columns, BatchMetadata.empty());
+		return new AnnotatedBatch(batch.root(), dictionaries, batch.metadata());
 	}
 
 	private BufferAllocator allocator(RequestMemory memory) {

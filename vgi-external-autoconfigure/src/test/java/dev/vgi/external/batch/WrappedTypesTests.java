@@ -158,6 +158,24 @@ class WrappedTypesTests {
 		}
 	}
 
+	@ParameterizedTest
+	@MethodSource("decodable")
+	void dictionaryOfExtensionsIsDecoded(Sample sample) {
+		AnnotatedBatch plain = sample.make().apply(this.allocator);
+		List<List<@Nullable Object>> backwards = new ArrayList<>();
+		for (FieldVector vector : plain.root().getFieldVectors()) {
+			List<@Nullable Object> values = values(vector);
+			Collections.reverse(values);
+			backwards.add(values);
+		}
+		AnnotatedBatch wrapped = wrapped(plain, 1, this.allocator);
+		List<ArrowType> types = wrapped.schema().getFields().stream().map(Field::getType).toList();
+		try (VectorSchemaRoot decoded = encoded(wrapped).decode(this.allocator)) {
+			assertThat(decoded.getSchema().getFields()).extracting(Field::getType).isEqualTo(types);
+			assertThat(decoded.getFieldVectors().stream().map(WrappedTypesTests::values).toList()).isEqualTo(backwards);
+		}
+	}
+
 	static Stream<Sample> decodable() {
 		Function<Sample, Sample> plain = (sample) -> new Sample(sample.name(),
 				(allocator) -> without(sample.make().apply(allocator), "sparse", "dense"));
