@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 
 import javax.management.JMException;
 import javax.management.MBeanAttributeInfo;
@@ -41,14 +42,19 @@ final class SecretsProcess {
 		try (Recording recording = new Recording(Configuration.getConfiguration("profile"))) {
 			for (EventType type : FlightRecorder.getFlightRecorder().getEventTypes()) {
 				if (!type.getCategoryNames().contains("Java Virtual Machine")) {
-					recording.enable(type.getName()).withThreshold(Duration.ZERO).withoutStackTrace();
+					recording.enable(type.getName())
+						.withThreshold(Duration.ZERO)
+						.withoutStackTrace()
+						.with("throttle", "off");
 				}
 			}
 			recording.start();
 			scenario.bucket(List.of("refuse", "redirect"), logging(folder, "ecs"));
-			scenario.localStore(logging(folder, "logstash"));
-			scenario.googleBucket(logging(folder, "gelf"));
-			scenario.foreignWays(logging(folder, "logstash"));
+			scenario.localStore(logging(folder, "logstash", "vgi.external.binding=principal"));
+			scenario.googleBucket(logging(folder, "gelf", "vgi.external.binding=principal"));
+			for (String server : List.of("tomcat", "jetty")) {
+				scenario.foreignWays(logging(folder, "logstash", OneServerFilter.PROPERTY + "=" + server));
+			}
 			recording.stop();
 			recording.dump(folder.resolve("flight.jfr"));
 		}
@@ -58,13 +64,13 @@ final class SecretsProcess {
 		Files.write(folder.resolve("secrets.txt"), scenario.secrets());
 	}
 
-	private static String[] logging(Path folder, String format) {
-		return new String[] { "logging.file.name=" + folder.resolve(format + ".log"),
+	private static String[] logging(Path folder, String format, String... settings) {
+		return Stream.concat(Stream.of(settings), Stream.of( "logging.file.name=" + folder.resolve(format + ".log"),
 				"logging.structured.format.file=" + format, "logging.level.root=trace", "logging.threshold.console=off",
 				"logging.logback.rollingpolicy.max-file-size=10GB",
 				"server.tomcat.mbeanregistry.enabled=true",
 				// That is the log, once more.
-				"management.endpoints.web.exposure.exclude=logfile" };
+				"management.endpoints.web.exposure.exclude=logfile")).toArray(String[]::new);
 	}
 
 	/**

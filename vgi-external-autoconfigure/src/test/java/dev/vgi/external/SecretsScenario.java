@@ -52,6 +52,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 import org.springframework.boot.SpringApplication;
+import org.springframework.boot.context.metrics.buffering.BufferingApplicationStartup;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.http.client.ClientHttpRequestFactory;
 import org.springframework.http.client.HttpComponentsClientHttpRequestFactory;
@@ -273,9 +274,13 @@ final class SecretsScenario {
 				"--management.endpoints.web.exposure.include=*", "--management.endpoint.env.show-values=always",
 				"--management.endpoint.configprops.show-values=always",
 				"--management.endpoint.health.show-details=always",
-				"--vgi.external.observation.requests=true"));
+				"--vgi.external.observation.requests=true", "--vgi.rpc.error.include-stacktrace=always",
+				"--spring.web.error.include-message=always", "--spring.web.error.include-stacktrace=always",
+				"--spring.web.error.include-exception=true", "--spring.web.error.include-binding-errors=always"));
 		Stream.concat(Arrays.stream(more), Arrays.stream(settings)).map("--"::concat).forEach(arguments::add);
-		this.context = SpringApplication.run(SecretsApplication.class, arguments.toArray(String[]::new));
+		SpringApplication application = new SpringApplication(SecretsApplication.class);
+		application.setApplicationStartup(new BufferingApplicationStartup(10_000));
+		this.context = application.run(arguments.toArray(String[]::new));
 		this.port = this.context.getEnvironment().getRequiredProperty("local.server.port", Integer.class);
 		for (int i = 0; i < 3; i++) {
 			UploadUrl vended = this.context.getBean(UploadUrlProvider.class).generateUploadUrl(SCHEMA);
@@ -426,7 +431,7 @@ final class SecretsScenario {
 			}
 		}
 		assertThat(endpoints).containsKeys("httpexchanges", "env", "configprops", "health", "metrics", "beans",
-				"mappings", "conditions", "loggers", "scheduledtasks", "info", "threaddump", "vgiexternal");
+				"mappings", "conditions", "loggers", "scheduledtasks", "info", "threaddump", "startup", "vgiexternal");
 		assertThat(endpoints).doesNotContainKeys("heapdump", "shutdown");
 		assertThat(endpoints.get("httpexchanges")).containsPattern("\"Location\":\\[\"(http://|/_vgi/objects/)")
 			.contains("303");
