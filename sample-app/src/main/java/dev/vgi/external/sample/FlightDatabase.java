@@ -42,6 +42,9 @@ class FlightDatabase implements AutoCloseable {
 
 	private static final String DATA = "data/flights-3m.parquet";
 
+	/** Flights that are loaded at a time: about 22 MB, until they are compressed. */
+	private static final int PART = 500_000;
+
 	private final long memoryLimit;
 
 	private final Duration patience;
@@ -98,17 +101,33 @@ class FlightDatabase implements AutoCloseable {
 			statement.execute("""
 					CREATE TABLE flights (date TIMESTAMP NOT NULL, delay BIGINT NOT NULL, distance BIGINT NOT NULL,
 						origin VARCHAR NOT NULL, destination VARCHAR NOT NULL)""");
-			try (PreparedStatement insert = opened
-				.prepareStatement("INSERT INTO flights BY NAME FROM read_parquet(?)")) {
-				insert.setString(1, file.toString());
-				insert.execute();
-			}
-			statement.execute("CHECKPOINT");
+			insert(opened, file);
 			// From here on no statement can access files
 			statement.execute("SET enable_external_access = false");
 		}
 		finally {
 			Files.deleteIfExists(file);
+		}
+	}
+
+	// In parts, since only a checkpoint compresses: all flights at once take ten times as
+	// much memory as they do from then on
+	private static void insert(Connection opened, Path file) throws SQLException {
+		try (PreparedStatement insert = opened.prepareStatement("""
+				INSERT INTO flights BY NAME SELECT * EXCLUDE file_row_number
+					FROM read_parquet(?, file_row_number = true) WHERE file_row_number BETWEEN ? AND ?""");
+				Statement checkpoint = opened.createStatement()) {
+			insert.setString(1, file.toString());
+			long first = 0;
+			int inserted;
+			do {
+				insert.setLong(2, first);
+				insert.setLong(3, first + PART - 1);
+				inserted = insert.executeUpdate();
+				checkpoint.execute("CHECKPOINT");
+				first += PART;
+			}
+			while (inserted == PART);
 		}
 	}
 

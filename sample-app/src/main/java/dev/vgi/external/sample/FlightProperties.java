@@ -23,11 +23,14 @@ import org.springframework.util.unit.DataSize;
 record FlightProperties(@Nullable DataSize memoryLimit, @DefaultValue("10s") Duration patience) {
 
 	/** The minimum for loading the flights that come with the application. */
-	private static final DataSize LEAST = DataSize.ofMegabytes(256);
+	private static final DataSize LEAST = DataSize.ofMegabytes(64);
+
+	/** Two results of all flights in one batch. */
+	private static final DataSize LEAST_BY_DEFAULT = DataSize.ofMegabytes(256);
 
 	FlightProperties {
 		Assert.isTrue(memoryLimit == null || memoryLimit.compareTo(LEAST) >= 0,
-				"'flights.memory-limit' must be at least 256MB");
+				"'flights.memory-limit' must be at least 64MB");
 	}
 
 	/**
@@ -40,7 +43,7 @@ record FlightProperties(@Nullable DataSize memoryLimit, @DefaultValue("10s") Dur
 
 	static DataSize defaultLimit(DataSize memoryOfProcess) {
 		DataSize eighth = DataSize.ofBytes(memoryOfProcess.toBytes() / 8);
-		return (eighth.compareTo(LEAST) > 0) ? eighth : LEAST;
+		return (eighth.compareTo(LEAST_BY_DEFAULT) > 0) ? eighth : LEAST_BY_DEFAULT;
 	}
 
 	private static DataSize memoryOfProcess() {

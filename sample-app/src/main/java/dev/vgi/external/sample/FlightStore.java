@@ -249,8 +249,21 @@ public class FlightStore implements AutoCloseable {
 		try (ArrowArrayStream stream = ArrowArrayStream.allocateNew(this.allocator);
 				Statement statement = connection.createStatement()) {
 			Data.exportArrayStream(this.allocator, new SingleBatchReader(batch, dictionaries, this.allocator), stream);
-			connection.registerArrowStream("received", stream);
+			register(connection, stream);
 			return statement.execute("INSERT INTO incoming SELECT " + COLUMNS + " FROM received");
+		}
+	}
+
+	private static void register(DuckDBConnection connection, ArrowArrayStream stream) throws SQLException {
+		try {
+			connection.registerArrowStream("received", stream);
+		}
+		catch (RuntimeException ex) {
+			// What the database throws is wrapped here and nowhere else
+			if (ex.getCause() instanceof SQLException cause) {
+				throw cause;
+			}
+			throw ex;
 		}
 	}
 

@@ -15,6 +15,7 @@ import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.util.AutoCloseables;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ipc.ArrowReader;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.duckdb.DuckDBConnection;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,6 +52,25 @@ class FlightDatabaseTests {
 		this.store.close();
 		this.database.close();
 		this.allocator.close();
+	}
+
+	@Test
+	void leastMemoryIsEnoughToLoadReadAndImport() throws Exception {
+		FlightProperties least = new FlightProperties(DataSize.ofMegabytes(64), Duration.ofSeconds(10));
+		try (FlightDatabase small = new FlightDatabase(least);
+				FlightStore flights = new FlightStore(small, this.allocator, least)) {
+			try (VectorSchemaRoot route = flights.route("LAX", "LAS")) {
+				assertThat(flights.importFlights(route)).isEqualTo(route.getRowCount());
+			}
+			assertThat(flights.count()).isEqualTo(3_000_000);
+			long rows = 0;
+			try (ArrowReader all = flights.all()) {
+				while (all.loadNextBatch()) {
+					rows += all.getVectorSchemaRoot().getRowCount();
+				}
+			}
+			assertThat(rows).isEqualTo(3_000_000);
+		}
 	}
 
 	@Test
@@ -132,6 +152,17 @@ class FlightDatabaseTests {
 		try (VectorSchemaRoot latest = latest()) {
 			assertThat(this.store.importFlights(latest)).isEqualTo(500_000);
 		}
+	}
+
+	@Test
+	void databaseThatIsInvalidatedBetweenTwoBatchesIsAnErrorOfTheDatabase() throws IOException {
+		try (VectorSchemaRoot route = this.store.route("LAX", "LAS");
+				ArrowReader flights = new InvalidatingReader(route, this.allocator)) {
+			assertThatExceptionOfType(FlightsUnavailableException.class)
+				.isThrownBy(() -> this.store.importFlights(flights))
+				.withMessage("Importing flights failed");
+		}
+		assertThat(this.store.count()).isEqualTo(3_000_000);
 	}
 
 	@Test
@@ -218,6 +249,46 @@ class FlightDatabaseTests {
 			result.next();
 			return result.getLong(1);
 		}
+	}
+
+	/**
+	 * Has one batch, before which the database becomes unusable.
+	 */
+	private final class InvalidatingReader extends ArrowReader {
+
+		private final VectorSchemaRoot batch;
+
+		private InvalidatingReader(VectorSchemaRoot batch, BufferAllocator allocator) {
+			super(allocator);
+			this.batch = batch;
+		}
+
+		@Override
+		public boolean loadNextBatch() {
+			assertThatExceptionOfType(FlightsUnavailableException.class).isThrownBy(
+					() -> write("Doubling flights", FlightDatabaseTests.this::runOutOfMemoryAtCheckpoint));
+			return true;
+		}
+
+		@Override
+		public VectorSchemaRoot getVectorSchemaRoot() {
+			return this.batch;
+		}
+
+		@Override
+		protected Schema readSchema() {
+			return this.batch.getSchema();
+		}
+
+		@Override
+		public long bytesRead() {
+			return 0;
+		}
+
+		@Override
+		protected void closeReadSource() {
+		}
+
 	}
 
 }

@@ -26,8 +26,8 @@ class FlightPropertiesTests {
 
 	@Test
 	void limitBelowWhatTheFlightsTakeIsRefused() {
-		assertThatIllegalArgumentException().isThrownBy(() -> new FlightProperties(DataSize.ofMegabytes(255), PATIENCE))
-			.withMessage("'flights.memory-limit' must be at least 256MB");
+		assertThatIllegalArgumentException().isThrownBy(() -> new FlightProperties(DataSize.ofMegabytes(63), PATIENCE))
+			.withMessage("'flights.memory-limit' must be at least 64MB");
 	}
 
 }
