@@ -30,12 +30,13 @@ AFTER = [  # column, name, how much more than before the load
     ("allocated_mb", "MB of batches", 0.001), ("budget_mb", "MB held of the budget", 0.001),
     ("slabs_leased_mb", "MB of slabs in use", 0.001), ("pool_leased", "connections in use", 0),
     ("buffers", "buffers of batches", 8), ("leftovers", "leftovers to be removed", 0),
-    ("temporary_files", "temporary files", 0), ("descriptors", "descriptors", 12), ("threads", "threads", 20),
+    ("temporary_files", "temporary files", 0), ("descriptors", "descriptors", 12), ("threads", "threads", 40),
 ]
 # What calls may come to while the storage fails, or right after it
-EXCUSED = {"http-502", "http-503", "http-504", "storage-unavailable", "service-unavailable", "timed-out", "no-room",
+EXCUSED = {"http-502", "http-504", "storage-unavailable", "service-unavailable", "timed-out", "no-room",
            "link-expired", "upload-refused", "HttpTimeoutException", "http-507", "http-403", "IOException",
-           "error-storage_unavailable", "error-timed_out", "error-upload_refused", "ResourceAccessException",
+           "error-storage", "error-storage_unavailable", "error-timed_out", "error-upload_refused",
+           "ResourceAccessException",
            "HttpConnectTimeoutException", "ConnectException", "SocketException", "UncheckedIOException",
            "object-gone", "error-object_gone", "error-service_unavailable", "EOFException", "ClosedChannelException"}
 
@@ -73,6 +74,14 @@ def drift(series, end):
 def percentile(values, percent):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] if ordered else 0
+
+
+def histogram(folder, name):
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        return {}
+    with open(path) as lines:
+        return {kind: (int(count), int(size)) for kind, count, size in (line.rsplit(" ", 2) for line in lines)}
 
 
 class Verdict:
@@ -138,10 +147,11 @@ def judge(folder):
         bound = max(part * level, number if end >= 1200 else short)
         verdict.judge(growth <= bound, f"{name}: {level:.1f}, grew by {growth:+.1f} (at most {bound:.1f}); "
                       f"at most {max(value for _, value in series):.1f}")
-    most = max((value for _, value in points(samples, "rss_mb")), default=0)
-    verdict.judge(0 < most < limit, f"resident size stayed below {limit:.0f} MB: {most:.0f}")
-    if about["killed"]:
+    if about["killed"]:  # the kernel's limit, which counts other pages than the resident size
         verdict.judge(about["killed"] == "0", f"nothing was ended for want of memory ({about['killed']})")
+    else:
+        most = max((value for _, value in points(samples, "rss_mb")), default=0)
+        verdict.judge(0 < most < limit, f"resident size stayed below {limit:.0f} MB: {most:.0f}")
 
     before, after = (next(iter(rows(folder, name)), None) for name in ("before.csv", "after.csv"))
     if before and after:
@@ -154,9 +164,7 @@ def judge(folder):
     verdict.judge(about["errors"] == "0", f"{about['errors']} errors in the log")
     if verdict.failed:
         print("[soak]    what the heap has gained")
-        first, last = ({row[0]: (int(row[1]), int(row[2])) for row in csv.reader(lines, delimiter=";")}
-                       for lines in (open(os.path.join(folder, name)) for name in ("heap-first.csv", "heap-last.csv"))
-                       ) if os.path.exists(os.path.join(folder, "heap-last.csv")) else ({}, {})
+        first, last = histogram(folder, "heap-first.txt"), histogram(folder, "heap-last.txt")
         gained = sorted(((size - first.get(kind, (0, 0))[1], count - first.get(kind, (0, 0))[0], kind)
                          for kind, (count, size) in last.items()), reverse=True)
         for size, count, kind in gained[:12]:

@@ -1,6 +1,6 @@
 """Watches a service under load for .ci/soak: writes samples.csv, health.csv and two histograms of the heap.
 
-    watch.py PID URL FOLDER --storage-port P... --objects FOLDER --temporary FOLDER [--group FOLDER] [--limit BYTES]
+    watch.py PID URL MANAGEMENT-URL FOLDER --storage-port P... --objects FOLDER --temporary FOLDER [--group FOLDER] [--limit BYTES]
              --collect SECONDS
 
 Ends when FOLDER/stop exists. Also does what the lifecycle rule of a bucket does: removes objects that are too old.
@@ -77,12 +77,12 @@ class Watch:
 
     def scrape(self):
         metrics = {}
-        for line in fetch(self.options.url + "/actuator/prometheus", 5).splitlines():
+        for line in fetch(self.options.management + "/actuator/prometheus", 5).splitlines():
             match = re.match(r"([a-z_]+)(\{.*\})? (\S+)$", line)
             if match:
                 metrics.setdefault(match.group(1), []).append((match.group(2) or "", float(match.group(3))))
         self.metrics = metrics
-        self.transfers = json.loads(fetch(self.options.url + "/actuator/vgiexternal", 5))
+        self.transfers = json.loads(fetch(self.options.management + "/actuator/vgiexternal", 5))
 
     def meter(self, name, labels=""):
         return sum(value for tags, value in self.metrics.get(name, []) if labels in tags)
@@ -131,11 +131,11 @@ class Watch:
                 counts[match.group(3)] = (int(match.group(1)), int(match.group(2)))
         if not counts:
             return "", ""
-        name = "last" if os.path.exists(os.path.join(self.options.folder, "heap-first.csv")) else "first"
+        name = "last" if os.path.exists(os.path.join(self.options.folder, "heap-first.txt")) else "first"
         if not self.options.once and (name == "last" or self.now() > self.options.warm):
-            with open(os.path.join(self.options.folder, f"heap-{name}.csv"), "w") as out:
+            with open(os.path.join(self.options.folder, f"heap-{name}.txt"), "w") as out:
                 for kind, (instances, size) in counts.items():
-                    out.write(f"{kind};{instances};{size}\n")
+                    out.write(f"{kind} {instances} {size}\n")
         return (sum(size for _, size in counts.values()) / 1e6,
                 counts.get("org.apache.arrow.memory.BufferLedger", (0, 0))[0])
 
@@ -178,7 +178,7 @@ class Watch:
             while not self.stopped():
                 begun = time.monotonic()
                 try:
-                    with urllib.request.urlopen(self.options.url + "/actuator/health/liveness", timeout=1) as answer:
+                    with urllib.request.urlopen(self.options.management + "/actuator/health/liveness", timeout=1) as answer:
                         status = answer.status
                 except urllib.error.HTTPError as error:
                     status = error.code
@@ -214,6 +214,7 @@ class Watch:
 parser = argparse.ArgumentParser()
 parser.add_argument("pid", type=int)
 parser.add_argument("url")
+parser.add_argument("management")
 parser.add_argument("folder")
 parser.add_argument("--storage-port", type=int, nargs="+", default=[])
 parser.add_argument("--objects", required=True)

@@ -87,12 +87,12 @@ public final class BoardStorage {
 
 	private volatile Fault fault = Fault.NONE;
 
-	private BoardStorage(int other) throws IOException {
-		this.line = new FaultyProxy(other);
+	private BoardStorage(InetSocketAddress address, FaultyProxy line) throws IOException {
+		this.line = line;
 		this.flights = stream();
 		this.corrupt = this.flights.clone();
 		new Random(1).ints(1000, 0, this.corrupt.length).forEach((place) -> this.corrupt[place] ^= 0x55);
-		this.server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+		this.server = HttpServer.create(address, 0);
 		this.server.setExecutor(Executors.newCachedThreadPool());
 		this.server.createContext("/bucket", (exchange) -> answer(exchange, this::bucket));
 		this.server.createContext("/credentials", (exchange) -> answer(exchange, this::credentials));
@@ -103,18 +103,25 @@ public final class BoardStorage {
 	}
 
 	/**
-	 * Serve until the process is ended, and print the port first; and then that of the
-	 * line, if there is one.
+	 * Serve until the process is ended, and print the port first. With a line, print that
+	 * of the line, too, and serve at a second address: to be busy there.
 	 * @param args the port of the storage at the other end of the line, or nothing
 	 * @throws IOException if there is no port
 	 */
 	public static void main(String[] args) throws IOException {
-		BoardStorage storage = new BoardStorage((args.length > 0) ? Integer.parseInt(args[0]) : 0);
-		storage.server.start();
-		System.out.println(storage.server.getAddress().getPort());
+		FaultyProxy line = new FaultyProxy((args.length > 0) ? Integer.parseInt(args[0]) : 0);
+		int port = start(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), line);
+		System.out.println(port);
 		if (args.length > 0) {
-			System.out.println(storage.line.start());
+			start(new InetSocketAddress("127.0.0.2", port), line);
+			System.out.println(line.start());
 		}
+	}
+
+	private static int start(InetSocketAddress address, FaultyProxy line) throws IOException {
+		BoardStorage storage = new BoardStorage(address, line);
+		storage.server.start();
+		return storage.server.getAddress().getPort();
 	}
 
 	private void answer(HttpExchange exchange, Answer answer) throws IOException {
@@ -278,7 +285,7 @@ public final class BoardStorage {
 		Behaviour behaviour = Behaviour.valueOf(name);
 		Instant signed = Instant.now().minusSeconds((behaviour == Behaviour.EXPIRED) ? 7200 : 0);
 		URI location = URI
-			.create("http://127.0.0.1:" + this.server.getAddress().getPort() + "/objects/" + name + "?X-Amz-Date="
+			.create("http://" + exchange.getRequestHeaders().getFirst("Host") + "/objects/" + name + "?X-Amz-Date="
 					+ DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").withZone(ZoneOffset.UTC).format(signed)
 					+ "&X-Amz-Expires=3600&X-Amz-Signature=5ec7e7");
 		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.LOCATION, location.toString())

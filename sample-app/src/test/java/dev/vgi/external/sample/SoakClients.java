@@ -163,7 +163,7 @@ public final class SoakClients implements AutoCloseable {
 			System.err.println(call + " " + kind + " " + ex);
 		}
 		long end = System.nanoTime();
-		String outcome = kind.isEmpty() ? "ok" : kind.startsWith("no-room") ? "refused" : "failed";
+		String outcome = kind.isEmpty() ? "ok" : (kind.equals("no-room") || kind.equals("http-503")) ? "refused" : "failed";
 		this.out.println((start - this.began) / 1_000_000 + "," + (end - start) / 1_000_000 + "," + call + "," + outcome
 				+ "," + kind + "," + this.faults.during(start, end));
 	}
@@ -171,7 +171,8 @@ public final class SoakClients implements AutoCloseable {
 	private static String kindOf(Exception ex) {
 		String message = String.valueOf(ex.getMessage());
 		if (message.contains("Too many flights") || message.contains("Flights are being read")
-				|| message.contains("budget_exhausted") || message.contains("memory.budget")
+				|| message.contains("lights failed") || message.contains("budget_exhausted")
+				|| message.contains("memory.budget")
 				|| (ex instanceof VgiExternalException known && known.kind() == Kind.BUDGET_EXHAUSTED)) {
 			return "no-room";
 		}
@@ -183,6 +184,9 @@ public final class SoakClients implements AutoCloseable {
 		}
 		if (ex instanceof UnexpectedResponseException refused) {
 			return "http-" + refused.status();
+		}
+		if (message.contains(" S3 ")) {
+			return "error-storage";
 		}
 		if (ex instanceof ErrorBatchException error) {
 			return "error-" + ((error.errorKind() != null) ? error.errorKind() : error.errorType());

@@ -295,8 +295,12 @@ final class SoakRequests {
 	}
 
 	private void pointerToOthers(String behaviour) throws IOException, InterruptedException {
+		// Elsewhere, since the service is slow to trust an address again that was busy
+		String host = Set.of("BUSY", "BROKEN", "SILENT").contains(behaviour) ? "127.0.0.2" : "127.0.0.1";
 		byte[] pointer = this.httpClient
-			.send(HttpRequest.newBuilder(this.storage.resolve("/pointers/" + behaviour)).build(),
+			.send(HttpRequest
+				.newBuilder(URI.create("http://" + host + ":" + this.storage.getPort() + "/pointers/" + behaviour))
+				.build(),
 					BodyHandlers.ofByteArray())
 			.body();
 		int status = post("/flights", pointer, ARROW);
