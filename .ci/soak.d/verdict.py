@@ -54,18 +54,20 @@ def points(samples, column):
 
 
 def drift(series, end):
-    """Level and growth over the second half: the median slope between the medians of windows, times the half."""
+    """Level and growth over the second half: the median slope between the floors of windows, times the half.
+
+    A floor is what a fifth of the samples stay below: what leaks raises it, what is merely busy does not.
+    """
     half = [(t, value) for t, value in series if end / 2 <= t <= end]
     if len(half) < 4:
         return None
-    # A cycle of faults each, if there are enough of them
-    count = max(6, min(12, int(end / 2 / 210)))
+    count = max(3, min(12, int(end / 2 / 210)))  # a cycle of faults each, if there are enough of them
     width = end / 2 / count
     windows = []
     for number in range(count):
         values = [value for t, value in half if number <= (t - end / 2) / width < number + 1]
         if values:
-            windows.append(((number + 0.5) * width, statistics.median(values)))
+            windows.append(((number + 0.5) * width, percentile(values, 20)))
     slopes = [(b[1] - a[1]) / (b[0] - a[0]) for i, a in enumerate(windows) for b in windows[i + 1:]]
     level = statistics.median(value for _, value in windows)
     return level, statistics.median(slopes) * end / 2 if slopes else 0

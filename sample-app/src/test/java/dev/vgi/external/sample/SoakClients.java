@@ -26,8 +26,9 @@ import dev.vgi.external.web.client.UnexpectedResponseException;
 import dev.vgi.external.web.client.VgiClient;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
-import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.VectorUnloader;
 import org.apache.arrow.vector.ipc.ArrowReader;
+import org.apache.arrow.vector.types.pojo.Schema;
 
 import org.springframework.boot.Banner;
 import org.springframework.boot.WebApplicationType;
@@ -92,7 +93,7 @@ public final class SoakClients implements AutoCloseable {
 		this.restClient = this.context.getBean(RestClient.Builder.class).baseUrl(url.toString()).build();
 		this.vgiClient = this.context.getBean(VgiClient.Builder.class)
 			.baseUrl(url.toString())
-			.segmentSize(2_000_000)
+			.segmentSize(1_000_000)
 			.build();
 		this.service = new RpcClients(this.vgiClient, this.context.getBean(BufferAllocator.class), LogSink.discarding())
 			.createClient(FlightService.class);
@@ -269,16 +270,9 @@ public final class SoakClients implements AutoCloseable {
 	}
 
 	private void importReader() {
-		VectorSchemaRoot flights = this.imported.slice(0);
-		ArrowReader reader = new SingleBatchReader(flights, new MapDictionaryProvider(),
-				this.context.getBean(BufferAllocator.class));
-		try {
-			Object answer = this.vgiClient.send("/flights", reader, String.class, LogSink.discarding());
-			Assert.state(String.valueOf(answer).contains("imported"), "Not imported");
-		}
-		finally {
-			flights.close();
-		}
+		ArrowReader flights = new PartsReader(this.imported, this.context.getBean(BufferAllocator.class));
+		Object answer = this.vgiClient.send("/flights", flights, String.class, LogSink.discarding());
+		Assert.state(String.valueOf(answer).contains("imported"), "Not imported");
 	}
 
 	private void renew() throws IOException, InterruptedException {
@@ -297,6 +291,52 @@ public final class SoakClients implements AutoCloseable {
 	public void close() {
 		this.imported.close();
 		this.context.close();
+	}
+
+	/**
+	 * A batch in parts; borrowed.
+	 */
+	private static final class PartsReader extends ArrowReader {
+
+		private static final int PART = 5_000;
+
+		private final VectorSchemaRoot batch;
+
+		private int next;
+
+		private PartsReader(VectorSchemaRoot batch, BufferAllocator allocator) {
+			super(allocator);
+			this.batch = batch;
+		}
+
+		@Override
+		public boolean loadNextBatch() throws IOException {
+			prepareLoadNextBatch();
+			if (this.next >= rows(this.batch)) {
+				return false;
+			}
+			try (VectorSchemaRoot part = this.batch.slice(this.next, PART)) {
+				loadRecordBatch(new VectorUnloader(part).getRecordBatch());
+			}
+			this.next += PART;
+			return true;
+		}
+
+		@Override
+		protected Schema readSchema() {
+			return this.batch.getSchema();
+		}
+
+		@Override
+		public long bytesRead() {
+			return 0;
+		}
+
+		@Override
+		protected void closeReadSource() {
+			// Borrowed
+		}
+
 	}
 
 	/**
