@@ -61,7 +61,7 @@ def drift(series, end):
     half = [(t, value) for t, value in series if end / 2 <= t <= end]
     if len(half) < 4:
         return None
-    count = max(3, min(12, int(end / 2 / 210)))  # a cycle of faults each, if there are enough of them
+    count = max(3, min(12, int(end / 2 / 280)))  # a cycle of faults each, if there are enough of them
     width = end / 2 / count
     windows = []
     for number in range(count):

@@ -43,8 +43,8 @@ import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 
 /**
- * The storage of {@code .ci/board} and {@code .ci/soak}, which fails on demand. One server on the loopback
- * address, with
+ * The storage of {@code .ci/board} and {@code .ci/soak}, which fails on demand. One
+ * server on the loopback address, with
  * <ul>
  * <li>{@code /bucket}: as much of S3 as a service needs, in memory and without a look at
  * signatures. {@code PUT /fault/NAME} makes it fail, see {@link Fault};</li>

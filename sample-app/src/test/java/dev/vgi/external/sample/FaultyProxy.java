@@ -152,7 +152,8 @@ final class FaultyProxy {
 	}
 
 	private void refuse(Socket caller, String method) throws IOException {
-		String body = "<?xml version=\"1.0\"?><Error><Code>" + this.fault.code + "</Code><Message>planted</Message></Error>";
+		String body = "<?xml version=\"1.0\"?><Error><Code>" + this.fault.code
+				+ "</Code><Message>planted</Message></Error>";
 		String head = "HTTP/1.1 " + this.fault.status + " Planted\r\nContent-Type: application/xml\r\nContent-Length: "
 				+ body.length() + "\r\nConnection: close\r\n\r\n";
 		caller.getOutputStream()

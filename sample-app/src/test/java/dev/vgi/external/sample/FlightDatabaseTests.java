@@ -265,8 +265,8 @@ class FlightDatabaseTests {
 
 		@Override
 		public boolean loadNextBatch() {
-			assertThatExceptionOfType(FlightsUnavailableException.class).isThrownBy(
-					() -> write("Doubling flights", FlightDatabaseTests.this::runOutOfMemoryAtCheckpoint));
+			assertThatExceptionOfType(FlightsUnavailableException.class)
+				.isThrownBy(() -> write("Doubling flights", FlightDatabaseTests.this::runOutOfMemoryAtCheckpoint));
 			return true;
 		}
 

@@ -126,7 +126,8 @@ public final class SoakClients implements AutoCloseable {
 		failing.start();
 		List<Thread> threads = new ArrayList<>();
 		for (int client = 0; client < clients; client++) {
-			Random random = new Random(client);
+			// Neighbouring seeds begin with almost the same number
+			Random random = new Random(client * 0x9E3779B97F4A7C15L);
 			Thread thread = new Thread(() -> call(random, end, pause), "client-" + client);
 			thread.start();
 			threads.add(thread);
@@ -164,7 +165,8 @@ public final class SoakClients implements AutoCloseable {
 			System.err.println(call + " " + kind + " " + ex);
 		}
 		long end = System.nanoTime();
-		String outcome = kind.isEmpty() ? "ok" : (kind.equals("no-room") || kind.equals("http-503")) ? "refused" : "failed";
+		String outcome = kind.isEmpty() ? "ok"
+				: (kind.equals("no-room") || kind.equals("http-503")) ? "refused" : "failed";
 		this.out.println((start - this.began) / 1_000_000 + "," + (end - start) / 1_000_000 + "," + call + "," + outcome
 				+ "," + kind + "," + this.faults.during(start, end));
 	}

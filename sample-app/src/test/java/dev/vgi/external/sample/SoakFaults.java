@@ -20,12 +20,15 @@ import dev.vgi.external.sample.FaultyProxy.Fault;
  */
 final class SoakFaults {
 
-	private static final Duration PAUSE = Duration.ofSeconds(20);
+	private static final Duration PAUSE = Duration.ofSeconds(30);
 
 	private static final Duration FAULT = Duration.ofSeconds(10);
 
 	/** For so long, what the fault has caused may still be felt. */
 	private static final Duration RECOVERY = Duration.ofSeconds(5);
+
+	/** A storage that was busy gets few requests at first. */
+	private static final Duration RECOVERY_FROM_BUSY = Duration.ofSeconds(30);
 
 	private final HttpClient httpClient = HttpClient.newHttpClient();
 
@@ -79,15 +82,15 @@ final class SoakFaults {
 		Thread.sleep(FAULT.toMillis());
 		set(Fault.NONE);
 		window.until = System.nanoTime();
-		this.out.println(fault + "," + (window.from - this.began) / 1_000_000 + ","
-				+ (window.until - this.began) / 1_000_000);
+		this.out.println(
+				fault + "," + (window.from - this.began) / 1_000_000 + "," + (window.until - this.began) / 1_000_000);
 	}
 
 	private void set(Fault fault) throws InterruptedException {
 		try {
-			this.httpClient.send(HttpRequest.newBuilder(this.storage.resolve("/line/" + fault))
-				.PUT(BodyPublishers.noBody())
-				.build(), BodyHandlers.discarding());
+			this.httpClient.send(
+					HttpRequest.newBuilder(this.storage.resolve("/line/" + fault)).PUT(BodyPublishers.noBody()).build(),
+					BodyHandlers.discarding());
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
@@ -102,7 +105,7 @@ final class SoakFaults {
 	 */
 	Fault during(long from, long until) {
 		return this.windows.stream()
-			.filter((window) -> window.from < until && from < window.until + RECOVERY.toNanos())
+			.filter((window) -> window.from < until && from < window.until + window.recovery())
 			.map((window) -> window.fault)
 			.findFirst()
 			.orElse(Fault.NONE);
@@ -114,11 +117,15 @@ final class SoakFaults {
 
 		private final long from;
 
-		private volatile long until = Long.MAX_VALUE - RECOVERY.toNanos();
+		private volatile long until = Long.MAX_VALUE / 2;
 
 		private Window(Fault fault, long from) {
 			this.fault = fault;
 			this.from = from;
+		}
+
+		private long recovery() {
+			return ((this.fault == Fault.BUSY) ? RECOVERY_FROM_BUSY : RECOVERY).toNanos();
 		}
 
 	}

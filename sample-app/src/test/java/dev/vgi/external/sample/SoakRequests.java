@@ -101,7 +101,8 @@ final class SoakRequests {
 		this.bomb = Arrays.copyOf(zeros.toByteArray(), 1_000_000);
 	}
 
-	// Of routes that nobody reads, so that nothing is lost if they are changed and imported
+	// Of routes that nobody reads, so that nothing is lost if they are changed and
+	// imported
 	private static byte[] strangers(BufferAllocator allocator) throws IOException {
 		try (VectorSchemaRoot root = VectorSchemaRoot.create(FlightStore.SCHEMA, allocator)) {
 			root.getFieldVectors().forEach((vector) -> {
@@ -153,8 +154,9 @@ final class SoakRequests {
 			case SLOW_WRITER -> writeSlowly();
 			case SLOW_READER -> readSlowly();
 			case DOWNLOAD_CANCELLED -> cancelDownload(random);
-			case LEAVE_EARLY -> leave("GET /flights HTTP/1.1\r\nHost: x\r\nVGI-Accept-Pointers: "
-					+ random.nextBoolean() + "\r\n\r\n", new byte[0], random.nextInt(500));
+			case LEAVE_EARLY ->
+				leave("GET /flights HTTP/1.1\r\nHost: x\r\nVGI-Accept-Pointers: " + random.nextBoolean() + "\r\n\r\n",
+						new byte[0], random.nextInt(500));
 			case UPLOAD_CANCELLED -> leave(
 					"POST /flights HTTP/1.1\r\nHost: x\r\nContent-Type: " + ARROW + "\r\nContent-Length: "
 							+ this.flights.length + "\r\n\r\n",
@@ -167,9 +169,9 @@ final class SoakRequests {
 			case BODY_BOASTING -> refused(new byte[] { -1, -1, -1, -1, -16, -1, -1, 127, 16, 0, 0, 0 });
 			case BODY_OVERSIZED -> oversized();
 			case BODY_BOMB -> expect(post("/flights", this.bomb, ARROW, "Content-Encoding", "gzip"), REFUSED);
-			case BODY_MISCODED -> expect(
-					post("/flights", noise, ARROW, "Content-Encoding", random.nextBoolean() ? "zstd" : "gzip"),
-					REFUSED);
+			case BODY_MISCODED ->
+				expect(post("/flights", noise, ARROW, "Content-Encoding", random.nextBoolean() ? "zstd" : "gzip"),
+						REFUSED);
 			case METHOD_NOISE -> methodNoise(noise, random);
 			case POINTER_REFUSED -> refused(pointer(FORBIDDEN.get(random.nextInt(FORBIDDEN.size()))));
 			case POINTER_TO_NOTHING -> refused(pointer(vend().downloadUrl().toString()));
@@ -300,8 +302,7 @@ final class SoakRequests {
 		byte[] pointer = this.httpClient
 			.send(HttpRequest
 				.newBuilder(URI.create("http://" + host + ":" + this.storage.getPort() + "/pointers/" + behaviour))
-				.build(),
-					BodyHandlers.ofByteArray())
+				.build(), BodyHandlers.ofByteArray())
 			.body();
 		int status = post("/flights", pointer, ARROW);
 		boolean sound = Set.of("FINE", "STALLING", "SLOW", "CORRUPT").contains(behaviour);
@@ -340,8 +341,7 @@ final class SoakRequests {
 		for (int header = 0; header < headers.length; header += 2) {
 			request.header(headers[header], headers[header + 1]);
 		}
-		return this.httpClient
-			.send(request.POST(BodyPublishers.ofByteArray(body)).build(), BodyHandlers.discarding())
+		return this.httpClient.send(request.POST(BodyPublishers.ofByteArray(body)).build(), BodyHandlers.discarding())
 			.statusCode();
 	}
 
