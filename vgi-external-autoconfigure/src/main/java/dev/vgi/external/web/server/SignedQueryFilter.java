@@ -5,8 +5,11 @@ import java.util.Collections;
 import java.util.Enumeration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
+import jakarta.servlet.AsyncContext;
 import jakarta.servlet.FilterChain;
+import jakarta.servlet.RequestDispatcher;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletRequestWrapper;
@@ -52,6 +55,11 @@ public final class SignedQueryFilter extends OncePerRequestFilter {
 	 */
 	private static final class Bare extends HttpServletRequestWrapper {
 
+		/** Where the container keeps the query of a request that it dispatches anew. */
+		private static final Set<String> QUERIES = Set.of(AsyncContext.ASYNC_QUERY_STRING,
+				RequestDispatcher.ERROR_QUERY_STRING, RequestDispatcher.FORWARD_QUERY_STRING,
+				RequestDispatcher.INCLUDE_QUERY_STRING);
+
 		Bare(HttpServletRequest request) {
 			super(request);
 		}
@@ -80,6 +88,18 @@ public final class SignedQueryFilter extends OncePerRequestFilter {
 		public Enumeration<String> getHeaderNames() {
 			List<String> names = Collections.list(super.getHeaderNames());
 			names.removeIf(Bare::isContentType);
+			return Collections.enumeration(names);
+		}
+
+		@Override
+		public @Nullable Object getAttribute(String name) {
+			return QUERIES.contains(name) ? null : super.getAttribute(name);
+		}
+
+		@Override
+		public Enumeration<String> getAttributeNames() {
+			List<String> names = Collections.list(super.getAttributeNames());
+			names.removeAll(QUERIES);
 			return Collections.enumeration(names);
 		}
 
