@@ -169,6 +169,17 @@ class SecuredServiceTests {
 		assertThat(post("/__upload_url__/init", request, ADMIN).statusCode()).isEqualTo(400);
 	}
 
+	@ParameterizedTest
+	@ValueSource(strings = { "/__upload_url__/init", "/__upload_url__;a=b/init", "/__upload_url__/init;a=b",
+			"/%5F%5Fupload_url__/init", "/__upload_url__%2Finit", "//__upload_url__/init", "/__upload_url__//init",
+			"/__upload_url__/init/", "/__UPLOAD_URL__/init", "/./__upload_url__/init", "/x/../__upload_url__/init",
+			"/__upload_url__/init?a=b", "/__upload_url__/init%00" })
+	void noSpellingOfAPathIsForLessThanItsRole(String path) {
+		byte[] request = body(List.of(number()), 1, metadata("__upload_url__"));
+		assertThat(post("/__upload_url__/init", request, ADMIN).statusCode()).isEqualTo(200);
+		assertThat(post(path, request, ANN).statusCode()).isIn(400, 401, 403, 404);
+	}
+
 	@Test
 	void whoMayCallMayRenewItsLinks() {
 		byte[] request = body(List.of(), 0, metadata("__renew_url__"));
