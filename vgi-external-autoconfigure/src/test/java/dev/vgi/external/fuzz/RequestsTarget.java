@@ -1,0 +1,200 @@
+package dev.vgi.external.fuzz;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.reflect.Method;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+import dev.vgi.external.VgiExternalException.Kind;
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.BatchMetadata;
+import dev.vgi.external.batch.MetadataKeys;
+import dev.vgi.external.batch.ReadLimits;
+import dev.vgi.external.batch.SampleBatches;
+import dev.vgi.external.conformance.ConformanceService;
+import dev.vgi.external.conformance.ConformanceStreams;
+import dev.vgi.external.location.ExternalLocationConfig;
+import dev.vgi.external.location.LocationResolver;
+import dev.vgi.external.location.RenewalPath;
+import dev.vgi.external.location.ResponseBudget;
+import dev.vgi.external.rpc.RpcBadRequestException;
+import dev.vgi.external.rpc.RpcCallListener;
+import dev.vgi.external.rpc.method.Endpoint;
+import dev.vgi.external.rpc.method.RpcMethodDescriptor;
+import dev.vgi.external.rpc.method.RpcMethods;
+import dev.vgi.external.rpc.server.RequestReader;
+import dev.vgi.external.rpc.server.RpcCall;
+import dev.vgi.external.rpc.server.RpcRequest;
+import dev.vgi.external.transfer.TransferResources;
+import dev.vgi.external.url.UrlRejectedException;
+import dev.vgi.external.web.server.FuzzedWeb;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.types.FloatingPointPrecision;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Requests for the methods of the conformance service, whose parameters have every type:
+ * each is refused in words, or its arguments are values of their types that can be sent
+ * on.
+ */
+public final class RequestsTarget {
+
+	private static final long MOST_BYTES = 1 << 20;
+
+	private static final List<RpcMethodDescriptor> METHODS = methods();
+
+	private static final List<List<byte[]>> SOUND = sound();
+
+	/** Inputs of streams, in message format. */
+	private static final List<Schema> INPUTS = List.of(
+			new Schema(List.of(Field.nullable("value", new ArrowType.FloatingPoint(FloatingPointPrecision.DOUBLE)))),
+			new Schema(List.of(Field.nullable("i", new ArrowType.Int(64, true)),
+					Field.nullable("f", new ArrowType.FloatingPoint(FloatingPointPrecision.SINGLE)),
+					new Field("s", FieldType.notNullable(ArrowType.LargeUtf8.INSTANCE), null))),
+			new Schema(List.of()), new Schema(List.of(Field.nullable("numbers", new ArrowType.Int(64, true)))));
+
+	private static final List<List<byte[]>> SAMPLES = Streams.samples().stream().map(Streams::messages).toList();
+
+	private static final TransferResources RESOURCES = TransferResources.create();
+
+	private static final RequestReader READER = new RequestReader(
+			new LocationResolver(ExternalLocationConfig.defaults().withMaxRetries(0).withUrlValidator((url) -> {
+				throw new UrlRejectedException(url, "nothing is fetched here");
+			}), RESOURCES), ReadLimits.defaults());
+
+	private static final Guard GUARD = new Guard(RequestsTarget::run, Kind.BAD_REQUEST, Kind.CORRUPT_STREAM,
+			Kind.LIMIT_EXCEEDED, Kind.TOO_LARGE, Kind.UNSUPPORTED, Kind.URL_REJECTED, Kind.SCHEMA_MISMATCH);
+
+	private RequestsTarget() {
+	}
+
+	public static void fuzzerTestOneInput(byte[] input) {
+		GUARD.run(input);
+	}
+
+	private static List<RpcMethodDescriptor> methods() {
+		RpcMethods methods = new RpcMethods();
+		List<RpcMethodDescriptor> descriptors = new ArrayList<>();
+		for (Class<?> type : List.of(ConformanceService.class, ConformanceStreams.class)) {
+			for (Method method : type.getDeclaredMethods()) {
+				RpcMethodDescriptor descriptor = methods.find(method);
+				if (descriptor != null) {
+					descriptors.add(descriptor);
+				}
+			}
+		}
+		descriptors.sort(Comparator.comparing(RpcMethodDescriptor::name));
+		return List.copyOf(descriptors);
+	}
+
+	private static List<List<byte[]>> sound() {
+		List<List<byte[]>> requests = new ArrayList<>();
+		try (BufferAllocator allocator = new RootAllocator()) {
+			for (RpcMethodDescriptor method : METHODS) {
+				requests.add(Streams.messages(sound(method, allocator)));
+			}
+		}
+		return List.copyOf(requests);
+	}
+
+	private static byte[] sound(RpcMethodDescriptor method, BufferAllocator allocator) {
+		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, method.name())
+			.with(MetadataKeys.REQUEST_VERSION, "1")
+			.with(MetadataKeys.PROTOCOL_VERSION, String.valueOf(method.protocolVersion()))
+			.with(MetadataKeys.PROTOCOL, method.protocol());
+		try (AnnotatedBatch batch = Values.row(method.parameters(), metadata, allocator)) {
+			return SampleBatches.stream(batch);
+		}
+	}
+
+	private static void run(Script script, BufferAllocator allocator) {
+		switch (script.below(4)) {
+			case 0, 1 -> arguments(script, allocator);
+			case 2 -> input(script, allocator);
+			default -> init(script, allocator);
+		}
+	}
+
+	private static RpcCall call(RpcMethodDescriptor method, BufferAllocator allocator) {
+		return new RpcCall("http", method, Endpoint.CALL, "id", BatchMetadata.empty(), allocator,
+				ResponseBudget.unlimited(), RpcCallListener.none());
+	}
+
+	private static AnnotatedBatch read(byte[] body, BufferAllocator allocator) {
+		try {
+			return READER.read(Streams.inPieces(body, 1 << 12), MOST_BYTES, allocator);
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	private static void arguments(Script script, BufferAllocator allocator) {
+		int which = script.below(METHODS.size());
+		RpcMethodDescriptor method = METHODS.get(which);
+		// Mostly requests for this method, and its schema with any batch.
+		List<List<byte[]>> sound = script.flag() ? SOUND : List.of(SOUND.get(which));
+		byte[] body = Streams.of(script, sound);
+		try (RpcCall call = call(method, allocator)) {
+			RpcRequest request = READER.arguments(call, read(body, call.inbound()));
+			Guard.require(request.arguments().length == method.parameters().schema().getFields().size(), "arguments");
+			Values.touch(request.arguments());
+			try (AnnotatedBatch again = method.parameters()
+				.write(request.arguments(), request.metadata(), allocator, call::own)) {
+				@Nullable Object[] copy = method.parameters().read(again, allocator, call::own);
+				Guard.require(Values.text(copy).equals(Values.text(request.arguments())),
+						"written and read, the arguments are others");
+			}
+		}
+		catch (RpcBadRequestException ex) {
+			explained(ex);
+		}
+	}
+
+	private static void input(Script script, BufferAllocator allocator) {
+		Schema declared = script.of(INPUTS);
+		byte[] body = Streams.of(script, SAMPLES);
+		try (RpcCall call = call(METHODS.get(0), allocator)) {
+			AnnotatedBatch sent = read(body, call.inbound());
+			if (sent.rowCount() == 0) {
+				try {
+					READER.checkInput(call, declared, sent);
+				}
+				catch (RuntimeException ex) {
+					sent.close();
+					throw ex;
+				}
+			}
+			AnnotatedBatch input = READER.input(call, declared, sent);
+			for (FieldVector vector : input.root().getFieldVectors()) {
+				for (int i = 0; i < Math.min(vector.getValueCount(), 100); i++) {
+					IpcTarget.text(vector.getObject(i));
+				}
+			}
+		}
+		catch (RpcBadRequestException ex) {
+			explained(ex);
+		}
+	}
+
+	private static void explained(RpcBadRequestException ex) {
+		Guard.require(!"The request cannot be read".equals(ex.getMessage()), "refused without a reason");
+		throw ex;
+	}
+
+	private static void init(Script script, BufferAllocator allocator) {
+		String method = script.flag() ? RenewalPath.METHOD : METHODS.get(0).name();
+		byte[] body = Streams.of(script, script.flag() ? SAMPLES : SOUND);
+		FuzzedWeb.init(body, method, allocator,
+				(root) -> root.getFieldVectors().stream().map(FieldVector::getName).toList());
+	}
+
+}
