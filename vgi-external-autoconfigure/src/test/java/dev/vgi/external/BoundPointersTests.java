@@ -6,10 +6,14 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
+import java.net.UnixDomainSocketAddress;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -69,7 +73,7 @@ import static org.assertj.core.api.Assertions.assertThatException;
  * behind Spring Security. The policy of URLs admits everything on this machine, so that
  * nothing but the binding stands in the way.
  */
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BoundPointersTests {
 
@@ -104,6 +108,7 @@ class BoundPointersTests {
 	private volatile String target = "/";
 
 	@BeforeAll
+	@Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 	void start() throws Exception {
 		this.elsewhere = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
 		this.elsewhere.createContext("/", (exchange) -> {
@@ -113,7 +118,8 @@ class BoundPointersTests {
 			exchange.close();
 		});
 		this.elsewhere.start();
-		this.service = run("vgi.external.binding=" + binding(), "vgi.rpc.token-keys=" + FIRST_KEY);
+		this.service = run("vgi.external.binding=" + binding(), "vgi.rpc.token-keys=" + FIRST_KEY,
+				"vgi.rpc.unix.path=" + socket(), "vgi.rpc.unix.trusted=true", "vgi.rpc.protocol-optional=true");
 	}
 
 	@AfterAll
@@ -353,6 +359,35 @@ class BoundPointersTests {
 	}
 
 	@Test
+	void peerOverAPipeIsAnonymous() throws Exception {
+		try (Loopback.Answer answer = answer(overPipe(call("twice", stored(null))))) {
+			assertThat(Objects.requireNonNull(answer.data()).root().getVector(0).getObject(0)).isEqualTo(42L);
+		}
+		try (Loopback.Answer answer = answer(overPipe(call("twice", stored(ANN))))) {
+			assertThat(Objects.requireNonNull(answer.error()).errorMessage()).contains(REFUSAL);
+		}
+		URI result = locations(overPipe(BoundPointersApplication.blobCall(2000, this.allocator))).get(0);
+		assertThat(body(send("/rows", null, result))).doesNotContain(REFUSAL);
+		assertRefused("/rows", ANN, result);
+	}
+
+	private byte[] overPipe(byte[] request) throws Exception {
+		try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
+			channel.write(ByteBuffer.wrap(request));
+			channel.shutdownOutput();
+			return Channels.newInputStream(channel).readAllBytes();
+		}
+	}
+
+	private Loopback.Answer answer(byte[] body) {
+		return new Loopback(0, "", this.allocator).read(body);
+	}
+
+	private Path socket() {
+		return folder.resolve(getClass().getSimpleName());
+	}
+
+	@Test
 	void clientsNoticeNothing() throws Exception {
 		VgiClient client = client(ANN);
 		BoundPointersApplication.BoundService typed = new RpcClients(client, this.allocator)
@@ -468,7 +503,7 @@ class BoundPointersTests {
 
 	private UploadUrl vended(ConfigurableApplicationContext service, @Nullable String user) {
 		HttpResponse<byte[]> response = post(service, "/__upload_url__/init", user, uploadRequest());
-		try (Loopback.Answer answer = new Loopback(0, "", this.allocator).read(response.body())) {
+		try (Loopback.Answer answer = answer(response.body())) {
 			VectorSchemaRoot root = Objects.requireNonNull(answer.data()).root();
 			return new UploadUrl(URI.create(root.getVector("upload_url").getObject(0).toString()),
 					URI.create(root.getVector("download_url").getObject(0).toString()),

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Timeout;
  * The same attacks on a service that binds pointers to tenants, whom its filter knows for
  * as long as a request has its first thread. All callers have the same principal: none.
  */
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BoundTenantsTests extends BoundPointersTests {
 

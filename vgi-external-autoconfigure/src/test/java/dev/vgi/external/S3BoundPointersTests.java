@@ -15,7 +15,7 @@ import software.amazon.awssdk.services.s3.S3Client;
 /**
  * The same attacks on a service with a bucket, whose server verifies signatures.
  */
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class S3BoundPointersTests extends BoundPointersTests {
 
@@ -29,6 +29,7 @@ class S3BoundPointersTests extends BoundPointersTests {
 
 	@Override
 	@BeforeAll
+	@Timeout(value = 180, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 	void start() throws Exception {
 		this.server.start();
 		super.start();

@@ -239,6 +239,26 @@ class RenewUrlControllerTests {
 	}
 
 	@Test
+	void callerOfAnotherTenantDoesNotRenew() throws Exception {
+		URI url = upload();
+		String any = vend(url, SHA256, "ann").get(MetadataKeys.RENEWAL);
+		PointerRenewals first = renewals(this.storage, Duration.ofDays(1), this.key).ofTenants((request) -> "first");
+		PointerRenewals second = renewals(this.storage, Duration.ofDays(1), this.key).ofTenants((request) -> "second");
+		PointerRenewals unnamed = renewals(this.storage, Duration.ofDays(1), this.key).ofTenants((request) -> "");
+		String token = Objects.requireNonNull(first.of(request(null, null, "ann")))
+			.of(url, SHA256)
+			.get(MetadataKeys.RENEWAL);
+		renew(first, token, "ann");
+		assertThat(this.told).containsExactly((Kind) null);
+		renew(second, token, "ann");
+		renew(unnamed, token, "ann");
+		renew(token, "ann");
+		renew(first, token, "bob");
+		renew(first, any, "ann");
+		assertThat(this.errors).hasSize(5).containsOnly(INVALID);
+	}
+
+	@Test
 	void oldPointerIsNotRenewed() throws Exception {
 		String token = vend(upload(), SHA256, "ann").get(MetadataKeys.RENEWAL);
 		this.clock.step(Duration.ofDays(1).minusSeconds(1));

@@ -53,6 +53,8 @@ abstract class AbstractPipeServerTests {
 
 	Long threshold;
 
+	CallerPointers pointers = CallerPointers.unbound();
+
 	private final List<ServedPeer> peers = new ArrayList<>();
 
 	private AnnotationConfigApplicationContext context;
@@ -76,7 +78,7 @@ abstract class AbstractPipeServerTests {
 				new LocationResolver(resolving, this.resources),
 				new Externalizer((this.threshold != null) ? resolving.withExternalizeThreshold(this.threshold)
 						: resolving.withStorage(null), this.resources, this.allocator),
-				(call) -> this.listener.get().begin(call), CallerPointers::unbound, binding);
+				(call) -> this.listener.get().begin(call), () -> this.pointers, binding);
 	}
 
 	ServedPeer connect() throws IOException {

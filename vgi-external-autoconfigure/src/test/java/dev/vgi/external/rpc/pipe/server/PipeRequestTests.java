@@ -10,7 +10,9 @@ import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.ReadLimits;
+import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.rpc.pipe.server.ServedPeer.Answer;
+import dev.vgi.external.storage.ObjectOwner;
 import org.apache.arrow.vector.NullVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.types.pojo.ArrowType;
@@ -302,6 +304,17 @@ class PipeRequestTests extends AbstractPipeServerTests {
 		peer.write(pointer(peer, "length", url, ServedPeer.metadata("add")));
 		assertThat(peer.answer().error.errorType()).isEqualTo("TypeError");
 		assertThat(this.storage.opened).hasSize(1);
+		assertServes(peer);
+	}
+
+	@Test
+	void aPointerToWhatIsNotThePeersIsRefused() throws Exception {
+		ServedPeer peer = connect();
+		String url = this.storage.put("arguments", peer.bytes("add", 20L, 22L));
+		this.pointers = CallerPointers.of(this.storage, ObjectOwner.nobody());
+		peer.write(pointer(peer, "add", url, ServedPeer.metadata("add")));
+		assertThat(peer.answer().error.errorMessage()).contains("it was not made for the sender of this request");
+		assertThat(this.storage.opened).isEmpty();
 		assertServes(peer);
 	}
 
