@@ -134,8 +134,7 @@ class BoundPointersTests {
 	void nextRequestWorksAndNothingIsHeld() {
 		assertThat(body(post("/rows", ANN, stream(3)))).isEqualTo("3");
 		Awaitility.await()
-			.untilAsserted(
-					() -> assertThat(this.service.getBean(BufferAllocator.class).getAllocatedMemory()).isZero());
+			.untilAsserted(() -> assertThat(this.service.getBean(BufferAllocator.class).getAllocatedMemory()).isZero());
 		assertThat(this.allocator.getAllocatedMemory()).isZero();
 	}
 
@@ -157,8 +156,8 @@ class BoundPointersTests {
 	 * @return name and value of a header
 	 */
 	protected String[] credentials(String user) {
-		return new String[] { "Authorization", "Basic "
-				+ Base64.getEncoder().encodeToString((user + ":secret").getBytes(StandardCharsets.US_ASCII)) };
+		return new String[] { "Authorization",
+				"Basic " + Base64.getEncoder().encodeToString((user + ":secret").getBytes(StandardCharsets.US_ASCII)) };
 	}
 
 	/**
@@ -256,8 +255,8 @@ class BoundPointersTests {
 		int start = url.indexOf(".arrow") - 64;
 		for (int i = 0; i < 64; i++) {
 			int digit = Character.digit(url.charAt(start + i), 16) ^ 1;
-			assertFails("/rows", ANN, url.substring(0, start + i) + Character.forDigit(digit, 16)
-					+ url.substring(start + i + 1));
+			assertFails("/rows", ANN,
+					url.substring(0, start + i) + Character.forDigit(digit, 16) + url.substring(start + i + 1));
 		}
 	}
 
@@ -281,13 +280,14 @@ class BoundPointersTests {
 		String after = url.substring(start);
 		String key = after.substring(0, 64);
 		for (String spelled : List.of(before + "%" + Integer.toHexString(after.charAt(0)) + after.substring(1),
-				before + encoded(key) + after.substring(64), before + key.toUpperCase(Locale.ROOT) + after.substring(64),
-				before + "./" + after, before + "/" + after, before + "%2e/" + after, before + "x/../" + after,
-				before + "x/%2e%2e/" + after, before.substring(0, before.length() - 1) + ";x=y/" + after,
-				url.replace(".arrow", "%2Earrow"), url.replace(".arrow", "%2earrow"), url.replace("?", ";x=y?"),
-				url.replace("?", "%3Bx=y?"), url.replace("?", "/?"), url.replace("?", "%00?"), url + "&x=y",
-				url.replace("?", "?x=y&"), url.replace("ignature=", "ignatur%65="), url.replace("?", "??"),
-				url.replace("http:", "HTTP:"), url.replace("127.0.0.1", "localhost"), url.replace("127.0.0.1", "127.1"),
+				before + encoded(key) + after.substring(64),
+				before + key.toUpperCase(Locale.ROOT) + after.substring(64), before + "./" + after,
+				before + "/" + after, before + "%2e/" + after, before + "x/../" + after, before + "x/%2e%2e/" + after,
+				before.substring(0, before.length() - 1) + ";x=y/" + after, url.replace(".arrow", "%2Earrow"),
+				url.replace(".arrow", "%2earrow"), url.replace("?", ";x=y?"), url.replace("?", "%3Bx=y?"),
+				url.replace("?", "/?"), url.replace("?", "%00?"), url + "&x=y", url.replace("?", "?x=y&"),
+				url.replace("ignature=", "ignatur%65="), url.replace("?", "??"), url.replace("http:", "HTTP:"),
+				url.replace("127.0.0.1", "localhost"), url.replace("127.0.0.1", "127.1"),
 				url.replace("127.0.0.1", "127.0.0.1."), url.replace("127.0.0.1", "[::ffff:127.0.0.1]"),
 				url.replace("://", "://user@"), url + "#x", url.substring(0, url.indexOf('?')))) {
 			assertFails("/rows", BOB, spelled);
@@ -420,10 +420,9 @@ class BoundPointersTests {
 	}
 
 	private VgiClient client(String user) {
-		return new VgiClient.Builder(
-				RestClient.builder().defaultHeader(credentials(user)[0], credentials(user)[1]), this.allocator,
-				new LocationResolver(ExternalLocationConfig.defaults().withUrlValidator(UrlValidator.acceptAll()),
-						this.resources))
+		return new VgiClient.Builder(RestClient.builder().defaultHeader(credentials(user)[0], credentials(user)[1]),
+				this.allocator, new LocationResolver(
+						ExternalLocationConfig.defaults().withUrlValidator(UrlValidator.acceptAll()), this.resources))
 			.baseUrl(url(this.service))
 			.segmentSize(8000)
 			.build();
@@ -471,8 +470,8 @@ class BoundPointersTests {
 		BatchMetadata metadata = BatchMetadata
 			.of(Map.of(MetadataKeys.METHOD, method, MetadataKeys.REQUEST_VERSION, "1"));
 		Schema schema = (url != null) ? NUMBERS : new Schema(List.of());
-		try (AnnotatedBatch batch = AnnotatedBatch.empty(schema, (url != null) ? metadata.with(location(url)) : metadata,
-				this.allocator)) {
+		try (AnnotatedBatch batch = AnnotatedBatch.empty(schema,
+				(url != null) ? metadata.with(location(url)) : metadata, this.allocator)) {
 			return Loopback.bytes(batch);
 		}
 	}

@@ -71,11 +71,11 @@ public record VgiExternalProperties(@DefaultValue("true") boolean enabled, @Defa
 		@DefaultValue("redirect") PlainClients plainClients, @DefaultValue("fail") OnStorageFailure onStorageFailure,
 		@DefaultValue("2") int maxRetries, @DefaultValue("500ms") Duration retryDelay,
 		@DefaultValue Compression compression, @DefaultValue Fetch fetch, @DefaultValue Upload upload,
-		@DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Limits limits, @DefaultValue Url url, @DefaultValue("none") Binding binding,
-		@DefaultValue Client client, @DefaultValue UploadUrl uploadUrl, @DefaultValue Renewal renewal,
-		@DefaultValue S3 s3, @DefaultValue Gcs gcs, @DefaultValue Local local, @DefaultValue Lifecycle lifecycle,
-		@DefaultValue Health health, @DefaultValue History history, @DefaultValue("10s") Duration slowTransferThreshold,
-		@DefaultValue Observation observation) {
+		@DefaultValue Http http, @DefaultValue Memory memory, @DefaultValue Limits limits, @DefaultValue Url url,
+		@DefaultValue("none") Binding binding, @DefaultValue Client client, @DefaultValue UploadUrl uploadUrl,
+		@DefaultValue Renewal renewal, @DefaultValue S3 s3, @DefaultValue Gcs gcs, @DefaultValue Local local,
+		@DefaultValue Lifecycle lifecycle, @DefaultValue Health health, @DefaultValue History history,
+		@DefaultValue("10s") Duration slowTransferThreshold, @DefaultValue Observation observation) {
 
 	private static final long DEFAULT_SEGMENT = 32L << 20;
 

@@ -117,7 +117,8 @@ public final class VgiWebMvcAutoConfiguration {
 	private static Function<@Nullable HttpServletRequest, CallerPointers> pointers(PointerBinding binding,
 			@Nullable PointerRenewals renewals) {
 		return (request) -> {
-			CallerPointers pointers = binding.pointers((request != null) ? new ServletRequestAttributes(request) : null);
+			CallerPointers pointers = binding
+				.pointers((request != null) ? new ServletRequestAttributes(request) : null);
 			return (renewals != null && request != null) ? pointers.renewing(renewals.of(request)) : pointers;
 		};
 	}
@@ -238,7 +239,7 @@ public final class VgiWebMvcAutoConfiguration {
 	@ConditionalOnMissingBean
 	@Nullable UploadUrlController vgiUploadUrlController(VgiExternalProperties properties,
 			ObjectProvider<UploadUrlProvider> uploadUrls, PointerBinding binding, BufferAllocator vgiBufferAllocator,
-			RpcWebMvc rpc, 			ObjectProvider<TransferListener> listeners, ListableBeanFactory beans) {
+			RpcWebMvc rpc, ObjectProvider<TransferListener> listeners, ListableBeanFactory beans) {
 		UploadUrlProvider provider = uploadUrls.getIfAvailable();
 		if (provider == null || !vendsUploadUrls(properties, provider)) {
 			return null;

@@ -108,9 +108,9 @@ public final class Externalizer {
 	 */
 	public OutputCycle externalize(OutputCycle cycle) {
 		ExternalStorage storage = this.config.storage();
-		return externalize(cycle, (storage != null)
-				? ResponseBudget.unlimited().forCaller(CallerPointers.of(storage, this.owner.get()))
-				: ResponseBudget.unlimited());
+		return externalize(cycle,
+				(storage != null) ? ResponseBudget.unlimited().forCaller(CallerPointers.of(storage, this.owner.get()))
+						: ResponseBudget.unlimited());
 	}
 
 	/**

@@ -14,8 +14,8 @@ import org.springframework.util.Assert;
 
 /**
  * Names of stored objects: 32 hexadecimal digits from 128 random bits, which cannot be
- * guessed, perhaps 32 more that mark the {@link ObjectOwner}, and a suffix for the content
- * coding. A backend puts its prefix in front.
+ * guessed, perhaps 32 more that mark the {@link ObjectOwner}, and a suffix for the
+ * content coding. A backend puts its prefix in front.
  */
 @Internal
 public final class ObjectKey {

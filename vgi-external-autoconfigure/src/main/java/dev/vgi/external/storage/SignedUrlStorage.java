@@ -258,7 +258,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	@Override
 	public final void verifyReachable() {
 		Deadline deadline = Deadline.in(SHORT_TIMEOUT);
-		URI url = this.attempts.run(deadline, (failures) -> signed(newObject(ObjectOwner.nobody()), "GET", expiry(), deadline));
+		URI url = this.attempts.run(deadline,
+				(failures) -> signed(newObject(ObjectOwner.nobody()), "GET", expiry(), deadline));
 		try (StorageResponse response = this.transport.get(url, null, null, UrlValidator.acceptAll(), 0, deadline)) {
 			if (response.status() != 404) {
 				throw unavailable(response);

@@ -51,10 +51,10 @@ class BindingStartTests {
 	@BeforeEach
 	void setUp() {
 		this.runner = new WebApplicationContextRunner()
-			.withConfiguration(AutoConfigurations.of(VgiTransportAutoConfiguration.class,
-					VgiLocalStorageAutoConfiguration.class, VgiExternalAutoConfiguration.class,
-					VgiWebMvcAutoConfiguration.class, HttpMessageConvertersAutoConfiguration.class,
-					WebMvcAutoConfiguration.class))
+			.withConfiguration(
+					AutoConfigurations.of(VgiTransportAutoConfiguration.class, VgiLocalStorageAutoConfiguration.class,
+							VgiExternalAutoConfiguration.class, VgiWebMvcAutoConfiguration.class,
+							HttpMessageConvertersAutoConfiguration.class, WebMvcAutoConfiguration.class))
 			.withPropertyValues("vgi.external.local.directory=" + this.folder,
 					"vgi.external.local.base-url=http://localhost");
 	}
@@ -75,8 +75,9 @@ class BindingStartTests {
 			assertThat(context).hasNotFailed();
 			assertThat(context.getBean(PointerBinding.class).hasTenants()).isFalse();
 		});
-		assertThat(output).contains("Pointers are bound: a caller may send those to objects of this storage that were"
-				+ " stored for its principal; callers without a principal are one, anonymous")
+		assertThat(output)
+			.contains("Pointers are bound: a caller may send those to objects of this storage that were"
+					+ " stored for its principal; callers without a principal are one, anonymous")
 			.doesNotContain("not bound")
 			.doesNotContain("Spring Security");
 	}
@@ -139,8 +140,7 @@ class BindingStartTests {
 	@Test
 	void needsUploadUrlsThatBind() {
 		WebApplicationContextRunner custom = this.runner
-			.withPropertyValues(KEY, "vgi.external.binding=principal",
-					"vgi.external.storage=none")
+			.withPropertyValues(KEY, "vgi.external.binding=principal", "vgi.external.storage=none")
 			.withBean("vending", UploadUrlProvider.class, () -> BindingStartTests::vend);
 		assertRefused(custom.withBean("mine", ExternalStorage.class, BindingStorage::new),
 				"the upload URLs of 'vending' (", "bindsUploads");

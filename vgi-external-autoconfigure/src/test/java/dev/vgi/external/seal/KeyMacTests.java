@@ -42,8 +42,7 @@ class KeyMacTests {
 	void markIsTheDocumentedMac() throws Exception {
 		byte[] derived = mac(KEY, "vgi-external: whose object it is".getBytes(StandardCharsets.UTF_8));
 		byte[] input = ("\0\0\0\11principal" + "\0\0\0\6=alice" + ID).getBytes(StandardCharsets.UTF_8);
-		assertThat(owner("principal", "alice").mark(ID))
-			.isEqualTo(HexFormat.of().formatHex(mac(derived, input), 0, 16))
+		assertThat(owner("principal", "alice").mark(ID)).isEqualTo(HexFormat.of().formatHex(mac(derived, input), 0, 16))
 			.matches("[0-9a-f]{32}");
 	}
 

@@ -644,9 +644,8 @@ public abstract class ExternalStorageContractTests {
 				before + "/" + after, before + "./" + after, before + "x/../" + after, text.replace("?", ";x=y?"),
 				text.replace("?", "%3Bx?"), text.replace(".arrow", "%2Earrow"), text.replace(".arrow?", "?"),
 				text.replace("?", "/?"), text + "&x=y", text.replace("?", "?x=y&"), text + "#x",
-				text.replaceFirst("ature=", "atur%65="), text.replace("?", "??"),
-				text.replaceFirst("://[^:/]+", "$0."), before + after.substring(0, 32).toUpperCase(Locale.ROOT)
-						+ after.substring(32),
+				text.replaceFirst("ature=", "atur%65="), text.replace("?", "??"), text.replaceFirst("://[^:/]+", "$0."),
+				before + after.substring(0, 32).toUpperCase(Locale.ROOT) + after.substring(32),
 				text.replace("://", "://user@"))) {
 			URI url = URI.create(spelled);
 			assertThat(storage().isOwn(url) && storage().admits(url, stranger)).as(spelled).isFalse();

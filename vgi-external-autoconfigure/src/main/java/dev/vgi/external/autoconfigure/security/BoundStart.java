@@ -53,8 +53,9 @@ public final class BoundStart {
 		}
 		TransferTenant tenants = ofTenants ? tenants() : null;
 		if (storage != null && !storage.bindsKeys()) {
-			throw unbound("the storage " + bean(ExternalStorage.class, storage)
-					+ " does not mark its objects with their owners.",
+			throw unbound(
+					"the storage " + bean(ExternalStorage.class, storage)
+							+ " does not mark its objects with their owners.",
 					"implement upload(…, owner), admits and bindsKeys of ExternalStorage");
 		}
 		if (uploadUrls != null && !uploadUrls.bindsUploads()) {
@@ -80,8 +81,8 @@ public final class BoundStart {
 			throw new StartRefusedException(
 					"vgi.external.binding is tenant, but there "
 							+ ((names.length == 0) ? "is no bean that tells the tenant of a request."
-									: "are several beans that tell the tenant of a request: "
-											+ String.join(", ", names) + "."),
+									: "are several beans that tell the tenant of a request: " + String.join(", ", names)
+											+ "."),
 					"Declare exactly one bean of the type " + TransferTenant.class.getName()
 							+ ", or set vgi.external.binding to principal or none.");
 		}

@@ -109,8 +109,8 @@ public final class PointerBinding {
 		if (request.getAttribute(ATTRIBUTE, RequestAttributes.SCOPE_REQUEST) instanceof Identity known) {
 			return known;
 		}
-		Identity identity = new Identity((tenants != null) ? tenants.currentTenant()
-				: SERVLET ? ServedRequest.principal(request) : null);
+		Identity identity = new Identity(
+				(tenants != null) ? tenants.currentTenant() : SERVLET ? ServedRequest.principal(request) : null);
 		request.setAttribute(ATTRIBUTE, identity, RequestAttributes.SCOPE_REQUEST);
 		return identity;
 	}

@@ -120,9 +120,7 @@ public final class RequestReader {
 	 */
 	public AnnotatedBatch resolve(RpcCall call, AnnotatedBatch pointer, Runnable check) {
 		refuseUnlessClosed(pointer, check);
-		return call.pointers()
-			.inbound(this.resolver)
-			.resolve(pointer, call.inbound(), LogSink.discarding());
+		return call.pointers().inbound(this.resolver).resolve(pointer, call.inbound(), LogSink.discarding());
 	}
 
 	/**

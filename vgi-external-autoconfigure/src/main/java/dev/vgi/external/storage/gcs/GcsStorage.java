@@ -115,8 +115,8 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
 		Assert.isTrue(coding == null || CODING.matcher(coding).matches(), "'contentCoding' must be a name");
-		return new GcsUpload(this.bucket, this.settings, this.attempts, this.leftovers, this.window, newKey(coding, owner),
-				coding)
+		return new GcsUpload(this.bucket, this.settings, this.attempts, this.leftovers, this.window,
+				newKey(coding, owner), coding)
 			.run(payload, this.settings.chunkSize());
 	}
 

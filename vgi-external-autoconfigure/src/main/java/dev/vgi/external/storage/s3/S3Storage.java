@@ -112,8 +112,8 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
-		return new S3Upload(this.bucket, this.settings, this.attempts, this.leftovers, this.window, newKey(coding, owner),
-				coding)
+		return new S3Upload(this.bucket, this.settings, this.attempts, this.leftovers, this.window,
+				newKey(coding, owner), coding)
 			.run(payload, this.settings.partSize(payload.maxLength()));
 	}
 

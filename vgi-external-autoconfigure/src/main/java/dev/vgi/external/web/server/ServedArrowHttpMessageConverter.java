@@ -105,8 +105,8 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 	 * @param here which stored objects this service itself serves, wherever it is reached
 	 * @param maxExternalizedSize most bytes, before compression, that are stored of one
 	 * result set; {@code null} for no limit
-	 * @param pointers returns what the sender of a request has to do with pointers; called
-	 * by the thread that serves it, with {@code null} if the request is not known
+	 * @param pointers returns what the sender of a request has to do with pointers;
+	 * called by the thread that serves it, with {@code null} if the request is not known
 	 */
 	public ServedArrowHttpMessageConverter(ArrowStreamHttpMessageConverter arrow, LocationResolver resolver,
 			Externalizer externalizer, boolean redirect, Predicate<URI> here, @Nullable Long maxExternalizedSize,

@@ -94,8 +94,8 @@ public final class RpcWebMvc implements WebMvcConfigurer, HandlerExceptionResolv
 	 * @param externalizer sends large results through storage
 	 * @param tokens called once, if any method is a stream: seals the state of streams
 	 * @param listener observes calls
-	 * @param pointers returns what the sender of a request has to do with pointers; called
-	 * by the thread that serves it
+	 * @param pointers returns what the sender of a request has to do with pointers;
+	 * called by the thread that serves it
 	 */
 	public RpcWebMvc(RpcSettings settings, BufferAllocator allocator, LocationResolver resolver,
 			Externalizer externalizer, Supplier<StreamTokens> tokens, RpcCallListener listener,
