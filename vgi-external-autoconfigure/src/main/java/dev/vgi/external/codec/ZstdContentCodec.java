@@ -253,16 +253,13 @@ public final class ZstdContentCodec implements ContentCodec {
 		@Override
 		public boolean decode(ByteBuffer source, ByteBuffer target) throws IOException {
 			try {
-				boolean progress = true;
 				// do not look for a single further byte after a frame's end
-				while (progress && (source.hasRemaining() || !this.atEnd)) {
-					int before = source.remaining();
-					int room = target.remaining();
+				boolean more = source.hasRemaining() || !this.atEnd;
+				while (more) {
 					this.atEnd = this.context.decompressDirectByteBufferStream(target, source);
-					progress = (source.remaining() != before || target.remaining() != room)
-							&& (this.atEnd || target.hasRemaining());
+					more = source.hasRemaining() && (this.atEnd || target.hasRemaining());
 				}
-				return this.atEnd && !source.hasRemaining();
+				return this.atEnd;
 			}
 			catch (ZstdException ex) {
 				throw Corrupt.encoding(CODING, ex.getMessage(), ex);

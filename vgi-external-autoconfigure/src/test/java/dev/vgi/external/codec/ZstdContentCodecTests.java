@@ -255,7 +255,8 @@ class ZstdContentCodecTests {
 		assertThatException().isThrownBy(() -> encoder.encode(direct(new byte[1]), direct(new byte[100]), true));
 		ContentCodec.Decoder decoder = ZSTD.decoder();
 		decoder.close();
-		assertThatException().isThrownBy(() -> decoder.decode(direct(new byte[1]), direct(new byte[100])));
+		assertThatException()
+			.isThrownBy(() -> decoder.decode(direct(ZstdContentCodec.encode(new byte[9])), direct(new byte[100])));
 	}
 
 	@Test
@@ -286,6 +287,24 @@ class ZstdContentCodecTests {
 			ByteBuffer target = ByteBuffer.allocateDirect(50);
 			assertThat(decoder.decode(source, target)).isTrue();
 			assertThat(target.hasRemaining()).isFalse();
+		}
+	}
+
+	@Test
+	void whetherOnlyEmptyFramesAreMissingNeedsNoRoom() throws IOException {
+		byte[] frame = ZstdContentCodec.encode(new byte[100]);
+		byte[] empty = ZstdContentCodec.encode(new byte[0]);
+		ByteBuffer source = ByteBuffer.allocateDirect(frame.length + 2 * empty.length)
+			.put(frame)
+			.put(empty)
+			.put(empty)
+			.flip();
+		try (ContentCodec.Decoder decoder = ZSTD.decoder()) {
+			ByteBuffer target = ByteBuffer.allocateDirect(100);
+			boolean complete = decoder.decode(source, target);
+			assertThat(target.hasRemaining()).isFalse();
+			assertThat(complete || decoder.decode(source, target)).isTrue();
+			assertThat(source.hasRemaining()).isFalse();
 		}
 	}
 
