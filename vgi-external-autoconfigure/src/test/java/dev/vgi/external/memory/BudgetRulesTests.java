@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
 import dev.vgi.external.memory.TransferBudget.Lease;
@@ -15,6 +16,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+
+import org.springframework.test.util.ReflectionTestUtils;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -161,13 +164,86 @@ class BudgetRulesTests {
 	@Test
 	void aRequestMayHoldItsPartExactly() {
 		try (RequestMemory request = this.budget.request("a", this.root); RequestMemory.Bound bound = request.bind()) {
-			Lease lease = this.budget.acquire(500, LONG);
-			refused(() -> this.budget.tryAcquire(1), "The request holds 500 bytes and needs 1 more");
-			refused(() -> lease.grow(1), "vgi.external.memory.max-per-request");
-			lease.shrink(1);
-			lease.grow(1);
+			for (Lease lease : List.of(this.budget.acquire(500, LONG), this.budget.tryAcquire(0))) {
+				lease.resize(500);
+				refused(() -> this.budget.tryAcquire(1), "The request holds 500 bytes and needs 1 more");
+				refused(() -> lease.grow(1), "vgi.external.memory.max-per-request");
+				lease.shrink(1);
+				lease.grow(1);
+				refused(() -> lease.grow(1), "The request holds 500 bytes and needs 1 more");
+				lease.close();
+			}
+			try (Lease lease = this.budget.tryAcquire(500)) {
+				refused(() -> this.budget.tryAcquire(1), "The request holds 500 bytes and needs 1 more");
+				assertThat(lease.bytes()).isEqualTo(500);
+			}
+		}
+	}
+
+	@Test
+	void whatOnePaysForAnotherIsTheOthers() {
+		try (RequestMemory giver = this.budget.request("a", this.root);
+				RequestMemory receiver = this.budget.request("b", this.root)) {
+			Lease lease;
+			try (RequestMemory.Bound bound = giver.bind()) {
+				lease = this.budget.acquire(300, LONG);
+			}
+			assertThat(lease.pay(receiver, 400)).isEqualTo(300);
+			assertThat(this.budget.inUse()).isEqualTo(300);
+			assertThat(this.budget.accounts().usage().callers()).isOne();
+			try (RequestMemory.Bound bound = giver.bind(); Lease again = this.budget.tryAcquire(500)) {
+				assertThat(again).isNotNull();
+			}
+			try (RequestMemory.Bound bound = receiver.bind()) {
+				refused(() -> this.budget.tryAcquire(201), "The request holds 300 bytes and needs 201 more");
+			}
+			this.budget.accounts().giveBack(receiver, 300);
 			lease.close();
 		}
+	}
+
+	@Test
+	void whoHoldsSomethingIsServedBeforeThoseWhoWait() throws Exception {
+		Lease others = this.budget.acquire(500, LONG);
+		try (RequestMemory request = this.budget.request("a", this.root);
+				RequestMemory.Bound bound = request.bind();
+				Lease held = this.budget.acquire(200, LONG)) {
+			CompletableFuture<String> waiter = started(() -> served(this.budget, "b", 400, this.root));
+			awaitWaiting(this.budget, 1);
+			try (Lease more = this.budget.acquire(300, LONG)) {
+				assertThat(held.bytes() + more.bytes()).isEqualTo(500);
+				assertThat(this.budget.inUse()).isEqualTo(1000);
+				assertThat(this.budget.waiting()).isOne();
+			}
+			others.close();
+			assertThat(waiter.get(20, TimeUnit.SECONDS)).isEqualTo("served");
+		}
+	}
+
+	@Test
+	void whoIsInterruptedWhenItIsServedKeepsNothing() throws Exception {
+		Lease all = this.budget.acquire(1000, LONG);
+		CompletableFuture<Thread> thread = new CompletableFuture<>();
+		CompletableFuture<String> waiter = started(() -> {
+			thread.complete(Thread.currentThread());
+			return served(this.budget, "a", 100, this.root);
+		});
+		awaitWaiting(this.budget, 1);
+		ReentrantLock lock = (ReentrantLock) ReflectionTestUtils.getField(this.budget.accounts(), "lock");
+		lock.lock();
+		try {
+			// It is on its way back, and cannot be called off any more.
+			thread.get(20, TimeUnit.SECONDS).interrupt();
+			while (!lock.hasQueuedThread(thread.get())) {
+				Thread.onSpinWait();
+			}
+			all.close();
+			assertThat(this.budget.waiting()).isZero();
+		}
+		finally {
+			lock.unlock();
+		}
+		assertThat(waiter.get(20, TimeUnit.SECONDS)).contains("Interrupted");
 	}
 
 	@Test
@@ -247,6 +323,9 @@ class BudgetRulesTests {
 
 	@Test
 	void afterTheEndNobodyBeginsToWait() {
+		TransferBudget idle = new TransferBudget(1000, 1);
+		idle.transfers().shutDown(Duration.ZERO);
+		refused(() -> idle.acquire(1, LONG), "shutting down");
 		Lease all = this.budget.acquire(1000, LONG);
 		this.budget.transfers().shutDown(Duration.ZERO);
 		refused(() -> this.budget.acquire(1, LONG), "shutting down");

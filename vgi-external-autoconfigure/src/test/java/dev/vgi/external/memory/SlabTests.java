@@ -195,6 +195,7 @@ class SlabTests {
 			SlabPool closed = pool(2 * GB);
 			closed.acquire(GB).close();
 			closed.close();
+			closed.close();
 			SlabPool trimmed = pool(2 * GB);
 			trimmed.acquire(GB).close();
 			this.now.addAndGet(100);
