@@ -2,14 +2,13 @@ package dev.vgi.external.rpc.server.http;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 
 import dev.vgi.external.rpc.mapping.RecordRow;
 import dev.vgi.external.rpc.mapping.ValueMappings;
 import dev.vgi.external.rpc.method.RpcContractException;
 import dev.vgi.external.rpc.server.StreamTurns;
 import org.jspecify.annotations.Nullable;
-
-import org.springframework.util.Assert;
 
 /**
  * How the states of a controller's streams become cursors. Immutable.
@@ -44,10 +43,7 @@ final class StateRows {
 	 * @throws IllegalStateException if no turn accepts it
 	 */
 	RecordRow of(Record state) {
-		String type = this.turns.turn(state).state().getName();
-		RecordRow row = this.rows.get(type);
-		Assert.state(row != null, () -> "No mapping of " + type);
-		return row;
+		return Objects.requireNonNull(this.rows.get(this.turns.turn(state).state().getName()));
 	}
 
 	/**

@@ -11,6 +11,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import dev.vgi.external.rpc.RpcBadRequestException;
 import dev.vgi.external.rpc.server.http.StreamTokens.Binding;
 import dev.vgi.external.rpc.server.http.StreamTokens.Use;
+import dev.vgi.external.seal.Sealer;
 import dev.vgi.external.seal.TokenKey;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -21,9 +22,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
- * Tests for {@link StreamTokens} and {@link TokenKey}.
+ * Tests for {@link StreamTokens}.
  */
 class StreamTokensTests {
 
@@ -52,6 +54,41 @@ class StreamTokensTests {
 	void stateIsCompressedIfItPays() {
 		assertThat(this.tokens.seal(Use.CURSOR, BINDING, new byte[10_000])).hasSizeLessThan(200);
 		assertThat(this.tokens.seal(Use.CURSOR, BINDING, random(3_000))).hasSizeLessThan(4_200);
+	}
+
+	@Test
+	void onlyWhatIsLargeEnoughIsCompressed() {
+		assertThat(this.tokens.seal(Use.CURSOR, BINDING, new byte[1024])).hasSizeGreaterThan(1024);
+		assertThat(this.tokens.seal(Use.CURSOR, BINDING, new byte[1025])).hasSizeLessThan(200);
+	}
+
+	@Test
+	void aStateHasAGreatestSize() {
+		byte[] largest = new byte[64 << 20];
+		String token = this.tokens.seal(Use.CURSOR, BINDING, largest);
+		assertThat(this.tokens.open(Use.CURSOR, BINDING, token)).hasSize(largest.length);
+		assertThatIllegalStateException()
+			.isThrownBy(() -> this.tokens.seal(Use.CURSOR, BINDING, new byte[largest.length + 1]))
+			.withMessageContaining("too large");
+	}
+
+	@Test
+	void whatIsSealedButNoStateIsRefused() {
+		Sealer sealer = new Sealer(List.of(this.key));
+		byte[] broken = { 0, 0, 1, 0, 0, 0, 0, 0, 1, 7, 7 };
+		for (byte[] content : List.of(new byte[0], new byte[8], broken)) {
+			String token = sealer.seal(BINDING.parts(Use.CALL), content);
+			assertRefused(this.tokens, Use.CALL, BINDING, token);
+		}
+	}
+
+	@Test
+	void tokensLiveForSomeTime() {
+		for (Duration ttl : List.of(Duration.ZERO, Duration.ofMillis(-1))) {
+			assertThatIllegalArgumentException()
+				.isThrownBy(() -> new StreamTokens(List.of(this.key), ttl, this.now::get))
+				.withMessageContaining("ttl");
+		}
 	}
 
 	@Test
@@ -139,30 +176,6 @@ class StreamTokensTests {
 		assertThat(tokens(next).open(Use.CURSOR, BINDING, fresh)).hasSize(9);
 		assertRefused(this.tokens, Use.CURSOR, BINDING, fresh);
 		assertRefused(tokens(next), Use.CURSOR, BINDING, old);
-	}
-
-	@Test
-	void aKeyIsHexOrBase64() {
-		byte[] bytes = new byte[32];
-		Arrays.fill(bytes, (byte) 0xFB);
-		String token = tokens(TokenKey.of("fb".repeat(32))).seal(Use.CURSOR, BINDING, new byte[9]);
-		for (String same : List.of("FB".repeat(32), Base64.getEncoder().encodeToString(bytes),
-				Base64.getUrlEncoder().withoutPadding().encodeToString(bytes), " " + "fb".repeat(32) + "\n")) {
-			assertThat(tokens(TokenKey.of(same)).open(Use.CURSOR, BINDING, token)).hasSize(9);
-		}
-	}
-
-	@ParameterizedTest
-	@ValueSource(strings = { "", "secret-but-short", "zz", "not base64 not base64 not base64 not base64 " })
-	void aBadKeyIsRefusedWithoutBeingShown(String text) {
-		assertThatIllegalArgumentException().isThrownBy(() -> TokenKey.of(text))
-			.withMessage("A token key must be 32 bytes, as 64 hexadecimal digits or as Base64")
-			.withNoCause();
-	}
-
-	@Test
-	void aKeyShowsNothing() {
-		assertThat(TokenKey.of("fb".repeat(32))).hasToString("TokenKey[******]");
 	}
 
 	private static void assertRefused(StreamTokens tokens, Use use, Binding binding, @Nullable String token) {
