@@ -113,7 +113,7 @@ final class BatchLayout {
 		int count = vector.getValueCount();
 		int words = count / Long.SIZE;
 		ArrowBuf validity = vector.getValidityBuffer();
-		if (words == 0 || validity.capacity() < (long) words * Long.BYTES) {
+		if (words == 0) {
 			return vector.getNullCount();
 		}
 		LongBuffer bits = validity.nioBuffer(0, words * Long.BYTES).order(ByteOrder.nativeOrder()).asLongBuffer();
@@ -318,13 +318,15 @@ final class BatchLayout {
 				return false;
 			}
 			if (this.memory == null || other.memory == null) {
-				return this.memory == other.memory;
+				// zeros, or nothing
+				return true;
 			}
 			if (this.memory.memoryAddress() == other.memory.memoryAddress()) {
 				return true;
 			}
 			if (Math.min(this.memory.capacity(), other.memory.capacity()) < this.length) {
-				return this.memory.capacity() == other.memory.capacity() && this.memory.capacity() == 0;
+				// less than the vector says
+				return false;
 			}
 			for (long position = 0; position < this.length; position += WINDOW) {
 				int size = (int) Math.min(WINDOW, this.length - position);

@@ -7,6 +7,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.complex.StructVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
@@ -78,6 +79,12 @@ class AnnotatedBatchTests {
 	void sizeIsThatOfValuesAndDictionaries() {
 		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 100)) {
 			assertThat(batch.bufferSize()).as("values and validity").isEqualTo(800 + 13);
+		}
+		StructVector struct = StructVector.empty("s", this.allocator);
+		struct.addOrGet("x", FieldType.nullable(SampleBatches.INT32), IntVector.class);
+		struct.allocateNew();
+		try (AnnotatedBatch batch = SampleBatches.batch(100, List.of(struct), BatchMetadata.empty())) {
+			assertThat(batch.bufferSize()).as("with its members").isEqualTo(13 + 400 + 13);
 		}
 		DictionaryEncoding encoding = new DictionaryEncoding(1, false, null);
 		MapDictionaryProvider dictionaries = new MapDictionaryProvider();

@@ -9,6 +9,7 @@ import java.nio.channels.Channels;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Stream;
 
 import org.apache.arrow.flatbuf.Message;
@@ -20,6 +21,7 @@ import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.NullVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ViewVarCharVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
@@ -318,6 +320,9 @@ class IpcStreamWriterTests {
 			assertThat(types(SampleBatches.bytes(IpcStreamWriter.gather(one.schema(), List.of(two, three)))))
 				.containsExactly(MessageHeader.Schema, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch,
 						MessageHeader.RecordBatch, (byte) -1);
+			assertThat(types(SampleBatches.bytes(IpcStreamWriter.gather(one.schema(), List.of(one, two)))))
+				.containsExactly(MessageHeader.Schema, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch,
+						MessageHeader.RecordBatch, (byte) -1);
 			assertThat(read(IpcStreamWriter.gather(one.schema(), List.of(one, two, three)))).isEqualTo(3);
 		}
 		try (AnnotatedBatch one = words(new NullVector("words", 3)); AnnotatedBatch two = words(new NullVector("words", 3));
@@ -330,19 +335,78 @@ class IpcStreamWriterTests {
 	}
 
 	@Test
-	void dictionaryWithoutValidityDiffersFromOneThatHasIt() {
-		// the second says that everything is there, without bits
-		VarCharVector bare = new VarCharVector("words", this.allocator);
-		try (ArrowBuf offsets = this.allocator.buffer(8); ArrowBuf data = this.allocator.buffer(8)) {
-			offsets.setInt(0, 0);
-			offsets.setInt(4, 1);
-			data.setByte(0, 'a');
-			bare.loadFieldBuffers(new ArrowFieldNode(1, 0),
-					List.of(this.allocator.getEmpty(), offsets.slice(0, 8), data.slice(0, 1)));
+	void dictionaryThatWasReadIsTheSameAsItsEqual() {
+		byte[] bytes;
+		try (AnnotatedBatch batch = words(texts(List.of("a", "?", "b")))) {
+			bytes = SampleBatches.stream(batch);
 		}
-		try (AnnotatedBatch one = words(texts(List.of("a"))); AnnotatedBatch two = words(bare)) {
-			assertThat(read(IpcStreamWriter.gather(one.schema(), List.of(one, two)))).isEqualTo(2);
+		// buffers without a byte to spare
+		try (ArrowBuf body = SampleBatches.offHeap(this.allocator, bytes);
+				ArrowBuf other = SampleBatches.offHeap(this.allocator, bytes);
+				IpcStreamReader reader = IpcStreamReader.of(body, bytes.length, this.allocator);
+				IpcStreamReader second = IpcStreamReader.of(other, bytes.length, this.allocator)) {
+			reader.nextStream();
+			second.nextStream();
+			try (AnnotatedBatch one = SampleBatches.next(reader); AnnotatedBatch two = SampleBatches.next(second)) {
+				assertThat(types(SampleBatches.bytes(IpcStreamWriter.gather(one.schema(), List.of(one, two)))))
+					.containsExactly(MessageHeader.Schema, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch,
+							MessageHeader.RecordBatch, (byte) -1);
+			}
 		}
+	}
+
+	@Test
+	void dictionariesOfViewsDifferByTheirBuffers() {
+		try (AnnotatedBatch one = words(views(13)); AnnotatedBatch same = words(views(13));
+				AnnotatedBatch longer = words(views(14))) {
+			assertThat(types(SampleBatches.bytes(IpcStreamWriter.gather(one.schema(), List.of(one, same, longer)))))
+				.containsExactly(MessageHeader.Schema, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch,
+						MessageHeader.RecordBatch, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch,
+						(byte) -1);
+		}
+	}
+
+	// one text of thirteen bytes in a buffer that may have more
+	private ViewVarCharVector views(int length) {
+		ViewVarCharVector vector = new ViewVarCharVector("words", this.allocator);
+		try (ArrowBuf validity = SampleBatches.offHeap(this.allocator, new byte[] { 1 });
+				ArrowBuf view = SampleBatches.offHeap(this.allocator, new byte[16]);
+				ArrowBuf data = SampleBatches.offHeap(this.allocator, new byte[length])) {
+			view.setInt(0, 13);
+			validity.writerIndex(1);
+			view.writerIndex(16);
+			data.writerIndex(length);
+			vector.loadFieldBuffers(new ArrowFieldNode(1, 0), List.of(validity, view, data.slice(0, length)));
+		}
+		return vector;
+	}
+
+	@Test
+	void valuesThatAreMissingAreWrittenAsZeros() {
+		try (AnnotatedBatch one = words(tooShort()); AnnotatedBatch two = words(tooShort())) {
+			byte[] bytes = SampleBatches.bytes(IpcStreamWriter.gather(one.schema(), List.of(one, two)));
+			assertThat(types(bytes)).as("nobody knows whether they are the same")
+				.containsExactly(MessageHeader.Schema, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch,
+						MessageHeader.DictionaryBatch, MessageHeader.RecordBatch, (byte) -1);
+			try (IpcStreamReader reader = reader(bytes)) {
+				reader.nextStream();
+				try (AnnotatedBatch read = SampleBatches.next(reader)) {
+					assertThat(Objects.requireNonNull(read.dictionaries().lookup(5)).getVector().getObject(0))
+						.hasToString("ab\0\0");
+				}
+			}
+		}
+	}
+
+	// a text of four bytes of which two are there
+	private VarCharVector tooShort() {
+		VarCharVector vector = new VarCharVector("words", this.allocator);
+		try (ArrowBuf offsets = SampleBatches.offHeap(this.allocator, new byte[] { 0, 0, 0, 0, 4, 0, 0, 0 });
+				ArrowBuf data = SampleBatches.offHeap(this.allocator, new byte[] { 'a', 'b', 'x', 'y' })) {
+			vector.loadFieldBuffers(new ArrowFieldNode(1, 0),
+					List.of(this.allocator.getEmpty(), offsets, data.slice(0, 2)));
+		}
+		return vector;
 	}
 
 	@Test
