@@ -278,7 +278,6 @@ final class BatchLoader {
 			return new long[] { this.buffers.listViews(field, length, Long.BYTES, taken) };
 		}
 		else if (vector instanceof FixedSizeListVector list) {
-			BatchBuffers.check(list.getListSize() >= 0, field, "has lists of a negative size");
 			if (list.getListSize() == 0) {
 				chargeRows(length);
 			}
@@ -340,7 +339,6 @@ final class BatchLoader {
 		int[] ids = ((ArrowType.Union) field.getType()).getTypeIds();
 		for (int i = 0; i < field.getChildren().size(); i++) {
 			int id = (ids != null && i < ids.length) ? ids[i] : i;
-			BatchBuffers.check(id >= 0 && id < slots.length, field, "declares a type id out of range");
 			slots[id] = i;
 		}
 		return slots;

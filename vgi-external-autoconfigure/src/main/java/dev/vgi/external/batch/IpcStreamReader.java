@@ -37,7 +37,7 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private final ReadOptions options;
 
-	private final StreamDictionaries dictionaries;
+	private StreamDictionaries dictionaries;
 
 	private @Nullable Schema schema;
 
@@ -266,7 +266,7 @@ public final class IpcStreamReader implements AutoCloseable {
 
 	private boolean readStream() {
 		skipStream();
-		this.dictionaries.close();
+		this.dictionaries = this.dictionaries.next();
 		this.schema = null;
 		this.latest = null;
 		int length = this.source.nextLength();

@@ -51,6 +51,15 @@ final class StreamDictionaries implements AutoCloseable {
 	}
 
 	/**
+	 * Close these dictionaries, whose stream is at its end.
+	 * @return those of the next stream
+	 */
+	StreamDictionaries next() {
+		close();
+		return new StreamDictionaries(this.meter);
+	}
+
+	/**
 	 * Begin with the empty dictionaries of a schema.
 	 * @param sent the schema in message format
 	 * @param allocator the owner of the values
@@ -274,9 +283,6 @@ final class StreamDictionaries implements AutoCloseable {
 	public void close() {
 		closeSnapshot();
 		this.dictionaries.values().forEach(ReaderDictionary::close);
-		this.dictionaries.clear();
-		this.uses.clear();
-		this.tooShort.clear();
 	}
 
 	/**

@@ -1,7 +1,11 @@
 package dev.vgi.external.batch;
 
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -9,6 +13,8 @@ import dev.vgi.external.batch.GatheredStream.Gatherer;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BaseFixedWidthVector;
+import org.apache.arrow.vector.BitVectorHelper;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.NullVector;
@@ -66,6 +72,7 @@ class DictionaryUsesTests {
 		assertThat(reads(both, lists(0, 0), lists(1, 0), words("a"))).isTrue();
 		assertThat(reads(both, lists(1, 0), lists(0, 0), words("a"))).isTrue();
 		assertThat(reads(both, words("a"), lists(1, 0), lists(0, 0))).isTrue();
+		assertThat(reads(both, words("a"), lists(1, -1), lists(0, -1))).as("used no more").isTrue();
 	}
 
 	@Test
@@ -84,6 +91,95 @@ class DictionaryUsesTests {
 		assertThat(reads(words("a"), lists(0, -1), lists(1, 0))).isTrue();
 		assertThat(reads(words(), lists(0, -1), lists(1, -1))).isTrue();
 		assertThat(reads(words(), lists(0, -1), lists(1, 0))).isFalse();
+	}
+
+	@Test
+	void laterStreamKnowsNothingOfAnEarlierOne() {
+		byte[] broken = stream((encoder, gatherer) -> {
+			words("a").write(encoder, gatherer);
+			lists(0, 2).write(encoder, gatherer);
+		});
+		byte[] sound = stream((encoder, gatherer) -> {
+		});
+		byte[] plain;
+		try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 3)) {
+			plain = SampleBatches.stream(batch);
+		}
+		ByteArrayOutputStream all = new ByteArrayOutputStream();
+		List.of(broken, sound, plain).forEach(all::writeBytes);
+		try (IpcStreamReader reader = reader(all.toByteArray())) {
+			reader.nextStream();
+			SampleBatches.next(reader).close();
+			assertThat(reader.next()).as("a dictionary that is too short, and no batch that needs it").isNull();
+			reader.nextStream();
+			SampleBatches.next(reader).close();
+			reader.nextStream();
+			try (AnnotatedBatch batch = SampleBatches.next(reader)) {
+				assertThat(batch.dictionaries().getDictionaryIds()).isEmpty();
+			}
+		}
+	}
+
+	static List<Arguments> indices() {
+		List<Arguments> indices = new ArrayList<>();
+		for (int bits : new int[] { 8, 16, 32, 64 }) {
+			for (boolean signed : new boolean[] { true, false }) {
+				ArrowType.Int type = new ArrowType.Int(bits, signed);
+				indices.add(Arguments.of(type, 0, false, true));
+				indices.add(Arguments.of(type, 99, false, true));
+				indices.add(Arguments.of(type, 100, false, false));
+				indices.add(Arguments.of(type, -1, false, false));
+				indices.add(Arguments.of(type, Integer.MAX_VALUE, false, false));
+				indices.add(Arguments.of(type, -1, true, true));
+				indices.add(Arguments.of(type, 100, true, true));
+			}
+		}
+		indices.add(Arguments.of(new ArrowType.Int(64, true), 1L << 32, false, false));
+		indices.add(Arguments.of(new ArrowType.Int(8, false), 200, false, false));
+		indices.add(Arguments.of(new ArrowType.Int(16, false), 40_000, false, false));
+		return indices;
+	}
+
+	@ParameterizedTest
+	@MethodSource
+	void indices(ArrowType.Int type, long index, boolean isNull, boolean accepted) {
+		DictionaryEncoding encoding = new DictionaryEncoding(1, false, type);
+		String[] words = new String[100];
+		Arrays.fill(words, "x");
+		MapDictionaryProvider provider = new MapDictionaryProvider();
+		provider.put(new Dictionary(SampleBatches.texts(this.allocator, "words", words), encoding));
+		BaseFixedWidthVector column = (BaseFixedWidthVector) new Field("c", new FieldType(true, type, encoding), null)
+			.createVector(this.allocator);
+		// more than one part that is examined at once
+		int rows = 70_000;
+		int width = column.getTypeWidth();
+		column.allocateNew(rows);
+		column.getDataBuffer().setZero(0, (long) rows * width);
+		for (int i = 0; i < rows; i++) {
+			BitVectorHelper.setBit(column.getValidityBuffer(), i);
+		}
+		for (int row : new int[] { 0, rows - 1 }) {
+			byte[] bytes = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(index).array();
+			column.getDataBuffer().setBytes((long) row * width, bytes, 0, width);
+			if (isNull) {
+				BitVectorHelper.unsetBit(column.getValidityBuffer(), row);
+			}
+		}
+		AnnotatedBatch bare = SampleBatches.batch(rows, List.of(column), BatchMetadata.empty());
+		byte[] bytes;
+		try (AnnotatedBatch batch = new AnnotatedBatch(bare.root(), provider, BatchMetadata.empty())) {
+			bytes = SampleBatches.stream(batch);
+		}
+		try (IpcStreamReader reader = reader(bytes)) {
+			reader.nextStream();
+			if (accepted) {
+				SampleBatches.next(reader).close();
+			}
+			else {
+				assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(reader::next)
+					.withMessage("Column 'c' has an index outside its dictionary");
+			}
+		}
 	}
 
 	private boolean reads(Change... changes) {
@@ -266,7 +362,8 @@ class DictionaryUsesTests {
 		return Stream.of(Arguments.of(text, text, true), Arguments.of(words, words, true),
 				Arguments.of(words, renamed, true), Arguments.of(words, others, false),
 				Arguments.of(words, text, false), Arguments.of(text, words, false),
-				Arguments.of(text, number, false), Arguments.of(text, null, false));
+				Arguments.of(text, number, false), Arguments.of(text, null, false),
+				Arguments.of(words, new Field("x", new FieldType(true, SampleBatches.INT32, WORDS), null), false));
 	}
 
 	@ParameterizedTest

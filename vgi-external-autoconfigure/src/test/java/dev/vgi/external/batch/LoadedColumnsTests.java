@@ -65,6 +65,12 @@ class LoadedColumnsTests {
 	private static final Field DENSE = of(new ArrowType.Union(UnionMode.Dense, new int[] { 3, 5 }), number("a"),
 			Field.nullable("b", ArrowType.Bool.INSTANCE));
 
+	private static final Field SPARSE_FROM_0 = of(new ArrowType.Union(UnionMode.Sparse, new int[] { 0, 1 }),
+			number("a"), Field.nullable("b", ArrowType.Bool.INSTANCE));
+
+	private static final Field DENSE_FROM_0 = of(new ArrowType.Union(UnionMode.Dense, new int[] { 0, 127 }),
+			number("a"), Field.nullable("b", ArrowType.Bool.INSTANCE));
+
 	private static final Field RUNS = new Field("c", FieldType.notNullable(ArrowType.RunEndEncoded.INSTANCE),
 			List.of(Field.notNullable("run_ends", SampleBatches.INT32), number("values")));
 
@@ -105,6 +111,9 @@ class LoadedColumnsTests {
 				column(STRUCT, 1, values("{\"a\":7,\"b\":8}"), nodes(1, 0, 1, 0, 1, 0), NONE, NONE, ints(7), NONE, ints(8)),
 				column(SPARSE, 2, nodes(2, 0, 2, 0, 2, 0), bytes(3, 5), NONE, ints(7, 8), NONE, bytes(2)),
 				column(DENSE, 2, values("7", "true"), nodes(2, 0, 1, 0, 1, 0), bytes(3, 5), ints(0, 0), NONE, ints(7), NONE, bytes(1)),
+				column(SPARSE_FROM_0, 2, nodes(2, 0, 2, 0, 2, 0), bytes(0, 1), NONE, ints(7, 8), NONE, bytes(2)),
+				column(DENSE_FROM_0, 2, values("7", "true"), nodes(2, 0, 1, 0, 1, 0), bytes(0, 127), ints(0, 0), NONE,
+						ints(7), NONE, bytes(1)),
 				column(RUNS, 3, values("7", "8", "8"), nodes(3, 0, 2, 0, 2, 0), NONE, ints(1, 3), NONE, ints(7, 8)),
 				column(RUNS, 3, values("7", "7", "8"), nodes(3, 0, 2, 0, 3, 0), NONE, ints(2, 4), NONE, ints(7, 8, 9)),
 				column(RUNS, 0, values(), nodes(0, 0, 0, 0, 0, 0), NONE, NONE, NONE, NONE),
@@ -144,7 +153,13 @@ class LoadedColumnsTests {
 		String view = "Column 'c' has a view outside its buffers";
 		String type = "Column 'c' has an unknown type id";
 		String more = "The record batch has more nodes or buffers than its schema";
-		return List.of(column(NUMBER, 3, few, nodes(3, 0), NONE, new byte[11]),
+		return List.of(
+				column(Field.nullable("c", new ArrowType.FixedSizeBinary(-1)), 1, "Column 'c' has values without a width",
+						nodes(1, 0), NONE, NONE),
+				column(SPARSE, 2, type, nodes(2, 0, 2, 0, 2, 0), bytes(3, 2), NONE, ints(7, 8), NONE, bytes(2)),
+				column(DENSE, 2, type, nodes(2, 0, 2, 0, 2, 0), bytes(3, 2), ints(0, 0), NONE, ints(7, 8), NONE,
+						bytes(2)),
+				column(NUMBER, 3, few, nodes(3, 0), NONE, new byte[11]),
 				column(NUMBER, 9, "Column 'c' has too few validity bits", nodes(9, 0), ALL, new byte[36]),
 				column(NUMBER, 2, "has more nulls than values", nodes(2, 3), ALL, ints(7, 8)),
 				column(NUMBER, 2, "has nulls but does not say where", nodes(2, 1), NONE, ints(7, 8)),

@@ -15,6 +15,7 @@ import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.flatbuf.Schema;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.types.UnionMode;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
@@ -154,9 +155,26 @@ class MessageSourceTests {
 	@Test
 	void schemaOfWhichNoVectorCanBeMadeIsRefusedWithoutABatch() {
 		Field item = Field.nullable("item", SampleBatches.INT32);
-		Field list = new Field("c", FieldType.nullable(ArrowType.List.INSTANCE), List.of(item, item));
-		assertRefused(new org.apache.arrow.vector.types.pojo.Schema(List.of(list)).serializeAsMessage(),
+		Field list = column(ArrowType.List.INSTANCE, item);
+		assertNoVector(column(ArrowType.List.INSTANCE, item, item));
+		assertNoVector(list, column(ArrowType.List.INSTANCE, item, item));
+		assertNoVector(column(ArrowType.List.INSTANCE));
+		assertNoVector(column(new ArrowType.FixedSizeList(-1), item));
+		for (UnionMode mode : UnionMode.values()) {
+			assertNoVector(column(new ArrowType.Union(mode, new int[] { 128 }), item));
+			assertNoVector(column(new ArrowType.Union(mode, new int[] { -1 }), item));
+		}
+		byte[] message = new org.apache.arrow.vector.types.pojo.Schema(List.of(list, list)).serializeAsMessage();
+		assertThat(read(message, message.length, true)).isZero();
+	}
+
+	private void assertNoVector(Field... fields) {
+		assertRefused(new org.apache.arrow.vector.types.pojo.Schema(List.of(fields)).serializeAsMessage(),
 				"contradicts itself");
+	}
+
+	private static Field column(ArrowType type, Field... children) {
+		return new Field("c", FieldType.nullable(type), List.of(children));
 	}
 
 	@Test

@@ -23,7 +23,9 @@ import org.apache.arrow.vector.complex.FixedSizeListVector;
 import org.apache.arrow.vector.complex.StructVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
+import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -89,6 +91,18 @@ class ReadingChargesTests {
 			assertThat(this.budget.inUse()).isZero();
 			assertThat(reader.next()).isNull();
 		}
+	}
+
+	@Test
+	void vectorsThatContainOthersCostMore() {
+		Field number = Field.nullable("n", SampleBatches.INT32);
+		Field list = new Field("l", FieldType.nullable(ArrowType.List.INSTANCE), List.of(number));
+		long none = BatchLoader.heap(List.of());
+		long one = BatchLoader.heap(List.of(number)) - none;
+		assertThat(none).isEqualTo(512);
+		assertThat(one).isEqualTo(384);
+		assertThat(BatchLoader.heap(List.of(number, number)) - none).isEqualTo(2 * one);
+		assertThat(BatchLoader.heap(List.of(list)) - none).isEqualTo(640 + one);
 	}
 
 	@Test

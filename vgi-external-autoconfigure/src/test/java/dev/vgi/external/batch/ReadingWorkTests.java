@@ -7,25 +7,38 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 
 import dev.vgi.external.batch.GatheredStream.Gatherer;
 import org.apache.arrow.memory.AllocationListener;
+import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.IntVector;
+import org.apache.arrow.vector.LargeVarCharVector;
 import org.apache.arrow.vector.NullVector;
 import org.apache.arrow.vector.TinyIntVector;
 import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.ViewVarCharVector;
+import org.apache.arrow.vector.complex.DenseUnionVector;
+import org.apache.arrow.vector.complex.LargeListViewVector;
 import org.apache.arrow.vector.complex.ListVector;
+import org.apache.arrow.vector.complex.ListViewVector;
+import org.apache.arrow.vector.complex.RunEndEncodedVector;
 import org.apache.arrow.vector.complex.StructVector;
+import org.apache.arrow.vector.complex.UnionVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.types.UnionMode;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -39,6 +52,8 @@ class ReadingWorkTests {
 	private static final int INNER = 40;
 
 	private static final int OUTER = 2;
+
+	private static final int MANY = 1 << 20;
 
 	private static final ArrowType BYTE = new ArrowType.Int(8, true);
 
@@ -192,6 +207,93 @@ class ReadingWorkTests {
 		});
 		assertThatExceptionOfType(LimitExceededException.class).isThrownBy(() -> read(bytes, options));
 		assertThat(calls).hasValue(2);
+	}
+
+	@ParameterizedTest
+	@MethodSource
+	void whatIsExaminedIsTold(String what, Function<BufferAllocator, FieldVector> column, long examined) throws IOException {
+		byte[] bytes;
+		FieldVector vector = column.apply(this.allocator);
+		try (AnnotatedBatch batch = SampleBatches.batch(MANY, List.of(vector), BatchMetadata.empty())) {
+			bytes = SampleBatches.stream(batch);
+		}
+		// the last part is less than a mebibyte
+		assertThat(work(bytes)).as(what)
+			.isBetween(bytes.length + examined - WorkMeter.STRIDE - 1024, bytes.length + examined + 1024);
+	}
+
+	static List<Arguments> whatIsExaminedIsTold() {
+		int offsets = Integer.BYTES * MANY;
+		return List.of(told("numbers", (allocator) -> new IntVector("c", allocator), 0),
+				told("texts", (allocator) -> new VarCharVector("c", allocator), offsets),
+				told("large texts", (allocator) -> new LargeVarCharVector("c", allocator), 2L * offsets),
+				told("views", (allocator) -> new ViewVarCharVector("c", allocator), 4L * offsets),
+				told("lists", (allocator) -> lists(ListVector.empty("c", allocator)), offsets),
+				told("list views", (allocator) -> views(ListViewVector.empty("c", allocator)), 2L * offsets),
+				told("large list views", (allocator) -> largeViews(LargeListViewVector.empty("c", allocator)),
+						4L * offsets),
+				told("sparse union", ReadingWorkTests::sparse, MANY),
+				told("dense union", ReadingWorkTests::dense, MANY + offsets),
+				told("runs", ReadingWorkTests::runs, Short.BYTES * MANY));
+	}
+
+	private static Arguments told(String what, Function<BufferAllocator, FieldVector> column, long examined) {
+		return Arguments.of(what, column, examined);
+	}
+
+	private static FieldVector lists(ListVector lists) {
+		lists.addOrGetVector(FieldType.nullable(SampleBatches.INT32));
+		return lists;
+	}
+
+	private static FieldVector views(ListViewVector views) {
+		views.addOrGetVector(FieldType.nullable(SampleBatches.INT32));
+		return views;
+	}
+
+	private static FieldVector largeViews(LargeListViewVector views) {
+		views.addOrGetVector(FieldType.nullable(SampleBatches.INT32));
+		return views;
+	}
+
+	private static FieldVector sparse(BufferAllocator allocator) {
+		Field field = new Field("c", FieldType.nullable(new ArrowType.Union(UnionMode.Sparse, new int[] { 0 })),
+				List.of(Field.nullable("n", ArrowType.Null.INSTANCE)));
+		UnionVector union = (UnionVector) field.createVector(allocator);
+		union.allocateNew();
+		union.setValueCount(MANY);
+		union.getTypeBuffer().setZero(0, MANY);
+		return union;
+	}
+
+	private static FieldVector dense(BufferAllocator allocator) {
+		Field field = new Field("c", FieldType.nullable(new ArrowType.Union(UnionMode.Dense, new int[] { 0 })),
+				List.of(Field.nullable("n", SampleBatches.INT32)));
+		DenseUnionVector union = (DenseUnionVector) field.createVector(allocator);
+		union.allocateNew();
+		while (union.getValueCapacity() < MANY) {
+			union.reAlloc();
+		}
+		union.getTypeBuffer().setZero(0, MANY);
+		union.getOffsetBuffer().setZero(0, 4L * MANY);
+		union.setValueCount(MANY);
+		union.getChildrenFromFields().get(0).setValueCount(1);
+		return union;
+	}
+
+	private static FieldVector runs(BufferAllocator allocator) {
+		Field field = new Field("c", FieldType.notNullable(ArrowType.RunEndEncoded.INSTANCE),
+				List.of(Field.notNullable("run_ends", SampleBatches.INT32), Field.nullable("n", ArrowType.Null.INSTANCE)));
+		RunEndEncodedVector runs = (RunEndEncodedVector) field.createVector(allocator);
+		IntVector ends = (IntVector) runs.getRunEndsVector();
+		ends.allocateNew(MANY);
+		for (int i = 0; i < MANY; i++) {
+			ends.set(i, i + 1);
+		}
+		ends.setValueCount(MANY);
+		runs.getValuesVector().setValueCount(MANY);
+		runs.setValueCount(MANY);
+		return runs;
 	}
 
 	private long work(byte[] bytes) {

@@ -128,6 +128,27 @@ class StreamDictionariesTests {
 		}
 	}
 
+	@Test
+	void accountThatEndedKeepsNothingForTheNext() {
+		byte[] bytes;
+		try (AnnotatedBatch batch = SampleBatches.dictionaries(this.allocator, 3)) {
+			bytes = SampleBatches.bytes(IpcStreamWriter.gather(batch.schema(), List.of(batch, batch, batch)));
+		}
+		try (BufferAllocator first = this.allocator.newChildAllocator("first", 0, Long.MAX_VALUE);
+				BufferAllocator second = this.allocator.newChildAllocator("second", 0, Long.MAX_VALUE);
+				IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length, first)) {
+			reader.nextStream();
+			try (AnnotatedBatch one = SampleBatches.next(reader)) {
+				reader.newAccount(second);
+				try (AnnotatedBatch two = SampleBatches.next(reader)) {
+					assertThat(one.dictionaries().lookup(7).getVector().getAllocator()).isSameAs(first);
+					assertThat(two.dictionaries().lookup(7).getVector().getAllocator()).isSameAs(second);
+					assertThat(SampleBatches.values(two)).isEqualTo(SampleBatches.values(one));
+				}
+			}
+		}
+	}
+
 	private List<String> dictionary(AnnotatedBatch batch) {
 		VarCharVector vector = (VarCharVector) batch.dictionaries().lookup(7).getVector();
 		List<String> texts = new ArrayList<>();
