@@ -26,7 +26,7 @@ import org.springframework.context.ConfigurableApplicationContext;
  * Records its flight, logs everything, and writes down what its MBeans show, and its
  * secrets.
  */
-final class SecretsProcess {
+public final class SecretsProcess {
 
 	private SecretsProcess() {
 	}
@@ -65,12 +65,12 @@ final class SecretsProcess {
 	}
 
 	private static String[] logging(Path folder, String format, String... settings) {
-		return Stream.concat(Stream.of(settings), Stream.of( "logging.file.name=" + folder.resolve(format + ".log"),
+		return Stream.concat(Stream.of(settings), Stream.of("logging.file.name=" + folder.resolve(format + ".log"),
 				"logging.structured.format.file=" + format, "logging.level.root=trace", "logging.threshold.console=off",
-				"logging.logback.rollingpolicy.max-file-size=10GB",
-				"server.tomcat.mbeanregistry.enabled=true",
+				"logging.logback.rollingpolicy.max-file-size=10GB", "server.tomcat.mbeanregistry.enabled=true",
 				// That is the log, once more.
-				"management.endpoints.web.exposure.exclude=logfile")).toArray(String[]::new);
+				"management.endpoints.web.exposure.exclude=logfile"))
+			.toArray(String[]::new);
 	}
 
 	/**

@@ -91,10 +91,9 @@ final class SecretsScenario {
 
 	private static final Schema SCHEMA = SecretsApplication.SCHEMA;
 
-	private final Set<String> secrets = new TreeSet<>(
-			List.of(SESSION_TOKEN, SECRET_KEY, PASSWORD, FOREIGN, ACCESS_TOKEN, SESSION_ID, TOKEN_KEY,
-					Base64.getEncoder().encodeToString(HexFormat.of().parseHex(TOKEN_KEY)),
-					Arrays.toString(HexFormat.of().parseHex(TOKEN_KEY)), ServiceAccountKey.encoded()));
+	private final Set<String> secrets = new TreeSet<>(List.of(SESSION_TOKEN, SECRET_KEY, PASSWORD, FOREIGN,
+			ACCESS_TOKEN, SESSION_ID, TOKEN_KEY, Base64.getEncoder().encodeToString(HexFormat.of().parseHex(TOKEN_KEY)),
+			Arrays.toString(HexFormat.of().parseHex(TOKEN_KEY)), ServiceAccountKey.encoded()));
 
 	private final List<String> shown = new ArrayList<>();
 
@@ -167,9 +166,8 @@ final class SecretsScenario {
 			this.secrets.add(encoded);
 			this.secrets.add(JsonMapper.shared().readTree(key).get("private_key").asString().split("\n")[1]);
 			try (ConfigurableApplicationContext started = start(settings, "vgi.external.gcs.bucket=our-bucket",
-						"spring.http.clients.imperative.factory=http-components",
-					"spring.cloud.gcp.project-id=project", "google=" + server.url(""),
-					"spring.cloud.gcp.credentials.encoded-key=" + encoded,
+					"spring.http.clients.imperative.factory=http-components", "spring.cloud.gcp.project-id=project",
+					"google=" + server.url(""), "spring.cloud.gcp.credentials.encoded-key=" + encoded,
 					"vgi.external.client.url.allowed-hosts=localhost:" + server.port(),
 					"vgi.external.client.url.allowed-schemes=http")) {
 				useService();
@@ -273,10 +271,10 @@ final class SecretsScenario {
 				"--vgi.external.http.proxy.password=" + PASSWORD, "--vgi.rpc.token-keys=" + TOKEN_KEY,
 				"--management.endpoints.web.exposure.include=*", "--management.endpoint.env.show-values=always",
 				"--management.endpoint.configprops.show-values=always",
-				"--management.endpoint.health.show-details=always",
-				"--vgi.external.observation.requests=true", "--vgi.rpc.error.include-stacktrace=always",
-				"--spring.web.error.include-message=always", "--spring.web.error.include-stacktrace=always",
-				"--spring.web.error.include-exception=true", "--spring.web.error.include-binding-errors=always"));
+				"--management.endpoint.health.show-details=always", "--vgi.external.observation.requests=true",
+				"--vgi.rpc.error.include-stacktrace=always", "--spring.web.error.include-message=always",
+				"--spring.web.error.include-stacktrace=always", "--spring.web.error.include-exception=true",
+				"--spring.web.error.include-binding-errors=always"));
 		Stream.concat(Arrays.stream(more), Arrays.stream(settings)).map("--"::concat).forEach(arguments::add);
 		SpringApplication application = new SpringApplication(SecretsApplication.class);
 		application.setApplicationStartup(new BufferingApplicationStartup(10_000));
@@ -463,8 +461,8 @@ final class SecretsScenario {
 		vector.setSafe(0, String.valueOf(token).getBytes(StandardCharsets.UTF_8));
 		vector.setValueCount(1);
 		return AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)))
-			.withMetadata(BatchMetadata.of(MetadataKeys.METHOD, "__renew_url__")
-				.with(MetadataKeys.REQUEST_VERSION, "1"));
+			.withMetadata(
+					BatchMetadata.of(MetadataKeys.METHOD, "__renew_url__").with(MetadataKeys.REQUEST_VERSION, "1"));
 	}
 
 	private byte[] call(String method, String parameter, long value) {
@@ -472,8 +470,7 @@ final class SecretsScenario {
 		vector.setSafe(0, value);
 		vector.setValueCount(1);
 		try (AnnotatedBatch batch = AnnotatedBatch.of(new VectorSchemaRoot(List.of(vector)))
-			.withMetadata(
-					BatchMetadata.of(MetadataKeys.METHOD, method).with(MetadataKeys.REQUEST_VERSION, "1"))) {
+			.withMetadata(BatchMetadata.of(MetadataKeys.METHOD, method).with(MetadataKeys.REQUEST_VERSION, "1"))) {
 			return Loopback.bytes(batch);
 		}
 	}

@@ -30,8 +30,8 @@ public final class VgiActuatorAutoConfiguration {
 	@Bean
 	@Fallback
 	SanitizingFunction vgiSanitizingFunction() {
-		return (data) -> (SecretKeys.contains(data.getKey())
-				|| SecretKeys.areCarriedBy(data.getKey(), data.getValue())) ? data.withSanitizedValue() : data;
+		return (data) -> (SecretKeys.contains(data.getKey()) || SecretKeys.areCarriedBy(data.getKey(), data.getValue()))
+				? data.withSanitizedValue() : data;
 	}
 
 	/**
