@@ -188,7 +188,7 @@ public final class SoakClients implements AutoCloseable {
 		if (ex instanceof UnexpectedResponseException refused) {
 			return "http-" + refused.status();
 		}
-		if (message.contains(" S3 ")) {
+		if (message.contains(" S3 ") || message.contains("Transfer of") || message.contains("Fetch of")) {
 			return "error-storage";
 		}
 		if (ex instanceof ErrorBatchException error) {

@@ -24,11 +24,13 @@ class SoakLeak {
 
 	private final List<Object> held = new ArrayList<>();
 
-	SoakLeak(@Value("${soak.leak}") String what, BufferAllocator allocator) {
+	private int seconds;
+
+	SoakLeak(@Value("${soak.leak}") List<String> kinds, BufferAllocator allocator) {
 		Thread thread = new Thread(() -> {
 			while (true) {
 				LockSupport.parkNanos(1_000_000_000);
-				leak(what, allocator);
+				kinds.forEach((what) -> leak(what, allocator));
 			}
 		}, "leak");
 		thread.setDaemon(true);
@@ -41,12 +43,11 @@ class SoakLeak {
 			case "heap" -> this.held.add(new byte[100_000]);
 			case "batches" -> this.held.add(allocator.buffer(200_000));
 			case "threads" -> {
-				if (this.held.size() % 8 == 0) {
+				if (this.seconds++ % 8 == 0) {
 					Thread thread = new Thread(LockSupport::park, "leaked");
 					thread.setDaemon(true);
 					thread.start();
 				}
-				this.held.add(what);
 			}
 			case "descriptors" -> this.held.add(open());
 			case "files" -> create();
