@@ -60,7 +60,7 @@ public final class IpcTarget {
 		else {
 			try (ArrowBuf body = allocator.buffer(bytes.length + 1L)) {
 				// Seldom aligned, as a slice of something larger.
-				int offset = (how & 0xC0) == 0xC0 ? 1 : 0;
+				int offset = ((how & 0xC0) == 0xC0) ? 1 : 0;
 				body.setBytes(offset, bytes);
 				try (IpcStreamReader reader = IpcStreamReader.of(body.slice(offset, bytes.length), bytes.length,
 						allocator, options)) {

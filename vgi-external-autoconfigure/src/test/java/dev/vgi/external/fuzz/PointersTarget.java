@@ -19,7 +19,10 @@ import dev.vgi.external.location.ExternalRef;
 import dev.vgi.external.location.FuzzedLocation;
 import dev.vgi.external.location.Pointer;
 import dev.vgi.external.location.RenewalPath;
+import dev.vgi.external.seal.KeyMac;
+import dev.vgi.external.seal.TokenKey;
 import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.VendedUrlMatcher;
 import dev.vgi.external.storage.local.FuzzedUrls;
 import dev.vgi.external.storage.local.LocalAccessException;
@@ -41,6 +44,13 @@ public final class PointersTarget {
 	private static final String SECRET = "c5d7e0f1SECRET";
 
 	private static final String KEY = "0123456789abcdef0123456789abcdef.arrow";
+
+	private static final ObjectOwner OWNER = new KeyMac("principal", List.of(TokenKey.of("00".repeat(32))))
+		.owner("alice");
+
+	private static final ObjectOwner OTHER = new KeyMac("tenant", List.of(TokenKey.of("00".repeat(32)))).owner("alice");
+
+	private static final String OWN_KEY = ObjectKey.of(KEY.substring(0, 32), null, OWNER);
 
 	private static final List<String> VENDED = List.of(
 			"https://bucket.s3.eu-west-1.amazonaws.com/vgi-rpc/" + KEY + "?X-Amz-Date=20261130T120000Z"
@@ -311,9 +321,11 @@ public final class PointersTarget {
 		}
 	}
 
+	// However it is spelled, a URL that opens is its owner's.
 	private static void ownUrl(Script script) {
-		String sound = LOCAL.sign(KEY);
-		URI damaged = parsed(new String(script.damage(sound.getBytes(StandardCharsets.UTF_8)), StandardCharsets.UTF_8));
+		String sound = LOCAL.sign(OWN_KEY);
+		byte[] bytes = script.damage(sound.getBytes(StandardCharsets.UTF_8));
+		URI damaged = parsed(new String(bytes, StandardCharsets.UTF_8));
 		if (damaged == null) {
 			return;
 		}
@@ -324,7 +336,9 @@ public final class PointersTarget {
 		catch (LocalAccessException ex) {
 			Guard.require(!String.valueOf(ex.getMessage()).contains("Signature="), "a signature is shown");
 		}
-		Guard.require(key == null || key.equals(KEY), "a key that was not signed");
+		Guard.require(key == null || key.equals(OWN_KEY), "a key that was not signed");
+		Guard.require(key == null || LOCAL.admits(damaged, OWNER), "the owner may not use it");
+		Guard.require(key == null || !LOCAL.admits(damaged, OTHER), "another may use it");
 	}
 
 }

@@ -19,9 +19,12 @@ import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.codec.ZstdContentCodec;
 import dev.vgi.external.location.PointerRenewal;
 import dev.vgi.external.rpc.server.http.FuzzedTokens;
+import dev.vgi.external.seal.KeyMac;
 import dev.vgi.external.seal.Sealer;
 import dev.vgi.external.seal.TokenKey;
 import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.ObjectKey;
+import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.web.server.FuzzedWeb;
 import org.apache.arrow.memory.BufferAllocator;
@@ -52,6 +55,8 @@ public final class TokensTarget {
 
 	private static final FuzzedWeb WEB = new FuzzedWeb(STORAGE, KEYS);
 
+	private static final List<String> KINDS = List.of("principal", "tenant", "");
+
 	private static final byte[] CURSOR = HexFormat.of()
 		.parseHex("0102030405060708".repeat(2) + "0001" + "61" + "00000002" + "0909");
 
@@ -67,7 +72,7 @@ public final class TokensTarget {
 	}
 
 	private static void run(Script script, BufferAllocator allocator) {
-		switch (script.below(8)) {
+		switch (script.below(10)) {
 			case 0 -> key(script);
 			case 1 -> sealed(script);
 			case 2 -> stream(script);
@@ -75,6 +80,7 @@ public final class TokensTarget {
 			case 4 -> renewal(script);
 			case 5 -> renewalContent(script);
 			case 6 -> content(script);
+			case 8, 9 -> owner(script);
 			default -> TOKENS.open(script.flag(), caller(script), script.line());
 		}
 	}
@@ -167,6 +173,27 @@ public final class TokensTarget {
 		catch (UncheckedIOException | IllegalArgumentException ex) {
 			// The stream's handler takes it for an invalid token.
 		}
+	}
+
+	// The mark of an object is its owner's and nobody else's, whichever key has made it.
+	private static void owner(Script script) {
+		String kind = script.of(KINDS);
+		String otherKind = script.of(KINDS);
+		String name = script.flag() ? caller(script) : script.line();
+		String otherName = script.flag() ? name : script.line();
+		boolean same = kind.equals(otherKind) && Objects.equals(name, otherName);
+		ObjectOwner owner = new KeyMac(kind, script.flag() ? OLDER : KEYS).owner(name);
+		ObjectOwner other = new KeyMac(otherKind, KEYS).owner(otherName);
+		String id = HexFormat.of().formatHex(script.take(16));
+		String key = ObjectKey.of(id, script.flag() ? "zstd" : null, owner);
+		Guard.require(ObjectKey.matches(key) && ObjectKey.id(key).equals(id), "not a key");
+		Guard.require(ObjectKey.isOf(key, owner), "not its own");
+		Guard.require(ObjectKey.isOf(key, other) == same, "another's, or not its own any more");
+		Guard.require(!ObjectKey.isOf(key, ObjectOwner.nobody()), "nobody's");
+		String changed = new String(script.damage(key.getBytes(StandardCharsets.UTF_8)), StandardCharsets.UTF_8);
+		String suffix = changed.substring(Math.max(0, changed.indexOf('.')));
+		Guard.require(!ObjectKey.isOf(changed, owner) || changed.equals(key.substring(0, 64) + suffix),
+				"a changed key is its own");
 	}
 
 	private static MockHttpServletRequest request(@Nullable String caller) {

@@ -9,6 +9,7 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
 
+import dev.vgi.external.storage.ObjectOwner;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.util.FileSystemUtils;
@@ -50,6 +51,10 @@ public final class FuzzedUrls {
 			this.urls.check(LocalUrls.GET, signed.key(), Long.toString(signed.expires()), signed.signature());
 		}
 		return this.urls.ownKey(url);
+	}
+
+	public boolean admits(URI url, ObjectOwner owner) {
+		return this.urls.admits(url, owner);
 	}
 
 	public String check(String key, @Nullable String expires, @Nullable String signature) {
