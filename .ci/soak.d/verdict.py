@@ -12,7 +12,7 @@ DRIFTS = [  # column, name, part, number, number for less than 20 minutes
     ("nonheap_mb", "MB of code and classes", 0.05, 5, 20),
     ("threads", "threads", 0.08, 6, 8),
     ("descriptors", "descriptors", 0.08, 10, 12),
-    ("server_connections", "connections of callers", 0.1, 10, 12),
+    ("server_connections", "connections of callers", 0.1, 15, 30),
     ("storage_connections", "connections to the storage", 0.1, 10, 12),
     ("pool_leased", "connections in use", 0, 5, 8),
     ("slabs_leased_mb", "MB of slabs in use", 0, 4, 8),
