@@ -177,8 +177,7 @@ class ArrivingMessagesTests {
 					.withMessageContaining(" " + bytes.length + " bytes");
 			}
 		}
-		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(more), more.length,
-				this.allocator)) {
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(more), more.length, this.allocator)) {
 			reader.nextStream();
 			reader.endStream();
 			assertThatExceptionOfType(CorruptStreamException.class).as("a byte is no stream")

@@ -14,6 +14,8 @@ import org.apache.arrow.flatbuf.Schema;
 import org.apache.arrow.memory.RootAllocator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Tests for {@link BatchBuffers}, with streams that contain them.
@@ -78,6 +80,27 @@ class BatchBuffersTests {
 		bytes.writeBytes(rows(64, 2, new long[] { 8, 8 }));
 		bytes.writeBytes(new byte[8]);
 		Messages.assertRefused(this.allocator, bytes.toByteArray(), "overlap");
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "-8, 8", "8, 16", "0, -8", "24, 0", "17, 0", "0, 17", "9223372036854775800, 8",
+			"8, 9223372036854775807" })
+	void buffersOutsideTheBodyAreRefused(long offset, long length) {
+		FlatBufferBuilder builder = new FlatBufferBuilder();
+		int fields = Schema.createFieldsVector(builder, new int[] { Messages.field(builder, new int[0]) });
+		ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+		bytes.writeBytes(Messages.message(builder, Schema.createSchema(builder, Endianness.Little, fields, 0, 0),
+				MetadataVersion.V5));
+		FlatBufferBuilder batchBuilder = new FlatBufferBuilder();
+		RecordBatch.startNodesVector(batchBuilder, 1);
+		FieldNode.createFieldNode(batchBuilder, 8, 0);
+		int nodes = batchBuilder.endVector();
+		RecordBatch.startBuffersVector(batchBuilder, 1);
+		Buffer.createBuffer(batchBuilder, offset, length);
+		int batch = RecordBatch.createRecordBatch(batchBuilder, 8, nodes, batchBuilder.endVector(), 0, 0);
+		bytes.writeBytes(Messages.message(batchBuilder, batch, MetadataVersion.V5, MessageHeader.RecordBatch, 16));
+		bytes.writeBytes(new byte[16]);
+		Messages.assertRefused(this.allocator, bytes.toByteArray(), "outside the body of its record batch");
 	}
 
 	private static byte[] rows(int rows, int columns, long[] validity) {

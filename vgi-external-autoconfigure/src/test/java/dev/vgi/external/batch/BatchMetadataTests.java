@@ -66,8 +66,8 @@ class BatchMetadataTests {
 
 	@Test
 	void entryIsAddedOrReplacedInACopy() {
-		assertThat(AB.with("c", "3").asMap())
-			.containsExactly(Map.entry("a", "1"), Map.entry("b", ""), Map.entry("c", "3"));
+		assertThat(AB.with("c", "3").asMap()).containsExactly(Map.entry("a", "1"), Map.entry("b", ""),
+				Map.entry("c", "3"));
 		assertThat(AB.with("a", "2").asMap()).containsExactly(Map.entry("a", "2"), Map.entry("b", ""));
 		assertThat(AB.with(BatchMetadata.of("b", "4").with("d", "5")).asMap()).containsExactly(Map.entry("a", "1"),
 				Map.entry("b", "4"), Map.entry("d", "5"));

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.stream.Stream;
 
 import dev.vgi.external.batch.GatheredStream.Gatherer;
+import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.memory.RootAllocator;
@@ -23,6 +24,7 @@ import org.apache.arrow.vector.complex.ListVector;
 import org.apache.arrow.vector.complex.StructVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
@@ -39,8 +41,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
- * Tests for {@link ReaderDictionary} and {@link StreamDictionaries}: dictionaries that use
- * and share each other, and grow.
+ * Tests for {@link ReaderDictionary} and {@link StreamDictionaries}: dictionaries that
+ * use and share each other, and grow.
  */
 class DictionaryUsesTests {
 
@@ -143,6 +145,25 @@ class DictionaryUsesTests {
 	@ParameterizedTest
 	@MethodSource
 	void indices(ArrowType.Int type, long index, boolean isNull, boolean accepted) {
+		// more rows than are examined at once
+		int rows = 70_000;
+		for (int row : new int[] { 0, rows - 1 }) {
+			byte[] bytes = withIndex(type, rows, row, index, isNull);
+			try (IpcStreamReader reader = reader(bytes)) {
+				reader.nextStream();
+				if (accepted) {
+					SampleBatches.next(reader).close();
+				}
+				else {
+					assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(reader::next)
+						.withMessage("Column 'c' has an index outside its dictionary");
+				}
+			}
+		}
+	}
+
+	// indices into 100 values, all of them zero but one
+	private byte[] withIndex(ArrowType.Int type, int rows, int row, long index, boolean isNull) {
 		DictionaryEncoding encoding = new DictionaryEncoding(1, false, type);
 		String[] words = new String[100];
 		Arrays.fill(words, "x");
@@ -150,35 +171,18 @@ class DictionaryUsesTests {
 		provider.put(new Dictionary(SampleBatches.texts(this.allocator, "words", words), encoding));
 		BaseFixedWidthVector column = (BaseFixedWidthVector) new Field("c", new FieldType(true, type, encoding), null)
 			.createVector(this.allocator);
-		// more than one part that is examined at once
-		int rows = 70_000;
 		int width = column.getTypeWidth();
 		column.allocateNew(rows);
 		column.getDataBuffer().setZero(0, (long) rows * width);
-		for (int i = 0; i < rows; i++) {
-			BitVectorHelper.setBit(column.getValidityBuffer(), i);
-		}
-		for (int row : new int[] { 0, rows - 1 }) {
-			byte[] bytes = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(index).array();
-			column.getDataBuffer().setBytes((long) row * width, bytes, 0, width);
-			if (isNull) {
-				BitVectorHelper.unsetBit(column.getValidityBuffer(), row);
-			}
+		column.getValidityBuffer().setOne(0, column.getValidityBuffer().capacity());
+		byte[] value = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(index).array();
+		column.getDataBuffer().setBytes((long) row * width, value, 0, width);
+		if (isNull) {
+			BitVectorHelper.unsetBit(column.getValidityBuffer(), row);
 		}
 		AnnotatedBatch bare = SampleBatches.batch(rows, List.of(column), BatchMetadata.empty());
-		byte[] bytes;
 		try (AnnotatedBatch batch = new AnnotatedBatch(bare.root(), provider, BatchMetadata.empty())) {
-			bytes = SampleBatches.stream(batch);
-		}
-		try (IpcStreamReader reader = reader(bytes)) {
-			reader.nextStream();
-			if (accepted) {
-				SampleBatches.next(reader).close();
-			}
-			else {
-				assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(reader::next)
-					.withMessage("Column 'c' has an index outside its dictionary");
-			}
+			return SampleBatches.stream(batch);
 		}
 	}
 
@@ -320,10 +324,33 @@ class DictionaryUsesTests {
 	}
 
 	@Test
+	void dictionaryDoesNotGrowBeyond2Gibibytes() {
+		int count = 1 << 28;
+		try (IntVector first = numbers(count); IntVector second = numbers(count)) {
+			ReaderDictionary dictionary = new ReaderDictionary(new Dictionary(first, encoding(1)), this.allocator);
+			assertThatExceptionOfType(CorruptStreamException.class)
+				.isThrownBy(() -> dictionary.append(second, new WorkMeter((bytes) -> {
+				}, Long.MAX_VALUE)))
+				.withMessageContaining("larger than 2 GiB");
+		}
+	}
+
+	// the memory of the values is never touched
+	private IntVector numbers(int count) {
+		IntVector vector = new IntVector("n", this.allocator);
+		try (ArrowBuf values = this.allocator.buffer(4L * count)) {
+			vector.loadFieldBuffers(new ArrowFieldNode(count, 0), List.of(this.allocator.getEmpty(), values));
+		}
+		return vector;
+	}
+
+	@Test
 	void nothingLeaksWhereverMemoryEnds() {
 		byte[] bytes = stream((encoder, gatherer) -> {
-			words("a", "b").write(encoder, gatherer);
-			lists(0, 1).write(encoder, gatherer);
+			words("a", "b".repeat(30_000)).write(encoder, gatherer);
+			try (ListVector list = list(new int[50_000])) {
+				encoder.dictionaryBatch(gatherer, LISTS[0].getId(), BatchLayout.of(1, List.of(list)), false);
+			}
 			encoder.zeroRows(gatherer, BatchMetadata.of("k", "v"));
 			moreWords("c").write(encoder, gatherer);
 			more(0, 2).write(encoder, gatherer);
@@ -333,7 +360,7 @@ class DictionaryUsesTests {
 		});
 		int failures = 0;
 		boolean read = false;
-		for (long limit = 512; !read; limit += 512) {
+		for (long limit = 2048; !read; limit += 2048) {
 			try (BufferAllocator limited = this.allocator.newChildAllocator("limited", 0, limit);
 					IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
 							limited)) {
@@ -361,8 +388,8 @@ class DictionaryUsesTests {
 		Field number = Field.nullable("x", SampleBatches.INT32);
 		return Stream.of(Arguments.of(text, text, true), Arguments.of(words, words, true),
 				Arguments.of(words, renamed, true), Arguments.of(words, others, false),
-				Arguments.of(words, text, false), Arguments.of(text, words, false),
-				Arguments.of(text, number, false), Arguments.of(text, null, false),
+				Arguments.of(words, text, false), Arguments.of(text, words, false), Arguments.of(text, number, false),
+				Arguments.of(text, null, false),
 				Arguments.of(words, new Field("x", new FieldType(true, SampleBatches.INT32, WORDS), null), false));
 	}
 

@@ -144,8 +144,7 @@ class GatheredStreamTests {
 			try (GatheredStream stream = gatherer.finish()) {
 				List<Integer> lengths = stream.segments().stream().map(ByteBuffer::remaining).toList();
 				assertThat(stream.length()).isEqualTo(length);
-				assertThat(lengths)
-					.isEqualTo((length > 1 << 30) ? List.of(1 << 30, 5) : List.of(1 << 30));
+				assertThat(lengths).isEqualTo((length > 1 << 30) ? List.of(1 << 30, 5) : List.of(1 << 30));
 			}
 		}
 	}

@@ -165,8 +165,7 @@ class IpcStreamWriterTests {
 			writer.end();
 			assertThat(out.size() - before).isEqualTo(8);
 			assertThatIllegalStateException().isThrownBy(() -> writer.write(batch)).withMessageContaining("ended");
-			assertThatIllegalStateException().isThrownBy(() -> writer.writeEmpty(AFTER))
-				.withMessageContaining("ended");
+			assertThatIllegalStateException().isThrownBy(() -> writer.writeEmpty(AFTER)).withMessageContaining("ended");
 			before = out.size();
 			writer.close();
 			assertThat(out.size()).isEqualTo(before);
@@ -204,8 +203,8 @@ class IpcStreamWriterTests {
 		Field number = Field.nullable("n", SampleBatches.INT32);
 		Field text = Field.nullable("n", SampleBatches.UTF8);
 		Field words = new Field("n", new FieldType(true, SampleBatches.INT32, WORDS), null);
-		Field others = new Field("n",
-				new FieldType(true, SampleBatches.INT32, new DictionaryEncoding(6, false, null)), null);
+		Field others = new Field("n", new FieldType(true, SampleBatches.INT32, new DictionaryEncoding(6, false, null)),
+				null);
 		Field zero = new Field("n", new FieldType(true, SampleBatches.INT32, new DictionaryEncoding(0, false, null)),
 				null);
 		return Stream.of(Arguments.of(List.of(number), List.of(number, number)),
@@ -315,7 +314,8 @@ class IpcStreamWriterTests {
 	@Test
 	void dictionaryOfNothingIsSentOnceWhateverItsMemory() {
 		VarCharVector unallocated = new VarCharVector("words", this.allocator);
-		try (AnnotatedBatch one = words(texts(List.of())); AnnotatedBatch two = words(unallocated);
+		try (AnnotatedBatch one = words(texts(List.of()));
+				AnnotatedBatch two = words(unallocated);
 				AnnotatedBatch three = words(new VarCharVector("words", this.allocator))) {
 			assertThat(types(SampleBatches.bytes(IpcStreamWriter.gather(one.schema(), List.of(two, three)))))
 				.containsExactly(MessageHeader.Schema, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch,
@@ -325,12 +325,12 @@ class IpcStreamWriterTests {
 						MessageHeader.RecordBatch, (byte) -1);
 			assertThat(read(IpcStreamWriter.gather(one.schema(), List.of(one, two, three)))).isEqualTo(3);
 		}
-		try (AnnotatedBatch one = words(new NullVector("words", 3)); AnnotatedBatch two = words(new NullVector("words", 3));
+		try (AnnotatedBatch one = words(new NullVector("words", 3));
+				AnnotatedBatch two = words(new NullVector("words", 3));
 				AnnotatedBatch three = words(new NullVector("words", 4))) {
 			assertThat(types(SampleBatches.bytes(IpcStreamWriter.gather(one.schema(), List.of(one, two, three)))))
 				.containsExactly(MessageHeader.Schema, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch,
-						MessageHeader.RecordBatch, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch,
-						(byte) -1);
+						MessageHeader.RecordBatch, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch, (byte) -1);
 		}
 	}
 
@@ -357,12 +357,12 @@ class IpcStreamWriterTests {
 
 	@Test
 	void dictionariesOfViewsDifferByTheirBuffers() {
-		try (AnnotatedBatch one = words(views(13)); AnnotatedBatch same = words(views(13));
+		try (AnnotatedBatch one = words(views(13));
+				AnnotatedBatch same = words(views(13));
 				AnnotatedBatch longer = words(views(14))) {
 			assertThat(types(SampleBatches.bytes(IpcStreamWriter.gather(one.schema(), List.of(one, same, longer)))))
 				.containsExactly(MessageHeader.Schema, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch,
-						MessageHeader.RecordBatch, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch,
-						(byte) -1);
+						MessageHeader.RecordBatch, MessageHeader.DictionaryBatch, MessageHeader.RecordBatch, (byte) -1);
 		}
 	}
 
@@ -466,8 +466,8 @@ class IpcStreamWriterTests {
 				types.add((byte) -1);
 			}
 			else {
-				Message head = Message.getRootAsMessage(
-						bytes.slice(at - length, length).order(ByteOrder.LITTLE_ENDIAN));
+				Message head = Message
+					.getRootAsMessage(bytes.slice(at - length, length).order(ByteOrder.LITTLE_ENDIAN));
 				types.add(head.headerType());
 				at += (int) head.bodyLength();
 			}

@@ -85,7 +85,8 @@ class MessageHeadTests {
 		FlatBufferBuilder builder = new FlatBufferBuilder();
 		int fields = Schema.createFieldsVector(builder, new int[0]);
 		int schema = Schema.createSchema(builder, Endianness.Little, fields, 0, 0);
-		Messages.assertRefused(this.allocator, Messages.message(builder, schema, MetadataVersion.V3), "metadata version V3");
+		Messages.assertRefused(this.allocator, Messages.message(builder, schema, MetadataVersion.V3),
+				"metadata version V3");
 	}
 
 	@Test

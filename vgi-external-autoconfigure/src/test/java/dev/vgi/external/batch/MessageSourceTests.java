@@ -95,8 +95,7 @@ class MessageSourceTests {
 		assertRefused(bytes, problem);
 		try (IpcStreamReader reader = arriving(bytes, bytes.length)) {
 			reader.nextStream();
-			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(reader::endStream)
-				.withMessage(problem);
+			assertThatExceptionOfType(CorruptStreamException.class).isThrownBy(reader::endStream).withMessage(problem);
 			assertThat(reader.skipBrokenStream()).as("nobody knows where it ends").isFalse();
 		}
 	}

@@ -154,8 +154,7 @@ class ReadLimitsTests {
 		ReadLimits limits = new ReadLimits(0, metadataSize, fields);
 		assertThat(limits.maxMessageSize()).isEqualTo(expected);
 		limits.checkMessageSize(expected);
-		assertThatExceptionOfType(LimitExceededException.class)
-			.isThrownBy(() -> limits.checkMessageSize(expected + 1));
+		assertThatExceptionOfType(LimitExceededException.class).isThrownBy(() -> limits.checkMessageSize(expected + 1));
 	}
 
 	private static BatchMetadata entries(int count) {

@@ -36,7 +36,8 @@ class ReadOptionsTests {
 	@Test
 	void optionsThatMakeNoSenseAreRefused() {
 		ReadOptions options = ReadOptions.defaults();
-		assertThatIllegalArgumentException().isThrownBy(() -> options.withMaxSize(-1)).withMessageContaining("'maxSize'");
+		assertThatIllegalArgumentException().isThrownBy(() -> options.withMaxSize(-1))
+			.withMessageContaining("'maxSize'");
 		assertThatIllegalArgumentException().isThrownBy(() -> options.withWatch(null)).withMessageContaining("'watch'");
 		assertThatIllegalArgumentException().isThrownBy(() -> ReadOptions.of(null)).withMessageContaining("'limits'");
 	}

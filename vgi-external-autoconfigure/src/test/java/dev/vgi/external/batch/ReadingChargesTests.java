@@ -77,12 +77,10 @@ class ReadingChargesTests {
 			long batch = BatchLoader.heap(reader.schema().getFields());
 			AnnotatedBatch log = SampleBatches.next(reader);
 			long ofLog = batch + 4L * heads.get(1);
-			assertThat(heap())
-				.isEqualTo(heads.get(1) + ofLog);
+			assertThat(heap()).isEqualTo(heads.get(1) + ofLog);
 			AnnotatedBatch data = SampleBatches.next(reader);
 			long ofData = batch + 4L * heads.get(2);
-			assertThat(heap())
-				.isEqualTo(heads.get(1) + ofLog + ofData);
+			assertThat(heap()).isEqualTo(heads.get(1) + ofLog + ofData);
 			reader.newAccount();
 			assertThat(heap()).isEqualTo(ofLog + ofData);
 			log.close();
@@ -120,8 +118,8 @@ class ReadingChargesTests {
 
 	static List<Arguments> rowsThatTakeNoBytes() {
 		return List.of(Arguments.of("nulls", columns((allocator) -> new NullVector("c", ROWS)), ROWS),
-				Arguments.of("structs of nothing",
-						columns((allocator) -> filled(StructVector.empty("c", allocator))), ROWS),
+				Arguments.of("structs of nothing", columns((allocator) -> filled(StructVector.empty("c", allocator))),
+						ROWS),
 				Arguments.of("lists of nothing", columns((allocator) -> lists(allocator, 0)), ROWS),
 				Arguments.of("lists of something", columns((allocator) -> lists(allocator, 1)), 0),
 				Arguments.of("no columns", columns(), ROWS), Arguments.of("runs", (Maker) SampleBatches::runs, 5),
@@ -163,9 +161,7 @@ class ReadingChargesTests {
 			long before = Math.max(this.budget.inUse(), head);
 			try (AnnotatedBatch batch = SampleBatches.next(reader)) {
 				assertThat(batch.rowCount()).isEqualTo((expected == 5) ? 5 : ROWS);
-				assertThat(heap() - before
-						- BatchLoader.heap(reader.schema().getFields()) - 4L * head)
-					.as(what)
+				assertThat(heap() - before - BatchLoader.heap(reader.schema().getFields()) - 4L * head).as(what)
 					.isEqualTo(expected);
 			}
 			assertThat(this.budget.inUse()).isEqualTo(before);
@@ -180,8 +176,7 @@ class ReadingChargesTests {
 			byte[] bytes;
 			try (AnnotatedBatch batch = SampleBatches.numbers(this.allocator, 3);
 					AnnotatedBatch first = batch.zeroRows(refused, this.allocator);
-					AnnotatedBatch second = batch.zeroRows(BatchMetadata.of("k", "y".repeat(length)),
-							this.allocator)) {
+					AnnotatedBatch second = batch.zeroRows(BatchMetadata.of("k", "y".repeat(length)), this.allocator)) {
 				bytes = SampleBatches.bytes(IpcStreamWriter.gather(batch.schema(), List.of(first, second)));
 			}
 			TransferBudget small = new TransferBudget(50_000, 50_000, 0, null);

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 
+import com.github.luben.zstd.Zstd;
 import dev.vgi.external.batch.GatheredStream.Gatherer;
 import org.apache.arrow.memory.AllocationListener;
 import org.apache.arrow.memory.BufferAllocator;
@@ -211,7 +212,8 @@ class ReadingWorkTests {
 
 	@ParameterizedTest
 	@MethodSource
-	void whatIsExaminedIsTold(String what, Function<BufferAllocator, FieldVector> column, long examined) throws IOException {
+	void whatIsExaminedIsTold(String what, Function<BufferAllocator, FieldVector> column, long examined)
+			throws IOException {
 		byte[] bytes;
 		FieldVector vector = column.apply(this.allocator);
 		try (AnnotatedBatch batch = SampleBatches.batch(MANY, List.of(vector), BatchMetadata.empty())) {
@@ -235,6 +237,15 @@ class ReadingWorkTests {
 				told("sparse union", ReadingWorkTests::sparse, MANY),
 				told("dense union", ReadingWorkTests::dense, MANY + offsets),
 				told("runs", ReadingWorkTests::runs, Short.BYTES * MANY));
+	}
+
+	@Test
+	void whatBuffersDecodeToIsTold() {
+		byte[] zeros = new byte[4 << 20];
+		byte[] bytes = ForeignStreams.compressed(1, 0, zeros.length / 8,
+				ForeignStreams.compressedBuffer(zeros.length, Zstd.compress(zeros)));
+		assertThat(work(bytes)).isBetween(zeros.length - 1L * WorkMeter.STRIDE,
+				zeros.length + bytes.length + zeros.length / 64 + 1024L);
 	}
 
 	private static Arguments told(String what, Function<BufferAllocator, FieldVector> column, long examined) {
@@ -282,8 +293,8 @@ class ReadingWorkTests {
 	}
 
 	private static FieldVector runs(BufferAllocator allocator) {
-		Field field = new Field("c", FieldType.notNullable(ArrowType.RunEndEncoded.INSTANCE),
-				List.of(Field.notNullable("run_ends", SampleBatches.INT32), Field.nullable("n", ArrowType.Null.INSTANCE)));
+		Field field = new Field("c", FieldType.notNullable(ArrowType.RunEndEncoded.INSTANCE), List
+			.of(Field.notNullable("run_ends", SampleBatches.INT32), Field.nullable("n", ArrowType.Null.INSTANCE)));
 		RunEndEncodedVector runs = (RunEndEncodedVector) field.createVector(allocator);
 		IntVector ends = (IntVector) runs.getRunEndsVector();
 		ends.allocateNew(MANY);
@@ -303,8 +314,8 @@ class ReadingWorkTests {
 	}
 
 	private int read(byte[] bytes, ReadOptions options) {
-		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length, this.allocator,
-				options)) {
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), Long.MAX_VALUE,
+				this.allocator, options)) {
 			int batches = 0;
 			while (reader.nextStream()) {
 				for (AnnotatedBatch batch = reader.next(); batch != null; batch = reader.next()) {

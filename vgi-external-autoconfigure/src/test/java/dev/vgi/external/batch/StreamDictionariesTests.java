@@ -93,8 +93,7 @@ class StreamDictionariesTests {
 	void eachStreamHasDictionariesOfItsOwn() throws IOException {
 		byte[] bytes = deltaStream();
 		byte[] both = ByteBuffer.allocate(2 * bytes.length).put(bytes).put(bytes).array();
-		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(both), both.length,
-				this.allocator)) {
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(both), both.length, this.allocator)) {
 			for (int stream = 0; stream < 2; stream++) {
 				assertThat(reader.nextStream()).isTrue();
 				try (AnnotatedBatch first = SampleBatches.next(reader)) {

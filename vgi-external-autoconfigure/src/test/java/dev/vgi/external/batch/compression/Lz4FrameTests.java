@@ -167,8 +167,7 @@ class Lz4FrameTests {
 	}
 
 	private void block(int head, byte[] bytes) {
-		this.frame.writeBytes(
-				ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).putInt(head).array());
+		this.frame.writeBytes(ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).putInt(head).array());
 		this.frame.writeBytes(bytes);
 	}
 
