@@ -1,6 +1,11 @@
 package dev.vgi.external.storage.local;
 
+import java.net.URI;
+
 import dev.vgi.external.VgiExternalException;
+import dev.vgi.external.transport.LinkExpiredException;
+import dev.vgi.external.transport.StorageUnavailableException;
+import dev.vgi.external.url.UrlRejectedException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +33,20 @@ public class LocalAccessException extends VgiExternalException {
 	 */
 	public Reason reason() {
 		return this.reason;
+	}
+
+	/**
+	 * Return the same refusal for a fetch that sends no request.
+	 * @param url the URL of the object
+	 * @return what a fetch over HTTP would have failed with
+	 */
+	VgiExternalException ofFetch(URI url) {
+		String message = String.valueOf(getMessage());
+		return switch (this.reason) {
+			case EXPIRED -> new LinkExpiredException(message, null);
+			case NOT_FOUND -> new StorageUnavailableException(message, this.reason.status(), null);
+			default -> new UrlRejectedException(url, message);
+		};
 	}
 
 	/**

@@ -21,7 +21,6 @@ import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalAccessException.Reason;
 import dev.vgi.external.transport.FailureReason;
-import dev.vgi.external.transport.LinkExpiredException;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
 import dev.vgi.external.upload.Payload;
@@ -152,7 +151,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		URI base = this.urls.base();
 		AtomicLong expires = new AtomicLong();
 		try {
-			restore();
+			this.signer.restore(this.directory);
 			this.folder.store(id, coding, payload.maxLength(), (file) -> {
 				payload.writeTo(file);
 				// However long the payload took to be produced, but before its age
@@ -263,12 +262,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			return read(signed.key(), Long.toString(signed.expires()), signed.signature());
 		}
 		catch (LocalAccessException ex) {
-			String message = String.valueOf(ex.getMessage());
-			switch (ex.reason()) {
-				case EXPIRED -> throw new LinkExpiredException(message, null);
-				case NOT_FOUND -> throw new StorageUnavailableException(message, ex.reason().status(), null);
-				default -> throw new UrlRejectedException(url, message);
-			}
+			throw ex.ofFetch(url);
 		}
 	}
 
@@ -332,7 +326,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 			throw new LocalAccessException(Reason.UNSUPPORTED_CODING, String.valueOf(ex.getMessage()), null);
 		}
 		try {
-			restore();
+			this.signer.restore(this.directory);
 			if (!this.folder.store(id, coding, contentLength,
 					(file) -> new UploadBody(body, contentLength, this.clock).copyTo(file))) {
 				throw new LocalAccessException(Reason.ALREADY_STORED, "The object is there already", null);
@@ -355,7 +349,7 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	 */
 	public int sweep() {
 		try {
-			restore();
+			this.signer.restore(this.directory);
 			return this.folder.sweep();
 		}
 		catch (IOException ex) {
@@ -402,19 +396,6 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 		byte[] id = new byte[12];
 		this.random.nextBytes(id);
 		return ObjectFile.newId(uploader, HexFormat.of().formatHex(id));
-	}
-
-	// Cleaners of temporary folders may delete a folder that is still in use.
-	private void restore() throws IOException {
-		try {
-			this.directory.make();
-			this.signer.keep(this.directory);
-		}
-		catch (UnsafeFolderException ex) {
-			// Callers read this message: it must not tell where the folder is.
-			throw new StorageUnavailableException("Another folder has taken the place of the one of "
-					+ "'vgi.external.local.directory', and other users may write to it", 0, ex);
-		}
 	}
 
 	private static String failure(String what, IOException ex) {

@@ -20,6 +20,7 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 import dev.vgi.external.transport.ExplainedException;
+import dev.vgi.external.transport.StorageUnavailableException;
 
 /**
  * Signs a method, an object and an expiry with the key of a folder. Thread-safe.
@@ -57,6 +58,25 @@ final class UrlSigner {
 		}
 		directory.checkSecret(file);
 		return new UrlSigner(Files.readAllBytes(file));
+	}
+
+	/**
+	 * Make the folder and its key again if they are gone: cleaners of temporary folders
+	 * may delete a folder that is still in use.
+	 * @param directory the folder
+	 * @throws StorageUnavailableException if another one has taken its place
+	 * @throws IOException if it cannot be used
+	 */
+	void restore(StoreDirectory directory) throws IOException {
+		try {
+			directory.make();
+			keep(directory);
+		}
+		catch (UnsafeFolderException ex) {
+			// Callers read this message: it must not tell where the folder is.
+			throw new StorageUnavailableException("Another folder has taken the place of the one of "
+					+ "'vgi.external.local.directory', and other users may write to it", 0, ex);
+		}
 	}
 
 	/**

@@ -7,8 +7,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 
 import dev.vgi.external.batch.ReadLimits;
-import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.CallerPointers;
+import dev.vgi.external.location.ExternalLocationConfig;
 import dev.vgi.external.location.Externalizer;
 import dev.vgi.external.location.LocationResolver;
 import dev.vgi.external.rpc.MemoryStorage;
