@@ -4,8 +4,13 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 import dev.vgi.external.VgiExternalException.Kind;
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -32,6 +37,7 @@ import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.web.server.FuzzedWeb;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.util.AutoCloseables;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.types.FloatingPointPrecision;
 import org.apache.arrow.vector.types.pojo.ArrowType;
@@ -49,9 +55,21 @@ public final class RequestsTarget {
 
 	private static final long MOST_BYTES = 1 << 20;
 
-	private static final List<RpcMethodDescriptor> METHODS = methods();
+	private static final List<RpcMethodDescriptor> METHODS;
 
-	private static final List<List<byte[]>> SOUND = sound();
+	/** A request for each of them. */
+	private static final List<List<byte[]>> SOUND;
+
+	static {
+		Map<RpcMethodDescriptor, Method> methods = methods();
+		METHODS = List.copyOf(methods.keySet());
+		try (BufferAllocator allocator = new RootAllocator()) {
+			SOUND = methods.entrySet()
+				.stream()
+				.map((method) -> Streams.messages(sound(method.getKey(), method.getValue(), allocator)))
+				.toList();
+		}
+	}
 
 	/** Inputs of streams, in message format. */
 	private static final List<Schema> INPUTS = List.of(
@@ -80,38 +98,35 @@ public final class RequestsTarget {
 		GUARD.run(input);
 	}
 
-	private static List<RpcMethodDescriptor> methods() {
+	private static Map<RpcMethodDescriptor, Method> methods() {
 		RpcMethods methods = new RpcMethods();
-		List<RpcMethodDescriptor> descriptors = new ArrayList<>();
-		for (Class<?> type : List.of(ConformanceService.class, ConformanceStreams.class)) {
-			for (Method method : type.getDeclaredMethods()) {
-				RpcMethodDescriptor descriptor = methods.find(method);
-				if (descriptor != null) {
-					descriptors.add(descriptor);
-				}
-			}
-		}
-		descriptors.sort(Comparator.comparing(RpcMethodDescriptor::name));
-		return List.copyOf(descriptors);
+		Map<RpcMethodDescriptor, Method> found = new LinkedHashMap<>();
+		Stream.of(ConformanceService.class, ConformanceStreams.class)
+			.flatMap((type) -> Arrays.stream(type.getDeclaredMethods()))
+			.filter((method) -> methods.find(method) != null)
+			.sorted(Comparator.comparing(Method::getName))
+			.forEach((method) -> found.put(Objects.requireNonNull(methods.find(method)), method));
+		return found;
 	}
 
-	private static List<List<byte[]>> sound() {
-		List<List<byte[]>> requests = new ArrayList<>();
-		try (BufferAllocator allocator = new RootAllocator()) {
-			for (RpcMethodDescriptor method : METHODS) {
-				requests.add(Streams.messages(sound(method, allocator)));
-			}
-		}
-		return List.copyOf(requests);
-	}
-
-	private static byte[] sound(RpcMethodDescriptor method, BufferAllocator allocator) {
+	private static byte[] sound(RpcMethodDescriptor method, Method declaration, BufferAllocator allocator) {
 		BatchMetadata metadata = BatchMetadata.of(MetadataKeys.METHOD, method.name())
 			.with(MetadataKeys.REQUEST_VERSION, "1")
 			.with(MetadataKeys.PROTOCOL_VERSION, String.valueOf(method.protocolVersion()))
 			.with(MetadataKeys.PROTOCOL, method.protocol());
-		try (AnnotatedBatch batch = Values.row(method.parameters(), metadata, allocator)) {
+		List<AutoCloseable> owned = new ArrayList<>();
+		@Nullable Object[] values = new @Nullable Object[method.parameters().schema().getFields().size()];
+		for (int i = 0; i < declaration.getParameterCount(); i++) {
+			if (method.column(i) >= 0) {
+				values[method.column(i)] = Values.of(declaration.getGenericParameterTypes()[i], allocator, owned);
+			}
+		}
+		try (AnnotatedBatch batch = method.parameters().write(values, metadata, allocator, (each) -> {
+		})) {
 			return SampleBatches.stream(batch);
+		}
+		finally {
+			AutoCloseables.closeNoChecked(() -> AutoCloseables.close(owned));
 		}
 	}
 
@@ -146,7 +161,6 @@ public final class RequestsTarget {
 		try (RpcCall call = call(method, allocator)) {
 			RpcRequest request = READER.arguments(call, read(body, call.inbound()));
 			Guard.require(request.arguments().length == method.parameters().schema().getFields().size(), "arguments");
-			Values.touch(request.arguments());
 			try (AnnotatedBatch again = method.parameters()
 				.write(request.arguments(), request.metadata(), allocator, call::own)) {
 				@Nullable Object[] copy = method.parameters().read(again, allocator, call::own);

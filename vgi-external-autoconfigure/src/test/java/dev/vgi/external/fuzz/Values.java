@@ -1,6 +1,15 @@
 package dev.vgi.external.fuzz;
 
+import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
+import java.lang.reflect.Type;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.LocalTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -11,19 +20,14 @@ import java.util.Set;
 import java.util.TreeSet;
 
 import dev.vgi.external.batch.AnnotatedBatch;
-import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.SampleBatches;
-import dev.vgi.external.rpc.mapping.RowMapping;
 import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.vector.BaseFixedWidthVector;
-import org.apache.arrow.vector.BaseLargeVariableWidthVector;
-import org.apache.arrow.vector.BaseVariableWidthVector;
-import org.apache.arrow.vector.FieldVector;
-import org.apache.arrow.vector.VectorSchemaRoot;
-import org.apache.arrow.vector.complex.ListVector;
-import org.apache.arrow.vector.complex.StructVector;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
+import org.springframework.util.ClassUtils;
 import org.springframework.util.ReflectionUtils;
 
 /**
@@ -31,69 +35,57 @@ import org.springframework.util.ReflectionUtils;
  */
 final class Values {
 
+	private static final List<Object> SAMPLES = List.of("AB", new byte[8], 2L, 3, (short) 4, (byte) 5, 1.5, 2.5f, true,
+			BigInteger.TEN, new BigDecimal("1.5"), LocalDate.EPOCH, LocalDateTime.of(2026, 11, 30, 12, 0),
+			Instant.parse("2026-11-30T12:00:00Z"), LocalTime.NOON, Duration.ofSeconds(3),
+			new Schema(List.of(Field.nullable("n", new ArrowType.Int(64, true)))));
+
 	private Values() {
 	}
 
 	/**
-	 * Write a row of zeros, of empty texts and of lists with two values.
-	 * @param mapping its columns
-	 * @param metadata the batch's metadata
-	 * @param allocator the owner of its memory
-	 * @return the batch; the caller closes it
+	 * Make up a value.
+	 * @param type what it is a value of
+	 * @param allocator the owner of the memory of batches
+	 * @param owned receives them
+	 * @return a value of the type
 	 */
-	static AnnotatedBatch row(RowMapping mapping, BatchMetadata metadata, BufferAllocator allocator) {
-		AnnotatedBatch batch = mapping.empty(metadata, allocator);
-		VectorSchemaRoot root = batch.root();
-		if (!root.getFieldVectors().isEmpty()) {
-			root.getFieldVectors().forEach((vector) -> fill(vector, 1));
-			root.setRowCount(1);
-		}
-		return batch;
-	}
-
-	private static void fill(FieldVector vector, int count) {
-		vector.setInitialCapacity(Math.max(1, count));
-		vector.allocateNew();
-		if (vector instanceof ListVector list) {
-			for (int i = 0; i < count; i++) {
-				list.startNewValue(i);
-				list.endValue(i, 2);
+	static Object of(Type type, BufferAllocator allocator, List<AutoCloseable> owned) {
+		if (type instanceof ParameterizedType generic) {
+			Object value = of(generic.getActualTypeArguments()[0], allocator, owned);
+			if (generic.getRawType() == Map.class) {
+				return Map.of(value, of(generic.getActualTypeArguments()[1], allocator, owned));
 			}
-			fill((FieldVector) list.getDataVector(), 2 * count);
-			list.getDataVector().setValueCount(2 * count);
+			return (generic.getRawType() == Set.class) ? Set.of(value) : List.of(value, value);
 		}
-		else if (vector instanceof StructVector struct) {
-			for (int i = 0; i < count; i++) {
-				struct.setIndexDefined(i);
-			}
-			struct.getChildrenFromFields().forEach((child) -> fill(child, count));
-		}
-		else {
-			for (int i = 0; i < count; i++) {
-				fillOne(vector, i);
+		Class<?> known = ClassUtils.resolvePrimitiveIfNecessary((Class<?>) type);
+		for (Object sample : SAMPLES) {
+			if (known.isInstance(sample)) {
+				return sample;
 			}
 		}
-		vector.setValueCount(count);
+		if (known == AnnotatedBatch.class) {
+			AnnotatedBatch batch = SampleBatches.numbers(allocator, 2);
+			owned.add(batch);
+			return batch;
+		}
+		return known.isEnum() ? known.getEnumConstants()[1] : row(known, allocator, owned);
 	}
 
-	private static void fillOne(FieldVector vector, int index) {
-		if (vector instanceof BaseFixedWidthVector fixed) {
-			fixed.setIndexDefined(index);
+	private static Object row(Class<?> type, BufferAllocator allocator, List<AutoCloseable> owned) {
+		List<Class<?>> types = new ArrayList<>();
+		List<Object> values = new ArrayList<>();
+		for (RecordComponent component : type.getRecordComponents()) {
+			types.add(component.getType());
+			values.add(of(component.getGenericType(), allocator, owned));
 		}
-		else if (vector instanceof BaseVariableWidthVector texts) {
-			texts.setSafe(index, new byte[] { 'A', 'B' }, 0, 2);
+		try {
+			return ReflectionUtils.accessibleConstructor(type, types.toArray(Class<?>[]::new))
+				.newInstance(values.toArray());
 		}
-		else if (vector instanceof BaseLargeVariableWidthVector texts) {
-			texts.setSafe(index, new byte[] { 'A', 'B' }, 0, 2);
+		catch (ReflectiveOperationException ex) {
+			throw new IllegalStateException(ex);
 		}
-	}
-
-	/**
-	 * Look at every value.
-	 * @param values the values
-	 */
-	static void touch(@Nullable Object[] values) {
-		text(values);
 	}
 
 	/**
