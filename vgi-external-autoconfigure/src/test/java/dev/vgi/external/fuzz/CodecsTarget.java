@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.zip.CRC32;
 import java.util.zip.Deflater;
@@ -249,8 +250,7 @@ public final class CodecsTarget {
 
 	// the result, or null if the bytes are refused
 	private static byte @Nullable [] streamed(String coding, byte[] bytes, int piece) throws IOException {
-		ContentCodec codec = ContentCodec.forCoding(coding);
-		Guard.require(codec != null, "no codec");
+		ContentCodec codec = Objects.requireNonNull(ContentCodec.forCoding(coding));
 		ByteArrayOutputStream decoded = new ByteArrayOutputStream();
 		try (InputStream in = codec.decode(Streams.inPieces(bytes, piece), ContentCodec.HTTP_WINDOW)) {
 			byte[] step = new byte[1 << 12];
@@ -266,8 +266,7 @@ public final class CodecsTarget {
 	}
 
 	private static byte @Nullable [] stepwise(String coding, byte[] bytes, int piece, int room) throws IOException {
-		ContentCodec codec = ContentCodec.forCoding(coding);
-		Guard.require(codec != null, "no codec");
+		ContentCodec codec = Objects.requireNonNull(ContentCodec.forCoding(coding));
 		ByteArrayOutputStream decoded = new ByteArrayOutputStream();
 		int at = 0;
 		SOURCE.clear().limit(0);
@@ -371,8 +370,7 @@ public final class CodecsTarget {
 	}
 
 	private static void roundTrip(String coding, int piece, byte[] content) throws IOException {
-		ContentCodec codec = ContentCodec.forCoding(coding);
-		Guard.require(codec != null, "no codec");
+		ContentCodec codec = Objects.requireNonNull(ContentCodec.forCoding(coding));
 		ByteArrayOutputStream encoded = new ByteArrayOutputStream();
 		try (OutputStream out = codec.encode(encoded, ((piece & 1) != 0) ? content.length : -1)) {
 			for (int at = 0; at < content.length; at += 1 + piece) {

@@ -1,5 +1,6 @@
 package dev.vgi.external.fuzz;
 
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -189,7 +190,8 @@ public final class HeadersTarget {
 		try {
 			for (RequestUrl.ForwardedHeaders headers : RequestUrl.ForwardedHeaders.values()) {
 				RequestUrl.path(request, headers, "/mvc");
-				Objects.requireNonNull(RequestUrl.current(headers, ((how & 1) != 0) ? "/mvc" : "").getHost());
+				URI url = RequestUrl.current(headers, ((how & 1) != 0) ? "/mvc" : "");
+				Guard.require(url != null && url.getHost() != null, "no host");
 			}
 		}
 		finally {

@@ -115,7 +115,7 @@ public final class RequestsTarget {
 			.with(MetadataKeys.PROTOCOL_VERSION, String.valueOf(method.protocolVersion()))
 			.with(MetadataKeys.PROTOCOL, method.protocol());
 		List<AutoCloseable> owned = new ArrayList<>();
-		@Nullable Object[] values = new @Nullable Object[method.parameters().schema().getFields().size()];
+		Object[] values = new Object[method.parameters().schema().getFields().size()];
 		for (int i = 0; i < declaration.getParameterCount(); i++) {
 			if (method.column(i) >= 0) {
 				values[method.column(i)] = Values.of(declaration.getGenericParameterTypes()[i], allocator, owned);
