@@ -145,9 +145,9 @@ public final class SlabPool implements AutoCloseable {
 	@Override
 	public synchronized void close() {
 		this.closed = true;
-		this.idle.values().forEach((slabs) -> slabs.forEach((memory) -> MemoryUtil.freeMemory(memory.address)));
-		this.idle.clear();
-		this.idleBytes = 0;
+		while (!this.idle.isEmpty()) {
+			this.idle.pollFirstEntry().getValue().forEach(this::free);
+		}
 	}
 
 	static long sizeClass(long bytes) {
