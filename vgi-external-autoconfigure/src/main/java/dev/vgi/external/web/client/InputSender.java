@@ -1,15 +1,13 @@
 package dev.vgi.external.web.client;
 
-import java.net.URI;
-
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.GatheredStream;
 import dev.vgi.external.batch.IpcStreamWriter;
-import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.call.CallContext;
+import dev.vgi.external.location.Pointer;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.url.UrlValidator;
 import dev.vgi.external.web.client.CapabilitiesCache.Announcement;
@@ -82,7 +80,7 @@ final class InputSender {
 					: this.service.known();
 			boolean refused = known != null && known.refuses(length);
 			if (!refused) {
-				URI stored = (known != null && length >= this.uploadThreshold && known.takesUpload(length))
+				Pointer stored = (known != null && length >= this.uploadThreshold && known.takesUpload(length))
 						? uploadIfPossible(body, context) : null;
 				if (stored != null) {
 					return sendPointer(attempt, input, stored, length, context);
@@ -102,7 +100,7 @@ final class InputSender {
 		}
 	}
 
-	private @Nullable URI uploadIfPossible(GatheredStream body, CallContext context) {
+	private @Nullable Pointer uploadIfPossible(GatheredStream body, CallContext context) {
 		try {
 			return upload(body, context);
 		}
@@ -117,15 +115,15 @@ final class InputSender {
 		}
 	}
 
-	private URI upload(GatheredStream body, CallContext context) {
+	private Pointer upload(GatheredStream body, CallContext context) {
 		UploadUrl target = this.uploadUrls.request(1).get(0);
-		this.uploader.upload(body, target, this.validator.or(this.service.ownStore()), 0);
+		Pointer pointer = this.uploader.upload(body, target, this.validator.or(this.service.ownStore()), 0);
 		context.uploaded(body.length());
-		return target.downloadUrl();
+		return pointer;
 	}
 
-	private <T> T sendPointer(Attempt<T> attempt, AnnotatedBatch input, URI stored, long length, CallContext context) {
-		BatchMetadata metadata = input.metadata().with(MetadataKeys.LOCATION, stored.toString());
+	private <T> T sendPointer(Attempt<T> attempt, AnnotatedBatch input, Pointer stored, long length, CallContext context) {
+		BatchMetadata metadata = input.metadata().with(stored.toMetadata());
 		try (AnnotatedBatch pointer = input.zeroRows(metadata, this.allocator);
 				GatheredStream small = IpcStreamWriter.gather(OutputCycle.of(pointer))) {
 			context.sent(small.length());

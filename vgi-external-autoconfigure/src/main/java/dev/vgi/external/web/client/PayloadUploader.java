@@ -5,7 +5,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
 import java.util.Map;
-import java.util.function.Function;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.GatheredStream;
@@ -89,50 +88,27 @@ public final class PayloadUploader {
 	}
 
 	/**
-	 * Upload a stream without a content coding, as the protocol requires.
-	 * @param stream the bytes; borrowed
-	 * @param target the vended pair
-	 * @param validator the caller's URL policy, asked about both URLs
-	 * @param segment the number of the segment of a result set, from 1; 0 for a stream of
-	 * its own
-	 * @throws UploadRefusedException if the storage refuses it
-	 * @throws dev.vgi.external.VgiExternalException if a URL is refused, the storage
-	 * cannot be reached, fails or does not confirm the stream, or the deadline passes
-	 */
-	void upload(GatheredStream stream, UploadUrl target, UrlValidator validator, int segment) {
-		this.<@Nullable Void>upload(stream, target, validator, segment, (trace) -> {
-			send(stream, target, validator, trace);
-			return null;
-		});
-	}
-
-	/**
-	 * Upload a stream as the other method does, and digest it meanwhile.
+	 * Upload a stream without a content coding, as the protocol requires, and digest it
+	 * meanwhile: whoever has the upload URL too cannot replace the object unnoticed.
 	 * @param stream the bytes; borrowed
 	 * @param target the vended pair
 	 * @param validator the caller's URL policy, asked about both URLs
 	 * @param segment the number of the segment of a result set, from 1; 0 for a stream of
 	 * its own
 	 * @return location and digest
+	 * @throws UploadRefusedException if the storage refuses it
+	 * @throws dev.vgi.external.VgiExternalException if a URL is refused, the storage
+	 * cannot be reached, fails or does not confirm the stream, or the deadline passes
 	 */
-	Pointer uploadDigested(GatheredStream stream, UploadUrl target, UrlValidator validator, int segment) {
-		return upload(stream, target, validator, segment, (trace) -> {
-			try (Digest digest = Digest.start(stream, this.resources.threads(), trace)) {
-				send(stream, target, validator, trace);
-				return new Pointer(target.downloadUrl(), digest.await());
-			}
-		});
-	}
-
-	private <T extends @Nullable Object> T upload(GatheredStream stream, UploadUrl target, UrlValidator validator,
-			int segment, Function<TransferTrace, T> upload) {
+	Pointer upload(GatheredStream stream, UploadUrl target, UrlValidator validator, int segment) {
 		validator.requireAccepted(target.downloadUrl());
 		TransferTrace trace = this.resources.begin(Direction.UPLOAD, VENDED, target.downloadUrl(), segment);
-		try {
-			T result = upload.apply(trace);
+		try (Digest digest = Digest.start(stream, this.resources.threads(), trace)) {
+			send(stream, target, validator, trace);
+			Pointer pointer = new Pointer(target.downloadUrl(), digest.await());
 			trace.succeeded(new TransferStatistics(stream.length(), stream.length(), null, trace.requests(), 0,
 					trace.elapsed()));
-			return result;
+			return pointer;
 		}
 		catch (Throwable ex) {
 			throw trace.failed(ex);

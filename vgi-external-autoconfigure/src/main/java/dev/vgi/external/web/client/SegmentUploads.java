@@ -150,7 +150,7 @@ final class SegmentUploads {
 
 		private BatchMetadata upload(AnnotatedBatch segment, UploadUrl target, int number) {
 			try (GatheredStream stream = IpcStreamWriter.gather(OutputCycle.of(segment))) {
-				Pointer pointer = SegmentUploads.this.uploader.uploadDigested(stream, target,
+				Pointer pointer = SegmentUploads.this.uploader.upload(stream, target,
 						SegmentUploads.this.validator.or(SegmentUploads.this.service.ownStore()), number);
 				this.context.uploaded(stream.length());
 				return pointer.toMetadata();

@@ -263,7 +263,7 @@ class HttpExchangeStreamTests extends AbstractClientTests {
 	private void assertUploaded(Request pointer) {
 		assertThat(pointer.rows()).isZero();
 		assertThat(pointer.metadata().asMap()).containsOnlyKeys(MetadataKeys.STREAM_STATE, MetadataKeys.CALL_STATE,
-				MetadataKeys.LOCATION);
+				MetadataKeys.LOCATION, MetadataKeys.LOCATION_SHA256);
 		assertThat(pointer.metadata().get(MetadataKeys.STREAM_STATE)).isEqualTo("a");
 		byte[] object = this.service.object("input.arrow");
 		assertThat(object.length).isGreaterThan(8000);

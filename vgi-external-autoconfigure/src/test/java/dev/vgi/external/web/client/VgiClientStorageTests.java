@@ -7,9 +7,11 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -289,15 +291,18 @@ class VgiClientStorageTests {
 	}
 
 	@Test
-	void storedRequestIsTheInlineOneAndThePointerKeepsItsMetadata() {
+	void storedRequestIsTheInlineOneAndThePointerKeepsItsMetadataAndHasADigest() throws Exception {
+		byte[] stored;
 		try (AnnotatedBatch batch = numbers(LARGE);
 				AnnotatedBatch answer = client().call("/echo", batch, this.logs::add)) {
 			assertThat(answer.rowCount()).isEqualTo(LARGE);
-			assertThat(this.objects.values()).containsExactly(Loopback.bytes(batch));
+			stored = Loopback.bytes(batch);
+			assertThat(this.objects.values()).containsExactly(stored);
 		}
 		assertThat(this.service.lastMetadata).containsEntry(MetadataKeys.METHOD, "echo")
 			.containsEntry(MetadataKeys.LOCATION, this.storage.url("/get/0?sig=" + SECRET).toString())
-			.doesNotContainKey(MetadataKeys.LOCATION_SHA256);
+			.containsEntry(MetadataKeys.LOCATION_SHA256,
+					HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(stored)));
 	}
 
 	@Test
