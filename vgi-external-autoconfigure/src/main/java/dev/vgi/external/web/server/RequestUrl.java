@@ -58,9 +58,9 @@ public final class RequestUrl {
 					return url;
 				}
 			}
-			catch (IllegalStateException | IllegalArgumentException ex) {
+			catch (IllegalStateException | IllegalArgumentException | IndexOutOfBoundsException ex) {
 				// A host of this form was made up by the sender, since no URL can have
-				// it.
+				// it. Spring also fails for a header without a value.
 			}
 			throw new StorageUnavailableException("The forwarded host of the request is no host of a URL: set"
 					+ " 'vgi.external.local.base-url', or correct the header at the proxy", 0, null);
