@@ -16,6 +16,7 @@ import java.util.Base64;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -367,7 +368,8 @@ final class SecretsScenario {
 			request = Loopback.bytes(batch);
 		}
 		StreamReply renewed = reply(post("/__renew_url__/init", request));
-		plant(URI.create(String.valueOf(renewed.data().get(0).columns().get("download_url").get(0))));
+		plant(URI.create(
+				String.valueOf(Objects.requireNonNull(renewed.data().get(0).columns().get("download_url")).get(0))));
 		BatchMetadata state = plant(post("/count/init", call("count", "last", 1)));
 		assertThat(state.get(MetadataKeys.STREAM_STATE)).isNotNull();
 		plant(post("/count/exchange", call(state)));

@@ -3,6 +3,7 @@ package dev.vgi.external.memory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -173,7 +174,7 @@ class BudgetRulesTests {
 				refused(() -> lease.grow(1), "The request holds 500 bytes and needs 1 more");
 				lease.close();
 			}
-			try (Lease lease = this.budget.tryAcquire(500)) {
+			try (Lease lease = Objects.requireNonNull(this.budget.tryAcquire(500))) {
 				refused(() -> this.budget.tryAcquire(1), "The request holds 500 bytes and needs 1 more");
 				assertThat(lease.bytes()).isEqualTo(500);
 			}
@@ -229,7 +230,8 @@ class BudgetRulesTests {
 			return served(this.budget, "a", 100, this.root);
 		});
 		awaitWaiting(this.budget, 1);
-		ReentrantLock lock = (ReentrantLock) ReflectionTestUtils.getField(this.budget.accounts(), "lock");
+		ReentrantLock lock = (ReentrantLock) Objects
+			.requireNonNull(ReflectionTestUtils.getField(this.budget.accounts(), "lock"));
 		lock.lock();
 		try {
 			// It is on its way back, and cannot be called off any more.
@@ -367,7 +369,7 @@ class BudgetRulesTests {
 		TRIED {
 			@Override
 			void of(TransferBudget budget, RootAllocator root) {
-				budget.tryAcquire(1000).close();
+				Objects.requireNonNull(budget.tryAcquire(1000)).close();
 			}
 		},
 

@@ -166,6 +166,7 @@ class AllowedUrlValidatorTests {
 	}
 
 	@Test
+	@SuppressWarnings("NullAway")
 	void aPolicyKnowsItsOwnUrlsAndItsKey() {
 		AllowedUrlValidator.Builder builder = AllowedUrlValidator.builder();
 		assertThatIllegalArgumentException().isThrownBy(() -> builder.own(null));

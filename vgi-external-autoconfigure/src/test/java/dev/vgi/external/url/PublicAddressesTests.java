@@ -6,6 +6,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.Arrays;
 
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -142,7 +143,7 @@ class PublicAddressesTests {
 		assertThat(answer(moved(last, 1))).as("after").isEqualTo(after);
 	}
 
-	private static String answer(byte[] address) throws Exception {
+	private static String answer(byte @Nullable [] address) throws Exception {
 		if (address == null) {
 			return "none";
 		}
@@ -161,7 +162,7 @@ class PublicAddressesTests {
 		return whole;
 	}
 
-	private static byte[] moved(String address, int step) throws Exception {
+	private static byte @Nullable [] moved(String address, int step) throws Exception {
 		byte[] bytes = bytes(address);
 		BigInteger next = new BigInteger(1, bytes).add(BigInteger.valueOf(step));
 		if (next.signum() < 0 || next.bitLength() > 8 * bytes.length) {

@@ -60,6 +60,7 @@ class UrlValidatorTests {
 	}
 
 	@Test
+	@SuppressWarnings("NullAway")
 	void aPolicyIsNotCombinedWithNothing() {
 		assertThatIllegalArgumentException().isThrownBy(() -> only(A, true).or(null));
 	}

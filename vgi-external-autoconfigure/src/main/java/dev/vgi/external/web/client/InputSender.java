@@ -122,7 +122,8 @@ final class InputSender {
 		return pointer;
 	}
 
-	private <T> T sendPointer(Attempt<T> attempt, AnnotatedBatch input, Pointer stored, long length, CallContext context) {
+	private <T> T sendPointer(Attempt<T> attempt, AnnotatedBatch input, Pointer stored, long length,
+			CallContext context) {
 		BatchMetadata metadata = input.metadata().with(stored.toMetadata());
 		try (AnnotatedBatch pointer = input.zeroRows(metadata, this.allocator);
 				GatheredStream small = IpcStreamWriter.gather(OutputCycle.of(pointer))) {
