@@ -188,7 +188,13 @@ final class ScalarMapping<V extends FieldVector, T> extends ValueMapping {
 		String name = "decimal128(" + precision + ", " + scale + ")";
 		return new ScalarMapping<>(new ArrowType.Decimal(precision, scale, 128), DecimalVector.class, BigDecimal.class,
 				(vector, index, value) -> vector.setSafe(index, rescale(value, precision, scale, name)),
-				DecimalVector::getObject);
+				(vector, index) -> {
+					BigDecimal value = vector.getObject(index);
+					if (value.precision() > precision) {
+						throw mismatch(value.toPlainString() + " does not fit " + name);
+					}
+					return value;
+				});
 	}
 
 	private static BigDecimal rescale(BigDecimal value, int precision, int scale, String name) {

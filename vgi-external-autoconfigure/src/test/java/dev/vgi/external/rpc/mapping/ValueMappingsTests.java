@@ -33,6 +33,7 @@ import dev.vgi.external.rpc.RpcParam;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BaseIntVector;
+import org.apache.arrow.vector.DecimalVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VariableWidthFieldVector;
@@ -226,6 +227,19 @@ class ValueMappingsTests {
 				.isThrownBy(() -> parameters("signedView").read(batch, this.allocator, (each) -> {
 				}))
 				.withMessageContaining("'value' 18446744073709551615 does not fit Long");
+		}
+	}
+
+	@Test
+	void aDecimalWithMoreDigitsThanDeclaredIsRefused() {
+		try (AnnotatedBatch batch = write("decimal", new BigDecimal("9999999999999999.9999"))) {
+			DecimalVector values = (DecimalVector) batch.root().getVector(0);
+			assertThat(read(parameters("decimal"), batch)).containsExactly(new BigDecimal("9999999999999999.9999"));
+			// The sender's 128 bits hold more than its 20 digits.
+			values.getDataBuffer().setLong(Long.BYTES, 6);
+			assertThatExceptionOfType(SchemaMismatchException.class)
+				.isThrownBy(() -> read(parameters("decimal"), batch))
+				.withMessageContaining("does not fit decimal128(20, 4)");
 		}
 	}
 
