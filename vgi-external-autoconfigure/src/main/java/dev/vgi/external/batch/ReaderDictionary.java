@@ -10,6 +10,7 @@ import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.BaseFixedWidthVector;
 import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.complex.RunEndEncodedVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
 import org.apache.arrow.vector.types.pojo.ArrowType;
@@ -115,7 +116,7 @@ final class ReaderDictionary implements AutoCloseable {
 				}
 				copy.allocateNew();
 				copy.setValueCount(0);
-				VectorBatchAppender.batchAppend(copy, this.vector);
+				Appender.append(copy, this.vector);
 			}
 			catch (RuntimeException ex) {
 				copy.close();
@@ -125,7 +126,7 @@ final class ReaderDictionary implements AutoCloseable {
 			this.vector = copy;
 			this.appendable = true;
 		}
-		VectorBatchAppender.batchAppend(this.vector, delta);
+		Appender.append(this.vector, delta);
 		closeVersion();
 	}
 
@@ -243,6 +244,61 @@ final class ReaderDictionary implements AutoCloseable {
 		 */
 		synchronized Dictionary dictionary() {
 			return new Dictionary(share(this.field, this.vector, this.vector.getAllocator()), this.encoding);
+		}
+
+	}
+
+	/**
+	 * Keeps away from Arrow's appender what it does not know, and what it would take
+	 * memory for without end: it doubles all vectors below a value until each has room.
+	 */
+	private static final class Appender {
+
+		/** How much larger than its values the memory may become. */
+		private static final int MOST_GROWTH = 16;
+
+		static void append(FieldVector target, FieldVector values) {
+			Field field = target.getField();
+			requireKnown(field, true);
+			long size = BatchLayout.bufferSize(target) + BatchLayout.bufferSize(values);
+			if (grown(target, values, 1) > MOST_GROWTH * size + 2 * ALLOCATION * parts(target)) {
+				throw new UnsupportedStreamException(
+						"deltas with many short values to a few long ones, of type " + field.getType().getTypeID());
+			}
+			VectorBatchAppender.batchAppend(target, values);
+		}
+
+		private static void requireKnown(Field field, boolean whole) {
+			ArrowType type = field.getType();
+			boolean known = switch (type.getTypeID()) {
+				// These have no capacity, which never becomes enough.
+				case Null -> false;
+				case Struct, Union -> !field.getChildren().isEmpty();
+				case FixedSizeList -> ((ArrowType.FixedSizeList) type).getListSize() > 0;
+				// One run may stand for more values than there is memory for.
+				case RunEndEncoded -> whole;
+				case LargeList, ListView, LargeListView -> false;
+				default -> true;
+			};
+			if (!known) {
+				throw new UnsupportedStreamException("deltas of a dictionary of type " + type.getTypeID());
+			}
+			field.getChildren().forEach((child) -> requireKnown(child, false));
+		}
+
+		// What the vector takes before anything is appended below it.
+		private static long grown(FieldVector target, FieldVector values, long doubled) {
+			long times = doubled;
+			boolean grows = !target.getField().getChildren().isEmpty() && !(target instanceof RunEndEncodedVector);
+			long needed = (long) target.getValueCount() + values.getValueCount();
+			while (grows && times * Math.max(1, target.getValueCapacity()) < needed) {
+				times *= 2;
+			}
+			long bytes = times * target.getFieldBuffers().stream().mapToLong(ArrowBuf::capacity).sum();
+			for (int i = 0; i < target.getChildrenFromFields().size(); i++) {
+				bytes += grown(target.getChildrenFromFields().get(i), values.getChildrenFromFields().get(i), times);
+			}
+			return bytes;
 		}
 
 	}

@@ -11,13 +11,25 @@ import java.util.List;
 import dev.vgi.external.batch.GatheredStream.Gatherer;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.VarCharVector;
+import org.apache.arrow.vector.complex.RunEndEncodedVector;
+import org.apache.arrow.vector.complex.StructVector;
 import org.apache.arrow.vector.dictionary.Dictionary;
 import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
+import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
  * Tests for {@link StreamDictionaries}, with streams whose dictionaries change.
@@ -155,6 +167,105 @@ class StreamDictionariesTests {
 			texts.add(vector.getObject(i).toString());
 		}
 		return texts;
+	}
+
+	static List<Field> fieldsThatDoNotGrow() {
+		Field number = Field.nullable("number", new ArrowType.Int(32, true));
+		Field nothing = Field.nullable("nothing", ArrowType.Null.INSTANCE);
+		Field empty = Field.nullable("empty", ArrowType.Struct.INSTANCE);
+		return List.of(nothing, empty, of(ArrowType.Struct.INSTANCE, number, nothing),
+				of(ArrowType.Struct.INSTANCE, empty, empty), of(ArrowType.List.INSTANCE, empty),
+				of(new ArrowType.FixedSizeList(0), number), of(new ArrowType.FixedSizeList(2), nothing),
+				of(ArrowType.LargeList.INSTANCE, number),
+				of(ArrowType.Struct.INSTANCE, of(ArrowType.LargeList.INSTANCE, number)),
+				of(new ArrowType.ListView(), number), of(ArrowType.Struct.INSTANCE, of(new ArrowType.RunEndEncoded(),
+						new Field("run_ends", FieldType.notNullable(new ArrowType.Int(32, true)), null), number)));
+	}
+
+	private static Field of(ArrowType type, Field... children) {
+		return new Field("of", FieldType.nullable(type), List.of(children));
+	}
+
+	@ParameterizedTest
+	@MethodSource("fieldsThatDoNotGrow")
+	void deltaOfWhatCannotGrowIsRefusedBeforeItTakesMemory(Field field) throws IOException {
+		try (FieldVector values = field.createVector(this.allocator)) {
+			values.setInitialCapacity(5);
+			values.allocateNew();
+			values.setValueCount(5);
+			for (FieldVector child : values.getChildrenFromFields()) {
+				if (child instanceof RunEndEncodedVector runs) {
+					((IntVector) runs.getRunEndsVector()).setSafe(0, 5);
+					runs.getRunEndsVector().setValueCount(1);
+					runs.getValuesVector().setValueCount(1);
+				}
+			}
+			byte[] bytes = deltas(values, values);
+			long before = this.allocator.getPeakMemoryAllocation();
+			assertThatExceptionOfType(UnsupportedStreamException.class).isThrownBy(() -> read(bytes))
+				.withMessageStartingWith("Not supported: deltas of a dictionary of type ");
+			assertThat(this.allocator.getPeakMemoryAllocation() - before).isLessThan(1 << 20);
+		}
+	}
+
+	@Test
+	void manyShortValuesAfterALongOneAreRefusedBeforeTheyTakeMemory() throws IOException {
+		try (StructVector few = texts(1, 1 << 20); StructVector many = texts(1_000_000, 0)) {
+			byte[] bytes = deltas(few, many);
+			long before = this.allocator.getPeakMemoryAllocation();
+			assertThatExceptionOfType(UnsupportedStreamException.class).isThrownBy(() -> read(bytes))
+				.withMessageContaining("many short values to a few long ones");
+			assertThat(this.allocator.getPeakMemoryAllocation() - before).isLessThan(8L * bytes.length);
+		}
+		try (StructVector few = texts(2, 10); StructVector many = texts(100_000, 10)) {
+			byte[] bytes = deltas(few, many);
+			assertThat(read(bytes)).isEqualTo(100_002);
+		}
+	}
+
+	private StructVector texts(int count, int length) {
+		StructVector values = (StructVector) of(ArrowType.Struct.INSTANCE,
+				Field.nullable("text", ArrowType.Utf8.INSTANCE))
+			.createVector(this.allocator);
+		VarCharVector texts = (VarCharVector) values.getChildrenFromFields().get(0);
+		values.setInitialCapacity(count);
+		values.allocateNew();
+		for (int i = 0; i < count; i++) {
+			values.setIndexDefined(i);
+			texts.setSafe(i, new byte[length]);
+		}
+		values.setValueCount(count);
+		return values;
+	}
+
+	private byte[] deltas(FieldVector first, FieldVector delta) throws IOException {
+		DictionaryEncoding encoding = new DictionaryEncoding(7, false, new ArrowType.Int(32, true));
+		Field column = new Field("column", new FieldType(true, encoding.getIndexType(), encoding), null);
+		Schema schema = new Schema(List.of(column));
+		try (Gatherer gatherer = new Gatherer(null);
+				StreamEncoder encoder = new StreamEncoder(schema,
+						new MapDictionaryProvider(new Dictionary(first, encoding)))) {
+			encoder.zeroRows(gatherer, BatchMetadata.empty());
+			encoder.dictionaryBatch(gatherer, 7, BatchLayout.of(delta.getValueCount(), List.of(delta)), true);
+			encoder.zeroRows(gatherer, BatchMetadata.empty());
+			encoder.end(gatherer);
+			try (GatheredStream stream = gatherer.finish()) {
+				return SampleBatches.bytes(stream);
+			}
+		}
+	}
+
+	private int read(byte[] bytes) {
+		int size = 0;
+		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
+				this.allocator)) {
+			reader.nextStream();
+			for (AnnotatedBatch batch = reader.next(); batch != null; batch = reader.next()) {
+				size = batch.dictionaries().lookup(7).getVector().getValueCount();
+				batch.close();
+			}
+		}
+		return size;
 	}
 
 	private byte[] deltaStream() throws IOException {
