@@ -14,6 +14,9 @@ import java.nio.file.NotDirectoryException;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateExpiredException;
 import java.security.cert.CertificateNotYetValidException;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.RejectedExecutionException;
 
@@ -52,7 +55,7 @@ public final class FailureReason {
 	 */
 	public static String of(Throwable failure) {
 		Throwable root = failure;
-		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+		for (Throwable cause : chain(failure)) {
 			String known = known(cause);
 			if (known != null) {
 				return known;
@@ -60,6 +63,21 @@ public final class FailureReason {
 			root = cause;
 		}
 		return root.getClass().getSimpleName();
+	}
+
+	/**
+	 * Return a failure and what has led to it.
+	 * @param failure any exception
+	 * @return the failure, its cause, the cause of that, and so on; each of them once,
+	 * since the causes of a foreign exception may form a circle
+	 */
+	public static List<Throwable> chain(Throwable failure) {
+		Map<Throwable, Throwable> seen = new IdentityHashMap<>();
+		List<Throwable> chain = new ArrayList<>();
+		for (Throwable cause = failure; cause != null && seen.put(cause, cause) == null; cause = cause.getCause()) {
+			chain.add(cause);
+		}
+		return chain;
 	}
 
 	private static @Nullable String known(Throwable cause) {
@@ -110,12 +128,12 @@ public final class FailureReason {
 	}
 
 	private static String tls(Throwable failure) {
-		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+		for (Throwable cause : chain(failure)) {
 			if (cause instanceof CertificateExpiredException || cause instanceof CertificateNotYetValidException) {
 				return "its certificate is not valid at this time";
 			}
 		}
-		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+		for (Throwable cause : chain(failure)) {
 			if (cause instanceof CertificateException) {
 				return "its certificate is not trusted, or is for another host";
 			}

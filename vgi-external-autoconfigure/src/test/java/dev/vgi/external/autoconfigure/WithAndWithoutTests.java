@@ -10,6 +10,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -37,6 +38,7 @@ import org.springframework.boot.context.annotation.ImportCandidates;
 import org.springframework.boot.http.client.ClientHttpRequestFactoryBuilder;
 import org.springframework.boot.restclient.RestTemplateBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
 import org.springframework.http.MediaType;
@@ -51,6 +53,10 @@ import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.client.RestClient;
 import org.springframework.web.multipart.MultipartFile;
+import org.springframework.web.servlet.function.RequestPredicates;
+import org.springframework.web.servlet.function.RouterFunction;
+import org.springframework.web.servlet.function.RouterFunctions;
+import org.springframework.web.servlet.function.ServerResponse;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
 import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
 import org.springframework.web.servlet.mvc.method.annotation.StreamingResponseBody;
@@ -103,9 +109,9 @@ class WithAndWithoutTests {
 	@ParameterizedTest
 	@CsvSource({ "GET, /json,", "HEAD, /json,", "OPTIONS, /json,", "POST, /json, {\"name\":\"a\"}", "POST, /json, {",
 			"PUT, /json, {}", "GET, /text,", "GET, /text?big=true,", "GET, /events,", "GET, /streamed,",
-			"GET, /callable,", "GET, /future,", "GET, /fails,", "GET, /no/such/route,", "GET, /assets/page.txt,",
-			"HEAD, /assets/page.txt,", "OPTIONS, /assets/page.txt,", "GET, /health,", "GET, /anything,", "GET, /async,",
-			"GET, /actuator/health/liveness," })
+			"GET, /callable,", "GET, /future,", "GET, /fails,", "GET, /circles,", "GET, /no/such/route,",
+			"GET, /assets/page.txt,", "HEAD, /assets/page.txt,", "OPTIONS, /assets/page.txt,", "GET, /health,",
+			"GET, /anything,", "GET, /async,", "GET, /actuator/health/liveness," })
 	void answersAreTheSame(String method, String path, String body) throws Exception {
 		assertSame(path,
 				(request) -> request
@@ -143,7 +149,8 @@ class WithAndWithoutTests {
 	private static Map<String, Object> answer(ConfigurableApplicationContext context, String path, Call call)
 			throws Exception {
 		String port = context.getEnvironment().getProperty("local.server.port");
-		HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path));
+		HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
+			.timeout(Duration.ofSeconds(20));
 		HttpResponse<byte[]> response = HttpClient.newHttpClient()
 			.send(call.of(request).build(), BodyHandlers.ofByteArray());
 		String type = response.headers().firstValue("Content-Type").orElse("");
@@ -256,6 +263,15 @@ class WithAndWithoutTests {
 			"org.springframework.boot.security.autoconfigure.actuate.web.servlet.ManagementWebSecurityAutoConfiguration" })
 	@Import({ Routes.class, Worker.class })
 	static class Application {
+
+		@Bean
+		RouterFunction<ServerResponse> circles() {
+			return RouterFunctions.route(RequestPredicates.GET("/circles"), (request) -> {
+				IllegalStateException failure = new IllegalStateException("it was the other one");
+				failure.initCause(new IllegalStateException("it was the first one", failure));
+				throw failure;
+			});
+		}
 
 	}
 

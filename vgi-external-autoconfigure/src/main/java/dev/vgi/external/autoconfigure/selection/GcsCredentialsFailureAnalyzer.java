@@ -4,6 +4,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 
 import dev.vgi.external.Internal;
+import dev.vgi.external.transport.FailureReason;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.BeanCreationException;
@@ -53,7 +54,7 @@ public final class GcsCredentialsFailureAnalyzer extends AbstractFailureAnalyzer
 	}
 
 	private static boolean isOfClient(Throwable failure) {
-		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+		for (Throwable cause : FailureReason.chain(failure)) {
 			if (cause instanceof BeanCreationException creation
 					&& String.valueOf(creation.getResourceDescription()).replace('/', '.').contains(SPRING_CLOUD_GCP)) {
 				return true;

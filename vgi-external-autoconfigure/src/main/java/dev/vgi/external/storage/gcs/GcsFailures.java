@@ -193,12 +193,12 @@ final class GcsFailures {
 	}
 
 	private static int status(Throwable ex) {
-		for (Throwable cause = ex; cause != null; cause = cause.getCause()) {
+		for (Throwable cause : FailureReason.chain(ex)) {
 			if (cause instanceof HttpResponseException response) {
 				return response.getStatusCode();
 			}
 		}
-		for (Throwable cause = ex; cause != null; cause = cause.getCause()) {
+		for (Throwable cause : FailureReason.chain(ex)) {
 			// The IAM signer includes the status only in its text.
 			Matcher status = STATUS.matcher(String.valueOf(cause.getMessage()));
 			if (cause instanceof IOException && status.find()) {

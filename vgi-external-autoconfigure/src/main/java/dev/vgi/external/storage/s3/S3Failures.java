@@ -1,6 +1,7 @@
 package dev.vgi.external.storage.s3;
 
 import java.time.Instant;
+import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
@@ -75,10 +76,8 @@ final class S3Failures {
 		if (ex instanceof ApiCallTimeoutException || ex instanceof ApiCallAttemptTimeoutException) {
 			return late(operation);
 		}
-		Throwable root = ex;
-		while (root.getCause() != null) {
-			root = root.getCause();
-		}
+		List<Throwable> chain = FailureReason.chain(ex);
+		Throwable root = chain.get(chain.size() - 1);
 		if (root instanceof XMLStreamException) {
 			return new StorageUnavailableException("S3 was to " + operation + ", but its answer cannot be read ("
 					+ root.getClass().getSimpleName() + ")", 0, null);

@@ -7,6 +7,7 @@ import java.util.Map;
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.memory.BudgetExhaustedException;
+import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.url.RedactedUrl;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -73,7 +74,7 @@ final class ExternalErrorResolver implements HandlerExceptionResolver {
 	}
 
 	private static @Nullable VgiExternalException find(Throwable failure) {
-		for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+		for (Throwable cause : FailureReason.chain(failure)) {
 			if (cause instanceof VgiExternalException error) {
 				return error;
 			}
