@@ -29,6 +29,9 @@ public final class RedactedUrl {
 			"(?i)([?&](?:X-Amz-|X-Goog-|Signature|AWSAccessKeyId|GoogleAccessId|Policy|Key-Pair-Id|sig|upload_id)[^=\\s?&]*+=)"
 					+ "[^\\s&\"'<>`]*+");
 
+	private static final Pattern NOT_OF_A_LINE = Pattern
+		.compile("[\\p{Cc}\\p{Zl}\\p{Zp}\\u202A-\\u202E\\u2066-\\u2069]");
+
 	private RedactedUrl() {
 	}
 
@@ -92,6 +95,17 @@ public final class RedactedUrl {
 		scrubbed = QUERY_IN_TEXT.matcher(scrubbed).replaceAll("$1<redacted>");
 		String shown = cut(scrubbed);
 		return (isCut || shown.length() < scrubbed.length()) ? shown + CUT : shown;
+	}
+
+	/**
+	 * Redact every URL in a text from elsewhere, as {@link #scrub} does, and keep it in
+	 * one line and in its order, so that it cannot pass for a line of a log.
+	 * @param text the text, or {@code null}
+	 * @return the text, with a blank for each control character, for what ends a line in
+	 * Unicode, and for what changes the direction of writing
+	 */
+	public static String line(@Nullable String text) {
+		return NOT_OF_A_LINE.matcher(scrub(text)).replaceAll(" ");
 	}
 
 	private static String cut(String text) {

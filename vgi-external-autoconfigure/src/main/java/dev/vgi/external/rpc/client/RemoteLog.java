@@ -28,7 +28,7 @@ final class RemoteLog implements LogSink {
 	private static String text(LogMessage message) {
 		String text = message.extra().isEmpty() ? message.message() : message.message() + ' ' + message.extra();
 		// Remote text must not be able to forge further lines of this log.
-		return RedactedUrl.scrub(text).replaceAll("\\p{Cntrl}", " ");
+		return RedactedUrl.line(text);
 	}
 
 }
