@@ -36,6 +36,11 @@ final class ObjectFolder {
 	/** How often a full store looks for objects whose URLs have expired. */
 	private static final Duration LOOK_INTERVAL = Duration.ofSeconds(1);
 
+	/** Everybody waits for a look, which takes long if there are many objects. */
+	private static final int PAUSE_PER_LOOK = 20;
+
+	private static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
+
 	private final StoreDirectory directory;
 
 	private final ObjectFiles files;
@@ -152,8 +157,7 @@ final class ObjectFolder {
 		this.lock.lock();
 		try {
 			if (this.room.refusal(uploader, bytes) != null && !this.clock.instant().isBefore(this.nextLook)) {
-				this.nextLook = this.clock.instant().plus(LOOK_INTERVAL);
-				remove(this.settings.urlExpiry(), this.settings.uploadUrlExpiry());
+				look();
 			}
 			String refusal = this.room.refusal(uploader, bytes);
 			if (refusal != null) {
@@ -168,6 +172,19 @@ final class ObjectFolder {
 		finally {
 			this.lock.unlock();
 		}
+	}
+
+	// However often somebody asks for room, and however many objects there are.
+	private void look() throws IOException {
+		Instant start = this.clock.instant();
+		this.nextLook = start.plus(LOOK_INTERVAL);
+		remove(this.settings.urlExpiry(), this.settings.uploadUrlExpiry());
+		Instant end = this.clock.instant();
+		Duration pause = Duration.between(start, end).multipliedBy(PAUSE_PER_LOOK);
+		if (pause.compareTo(LONGEST_PAUSE) > 0) {
+			pause = LONGEST_PAUSE;
+		}
+		this.nextLook = end.plus((pause.compareTo(LOOK_INTERVAL) > 0) ? pause : LOOK_INTERVAL);
 	}
 
 	private void warn(FullException full) {

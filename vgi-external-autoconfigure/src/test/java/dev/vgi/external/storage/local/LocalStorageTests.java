@@ -555,6 +555,25 @@ class LocalStorageTests {
 		}
 
 		@Test
+		void whenALookTakesLongTheNextOneIsLater() throws Exception {
+			LocalStorage storage = LocalStorageTests.this.storage;
+			URI old = storage.upload(BytesPayload.random(9000, 7), SCHEMA, null);
+			LocalStorageTests.this.clock.goesOn(Duration.ofSeconds(1));
+			assertThatExceptionOfType(UploadRefusedException.class)
+				.isThrownBy(() -> storage.upload(BytesPayload.random(3000, 8), SCHEMA, null));
+			LocalStorageTests.this.clock.goesOn(Duration.ZERO);
+			Path file = LocalStorageTests.this.directory.resolve(key(old));
+			Files.setLastModifiedTime(file,
+					FileTime.from(LocalStorageTests.this.clock.instant().minus(Duration.ofHours(1))));
+			LocalStorageTests.this.clock.step(Duration.ofSeconds(15));
+			assertThatExceptionOfType(UploadRefusedException.class)
+				.isThrownBy(() -> storage.upload(BytesPayload.random(3000, 8), SCHEMA, null));
+			// But not much later.
+			LocalStorageTests.this.clock.step(Duration.ofSeconds(45));
+			assertThat(storage.upload(BytesPayload.random(3000, 8), SCHEMA, null)).isNotNull();
+		}
+
+		@Test
 		void warnsOnceAMinuteAtMost(CapturedOutput output) {
 			LocalStorage storage = LocalStorageTests.this.storage;
 			for (int i = 0; i < 3; i++) {
