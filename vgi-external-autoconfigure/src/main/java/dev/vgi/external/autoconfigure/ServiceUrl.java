@@ -10,6 +10,8 @@ import dev.vgi.external.web.server.RequestUrl.ForwardedHeaders;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.cloud.CloudPlatform;
+import org.springframework.boot.context.properties.bind.Bindable;
+import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.core.env.Environment;
 import org.springframework.util.ClassUtils;
 import org.springframework.util.StringUtils;
@@ -77,11 +79,17 @@ final class ServiceUrl implements Supplier<@Nullable URI> {
 		if (port == null) {
 			return null;
 		}
-		boolean secure = this.environment.containsProperty("server.ssl.bundle")
-				|| this.environment.containsProperty("server.ssl.key-store");
 		String host = this.environment.getProperty("server.address", InetAddress.getLoopbackAddress().getHostAddress());
-		return URI.create(
-				(secure ? "https" : "http") + "://" + literal(host) + ":" + port + contextPath() + dispatcherPath());
+		return URI.create((isSecure() ? "https" : "http") + "://" + literal(host) + ":" + port + contextPath()
+				+ dispatcherPath());
+	}
+
+	// As in Boot: whatever is configured of TLS switches it on, unless that is switched
+	// off.
+	private boolean isSecure() {
+		return this.environment.getProperty("server.ssl.enabled", Boolean.class, true) && Binder.get(this.environment)
+			.bind("server.ssl", Bindable.mapOf(String.class, String.class))
+			.isBound();
 	}
 
 	/**
