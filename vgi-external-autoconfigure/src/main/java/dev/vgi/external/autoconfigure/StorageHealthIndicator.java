@@ -63,9 +63,10 @@ final class StorageHealthIndicator implements HealthIndicator, DisposableBean {
 
 	private Health check() {
 		// A check that still hangs is waited for again instead of starting another.
+		// Its result is old if nobody has waited for its end.
 		FutureTask<StorageReport> task = this.running;
 		try {
-			if (task == null) {
+			if (task == null || (task.isDone() && !task.isCancelled())) {
 				task = new FutureTask<>(this.check::run);
 				this.threads.named("health").newThread(task).start();
 				this.running = task;

@@ -7,6 +7,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.health.StorageCheck;
@@ -19,6 +20,7 @@ import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 import org.springframework.boot.health.contributor.Health;
 import org.springframework.boot.health.contributor.Status;
@@ -88,6 +90,31 @@ class StorageHealthIndicatorTests {
 		assertThat(indicator.health().getDetails()).containsEntry("kind", "timed-out");
 		assertThat(this.checks).hasValue(1);
 		hanging.countDown();
+	}
+
+	@Test
+	@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+	void whatAHangingCheckHasFoundLongAgoIsNotReported() throws Exception {
+		CountDownLatch hanging = new CountDownLatch(1);
+		AtomicReference<Thread> checking = new AtomicReference<>();
+		StorageHealthIndicator indicator = indicator(() -> {
+			if (checking.getAndSet(Thread.currentThread()) != null) {
+				throw new StorageUnavailableException("The bucket does not answer", 503, null);
+			}
+			try {
+				hanging.await();
+			}
+			catch (InterruptedException ex) {
+				Thread.currentThread().interrupt();
+			}
+		}, Duration.ofMillis(200));
+		assertThat(indicator.health().getDetails()).containsEntry("kind", "timed-out");
+		Thread first = checking.get();
+		hanging.countDown();
+		first.join();
+		this.clock.addAndGet(Duration.ofHours(1).toNanos());
+		assertThat(indicator.health().getStatus()).isEqualTo(Status.DOWN);
+		assertThat(this.checks).hasValue(2);
 	}
 
 	@Test
