@@ -1,6 +1,5 @@
 package dev.vgi.external.rpc.mapping;
 
-import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Function;
@@ -118,7 +117,7 @@ final class DictionaryMapping extends ValueMapping {
 		if (isLong) {
 			reading.heap().chargeText(length);
 		}
-		String text = new String(texts.get(index), StandardCharsets.UTF_8);
+		String text = text(texts.get(index));
 		Object value = this.fromText.apply(text);
 		if (value == text && !isLong) {
 			reading.heap().chargeText(length);

@@ -1,5 +1,7 @@
 package dev.vgi.external.rpc.mapping;
 
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongFunction;
@@ -20,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  */
 abstract class ValueMapping {
 
+	/** Stands for bytes that are no text. */
+	private static final char REPLACEMENT = '\uFFFD';
+
 	private final ArrowType type;
 
 	private final Class<? extends FieldVector> vectorType;
@@ -38,6 +43,19 @@ abstract class ValueMapping {
 
 	static SchemaMismatchException mismatch(String message) {
 		return new SchemaMismatchException(message, null);
+	}
+
+	/**
+	 * Decode a text. What is not UTF-8 is not replaced: texts that differ would be equal.
+	 * @param utf8 its bytes
+	 * @return the text
+	 */
+	static String text(byte[] utf8) {
+		String text = new String(utf8, StandardCharsets.UTF_8);
+		if (text.indexOf(REPLACEMENT) >= 0 && !Arrays.equals(text.getBytes(StandardCharsets.UTF_8), utf8)) {
+			throw mismatch("is not UTF-8");
+		}
+		return text;
 	}
 
 	/**

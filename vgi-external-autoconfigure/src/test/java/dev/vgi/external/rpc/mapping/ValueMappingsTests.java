@@ -53,6 +53,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -227,6 +228,22 @@ class ValueMappingsTests {
 				.isThrownBy(() -> parameters("signedView").read(batch, this.allocator, (each) -> {
 				}))
 				.withMessageContaining("'value' 18446744073709551615 does not fit Long");
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "plainText", "largeText", "dictionaryText" })
+	void bytesThatAreNoTextAreRefused(String method) {
+		assertSurvives(method, "\uFFFD");
+		try (AnnotatedBatch batch = write(method, "ab")) {
+			FieldVector column = batch.root().getVector(0);
+			DictionaryEncoding encoding = column.getField().getDictionary();
+			FieldVector texts = (encoding != null) ? batch.dictionaries().lookup(encoding.getId()).getVector() : column;
+			texts.getDataBuffer().setByte(1, 0xFF);
+			assertThatExceptionOfType(SchemaMismatchException.class)
+				.isThrownBy(() -> parameters(method).read(batch, this.allocator, (each) -> {
+				}))
+				.withMessageContaining("'value' is not UTF-8");
 		}
 	}
 
@@ -515,6 +532,10 @@ class ValueMappingsTests {
 		void maybe(@ArrowField(ArrowField.Type.UINT64) @Nullable BigInteger value);
 
 		void dictionaryText(@ArrowField(ArrowField.Type.DICTIONARY) String value);
+
+		void plainText(String value);
+
+		void largeText(@ArrowField(ArrowField.Type.LARGE_UTF8) String value);
 
 		void dictionaryEnum(Status value);
 
