@@ -3,6 +3,7 @@ package dev.vgi.external.batch;
 import java.util.HashSet;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.LongConsumer;
 
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
@@ -136,8 +137,23 @@ public final class AnnotatedBatch implements AutoCloseable {
 	 * @throws CorruptStreamException if a column cannot be decoded
 	 */
 	public VectorSchemaRoot decode(BufferAllocator allocator) {
+		return decode(allocator, (bytes) -> {
+		});
+	}
+
+	/**
+	 * Convert this batch to plain vectors, as {@link #decode(BufferAllocator)} does, if
+	 * they are not too large: a dictionary has its values once, plain vectors have them
+	 * for each row.
+	 * @param allocator the owner of the values, with the same root as that of the vectors
+	 * @param creating receives how many bytes are about to be created, such as
+	 * {@link StreamTooLongException#meter}; an exception that it throws is passed on
+	 * @return the vectors; the caller closes them
+	 * @throws CorruptStreamException if a column cannot be decoded
+	 */
+	public VectorSchemaRoot decode(BufferAllocator allocator, LongConsumer creating) {
 		Assert.state(!this.closed, "The batch is closed");
-		try (DictionaryDecoder decoder = new DictionaryDecoder(this.dictionaries, allocator)) {
+		try (DictionaryDecoder decoder = new DictionaryDecoder(this.dictionaries, allocator, creating)) {
 			boolean encoded = DictionaryDecoder.isEncoded(schema().getFields());
 			VectorSchemaRoot decoded = encoded ? decoder.decode(this.root) : this.root;
 			// the closing of a bare root cannot be noticed: it stays charged until the

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.LongConsumer;
 
 import dev.vgi.external.memory.RequestMemory;
 import org.apache.arrow.memory.ArrowBuf;
@@ -52,6 +53,9 @@ final class DictionaryDecoder implements AutoCloseable {
 	/** The values of those dictionaries that contain indices themselves. */
 	private final Map<Long, FieldVector> decoded = new HashMap<>();
 
+	/** Asked before anything is created. */
+	private final LongConsumer creating;
+
 	/** Charged for positions. */
 	private long charged;
 
@@ -59,10 +63,12 @@ final class DictionaryDecoder implements AutoCloseable {
 	 * Create a decoder.
 	 * @param dictionaries the batch's dictionaries; borrowed
 	 * @param allocator the owner of the values
+	 * @param creating receives how many bytes are about to be created; throws to refuse
 	 */
-	DictionaryDecoder(DictionaryProvider dictionaries, BufferAllocator allocator) {
+	DictionaryDecoder(DictionaryProvider dictionaries, BufferAllocator allocator, LongConsumer creating) {
 		this.dictionaries = dictionaries;
 		this.allocator = allocator;
+		this.creating = creating;
 	}
 
 	/**
@@ -189,6 +195,7 @@ final class DictionaryDecoder implements AutoCloseable {
 		if (count > Integer.MAX_VALUE - Long.BYTES) {
 			throw tooLarge();
 		}
+		this.creating.accept(count * Integer.BYTES);
 		RequestMemory.charge(this.allocator, count * Integer.BYTES);
 		this.charged += count * Integer.BYTES;
 		return new int[(int) count];
@@ -211,7 +218,8 @@ final class DictionaryDecoder implements AutoCloseable {
 		else if (from instanceof NullVector) {
 			to.setValueCount(positions.length);
 		}
-		else if (from instanceof BaseFixedWidthVector) {
+		else if (from instanceof BaseFixedWidthVector values) {
+			this.creating.accept((long) values.getTypeWidth() * positions.length);
 			((BaseFixedWidthVector) to).allocateNew(positions.length);
 			copy(from, positions, to);
 		}
@@ -223,6 +231,7 @@ final class DictionaryDecoder implements AutoCloseable {
 			if (size > Integer.MAX_VALUE) {
 				throw tooLarge();
 			}
+			this.creating.accept(size);
 			((BaseVariableWidthVector) to).allocateNew(size, positions.length);
 			copy(from, positions, to);
 		}
@@ -231,6 +240,7 @@ final class DictionaryDecoder implements AutoCloseable {
 			for (int position : positions) {
 				size += (position >= 0) ? texts.getValueLength(position) : 0;
 			}
+			this.creating.accept(size);
 			((BaseLargeVariableWidthVector) to).allocateNew(size, positions.length);
 			copy(from, positions, to);
 		}
@@ -304,6 +314,7 @@ final class DictionaryDecoder implements AutoCloseable {
 	}
 
 	private ArrowBuf zeros(List<ArrowBuf> buffers, long size) {
+		this.creating.accept(size);
 		ArrowBuf buffer = this.allocator.buffer(size);
 		buffers.add(buffer);
 		buffer.setZero(0, buffer.capacity());

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongConsumer;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.CorruptStreamException;
@@ -18,6 +19,7 @@ import dev.vgi.external.batch.LogSink;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.ReadLimits;
 import dev.vgi.external.batch.ReadOptions;
+import dev.vgi.external.batch.StreamTooLongException;
 import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.location.ResultBatches;
 import dev.vgi.external.memory.OutputStreamChannel;
@@ -66,7 +68,8 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	/**
 	 * Create a converter.
 	 * @param allocator the owner of the memory of batches that are read
-	 * @param maxBodySize most bytes of a body that is read
+	 * @param maxBodySize most bytes of a body that is read; for a client also of what
+	 * dictionaries in it become
 	 * @param serving {@code true} to serve handlers: their arguments are charged to the
 	 * request, and their results are closed once written; {@code false} for what a client
 	 * sends and receives
@@ -78,7 +81,8 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 	/**
 	 * Create a converter.
 	 * @param allocator the owner of the memory of batches that are read
-	 * @param maxBodySize most bytes of a body that is read
+	 * @param maxBodySize most bytes of a body that is read; for a client also of what
+	 * dictionaries in it become
 	 * @param serving {@code true} to serve handlers: their arguments are charged to the
 	 * request, and their results are closed once written; {@code false} for what a client
 	 * sends and receives
@@ -178,7 +182,10 @@ public final class ArrowStreamHttpMessageConverter extends AbstractSmartHttpMess
 				// A complete stream without batches is a table without rows.
 				batches.add(source.zeroRows());
 			}
-			return new StreamContent(messages, batches, allocator);
+			// What a request creates is charged to it.
+			LongConsumer creating = this.serving ? (bytes) -> {
+			} : StreamTooLongException.meter(this.maxBodySize);
+			return new StreamContent(messages, batches, allocator, creating);
 		}
 		catch (RuntimeException ex) {
 			batches.forEach(AnnotatedBatch::close);

@@ -184,7 +184,7 @@ public final class ArrowValues {
 		if (type == OutputCycle.class) {
 			return new OutputCycle(content.logs(), batch);
 		}
-		return (type == VectorSchemaRoot.class) ? batch.decode(content.allocator()) : batch;
+		return (type == VectorSchemaRoot.class) ? batch.decode(content.allocator(), content.creating()) : batch;
 	}
 
 	/**

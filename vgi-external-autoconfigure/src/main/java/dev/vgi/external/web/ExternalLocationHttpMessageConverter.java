@@ -104,7 +104,8 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 			// Nothing is fetched for a message that will be refused.
 			ArrowValues.checkCount(type, content);
 			List<AnnotatedBatch> resolved = resolver.resolveAll(content.batches(), content.allocator(), this.logs);
-			return ArrowValues.read(type, new StreamContent(content.logs(), resolved, content.allocator()));
+			return ArrowValues.read(type,
+					new StreamContent(content.logs(), resolved, content.allocator(), content.creating()));
 		}
 		catch (RuntimeException ex) {
 			content.close();
