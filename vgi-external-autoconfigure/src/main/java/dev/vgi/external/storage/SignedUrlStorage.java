@@ -22,6 +22,7 @@ import dev.vgi.external.transport.StorageResponse;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.upload.Payload;
+import dev.vgi.external.url.AbsoluteUrl;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -185,7 +186,8 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	 */
 	@Override
 	public final boolean admits(URI url, ObjectOwner owner) {
-		if (url.getHost() == null || !url.getHost().equalsIgnoreCase(this.settings.container().getHost())) {
+		String host = AbsoluteUrl.canonicalHost(url.getHost());
+		if (host == null || !host.equals(AbsoluteUrl.canonicalHost(this.settings.container().getHost()))) {
 			return true;
 		}
 		Matcher name = ANY_NAME.matcher(String.valueOf(url.getPath()));

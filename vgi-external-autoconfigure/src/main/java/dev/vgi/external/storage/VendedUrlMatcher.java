@@ -1,12 +1,15 @@
 package dev.vgi.external.storage;
 
 import java.net.URI;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
 import dev.vgi.external.Internal;
+import dev.vgi.external.url.AbsoluteUrl;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -100,17 +103,39 @@ public final class VendedUrlMatcher {
 	 * @return {@code false} if it leads to an object that was not stored for this owner
 	 */
 	public boolean admits(URI url, ObjectOwner owner) {
-		Origin origin = Origin.of(url);
-		String path = url.getPath();
-		for (Origin own : this.origins) {
-			String base = own.base() + this.prefix;
-			if (origin != null && origin.host().equals(own.host()) && path.startsWith(base)
-					&& ObjectKey.matches(path.substring(base.length()))
-					&& !ObjectKey.isOf(path.substring(base.length()), owner)) {
-				return false;
+		String host = AbsoluteUrl.canonicalHost(url.getHost());
+		if (host == null || url.getPath() == null) {
+			return true;
+		}
+		List<String> paths = List.of(url.getPath(), simplified(url.getPath()));
+		return this.origins.stream()
+			.filter((own) -> host.equals(AbsoluteUrl.canonicalHost(own.host())))
+			.map((own) -> own.base() + this.prefix)
+			.allMatch((base) -> paths.stream().allMatch((path) -> admits(path, base, owner)));
+	}
+
+	private static boolean admits(String path, String base, ObjectOwner owner) {
+		String name = path.startsWith(base) ? path.substring(base.length()) : "";
+		return !ObjectKey.matches(name) || ObjectKey.isOf(name, owner);
+	}
+
+	/**
+	 * Return what a server, or a proxy in front of it, may make of a path.
+	 * @param path a decoded path
+	 * @return the path without parameters, dots and empty segments
+	 */
+	private static String simplified(String path) {
+		Deque<String> names = new ArrayDeque<>();
+		for (String segment : path.split("/")) {
+			String name = segment.split(";", 2)[0];
+			if (name.equals("..")) {
+				names.pollLast();
+			}
+			else if (!name.isEmpty() && !name.equals(".")) {
+				names.add(name);
 			}
 		}
-		return true;
+		return "/" + String.join("/", names);
 	}
 
 	/**

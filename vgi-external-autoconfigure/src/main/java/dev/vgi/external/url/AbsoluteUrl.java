@@ -1,6 +1,9 @@
 package dev.vgi.external.url;
 
+import java.net.InetAddress;
 import java.net.URI;
+import java.net.UnknownHostException;
+import java.util.Locale;
 
 import dev.vgi.external.Internal;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +29,26 @@ public final class AbsoluteUrl {
 	 */
 	public static boolean matches(@Nullable URI url) {
 		return url != null && url.getScheme() != null && url.getHost() != null;
+	}
+
+	/**
+	 * Return the one spelling that all spellings of a host have in common.
+	 * @param host the host of a URL from anywhere, or {@code null}
+	 * @return a name in lower case and without a final dot, or an address in its usual
+	 * form
+	 */
+	public static @Nullable String canonicalHost(@Nullable String host) {
+		if (host == null) {
+			return null;
+		}
+		try {
+			// Text in brackets is parsed, never looked up.
+			return host.startsWith("[") ? InetAddress.getByName(host).getHostAddress()
+					: host.toLowerCase(Locale.ROOT).replaceFirst("\\.$", "");
+		}
+		catch (UnknownHostException ex) {
+			return host;
+		}
 	}
 
 }

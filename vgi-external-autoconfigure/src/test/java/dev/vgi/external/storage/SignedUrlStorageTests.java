@@ -114,6 +114,19 @@ class SignedUrlStorageTests {
 	}
 
 	@Test
+	void noSpellingOfTheHostHidesAnObject() {
+		SignedUrlStorage named = new Unsigned(
+				SignedUrlSettings.of(URI.create("https://storage.example/container/"), "expires", "sig"), this.transport,
+				new SteppedClock());
+		String name = "0a".repeat(32) + ".arrow?sig=1";
+		for (String host : List.of("storage.example", "STORAGE.example", "storage.example.", "storage.example:81")) {
+			assertThat(named.admits(URI.create("https://" + host + "/container/" + name), ObjectOwner.nobody())).as(host)
+				.isFalse();
+		}
+		assertThat(named.admits(URI.create("https://other.example/container/" + name), ObjectOwner.nobody())).isTrue();
+	}
+
+	@Test
 	void whenTheServerFailsSendsTheSameAgain() {
 		this.statuses.addAll(List.of(500, 200));
 		this.storage.upload(BytesPayload.random(1000, 1), SCHEMA, null);
