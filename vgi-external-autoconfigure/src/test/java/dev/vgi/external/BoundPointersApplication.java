@@ -8,6 +8,7 @@ import java.nio.channels.Channels;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 
 import dev.vgi.external.autoconfigure.security.TransferTenant;
 import dev.vgi.external.batch.AnnotatedBatch;
@@ -38,6 +39,7 @@ import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
+import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
@@ -54,6 +56,10 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.context.request.RequestAttributes;
+import org.springframework.web.context.request.RequestContextHolder;
+
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 /**
  * A service whose callers may be known, and belong to the tenant of a header. The filter
@@ -271,6 +277,29 @@ class BoundPointersApplication {
 				ExternalRef ref = this.publications.get("shared", () -> this.externalizer.publish(batch));
 				return ref.pointerBatch(batch, this.allocator);
 			}
+		}
+
+		/** Publishes in a thread that knows the request, but not who is authenticated. */
+		@GetMapping("/thread")
+		AnnotatedBatch inThread() {
+			RequestAttributes request = RequestContextHolder.currentRequestAttributes();
+			return CompletableFuture.supplyAsync(() -> publishFor(request), (task) -> new Thread(task).start()).join();
+		}
+
+		/** Publishes when what is left of the request is of no use any more. */
+		@GetMapping("/late")
+		CompletableFuture<AnnotatedBatch> late() {
+			RequestAttributes request = RequestContextHolder.currentRequestAttributes();
+			return CompletableFuture.supplyAsync(() -> {
+				Awaitility.await()
+					.until(() -> catchThrowable(() -> request.getAttribute("any", RequestAttributes.SCOPE_REQUEST)) != null);
+				return publishFor(request);
+			}, (task) -> new Thread(task).start());
+		}
+
+		private AnnotatedBatch publishFor(RequestAttributes request) {
+			RequestContextHolder.setRequestAttributes(request);
+			return published();
 		}
 
 		URI publish() {

@@ -204,7 +204,7 @@ class BoundPointersTests {
 	}
 
 	@ParameterizedTest
-	@ValueSource(strings = { "/result", "/reader", "/async", "/blob", "/emit", "/published" })
+	@ValueSource(strings = { "/result", "/reader", "/async", "/blob", "/emit", "/published", "/thread" })
 	void stolenResultIsRefused(String path) throws Exception {
 		for (URI url : locations(path, ANN, true)) {
 			assertThat(get(url).statusCode()).isEqualTo(200);
@@ -236,6 +236,14 @@ class BoundPointersTests {
 	@Test
 	void resultPublishedOutsideOfARequestIsSentBackByNobody() throws Exception {
 		URI url = this.service.getBean(BoundPointersApplication.Controller.class).publish();
+		assertThat(get(url).statusCode()).isEqualTo(200);
+		assertRefused("/rows", ANN, url);
+		assertRefused("/rows", null, url);
+	}
+
+	@Test
+	void resultPublishedWhenARequestIsOverIsSentBackByNobody() throws Exception {
+		URI url = locations("/late", ANN, true).get(0);
 		assertThat(get(url).statusCode()).isEqualTo(200);
 		assertRefused("/rows", ANN, url);
 		assertRefused("/rows", null, url);

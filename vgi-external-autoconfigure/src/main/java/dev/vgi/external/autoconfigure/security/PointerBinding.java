@@ -77,10 +77,23 @@ public final class PointerBinding {
 
 	/**
 	 * Return whose the objects are that the current thread stores.
-	 * @return the sender of the current request; nobody outside of one
+	 * @return the sender of the current request; nobody outside of one, or if it is over
 	 */
 	public ObjectOwner currentOwner() {
-		return owner(RequestContextHolder.getRequestAttributes());
+		RequestAttributes request = RequestContextHolder.getRequestAttributes();
+		return owner((request != null && isActive(request)) ? request : null);
+	}
+
+	// What is left of a request may be found in threads that it has started, and the
+	// container may use it for the next one.
+	private static boolean isActive(RequestAttributes request) {
+		try {
+			request.getAttribute(ATTRIBUTE, RequestAttributes.SCOPE_REQUEST);
+			return true;
+		}
+		catch (IllegalStateException ex) {
+			return false;
+		}
 	}
 
 	private ObjectOwner owner(@Nullable RequestAttributes request) {

@@ -10,12 +10,13 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
 import org.springframework.http.converter.HttpMessageConverters;
-import org.springframework.web.servlet.AsyncHandlerInterceptor;
 import org.springframework.web.servlet.HandlerExceptionResolver;
+import org.springframework.web.servlet.HandlerInterceptor;
 import org.springframework.web.servlet.config.annotation.InterceptorRegistry;
 import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
 import org.springframework.web.servlet.mvc.method.annotation.ExceptionHandlerExceptionResolver;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
+import org.springframework.web.servlet.resource.ResourceHttpRequestHandler;
 
 /**
  * Adds Arrow bodies to the handlers of Spring MVC: what they read and return, what one
@@ -46,13 +47,16 @@ public final class ArrowWebMvc implements WebMvcConfigurer {
 	@Override
 	public void addInterceptors(InterceptorRegistry registry) {
 		registry.addInterceptor(this.scopes).order(Ordered.HIGHEST_PRECEDENCE);
-		registry.addInterceptor(new AsyncHandlerInterceptor() {
+		registry.addInterceptor(new HandlerInterceptor() {
 
 			@Override
-			public void afterConcurrentHandlingStarted(HttpServletRequest request, HttpServletResponse response,
-					Object handler) {
-				// The thread that will write the response may no longer know the sender.
-				ArrowWebMvc.this.converter.identify(request);
+			public boolean preHandle(HttpServletRequest request, HttpServletResponse response, Object handler) {
+				// Other threads, which a handler may give the request to or which will
+				// write the response, do not know the sender.
+				if (!(handler instanceof ResourceHttpRequestHandler)) {
+					ArrowWebMvc.this.converter.identify(request);
+				}
+				return true;
 			}
 
 		}).order(Ordered.LOWEST_PRECEDENCE);

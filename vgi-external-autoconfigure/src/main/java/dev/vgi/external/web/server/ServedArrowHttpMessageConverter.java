@@ -192,15 +192,15 @@ public final class ServedArrowHttpMessageConverter implements SmartHttpMessageCo
 
 	/**
 	 * Find out who sends a request, as long as that is known.
-	 * @param request the request, whose handler goes on in another thread
+	 * @param request the request, whose handler may go on in another thread
 	 */
 	void identify(HttpServletRequest request) {
 		try {
 			this.pointers.apply(request);
 		}
 		catch (RuntimeException ex) {
-			// It is asked again for an answer that needs it, and fails that one.
-			logger.debug("The sender of an asynchronous request is not known", ex);
+			// It is asked again by what needs it, and fails that.
+			logger.debug("The sender of a request is not known", ex);
 		}
 	}
 
