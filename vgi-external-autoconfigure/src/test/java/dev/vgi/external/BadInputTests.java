@@ -229,6 +229,7 @@ class BadInputTests {
 				BadPointer.elsewhere("no URL", "not-even-a-url", "URL"),
 				BadPointer.elsewhere("host with an underscore", "https://minio_server/x.arrow",
 						"must not have an underscore"),
+				BadPointer.elsewhere("port that there is not", "https://storage.example:65536/x.arrow", "a valid port"),
 				new BadPointer("actuator", NOTHING, (test) -> URI.create(actuator.get()), null, 400, "scheme http"),
 				new BadPointer("redirect to actuator",
 						(request, reply) -> reply.empty(302, "Location: " + actuator.get()), BadInputTests::download,

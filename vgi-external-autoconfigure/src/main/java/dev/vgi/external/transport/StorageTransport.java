@@ -17,6 +17,7 @@ import dev.vgi.external.pace.PacedTransfer;
 import dev.vgi.external.pace.Paces;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.time.TransferTimer;
+import dev.vgi.external.url.AbsoluteUrl;
 import dev.vgi.external.url.RedactedUrl;
 import dev.vgi.external.url.UrlRejectedException;
 import dev.vgi.external.url.UrlValidator;
@@ -228,7 +229,7 @@ public final class StorageTransport implements AutoCloseable {
 	private Exchange exchange(String method, URI url, @Nullable RequestBody body, Map<String, String> headers,
 			UrlValidator validator, Deadline deadline, TransferRequest sender, boolean foreign) {
 		validator.requireAccepted(url);
-		if (url.getHost() == null || !isHttp(url)) {
+		if (!AbsoluteUrl.matches(url) || !isHttp(url)) {
 			throw new UrlRejectedException(url, "only absolute http and https URLs can be requested");
 		}
 		return new Exchange(this,
@@ -256,7 +257,7 @@ public final class StorageTransport implements AutoCloseable {
 						base.getRawPath() + ((reference.getRawQuery() != null) ? "?" + reference.getRawQuery() : ""));
 			}
 			URI resolved = base.resolve(reference);
-			if (resolved.getHost() != null && isHttp(resolved)) {
+			if (AbsoluteUrl.matches(resolved) && isHttp(resolved)) {
 				return resolved;
 			}
 		}
