@@ -18,4 +18,14 @@ public record PaceSettings(int maxInFlight, boolean adaptive) {
 		Assert.isTrue(maxInFlight > 0, "'maxInFlight' must be positive");
 	}
 
+	/**
+	 * Return the bounds for all hosts together that somebody else named, which leave a
+	 * quarter to the service's own storage. Of these bounds, those for one such host,
+	 * which leave a quarter to others.
+	 * @return narrower bounds, unless these are for a few requests
+	 */
+	public PaceSettings forForeign() {
+		return new PaceSettings(this.maxInFlight - this.maxInFlight / 4, this.adaptive);
+	}
+
 }

@@ -24,6 +24,8 @@ public final class Paces {
 
 	private final PaceSettings settings;
 
+	private final PaceSettings foreign;
+
 	private final TransferTimer timer;
 
 	/** Guarded by its own monitor. */
@@ -31,11 +33,12 @@ public final class Paces {
 
 	/**
 	 * Create an empty set.
-	 * @param settings the bounds of each pace
+	 * @param settings the bounds of all paces together
 	 * @param timer measures their pauses; not closed by this object
 	 */
 	public Paces(PaceSettings settings, TransferTimer timer) {
 		this.settings = settings;
+		this.foreign = settings.forForeign().forForeign();
 		this.timer = timer;
 	}
 
@@ -48,7 +51,7 @@ public final class Paces {
 	public Pace of(PacedTransfer transfer, URI url) {
 		Key key = transfer.keyFor(url);
 		synchronized (this.paces) {
-			Pace pace = this.paces.computeIfAbsent(key, (absent) -> new Pace(this.settings, this.timer,
+			Pace pace = this.paces.computeIfAbsent(key, (absent) -> new Pace(settings(key), this.timer,
 					(most) -> ThreadLocalRandom.current().nextLong(most + 1)));
 			if (this.paces.size() > KEPT) {
 				dropIdle(pace);
@@ -67,11 +70,11 @@ public final class Paces {
 		int limited = 0;
 		int closed = 0;
 		synchronized (this.paces) {
-			for (Pace pace : this.paces.values()) {
-				PaceState state = pace.state();
+			for (Map.Entry<Key, Pace> pace : this.paces.entrySet()) {
+				PaceState state = pace.getValue().state();
 				inFlight += state.inFlight();
 				waiting += state.waiting();
-				limited += state.isDormant(this.settings) ? 0 : 1;
+				limited += state.isDormant(settings(pace.getKey())) ? 0 : 1;
 				closed += state.closed() ? 1 : 0;
 			}
 		}
@@ -87,13 +90,17 @@ public final class Paces {
 		synchronized (this.paces) {
 			this.paces.forEach((key, pace) -> {
 				PaceState state = pace.state();
-				origins.add(new PacedOrigin(key.origin(), key.own, !state.isDormant(this.settings), state.closed(),
+				origins.add(new PacedOrigin(key.origin(), key.own, !state.isDormant(settings(key)), state.closed(),
 						state.window(), state.inFlight(), state.waiting(), state.requestsPerSecond(), state.retries(),
 						state.hedges()));
 			});
 		}
 		Collections.reverse(origins);
 		return origins;
+	}
+
+	private PaceSettings settings(Key key) {
+		return key.own ? this.settings : this.foreign;
 	}
 
 	private void dropIdle(Pace used) {

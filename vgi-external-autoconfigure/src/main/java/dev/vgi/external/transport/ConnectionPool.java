@@ -10,6 +10,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
+import dev.vgi.external.pace.PaceSettings;
 import dev.vgi.external.time.TransferTimer;
 import org.apache.hc.core5.http.HttpException;
 import org.apache.hc.core5.http.HttpHost;
@@ -36,13 +37,17 @@ final class ConnectionPool {
 
 	private final StrictConnPool<Route, StorageConnection> connections;
 
+	private final ForeignShare foreign;
+
 	private boolean evictionScheduled;
 
-	ConnectionPool(Connector connector, TransferTimer timer, int maxConnections) {
+	ConnectionPool(Connector connector, TransferTimer timer, PaceSettings bounds) {
+		int maxConnections = bounds.maxInFlight();
 		this.connector = connector;
 		this.timer = timer;
 		this.connections = new StrictConnPool<>(maxConnections, maxConnections, TimeValue.NEG_ONE_MILLISECOND,
 				PoolReusePolicy.LIFO, null);
+		this.foreign = new ForeignShare(bounds.forForeign().maxInFlight());
 	}
 
 	// How many connections are in use.
@@ -94,6 +99,9 @@ final class ConnectionPool {
 
 		private final Route route;
 
+		/** Among the connections to foreign hosts. */
+		private @Nullable Future<?> place;
+
 		private @Nullable Future<PoolEntry<Route, StorageConnection>> waiting;
 
 		private @Nullable Closeable opening;
@@ -113,6 +121,9 @@ final class ConnectionPool {
 		 * @throws HttpException if the response of the proxy is not HTTP
 		 */
 		StorageConnection take() throws IOException, HttpException {
+			if (this.route.foreign()) {
+				awaitPlace();
+			}
 			while (true) {
 				PoolEntry<Route, StorageConnection> granted = await();
 				boolean late;
@@ -136,6 +147,35 @@ final class ConnectionPool {
 					throw new IOException("ended while checking a connection");
 				}
 			}
+		}
+
+		private void awaitPlace() throws IOException {
+			Future<?> asked;
+			synchronized (this) {
+				if (this.ended) {
+					throw new IOException("ended while waiting for a connection");
+				}
+				asked = (this.place != null) ? this.place : ConnectionPool.this.foreign.ask();
+				this.place = asked;
+			}
+			try {
+				asked.get();
+			}
+			catch (CancellationException | ExecutionException ex) {
+				throw new IOException("ended while waiting for a connection");
+			}
+			catch (InterruptedException ex) {
+				Thread.currentThread().interrupt();
+				throw new ClosedByInterruptException();
+			}
+		}
+
+		/**
+		 * Return whether this lease waits for others to end.
+		 * @return {@code false} if it has, or opens, a connection
+		 */
+		synchronized boolean isWaiting() {
+			return (this.place != null && !this.place.isDone()) || this.waiting != null;
 		}
 
 		private PoolEntry<Route, StorageConnection> await() throws IOException {
@@ -236,10 +276,12 @@ final class ConnectionPool {
 		 */
 		void end(@Nullable TimeValue keepAlive) {
 			PoolEntry<Route, StorageConnection> held;
+			Future<?> left;
 			synchronized (this) {
 				this.ended = true;
 				held = this.entry;
 				this.entry = null;
+				left = this.place;
 				if (this.waiting != null) {
 					this.waiting.cancel(true);
 				}
@@ -248,6 +290,9 @@ final class ConnectionPool {
 				}
 			}
 			release(held, keepAlive);
+			if (left != null) {
+				ConnectionPool.this.foreign.end(left);
+			}
 		}
 
 		private void release(@Nullable PoolEntry<Route, StorageConnection> held, @Nullable TimeValue keepAlive) {

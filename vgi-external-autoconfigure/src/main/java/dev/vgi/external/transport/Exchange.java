@@ -296,14 +296,14 @@ final class Exchange implements StorageResponse {
 		return this.state;
 	}
 
-	private static void tellPace(Permit granted, State end, boolean answered) {
+	private static void tellPace(Permit granted, State end, boolean answered, boolean waited) {
 		if (end == State.COMPLETE) {
 			granted.succeeded();
 		}
 		else if (end == State.TIMED_OUT && answered) {
 			granted.late();
 		}
-		else if (end == State.TIMED_OUT && granted.isGranted()) {
+		else if (end == State.TIMED_OUT && granted.isGranted() && !waited) {
 			granted.broken("it takes too long");
 		}
 		else {
@@ -333,10 +333,12 @@ final class Exchange implements StorageResponse {
 			End how = (end == State.CANCELLED && this.failure != null) ? End.FAILED : End.valueOf(end.name());
 			this.watch.ended(how, this.request.carried(received), this.failure);
 		}
+		// Then others took all the time, and this place is not to blame.
+		boolean waited = this.lease.isWaiting();
 		this.lease.end((received != null && end == State.COMPLETE) ? received.keepAlive() : null);
 		this.decided.countDown();
 		if (granted != null) {
-			tellPace(granted, end, received != null);
+			tellPace(granted, end, received != null, waited);
 		}
 		this.transport.ended(this);
 	}

@@ -89,10 +89,11 @@ public final class StorageTransport implements AutoCloseable {
 		this.settings = settings;
 		this.ownsTimer = timer == null;
 		this.timer = (timer != null) ? timer : TransferTimer.system();
+		PaceSettings bounds = new PaceSettings(settings.maxConnections(), adaptive);
 		this.connections = new ConnectionPool(
 				new Connector(settings, (hostResolver != null) ? hostResolver : InetAddress::getAllByName, this.timer),
-				this.timer, settings.maxConnections());
-		this.paces = new Paces(new PaceSettings(settings.maxConnections(), adaptive), this.timer);
+				this.timer, bounds);
+		this.paces = new Paces(bounds, this.timer);
 	}
 
 	/**
