@@ -292,7 +292,8 @@ class BoundPointersApplication {
 			RequestAttributes request = RequestContextHolder.currentRequestAttributes();
 			return CompletableFuture.supplyAsync(() -> {
 				Awaitility.await()
-					.until(() -> catchThrowable(() -> request.getAttribute("any", RequestAttributes.SCOPE_REQUEST)) != null);
+					.until(() -> catchThrowable(
+							() -> request.getAttribute("any", RequestAttributes.SCOPE_REQUEST)) != null);
 				return publishFor(request);
 			}, (task) -> new Thread(task).start());
 		}

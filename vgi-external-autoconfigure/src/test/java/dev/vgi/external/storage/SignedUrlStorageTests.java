@@ -116,11 +116,12 @@ class SignedUrlStorageTests {
 	@Test
 	void noSpellingOfTheHostHidesAnObject() {
 		SignedUrlStorage named = new Unsigned(
-				SignedUrlSettings.of(URI.create("https://storage.example/container/"), "expires", "sig"), this.transport,
-				new SteppedClock());
+				SignedUrlSettings.of(URI.create("https://storage.example/container/"), "expires", "sig"),
+				this.transport, new SteppedClock());
 		String name = "0a".repeat(32) + ".arrow?sig=1";
 		for (String host : List.of("storage.example", "STORAGE.example", "storage.example.", "storage.example:81")) {
-			assertThat(named.admits(URI.create("https://" + host + "/container/" + name), ObjectOwner.nobody())).as(host)
+			assertThat(named.admits(URI.create("https://" + host + "/container/" + name), ObjectOwner.nobody()))
+				.as(host)
 				.isFalse();
 		}
 		assertThat(named.admits(URI.create("https://other.example/container/" + name), ObjectOwner.nobody())).isTrue();

@@ -37,8 +37,9 @@ class VendedUrlMatcherTests {
 
 	@ParameterizedTest
 	@ValueSource(strings = { "https://other.example/bucket/KEY", "https://s3.example/other/KEY",
-			"https://s3.example/bucket/other/KEY", "https://s3.example/bucket/../KEY", "https://s3.example..x/bucket/KEY",
-			"https://s3.example/bucket/vgi-rpc/readme", "https://s3.example/", "https://s3.example", "mailto:someone" })
+			"https://s3.example/bucket/other/KEY", "https://s3.example/bucket/../KEY",
+			"https://s3.example..x/bucket/KEY", "https://s3.example/bucket/vgi-rpc/readme", "https://s3.example/",
+			"https://s3.example", "mailto:someone" })
 	void otherUrlsAreForEverybody(String other) {
 		assertThat(matcher("https://s3.example/bucket/").admits(URI.create(other.replace("KEY", KEY)), STRANGER))
 			.isTrue();

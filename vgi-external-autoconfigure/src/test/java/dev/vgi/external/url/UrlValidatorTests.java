@@ -111,7 +111,8 @@ class UrlValidatorTests {
 
 	@ParameterizedTest
 	@CsvSource({ "https://a.example/x, true", "local://[::1], true", "https://under_score.example/x, false",
-			"//a.example/x, false", "https://a.example:65535/x, true", "https://a.example:65536/x, false", "mailto:a, false", "/x, false", ", false" })
+			"//a.example/x, false", "https://a.example:65535/x, true", "https://a.example:65536/x, false",
+			"mailto:a, false", "/x, false", ", false" })
 	void anAbsoluteUrlNamesAHost(URI url, boolean absolute) {
 		assertThat(AbsoluteUrl.matches(url)).isEqualTo(absolute);
 	}
