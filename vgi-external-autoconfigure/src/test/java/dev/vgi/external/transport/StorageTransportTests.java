@@ -294,10 +294,11 @@ class StorageTransportTests {
 			}
 			else {
 				reply.empty(302, "Location: "
-						+ new String[] { "ht tp://x", "mailto:a@b", "http://[", "//" }[request.index() - 1]);
+						+ new String[] { "ht tp://x", "mailto:a@b", "http://[", "//", "http://a.example:65536/" }[request
+							.index() - 1]);
 			}
 		});
-		for (int i = 0; i < 5; i++) {
+		for (int i = 0; i < 6; i++) {
 			assertThatExceptionOfType(RedirectLimitException.class).isThrownBy(() -> get(server.url("/x")));
 		}
 	}
