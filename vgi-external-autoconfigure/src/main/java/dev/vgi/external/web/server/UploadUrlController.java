@@ -2,18 +2,22 @@ package dev.vgi.external.web.server;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 
 import dev.vgi.external.batch.CorruptStreamException;
 import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
+import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.TransferListener;
+import dev.vgi.external.transport.StorageUnavailableException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import org.apache.arrow.memory.BufferAllocator;
@@ -41,6 +45,9 @@ public final class UploadUrlController {
 
 	private static final int MAX_COUNT = 100;
 
+	/** From when on no further pair of a request is signed: as long as one may take. */
+	private static final Duration LONGEST = Duration.ofSeconds(10);
+
 	private static final Schema SCHEMA = new Schema(List.of(
 			new Field("upload_url", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null),
 			new Field("download_url", FieldType.notNullable(ArrowType.Utf8.INSTANCE), null), new Field("expires_at",
@@ -55,6 +62,8 @@ public final class UploadUrlController {
 	private final TransferListener listener;
 
 	private final Function<HttpServletRequest, CallerPointers> pointers;
+
+	private final LongSupplier nanoTime;
 
 	/**
 	 * Create a controller whose URLs are for everyone who has them.
@@ -78,17 +87,23 @@ public final class UploadUrlController {
 	 */
 	public UploadUrlController(UploadUrlProvider provider, BufferAllocator allocator, ErrorWriter errors,
 			TransferListener listener, Function<HttpServletRequest, CallerPointers> pointers) {
+		this(provider, allocator, errors, listener, pointers, System::nanoTime);
+	}
+
+	UploadUrlController(UploadUrlProvider provider, BufferAllocator allocator, ErrorWriter errors,
+			TransferListener listener, Function<HttpServletRequest, CallerPointers> pointers, LongSupplier nanoTime) {
 		this.provider = provider;
 		this.allocator = allocator;
 		this.errors = errors;
 		this.listener = listener;
 		this.pointers = pointers;
+		this.nanoTime = nanoTime;
 	}
 
 	/**
 	 * Vend as many pairs as requested, from 1 to 100: 200 with one row each, 415 for a
 	 * body that is not Arrow, 400 for a request that does not follow the protocol, 200
-	 * with an error batch if none can be signed.
+	 * with an error batch if they cannot be signed in time.
 	 * @param request the request
 	 * @param response the response
 	 * @throws IOException if the caller has disconnected
@@ -124,7 +139,12 @@ public final class UploadUrlController {
 
 	private List<UploadUrl> vend(int count, ObjectOwner owner) {
 		List<UploadUrl> urls = new ArrayList<>(count);
+		Deadline deadline = Deadline.in(LONGEST, this.nanoTime);
 		for (int i = 0; i < count; i++) {
+			if (deadline.hasPassed()) {
+				throw new StorageUnavailableException("Only " + i + " of " + count
+						+ " upload URLs could be signed within " + LONGEST.toSeconds() + " s", 0, null);
+			}
 			urls.add(this.provider.generateUploadUrl(new Schema(List.of()), owner));
 		}
 		return urls;

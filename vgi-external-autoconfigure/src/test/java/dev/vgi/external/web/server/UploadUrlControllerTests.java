@@ -4,10 +4,12 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.net.URI;
 import java.nio.channels.Channels;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
@@ -16,6 +18,7 @@ import dev.vgi.external.batch.IpcStreamReader;
 import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
+import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.storage.UploadUrl;
 import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transfer.TransferListener;
@@ -50,6 +53,8 @@ class UploadUrlControllerTests {
 	private final MockHttpServletResponse response = new MockHttpServletResponse();
 
 	private final List<String> errors = new ArrayList<>();
+
+	private final AtomicLong clock = new AtomicLong();
 
 	private int vended;
 
@@ -132,6 +137,23 @@ class UploadUrlControllerTests {
 		assertThat(this.told).isZero();
 	}
 
+	@Test
+	void oneRequestWaitsForSlowSignaturesOnlySoLong() throws Exception {
+		UploadUrlProvider slow = (schema) -> {
+			this.vended++;
+			this.clock.addAndGet(Duration.ofSeconds(6).toNanos());
+			return new UploadUrl(URI.create("https://storage.example/put"), URI.create("https://storage.example/get"),
+					EXPIRY);
+		};
+		controller(slow).init(mock(request("count", 100, "__upload_url__", "1"), ARROW), this.response);
+		assertThat(this.errors)
+			.containsExactly("200 StorageUnavailableException Only 2 of 100 upload URLs could be signed within 10 s");
+		assertThat(this.vended).isEqualTo(2);
+		assertThat(this.told).isZero();
+		controller(slow).init(mock(request("count", 2, "__upload_url__", "1"), ARROW), this.response);
+		assertThat(this.errors).hasSize(1);
+	}
+
 	private void init(byte[] body, @Nullable String contentType) throws Exception {
 		controller((schema) -> {
 			assertThat(schema.getFields()).isEmpty();
@@ -150,8 +172,10 @@ class UploadUrlControllerTests {
 			}
 
 		};
-		return new UploadUrlController(provider, this.allocator, (request, response, status, failure) -> this.errors
-			.add(status + " " + failure.getClass().getSimpleName() + " " + failure.getMessage()), listener);
+		return new UploadUrlController(provider, this.allocator,
+				(request, response, status, failure) -> this.errors
+					.add(status + " " + failure.getClass().getSimpleName() + " " + failure.getMessage()),
+				listener, (request) -> CallerPointers.unbound(), this.clock::get);
 	}
 
 	private static MockHttpServletRequest mock(byte[] body, @Nullable String contentType) {
