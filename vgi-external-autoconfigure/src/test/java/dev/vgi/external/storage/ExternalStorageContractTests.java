@@ -352,6 +352,20 @@ public abstract class ExternalStorageContractTests {
 		assertThat(get(pair.uploadUrl()).statusCode()).isEqualTo(403);
 	}
 
+	/**
+	 * A server that takes headers which are not signed would read the other object with
+	 * the service's credentials.
+	 */
+	@ParameterizedTest
+	@ValueSource(strings = { "x-amz-copy-source", "x-goog-copy-source" })
+	void vendedUploadCopiesNoOtherObject(String header) throws Exception {
+		BytesPayload payload = BytesPayload.random(5000, 6);
+		URI other = storage().upload(payload, NO_FIELDS, null);
+		UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS);
+		send(HttpRequest.newBuilder(pair.uploadUrl()).header(header, other.getRawPath()).PUT(BodyPublishers.noBody()));
+		assertThat(get(pair.downloadUrl()).body()).isNotEqualTo(payload.bytes());
+	}
+
 	@Test
 	void vendedUploadNeedsNoContentType() throws Exception {
 		UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS);
