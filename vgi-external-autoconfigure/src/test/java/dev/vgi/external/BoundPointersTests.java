@@ -325,9 +325,7 @@ class BoundPointersTests {
 		URI url = stored(ANN);
 		BatchMetadata tokens = StreamReply.of(post("/add/init", BOB, call("add", null)), this.allocator).tokens();
 		assertThat(body(post("/add/exchange", BOB, pointer(tokens, url)))).contains(REFUSAL);
-		if (binding().equals("principal")) {
-			assertThat(post("/add/exchange", ANN, pointer(tokens, stored(ANN))).statusCode()).isEqualTo(400);
-		}
+		assertThat(post("/add/exchange", ANN, pointer(tokens, stored(ANN))).statusCode()).isEqualTo(400);
 	}
 
 	@Test

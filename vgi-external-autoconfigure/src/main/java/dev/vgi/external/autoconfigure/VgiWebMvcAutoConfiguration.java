@@ -281,11 +281,10 @@ public final class VgiWebMvcAutoConfiguration {
 		ForwardedHeaders forwarded = url.forwardedHeaders();
 		String dispatcherPath = url.dispatcherPath();
 		String route = rpc.prefix() + RenewUrlController.PATH;
-		PointerRenewals renewals = new PointerRenewals(storage, keys,
-				environment.getProperty("spring.application.name", ""), renewal.maxAge(),
-				(request) -> RequestUrl.path(request, forwarded, dispatcherPath) + route, InstantSource.system());
-		return binding.hasTenants()
-				? renewals.ofTenants((request) -> binding.tenant(new ServletRequestAttributes(request))) : renewals;
+		return new PointerRenewals(storage, keys, environment.getProperty("spring.application.name", ""),
+				renewal.maxAge(), (request) -> RequestUrl.path(request, forwarded, dispatcherPath) + route,
+				InstantSource.system())
+			.inGroups((request) -> binding.group(new ServletRequestAttributes(request)));
 	}
 
 	@Bean

@@ -1,6 +1,7 @@
 package dev.vgi.external.location;
 
 import java.net.URI;
+import java.util.List;
 
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ObjectOwner;
@@ -15,18 +16,22 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CallerPointers {
 
-	private static final CallerPointers UNBOUND = new CallerPointers(null, ObjectOwner.nobody(), null);
+	private static final CallerPointers UNBOUND = new CallerPointers(null, ObjectOwner.nobody(), List.of(), null);
 
 	/** The storage whose objects have owners, or {@code null}. */
 	private final @Nullable ExternalStorage storage;
 
 	private final ObjectOwner owner;
 
+	private final List<String> group;
+
 	private final @Nullable PointerRenewal renewal;
 
-	private CallerPointers(@Nullable ExternalStorage storage, ObjectOwner owner, @Nullable PointerRenewal renewal) {
+	private CallerPointers(@Nullable ExternalStorage storage, ObjectOwner owner, List<String> group,
+			@Nullable PointerRenewal renewal) {
 		this.storage = storage;
 		this.owner = owner;
+		this.group = List.copyOf(group);
 		this.renewal = renewal;
 	}
 
@@ -45,7 +50,7 @@ public final class CallerPointers {
 	 * @return pointers that only the same owner may send back, and are not renewable
 	 */
 	public static CallerPointers of(ExternalStorage storage, ObjectOwner owner) {
-		return new CallerPointers(storage, owner, null);
+		return new CallerPointers(storage, owner, List.of(), null);
 	}
 
 	/**
@@ -54,7 +59,24 @@ public final class CallerPointers {
 	 * @return the copy
 	 */
 	public CallerPointers renewing(@Nullable PointerRenewal renewal) {
-		return new CallerPointers(this.storage, this.owner, renewal);
+		return new CallerPointers(this.storage, this.owner, this.group, renewal);
+	}
+
+	/**
+	 * Return a copy for a caller who acts for others.
+	 * @param group what its tokens are bound to besides its name, such as its tenant
+	 * @return the copy
+	 */
+	public CallerPointers inGroup(List<String> group) {
+		return new CallerPointers(this.storage, this.owner, group, this.renewal);
+	}
+
+	/**
+	 * Return what the tokens of the caller are bound to besides its name.
+	 * @return empty unless callers act for others
+	 */
+	public List<String> group() {
+		return this.group;
 	}
 
 	/**

@@ -2,6 +2,7 @@ package dev.vgi.external.autoconfigure;
 
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 
 import dev.vgi.external.autoconfigure.security.PointerBinding;
@@ -30,6 +31,9 @@ import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.boot.webmvc.autoconfigure.WebMvcAutoConfiguration;
+import org.springframework.context.ApplicationContext;
+import org.springframework.mock.web.MockHttpServletRequest;
+import org.springframework.web.context.request.ServletRequestAttributes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -73,7 +77,7 @@ class BindingStartTests {
 	void principalsAreToldApart(CapturedOutput output) {
 		this.runner.withPropertyValues(KEY, "vgi.external.binding=principal").run((context) -> {
 			assertThat(context).hasNotFailed();
-			assertThat(context.getBean(PointerBinding.class).hasTenants()).isFalse();
+			assertThat(group(context)).isEmpty();
 		});
 		assertThat(output)
 			.contains("Pointers are bound: a caller may send those to objects of this storage that were"
@@ -82,13 +86,17 @@ class BindingStartTests {
 			.doesNotContain("Spring Security");
 	}
 
+	private static List<String> group(ApplicationContext context) {
+		return context.getBean(PointerBinding.class).group(new ServletRequestAttributes(new MockHttpServletRequest()));
+	}
+
 	@Test
 	void tenantsAreToldApart(CapturedOutput output) {
 		this.runner.withPropertyValues(KEY, "vgi.external.binding=tenant")
 			.withBean(TransferTenant.class, () -> () -> "acme")
 			.run((context) -> {
 				assertThat(context).hasNotFailed();
-				assertThat(context.getBean(PointerBinding.class).hasTenants()).isTrue();
+				assertThat(group(context)).containsExactly("TENANT", "=acme");
 			});
 		assertThat(output).contains("for its tenant; callers without a tenant are one, anonymous");
 	}

@@ -293,9 +293,8 @@ class StorageTransportTests {
 				reply.empty(302);
 			}
 			else {
-				reply.empty(302, "Location: "
-						+ new String[] { "ht tp://x", "mailto:a@b", "http://[", "//", "http://a.example:65536/" }[request
-							.index() - 1]);
+				reply.empty(302, "Location: " + new String[] { "ht tp://x", "mailto:a@b", "http://[", "//",
+						"http://a.example:65536/" }[request.index() - 1]);
 			}
 		});
 		for (int i = 0; i < 6; i++) {

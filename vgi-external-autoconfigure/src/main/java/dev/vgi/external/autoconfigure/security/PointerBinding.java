@@ -1,10 +1,12 @@
 package dev.vgi.external.autoconfigure.security;
 
 import java.security.Principal;
+import java.util.List;
 
 import dev.vgi.external.Internal;
 import dev.vgi.external.location.CallerPointers;
 import dev.vgi.external.seal.KeyMac;
+import dev.vgi.external.seal.Sealer;
 import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.storage.ObjectOwner;
 import org.jspecify.annotations.Nullable;
@@ -64,7 +66,8 @@ public final class PointerBinding {
 	 * @return pointers that are not renewable
 	 */
 	public CallerPointers pointers(@Nullable RequestAttributes request) {
-		return (this.storage != null) ? CallerPointers.of(this.storage, owner(request)) : CallerPointers.unbound();
+		return (this.storage != null) ? CallerPointers.of(this.storage, owner(request))
+			.inGroup((request != null) ? group(request) : List.of()) : CallerPointers.unbound();
 	}
 
 	/**
@@ -102,20 +105,13 @@ public final class PointerBinding {
 	}
 
 	/**
-	 * Return the tenant of a request.
+	 * Return what the tokens of a request's sender are bound to besides its name.
 	 * @param request the request
-	 * @return its name; {@code null} if it has none, or tenants are not told apart
+	 * @return its tenant; empty if tenants are not told apart
 	 */
-	public @Nullable String tenant(RequestAttributes request) {
-		return (this.tenants != null) ? identity(request, this.tenants).name() : null;
-	}
-
-	/**
-	 * Return whether tenants are told apart.
-	 * @return {@code false} if pointers are bound to principals, or to nobody
-	 */
-	public boolean hasTenants() {
-		return this.tenants != null;
+	public List<String> group(RequestAttributes request) {
+		return (this.tenants != null) ? List.of("TENANT", Sealer.caller(identity(request, this.tenants).name()))
+				: List.of();
 	}
 
 	private static Identity identity(RequestAttributes request, @Nullable TransferTenant tenants) {

@@ -87,15 +87,13 @@ public final class PointerRenewals {
 	}
 
 	/**
-	 * Return renewals whose tokens are worth nothing to the same caller for another
-	 * tenant.
-	 * @param tenant returns the tenant of a request's sender, or {@code null} if it has
-	 * none
+	 * Return renewals whose tokens are bound to more than the name of the caller.
+	 * @param group returns what else the tokens of a request's sender are bound to, such
+	 * as its tenant
 	 * @return renewals that share everything else
 	 */
-	public PointerRenewals ofTenants(Function<HttpServletRequest, @Nullable String> tenant) {
-		return new PointerRenewals(this.storage, this.sealer, this.service, this.maxAge, this.path, this.clock,
-				(request) -> List.of("TENANT", Sealer.caller(tenant.apply(request))));
+	public PointerRenewals inGroups(Function<HttpServletRequest, List<String>> group) {
+		return new PointerRenewals(this.storage, this.sealer, this.service, this.maxAge, this.path, this.clock, group);
 	}
 
 	/**

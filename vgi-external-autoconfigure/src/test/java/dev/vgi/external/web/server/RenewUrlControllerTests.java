@@ -242,9 +242,12 @@ class RenewUrlControllerTests {
 	void callerOfAnotherTenantDoesNotRenew() throws Exception {
 		URI url = upload();
 		String any = vend(url, SHA256, "ann").get(MetadataKeys.RENEWAL);
-		PointerRenewals first = renewals(this.storage, Duration.ofDays(1), this.key).ofTenants((request) -> "first");
-		PointerRenewals second = renewals(this.storage, Duration.ofDays(1), this.key).ofTenants((request) -> "second");
-		PointerRenewals unnamed = renewals(this.storage, Duration.ofDays(1), this.key).ofTenants((request) -> "");
+		PointerRenewals first = renewals(this.storage, Duration.ofDays(1), this.key)
+			.inGroups((request) -> List.of("TENANT", "=first"));
+		PointerRenewals second = renewals(this.storage, Duration.ofDays(1), this.key)
+			.inGroups((request) -> List.of("TENANT", "=second"));
+		PointerRenewals unnamed = renewals(this.storage, Duration.ofDays(1), this.key)
+			.inGroups((request) -> List.of("TENANT", ""));
 		String token = Objects.requireNonNull(first.of(request(null, null, "ann")))
 			.of(url, SHA256)
 			.get(MetadataKeys.RENEWAL);

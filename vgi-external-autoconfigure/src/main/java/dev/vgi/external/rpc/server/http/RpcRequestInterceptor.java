@@ -118,7 +118,7 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 		try {
 			requireRoute(request, method);
 			Long accepted = acceptedResponseBytes(request);
-			StreamTokens.Binding binding = binding(request, method);
+			StreamTokens.Binding binding = binding(request, method, budget.pointers().group());
 			sent = readBatch(request);
 			call = begin(request, response, method, budget, sent.metadata());
 			serve(handler, call, binding, sent, budget, accepted).bindTo(request);
@@ -156,10 +156,11 @@ final class RpcRequestInterceptor implements AsyncHandlerInterceptor {
 		return limit;
 	}
 
-	private static StreamTokens.Binding binding(HttpServletRequest request, RpcMethodDescriptor method) {
+	private static StreamTokens.Binding binding(HttpServletRequest request, RpcMethodDescriptor method,
+			List<String> group) {
 		Principal principal = request.getUserPrincipal();
 		return new StreamTokens.Binding(method.protocol(), method.name(),
-				(principal != null) ? principal.getName() : null);
+				(principal != null) ? principal.getName() : null, group);
 	}
 
 	private AnnotatedBatch readBatch(HttpServletRequest request) throws IOException {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -148,11 +149,19 @@ public final class StreamTokens {
 	 * @param protocol name of the service
 	 * @param method name of the method
 	 * @param principal name of the caller, or {@code null} for an anonymous one
+	 * @param group what it is bound to besides, such as the caller's tenant
 	 */
-	record Binding(String protocol, String method, @Nullable String principal) {
+	record Binding(String protocol, String method, @Nullable String principal, List<String> group) {
+
+		Binding(String protocol, String method, @Nullable String principal) {
+			this(protocol, method, principal, List.of());
+		}
 
 		List<String> parts(Use use) {
-			return List.of(use.name(), this.protocol, this.method, Sealer.caller(this.principal));
+			List<String> parts = new ArrayList<>(
+					List.of(use.name(), this.protocol, this.method, Sealer.caller(this.principal)));
+			parts.addAll(this.group);
+			return parts;
 		}
 
 	}

@@ -146,7 +146,8 @@ class StreamTokensTests {
 		String token = this.tokens.seal(Use.CURSOR, BINDING, new byte[9]);
 		for (Binding other : List.of(new Binding("Other", "flights", "ann"),
 				new Binding("FlightService", "routes", "ann"), new Binding("FlightService", "flights", "bob"),
-				new Binding("FlightService", "flights", null), new Binding("FlightServicef", "lights", "ann"))) {
+				new Binding("FlightService", "flights", null), new Binding("FlightServicef", "lights", "ann"),
+				new Binding("FlightService", "flights", "ann", List.of("TENANT", "=acme")))) {
 			assertRefused(this.tokens, Use.CURSOR, other, token);
 		}
 		Binding anonymous = new Binding("FlightService", "flights", null);
