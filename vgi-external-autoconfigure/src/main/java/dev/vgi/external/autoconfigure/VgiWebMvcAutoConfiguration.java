@@ -166,11 +166,14 @@ public final class VgiWebMvcAutoConfiguration {
 	Capabilities vgiCapabilities(VgiRpcProperties rpc, VgiExternalProperties properties, ExternalLocationConfig config,
 			ObjectProvider<UploadUrlProvider> uploadUrls, ObjectProvider<PointerRenewals> renewals,
 			TransferBudget budget) {
-		boolean vends = vendsUploadUrls(properties, uploadUrls.getIfAvailable());
+		UploadUrlProvider provider = uploadUrls.getIfAvailable();
+		boolean vends = vendsUploadUrls(properties, provider);
 		boolean stores = config.storage() != null;
+		long largestUpload = (provider instanceof LocalStorage local) ? local.largestUpload()
+				: properties.maxUploadSize();
 		return new Capabilities(maxRequestBytes(rpc, budget), bytes(rpc.maxResponseSize()),
 				stores ? bytes(rpc.maxExternalizedResponseSize()) : null, stores, ContentCodec.available(), vends,
-				properties.maxUploadSize(), renewals.getIfAvailable() != null);
+				largestUpload, renewals.getIfAvailable() != null);
 	}
 
 	private static boolean vendsUploadUrls(VgiExternalProperties properties, @Nullable UploadUrlProvider provider) {

@@ -136,6 +136,18 @@ class VgiWebMvcAutoConfigurationTests {
 	}
 
 	@Test
+	void noLargerUploadIsAnnouncedThanTheLocalStoreHasRoomFor() {
+		this.runner
+			.run((context) -> assertThat(context.getBean(Capabilities.class).maxUploadBytes()).isEqualTo(256L << 20));
+		this.runner.withPropertyValues("vgi.external.local.max-total-size=100MB")
+			.run((context) -> assertThat(context.getBean(Capabilities.class).maxUploadBytes()).isEqualTo(25L << 20));
+		this.runner
+			.withPropertyValues("vgi.external.local.max-total-size=100MB",
+					"vgi.external.upload-url.max-upload-size=1MB")
+			.run((context) -> assertThat(context.getBean(Capabilities.class).maxUploadBytes()).isEqualTo(1L << 20));
+	}
+
+	@Test
 	void linksAreRenewableWhereThereAreKeys() {
 		this.runner
 			.run((context) -> assertThat(context.getBeanProvider(PointerRenewals.class).getIfAvailable()).isNull());

@@ -376,6 +376,14 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	/**
+	 * Return how large a single upload may be at most, if nothing else is stored.
+	 * @return bytes
+	 */
+	public long largestUpload() {
+		return Math.min(this.settings.maxUploadSize(), Room.ofOneCaller(this.settings.maxTotalSize()));
+	}
+
+	/**
 	 * Return the size of the folder.
 	 * @return bytes of all stored objects, as far as this process knows
 	 */

@@ -34,6 +34,15 @@ final class Room {
 	}
 
 	/**
+	 * Return how much the uploads of one caller may take.
+	 * @param total most bytes of all objects together
+	 * @return bytes
+	 */
+	static long ofOneCaller(long total) {
+		return total / 4;
+	}
+
+	/**
 	 * Return how much room an object uses.
 	 * @param length its bytes
 	 * @return bytes, at least its length
@@ -59,7 +68,7 @@ final class Room {
 		if (bytes > this.total / 2 - this.stored.uploads - this.arriving.uploads) {
 			return "uploads may take half of it, and have";
 		}
-		if (bytes > this.total / 4 - this.stored.of(uploader) - this.arriving.of(uploader)) {
+		if (bytes > ofOneCaller(this.total) - this.stored.of(uploader) - this.arriving.of(uploader)) {
 			return "uploads of one caller may take a quarter of it, and have";
 		}
 		return null;
