@@ -82,7 +82,7 @@ final class DictionaryMapping extends ValueMapping {
 
 	@Override
 	void writePresent(FieldVector vector, int index, Object value, RowWriting writing) {
-		int code = writing.indexOf(this.id, this.toText.apply(value));
+		int code = writing.indexOf(this.id, requireUnicode(this.toText.apply(value)));
 		((BaseIntVector) vector).setWithPossibleTruncate(index, code);
 	}
 

@@ -212,13 +212,13 @@ final class ScalarMapping<V extends FieldVector, T> extends ValueMapping {
 
 	static ValueMapping utf8() {
 		return new ScalarMapping<>(ArrowType.Utf8.INSTANCE, VarCharVector.class, String.class,
-				(vector, index, value) -> vector.setSafe(index, value.getBytes(StandardCharsets.UTF_8)),
+				(vector, index, value) -> vector.setSafe(index, requireUnicode(value).getBytes(StandardCharsets.UTF_8)),
 				(vector, index) -> text(vector.get(index)));
 	}
 
 	static ValueMapping largeUtf8() {
 		return new ScalarMapping<>(ArrowType.LargeUtf8.INSTANCE, LargeVarCharVector.class, String.class,
-				(vector, index, value) -> vector.setSafe(index, value.getBytes(StandardCharsets.UTF_8)),
+				(vector, index, value) -> vector.setSafe(index, requireUnicode(value).getBytes(StandardCharsets.UTF_8)),
 				(vector, index) -> text(vector.get(index)));
 	}
 

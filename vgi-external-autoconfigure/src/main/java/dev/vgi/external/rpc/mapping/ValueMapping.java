@@ -59,6 +59,25 @@ abstract class ValueMapping {
 	}
 
 	/**
+	 * Require that a text can be encoded: half a surrogate pair would become a question
+	 * mark.
+	 * @param text the text
+	 * @return the same text
+	 * @throws IllegalArgumentException if it has half a pair
+	 */
+	static String requireUnicode(String text) {
+		for (int i = 0; i < text.length(); i++) {
+			if (Character.isSurrogate(text.charAt(i))) {
+				if (!Character.isSupplementaryCodePoint(text.codePointAt(i))) {
+					throw new IllegalArgumentException("has half a surrogate pair");
+				}
+				i++;
+			}
+		}
+		return text;
+	}
+
+	/**
 	 * Return the Arrow field in memory format: a dictionary column has its index type.
 	 * @param name its name
 	 * @param nullable whether values may be missing

@@ -221,6 +221,17 @@ class ValueMappingsTests {
 			.withMessageContaining("8 bytes");
 	}
 
+	@ParameterizedTest
+	@ValueSource(strings = { "\ud83d", "a\ud83db", "\ude00", "\ude00\ud83d", "a\ud83d\ude00\ud83d" })
+	void halfACharacterIsRefusedWithItsName(String text) {
+		for (String method : List.of("text", "dictionaryText")) {
+			assertThatIllegalArgumentException().isThrownBy(() -> write(method, text))
+				.withMessageContaining("'value'")
+				.withMessageContaining("half a surrogate pair");
+			write(method, "a\ud83d\ude00b?").close();
+		}
+	}
+
 	@Test
 	void whatJavaCannotHoldIsRefused() {
 		try (AnnotatedBatch batch = write("unsigned", new BigInteger("18446744073709551615"))) {
@@ -530,6 +541,8 @@ class ValueMappingsTests {
 		void renamed(@ArrowField(ArrowField.Type.UINT64) BigInteger other);
 
 		void maybe(@ArrowField(ArrowField.Type.UINT64) @Nullable BigInteger value);
+
+		void text(String value);
 
 		void dictionaryText(@ArrowField(ArrowField.Type.DICTIONARY) String value);
 
