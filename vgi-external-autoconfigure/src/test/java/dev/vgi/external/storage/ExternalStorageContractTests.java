@@ -602,7 +602,13 @@ public abstract class ExternalStorageContractTests {
 		try (StoredObject object = storage.open(url)) {
 			assertThat(object == null || object.length() == 1000).isTrue();
 		}
-		isFor(expired(url), owner);
+	}
+
+	@Test
+	void expiredUrlIsForItsOwnerOnly() throws Exception {
+		assumeOwners();
+		ObjectOwner owner = new Owner("8b");
+		isFor(expired(storage().upload(BytesPayload.random(100, 45), NO_FIELDS, null, owner)), owner);
 	}
 
 	@Test
@@ -615,6 +621,14 @@ public abstract class ExternalStorageContractTests {
 		byte[] bytes = BytesPayload.random(1000, 41).bytes();
 		assertThat(put(pair.uploadUrl(), bytes).statusCode()).isBetween(200, 299);
 		assertThat(get(pair.downloadUrl()).body()).isEqualTo(bytes);
+	}
+
+	@Test
+	void markOfAnOwnerIsSigned() throws Exception {
+		assumeOwners();
+		ObjectOwner owner = new Owner("9c");
+		UploadUrl pair = uploadUrls().generateUploadUrl(NO_FIELDS, owner);
+		assertThat(put(pair.uploadUrl(), new byte[10]).statusCode()).isBetween(200, 299);
 		URI marked = URI.create(pair.downloadUrl().toString().replace(owner.mark(""), new Owner("3d").mark("")));
 		assertThat(get(marked).statusCode()).isEqualTo(403);
 		URI unmarked = URI.create(pair.downloadUrl().toString().replace(owner.mark(""), ""));

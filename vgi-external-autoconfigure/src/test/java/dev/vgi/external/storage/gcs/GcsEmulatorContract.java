@@ -50,12 +50,16 @@ class GcsEmulatorContract extends ExternalStorageContractTests {
 	private static final String NO_BUCKET = "fake-gcs-server does not tell a missing bucket from a missing object";
 
 	/** What the emulator cannot do, by test; {@link GcsStorageContractTests} does it. */
-	private static final Map<String, String> NOT_EMULATED = Map.of("vendedUrlsAreBoundToTheirMethods", NO_SIGNATURES,
-			"tamperedUrlsAreRefused", NO_SIGNATURES, "expiredUrlsAreRefused", NO_SIGNATURES,
-			"objectOfAnExpiredUrlIsSignedAgain", NO_SIGNATURES, "urlsOfOthersCredentialsAreRefused", NO_SIGNATURES,
-			"entityTagTiesRangesToOneObject", "fake-gcs-server ignores If-Match", "failedUploadLeavesNothing",
-			"fake-gcs-server stores bodies that broke off", "misconfigurationIsAClearError", NO_BUCKET,
-			"brokenStorageSignsNothingAgain", NO_BUCKET);
+	private static final Map<String, String> NOT_EMULATED = Map.ofEntries(
+			Map.entry("vendedUrlsAreBoundToTheirMethods", NO_SIGNATURES),
+			Map.entry("tamperedUrlsAreRefused", NO_SIGNATURES), Map.entry("expiredUrlsAreRefused", NO_SIGNATURES),
+			Map.entry("expiredUrlIsForItsOwnerOnly", NO_SIGNATURES), Map.entry("markOfAnOwnerIsSigned", NO_SIGNATURES),
+			Map.entry("objectOfAnExpiredUrlIsSignedAgain", NO_SIGNATURES),
+			Map.entry("urlsOfOthersCredentialsAreRefused", NO_SIGNATURES),
+			Map.entry("entityTagTiesRangesToOneObject", "fake-gcs-server ignores If-Match"),
+			Map.entry("failedUploadLeavesNothing", "fake-gcs-server stores bodies that broke off"),
+			Map.entry("misconfigurationIsAClearError", NO_BUCKET),
+			Map.entry("brokenStorageSignsNothingAgain", NO_BUCKET));
 
 	@RegisterExtension
 	static final ExecutionCondition emulated = (context) -> {
