@@ -11,7 +11,6 @@ import java.util.function.UnaryOperator;
 import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.LogSink;
-import dev.vgi.external.batch.MetadataKeys;
 import dev.vgi.external.batch.OutputCycle;
 import dev.vgi.external.batch.segment.ReaderBatches;
 import dev.vgi.external.location.Externalizer;
@@ -215,9 +214,7 @@ public final class ExternalLocationHttpMessageConverter implements SmartHttpMess
 		}
 		List<LogMessage> logs = new ArrayList<>(cycle.logs());
 		AnnotatedBatch data = this.resolver.get().resolve(batch, this.delegate.allocator(), logs::add);
-		// The source URL is signed for this service only.
-		return new OutputCycle(logs, data.withMetadata(
-				data.metadata().without(MetadataKeys.LOCATION_SOURCE).without(MetadataKeys.LOCATION_FETCH_MS)));
+		return new OutputCycle(logs, data);
 	}
 
 	private void write(Object value, HttpOutputMessage outputMessage, UnaryOperator<OutputCycle> step)
