@@ -85,7 +85,7 @@ class StreamDictionariesTests {
 
 	@Test
 	void deltaDictionariesGrow() throws IOException {
-		byte[] bytes = deltaStream();
+		byte[] bytes = SampleStreams.growingDictionary(this.allocator);
 		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length,
 				this.allocator)) {
 			reader.nextStream();
@@ -103,7 +103,7 @@ class StreamDictionariesTests {
 
 	@Test
 	void eachStreamHasDictionariesOfItsOwn() throws IOException {
-		byte[] bytes = deltaStream();
+		byte[] bytes = SampleStreams.growingDictionary(this.allocator);
 		byte[] both = ByteBuffer.allocate(2 * bytes.length).put(bytes).put(bytes).array();
 		try (IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(both), both.length, this.allocator)) {
 			for (int stream = 0; stream < 2; stream++) {
@@ -120,7 +120,7 @@ class StreamDictionariesTests {
 
 	@Test
 	void dictionariesOfALaterAccountBelongToItsAllocator() throws IOException {
-		byte[] bytes = deltaStream();
+		byte[] bytes = SampleStreams.growingDictionary(this.allocator);
 		try (BufferAllocator first = this.allocator.newChildAllocator("first", 0, Long.MAX_VALUE);
 				BufferAllocator second = this.allocator.newChildAllocator("second", 0, Long.MAX_VALUE);
 				IpcStreamReader reader = IpcStreamReader.of(new ByteArrayInputStream(bytes), bytes.length, first)) {
@@ -266,27 +266,6 @@ class StreamDictionariesTests {
 			}
 		}
 		return size;
-	}
-
-	private byte[] deltaStream() throws IOException {
-		try (AnnotatedBatch batch = SampleBatches.dictionaries(this.allocator, 3);
-				Gatherer gatherer = new Gatherer(null);
-				StreamEncoder encoder = new StreamEncoder(batch.schema(), batch.dictionaries())) {
-			encoder.batch(gatherer, batch);
-			delta(encoder, gatherer, "black");
-			encoder.batch(gatherer, batch);
-			delta(encoder, gatherer, "white");
-			delta(encoder, gatherer, "grey");
-			encoder.batch(gatherer, batch);
-			encoder.end(gatherer);
-			return SampleBatches.bytes(gatherer.finish());
-		}
-	}
-
-	private void delta(StreamEncoder encoder, Gatherer gatherer, String text) {
-		try (VarCharVector vector = SampleBatches.texts(this.allocator, "delta", text)) {
-			encoder.dictionaryBatch(gatherer, 7, BatchLayout.of(vector.getValueCount(), List.of(vector)), true);
-		}
 	}
 
 }

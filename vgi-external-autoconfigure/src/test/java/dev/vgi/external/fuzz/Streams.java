@@ -19,6 +19,7 @@ import dev.vgi.external.batch.AnnotatedBatch;
 import dev.vgi.external.batch.BatchMetadata;
 import dev.vgi.external.batch.LogMessage;
 import dev.vgi.external.batch.SampleBatches;
+import dev.vgi.external.batch.SampleStreams;
 import org.apache.arrow.compression.CommonsCompressionFactory;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.memory.BufferAllocator;
@@ -38,7 +39,8 @@ final class Streams {
 	}
 
 	/**
-	 * Write the streams that other tests have: every type, plain and compressed.
+	 * Write the streams that other tests have: every type, plain and compressed, and
+	 * dictionaries that grow.
 	 * @return the streams
 	 */
 	static List<byte[]> samples() {
@@ -57,6 +59,8 @@ final class Streams {
 					streams.add(compressed(CodecType.ZSTD, batch));
 				}
 			}
+			streams.add(SampleStreams.growingDictionary(allocator));
+			streams.add(SampleStreams.growingNestedDictionaries(allocator));
 		}
 		return List.copyOf(streams);
 	}
