@@ -164,8 +164,10 @@ public final class RequestsTarget {
 			try (AnnotatedBatch again = method.parameters()
 				.write(request.arguments(), request.metadata(), allocator, call::own)) {
 				@Nullable Object[] copy = method.parameters().read(again, allocator, call::own);
-				Guard.require(Values.text(copy).equals(Values.text(request.arguments())),
-						"written and read, the arguments are others");
+				String expected = Values.text(request.arguments());
+				String actual = Values.text(copy);
+				Guard.require(actual.equals(expected),
+						"written and read, the arguments are " + actual + " instead of " + expected);
 			}
 		}
 		catch (RpcBadRequestException ex) {
