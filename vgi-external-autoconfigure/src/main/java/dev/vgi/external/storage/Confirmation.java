@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Makes sure that an object is stored before its URL is handed out. An entity tag in the
- * response to the upload confirms it; a response without one may come from any server
- * that accepts requests.
+ * response to the upload confirms it, unless the upload had to be completed once more; a
+ * response without one may come from any server that accepts requests.
  */
 public final class Confirmation {
 
@@ -69,8 +69,8 @@ public final class Confirmation {
 			};
 			if (!stored) {
 				throw StorageUnavailableException.answered("Storage took the upload of " + RedactedUrl.of(downloadUrl)
-						+ " without an entity tag, and does not show an object of " + length + " bytes there (status "
-						+ response.status() + ")", response);
+						+ ", but does not show an object of " + length + " bytes there (status " + response.status()
+						+ ")", response);
 			}
 			if (response.status() == 206) {
 				response.discard();

@@ -19,6 +19,7 @@ import dev.vgi.external.upload.PartWindow;
 import dev.vgi.external.upload.Payload;
 import dev.vgi.external.upload.Payload.Part;
 import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
 import software.amazon.awssdk.core.SdkServiceClientConfiguration;
 import software.amazon.awssdk.retries.DefaultRetryStrategy;
 import software.amazon.awssdk.services.s3.model.AbortMultipartUploadResponse;
@@ -133,13 +134,17 @@ final class S3Upload extends ObjectUpload {
 	}
 
 	private String create(Deadline deadline) {
-		// Of attempts that the SDK repeats itself, nobody would know that they were not
-		// answered.
-		return this.bucket.call("create a multipart upload", deadline, requests().watch(Purpose.SESSION),
-				(client, limits) -> client.createMultipartUpload(multipartRequest().toBuilder()
-					.overrideConfiguration(limits.toBuilder().addPlugin(S3Upload::doNotRetry).build())
-					.build()))
+		return this.bucket
+			.call("create a multipart upload", deadline, requests().watch(Purpose.SESSION),
+					(client, limits) -> client.createMultipartUpload(
+							multipartRequest().toBuilder().overrideConfiguration(once(limits)).build()))
 			.uploadId();
+	}
+
+	// Of attempts that the SDK repeats itself, nobody would know that they were not
+	// answered.
+	private static AwsRequestOverrideConfiguration once(AwsRequestOverrideConfiguration limits) {
+		return limits.toBuilder().addPlugin(S3Upload::doNotRetry).build();
 	}
 
 	private static void doNotRetry(SdkServiceClientConfiguration.Builder client) {
@@ -155,19 +160,19 @@ final class S3Upload extends ObjectUpload {
 							.key(this.key)
 							.uploadId(uploadId)
 							.multipartUpload((upload) -> upload.parts(parts))
-							.overrideConfiguration(limits));
+							.overrideConfiguration(once(limits)));
 					}
 					catch (NoSuchUploadException ex) {
-						Integer attempts = ex.numAttempts();
-						if (failures == 0 && (attempts == null || attempts <= 1)) {
+						if (failures == 0) {
 							throw ex;
 						}
-						// An earlier attempt may have succeeded although it seemed to
-						// fail. The confirmation will tell.
 						return null;
 					}
 				});
-		return (completed != null) ? completed.eTag() : null;
+		// An earlier attempt may have succeeded although it seemed to fail. And a store
+		// that was killed while it put the parts together may say of a further attempt
+		// that it succeeded, although nothing is stored. The confirmation will tell.
+		return (completed != null && failures == 0) ? completed.eTag() : null;
 	}
 
 	private void abort(String uploadId, Deadline deadline) {

@@ -19,8 +19,8 @@ import com.sun.net.httpserver.HttpServer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answers like S3 as far as an upload goes, stores nothing, records every request and
- * fails when told to.
+ * Answers like S3 as far as an upload goes, stores nothing, records every request, and
+ * fails or shows the start of an object when told to.
  */
 final class RecordingS3 implements AutoCloseable {
 
@@ -44,6 +44,8 @@ final class RecordingS3 implements AutoCloseable {
 	private volatile boolean tagged = true;
 
 	private volatile @Nullable String region;
+
+	private volatile boolean storing;
 
 	RecordingS3() throws IOException {
 		this.server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 100);
@@ -70,6 +72,11 @@ final class RecordingS3 implements AutoCloseable {
 
 	void untagged() {
 		this.tagged = false;
+	}
+
+	/** Show the start of an object from now on. Its length is that of all bodies. */
+	void storing() {
+		this.storing = true;
 	}
 
 	void lifecycle(String rules) {
@@ -113,6 +120,12 @@ final class RecordingS3 implements AutoCloseable {
 		}
 		else if (request.method().equals("POST")) {
 			answer = this.completion;
+		}
+		else if (this.storing && request.headers().containsKey("range")) {
+			status = 206;
+			answer = "A";
+			long length = requests("PUT").stream().mapToLong((put) -> put.body().length).sum();
+			exchange.getResponseHeaders().set("Content-Range", "bytes 0-0/" + length);
 		}
 		byte[] bytes = answer.getBytes(StandardCharsets.UTF_8);
 		if (this.tagged) {

@@ -272,6 +272,7 @@ class S3StorageTests {
 	@ParameterizedTest
 	@ValueSource(strings = { "uploads", "uploadId=upload-1" })
 	void callOfTheSdkIsTriedAgain(String query) {
+		this.server.storing();
 		for (int status : new int[] { 500, 503 }) {
 			this.server.requests().clear();
 			AtomicInteger failures = new AtomicInteger();
@@ -295,6 +296,18 @@ class S3StorageTests {
 		assertThatExceptionOfType(StorageUnavailableException.class)
 			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null))
 			.withMessageContaining("does not show an object of " + PART * 2 + " bytes");
+	}
+
+	// versitygw says so if it was killed while it put the parts together
+	@Test
+	void furtherCompletionThatSeemsToSucceedMayHaveFailed() {
+		AtomicInteger calls = new AtomicInteger();
+		this.server.failing((request) -> (request.query().equals("uploadId=upload-1") && request.method().equals("POST")
+				&& calls.incrementAndGet() == 1) ? "500 InternalError" : null);
+		assertThatExceptionOfType(StorageUnavailableException.class)
+			.isThrownBy(() -> create(SETTINGS).upload(BytesPayload.random(PART * 2, 3), SCHEMA, null))
+			.withMessageContaining("does not show an object of " + PART * 2 + " bytes");
+		assertThat(calls).hasValue(2);
 	}
 
 	@Test
