@@ -35,7 +35,7 @@ import org.springframework.util.Assert;
  * URLs. A subclass only has to sign. An object is stored by one request, so it has at
  * most 1 GiB. Thread-safe if signing is.
  */
-public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProvider {
+public abstract class SignedUrlStorage implements BoundStorage {
 
 	private static final Duration SHORT_TIMEOUT = Duration.ofSeconds(5);
 
@@ -113,11 +113,6 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	}
 
 	@Override
-	public final URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
-		return upload(payload, schema, contentCoding, ObjectOwner.nobody());
-	}
-
-	@Override
 	public final URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		if (payload.maxLength() == Payload.UNKNOWN_LENGTH) {
 			throw new UploadRefusedException("The storage '" + this.name
@@ -156,11 +151,6 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 	}
 
 	@Override
-	public final UploadUrl generateUploadUrl(Schema schema) {
-		return generateUploadUrl(schema, ObjectOwner.nobody());
-	}
-
-	@Override
 	public final UploadUrl generateUploadUrl(Schema schema, ObjectOwner owner) {
 		URI object = newObject(owner);
 		Instant expires = expiry();
@@ -168,16 +158,6 @@ public abstract class SignedUrlStorage implements ExternalStorage, UploadUrlProv
 		URI put = this.attempts.run(deadline, (failures) -> signed(object, "PUT", expires, deadline));
 		URI get = this.attempts.run(deadline, (failures) -> signed(object, "GET", expires, deadline));
 		return new UploadUrl(put, get, expires);
-	}
-
-	@Override
-	public final boolean bindsKeys() {
-		return true;
-	}
-
-	@Override
-	public final boolean bindsUploads() {
-		return true;
 	}
 
 	/**

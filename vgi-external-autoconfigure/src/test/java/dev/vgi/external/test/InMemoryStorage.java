@@ -9,13 +9,12 @@ import java.time.Instant;
 import java.util.List;
 import java.util.function.Supplier;
 
-import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.BoundStorage;
 import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
-import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageUnavailableException;
 import dev.vgi.external.transport.TransferCancelledException;
@@ -35,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * <p>
  * Thread-safe. Holds at most 256 MB.
  */
-public final class InMemoryStorage implements ExternalStorage, UploadUrlProvider, AutoCloseable {
+public final class InMemoryStorage implements BoundStorage, AutoCloseable {
 
 	private static final Duration EXPIRY = Duration.ofHours(1);
 
@@ -133,11 +132,6 @@ public final class InMemoryStorage implements ExternalStorage, UploadUrlProvider
 	}
 
 	@Override
-	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
-		return upload(payload, schema, contentCoding, ObjectOwner.nobody());
-	}
-
-	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		requireOpen();
 		RuntimeException failure = this.failures.nextUpload();
@@ -170,27 +164,12 @@ public final class InMemoryStorage implements ExternalStorage, UploadUrlProvider
 	}
 
 	@Override
-	public UploadUrl generateUploadUrl(Schema schema) {
-		return generateUploadUrl(schema, ObjectOwner.nobody());
-	}
-
-	@Override
 	public UploadUrl generateUploadUrl(Schema schema, ObjectOwner owner) {
 		requireOpen();
 		String key = ObjectKey.random(null, owner);
 		URI upload = this.urls.sign("PUT", key, EXPIRY);
 		URI download = this.urls.sign("GET", key, EXPIRY);
 		return new UploadUrl(upload, download, SignedUrls.expiry(download));
-	}
-
-	@Override
-	public boolean bindsKeys() {
-		return true;
-	}
-
-	@Override
-	public boolean bindsUploads() {
-		return true;
 	}
 
 	@Override

@@ -56,7 +56,7 @@ public final class BoundStart {
 			throw unbound(
 					"the storage " + bean(ExternalStorage.class, storage)
 							+ " does not mark its objects with their owners.",
-					"implement upload(…, owner), admits and bindsKeys of ExternalStorage");
+					"implement BoundStorage, or upload(…, owner), admits and bindsKeys of ExternalStorage");
 		}
 		if (uploadUrls != null && !uploadUrls.bindsUploads()) {
 			throw unbound(

@@ -20,7 +20,7 @@ import com.google.cloud.storage.Storage.BucketGetOption;
 import com.google.cloud.storage.StorageException;
 import com.google.cloud.storage.StorageOptions;
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.BoundStorage;
 import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.ObjectGoneException;
@@ -28,7 +28,6 @@ import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
-import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferThreads;
@@ -50,7 +49,7 @@ import org.springframework.util.Assert;
  * <p>
  * Thread-safe. Closes neither SDK client nor transport.
  */
-public final class GcsStorage implements ExternalStorage, UploadUrlProvider, LifecycleVerifier {
+public final class GcsStorage implements BoundStorage, LifecycleVerifier {
 
 	/** Longest wait where no other limit applies: for health and rules. */
 	static final Duration SHORT_TIMEOUT = Duration.ofSeconds(10);
@@ -107,11 +106,6 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	}
 
 	@Override
-	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
-		return upload(payload, schema, contentCoding, ObjectOwner.nobody());
-	}
-
-	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
 		Assert.isTrue(coding == null || CODING.matcher(coding).matches(), "'contentCoding' must be a name");
@@ -130,11 +124,6 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	 * Arrow content type, another one or none. The bucket's defaults apply, such as its
 	 * encryption.
 	 */
-	@Override
-	public UploadUrl generateUploadUrl(Schema schema) {
-		return generateUploadUrl(schema, ObjectOwner.nobody());
-	}
-
 	@Override
 	public UploadUrl generateUploadUrl(Schema schema, ObjectOwner owner) {
 		String key = newKey(null, owner);
@@ -157,16 +146,6 @@ public final class GcsStorage implements ExternalStorage, UploadUrlProvider, Lif
 	 */
 	public Duration effectiveExpiry() {
 		return this.signer.effective(this.settings.presignExpiry());
-	}
-
-	@Override
-	public boolean bindsKeys() {
-		return true;
-	}
-
-	@Override
-	public boolean bindsUploads() {
-		return true;
 	}
 
 	@Override

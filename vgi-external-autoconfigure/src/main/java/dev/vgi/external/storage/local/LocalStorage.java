@@ -11,14 +11,13 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
 import dev.vgi.external.batch.CorruptStreamException;
-import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.BoundStorage;
 import dev.vgi.external.storage.ObjectGoneException;
 import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.StoredObject;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
-import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.storage.local.LocalAccessException.Reason;
 import dev.vgi.external.transport.FailureReason;
 import dev.vgi.external.transport.StorageUnavailableException;
@@ -52,7 +51,7 @@ import org.springframework.util.Assert;
  * <p>
  * Thread-safe.
  */
-public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
+public final class LocalStorage implements BoundStorage {
 
 	/**
 	 * Path below the base URL, without a final slash, under which {@code {key}} is
@@ -134,11 +133,6 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	@Override
-	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
-		return upload(payload, schema, contentCoding, ObjectOwner.nobody());
-	}
-
-	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		String coding;
 		try {
@@ -177,27 +171,12 @@ public final class LocalStorage implements ExternalStorage, UploadUrlProvider {
 	}
 
 	@Override
-	public UploadUrl generateUploadUrl(Schema schema) {
-		return generateUploadUrl(schema, ObjectOwner.nobody());
-	}
-
-	@Override
 	public UploadUrl generateUploadUrl(Schema schema, ObjectOwner owner) {
 		URI base = this.urls.base();
 		String key = ObjectKey.of(newId(this.signer.pseudonym(this.caller.get())), null, owner);
 		long expires = this.urls.expires(this.settings.uploadUrlExpiry());
 		return new UploadUrl(this.urls.sign(base, LocalUrls.PUT, key, expires),
 				this.urls.sign(base, LocalUrls.GET, key, expires), Instant.ofEpochSecond(expires));
-	}
-
-	@Override
-	public boolean bindsKeys() {
-		return true;
-	}
-
-	@Override
-	public boolean bindsUploads() {
-		return true;
 	}
 
 	@Override

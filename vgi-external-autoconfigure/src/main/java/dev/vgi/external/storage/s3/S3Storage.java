@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Locale;
 
 import dev.vgi.external.VgiExternalException;
-import dev.vgi.external.storage.ExternalStorage;
+import dev.vgi.external.storage.BoundStorage;
 import dev.vgi.external.storage.Leftovers;
 import dev.vgi.external.storage.LifecycleVerifier;
 import dev.vgi.external.storage.ObjectGoneException;
@@ -16,7 +16,6 @@ import dev.vgi.external.storage.ObjectKey;
 import dev.vgi.external.storage.ObjectOwner;
 import dev.vgi.external.storage.UploadRefusedException;
 import dev.vgi.external.storage.UploadUrl;
-import dev.vgi.external.storage.UploadUrlProvider;
 import dev.vgi.external.time.Deadline;
 import dev.vgi.external.transfer.RetryPolicy;
 import dev.vgi.external.transfer.TransferThreads;
@@ -46,7 +45,7 @@ import org.springframework.util.Assert;
  * <p>
  * Thread-safe. Closes neither client, presigner nor transport.
  */
-public final class S3Storage implements ExternalStorage, UploadUrlProvider, LifecycleVerifier {
+public final class S3Storage implements BoundStorage, LifecycleVerifier {
 
 	/**
 	 * Longest wait where no other limit applies: for vended URLs and health.
@@ -105,11 +104,6 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	}
 
 	@Override
-	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
-		return upload(payload, schema, contentCoding, ObjectOwner.nobody());
-	}
-
-	@Override
 	public URI upload(Payload payload, Schema schema, @Nullable String contentCoding, ObjectOwner owner) {
 		String coding = (contentCoding != null) ? contentCoding.trim().toLowerCase(Locale.ROOT) : null;
 		return new S3Upload(this.bucket, this.settings, this.attempts, this.leftovers, this.window,
@@ -128,11 +122,6 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	 * encryption.
 	 */
 	@Override
-	public UploadUrl generateUploadUrl(Schema schema) {
-		return generateUploadUrl(schema, ObjectOwner.nobody());
-	}
-
-	@Override
 	public UploadUrl generateUploadUrl(Schema schema, ObjectOwner owner) {
 		return this.bucket.pair(newKey(null, owner), Deadline.in(SHORT_TIMEOUT));
 	}
@@ -149,16 +138,6 @@ public final class S3Storage implements ExternalStorage, UploadUrlProvider, Life
 	 */
 	public Duration effectiveExpiry() {
 		return this.signer.effectiveExpiry();
-	}
-
-	@Override
-	public boolean bindsKeys() {
-		return true;
-	}
-
-	@Override
-	public boolean bindsUploads() {
-		return true;
 	}
 
 	@Override
