@@ -118,10 +118,6 @@ final class Values {
 		if (value instanceof AnnotatedBatch batch) {
 			return batch.schema() + text(SampleBatches.values(batch));
 		}
-		if (value instanceof BigDecimal number) {
-			// A stream inside a column may have another scale than the one declared.
-			return number.stripTrailingZeros().toString();
-		}
 		if (value instanceof Record row) {
 			return components(row).toString();
 		}

@@ -2,7 +2,6 @@ package dev.vgi.external.rpc.mapping;
 
 import java.math.BigDecimal;
 import java.math.BigInteger;
-import java.math.RoundingMode;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -185,29 +184,25 @@ final class ScalarMapping<V extends FieldVector, T> extends ValueMapping {
 	}
 
 	static ValueMapping decimal(int precision, int scale) {
-		String name = "decimal128(" + precision + ", " + scale + ")";
 		return new ScalarMapping<>(new ArrowType.Decimal(precision, scale, 128), DecimalVector.class, BigDecimal.class,
-				(vector, index, value) -> vector.setSafe(index, rescale(value, precision, scale, name)),
-				(vector, index) -> {
-					BigDecimal value = vector.getObject(index);
-					if (value.precision() > precision) {
-						throw mismatch(value.toPlainString() + " does not fit " + name);
+				(vector, index, value) -> vector.setSafe(index, fit(value, precision, scale)), (vector, index) -> {
+					try {
+						// Inside of a record, a peer may declare another scale.
+						return fit(vector.getObject(index), precision, scale);
 					}
-					return value;
+					catch (IllegalArgumentException ex) {
+						throw mismatch(String.valueOf(ex.getMessage()));
+					}
 				});
 	}
 
-	private static BigDecimal rescale(BigDecimal value, int precision, int scale, String name) {
-		try {
-			BigDecimal rescaled = value.setScale(scale, RoundingMode.UNNECESSARY);
-			if (rescaled.precision() <= precision) {
-				return rescaled;
-			}
+	private static BigDecimal fit(BigDecimal value, int precision, int scale) {
+		// To set a scale takes as much memory as the result has digits.
+		BigDecimal exact = value.stripTrailingZeros();
+		if (exact.scale() <= scale && (long) exact.precision() - exact.scale() <= precision - scale) {
+			return exact.setScale(scale);
 		}
-		catch (ArithmeticException ex) {
-			// Reported below, together with too many digits before the point.
-		}
-		throw new IllegalArgumentException(value.toPlainString() + " does not fit " + name);
+		throw new IllegalArgumentException(value + " does not fit decimal128(" + precision + ", " + scale + ")");
 	}
 
 	static ValueMapping utf8() {
@@ -239,7 +234,12 @@ final class ScalarMapping<V extends FieldVector, T> extends ValueMapping {
 						throw new IllegalArgumentException("must have " + width + " bytes, not " + value.length);
 					}
 					vector.setSafe(index, value);
-				}, FixedSizeBinaryVector::get);
+				}, (vector, index) -> {
+					if (vector.getByteWidth() != width) {
+						throw mismatch("must have " + width + " bytes, not " + vector.getByteWidth());
+					}
+					return vector.get(index);
+				});
 	}
 
 	static ValueMapping date() {

@@ -35,6 +35,7 @@ import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BaseIntVector;
 import org.apache.arrow.vector.DecimalVector;
 import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.FixedSizeBinaryVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VariableWidthFieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -52,6 +53,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -268,6 +270,60 @@ class ValueMappingsTests {
 			assertThatExceptionOfType(SchemaMismatchException.class)
 				.isThrownBy(() -> read(parameters("decimal"), batch))
 				.withMessageContaining("does not fit decimal128(20, 4)");
+		}
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "15000, 0, 15000.0000", "150000000, 8, 1.5000", "15, -3, 15000.0000", "0, 2000000000, 0.0000",
+			"0, -2000000000, 0.0000", "1, 5, ", "1, 2000000000, ", "1, -16, ", "1, -2000000000, " })
+	void aDecimalOfAnotherScaleIsReadIfItFits(long unscaled, int scale, @Nullable BigDecimal expected) {
+		DecimalVector values = new DecimalVector("value", FieldType.notNullable(new ArrowType.Decimal(38, scale, 128)),
+				this.allocator);
+		values.allocateNew(1);
+		values.set(0, unscaled);
+		values.setValueCount(1);
+		try (AnnotatedBatch batch = AnnotatedBatch.of(new VectorSchemaRoot(List.of(values)))) {
+			if (expected != null) {
+				assertThat(read(parameters("decimal"), batch)).containsExactly(expected);
+			}
+			else {
+				assertThatExceptionOfType(SchemaMismatchException.class)
+					.isThrownBy(() -> read(parameters("decimal"), batch))
+					.withMessageContaining("does not fit decimal128(20, 4)")
+					.satisfies((ex) -> assertThat(ex.getMessage()).hasSizeLessThan(100));
+			}
+		}
+	}
+
+	// A number whose digits would take gigabytes is refused without writing them out
+	@ParameterizedTest
+	@ValueSource(strings = { "1E+2000000000", "1E-2000000000", "-1E+17", "1E+16", "0.00001", "12345678901234567" })
+	void aDecimalThatDoesNotFitIsRefusedInFewWords(BigDecimal value) {
+		assertThatIllegalArgumentException().isThrownBy(() -> write("decimal", value))
+			.withMessage("'value' " + value + " does not fit decimal128(20, 4)");
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "0E+2000000000", "0E-2000000000", "1E+15", "-1234567890123456.7891", "0.0001", "1.50000" })
+	void aDecimalThatFitsIsWritten(BigDecimal value) {
+		try (AnnotatedBatch batch = write("decimal", value)) {
+			assertThat(read(parameters("decimal"), batch)).singleElement()
+				.satisfies((read) -> assertThat((BigDecimal) read).isEqualByComparingTo(value.stripTrailingZeros())
+					.extracting(BigDecimal::scale)
+					.isEqualTo(4));
+		}
+	}
+
+	@Test
+	void bytesOfAnotherWidthAreRefused() {
+		FixedSizeBinaryVector values = new FixedSizeBinaryVector("value",
+				FieldType.notNullable(new ArrowType.FixedSizeBinary(7)), this.allocator);
+		values.allocateNew(1);
+		values.set(0, new byte[7]);
+		values.setValueCount(1);
+		try (AnnotatedBatch batch = AnnotatedBatch.of(new VectorSchemaRoot(List.of(values)))) {
+			assertThatExceptionOfType(SchemaMismatchException.class).isThrownBy(() -> read(parameters("fixed"), batch))
+				.withMessageContaining("'value' must have 8 bytes, not 7");
 		}
 	}
 
