@@ -9,6 +9,7 @@ import argparse, csv, json, os, re, signal, subprocess, sys, threading, time, ur
 
 EVERY = 2          # seconds between two samples
 KEPT = 120         # seconds for which the bucket keeps an object
+MB = 1 << 20  # as in the settings
 FIELDS = ["t", "rss_mb", "group_mb", "heap_mb", "live_heap_mb", "nonheap_mb", "threads", "descriptors",
           "server_connections", "storage_connections", "pool_leased", "slabs_leased_mb", "slabs_idle_mb",
           "allocated_mb", "buffers", "budget_mb", "budget_waiting", "leftovers", "store_mb", "store_files",
@@ -68,7 +69,7 @@ class Watch:
         for name in ("memory.usage_in_bytes", "memory.current"):
             try:
                 with open(os.path.join(self.options.group, name)) as value:
-                    return int(value.read()) / 1e6
+                    return int(value.read()) / MB
             except OSError:
                 pass
         return ""
@@ -107,7 +108,7 @@ class Watch:
                         files += 1
                 except OSError:
                     pass
-        return size / 1e6, files, unfinished
+        return size / MB, files, unfinished
 
     def temporary(self):
         paths = [os.path.join(folder, name) for folder, _, names in os.walk(self.options.temporary) for name in names]
@@ -117,7 +118,7 @@ class Watch:
                 sizes += os.stat(path).st_size
             except OSError:
                 pass
-        return len(paths), sizes / 1e6
+        return len(paths), sizes / MB
 
     # --- the heap, after a collection
 
@@ -136,7 +137,7 @@ class Watch:
             with open(os.path.join(self.options.folder, f"heap-{name}.txt"), "w") as out:
                 for kind, (instances, size) in counts.items():
                     out.write(f"{kind} {instances} {size}\n")
-        return (sum(size for _, size in counts.values()) / 1e6,
+        return (sum(size for _, size in counts.values()) / MB,
                 counts.get("org.apache.arrow.memory.BufferLedger", (0, 0))[0])
 
     def sample(self, collect):
@@ -156,13 +157,13 @@ class Watch:
         transfers, meter = self.transfers, self.meter
         with open(f"/proc/{self.options.pid}/stat") as stat:
             ticks = stat.read().rsplit(")", 1)[1].split()
-        values = [self.now(), self.status("VmRSS") * 1024 / 1e6, self.group() if self.options.group else "",
-                  meter("jvm_memory_used_bytes", 'area="heap"') / 1e6, live,
-                  meter("jvm_memory_committed_bytes", 'area="nonheap"') / 1e6, self.status("Threads"),
+        values = [self.now(), self.status("VmRSS") * 1024 / MB, self.group() if self.options.group else "",
+                  meter("jvm_memory_used_bytes", 'area="heap"') / MB, live,
+                  meter("jvm_memory_committed_bytes", 'area="nonheap"') / MB, self.status("Threads"),
                   len(os.listdir(f"/proc/{self.options.pid}/fd")), served, storage,
                   transfers.get("connections", {}).get("leased", 0),
-                  transfers.get("slabs", {}).get("leased", 0) / 1e6, transfers.get("slabs", {}).get("pooled", 0) / 1e6,
-                  meter("vgi_external_allocated_bytes") / 1e6, buffers, meter("vgi_external_in_flight_bytes") / 1e6,
+                  transfers.get("slabs", {}).get("leased", 0) / MB, transfers.get("slabs", {}).get("pooled", 0) / MB,
+                  meter("vgi_external_allocated_bytes") / MB, buffers, meter("vgi_external_in_flight_bytes") / MB,
                   meter("vgi_external_budget_waiting"), meter("vgi_external_leftovers"), store, files, unfinished,
                   left, left_size, (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")]
         return [round(value, 3) if isinstance(value, float) else value for value in values]

@@ -131,7 +131,9 @@ public final class AnnotatedBatch implements AutoCloseable {
 	/**
 	 * Convert this batch to plain vectors. Indices are replaced by the values of the
 	 * dictionaries, at every depth; names, nullability and metadata of fields and schema
-	 * are kept. Closes this batch, also on failure.
+	 * are kept. Closes this batch, also on failure. Nothing but the allocator limits the
+	 * size: a few kilobytes of a stranger may stand for gigabytes. For such batches there
+	 * is {@link #decode(BufferAllocator, LongConsumer)}.
 	 * @param allocator the owner of the values, with the same root as that of the vectors
 	 * @return the vectors; the caller closes them
 	 * @throws CorruptStreamException if a column cannot be decoded
