@@ -5,6 +5,8 @@ import java.util.Map;
 
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -81,6 +83,13 @@ class BatchMetadataTests {
 		assertThat(POINTER.withoutPointerKeys().asMap()).containsExactly(Map.entry("own", "x"),
 				Map.entry(MetadataKeys.REQUEST_ID, "r"));
 		assertThat(POINTER.withoutProtocolKeys().asMap()).containsExactly(Map.entry("own", "x"));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { MetadataKeys.LOCATION_SOURCE, MetadataKeys.LOCATION_FETCH_MS })
+	void eachNoteOfAResolutionStaysHere(String note) {
+		assertThat(AB.with(note, "x").withoutLocalNotes()).isEqualTo(AB);
+		assertThat(AB.withoutLocalNotes()).isSameAs(AB);
 	}
 
 	@Test

@@ -39,6 +39,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
  * Tests for {@link ReaderDictionary} and {@link StreamDictionaries}: dictionaries that
@@ -333,6 +334,21 @@ class DictionaryUsesTests {
 				}, Long.MAX_VALUE)))
 				.withMessageContaining("larger than 2 GiB");
 		}
+	}
+
+	@Test
+	void versionThatCannotBeMadeLeavesNothing() {
+		FragileType type = new FragileType();
+		ReaderDictionary dictionary = new ReaderDictionary(
+				new Dictionary(type.vector("values", 7, this.allocator), encoding(1)), this.allocator);
+		WorkMeter meter = new WorkMeter((bytes) -> {
+		}, Long.MAX_VALUE);
+		type.setBroken(true);
+		assertThatIllegalStateException().isThrownBy(() -> dictionary.version(meter)).withMessage("broken");
+		type.setBroken(false);
+		dictionary.version(meter).release();
+		dictionary.closeVersion();
+		dictionary.close();
 	}
 
 	// the memory of the values is never touched

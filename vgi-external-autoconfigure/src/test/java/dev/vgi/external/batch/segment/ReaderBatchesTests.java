@@ -21,7 +21,9 @@ import dev.vgi.external.batch.IpcStreamWriter;
 import dev.vgi.external.batch.SampleBatches;
 import org.apache.arrow.c.ArrowArrayStream;
 import org.apache.arrow.c.Data;
+import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.BitVector;
@@ -46,9 +48,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
@@ -287,14 +291,18 @@ class ReaderBatchesTests {
 		batches.close();
 	}
 
-	@Test
-	void readerIsClosedIfItsSchemaCannotBeRead() {
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void readerIsClosedIfItsSchemaCannotBeRead(boolean checked) {
 		boolean[] closed = new boolean[1];
 		ArrowReader reader = new InPlace(this.theirs, 1) {
 
 			@Override
-			protected Schema readSchema() {
-				throw new IllegalArgumentException("no schema");
+			protected Schema readSchema() throws IOException {
+				if (checked) {
+					throw new IOException("no schema");
+				}
+				throw new UncheckedIOException(new IOException("no schema"));
 			}
 
 			@Override
@@ -303,9 +311,91 @@ class ReaderBatchesTests {
 			}
 
 		};
-		assertThatExceptionOfType(IllegalArgumentException.class)
-			.isThrownBy(() -> new ReaderBatches(reader, this.ours));
+		assertThatExceptionOfType(UncheckedIOException.class).isThrownBy(() -> new ReaderBatches(reader, this.ours));
 		assertThat(closed).containsExactly(true);
+	}
+
+	@Test
+	void otherTypeInsideOfAColumnIsReported() {
+		List<Field> fields = new ArrayList<>();
+		ArrowReader reader = new InPlace(this.theirs, 4) {
+
+			@Override
+			public VectorSchemaRoot getVectorSchemaRoot() throws IOException {
+				VectorSchemaRoot root = super.getVectorSchemaRoot();
+				if (this.batch < 2) {
+					return root;
+				}
+				fields.addAll(root.getSchema().getFields());
+				fields.set(4, RandomBatches.list("struct", new ArrowType.Struct(),
+						Field.nullable("x", new ArrowType.Int(64, true))));
+				return new VectorSchemaRoot(new Schema(fields), root.getFieldVectors(), root.getRowCount());
+			}
+
+		};
+		try (ReaderBatches batches = new ReaderBatches(reader, this.ours)) {
+			try (AnnotatedBatch first = next(batches)) {
+				assertThat(first.rowCount()).isEqualTo(InPlace.ROWS);
+			}
+			assertThatIllegalStateException().isThrownBy(batches::next)
+				.withMessageContaining("Batch 2")
+				.withMessageContaining("'struct'");
+		}
+	}
+
+	@Test
+	void batchThatCannotBeTakenOutOfTheReaderLeavesNothing() throws IOException {
+		IntVector sound = new IntVector("sound", this.theirs);
+		StructVector broken = new StructVector("broken", this.theirs, FieldType.nullable(ArrowType.Struct.INSTANCE),
+				null) {
+
+			@Override
+			public List<ArrowBuf> getFieldBuffers() {
+				throw new IllegalArgumentException("broken");
+			}
+
+		};
+		try (VectorSchemaRoot root = new VectorSchemaRoot(List.of(sound, broken))) {
+			sound.allocateNew(1);
+			root.setRowCount(1);
+			int references = sound.getDataBuffer().refCnt();
+			ArrowReader reader = new Endless(this.theirs, root.getSchema()) {
+
+				@Override
+				public VectorSchemaRoot getVectorSchemaRoot() {
+					return root;
+				}
+
+				@Override
+				public boolean loadNextBatch() {
+					return true;
+				}
+
+			};
+			try (ReaderBatches batches = new ReaderBatches(reader, this.ours)) {
+				assertThatIllegalArgumentException().isThrownBy(batches::next).withMessage("broken");
+				assertThat(sound.getDataBuffer().refCnt()).as("the reader's own").isEqualTo(references);
+			}
+		}
+	}
+
+	@Test
+	void copyThatIsRefusedLeavesNothing() {
+		int refused = 0;
+		for (long limit = 0; limit >= 0; limit = (limit < 1 << 16) ? limit + 256 : -1) {
+			try (BufferAllocator limited = this.ours.newChildAllocator("limited", 0, limit);
+					ReaderBatches batches = new ReaderBatches(new InPlace(this.theirs, 1), limited)) {
+				try (AnnotatedBatch first = next(batches)) {
+					assertThat(first.rowCount()).isEqualTo(InPlace.ROWS);
+					limit = 1 << 16;
+				}
+				catch (OutOfMemoryException ex) {
+					refused++;
+				}
+				assertThat(limited.getAllocatedMemory()).isZero();
+			}
+		}
+		assertThat(refused).isGreaterThan(3);
 	}
 
 	@Test
@@ -415,7 +505,7 @@ class ReaderBatchesTests {
 		}
 
 		@Override
-		protected Schema readSchema() {
+		protected Schema readSchema() throws IOException {
 			return new Schema(List.of(Field.nullable("number", new ArrowType.Int(64, true)),
 					Field.nullable("flag", new ArrowType.Bool()), Field.nullable("text", RandomBatches.UTF8),
 					RandomBatches.list("list", new ArrowType.List(), Field.nullable("item", RandomBatches.INT32)),
@@ -461,7 +551,7 @@ class ReaderBatchesTests {
 	/**
 	 * Never ends. Its batches have rows, but no bytes.
 	 */
-	static final class Endless extends ArrowReader {
+	static class Endless extends ArrowReader {
 
 		private final Schema schema;
 

@@ -3,14 +3,21 @@ package dev.vgi.external.batch.segment;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
+import dev.vgi.external.batch.AnnotatedBatch;
+import dev.vgi.external.batch.SampleBatches;
+import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.FixedSizeBinaryVector;
+import org.apache.arrow.vector.IntVector;
+import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ViewVarCharVector;
 import org.apache.arrow.vector.complex.FixedSizeListVector;
 import org.apache.arrow.vector.complex.ListVector;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
+import org.apache.arrow.vector.types.pojo.FieldType;
+import org.apache.arrow.vector.types.pojo.Schema;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -83,6 +90,77 @@ class VectorMemoryTests {
 			Column column = Column.of(field);
 			assertThat(column).isNotNull();
 			assertThat(column.plan(lists)).isTrue();
+		}
+	}
+
+	@Test
+	void nullsAreCompared() {
+		Field field = Field.nullable("numbers", RandomBatches.INT32);
+		try (IntVector one = (IntVector) field.createVector(this.allocator)) {
+			one.allocateNew(9);
+			one.zeroVector();
+			one.set(8, 0);
+			one.setValueCount(9);
+			try (FieldVector copy = VectorMemory.copy(field, one, this.allocator)) {
+				assertThat(VectorMemory.startsWith(field, one, copy)).isTrue();
+				one.setNull(8);
+				assertThat(VectorMemory.startsWith(field, one, copy)).isFalse();
+			}
+		}
+	}
+
+	@Test
+	void viewsAreComparedByTheirBytes() {
+		Field field = Field.nullable("views", new ArrowType.Utf8View());
+		try (FieldVector one = views("inline", "a text that is too long for a view");
+				FieldVector same = views("inline", "a text that is too long for a view");
+				FieldVector other = views("inline", "a text that is too long for a View");
+				FieldVector inline = views("inlinf", "a text that is too long for a view");
+				FieldVector fewerBuffers = views("inline", "short");
+				FieldVector longer = views("inline", "a text that is too long for a view", "")) {
+			assertThat(VectorMemory.startsWith(field, one, same)).isTrue();
+			for (FieldVector different : List.of(other, inline, fewerBuffers, longer)) {
+				assertThat(VectorMemory.startsWith(field, different, one)).isFalse();
+			}
+		}
+	}
+
+	private FieldVector views(String... texts) {
+		ViewVarCharVector vector = new ViewVarCharVector("views", this.allocator);
+		vector.allocateNew();
+		for (int i = 0; i < texts.length; i++) {
+			vector.setSafe(i, texts[i].getBytes(StandardCharsets.UTF_8));
+		}
+		vector.setValueCount(texts.length);
+		return vector;
+	}
+
+	@Test
+	void runsAreComparedWithTheirChildren() {
+		try (AnnotatedBatch one = SampleBatches.runs(this.allocator);
+				AnnotatedBatch other = SampleBatches.runs(this.allocator)) {
+			Field field = one.schema().getFields().get(0);
+			FieldVector changed = other.root().getVector(0);
+			assertThat(VectorMemory.startsWith(field, one.root().getVector(0), changed)).isTrue();
+			for (FieldVector child : changed.getChildrenFromFields()) {
+				ArrowBuf buffer = child.getFieldBuffers().get(child.getFieldBuffers().size() - 1);
+				buffer.setByte(0, buffer.getByte(0) ^ 1);
+				assertThat(VectorMemory.startsWith(field, one.root().getVector(0), changed)).isFalse();
+				buffer.setByte(0, buffer.getByte(0) ^ 1);
+			}
+		}
+	}
+
+	@Test
+	void sizeIsThatOfAllBuffersAtEveryDepth() {
+		try (VectorSchemaRoot structs = VectorSchemaRoot.create(
+				new Schema(List.of(new Field("struct", FieldType.nullable(ArrowType.Struct.INSTANCE),
+						List.of(Field.nullable("a", RandomBatches.INT32), Field.nullable("b", RandomBatches.INT32))))),
+				this.allocator)) {
+			structs.allocateNew();
+			structs.setRowCount(16);
+			assertThat(VectorMemory.size(structs.getFieldVectors())).isEqualTo(2 + 2 * (2 + 64));
+			assertThat(VectorMemory.size(List.of())).isZero();
 		}
 	}
 
