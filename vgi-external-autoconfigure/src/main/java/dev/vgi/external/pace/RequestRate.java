@@ -39,18 +39,23 @@ final class RequestRate {
 	private static final int BAD = 4;
 
 	/**
-	 * If nothing succeeds for so long, and for as long as so many requests take, it was
-	 * not the rate.
+	 * If nothing succeeds for as long as so many requests take, or for these times at
+	 * least and at most, it was not the rate.
 	 */
-	private static final long OUT_OF_ORDER_NANOS = Duration.ofSeconds(2).toNanos();
-
 	private static final int OUT_OF_ORDER = 8;
+
+	private static final long LEAST_OUT_OF_ORDER_NANOS = Duration.ofSeconds(2).toNanos();
+
+	private static final long MOST_OUT_OF_ORDER_NANOS = Duration.ofSeconds(8).toNanos();
 
 	/** What is left of the rate after that. */
 	private static final double KEPT_AFTERWARDS = 0.9;
 
 	/** Over what time successes are counted. */
 	private static final double MEMORY_SECONDS = 4;
+
+	/** Over what time the most of them in a second is forgotten. */
+	private static final double USUAL_SECONDS = 300;
 
 	/** How much of a second's requests may be sent at once. */
 	private static final double BURST_SECONDS = 0.05;
@@ -92,6 +97,9 @@ final class RequestRate {
 
 	/** Successes, the older the less. */
 	private double successes;
+
+	/** Most successes a second, the longer ago the less. */
+	private double usual;
 
 	private long countedAt;
 
@@ -146,8 +154,10 @@ final class RequestRate {
 	void succeeded(long now, long sentAt) {
 		decay(now);
 		this.successes++;
+		this.usual = Math.max(this.usual, accepted(now));
 		if (this.stepsDown > 0) {
-			double longTime = Math.max(OUT_OF_ORDER_NANOS, OUT_OF_ORDER / this.before * 1e9);
+			double longTime = Math.max(LEAST_OUT_OF_ORDER_NANOS,
+					Math.min(MOST_OUT_OF_ORDER_NANOS, OUT_OF_ORDER / this.before * 1e9));
 			this.known = (now - this.failingSince > longTime) ? this.before * KEPT_AFTERWARDS : 0;
 			this.stepsDown = 0;
 		}
@@ -187,7 +197,8 @@ final class RequestRate {
 			fill(now);
 			double accepted = accepted(now);
 			if (this.stepsDown++ == 0) {
-				this.before = first ? accepted : this.perSecond;
+				// What was accepted last may be little because little was asked for.
+				this.before = first ? Math.max(FIRST, this.usual) : this.perSecond;
 				this.failingSince = now;
 			}
 			double lowered = first ? Math.max(Math.max(FIRST, inFlight * 0.5), accepted) : this.perSecond * KEPT;
@@ -210,7 +221,9 @@ final class RequestRate {
 	}
 
 	private void decay(long now) {
-		this.successes *= Math.exp(-(now - this.countedAt) / 1e9 / MEMORY_SECONDS);
+		double seconds = (now - this.countedAt) / 1e9;
+		this.successes *= Math.exp(-seconds / MEMORY_SECONDS);
+		this.usual *= Math.exp(-seconds / USUAL_SECONDS);
 		this.countedAt = now;
 	}
 

@@ -77,6 +77,38 @@ class RequestRateTests {
 		assertThat(this.rate.perSecond()).isBetween(0.9 * before, before);
 	}
 
+	// Little was asked for right before it, which says nothing about the storage
+	@Test
+	void rateIsBackSoonAfterAnOutageAtAQuietMoment() {
+		succeed(30, 20);
+		pass(20);
+		for (int i = 0; i < 4; i++) {
+			refuse(1);
+			pass(3);
+		}
+		for (int i = 0; i < 10; i++) {
+			succeed(1, 4);
+		}
+		assertThat(this.rate.perSecond()).isGreaterThan(15);
+	}
+
+	@Test
+	void lowRateIsBackSoonAfterAnOutageOfFewRequests() {
+		this.rate.lower(0, 0.5, 1);
+		this.rate.lower(0, 0.5, 1);
+		while (this.rate.perSecond() > 0.5) {
+			refuse(1);
+		}
+		succeed(5, 1);
+		double before = this.rate.perSecond();
+		for (int i = 0; i < 4; i++) {
+			refuse(1);
+			pass(3);
+		}
+		succeed(3, 1);
+		assertThat(this.rate.perSecond()).isGreaterThan(0.9 * before);
+	}
+
 	@Test
 	void rateGoesUpTheFasterTheLongerNothingIsRefused() {
 		limit();
