@@ -109,7 +109,10 @@ public final class FuzzRun {
 			throw new IllegalStateException("Cannot merge, see " + log(target));
 		}
 		for (Path old : files(corpus)) {
-			Files.delete(old);
+			// What was once found stays, although other inputs may reach the same.
+			if (!old.getFileName().toString().contains("-")) {
+				Files.delete(old);
+			}
 		}
 		long bytes = 0;
 		for (Path file : files(merged)) {
