@@ -11,15 +11,19 @@ import dev.vgi.external.fetch.ExternalFetcher;
 import dev.vgi.external.fetch.FetchedBody;
 import dev.vgi.external.memory.SlabPool;
 import dev.vgi.external.memory.TransferBudget;
+import dev.vgi.external.storage.ExternalStorage;
 import dev.vgi.external.transfer.TransferListener;
 import dev.vgi.external.transfer.TransferResources;
 import dev.vgi.external.transfer.TransferThreads;
 import dev.vgi.external.transport.FixedPace;
 import dev.vgi.external.transport.StorageTransport;
 import dev.vgi.external.transport.TransportSettings;
+import dev.vgi.external.upload.Payload;
 import dev.vgi.external.url.UrlValidator;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.types.pojo.Schema;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Puts the load of a scenario on a {@link ThrottlingServer}, with the real engine. What
@@ -70,7 +74,8 @@ final class SocketLoad implements AutoCloseable {
 					new SlabPool(BUDGET / 4, Duration.ofMinutes(1)), TransferThreads.platform(),
 					TransferListener.none());
 			this.processes.add(process);
-			ExternalFetcher fetcher = new ExternalFetcher(plan.config(), UrlValidator.acceptAll(), null, process);
+			ExternalFetcher fetcher = new ExternalFetcher(plan.config(), UrlValidator.acceptAll(), new OwnServer(),
+					process);
 			for (int j = 0; j < scenario.transfers(); j++) {
 				this.callers.add(new Thread(() -> fetch(fetcher, url), "load"));
 			}
@@ -104,6 +109,29 @@ final class SocketLoad implements AutoCloseable {
 		}
 		this.processes.forEach(TransferResources::close);
 		this.allocator.close();
+	}
+
+	/**
+	 * What makes the server the process's own storage: hosts of others never get all
+	 * connections.
+	 */
+	private static final class OwnServer implements ExternalStorage {
+
+		@Override
+		public URI upload(Payload payload, Schema schema, @Nullable String contentCoding) {
+			throw new UnsupportedOperationException("The server takes nothing");
+		}
+
+		@Override
+		public boolean isOwn(URI url) {
+			return true;
+		}
+
+		@Override
+		public String name() {
+			return "own";
+		}
+
 	}
 
 }
