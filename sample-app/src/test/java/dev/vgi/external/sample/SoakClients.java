@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.Stream;
 
 import dev.vgi.external.VgiExternalException;
 import dev.vgi.external.VgiExternalException.Kind;
@@ -188,7 +189,7 @@ public final class SoakClients implements AutoCloseable {
 		if (ex instanceof UnexpectedResponseException refused) {
 			return "http-" + refused.status();
 		}
-		if (message.contains(" S3 ") || message.contains("Transfer of") || message.contains("Fetch of")) {
+		if (Stream.of(" S3 ", "Transfer of", "Fetch of", "Cannot reach").anyMatch(message::contains)) {
 			return "error-storage";
 		}
 		if (ex instanceof ErrorBatchException error) {
